@@ -1,0 +1,43 @@
+# Two commands need nothing but python3 (3.11 or newer), make and git: `make drill` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup drill check test soak bench lint types lock report clean
+
+help:    ## what can be made
+	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
+
+setup: $(READY) ## a .venv from the lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "faildrill needs Python 3.11 or newer; name one with PYTHON=python3.x")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+drill: $(READY) ## crash the primary of a real cluster on the embedded lab, judge it, report it
+	$(BIN)/faildrill run drills/postgres-primary-crash.yaml --env lab
+
+lint: $(READY) ## style and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --verbose 2>&1 | tail -n 12 && $(BIN)/lint-imports >/dev/null
+
+types: $(READY) ## mypy --strict
+	$(BIN)/mypy
+
+check: lint types ## lint, types, contracts and the tests that need no lab
+	$(BIN)/pytest -q tests/unit
+
+test: lint types ## everything, the lab's tests included
+	$(BIN)/pytest
+
+lock: ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove what was built; never a report
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,92 @@
+"""The drill as declared: probes, steps, expectations. Frozen, and plain data: it is written into the timeline."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from faildrill.targets import KindUse
+
+WARM_UP = 3.0
+"""Seconds for which every probe must be good before the first step, where the drill says nothing."""
+WITHIN = 30.0
+"""Seconds that a step may take, where the drill says nothing."""
+
+
+class Plan(BaseModel):
+    """Something declared; times are float seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProbePlan(Plan):
+    """A probe, how often it looks and how long a look may take."""
+
+    name: str
+    use: KindUse
+    every: float = Field(gt=0)
+    timeout: float = Field(gt=0)
+    slow: float | None = Field(default=None, gt=0, description="silence longer than this is dark time")
+    in_flight: int = Field(default=0, ge=0, description="looks under way at once; 0 leaves it to the prober")
+    by: Literal["drill", "environment"] = "drill"
+
+
+class Undo(Plan):
+    """How a step is put back: its action's own undo, another action, or not at all."""
+
+    how: Literal["own", "named", "none"] = "own"
+    use: KindUse | None = None
+
+
+class Step(Plan):
+    """One thing done on purpose."""
+
+    id: str = Field(description="unique in the drill; what events and later steps name it by")
+    name: str
+    use: KindUse
+    within: float = WITHIN
+    undo: Undo = Undo()
+    late: bool = Field(default=False, description="holds ${steps.…}: its parameters are complete only when it is due")
+
+
+class Wait(Plan):
+    """A step that changes nothing: it waits for something to be seen, or for time to pass."""
+
+    id: str
+    name: str
+    until: "Condition | None" = None
+    hold: float = Field(default=0.0, ge=0, description="for how long it must be seen without a break")
+    within: float = Field(gt=0)
+
+
+class Condition(Plan):
+    """What a wait waits for: a probe, or all of them, seen in a state."""
+
+    probe: str | None = Field(description="None: all probes")
+    state: Literal["ok", "not ok", "saw", "saw not"] = "ok"
+    who: str | None = Field(default=None, description="with `saw`: who answered; may be ${steps.…}")
+
+
+class Parallel(Plan):
+    """Steps that are done at once; the next one waits for all of them."""
+
+    id: str
+    name: str
+    steps: tuple[Step | Wait, ...]
+
+
+class Drill(Plan):
+    """A drill as loaded: every name resolved, every default filled in."""
+
+    name: str
+    about: str = ""
+    environment: str
+    owner: str = ""
+    runbook: str = ""
+    warm_up: float = WARM_UP
+    probes: tuple[ProbePlan, ...]
+    steps: tuple[Step | Wait | Parallel, ...]
+    expect: tuple[KindUse, ...]
+    abort_when: tuple[KindUse, ...] = ()
+
+
+Wait.model_rebuild()

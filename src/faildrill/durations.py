@@ -1,0 +1,41 @@
+"""Durations as people write them: a number and its unit, always both."""
+
+import re
+from typing import Final
+
+_UNITS: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|µs|ms|s|m|h|d)")
+_WHOLE: Final = re.compile(rf"(?:{_PART.pattern}\s*)+")
+LONGEST: Final = 366 * 86400.0
+"""No duration in a file is longer than this many seconds."""
+
+
+def parse(text: str) -> float:
+    """Read `20ms`, `1.5s`, `2m` or `1m30s` as float seconds.
+
+    Raises ValueError, with what to write instead, for anything else: a bare number, no unit, a sign.
+    """
+    cleaned = text.strip()
+    if not _WHOLE.fullmatch(cleaned):
+        hint = f", e.g. {cleaned}s or {cleaned}ms" if re.fullmatch(r"\d+(\.\d+)?", cleaned) else ""
+        raise ValueError(f"a time needs a number and a unit (us, ms, s, m, h, d){hint or ', e.g. 500ms or 1m30s'}")
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(cleaned))
+    if total > LONGEST:
+        raise ValueError("a time of more than a year is surely a slip")
+    return total
+
+
+def show(duration: float) -> str:
+    """Write float seconds for people, to three digits that matter: `20 ms`, `1.53 s`, `2 min 5 s`."""
+    if duration < 0:
+        return "-" + show(-duration)
+    if duration == 0:
+        return "0 s"
+    for limit, scale, unit in ((999.5e-6, 1e6, "µs"), (0.9995, 1e3, "ms"), (59.95, 1.0, "s")):
+        if duration < limit:
+            return f"{float(f'{duration * scale:.3g}'):g} {unit}"
+    minutes, rest = divmod(round(duration), 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

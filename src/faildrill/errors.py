@@ -1,0 +1,85 @@
+"""What can go wrong, as one ladder of errors.
+
+FaildrillError
+├── InvalidFile          a file that a person wrote is wrong: nothing was touched (exit 2)
+├── WrongUsage           a command line or a name is wrong: nothing was touched (exit 2)
+├── Objection            a guard refuses: nothing was touched (exit 3)
+├── ActionError          a step's action
+│   ├── ActionRefused    the target said no, provably before anything changed
+│   ├── ActionFailed     it broke; what it did until then is put back and looked at
+│   └── OutcomeUnknown   sent, and the answer leaves open whether it happened: observe, never call again
+├── CannotSee            an observation could not be made: proves nothing either way
+├── JournalError         the timeline can't be written or read
+│   ├── JournalFull      a record could not be made durable: the step is not done
+│   └── JournalDamaged   bytes before the last whole record are not what was written
+└── UnresolvedSecret     a reference to a secret leads nowhere; says which and how to give it
+"""
+
+from dataclasses import dataclass
+
+
+class FaildrillError(Exception):
+    """Anything that faildrill says is wrong; its text tells the user what to do next."""
+
+
+@dataclass(frozen=True, order=True)
+class Mistake:
+    """One error in a file, at its place: lines and columns count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+class InvalidFile(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """A file that a person wrote is wrong; holds every mistake in it, in the order of the file."""
+
+    def __init__(self, path: str, mistakes: list[Mistake]) -> None:
+        self.path = path
+        self.mistakes = sorted(mistakes)
+        lines = [f"{path}:{one.line}:{one.column}: {one.message}" for one in self.mistakes]
+        super().__init__("\n".join(lines))
+
+
+class WrongUsage(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """A command line or a name is wrong; nothing was touched."""
+
+
+class Objection(FaildrillError):  # noqa: N818 - the word of the design
+    """A guard objects to the drill; nothing was touched."""
+
+
+class ActionError(FaildrillError):
+    """An action did not go as declared."""
+
+
+class ActionRefused(ActionError):  # noqa: N818 - reads as the statement it makes
+    """The target refused, provably before anything changed."""
+
+
+class ActionFailed(ActionError):  # noqa: N818 - reads as the statement it makes
+    """The action broke; whatever it did until then is to be put back."""
+
+
+class OutcomeUnknown(ActionError):  # noqa: N818 - reads as the statement it makes
+    """The call was sent and its answer leaves open whether it happened: it is settled by observing."""
+
+
+class CannotSee(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """An observation could not be made; it proves nothing either way."""
+
+
+class JournalError(FaildrillError):
+    """The timeline can't be written or read."""
+
+
+class JournalFull(JournalError):  # noqa: N818 - reads as the statement it makes
+    """A record could not be written whole; what was on disk before is still whole."""
+
+
+class JournalDamaged(JournalError):  # noqa: N818 - reads as the statement it makes
+    """Bytes in front of the last whole record are not what was written."""
+
+
+class UnresolvedSecret(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """A reference to a secret leads nowhere."""

@@ -1,0 +1,167 @@
+"""What judging yields: findings, one verdict, and the figures that a report prints. Plain data, a published schema.
+
+All of it is a pure function of the timeline and the samples. Times within a run are float seconds since its first
+event; bounds are [at least, at most].
+"""
+
+import enum
+from typing import Literal
+
+import msgspec
+
+FORMAT = 1
+"""Version of result.json."""
+
+
+class Verdict(enum.StrEnum):
+    """The one word for a run. Where several apply, the one listed first here wins; PASSED needs all to hold."""
+
+    UNSAFE = "UNSAFE"
+    ERROR = "ERROR"
+    ABORTED = "ABORTED"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASSED = "PASSED"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `faildrill run` for it."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Verdict.PASSED: 0,
+    Verdict.FAILED: 1,
+    Verdict.REFUSED: 3,
+    Verdict.INCONCLUSIVE: 4,
+    Verdict.ABORTED: 5,
+    Verdict.UNSAFE: 6,
+    Verdict.ERROR: 7,
+}
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Data of a result."""
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """One claim, weighed."""
+
+    kind: str
+    """The expectation's kind, or `step`, `undo`, `guard`, `run` for what the engine itself weighs."""
+    claim: str
+    """What was expected, as a sentence: `payments are never down for more than 30 s`."""
+    verdict: Verdict
+    """What this finding alone would make of the run."""
+    because: str
+    """Why, with the numbers."""
+    advice: str = ""
+    """What to do next, where there is something: how fast to probe to decide, what to look at."""
+    evidence: list[str] = []
+    """References: `timeline:17` an entry's number, `sample:pay:1042` a probe's sample by its number."""
+
+
+class Bounds(Record, frozen=True, kw_only=True):
+    """What is proven of a length of time, in seconds: it lasted at least, and at most."""
+
+    at_least: float
+    at_most: float | None
+    """None: not over when the looking ended."""
+
+
+class Outage(Record, frozen=True, kw_only=True):
+    """One stretch in which a probe proved its service dark."""
+
+    probe: str
+    length: Bounds
+    last_good: float | None
+    """When the last good look before it was sent: the outage began after that."""
+    first_dark: float
+    """The first moment proven dark."""
+    last_dark: float
+    """The last moment proven dark."""
+    first_good: float | None
+    """The first answer after it: the outage was over by then. None: it was not."""
+    looks: dict[str, int]
+    """How its looks ended, by outcome in lower case; `slow` for good answers that came too late."""
+    phases: dict[str, float] = {}
+    """Seconds from the fault to: `first_dark`, `detected`, `new_writer`, `first_good`, `stable`, where known."""
+
+
+class ProbeFigures(Record, frozen=True, kw_only=True):
+    """One probe over the whole run."""
+
+    probe: str
+    kind: str
+    every: float
+    slow: float | None
+    looks: int
+    outcomes: dict[str, int]
+    skipped: int
+    broken: int
+    damaged: int
+    outages: list[Outage]
+    answer_times: dict[str, float]
+    """Percentiles of answered - due over good looks, in seconds: `p50`, `p90`, `p99`, `p99.9`, `max`."""
+    lateness: dict[str, float]
+    """Percentiles of sent - due: how punctual the prober itself was."""
+
+
+class StepFigures(Record, frozen=True, kw_only=True):
+    """One step, as it went."""
+
+    id: str
+    name: str
+    kind: str
+    started: float | None
+    ended: float | None
+    outcome: Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met"]
+    because: str = ""
+    undo: Literal["verified", "not verified", "failed", "left", "not needed", ""] = ""
+    undo_because: str = ""
+    undo_started: float | None = None
+    undo_ended: float | None = None
+
+
+class Moment(Record, frozen=True, kw_only=True):
+    """One line of the story of the run, for people."""
+
+    at: float
+    wall: str
+    text: str
+    entry: int
+    """The number of the timeline's entry behind it."""
+    level: Literal["info", "good", "bad"] = "info"
+
+
+class Result(Record, frozen=True, kw_only=True):
+    """A run, judged."""
+
+    format: int = FORMAT
+    run: str
+    drill: str
+    about: str
+    environment: str
+    identity: str
+    owner: str
+    runbook: str
+    version: str
+    host: str
+    user: str
+    started: str
+    """Wall clock of the first event, UTC."""
+    ended: str
+    duration: float
+    verdict: Verdict
+    because: str
+    """The deciding finding in one sentence."""
+    exit_code: int
+    findings: list[Finding]
+    probes: list[ProbeFigures]
+    steps: list[StepFigures]
+    moments: list[Moment]
+    phases: dict[str, list[float]]
+    """By phase of the run, its start and end."""
+    whole: bool
+    """False when the timeline has no end or a torn tail."""

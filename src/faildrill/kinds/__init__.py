@@ -1,0 +1,77 @@
+"""Which names a file may use, and where each lives.
+
+A kind is found by its name in one table per shape, or as an entry point `faildrill.kinds` of somebody else's
+package (`my.kind = "package.module:Class"`, its shape being the Protocol that it fits). Its module is imported
+when a file names it, and not before.
+"""
+
+import difflib
+import importlib
+import inspect
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Final, Literal
+
+from faildrill.errors import WrongUsage
+from faildrill.kinds.table import TABLES
+from faildrill.ports import Action, Guard, Kind, Probe
+from faildrill.targets import KindUse
+
+Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort"]
+_PROTOCOLS: Final[dict[str, type[Any]]] = {"probe": Probe, "action": Action, "guard": Guard}
+
+
+class UnknownKind(WrongUsage):
+    """No kind of that name and shape."""
+
+
+@cache
+def _foreign() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group="faildrill.kinds")}
+
+
+def names(shape: Shape) -> list[str]:
+    """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart."""
+    protocol = _PROTOCOLS.get(shape)
+    foreign = [one for one, where in _foreign().items() if protocol and _fits(_load(where), protocol)]
+    return sorted([*TABLES[shape], *foreign])
+
+
+def find(name: str, shape: Shape) -> type[Kind]:
+    """Return the class of a kind; UnknownKind, with what was perhaps meant, when there is none."""
+    where = TABLES[shape].get(name) or _foreign().get(name)
+    if where is None:
+        raise UnknownKind(f"no {shape} is called {name!r}{did_you_mean(name, names(shape))}")
+    found = _load(where)
+    protocol = _PROTOCOLS.get(shape)
+    if protocol and not _fits(found, protocol):
+        raise UnknownKind(f"{name!r} is no {shape}")
+    return found
+
+
+def build(use: KindUse, shape: Shape) -> Any:  # noqa: ANN401 - its shape is the caller's to name
+    """Build a kind from its name and its parameters as data; pydantic.ValidationError when they don't fit."""
+    return find(use.kind, shape).model_validate(use.params)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return `; did you mean …?` when one of the known names is close, otherwise what there is, in short."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there is {', '.join(known)}" if 0 < len(known) <= 12 else ""  # noqa: PLR2004 - what fits a line
+
+
+def _load(where: str) -> type[Kind]:
+    module, _, name = where.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise UnknownKind(f"{where} can't be imported ({error}); is its extra installed?") from error
+    if not (inspect.isclass(found) and issubclass(found, Kind)):
+        raise UnknownKind(f"{where} is not a kind: it must derive from faildrill.ports.Kind")
+    return found
+
+
+def _fits(kind: type[Kind], protocol: type[Any]) -> bool:
+    return issubclass(kind, protocol)

@@ -1,0 +1,25 @@
+"""What the engine gives to a kind when it calls it: the one implementation of `ports.Given`."""
+
+from dataclasses import dataclass
+
+from faildrill.errors import ActionRefused
+from faildrill.kinds import build
+from faildrill.ports import Reach
+from faildrill.targets import Member
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """The run a call belongs to, how long it may take, and the ways to reach members."""
+
+    run: str
+    timeout: float
+    every: float = 0.0
+    in_flight: int = 1
+
+    def reach(self, member: Member) -> Reach:
+        """Return how to reach a member; ActionRefused when its environment gives no way."""
+        if member.reach is None:
+            raise ActionRefused(f"{member.name}: the environment gives no `reach` for it, so nothing can act on it")
+        reach: Reach = build(member.reach, "reach")
+        return reach

@@ -1,0 +1,51 @@
+"""The table of kinds: one line each."""
+
+from typing import Final
+
+PROBES: Final = {
+    "haproxy.backends": "faildrill.adapters.haproxy:Backends",
+    "http.request": "faildrill.adapters.http:Request",
+    "patroni.redundancy": "faildrill.adapters.patroni:Redundancy",
+    "patroni.writer": "faildrill.adapters.patroni:Writer",
+    "postgres.write": "faildrill.adapters.postgres:Write",
+    "tcp.connect": "faildrill.adapters.tcp:Connect",
+}
+
+ACTIONS: Final = {
+    "command.run": "faildrill.adapters.command:Run",
+    "member.kill": "faildrill.adapters.member:Kill",
+    "member.stop": "faildrill.adapters.member:Stop",
+    "patroni.kill_primary": "faildrill.adapters.patroni:KillPrimary",
+    "patroni.switchover": "faildrill.adapters.patroni:Switchover",
+}
+
+GUARDS: Final = {
+    "postgres.identity": "faildrill.adapters.postgres:Identity",
+    "postgres.marker": "faildrill.adapters.postgres:Marker",
+}
+
+REACHES: Final = {
+    "lab.supervisor": "faildrill.adapters.lab:Supervisor",
+}
+
+EXPECTATIONS: Final = {
+    "errors": "faildrill.judging.errors:Errors",
+    "latency": "faildrill.judging.latency:Latency",
+    "never": "faildrill.judging.never:Never",
+    "outage": "faildrill.judging.outage:OutageAtMost",
+    "steady_again": "faildrill.judging.steady:SteadyAgain",
+    "writers": "faildrill.judging.writers:Writers",
+}
+
+ABORTS: Final = {
+    "outage": "faildrill.judging.aborting:OutageLonger",
+}
+
+TABLES: Final = {
+    "probe": PROBES,
+    "action": ACTIONS,
+    "guard": GUARDS,
+    "reach": REACHES,
+    "expectation": EXPECTATIONS,
+    "abort": ABORTS,
+}

@@ -1,0 +1,239 @@
+"""The shapes a kind can have: probe, action, guard, reach. What the engine asks of an adapter, and nothing more.
+
+A kind is one class whose fields are its parameters; its docstring is its documentation. The class derives from
+`Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
+"""
+
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
+
+from faildrill import durations
+from faildrill.samples import Outcome
+from faildrill.targets import Member
+
+Captured = dict[str, JsonValue]
+"""A state to go back to, as data."""
+
+
+class Kind(BaseModel):
+    """What a drill file names: the fields are its parameters, and unknown ones are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        return durations.parse(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a time needs a unit, e.g. {value}s or {value}ms")  # noqa: TRY004 - pydantic reports ValueErrors
+    return value
+
+
+def _text(value: float) -> str:
+    return f"{value * 1e6:.0f}us"
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    PlainSerializer(_text, when_used="json"),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(us|µs|ms|s|m|h|d)\s*)+$", "examples": ["500ms"]}
+    ),
+]
+"""A field in float seconds that a file gives with a unit: `20ms`, `1m30s`."""
+
+
+class ProbeMark:
+    """Marks a field that names a probe of the drill."""
+
+
+ProbeName = Annotated[str, ProbeMark(), Field(description="the name of a probe of this drill")]
+"""A field that names a probe of the drill; loading refuses a name that is not one."""
+
+
+class Seen(NamedTuple):
+    """What one look saw. Times are monotonic ns; None leaves them to the prober (before and after the call)."""
+
+    outcome: Outcome
+    who: str = ""
+    """Who answered, where the answer tells: a server, a node; several are joined by commas, sorted."""
+    detail: str = ""
+    """What was seen, in a few words that repeat from look to look (no ids, no times: names are interned)."""
+    sent: int | None = None
+    answered: int | None = None
+
+
+class Observed(NamedTuple):
+    """What an observation of an effect found, and why."""
+
+    holds: bool
+    because: str
+    evidence: Captured = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+
+
+class Reach(Protocol):
+    """How a member of a target is signalled, started and looked at; every call has a deadline of its own.
+
+    Raises ActionRefused, ActionFailed or OutcomeUnknown where it changes something, CannotSee where it looks.
+    """
+
+    async def signal(self, member: str, name: Literal["KILL", "STOP", "CONT", "TERM"]) -> None:
+        """Send a signal to every process of the member."""
+        ...
+
+    async def start(self, member: str) -> None:
+        """Start the member as its environment starts it; does nothing where it runs."""
+        ...
+
+    async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
+        """Tell whether the member runs, is stopped by a signal, or is not there."""
+        ...
+
+
+class Given(Protocol):
+    """What the engine gives to a kind when it calls it."""
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        ...
+
+    @property
+    def every(self) -> float:
+        """For a probe: the seconds between its looks; otherwise 0."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """The seconds that the call may take: a look, an apply, an undo."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """For a probe: how many looks may be under way at once; otherwise 1."""
+        ...
+
+    def reach(self, member: Member) -> Reach:
+        """Return how to reach a member; ActionRefused when its environment gives no way."""
+        ...
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """Something looked at again and again, at a fixed rate."""
+
+    async def look(self, given: Given) -> Seen:
+        """Look once. A failure of what is looked at is a `Seen`, never an exception.
+
+        Cancelled at the deadline; looks overlap, up to `given.in_flight`.
+        """
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A probe that keeps something standing between looks."""
+
+    async def open(self, given: Given) -> None:
+        """Prepare; called once before the first look. Must not fail because the target is down."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; called once after the last look."""
+        ...
+
+
+@runtime_checkable
+class Edges(Protocol):
+    """A probe that learns of a change between looks: a standing connection that is reset."""
+
+    def on_edge(self, given: Given, tell: "TellEdge") -> None:
+        """Call `tell(seen)` whenever something is proven between looks; called once, before the first look."""
+        ...
+
+
+class TellEdge(Protocol):
+    """Takes what was proven between two looks."""
+
+    def __call__(self, seen: Seen) -> None:
+        """Record it; `seen.sent` and `seen.answered` must be given."""
+        ...
+
+
+@runtime_checkable
+class Action(Protocol):
+    """What a step does, and how it is put back."""
+
+    async def capture(self, given: Given) -> Captured:
+        """Read the state to go back to, changing nothing; it is on disk before `apply`.
+
+        Raises ActionRefused when the action would make no sense now, CannotSee when the state can't be read.
+        """
+        ...
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Do it, once, and return what later steps may use. Never retried.
+
+        Raises ActionRefused (provably nothing changed), ActionFailed, or OutcomeUnknown (sent, answer open).
+        """
+        ...
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Put `before` back. Idempotent: also right when `apply` never took effect or was put back already."""
+        ...
+
+
+@runtime_checkable
+class Confirms(Protocol):
+    """An action that knows how its effect looks; without it, a captured state that changed is the effect."""
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """Look whether the effect is there; asked again until it is, or the step's time is over."""
+        ...
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """An action that knows when it is put back; without it, the captured state must be the same as before."""
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """Look whether the state from before is there again; asked until it is, or the time is over."""
+        ...
+
+
+class Preview(NamedTuple):
+    """What an action would do now, for `plan`: nothing is changed to find out."""
+
+    touches: list[str]
+    """The members that it would touch, e.g. `payments/pg1`."""
+    effect: str
+    undo: str
+
+
+@runtime_checkable
+class Previews(Protocol):
+    """An action that can tell what it would touch now."""
+
+    async def preview(self, given: Given) -> Preview:
+        """Resolve what would be touched, by looking only."""
+        ...
+
+
+@runtime_checkable
+class Guard(Protocol):
+    """A reason not to start."""
+
+    async def objection(self, given: Given) -> str | None:
+        """Return why the drill must not start, or None. What can't be read or parsed is an objection."""
+        ...
+
+
+BLOCKING: Final = "blocking"
+"""A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""
+
+
+def is_blocking(probe: type[Any]) -> bool:
+    """Tell whether a probe's looks block, so that it must not share a process with the fast ones."""
+    return bool(getattr(probe, BLOCKING, False))

@@ -1,0 +1,211 @@
+"""Samples on disk: one record of 32 bytes a look, appended, readable after a crash at any byte.
+
+    offset  0  u64  due       monotonic ns at which the look was due
+            8  u64  sent      monotonic ns at which its request was sent; 0: never sent
+           16  u64  answered  monotonic ns at which its answer arrived, was given up or went wrong
+           24  u16  probe     names are interned in the file beside it
+           26  u16  who       who answered; 0: nobody known
+           28  u16  detail    what was seen, in words; 0: nothing to say
+           30  u8   outcome   see Outcome
+           31  u8   check     makes the exclusive or of all 32 bytes 0xA5
+
+Integers are little-endian. A record whose check does not hold is not a sample. `NAME.samples` holds the records,
+`NAME.names` the interned strings, one JSON string a line, the first one being number 1; a name is written before
+the first sample that uses it.
+"""
+
+import enum
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+RECORD: Final = struct.Struct("<QQQQ")
+SIZE: Final = RECORD.size
+_CHECK: Final = 0xA5
+_MOST_NAMES: Final = 0xFFFF
+_OVERFLOW: Final = "(more names than are kept apart)"
+
+
+class Outcome(enum.IntEnum):
+    """How a look ended."""
+
+    OK = 1
+    REFUSED = 2
+    """The connection was refused: nobody listens."""
+    RESET = 3
+    """A connection was reset or closed before the answer was whole."""
+    TIMED_OUT = 4
+    """No answer until the deadline: `answered` is when it was given up."""
+    WRONG = 5
+    """An answer, but not a good one: a status, a body, a row that the probe does not accept."""
+    UNREACHABLE = 6
+    """No route, no such host, a name that does not resolve."""
+    SKIPPED = 7
+    """Never sent, as too many looks were in flight: proves nothing."""
+    BROKEN = 8
+    """The probe itself could not look (a secret, a certificate, a defect of ours): proves nothing."""
+
+    @property
+    def is_look(self) -> bool:
+        """True when something was sent and so something is proven."""
+        return self not in (Outcome.SKIPPED, Outcome.BROKEN)
+
+
+class Sample(NamedTuple):
+    """One look, with its names spelled out; times are monotonic ns."""
+
+    probe: str
+    due: int
+    sent: int
+    answered: int
+    outcome: Outcome
+    who: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the samples of one prober are."""
+
+    folder: Path
+    name: str = "probes"
+
+    @property
+    def samples(self) -> Path:
+        """The records."""
+        return self.folder / f"{self.name}.samples"
+
+    @property
+    def names(self) -> Path:
+        """The interned strings."""
+        return self.folder / f"{self.name}.names"
+
+
+class Names:
+    """Interns strings: the same one gets the same number, and is on disk before its first use."""
+
+    def __init__(self, path: Path) -> None:
+        self._numbers: dict[str, int] = {name: at for at, name in enumerate(read_names(path), 1)}
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def number(self, name: str) -> int:
+        """Return the number of a name; 0 for the empty one. Past 65,534 names all new ones share one."""
+        if not name:
+            return 0
+        known = self._numbers.get(name)
+        if known is not None:
+            return known
+        if len(self._numbers) >= _MOST_NAMES - 1 and name != _OVERFLOW:
+            return self.number(_OVERFLOW)
+        line = json.dumps(name).encode() + b"\n"
+        if os.write(self._descriptor, line) != len(line):
+            raise OSError("a name could not be written whole")
+        self._numbers[name] = number = len(self._numbers) + 1
+        return number
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+class Recorder:
+    """Appends samples; one process is its writer. What is written survives a kill of that process."""
+
+    def __init__(self, files: Files) -> None:
+        self._names = Names(files.names)
+        self._descriptor = os.open(files.samples, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        torn = os.fstat(self._descriptor).st_size % SIZE
+        if torn:
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
+
+    def record(self, sample: Sample) -> None:
+        """Append one sample; OSError when the disk does not take it."""
+        names = self._names
+        tail = (
+            names.number(sample.probe)
+            | names.number(sample.who) << 16
+            | names.number(sample.detail) << 32
+            | sample.outcome << 48
+        )
+        os.write(self._descriptor, pack(sample.due, sample.sent, sample.answered, tail))
+
+    def close(self) -> None:
+        """Close the files."""
+        self._names.close()
+        os.close(self._descriptor)
+
+
+def pack(due: int, sent: int, answered: int, tail: int) -> bytes:
+    """Pack the four words of a record; `tail` is the last word without its check, which is added."""
+    folded = due ^ sent ^ answered ^ tail
+    folded ^= folded >> 32
+    folded ^= folded >> 16
+    folded ^= folded >> 8
+    return RECORD.pack(due, sent, answered, tail | ((folded & 0xFF) ^ _CHECK) << 56)
+
+
+def holds(due: int, sent: int, answered: int, tail: int) -> bool:
+    """Tell whether the check of a record's four words holds."""
+    folded = due ^ sent ^ answered ^ tail
+    folded ^= folded >> 32
+    folded ^= folded >> 16
+    folded ^= folded >> 8
+    return folded & 0xFF == _CHECK
+
+
+def read_names(path: Path) -> list[str]:
+    """Read the interned strings, in order; a torn last line is not one."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    whole = content[: content.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+class Follower:
+    """Reads samples as they are appended: each call gives those that came since the last."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._offset = 0
+        self._names: list[str] = []
+        self.damaged = 0
+        """Records so far whose check did not hold."""
+
+    def new(self, most: int = 1_000_000) -> Iterator[Sample]:
+        """Give the whole samples appended since the last call, `most` at the most."""
+        try:
+            descriptor = os.open(self._files.samples, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            content = os.pread(descriptor, most * SIZE, self._offset)
+        finally:
+            os.close(descriptor)
+        whole = len(content) - len(content) % SIZE
+        self._offset += whole
+        for words in RECORD.iter_unpack(content[:whole]):
+            if holds(*words):
+                yield self._sample(*words)
+            else:
+                self.damaged += 1
+
+    def _sample(self, due: int, sent: int, answered: int, tail: int) -> Sample:
+        probe, who, detail = tail & 0xFFFF, tail >> 16 & 0xFFFF, tail >> 32 & 0xFFFF
+        outcome = Outcome(tail >> 48 & 0xFF)
+        return Sample(self._name(probe), due, sent, answered, outcome, self._name(who), self._name(detail))
+
+    def _name(self, number: int) -> str:
+        if number > len(self._names):
+            self._names = read_names(self._files.names)
+        return self._names[number - 1] if number else ""
+
+
+def all_samples(files: Files) -> list[Sample]:
+    """Read every whole sample of a prober, in the order in which they were recorded."""
+    return list(Follower(files).new())

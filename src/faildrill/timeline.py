@@ -1,0 +1,351 @@
+"""What happened, written down as it happens: the events of a run, one JSON object a line.
+
+The timeline and the samples are the truth of a run; everything else is derived from them and can be rebuilt.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import msgspec
+
+from faildrill.clock import Clock
+from faildrill.errors import JournalDamaged
+from faildrill.journal import Journal, Reading, read
+
+FILE: Final = "timeline.jsonl"
+FORMAT: Final = 1
+"""Version of the timeline's format; a reader refuses a newer one."""
+
+Phase = Literal["guarding", "warming up", "acting", "undoing", "steadying", "judging"]
+Json = Any
+"""A JSON value; the declared shapes of kinds are checked where they are loaded."""
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True, omit_defaults=True):
+    """One thing that happened."""
+
+
+class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
+    """The first event: all that is needed to judge the run tomorrow, on another machine."""
+
+    run: str
+    drill: dict[str, Json]
+    """The drill as loaded: every name resolved, secrets as references."""
+    environment: str
+    identity: str
+    """The environment's proven identity: what locks and dirty marks are keyed by."""
+    boot: str
+    """The boot that the monotonic times of this file belong to."""
+    version: str
+    host: str
+    user: str
+    format: int = FORMAT
+
+
+class PhaseStarted(Event, frozen=True, tag="phase.started", kw_only=True):
+    """The run entered a phase."""
+
+    phase: Phase
+
+
+class GuardAnswered(Event, frozen=True, tag="guard.answered", kw_only=True):
+    """One reason not to start was looked at."""
+
+    guard: str
+    objection: str | None = None
+    """None: no objection."""
+
+
+class ProberStarted(Event, frozen=True, tag="prober.started", kw_only=True):
+    """A probing process began to look."""
+
+    pid: int
+    samples: str
+    """The name of its samples file in the run's folder."""
+    probes: list[str]
+
+
+class ProberEnded(Event, frozen=True, tag="prober.ended", kw_only=True):
+    """A probing process ended; `asked` tells whether the runner had told it to."""
+
+    pid: int
+    asked: bool
+    because: str | None = None
+
+
+class WarmedUp(Event, frozen=True, tag="warm-up.ended", kw_only=True):
+    """Every probe was healthy for the warm-up; the slow limits follow from what was seen in it."""
+
+    since: int
+    """Monotonic ns from which all probes were good."""
+    slow: dict[str, float]
+    """By probe, the seconds after which silence counts as dark."""
+
+
+class NotHealthy(Event, frozen=True, tag="warm-up.failed", kw_only=True):
+    """A probe was not healthy in the warm-up: the drill is refused, nothing was touched."""
+
+    probes: dict[str, str]
+    """By probe, what was seen."""
+
+
+class Intended(Event, frozen=True, tag="step.intended", kw_only=True):
+    """Durable before the effect: all that a fresh process needs to put the step back."""
+
+    step: str
+    kind: str
+    params: dict[str, Json]
+    """The action's parameters, targets resolved, secrets as references."""
+    before: dict[str, Json]
+    """The state to go back to."""
+    undo: Literal["own", "named", "none"]
+    undo_kind: str | None = None
+    undo_params: dict[str, Json] | None = None
+    within: float
+    """Seconds that the action may take, and its undo again."""
+    hold: float | None = None
+    """Seconds that the effect may stay, where the drill limits it."""
+
+
+class Applying(Event, frozen=True, tag="step.applying", kw_only=True):
+    """The call that changes something is about to be made, once."""
+
+    step: str
+
+
+class Applied(Event, frozen=True, tag="step.applied", kw_only=True):
+    """The call returned."""
+
+    step: str
+    answer: dict[str, Json]
+
+
+class ApplyFailed(Event, frozen=True, tag="step.failed", kw_only=True):
+    """The call was refused, broke, or its outcome is unknown and to be settled by observing."""
+
+    step: str
+    how: Literal["refused", "failed", "unknown", "late"]
+    because: str
+
+
+class Confirmed(Event, frozen=True, tag="step.confirmed", kw_only=True):
+    """The effect of the step was seen."""
+
+    step: str
+    because: str
+    evidence: dict[str, Json] = {}
+
+
+class NotConfirmed(Event, frozen=True, tag="step.not-confirmed", kw_only=True):
+    """The effect of the step was not seen in time."""
+
+    step: str
+    because: str
+
+
+class WaitStarted(Event, frozen=True, tag="wait.started", kw_only=True):
+    """A step that only waits began."""
+
+    step: str
+    until: str
+    within: float
+
+
+class WaitEnded(Event, frozen=True, tag="wait.ended", kw_only=True):
+    """A wait was met, or ran out (`met` is false)."""
+
+    step: str
+    met: bool
+    because: str
+
+
+class Undoing(Event, frozen=True, tag="undo.started", kw_only=True):
+    """Durable before the undo of a step is called; `by` is who undoes."""
+
+    step: str
+    by: Literal["runner", "sentinel", "recover"]
+
+
+class Undone(Event, frozen=True, tag="undo.returned", kw_only=True):
+    """The undo of a step returned; it is not believed before it is seen."""
+
+    step: str
+
+
+class UndoFailed(Event, frozen=True, tag="undo.failed", kw_only=True):
+    """The undo of a step broke or ran out of time; the others are still tried."""
+
+    step: str
+    because: str
+
+
+class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):
+    """The state from before the step was seen again."""
+
+    step: str
+    because: str
+
+
+class UndoNotVerified(Event, frozen=True, tag="undo.not-verified", kw_only=True):
+    """The state from before the step was not seen again: the environment is dirty."""
+
+    step: str
+    because: str
+
+
+class LeftApplied(Event, frozen=True, tag="undo.left", kw_only=True):
+    """The step stays as it is, because the drill or the person said so in so many words."""
+
+    step: str
+    because: str
+
+
+class SteadyAgain(Event, frozen=True, tag="steady.seen", kw_only=True):
+    """After the last undo every probe was good again and stayed so for the hold time."""
+
+    since: int
+    """Monotonic ns from which all probes were good."""
+    after: float
+    """Seconds from the last undo until then."""
+
+
+class NotSteady(Event, frozen=True, tag="steady.not-seen", kw_only=True):
+    """Not every probe was good again before the runner stopped waiting."""
+
+    probes: dict[str, str]
+    waited: float
+
+
+class AbortAsked(Event, frozen=True, tag="abort.asked", kw_only=True):
+    """A person, a condition or a signal ends the run; everything is put back."""
+
+    by: Literal["person", "condition", "signal", "sentinel-died"]
+    because: str
+
+
+class RunnerDied(Event, frozen=True, tag="runner.died", kw_only=True):
+    """The runner died or was stopped; whoever saw it fences, then cleans up."""
+
+    how: str
+
+
+class Fenced(Event, frozen=True, tag="fenced", kw_only=True):
+    """Nothing of the dead run acts any more: these processes were ended."""
+
+    processes: list[str]
+
+
+class RunnerBroke(Event, frozen=True, tag="runner.broke", kw_only=True):
+    """The runner itself broke: a defect of ours, with its traceback."""
+
+    error: str
+    traceback: str
+
+
+class RunEnded(Event, frozen=True, tag="run.ended", kw_only=True):
+    """The last event of a whole timeline."""
+
+    by: Literal["runner", "sentinel", "recover"]
+
+
+AnyEvent = (
+    RunStarted
+    | PhaseStarted
+    | GuardAnswered
+    | ProberStarted
+    | ProberEnded
+    | WarmedUp
+    | NotHealthy
+    | Intended
+    | Applying
+    | Applied
+    | ApplyFailed
+    | Confirmed
+    | NotConfirmed
+    | WaitStarted
+    | WaitEnded
+    | Undoing
+    | Undone
+    | UndoFailed
+    | UndoVerified
+    | UndoNotVerified
+    | LeftApplied
+    | SteadyAgain
+    | NotSteady
+    | AbortAsked
+    | RunnerDied
+    | Fenced
+    | RunnerBroke
+    | RunEnded
+)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the timeline: its number, when on both clocks, and what happened."""
+
+    n: int
+    at: int
+    """Monotonic ns of the boot named in the first event."""
+    wall: str
+    what: AnyEvent
+
+
+DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunEnded)
+"""Events that are on disk for good before the next thing is done."""
+
+
+class Timeline:
+    """Writes events; one process at a time is its writer."""
+
+    def __init__(self, journal: Journal, clock: Clock, next_number: int = 0) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._next = next_number
+        self._encoder = msgspec.json.Encoder()
+
+    @classmethod
+    def create(cls, folder: Path, clock: Clock) -> Self:
+        """Start the timeline of a run in its folder; FileExistsError when there is one."""
+        return cls(Journal.create(folder / FILE), clock)
+
+    @classmethod
+    def resume(cls, folder: Path, clock: Clock) -> Self:
+        """Go on with the timeline of a run whose writer is gone; its torn tail is cut off."""
+        path = folder / FILE
+        journal = Journal.resume(path)
+        return cls(journal, clock, len(read(path).records))
+
+    def record(self, event: AnyEvent) -> Entry:
+        """Append an event and return its entry; intents and undos survive a power loss on return.
+
+        Raises JournalFull when it could not be written: then what it announces must not be done.
+        """
+        entry = Entry(self._next, self._clock.now_ns(), self._clock.wall(), event)
+        self._journal.append(self._encoder.encode(entry), durable=isinstance(event, DURABLE))
+        self._next += 1
+        return entry
+
+    def close(self) -> None:
+        """Close the file."""
+        self._journal.close()
+
+
+def entries(path: Path) -> list[Entry]:
+    """Read the timeline of a run up to its last whole entry; JournalDamaged when one in it was altered."""
+    found = read(path)
+    if found.damaged:
+        raise JournalDamaged(f"{path}: altered after byte {found.whole}; a verdict on it would be a guess")
+    return list(_decoded(found, path))
+
+
+def _decoded(found: Reading, path: Path) -> Iterator[Entry]:
+    decoder = msgspec.json.Decoder(Entry)
+    for number, record in enumerate(found.records):
+        try:
+            entry = decoder.decode(record)
+        except msgspec.ValidationError as error:
+            raise JournalDamaged(f"{path}:{number + 1}: not an event this version knows: {error}") from error
+        if entry.n != number:
+            raise JournalDamaged(f"{path}:{number + 1}: entry {entry.n} where {number} was due")
+        yield entry
