@@ -1,0 +1,149 @@
+"""`faildrill lab`: start, look at and take down the embedded staging."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from faildrill.errors import FaildrillError
+from faildrill.lab.facts import Facts
+
+_NAME = click.option("--name", default="lab", show_default=True, help="Which lab; several can be up side by side.")
+
+
+@click.group()
+def lab() -> None:
+    """Run the embedded staging: PostgreSQL under Patroni, HAProxy, payment servers; real parts on this machine."""
+
+
+@lab.command()
+@_NAME
+@click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
+def up(name: str, keep: bool) -> None:
+    """Start a lab and wait until a payment goes through it; says so when it is up already."""
+    from faildrill.lab import starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
+
+    before = time.monotonic()
+    facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep)
+    already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
+    click.echo(f"lab {name!r} is up{' already' if already else ''}")
+    for key, value in _worth_knowing(facts):
+        click.echo(f"  {key:<14}{value}")
+
+
+def _worth_knowing(facts: Facts) -> list[tuple[str, object]]:
+    return [
+        ("environment", facts.environment),
+        ("payments", f"{facts.payments}/payments"),
+        ("database", f"127.0.0.1:{facts.database_port}"),
+        ("HAProxy", facts.statistics),
+        ("logs", facts.logs),
+        ("take it down", f"faildrill lab down --name {facts.name}"),
+    ]
+
+
+@lab.command()
+@_NAME
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+def status(name: str, output: str) -> None:
+    """Show every node and link of a lab. Exits 1 when it isn't up."""
+    from faildrill.lab import control, places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+
+    place = places.place(name)
+    try:
+        answer = control.ask(place.control, {"op": "status"}, 10.0)
+    except control.NoLab:
+        answer = {"phase": "remains" if place.folder.exists() else "down", "nodes": {}, "links": {}}
+    except TimeoutError:
+        answer = {"phase": "silent", "nodes": {}, "links": {}}
+    if output == "json":
+        click.echo(json.dumps({key: value for key, value in answer.items() if key != "ok"}, indent=2))
+    else:
+        click.echo("\n".join(_table(name, answer)))
+    if answer["phase"] != "ready":
+        raise SystemExit(1)
+
+
+_SAID = {
+    "down": "is not up: faildrill lab up",
+    "remains": "is not up, but has left something behind: faildrill lab down",
+    "silent": "does not answer: faildrill lab down",
+    "failed": "failed to start and was kept: look at its logs, then faildrill lab down",
+}
+
+
+def _table(name: str, answer: dict[str, Any]) -> Iterator[str]:
+    yield f"lab {name!r} {_SAID.get(answer['phase'], 'is ' + answer['phase'])}"
+    if answer["nodes"]:
+        yield f"  {'node':<9}{'part':<12}{'state':<10}{'for':>9}{'starts':>8}  processes"
+    for node, facts in answer["nodes"].items():
+        up_for = f"{time.time() - facts['since']:.0f} s" if facts["state"] != "absent" else "-"
+        row = f"{node:<9}{facts['part']:<12}{facts['state']:<10}{up_for:>9}{facts['starts']:>8}"
+        yield f"  {row}  {len(facts['pids'])}"
+    for link, facts in answer["links"].items():
+        delay = f" {facts['delay_ms']} ms" if facts["delay_ms"] else ""
+        yield f"  link to {link}: {facts['mode']}{delay}"
+
+
+@lab.command()
+@click.argument("node", required=False)
+@_NAME
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each log.")
+def logs(node: str | None, name: str, follow: bool, lines: int) -> None:
+    """Print the logs of a lab: of one node, or of all."""
+    from faildrill.lab import places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+
+    place = places.place(name)
+    files = {path.stem: path for path in sorted(place.logs.glob("*.log"))}
+    if not files:
+        raise FaildrillError(f"there are no logs of a lab {name!r}")
+    if node is not None and node not in files:
+        raise FaildrillError(f"no log of {node!r}; there are {', '.join(files)}")
+    chosen = [files[node]] if node else list(files.values())
+    _print_logs(chosen, lines)
+    if follow:
+        _follow(chosen)
+
+
+def _print_logs(files: Iterable[Path], lines: int) -> None:
+    for path in files:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+            click.echo(f"{path.stem:<8} {line}")
+
+
+def _follow(files: list[Path]) -> None:
+    """Print what is appended, until interrupted or until the logs are gone."""
+    opened = {path: path.open(encoding="utf-8", errors="replace") for path in files}
+    for file in opened.values():
+        file.seek(0, 2)
+    try:
+        while any(path.exists() for path in files):
+            for path, file in opened.items():
+                for line in file:
+                    click.echo(f"{path.stem:<8} {line.rstrip()}")
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return
+    finally:
+        for file in opened.values():
+            file.close()
+
+
+@lab.command()
+@_NAME
+@click.option("--keep-logs", is_flag=True, help="Leave the folder of its logs.")
+def down(name: str, keep_logs: bool) -> None:
+    """Take a lab down: no process, socket or folder of it stays, whatever was killed before."""
+    from faildrill.lab import ending, places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+
+    was_there = ending.down(name, keep_logs=keep_logs)
+    if not was_there:
+        click.echo(f"lab {name!r} is not up")
+        return
+    click.echo(f"lab {name!r} is down")
+    if keep_logs:
+        click.echo(f"  its logs are kept in {places.place(name).logs}")

@@ -1,0 +1,59 @@
+"""The environment file of a lab, written when it is ready: where everything is, and how it proves what it is."""
+
+from typing import Any
+
+import yaml
+
+from faildrill.lab.plan import DATABASE, DATABASE_NODES, PAYMENT_NODES, SCOPE, Plan
+from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.schema import Identity
+
+_EVERY = {"every": "500ms", "timeout": "2s"}
+
+
+def text(plan: Plan, identity: Identity) -> str:
+    """Return the file's text."""
+    content = {
+        "environment": plan.place.name,
+        "about": "The embedded staging of real parts on this machine.",
+        "drillable": True,
+        "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
+        **_targets(plan),
+        "identity": [
+            {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
+            {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
+        ],
+        "probes": {
+            "redundancy": {"patroni.redundancy": {"cluster": SCOPE}, **_EVERY},
+            "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},
+        },
+    }
+    return yaml.safe_dump(content, sort_keys=False, width=110)
+
+
+def _targets(plan: Plan) -> dict[str, Any]:
+    login = {"user": "faildrill", "password": f"file:{plan.password_file('faildrill')}"}
+    members = {
+        node: {
+            "api": f"http://{LOOPBACK}:{plan.port(f'{node} api')}",
+            "host": LOOPBACK,
+            "port": plan.port(node),
+            "reach": "lab",
+        }
+        for node in DATABASE_NODES
+    }
+    servers = {node: {"address": f"{LOOPBACK}:{plan.port(node)}", "reach": "lab"} for node in PAYMENT_NODES}
+    return {
+        "services": {"payments": f"http://{LOOPBACK}:{plan.port('payments')}"},
+        "databases": {
+            "payments": {"host": LOOPBACK, "port": plan.port("database"), "database": DATABASE, **login},
+        },
+        "clusters": {"payments": {"scope": SCOPE, "database": DATABASE, **login, "members": members}},
+        "load_balancers": {
+            "payments": {
+                "haproxy_socket": str(plan.place.run / "haproxy.sock"),
+                "backends": {"payments": list(PAYMENT_NODES), "database": list(DATABASE_NODES)},
+            },
+        },
+        "groups": {"payment-servers": {"members": servers}},
+    }

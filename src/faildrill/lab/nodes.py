@@ -1,0 +1,174 @@
+"""One node of the lab as its supervisor holds it: what it runs, and the channel to the init above it."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import faildrill
+from faildrill.errors import FaildrillError
+from faildrill.lab import processes
+from faildrill.lab.users import User, myself
+
+State = Literal["running", "stopped", "absent"]
+SIGNALS = ("KILL", "STOP", "CONT", "TERM", "INT", "HUP", "USR1", "USR2")
+ANSWER_WITHIN = 30.0
+"""Seconds that an init may take to do what it is told."""
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+"""What a node sees of the environment of whoever started the lab; nothing of a drill is among it."""
+_ROOT = str(Path(faildrill.__file__).parent.parent)
+_INIT = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.init import main; main()"
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment that what belongs to this folder of a lab is started with."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {"PYTHONUNBUFFERED": "1", processes.MARK: str(folder)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a node runs."""
+
+    name: str
+    argv: list[str]
+    folder: Path
+    log: Path
+    user: User = field(default_factory=myself)
+    part: str = ""
+    """The kind of part, for people: `etcd`, `postgresql`, …"""
+
+
+class Node:
+    """A node: started, signalled and looked at; it comes back only when `start` is called again."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.init = 0
+        """The id of its init; 0 when there is none."""
+        self.starts = 0
+        self.since = 0.0
+        """Seconds since the epoch of the last start."""
+        self.exited: int | None = None
+        """How its main program ended, if it has."""
+        self.gone = asyncio.Event()
+        self.gone.set()
+        self._writer: asyncio.StreamWriter | None = None
+        self._answers: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    async def start(self) -> None:
+        """Start the node; raises FaildrillError when something of it still runs."""
+        if self.init:
+            raise FaildrillError(f"{self.recipe.name} is not down: kill it first")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.init = self._spawn(theirs)
+        self.gone.clear()
+        self.starts, self.since, self.exited = self.starts + 1, time.time(), None
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        self._tell(
+            {
+                "argv": self.recipe.argv,
+                "env": environment(self.recipe.folder),
+                "cwd": str(self.recipe.folder),
+                "log": str(self.recipe.log),
+                "user": self.recipe.user.spec(),
+            }
+        )
+        self._listening = asyncio.create_task(self._listen(reader))
+
+    async def signal(self, name: str) -> None:
+        """Send a signal to all of the node; when it is KILL, nothing of it is left on return."""
+        if name not in SIGNALS:
+            raise FaildrillError(f"no such signal: {name!r}; there are {', '.join(SIGNALS)}")
+        if not self.init:
+            if name == "KILL":
+                return
+            raise FaildrillError(f"{self.recipe.name} is down: there is nothing to send {name} to")
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answers.append((name, answer))
+        self._tell({"signal": name})
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await answer
+            if name == "KILL":
+                await self.gone.wait()
+
+    def processes(self) -> list[processes.Process]:
+        """Return what runs on the node, its init left out."""
+        return processes.descendants(self.init) if self.init else []
+
+    def state(self) -> State:
+        """Return `stopped` when every process of it is held by a signal, `absent` when there is none."""
+        running = self.processes()
+        if not running:
+            return "absent"
+        return "stopped" if all(one.state in processes.STOPPED for one in running) else "running"
+
+    def _spawn(self, channel: socket.socket) -> int:
+        log = os.open(self.recipe.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-S", "-c", _INIT, self.recipe.name, str(self.recipe.folder)],
+                environment(self.recipe.folder),
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, channel.fileno(), 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.close(log)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Take what the init says until it is gone, and with it what it could not end itself."""
+        try:
+            while line := await reader.readline():
+                self._hear(json.loads(line))
+        except ConnectionError:
+            pass
+        finally:
+            await self._bury()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "exited" in message:
+            self.exited = message["exited"]
+        if self._answers and ("done" in message or "failed" in message):
+            _, answer = self._answers.popleft()
+            if answer.done():
+                return
+            if "failed" in message:
+                answer.set_exception(FaildrillError(f"{self.recipe.name}: {message['failed']}"))
+            else:
+                answer.set_result(None)
+
+    async def _bury(self) -> None:
+        """Once the init is gone, see that all of the node is, and let those go who wait for it.
+
+        An init that was killed has left its processes to the supervisor; they are known by their folder.
+        """
+        while processes.read(self.init):  # noqa: ASYNC110 - the channel closes just before the process is gone
+            await asyncio.sleep(0.005)
+        folder = str(self.recipe.folder)
+        processes.end(lambda: processes.belonging(folder), processes.TIME_TO_END)
+        if self._writer is not None:
+            self._writer.close()
+        self.init, self._writer = 0, None
+        for name, answer in self._answers:
+            if name == "KILL" and not answer.done():
+                answer.set_result(None)
+            elif not answer.done():
+                answer.set_exception(FaildrillError(f"{self.recipe.name} went down before it could obey"))
+        self._answers.clear()
+        self.gone.set()

@@ -1,0 +1,197 @@
+"""A payment server: takes payments over HTTP and writes each into the database before it says so.
+
+    POST /payments {"amount": 100}   201 with id, server and database node; also as X-Server, X-Database-Node.
+                                     With `Idempotency-Key: k` the same k is the same payment, written once.
+    GET /payments/count              how many there are
+    GET /health                      this process is alive
+
+`/health` says nothing of the database on purpose: all servers share it, so a check that depended on it would take
+every server out at once when it fails over, and their recovery would add to the outage.
+
+503 says whether the payment was written: `"written": "no"` (provably not) or `"unknown"` (sent, no answer).
+Nothing is tried twice here; that is for whoever knows whether it may be.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from aiohttp import web
+
+from faildrill.lab.plan import DATABASE
+
+_INSERT = """
+    INSERT INTO payments (amount, server, idempotency_key) VALUES ($1, $2, $3)
+    ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, amount, inet_server_port() AS port
+"""
+_FIND = "SELECT id, amount, inet_server_port() AS port FROM payments WHERE idempotency_key = $1"
+_COUNT = "SELECT count(*) AS count, inet_server_port() AS port FROM payments"
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LONGEST_KEY = 200
+_LARGEST_AMOUNT = 2**62
+
+
+class Unavailable(Exception):  # noqa: N818 - reads as the statement it makes
+    """The database did not answer in time, or not at all."""
+
+    def __init__(self, why: str, written: str) -> None:
+        super().__init__(why)
+        self.written = written
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the server's file says."""
+
+    name: str
+    port: int
+    database: dict[str, Any]
+    password_file: str
+    nodes: dict[str, str]
+    """The name of the database node by its port."""
+    within_seconds: float
+    """A payment is answered within this time, or refused."""
+    capacity: int
+    """How many payments are worked on at once; more wait."""
+    service_seconds: float
+    """What a payment costs besides its write."""
+
+    def password(self) -> str:
+        """Read the password of the database role."""
+        return Path(self.password_file).read_text(encoding="ascii").strip()
+
+
+class Server:
+    """Takes payments."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._places = asyncio.Semaphore(settings.capacity)
+        self._pool: asyncpg.Pool | None = None
+
+    def application(self) -> web.Application:
+        """Return the routes, with the pool opened before the first request and closed after the last."""
+        application = web.Application(client_max_size=4096)
+        application.router.add_post("/payments", self.pay)
+        application.router.add_get("/payments/count", self.count)
+        application.router.add_get("/health", self.health)
+        application.cleanup_ctx.append(self._connected)
+        return application
+
+    async def pay(self, request: web.Request) -> web.Response:
+        """Write one payment."""
+        try:
+            amount, key = _read(await request.text()), request.headers.get("Idempotency-Key")
+        except ValueError as error:
+            return self._answer(400, {"error": str(error), "written": "no"})
+        if key is not None and not 0 < len(key) <= _LONGEST_KEY:
+            return self._answer(400, {"error": f"a key has 1 to {_LONGEST_KEY} characters", "written": "no"})
+        try:
+            return await self._pay(amount, key)
+        except Unavailable as error:
+            return self._answer(503, {"error": str(error), "written": error.written})
+
+    async def count(self, _: web.Request) -> web.Response:
+        """Count the payments."""
+        try:
+            row = (await self._ask(_COUNT))[0]
+        except Unavailable as error:
+            return self._answer(503, {"error": str(error)})
+        return self._answer(200, {"count": row["count"]}, row["port"])
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Say that this process is alive; see the module's docstring for what it leaves out, and why."""
+        return self._answer(200, {"alive": True})
+
+    async def _pay(self, amount: int, key: str | None) -> web.Response:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.settings.within_seconds
+        try:
+            await asyncio.wait_for(self._places.acquire(), self.settings.within_seconds)
+        except TimeoutError:
+            raise Unavailable(f"{self.settings.capacity} payments are being worked on already", "no") from None
+        try:
+            await asyncio.sleep(self.settings.service_seconds)
+            rows = await self._ask(_INSERT, amount, self.settings.name, key, until=until)
+            status = 201 if rows else 200
+            row = (rows or await self._ask(_FIND, key, until=until))[0]
+            if row["amount"] != amount:
+                return self._answer(422, {"error": "this key belongs to another amount", "written": "no"})
+            return self._answer(status, {"id": row["id"], "amount": amount}, row["port"])
+        finally:
+            self._places.release()
+
+    async def _ask(self, query: str, *values: object, until: float | None = None) -> list[asyncpg.Record]:
+        """Run one statement, which is a transaction of its own, on a connection that is given up at any doubt."""
+        loop = asyncio.get_running_loop()
+        ends = until or loop.time() + self.settings.within_seconds
+        if self._pool is None:
+            raise Unavailable("not connected yet", "no")
+        try:
+            connection = await self._pool.acquire(timeout=max(0.001, ends - loop.time()))
+        except _LOST as error:
+            raise Unavailable(f"no connection to the database: {_said(error)}", "no") from error
+        try:
+            async with asyncio.timeout_at(ends):
+                rows: list[asyncpg.Record] = await connection.fetch(query, *values)
+        except _LOST as error:
+            connection.terminate()
+            provable = isinstance(error, asyncpg.PostgresError) and not isinstance(
+                error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
+            )
+            raise Unavailable(f"the database: {_said(error)}", "no" if provable else "unknown") from error
+        finally:
+            await self._pool.release(connection, timeout=1.0)
+        return rows
+
+    async def _connected(self, _: web.Application) -> AsyncIterator[None]:
+        async with asyncpg.create_pool(
+            **self.settings.database,
+            database=DATABASE,
+            password=self.settings.password(),
+            min_size=0,
+            max_size=8,
+            timeout=1.0,
+            ssl=False,
+            max_inactive_connection_lifetime=60.0,
+            server_settings={"application_name": self.settings.name, "jit": "off"},
+        ) as self._pool:
+            yield
+
+    def _answer(self, status: int, body: dict[str, Any], port: int | None = None) -> web.Response:
+        """Answer in JSON, saying which server answers and which database node it had its answer from."""
+        node = self.settings.nodes.get(str(port), "") if port else ""
+        headers = {"X-Server": self.settings.name} | ({"X-Database-Node": node} if node else {})
+        content = body | {"server": self.settings.name} | ({"database_node": node} if node else {})
+        return web.json_response(content, status=status, headers=headers)
+
+
+def _read(text: str) -> int:
+    """Return the amount of a payment; raises ValueError that says what is wrong with it."""
+    try:
+        amount = json.loads(text)["amount"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError('a payment looks like {"amount": 100}') from None
+    if type(amount) is not int or not 0 < amount <= _LARGEST_AMOUNT:
+        raise ValueError("an amount is a whole number above 0")
+    return amount
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def main() -> None:
+    """Serve until told to end: `python -m faildrill.lab.payments FILE`."""
+    settings = Settings(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    application = Server(settings).application()
+    web.run_app(application, host="127.0.0.1", port=settings.port, print=None, access_log=None, shutdown_timeout=1.0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What one lab consists of: its nodes, their ports, their folders and passwords, before anything is started."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from faildrill.lab import parts, users
+from faildrill.lab.places import Place
+from faildrill.lab.reservations import Reservations
+
+SCOPE = "payments"
+"""The name of the database cluster, as Patroni has it."""
+DATABASE = "payments"
+DATABASE_NODES = ("pg1", "pg2")
+PAYMENT_NODES = ("pay1", "pay2", "pay3")
+ROLES = ("postgres", "replicator", "rewind", "payments", "faildrill")
+"""Database roles: the first three are Patroni's, then the application's and the one that drills ask with."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A lab to be: the recipes of `configs` are written from it."""
+
+    place: Place
+    parts: parts.Parts
+    reservations: Reservations
+    postgres_user: users.User
+    uid: str
+    """The random identity of this lab, which its marker row carries."""
+
+    def port(self, purpose: str) -> int:
+        """Return the port for a purpose, e.g. `pg1`, `pg1 api`, `pg1 link`, `database`, `payments`."""
+        return self.reservations.port(purpose)
+
+    def folder(self, node: str) -> Path:
+        """Return a node's own folder; that of a database node is where the user that it runs as can reach it."""
+        base = self.place.run if self.postgres_user.how == "other" and node in DATABASE_NODES else self.place.folder
+        return base / "nodes" / node
+
+    @property
+    def postgres_sockets(self) -> Path:
+        """The folder of PostgreSQL's own sockets, writable for the user that it runs as."""
+        return self.place.run / "postgres" if self.postgres_user.how == "other" else self.place.run
+
+    def log(self, node: str) -> Path:
+        """Return the file that a node's output goes to."""
+        return self.place.logs / f"{node}.log"
+
+    def password_file(self, role: str) -> Path:
+        """Return the file that holds a role's password."""
+        return self.place.passwords / role
+
+    def password(self, role: str) -> str:
+        """Read a role's password."""
+        return self.password_file(role).read_text(encoding="ascii").strip()
+
+
+def new(place: Place) -> Plan:
+    """Plan a lab: find the parts, choose the user of the database nodes, make up its identity."""
+    return Plan(
+        place=place,
+        parts=parts.find(),
+        reservations=Reservations(),
+        postgres_user=users.for_postgres(),
+        uid=secrets.token_hex(8),
+    )

@@ -1,0 +1,186 @@
+"""The staging as a whole: its nodes and links, brought up part by part, each waited for until it is really ready."""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from faildrill.errors import FaildrillError
+from faildrill.lab import configs, links, readiness
+from faildrill.lab.facts import Facts
+from faildrill.lab.nodes import Node, Recipe
+from faildrill.lab.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan
+from faildrill.lab.readiness import NotReady, until
+from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.schema import Identity
+
+FIRST, SECOND = DATABASE_NODES
+WITHIN = 60.0
+"""Seconds that any one part may take to become ready."""
+Progress = Callable[[str], None]
+"""Told the name of each part as it becomes ready."""
+
+
+class Staging:
+    """Every node and link of one lab."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.nodes = {recipe.name: Node(recipe) for recipe in _recipes(plan)}
+        self.links = {node: links.Link(node, plan.port(f"{node} link"), plan.port(node)) for node in DATABASE_NODES}
+
+    def node(self, name: str) -> Node:
+        """Return the node of that name; raises FaildrillError when there is none."""
+        if name not in self.nodes:
+            raise FaildrillError(f"no such node: {name!r}; there are {', '.join(self.nodes)}")
+        return self.nodes[name]
+
+    def link(self, name: str) -> links.Link:
+        """Return the link to that database node; raises FaildrillError when there is none."""
+        if name not in self.links:
+            raise FaildrillError(f"no such link: {name!r}; there are {', '.join(self.links)}")
+        return self.links[name]
+
+    async def bring_up(self, progress: Progress) -> Identity:
+        """Start everything and wait until a payment goes through it.
+
+        Raises NotReady for the first part that does not become ready.
+        """
+        for link in self.links.values():
+            await link.open()
+        everything = asyncio.gather(self._database(progress), self._front(progress))
+        try:
+            identity, _ = await everything
+        except BaseException:
+            everything.cancel()
+            raise
+        await self._paid()
+        progress("payment")
+        return identity
+
+    async def end(self) -> None:
+        """Kill every node, whatever it does, and close the links."""
+        await asyncio.gather(*(node.signal("KILL") for node in self.nodes.values()), return_exceptions=True)
+        for link in self.links.values():
+            await link.close()
+        self.plan.reservations.close()
+
+    async def _database(self, progress: Progress) -> Identity:
+        """Bring up etcd, the first database node as primary with its schema, and the second as its standby."""
+        etcd, first, second = self.nodes["etcd"], self.nodes[FIRST], self.nodes[SECOND]
+        api = self.plan.port(f"{FIRST} api")
+        await etcd.start()
+        await until(etcd, "a health report", lambda: readiness.healthy(self.plan.port("etcd"), "/health"), WITHIN)
+        progress("etcd")
+        await first.start()
+        await until(first, "a data directory", lambda: _exists(first.recipe.folder / "data"), WITHIN)
+        await second.start()
+        await until(first, "a primary", lambda: readiness.healthy(api, "/primary"), WITHIN)
+        progress(FIRST)
+        identity = await self._schema(first)
+        progress("schema")
+        await until(second, "a standby", lambda: readiness.healthy(self.plan.port(f"{SECOND} api"), "/replica"), WITHIN)
+        await until(first, "a standby that streams", lambda: readiness.streaming_standbys(api), WITHIN)
+        progress(SECOND)
+        return identity
+
+    async def _schema(self, primary: Node) -> Identity:
+        import asyncpg  # noqa: PLC0415 - takes 0.1 s, which is free only while the database starts
+
+        from faildrill.lab import schema  # noqa: PLC0415 - the same
+
+        try:
+            return await schema.create(self.plan, primary.recipe.name)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise NotReady(primary.recipe.name, f"its schema can't be created: {error!r}") from error
+
+    async def _front(self, progress: Progress) -> None:
+        """Bring up the payment servers and the load balancer, until it holds all of them for up."""
+        balancer, socket = self.nodes["haproxy"], self.plan.place.run / "haproxy.sock"
+        await balancer.start()
+        for name in PAYMENT_NODES:
+            await self.nodes[name].start()
+        for name in PAYMENT_NODES:
+            look = partial(readiness.healthy, self.plan.port(name), "/health")
+            await until(self.nodes[name], "an answer", look, WITHIN)
+        progress("payment servers")
+
+        async def all_up() -> bool:
+            return await readiness.servers_up(socket, "payments") == set(PAYMENT_NODES)
+
+        await until(balancer, "backend of healthy payment servers", all_up, WITHIN)
+        progress("haproxy")
+
+    async def _paid(self) -> None:
+        """Wait until a payment is answered through the whole staging."""
+
+        async def pay() -> bool:
+            body = json.dumps({"amount": 1})
+            status, content = await readiness.fetch(self.plan.port("payments"), "/payments", body)
+            if status != 201:  # noqa: PLR2004 - HTTP
+                raise ValueError(f"{status} {content[:200]!r}")
+            return True
+
+        await until(self.nodes["haproxy"], "answer to a payment", pay, WITHIN)
+
+
+def prepare(plan: Plan) -> None:
+    """Make the folders, the link to the sockets' folder and the passwords of a lab."""
+    place = plan.place
+    shared = plan.postgres_user.how == "other"
+    run = place.short_run if shared else place.run
+    place.folder.mkdir(mode=0o700)
+    if run != place.folder / "run":
+        (place.folder / "run").symlink_to(run)
+    run.mkdir(mode=0o700)
+    for folder in (place.logs, place.passwords):
+        folder.mkdir()
+    for name in ("etcd", *DATABASE_NODES, *PAYMENT_NODES, "haproxy"):
+        plan.folder(name).mkdir(parents=True)
+    if shared:
+        _let_in(run, plan)
+    for role in ROLES:
+        plan.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
+
+
+def _let_in(run: Path, plan: Plan) -> None:
+    """Let the user of the database nodes pass to its folders, and make its sockets beside ours."""
+    (run / "nodes").chmod(0o711)
+    run.chmod(0o711)
+    plan.postgres_sockets.mkdir(mode=0o700, exist_ok=True)
+
+
+def _recipes(plan: Plan) -> list[Recipe]:
+    return [
+        configs.etcd(plan),
+        *(configs.database(plan, node) for node in DATABASE_NODES),
+        *(configs.payment_server(plan, node) for node in PAYMENT_NODES),
+        configs.load_balancer(plan),
+    ]
+
+
+async def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: ASYNC240, PTH110 - as quick as any call here
+
+
+def facts(staging: Staging, timings: dict[str, float]) -> Facts:
+    """Return the facts of a staging that has become ready, owned by this process."""
+    plan = staging.plan
+    return Facts(
+        name=plan.place.name,
+        folder=plan.place.folder,
+        environment=plan.place.environment,
+        control=plan.place.control,
+        logs=plan.place.logs,
+        supervisor=os.getpid(),
+        uid=plan.uid,
+        ready_at=time.time(),
+        timings=timings,
+        payments=f"http://{LOOPBACK}:{plan.port('payments')}",
+        statistics=f"http://{LOOPBACK}:{plan.port('stats')}/",
+        database_port=plan.port("database"),
+    )
