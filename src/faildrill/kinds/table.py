@@ -3,11 +3,12 @@
 from typing import Final
 
 PROBES: Final = {
+    "command.look": "faildrill.adapters.command:Look",
     "haproxy.backends": "faildrill.adapters.haproxy:Backends",
     "http.request": "faildrill.adapters.http:Request",
-    "patroni.redundancy": "faildrill.adapters.patroni:Redundancy",
-    "patroni.writer": "faildrill.adapters.patroni:Writer",
-    "postgres.write": "faildrill.adapters.postgres:Write",
+    "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
+    "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
+    "postgres.write": "faildrill.adapters.postgres.write:Write",
     "tcp.connect": "faildrill.adapters.tcp:Connect",
 }
 
@@ -15,13 +16,14 @@ ACTIONS: Final = {
     "command.run": "faildrill.adapters.command:Run",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
-    "patroni.kill_primary": "faildrill.adapters.patroni:KillPrimary",
-    "patroni.switchover": "faildrill.adapters.patroni:Switchover",
+    "patroni.failover": "faildrill.adapters.patroni.handover:Failover",
+    "patroni.kill_primary": "faildrill.adapters.patroni.kill:KillPrimary",
+    "patroni.switchover": "faildrill.adapters.patroni.handover:Switchover",
 }
 
 GUARDS: Final = {
-    "postgres.identity": "faildrill.adapters.postgres:Identity",
-    "postgres.marker": "faildrill.adapters.postgres:Marker",
+    "postgres.identity": "faildrill.adapters.postgres.identity:Identity",
+    "postgres.marker": "faildrill.adapters.postgres.identity:Marker",
 }
 
 REACHES: Final = {

@@ -1,0 +1,120 @@
+"""HAProxy, asked through its runtime socket."""
+
+import asyncio
+import csv
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import LoadBalancer
+
+_LARGEST: Final = 1 << 22
+_LONGEST: Final = 200
+_SERVERS: Final = 4
+"""`show stat -1 4 -1`: servers only, of every backend."""
+
+
+class Backends(Kind):
+    """Asks HAProxy itself which servers it sends requests to; good when every declared one is UP.
+
+    The servers that belong in a backend are those that the environment declares, so one that vanished from HAProxy's
+    configuration is missed. Otherwise the look is `wrong` and says what is wrong: `pay2 DOWN`, `pay3 MAINT`,
+    `pay1 missing`. `who` is the servers that are UP, as `backend/server` where several backends are looked at. Where
+    one is up by design, as in front of a database, `up: 1` asks for exactly that many.
+
+        probes:
+          backends: {haproxy.backends: {load_balancer: payments, backend: payments}, every: 500ms}
+          database: {haproxy.backends: {load_balancer: payments, backend: database, up: 1}, every: 500ms}
+    """
+
+    load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
+    backend: str | None = Field(default=None, description="one of its backends; all declared ones otherwise")
+    up: Annotated[int, Field(ge=0)] | Literal["all"] = Field(default="all", description="how many are to be UP in each")
+
+    @model_validator(mode="after")
+    def _are_declared(self) -> Self:
+        known = self.load_balancer.backends
+        if self.backend is not None and self.backend not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        if not any(self._declared.values()):
+            raise ValueError(f"{self.load_balancer.name} declares no servers: nothing would be looked at")
+        few = min(len(servers) for servers in self._declared.values())
+        if self.up != "all" and self.up > few:
+            raise ValueError(f"up: {self.up} can't be: only {few} servers are declared")
+        return self
+
+    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
+        """Ask for the state of every server."""
+        try:
+            answer = await _tell(self.load_balancer.haproxy_socket, f"show stat -1 {_SERVERS} -1")
+        except (ConnectionRefusedError, FileNotFoundError):
+            return Seen(Outcome.REFUSED)
+        except ConnectionError:
+            return Seen(Outcome.RESET)
+        except ValueError as error:
+            return Seen(Outcome.WRONG, detail=str(error))
+        states = _states(answer)
+        if states is None:
+            return Seen(Outcome.WRONG, detail="not HAProxy's statistics")
+        return self._weigh(states)
+
+    @property
+    def _declared(self) -> Mapping[str, list[str]]:
+        backends = self.load_balancer.backends
+        return backends if self.backend is None else {self.backend: backends[self.backend]}
+
+    def _weigh(self, states: Mapping[tuple[str, str], str]) -> Seen:
+        """Compare what is UP with what is to be."""
+        who: list[str] = []
+        wrong: list[str] = []
+        for backend, servers in self._declared.items():
+            prefix = f"{backend}/" if self.backend is None else ""
+            state = {f"{prefix}{server}": states.get((backend, server), "missing") for server in sorted(servers)}
+            up = [server for server, is_now in state.items() if is_now == "UP"]
+            who += up
+            if self.up == "all":
+                wrong += [f"{server} {is_now}" for server, is_now in state.items() if is_now != "UP"]
+            elif len(up) != self.up:
+                wrong.append(
+                    f"{len(up)} UP, not {self.up}" if not prefix else f"{backend}: {len(up)} UP, not {self.up}"
+                )
+        outcome = Outcome.WRONG if wrong else Outcome.OK
+        return Seen(outcome, ",".join(sorted(who)), "; ".join(wrong)[:_LONGEST])
+
+
+async def _tell(socket: str, command: str) -> str:
+    """Send one command and return the whole answer; ValueError when it is not a bounded text, OSError as it comes."""
+    host, colon, port = socket.rpartition(":")
+    if colon and port.isdigit() and "/" not in socket:
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    else:
+        reader, writer = await asyncio.open_unix_connection(socket)
+    try:
+        writer.write(f"{command}\n".encode())
+        answer = bytearray()
+        while chunk := await reader.read(1 << 16):
+            answer += chunk
+            if len(answer) > _LARGEST:
+                raise ValueError("an answer too long to be HAProxy's")
+    finally:
+        writer.transport.abort()
+    return answer.decode(errors="replace")
+
+
+def _states(answer: str) -> dict[tuple[str, str], str] | None:
+    """Read the state of every server from `show stat`: one word each; None when it is something else.
+
+    `UP 1/2` (going down, still used) is UP and `DOWN 1/2` (coming up, not used yet) is DOWN.
+    """
+    if not answer.startswith("# pxname,svname,"):
+        return None
+    rows = csv.DictReader(answer.removeprefix("# ").splitlines())
+    return {(row["pxname"], row["svname"]): _word(row.get("status")) for row in rows if row.get("svname")}
+
+
+def _word(status: str | None) -> str:
+    return "no check" if status == "no check" else (status or "unknown").split(" ", 1)[0]

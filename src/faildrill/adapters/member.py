@@ -1,0 +1,160 @@
+"""`member.kill` and `member.stop`: one process or host of a group dies, or hangs."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from faildrill.errors import ActionRefused, CannotSee
+from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
+from faildrill.targets import Group
+
+SHARE: Final = 0.8
+
+
+class _OneOfGroup(Kind):
+    """What both actions share: the blast radius, the signal, and the way back."""
+
+    group: Group = Field(description="the group; never all of it is touched")
+    member: str = Field(description="which of its members")
+
+    @field_validator("member")
+    @classmethod
+    def _belongs(cls, value: str, info: ValidationInfo) -> str:
+        group = info.data.get("group")
+        if isinstance(group, Group) and value not in group.members:
+            raise ValueError(f"{value!r} is no member of {group.name}; there is {', '.join(sorted(group.members))}")
+        return value
+
+    @property
+    @abstractmethod
+    def _signal(self) -> Literal["KILL", "STOP"]: ...
+
+    @property
+    @abstractmethod
+    def _becomes(self) -> Literal["absent", "stopped"]: ...
+
+    async def capture(self, given: Given) -> Captured:
+        """See that the member runs, and that another one does."""
+        states = await self._states(given)
+        self._refuse_the_last(states)
+        return {"member": self.member, "states": dict(states)}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+        """Send the signal."""
+        await self._reach(given).signal(self.member, self._signal)
+        return {"member": self.member}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the state that the signal leads to."""
+        state = await self._reach(given).state(self.member)
+        return Observed(state == self._becomes, f"{self.member} is {state}", {"state": state})
+
+    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+        """Start it where it is absent, let it go on where it is stopped."""
+        reach = self._reach(given)
+        state = await reach.state(self.member)
+        if state == "absent":
+            await reach.start(self.member)
+        elif state == "stopped":
+            await reach.signal(self.member, "CONT")
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See it run, and accept connections where the environment says at which address."""
+        state = await self._reach(given).state(self.member)
+        address = self.group.members[self.member].address
+        if state != "running" or address is None:
+            return Observed(state == "running", f"{self.member} is {state}", {"state": state})
+        accepts = await _accepts(address, given.timeout * SHARE)
+        because = f"{self.member} is running and {'accepts' if accepts else 'refuses'} connections at {address}"
+        return Observed(accepts, because, {"state": state, "accepts": accepts})
+
+    async def preview(self, given: Given) -> Preview:
+        """See whether it would be refused now."""
+        self._refuse_the_last(await self._states(given))
+        where = f"{self.group.name}/{self.member}"
+        back = "start it" if self._signal == "KILL" else "SIGCONT"
+        return Preview([where], f"SIG{self._signal} to all of {where}", f"{back}; it is to accept connections again")
+
+    def _reach(self, given: Given) -> Reach:
+        return given.reach(self.group.members[self.member])
+
+    async def _states(self, given: Given) -> Mapping[str, str]:
+        """Look at every member; one that can't be seen is `unseen`, and doesn't count as running."""
+        names = sorted(self.group.members)
+        return dict(zip(names, await asyncio.gather(*(self._state(name, given) for name in names)), strict=True))
+
+    async def _state(self, name: str, given: Given) -> str:
+        try:
+            return await given.reach(self.group.members[name]).state(name)
+        except (CannotSee, ActionRefused):
+            if name == self.member:
+                raise
+            return "unseen"
+
+    def _refuse_the_last(self, states: Mapping[str, str]) -> None:
+        if states[self.member] != "running":
+            raise ActionRefused(
+                f"{self.group.name}/{self.member} is {states[self.member]}, not running: start it first"
+            )
+        others = [name for name, is_now in states.items() if is_now == "running" and name != self.member]
+        if not others:
+            seen = ", ".join(f"{name} is {is_now}" for name, is_now in states.items())
+            raise ActionRefused(f"{self.member} is the last running member of {self.group.name}: {seen}")
+
+
+class Kill(_OneOfGroup):
+    """Kills one member of a group, all its processes, with SIGKILL, and leaves it down.
+
+    Refused unless it runs and another member of the group does, too: the last one is never killed. Its effect is
+    seen when none of its processes is left. Put back means that it is started, runs, and accepts connections at its
+    address where the environment gives one.
+
+        steps:
+          - name: kill a payment server
+            member.kill: {group: payment-servers, member: pay1}
+    """
+
+    @property
+    def _signal(self) -> Literal["KILL", "STOP"]:
+        return "KILL"
+
+    @property
+    def _becomes(self) -> Literal["absent", "stopped"]:
+        return "absent"
+
+
+class Stop(_OneOfGroup):
+    """Hangs one member of a group: SIGSTOP to all its processes, so that it accepts connections and never answers.
+
+    Refused unless it runs and another member of the group does, too. Its effect is seen when all its processes are
+    stopped. Put back with SIGCONT (or by starting it, should it have died meanwhile), and seen to run again.
+
+        steps:
+          - name: hang a payment server
+            member.stop: {group: payment-servers, member: pay2}
+    """
+
+    @property
+    def _signal(self) -> Literal["KILL", "STOP"]:
+        return "STOP"
+
+    @property
+    def _becomes(self) -> Literal["absent", "stopped"]:
+        return "stopped"
+
+
+async def _accepts(address: str, within: float) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except OSError:
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True

@@ -1,0 +1,1 @@
+"""Patroni, asked and told over the REST interface of every node."""

@@ -1,0 +1,217 @@
+"""`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
+
+from abc import abstractmethod
+from typing import Final, Literal
+
+import aiohttp
+import tenacity
+from pydantic import Field, ValidationInfo, field_validator
+
+from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight, in_words
+from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.targets import Cluster, ClusterMember
+
+_REFUSALS: Final = (400, 401, 403, 404, 405, 412)
+"""Answers that Patroni gives before it has written anything."""
+_DONE: Final = 200
+_PATIENCE: Final = 2.0
+"""Seconds for one observation while an undo waits; shorter where the undo itself is."""
+_INTERVAL: Final = 0.25
+_LONGEST: Final = 300
+
+
+class _Handover(Kind):
+    """What both actions share: one call, settled by observing, and the same way back."""
+
+    cluster: Cluster = Field(description="the cluster that gets another leader")
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")
+
+    @property
+    @abstractmethod
+    def _to(self) -> str | None: ...
+
+    @property
+    @abstractmethod
+    def _call(self) -> Literal["switchover", "failover"]: ...
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who leads, and that the other one could."""
+        sight = await self._sight(given.timeout * SHARE)
+        return {"to": self._next(sight), **sight.as_data()}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Call Patroni, exactly once."""
+        leader = str(before["leader"])
+        body = {"candidate": self._to} if self._to else {}
+        if self._call == "switchover":
+            body["leader"] = leader
+        said = await self._tell(self._call, self.cluster.members[leader], body, given.timeout * SHARE)
+        return {"from": leader, "answer": said}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See another node lead: the declared one, where one is declared."""
+        sight = await self._sight(given.timeout * SHARE)
+        leader, old = sight.leader, before["leader"]
+        holds = leader is not None and leader != old and self._to in (None, leader)
+        because = f"{leader} leads, {old} did" if leader else "; ".join(sight.missing())
+        return Observed(holds, because, sight.as_data())
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Switch back, unless the first leader leads already: wait until it could, call once, see what came of it."""
+        first = str(before["leader"])
+        try:
+            sight = await self._wait_for(first, given.timeout * SHARE)
+        except tenacity.RetryError as error:
+            raise ActionFailed(
+                f"{self.cluster.name}/{first} does not become fit to lead again; nothing sent"
+            ) from error
+        if sight.leader == first or sight.leader is None:
+            return
+        body = {"leader": sight.leader, "candidate": first}
+        try:
+            await self._tell("switchover", self.cluster.members[sight.leader], body, given.timeout * SHARE / 2)
+        except OutcomeUnknown:
+            return  # whether it happened is for `restored` to see: nothing is sent twice
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See the first leader lead, and every node that was healthy then healthy again."""
+        sight = await self._sight(given.timeout * SHARE)
+        first = before["leader"]
+        lost = sight.lost(before, self.lag_at_most)
+        if sight.leader not in (None, first):
+            lost = [f"{sight.leader} leads, not {first}", *lost]
+        return Observed(not lost, "; ".join(lost) or f"{first} leads again", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would hand over to whom now."""
+        sight = await self._sight(given.timeout * SHARE)
+        to = self._next(sight)
+        names = [f"{self.cluster.name}/{name}" for name in (sight.leader, to)]
+        return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}")
+
+    def _next(self, sight: Sight) -> str:
+        """Return who is to lead next (Patroni may choose another where none is declared), or refuse."""
+        name, leader, missing = self.cluster.name, sight.leader, "; ".join(sight.missing(self.lag_at_most))
+        if leader is None:
+            raise ActionRefused(f"{name} has no single leader to hand over: {missing}")
+        if self._to == leader:
+            raise ActionRefused(f"{name}/{leader} leads already: there is nothing to hand over")
+        candidates = sight.candidates(self.lag_at_most)
+        if self._to is not None and self._to not in candidates:
+            raise ActionRefused(f"{name}/{self._to} could not take over now: {sight.lacks(self._to, self.lag_at_most)}")
+        if not candidates:
+            raise ActionRefused(f"{name}: no node could take over from {leader} now: {missing or 'no other member'}")
+        if sight.paused and self._to is None:
+            raise ActionRefused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
+        return self._to or candidates[0]
+
+    async def _sight(self, within: float) -> Sight:
+        async with Observer.opened() as observer:
+            return await observer.look(self.cluster, within)
+
+    async def _wait_for(self, first: str, within: float) -> Sight:
+        """Observe until a node leads or could lead again; RetryError when it doesn't in time."""
+
+        def undecided(sight: Sight) -> bool:
+            return sight.leader is None or (sight.leader != first and bool(sight.lacks(first, self.lag_at_most)))
+
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(undecided),
+            wait=tenacity.wait_fixed(_INTERVAL),
+            stop=tenacity.stop_before_delay(within),
+        )
+        return await waiting(self._sight, min(_PATIENCE, within / 2))
+
+    async def _tell(self, call: str, member: ClusterMember, body: dict[str, str], within: float) -> str:
+        """Make a changing call, once; no client underneath repeats it, nor follows a redirect with it."""
+        user = self.cluster.api_user
+        secret = self.cluster.api_password.resolve().reveal() if self.cluster.api_password else ""
+        time_limit = aiohttp.ClientTimeout(total=within, sock_connect=within / 2)
+        where = f"{member.name}: POST /{call}"
+        async with aiohttp.ClientSession(
+            auth=aiohttp.BasicAuth(user, secret) if user else None, timeout=time_limit, trust_env=False
+        ) as session:
+            try:
+                url = f"{member.api.rstrip('/')}/{call}"
+                async with session.post(url, json=body, allow_redirects=False) as response:
+                    status, said = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                raise ActionRefused(f"{where}: not sent, {in_words(error)}") from error
+            except (OSError, aiohttp.ClientError) as error:
+                raise OutcomeUnknown(f"{where}: sent, then {in_words(error)}") from error
+        if status == _DONE:
+            return said
+        if status in _REFUSALS:
+            raise ActionRefused(f"{where}: {status} {said}{_advice(status)}")
+        raise OutcomeUnknown(f"{where}: {status} {said}")
+
+
+class Switchover(_Handover):
+    """Hands the lead of a Patroni cluster over, as planned: `POST /switchover`, exactly once.
+
+    Without `to` Patroni chooses among the healthy standbys. Refused, with nothing touched, unless one node leads and
+    the next one could take over now. The call is never repeated: an answer that leaves it open (503, silence) is
+    settled by observing who leads, as Patroni is known to answer 503 to a switchover that then happens. Put back
+    means that the first leader leads again: when it is fit to, one switchover back to it.
+
+        steps:
+          - name: switch over
+            patroni.switchover: {cluster: payments}
+            within: 30s
+    """
+
+    to: str | None = Field(default=None, description="the member that is to lead; Patroni chooses where none is named")
+
+    @field_validator("to")
+    @classmethod
+    def _is_a_member(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else _member(value, info)
+
+    @property
+    def _to(self) -> str | None:
+        return self.to
+
+    @property
+    def _call(self) -> Literal["switchover", "failover"]:
+        return "switchover"
+
+
+class Failover(_Handover):
+    """Makes a named member of a Patroni cluster the leader, whoever leads: `POST /failover`, exactly once.
+
+    What an operator does by hand in an emergency, and what a drill is to show the cost of. Otherwise as
+    `patroni.switchover`: refused unless the member could take over now, settled by observing, put back by one
+    switchover to the first leader.
+
+        steps:
+          - name: fail over by hand
+            patroni.failover: {cluster: payments, to: pg2}
+            within: 30s
+    """
+
+    to: str = Field(description="the member that is to lead")
+
+    @field_validator("to")
+    @classmethod
+    def _is_a_member(cls, value: str, info: ValidationInfo) -> str:
+        return _member(value, info)
+
+    @property
+    def _to(self) -> str | None:
+        return self.to
+
+    @property
+    def _call(self) -> Literal["switchover", "failover"]:
+        return "failover"
+
+
+def _member(value: str, info: ValidationInfo) -> str:
+    cluster = info.data.get("cluster")
+    if isinstance(cluster, Cluster) and value not in cluster.members:
+        raise ValueError(f"{value!r} is no member of {cluster.name}; there is {', '.join(sorted(cluster.members))}")
+    return value
+
+
+def _advice(status: int) -> str:
+    return "; name api_user and api_password in the environment file" if status in (401, 403) else ""

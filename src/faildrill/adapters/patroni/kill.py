@@ -1,0 +1,112 @@
+"""`patroni.kill_primary`: the node that takes writes dies, as a host does."""
+
+import asyncio
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight
+from faildrill.errors import ActionRefused, CannotSee
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.targets import Cluster
+
+
+class KillPrimary(Kind):
+    """Kills the node that takes writes, Patroni and PostgreSQL at once, with SIGKILL, and leaves it down.
+
+    Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
+    leads, Patroni is not paused, and another one could take over now: the last healthy node is never killed. Later
+    steps may use `${steps.ID.primary}`. Its effect is seen when nothing of the node runs and its ports are dark. Put
+    back means that the node is started and runs in the cluster again, streaming from whoever leads by then; leading
+    is not given back (a `patroni.switchover` step does that).
+
+        steps:
+          - name: kill the primary
+            patroni.kill_primary: {cluster: payments}
+            within: 10s
+    """
+
+    cluster: Cluster = Field(description="the cluster whose primary is killed")
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who leads, and that somebody else could."""
+        sight = await self._sight(given)
+        primary = self._victim(sight)
+        if await given.reach(self.cluster.members[primary]).state(primary) != "running":
+            raise ActionRefused(f"{self.cluster.name}/{primary} leads but does not run here: its `reach` is another's")
+        return {"primary": primary, **sight.as_data()}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Kill it."""
+        primary = str(before["primary"])
+        await given.reach(self.cluster.members[primary]).signal(primary, "KILL")
+        return {"primary": primary, "timeline": before["timeline"]}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that nothing of it runs, and that neither Patroni nor PostgreSQL answers."""
+        primary = str(before["primary"])
+        member = self.cluster.members[primary]
+        state = await given.reach(member).state(primary)
+        api = urlsplit(member.api)
+        places = {"Patroni": (api.hostname or "", api.port or 8008), "PostgreSQL": (member.host, member.port)}
+        dark = await asyncio.gather(*(_is_dark(*place, given.timeout * SHARE) for place in places.values()))
+        alive = [name for name, is_dark in zip(places, dark, strict=True) if not is_dark]
+        because = f"{primary} is {state}; {' and '.join(alive) or 'nothing'} of it answers"
+        return Observed(state == "absent" and not alive, because, {"state": state, "answers": list(alive)})
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Start it, unless it runs."""
+        primary = str(before["primary"])
+        reach = given.reach(self.cluster.members[primary])
+        if await reach.state(primary) == "stopped":
+            await reach.signal(primary, "CONT")
+        await reach.start(primary)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See it in the cluster again, leading or streaming from the one that leads, and so all that did before."""
+        sight = await self._sight(given)
+        lost = sight.lost(before, self.lag_at_most)
+        primary = str(before["primary"])
+        does = "leads again" if sight.leader == primary else f"streams from {sight.leader}"
+        return Observed(not lost, "; ".join(lost) or f"{primary} {does}", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would be killed now."""
+        primary = self._victim(await self._sight(given))
+        where = f"{self.cluster.name}/{primary}"
+        return Preview([where], f"SIGKILL to all of {where}, which leads now", f"start {where}; it is to stream again")
+
+    async def _sight(self, given: Given) -> Sight:
+        async with Observer.opened() as observer:
+            return await observer.look(self.cluster, given.timeout * SHARE)
+
+    def _victim(self, sight: Sight) -> str:
+        if sight.leader is None:
+            raise ActionRefused(f"{self.cluster.name} has no single primary to kill: {'; '.join(sight.missing())}")
+        if sight.paused:
+            raise ActionRefused(f"{self.cluster.name} is paused: nobody would take over; run `patronictl resume` first")
+        if not sight.candidates(self.lag_at_most):
+            raise ActionRefused(
+                f"{self.cluster.name}/{sight.leader} is the last healthy node, it is not killed: "
+                + "; ".join(sight.missing(self.lag_at_most) or ["it is the only member declared"])
+            )
+        return sight.leader
+
+
+async def _is_dark(host: str, port: int, within: float) -> bool:
+    """Tell whether nobody accepts connections there; CannotSee when that can't be told."""
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return True
+    except OSError as error:
+        raise CannotSee(f"{host}:{port}: {error}") from error
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return False

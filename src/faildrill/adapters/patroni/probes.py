@@ -1,0 +1,83 @@
+"""`patroni.writer` and `patroni.redundancy`: who takes writes, and whether another node could take over."""
+
+from typing import Final
+
+from pydantic import Field, PrivateAttr
+
+from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import Cluster
+
+_LONGEST: Final = 200
+
+
+class _Looking(Kind):
+    """What both probes share: an observer that stands from the first look to the last."""
+
+    cluster: Cluster = Field(description="the cluster, every node of which is asked itself")
+    _observer: Observer | None = PrivateAttr(default=None)
+
+    async def open(self, given: Given) -> None:  # noqa: ARG002 - the port gives it
+        """Prepare what asks."""
+        self._observer = Observer.opened()
+
+    async def close(self) -> None:
+        """Let go of it."""
+        if self._observer is not None:
+            await self._observer.close()
+            self._observer = None
+
+    async def _sight(self, given: Given) -> Sight:
+        within = given.timeout * SHARE
+        if self._observer is not None:
+            return await self._observer.look(self.cluster, within)
+        async with Observer.opened() as observer:
+            return await observer.look(self.cluster, within)
+
+
+class Writer(_Looking):
+    """Asks every node of a Patroni cluster whether it is the primary; good when exactly one says so.
+
+    `who` is the primary's name, or all their names when more than one node says that it is. Every node is asked
+    itself and has a deadline of its own, so a hung one doesn't hide the others. None: `wrong`, `no writer`. Two or
+    more: `wrong`, `2 writers`. This is what Patroni says of its nodes; `postgres.writers` tries it in the database.
+
+        probes:
+          writer: {patroni.writer: {cluster: payments}, every: 100ms}
+    """
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all nodes at once."""
+        sight = await self._sight(given)
+        primaries = sight.primaries
+        who = ",".join(primaries)
+        if len(primaries) == 1:
+            # Known as soon as the last node that answers has: a silent one adds nothing but its deadline.
+            return Seen(Outcome.OK, who, answered=max(node.answered for node in sight.nodes.values()))
+        return Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
+
+
+class Redundancy(_Looking):
+    """Good when a Patroni cluster could lose its primary now: one leads, and every other member could take over.
+
+    A member could when it runs, streams, is on the leader's timeline and no more than `lag_at_most` bytes behind.
+    Otherwise the look is `wrong` and says what misses: `pg1 refused`, `pg1 starting`, `pg1 lags`; `paused` when
+    Patroni would not fail over by itself. `who` is the leader.
+
+        probes:
+          redundancy: {patroni.redundancy: {cluster: payments}, every: 500ms, timeout: 2s}
+    """
+
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a standby may be behind")
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all nodes at once."""
+        sight = await self._sight(given)
+        missing = sight.missing(self.lag_at_most)
+        who = ",".join(sight.primaries)
+        if missing:
+            return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
+        if len(self.cluster.members) == 1:
+            return Seen(Outcome.WRONG, who, "only one member is declared")
+        return Seen(Outcome.OK, who)

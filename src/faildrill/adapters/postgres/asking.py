@@ -1,0 +1,113 @@
+"""Connections to PostgreSQL that end when they are told to, and what their failures prove."""
+
+import asyncio
+import errno
+import socket
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from faildrill.ports import Seen
+from faildrill.samples import Outcome
+from faildrill.secrets import Reference
+from faildrill.targets import Cluster, ClusterMember, Database
+
+SHARE: Final = 0.8
+"""The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
+FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a server, or a network, can do to us; TimeoutError is an OSError."""
+
+_UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
+_WORDS: Final = (
+    (asyncpg.ReadOnlySQLTransactionError, Outcome.WRONG, "read-only"),
+    (asyncpg.AdminShutdownError, Outcome.RESET, "session ended by the server"),
+    (asyncpg.CrashShutdownError, Outcome.RESET, "session ended by a crash"),
+    (asyncpg.CannotConnectNowError, Outcome.WRONG, "starting or stopping"),
+    (asyncpg.TooManyConnectionsError, Outcome.WRONG, "too many connections"),
+    (asyncpg.InvalidAuthorizationSpecificationError, Outcome.WRONG, "login refused"),
+    (asyncpg.InvalidCatalogNameError, Outcome.WRONG, "no such database"),
+    (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
+    (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
+    (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
+    (TimeoutError, Outcome.TIMED_OUT, ""),
+    (ConnectionRefusedError, Outcome.REFUSED, ""),
+    (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
+)
+"""The first class that fits says what is proven; details are few and repeat, as samples keep them by number."""
+
+
+class Login(NamedTuple):
+    """Where to ask, and as whom."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: Reference | None
+
+
+def by_users_path(database: Database) -> Login:
+    """Return how the users reach a database: through the load balancer."""
+    return Login(database.host, database.port, database.database, database.user, database.password)
+
+
+def directly(cluster: Cluster, member: ClusterMember) -> Login:
+    """Return how one node of a cluster is reached, past every load balancer."""
+    return Login(member.host, member.port, cluster.database, cluster.user, cluster.password)
+
+
+async def connect(login: Login, within: float, purpose: str = "faildrill") -> Any:  # noqa: ANN401 - asyncpg is untyped
+    """Open a connection; raises one of FAILURES, or UnresolvedSecret.
+
+    Nothing is left to the process's surroundings (PGOPTIONS, PGTARGETSESSIONATTRS, a service file).
+    """
+    return await asyncpg.connect(
+        host=login.host,
+        port=login.port,
+        database=login.database,
+        user=login.user,
+        password=login.password.resolve().reveal() if login.password else None,
+        timeout=within,
+        target_session_attrs="any",
+        server_settings={"application_name": purpose},
+    )
+
+
+async def ask(connection: Any, query: str, *values: object) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    """Return the first row that a statement gives.
+
+    Cancelled, it cuts the connection and leaves it at that: asyncpg would open another one to ask the server to
+    cancel the statement, and wait for it, which a hung server never answers and a load balancer may send elsewhere.
+    """
+    work = asyncio.ensure_future(connection.fetchrow(query, *values))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.add_done_callback(_forget)
+        connection.terminate()
+        raise
+
+
+def _forget(work: "asyncio.Future[Any]") -> None:
+    if not work.cancelled():
+        work.exception()
+
+
+def proven(error: BaseException) -> Seen:
+    """Tell what one of FAILURES proves about the server."""
+    for kind, outcome, words in _WORDS:
+        if isinstance(error, kind):
+            return Seen(outcome, detail=words)
+    if isinstance(error, asyncpg.PostgresError):
+        return Seen(Outcome.WRONG, detail=f"SQLSTATE {getattr(error, 'sqlstate', '?')} {type(error).__name__}")
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return Seen(Outcome.UNREACHABLE, detail="no route")
+    if "SSL" in str(error):  # asyncpg's bare ConnectionError: the answer to its first message was no answer
+        return Seen(Outcome.WRONG, detail="not PostgreSQL's protocol")
+    return Seen(Outcome.RESET)
+
+
+def in_words(error: BaseException) -> str:
+    """Tell a failure in words for a sentence: `refused`, `timed out`, `login refused`."""
+    seen = proven(error)
+    return seen.detail or seen.outcome.name.replace("_", " ").lower()

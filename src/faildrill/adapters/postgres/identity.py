@@ -1,0 +1,143 @@
+"""`postgres.identity` and `postgres.marker`: what the servers say that they are, before anything is touched."""
+
+import asyncio
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from faildrill.adapters.postgres.asking import FAILURES, SHARE, Login, ask, by_users_path, connect, directly, in_words
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Given, Kind
+from faildrill.targets import Cluster, Database
+
+_SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
+
+
+def _digits(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class _Asked(Kind):
+    """What both guards share: every node is asked directly, and the users' path too where it is named."""
+
+    cluster: Cluster | None = Field(default=None, description="every member of it is asked directly")
+    database: Database | None = Field(default=None, description="asked by the users' path")
+
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> Self:
+        if self.cluster is None and self.database is None:
+            raise ValueError("name a cluster, a database, or both: nobody is asked otherwise")
+        return self
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        logins = self._logins()
+        answers = await asyncio.gather(*(self._one(login, given.timeout * SHARE) for login in logins.values()))
+        said = [f"{name} {answer}" for name, answer in zip(logins, answers, strict=True) if answer is not None]
+        return "; ".join(said) or None
+
+    def _logins(self) -> Mapping[str, Login]:
+        found: dict[str, Login] = {}
+        if self.cluster is not None:
+            cluster = self.cluster
+            found |= {f"{cluster.name}/{name}": directly(cluster, member) for name, member in cluster.members.items()}
+        if self.database is not None:
+            found[f"database {self.database.name}"] = by_users_path(self.database)
+        return found
+
+    async def _one(self, login: Login, within: float) -> str | None:
+        where = f"{login.host}:{login.port}"
+        try:
+            async with asyncio.timeout(within):
+                connection = await connect(login, within, "faildrill guard")
+                try:
+                    return await self._differs(connection)
+                finally:
+                    connection.terminate()
+        except UnresolvedSecret as error:
+            return f"can't be asked what it is: {error}"
+        except FAILURES as error:
+            return f"did not prove what it is ({where}: {in_words(error)}): {self._remedy}"
+
+    @property
+    @abstractmethod
+    def _remedy(self) -> str: ...
+
+    @abstractmethod
+    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
+        """Return how the answer differs from what was declared, and what to do; None when it doesn't."""
+        ...
+
+
+class Identity(_Asked):
+    """Refuses the drill unless every member of the cluster says that it is the declared system.
+
+    PostgreSQL makes up a system identifier when a cluster is created, and its standbys share it: no name, address or
+    DNS record can fake it. Every member is asked directly; one that differs, is down, hangs, or answers anything else
+    is an objection. With `database` the path that users (and probes that write) take is asked, too.
+
+        identity:
+          - postgres.identity: {cluster: payments, database: payments, system_identifier: "7412345678901234567"}
+    """
+
+    system_identifier: Annotated[str, BeforeValidator(_digits)] = Field(
+        pattern=r"^\d{1,20}$", description="as `SELECT system_identifier FROM pg_control_system()` shows it"
+    )
+
+    @property
+    def _remedy(self) -> str:
+        return "bring it up, and see that the login may call pg_control_system()"
+
+    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
+        row = await ask(connection, _SYSTEM)
+        said = row[0] if row else None
+        if said == self.system_identifier:
+            return None
+        return (
+            f"says that it is system {said}, not {self.system_identifier}: this is not what was declared; "
+            "only if it was rebuilt on purpose, put the new identifier into the environment file"
+        )
+
+
+class Marker(_Asked):
+    """Refuses the drill unless a marker row on every member says that this is the declared place and drillable.
+
+    The row is put there once, by whoever may say that the place can be drilled: a table with the columns
+    `drillable boolean` and `uid text`, holding exactly one row. A standby has it through replication. A member that
+    is down, hangs, has no such row or more than one is an objection.
+
+        identity:
+          - postgres.marker: {cluster: payments, uid: "3f2a9c…"}
+    """
+
+    uid: str = Field(min_length=8, description="the random name of this place")
+    table: str = Field(default="faildrill_environment", description="the marker's table, with its schema if needed")
+
+    @field_validator("table")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("a table's name, e.g. faildrill_environment or drills.marker, in lower case")
+        return value
+
+    @property
+    def _remedy(self) -> str:
+        return f"see that it is up, and that the login may read the one row of {self.table}"
+
+    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
+        row = await ask(
+            connection,
+            f"SELECT count(*), bool_and(drillable IS TRUE), min(uid::text) FROM {self.table}",  # noqa: S608 - see _is_a_name
+        )
+        count, drillable, uid = row
+        if count != 1:
+            return f"holds {count} rows in {self.table} where exactly one is due: {self._remedy}"
+        if uid != self.uid:
+            return f"carries the marker {uid!r}, not {self.uid!r}: this is not the declared place"
+        if drillable is not True:
+            return f"carries a marker that does not say drillable: set {self.table}.drillable only if it may be drilled"
+        return None
