@@ -190,6 +190,7 @@ def _parameters() -> dict[str, Any]:
         "max_wal_size": "256MB",
         "wal_sender_timeout": "5s",
         "wal_receiver_timeout": "5s",
+        "wal_retrieve_retry_interval": "500ms",
         "log_checkpoints": False,
         "logging_collector": False,
     }

@@ -16,6 +16,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ class Server:
             await asyncio.sleep(self.settings.service_seconds)
             rows = await self._ask(_INSERT, amount, self.settings.name, key, until=until)
             status = 201 if rows else 200
-            row = (rows or await self._ask(_FIND, key, until=until))[0]
+            rows = rows or await self._ask(_FIND, key, until=until)
+            if not rows:
+                raise Unavailable("the payment of this key was there a moment ago", "unknown")
+            row = rows[0]
             if row["amount"] != amount:
                 return self._answer(422, {"error": "this key belongs to another amount", "written": "no"})
             return self._answer(status, {"id": row["id"], "amount": amount}, row["port"])
@@ -140,7 +144,8 @@ class Server:
             async with asyncio.timeout_at(ends):
                 rows: list[asyncpg.Record] = await connection.fetch(query, *values)
         except _LOST as error:
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool already
+                connection.terminate()
             provable = isinstance(error, asyncpg.PostgresError) and not isinstance(
                 error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
             )
