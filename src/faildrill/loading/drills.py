@@ -1,0 +1,87 @@
+"""A drill file into a `Drill`: every name resolved, every default filled in, or every mistake in it."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from faildrill.drill import WARM_UP, Drill, ProbePlan
+from faildrill.environment import Environment
+from faildrill.errors import Mistake
+from faildrill.kinds import Shape
+from faildrill.loading.composing import read
+from faildrill.loading.doubts import warn
+from faildrill.loading.mistakes import Mistakes
+from faildrill.loading.nodes import Entry, Place
+from faildrill.loading.probes import read_probes
+from faildrill.loading.reading import Reading, place_in
+from faildrill.loading.scope import Scope
+from faildrill.loading.secrecy import refuse_passwords
+from faildrill.loading.steps import Steps
+from faildrill.loading.uses import Use, read_only_use
+
+KEYS: Final = (
+    *("drill", "about", "environment", "owner", "runbook"),
+    *("warm_up", "probes", "steps", "expect", "abort_when"),
+)
+
+
+class Loaded(NamedTuple):
+    """A valid drill, and what its author should still know."""
+
+    drill: Drill
+    warnings: tuple[Mistake, ...]
+
+
+def load_drill(path: Path, environment: Environment | None) -> Loaded:
+    """Read a drill file for an environment; its own probes and the environment's are in the drill, told apart by `by`.
+
+    Raises InvalidFile with every mistake at its place, WrongUsage when the file can't be read. Without an
+    environment its targets are taken on trust: good for checking a file by itself, never for a run.
+    """
+    mistakes = Mistakes(str(path))
+    root = Entry(Place(1, 1), read(path, mistakes))
+    refuse_passwords(root.node, mistakes)
+    reading = Reading(root, KEYS, mistakes)
+    reading.refuse_others()
+    named = reading.name("environment", "which place is drilled?")
+    probes = _probes(reading, environment, mistakes)
+    scope = Scope(environment, _probe_names(reading, environment))
+    expected = _uses(reading, "expect", "expectation", scope)
+    drill = Drill(
+        name=reading.name("drill", "what is this drill called?"),
+        about=reading.text("about"),
+        environment=environment.name if environment else named,
+        owner=reading.text("owner"),
+        runbook=reading.text("runbook"),
+        warm_up=reading.duration("warm_up", WARM_UP),
+        probes=probes,
+        steps=Steps(scope, mistakes).read(reading.some("steps", "a drill that does nothing proves nothing")),
+        expect=tuple(use.use for use in expected),
+        abort_when=tuple(use.use for use in _uses(reading, "abort_when", "abort", scope)),
+    )
+    reading.some("expect", "a drill that expects nothing proves nothing")
+    mistakes.refuse()
+    warn(drill, expected, place_in(reading.entry("steps"), reading.place), mistakes)
+    return Loaded(drill, tuple(sorted(mistakes.warnings)))
+
+
+def _probes(reading: Reading, environment: Environment | None, mistakes: Mistakes) -> tuple[ProbePlan, ...]:
+    entries = reading.mapping("probes")
+    if not entries:
+        reading.demand("probes", "a drill that watches nothing proves nothing")
+    theirs = environment.probes if environment else ()
+    for probe in theirs:
+        if probe.name in entries:
+            message = f"the environment has a probe {probe.name!r} already, which is watched in every drill there"
+            mistakes.add(entries[probe.name].place, message)
+    return (*read_probes(entries, "drill", Scope(environment), mistakes), *theirs)
+
+
+def _probe_names(reading: Reading, environment: Environment | None) -> tuple[str, ...]:
+    """Return every name that a probe has, those with mistakes too: one mistake is said once."""
+    theirs = environment.probes if environment else ()
+    return (*reading.mapping("probes"), *(probe.name for probe in theirs))
+
+
+def _uses(reading: Reading, key: str, shape: Shape, scope: Scope) -> list[Use]:
+    uses = [read_only_use(node, shape, scope, reading.mistakes) for node in reading.items(key)]
+    return [use for use in uses if use]

@@ -1,0 +1,151 @@
+"""An environment file into an `Environment`, or every mistake in it."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, JsonValue
+
+from faildrill.environment import Environment
+from faildrill.errors import Mistake
+from faildrill.kinds import did_you_mean
+from faildrill.loading.composing import read
+from faildrill.loading.mistakes import Mistakes
+from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
+from faildrill.loading.nodes import Entry, Mapping, Node, Place, Scalar, plain
+from faildrill.loading.probes import read_probes
+from faildrill.loading.reading import Reading
+from faildrill.loading.references import holds_reference
+from faildrill.loading.scope import SECTIONS, Scope
+from faildrill.loading.secrecy import refuse_passwords
+from faildrill.loading.uses import check_model, read_only_use
+from faildrill.targets import TARGETS, KindUse, Target
+
+KEYS: Final = ("environment", "about", "drillable", "reaches", *SECTIONS, "identity", "probes", "guards")
+
+
+class LoadedEnvironment(NamedTuple):
+    """A valid environment, and what its author should still know."""
+
+    environment: Environment
+    warnings: tuple[Mistake, ...]
+
+
+def read_environment(path: Path) -> LoadedEnvironment:
+    """Read an environment file; InvalidFile has every mistake at its place, WrongUsage when it can't be read."""
+    mistakes = Mistakes(str(path))
+    root = Entry(Place(1, 1), read(path, mistakes))
+    refuse_passwords(root.node, mistakes)
+    reading = Reading(root, KEYS, mistakes)
+    reading.refuse_others()
+    name = reading.name("environment", "what is this place called?")
+    reaches = _reaches(reading)
+    sections = {sort.section: _targets(sort, reading, reaches) for sort in TARGETS}
+    place = Environment.model_validate({"name": name or "unnamed", **sections})
+    scope = Scope(place)
+    place = place.model_copy(
+        update={
+            "about": reading.text("about"),
+            "drillable": reading.truth("drillable", default=False),
+            "identity": _guards("identity", reading, scope),
+            "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
+            "guards": _guards("guards", reading, scope),
+        }
+    )
+    mistakes.refuse()
+    if not place.identity:
+        mistakes.warn(reading.place, "no `identity`: nothing is read from the targets that proves what they are")
+    return LoadedEnvironment(place, tuple(mistakes.warnings))
+
+
+def load_environment(path: Path) -> Environment:
+    """Read an environment file as `read_environment` does, without its warnings."""
+    return read_environment(path).environment
+
+
+def _reaches(reading: Reading) -> dict[str, KindUse]:
+    found = {}
+    for name, entry in reading.mapping("reaches").items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+        use = read_only_use(entry.node, "reach", Scope(None), reading.mistakes)
+        found[name] = use.use if use else KindUse(kind="")
+    return found
+
+
+def _guards(key: str, reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
+    uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items(key)]
+    return tuple(use.use for use in uses if use)
+
+
+def _targets(sort: type[Target], reading: Reading, reaches: dict[str, KindUse]) -> dict[str, BaseModel]:
+    found: dict[str, BaseModel] = {}
+    for name, entry in reading.mapping(sort.section).items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+            continue
+        target = _target(sort, name, entry, reaches, reading.mistakes)
+        if target is not None:
+            found[name] = target
+    return found
+
+
+def _target(
+    sort: type[Target], name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes
+) -> BaseModel | None:
+    """Read one target; what is a single text stands for its only required parameter, e.g. the URL of a service."""
+    _refuse_references(entry.node, mistakes)
+    node = entry.node
+    if isinstance(node, Scalar) and node.value is not None:
+        required = [key for key, field in sort.model_fields.items() if field.is_required() and key != "name"]
+        if len(required) == 1:
+            node = Mapping(node.place, {required[0]: Entry(node.place, node)})
+    data = plain(node)
+    if not isinstance(node, Mapping) or not isinstance(data, dict):
+        keys = ", ".join(key for key in sort.model_fields if key != "name")
+        mistakes.add(node.place, f"must be a mapping with {keys}")
+        return None
+    if "name" in data:
+        mistakes.add(node.entries["name"].place, "unknown key 'name': a target is named by its key")
+    data["name"] = name
+    members = node.entries.get("members")
+    if members is not None and isinstance(members.node, Mapping):
+        data["members"] = _members(members.node, reaches, mistakes)
+    return check_model(sort, data, Entry(entry.place, node), mistakes)
+
+
+def _members(node: Mapping, reaches: dict[str, KindUse], mistakes: Mistakes) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for name, entry in node.entries.items():
+        if not is_member(name):
+            mistakes.add(entry.place, MEMBER_RULE)
+        found[name] = _member(name, entry, reaches, mistakes)
+    return found
+
+
+def _member(name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes) -> JsonValue:
+    data = plain(entry.node) or {}
+    if not isinstance(data, dict) or (not isinstance(entry.node, Mapping) and data):
+        return data
+    given = entry.node.entries.get("reach") if isinstance(entry.node, Mapping) else None
+    if given is not None:
+        data["reach"] = _reach(given.node, reaches, mistakes)
+    return {**data, "name": name}
+
+
+def _reach(node: Node, reaches: dict[str, KindUse], mistakes: Mistakes) -> JsonValue:
+    name = node.value if isinstance(node, Scalar) else None
+    if not isinstance(name, str) or name not in reaches:
+        there = did_you_mean(str(name), sorted(reaches)) if isinstance(name, str) and is_name(name) else ""
+        mistakes.add(node.place, f"must be a name from `reaches`{there}")
+        return None
+    use: JsonValue = reaches[name].model_dump(mode="json")
+    return use
+
+
+def _refuse_references(node: Node, mistakes: Mistakes) -> None:
+    if isinstance(node, Scalar):
+        if isinstance(node.value, str) and holds_reference(node.value):
+            mistakes.add(node.place, "a target refers to nothing else; write the value out")
+        return
+    for one in node.entries.values() if isinstance(node, Mapping) else ():
+        _refuse_references(one.node, mistakes)

@@ -1,0 +1,66 @@
+"""The parameters of a kind as its class declares them: names, and which of them name a target or a probe."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from faildrill.ports import ProbeMark
+from faildrill.targets import Target
+
+
+def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a model by the name that a file uses for them."""
+    return {_written(name, field): field for name, field in model.model_fields.items()}
+
+
+def target_type(field: FieldInfo) -> type[Target] | None:
+    """Return which sort of target a field takes by name, or None when it takes none."""
+    for part in _parts(field.annotation):
+        if isinstance(part, type) and issubclass(part, Target):
+            return part
+    return None
+
+
+def names_probe(field: FieldInfo) -> bool:
+    """Tell whether a field (or each item of it) is the name of a probe."""
+    return any(isinstance(part, ProbeMark) for part in (*field.metadata, *_parts(field.annotation)))
+
+
+def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """Return the model that a value at a path is read with, or None when it isn't one."""
+    current: list[Any] = [model]
+    for step in path:
+        current = [part for one in current for part in _step(one, step)]
+    models = [one for one in current if _is_model(one)]
+    return models[0] if models else None
+
+
+def _step(model: object, step: str | int) -> Iterator[Any]:
+    if not _is_model(model):
+        return
+    field = parameter_names(model).get(str(step))  # type: ignore[arg-type] # _is_model tells
+    if field is not None:
+        yield from _parts(field.annotation)
+
+
+def _is_model(part: object) -> bool:
+    return isinstance(part, type) and issubclass(part, BaseModel)
+
+
+def _written(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias or field.alias
+    return alias if isinstance(alias, str) else name
+
+
+def _parts(annotation: object) -> Iterator[Any]:
+    """Yield what an annotation is made of: members of unions, items of lists, and what is annotated on them."""
+    yield annotation
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        yield from marks
+        yield from _parts(inner)
+        return
+    for part in get_args(annotation):
+        yield from _parts(part)

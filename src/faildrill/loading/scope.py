@@ -1,0 +1,75 @@
+"""What names and references in a file can mean where they stand."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from pydantic import JsonValue
+
+from faildrill.environment import Environment
+from faildrill.kinds import did_you_mean
+from faildrill.loading.references import STEPS, Later, Unresolvable, walk
+from faildrill.targets import TARGETS, Target
+
+SECTIONS = tuple(target.section for target in TARGETS)
+"""Where an environment file lists its targets."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The targets, probes and steps that can be named here.
+
+    Without an environment (a drill checked by itself) targets are taken on trust. `earlier` are the ids of the
+    actions done before, None where steps can't be referred to at all; `later` are those of all others.
+    """
+
+    environment: Environment | None
+    probes: tuple[str, ...] | None = None
+    earlier: frozenset[str] | None = None
+    later: frozenset[str] = frozenset()
+
+    def after(self, done: frozenset[str]) -> Self:
+        """Return the scope of what is done after more steps."""
+        return replace(self, earlier=(self.earlier or frozenset()) | done)
+
+    def target(self, sort: type[Target], name: str) -> Target | None:
+        """Return a target by name, or None where there is no environment to look it up in; else Unresolvable."""
+        if self.environment is None:
+            return None
+        known: dict[str, Target] = getattr(self.environment, sort.section)
+        if name not in known:
+            what = sort.section.replace("_", " ")
+            there = did_you_mean(name, sorted(known)) if known else "; it has none"
+            raise Unresolvable(f"no {name!r} among the {what} of environment {self.environment.name!r}{there}")
+        return known[name]
+
+    def look_up(self, parts: list[str]) -> JsonValue | Later:
+        """Return what a reference means here; Unresolvable when it means nothing."""
+        first, *rest = parts
+        if first == STEPS:
+            return self._step(rest)
+        if first not in SECTIONS:
+            raise Unresolvable(f"there is no {first!r}{did_you_mean(first, [STEPS, *SECTIONS])}")
+        if self.environment is None:
+            return Later()
+        targets: dict[str, Target] = getattr(self.environment, first)
+        tree: JsonValue = {name: _data(target) for name, target in targets.items()}
+        found = walk(tree, rest, first)
+        is_service = first == "services" and isinstance(found, dict)
+        return found["url"] if is_service and isinstance(found, dict) else found
+
+    def _step(self, rest: list[str]) -> Later:
+        if self.earlier is None:
+            raise Unresolvable("only a later step can use what a step gives")
+        step = rest[0]
+        if step in self.earlier:
+            if len(rest) == 1:
+                raise Unresolvable("says which step, but not which of its values: ${steps.ID.KEY}")
+            return Later()
+        if step in self.later:
+            raise Unresolvable(f"step {step!r} gives nothing before this: it comes later, at the same time, or waits")
+        raise Unresolvable(f"no step has the id {step!r}{did_you_mean(step, sorted(self.earlier))}")
+
+
+def _data(target: Target) -> JsonValue:
+    data: JsonValue = target.model_dump(mode="json")
+    return data
