@@ -1,1 +1,44 @@
-"""."""
+"""Findings and timeline for a terminal, a CI, a meeting: pure functions of a result and the run's files."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from faildrill import timeline
+from faildrill.judging.result import Result
+from faildrill.reports import junit, looks, page, review
+
+PAGE: Final = "report.html"
+_LONGEST_NOTES: Final = 100_000
+
+
+def write(folder: Path, result: Result) -> Path:
+    """Write `junit.xml`, `report.md` and `report.html` into the run's folder, each whole or not at all.
+
+    Returns the path of the page. Raises JournalDamaged when the timeline was altered, OSError when the disk takes
+    no more; what was there before stays then.
+    """
+    entries = timeline.entries(folder / timeline.FILE)
+    seen = looks.read(folder, entries[0].at) if entries else {}
+    notes = _notes(folder / review.NOTES)
+    source = page.Source(folder.name, result, entries, seen, notes)
+    _replace(folder / junit.FILE, junit.render(result))
+    _replace(folder / review.FILE, review.render(result, folder.name, notes).encode())
+    _replace(folder / PAGE, page.render(source).encode())
+    return folder / PAGE
+
+
+def _notes(path: Path) -> str:
+    """Read what people wrote; bytes that are no text are shown as such."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST_NOTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in place at once: who reads it sees the old one or the new one, never half of one."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(content)
+    os.replace(beside, path)  # noqa: PTH105 - the words of the system call that promises it

@@ -1,0 +1,137 @@
+"""The two ends of an outage, magnified: every look around them as a bar from sent to answered.
+
+These looks are the evidence for the bounds: the outage began between the last good look and the first moment
+proven dark, and was over between the last moment proven dark and the first good answer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from markupsafe import Markup
+
+from faildrill import durations
+from faildrill.judging.result import Outage
+from faildrill.reports import drawing, wording
+from faildrill.reports.axes import Time
+from faildrill.reports.lanes import FAILURES
+from faildrill.reports.looks import Looks
+from faildrill.samples import Outcome
+
+WIDTH: Final = 540.0
+_LEFT: Final = 8.0
+_RIGHT: Final = WIDTH - 8.0
+_TOP: Final = 34.0
+_ROW: Final = 8.0
+_EDGE: Final = 24.0
+"""A label nearer to the rim than this would be cut."""
+_MOST: Final = 22
+"""Looks in one panel."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One end of an outage: between the two moments it is unknown whether the service was dark."""
+
+    name: str
+    start: float
+    end: float
+    dark_first: bool
+    """True at the end of an outage: dark before it, alive after it."""
+    zero: float
+    """The second of the run that is written as 0."""
+
+
+def ends(outage: Outage, zero: float) -> list[Edge]:
+    """Return the ends of an outage that were seen."""
+    found = []
+    if outage.last_good is not None:
+        found.append(Edge("How it began", outage.last_good, outage.first_dark, dark_first=False, zero=zero))
+    if outage.first_good is not None:
+        found.append(Edge("How it ended", outage.last_dark, outage.first_good, dark_first=True, zero=zero))
+    return found
+
+
+def draw(edge: Edge, looks: Looks, every: float) -> Markup:
+    """Draw the looks around one end of an outage."""
+    reach = max(6 * every, 0.6 * (edge.end - edge.start))
+    near = _nearest(looks.between(edge.start - reach, edge.end + reach), (edge.start + edge.end) / 2)
+    time = Time(edge.start - reach, edge.end + reach, _LEFT, _RIGHT, edge.zero)
+    bottom = _TOP + max(len(near), 4) * _ROW + 6
+    drawn = [_ground(edge, time, bottom), *(_bar(near, number, time) for number in range(len(near)))]
+    drawn += [_named(edge, time, bottom), _scale(time, bottom)]
+    unknown = durations.show(edge.end - edge.start)
+    about = f"{len(near)} looks of {looks.probe}; the moment lies within {unknown}, the hatched part."
+    return drawing.picture((WIDTH, bottom + 34), f"{edge.name}: {looks.probe}", about, *drawn)
+
+
+def _nearest(looks: Looks, middle: float) -> Looks:
+    """Return the looks nearest to a moment, `_MOST` at the most, in the order in which they were sent."""
+    if len(looks) <= _MOST:
+        return looks
+    distance = np.maximum(np.maximum(looks.due - middle, middle - looks.answered), 0)
+    order = np.sort(np.lexsort((np.abs(looks.due - middle), distance))[:_MOST])
+    return looks.taken(order)
+
+
+def _ground(edge: Edge, time: Time, bottom: float) -> Markup:
+    """Fill the time that is proven dark and hatch the time that is not known."""
+    left, right = time.x(edge.start), time.x(edge.end)
+    dark = (_LEFT, left) if edge.dark_first else (right, _RIGHT)
+    return drawing.box(dark[0], _TOP, dark[1], bottom, "proven") + drawing.box(left, _TOP, right, bottom, "possible")
+
+
+def _bar(looks: Looks, number: int, time: Time) -> Markup:
+    sent, answered = float(looks.sent[number]), float(looks.answered[number])
+    outcome = int(looks.outcome[number])
+    y = _TOP + 4 + number * _ROW
+    good = outcome == Outcome.OK
+    word = "ok" if good else FAILURES.get(Outcome(outcome), "?") if outcome in set(Outcome) else "?"
+    who = wording.plain(looks.names[int(looks.who[number])], 60)
+    tip = f"{word} {who}: sent {_fine(sent - time.zero)}, took {durations.show(answered - sent)}"
+    class_ = "look-ok" if good else "look-bad"
+    left, right = time.x(sent), time.x(answered)
+    bar = drawing.box(left, y, max(right, left + 2), y + _ROW - 3, class_, rx=1.5, tip=tip)
+    if answered > time.end:
+        return bar
+    return bar + _mark(right, y + (_ROW - 3) / 2, good=good)
+
+
+def _mark(x: float, y: float, *, good: bool) -> Markup:
+    """End a bar with a dot where the answer was good, with a cross where it was not."""
+    if good:
+        return drawing.element("circle", cx=x, cy=y, r=2.8, class_="end-ok")
+    return drawing.element("path", d=f"M{x - 2.6:.1f} {y - 2.6:.1f}l5.2 5.2m0 -5.2l-5.2 5.2", class_="end-bad")
+
+
+def _named(edge: Edge, time: Time, bottom: float) -> Markup:
+    """Name the two moments, the one at the left towards the left and the other towards the right."""
+    early, late = "last good look", "proven dark"
+    if edge.dark_first:
+        early, late = "last moment proven dark", "first good answer"
+    left, right = time.x(edge.start), time.x(edge.end)
+    return (
+        drawing.across(left, _TOP - 6, bottom, "edge")
+        + drawing.across(right, _TOP - 6, bottom, "edge")
+        + drawing.label(early, left + 2, _TOP - 22, "step-name", "end")
+        + drawing.label(_fine(edge.start - edge.zero), left + 2, _TOP - 10, "small", "end")
+        + drawing.label(late, right - 2, _TOP - 22, "step-name")
+        + drawing.label(_fine(edge.end - edge.zero), right - 2, _TOP - 10, "small")
+    )
+
+
+def _fine(seconds: float) -> str:
+    """Write a moment to the millisecond, or to a tenth of one within a second of zero."""
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:+.1f} ms".replace("-", "−")  # noqa: RUF001 - a minus as wide as the plus
+    return f"{seconds:+.3f} s".replace("-", "−")  # noqa: RUF001 - as above
+
+
+def _scale(time: Time, bottom: float) -> Markup:
+    marks = [drawing.along(bottom, _LEFT, _RIGHT, "axis")]
+    for at, _text in time.ticks():
+        x = time.x(at)
+        marks.append(drawing.across(x, bottom, bottom + 4, "axis"))
+        if _LEFT + _EDGE < x < _RIGHT - _EDGE:
+            marks.append(drawing.label(_fine(at - time.zero), x, bottom + 16, "tick", "middle"))
+    return Markup("").join(marks)

@@ -1,0 +1,83 @@
+"""From a finding's references to what they refer to: entries of the timeline and single looks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from faildrill import durations
+from faildrill.judging.result import Finding
+from faildrill.reports import wording
+from faildrill.reports.looks import Looks
+from faildrill.samples import Outcome
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference: how it is written, and the anchor in the page that it leads to, if any."""
+
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Cited:
+    """One look that a finding refers to."""
+
+    anchor: str
+    reference: str
+    sent: str
+    took: str
+    outcome: str
+    who: str
+    detail: str
+
+
+def references(finding: Finding, entries: int, cited: Mapping[str, Cited]) -> list[Reference]:
+    """Return the references of a finding, each with its anchor where the page holds what it refers to."""
+    return [Reference(one, _anchor(one, entries, cited)) for one in finding.evidence]
+
+
+def _anchor(reference: str, entries: int, cited: Mapping[str, Cited]) -> str:
+    number = _number(reference, "timeline:")
+    if number is not None and number < entries:
+        return f"t{number}"
+    return cited[reference].anchor if reference in cited else ""
+
+
+def _number(reference: str, prefix: str) -> int | None:
+    digits = reference.removeprefix(prefix)
+    known = reference.startswith(prefix) and digits.isascii() and digits.isdecimal() and len(digits) < 12  # noqa: PLR2004 - no count of ours is longer
+    return int(digits) if known else None
+
+
+def cited(findings: Iterable[Finding], looks: Mapping[str, Looks], zero: float, most: int = 200) -> dict[str, Cited]:
+    """Return the looks that findings refer to, by reference; `most` at the most, those of the first findings."""
+    found: dict[str, Cited] = {}
+    for finding in findings:
+        for reference in finding.evidence:
+            probe, _, digits = reference.removeprefix("sample:").rpartition(":")
+            number = _number(digits, "")
+            if reference.startswith("sample:") and number is not None and probe in looks and len(found) < most:
+                look = _cited(reference, looks[probe], number, zero)
+                if look is not None:
+                    found.setdefault(reference, look)
+    return {key: _numbered(look, at) for at, (key, look) in enumerate(found.items())}
+
+
+def _numbered(look: Cited, number: int) -> Cited:
+    return Cited(f"look{number}", look.reference, look.sent, look.took, look.outcome, look.who, look.detail)
+
+
+def _cited(reference: str, looks: Looks, number: int, zero: float) -> Cited | None:
+    if number >= len(looks):
+        return None
+    sent, answered = float(looks.sent[number]), float(looks.answered[number])
+    code = int(looks.outcome[number])
+    return Cited(
+        anchor="",
+        reference=reference,
+        sent=wording.moment(sent - zero),
+        took=durations.show(max(0.0, answered - sent)),
+        outcome=Outcome(code).name.lower().replace("_", " ") if code in set(Outcome) else str(code),
+        who=looks.names[int(looks.who[number])],
+        detail=looks.names[int(looks.detail[number])],
+    )

@@ -1,0 +1,123 @@
+"""junit.xml: a testsuite a drill, a testcase a finding, as GitLab, GitHub and Jenkins read it.
+
+FAILED is a failure; every other verdict but PASSED is an error, so that no run that proves nothing looks green.
+"""
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+from typing import Final
+
+from faildrill.judging.result import Finding, Result, Verdict
+from faildrill.reports import wording
+
+FILE: Final = "junit.xml"
+_PROPERTY_OUTAGES: Final = 50
+
+
+def render(result: Result) -> bytes:
+    """Return the file; valid for Jenkins' schema and for the older one of Ant."""
+    cases = _cases(result)
+    failures = sum(one.verdict is Verdict.FAILED for one in cases)
+    errors = sum(one.verdict not in (Verdict.FAILED, Verdict.PASSED) for one in cases)
+    suite = ET.Element(
+        "testsuite",
+        {
+            "name": wording.plain(result.drill),
+            "tests": str(len(cases)),
+            "failures": str(failures),
+            "errors": str(errors),
+            "time": f"{result.duration:.3f}",
+            "timestamp": _timestamp(result.started),
+            "hostname": wording.plain(result.host),
+            "id": "0",
+            "package": "faildrill",
+        },
+    )
+    suite.append(_properties(result))
+    suite.extend(_case(one, name, result) for one, name in zip(cases, _names(cases), strict=True))
+    ET.SubElement(suite, "system-out").text = _summary(result)
+    ET.SubElement(suite, "system-err")
+    suites = ET.Element("testsuites")
+    suites.append(suite)
+    ET.indent(suites)
+    return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _cases(result: Result) -> list[Finding]:
+    """Return the findings, and one more for the run where none of them says why it did not pass."""
+    said = any(one.verdict is not Verdict.PASSED for one in result.findings)
+    if said or (result.verdict is Verdict.PASSED and result.findings):
+        return list(result.findings)
+    claim = f"the drill {result.drill} passes"
+    return [*result.findings, Finding(kind="run", claim=claim, verdict=result.verdict, because=result.because)]
+
+
+def _names(cases: list[Finding]) -> list[str]:
+    """Name every case differently: a CI joins those of one name."""
+    seen: Counter[str] = Counter()
+    names = []
+    for one in cases:
+        name = wording.plain(one.claim) or one.kind
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
+
+
+def _case(finding: Finding, name: str, result: Result) -> ET.Element:
+    place = wording.plain(f"faildrill.{result.drill.replace('.', '-')}.{finding.kind}")
+    case = ET.Element("testcase", {"name": name, "classname": place, "time": "0"})
+    if finding.verdict is not Verdict.PASSED:
+        tag = "failure" if finding.verdict is Verdict.FAILED else "error"
+        message = wording.plain(f"{finding.verdict.value}: {finding.because}")
+        told = ET.SubElement(case, tag, {"type": finding.verdict.value, "message": message})
+        told.text = _told(finding)
+    return case
+
+
+def _told(finding: Finding) -> str:
+    told = [f"{finding.verdict.value}: {finding.because}", f"expected: {finding.claim}"]
+    if finding.advice:
+        told.append(f"next: {finding.advice}")
+    if finding.evidence:
+        told.append(f"evidence: {', '.join(finding.evidence[:20])}")
+    return "\n".join(wording.plain(line) for line in told)
+
+
+def _properties(result: Result) -> ET.Element:
+    values = {
+        "verdict": result.verdict.value,
+        "because": result.because,
+        "exit_code": str(result.exit_code),
+        "run": result.run,
+        "environment": result.environment,
+        "identity": result.identity,
+        "owner": result.owner,
+        "runbook": result.runbook,
+        "faildrill": result.version,
+        "duration": f"{result.duration:.3f}",
+    }
+    outages = [one for figures in result.probes for one in figures.outages][:_PROPERTY_OUTAGES]
+    for number, one in enumerate(outages, 1):
+        most = "" if one.length.at_most is None else f"{one.length.at_most:.6f}"
+        values[f"outage.{number}.probe"] = one.probe
+        values[f"outage.{number}.at_least"] = f"{one.length.at_least:.6f}"
+        values[f"outage.{number}.at_most"] = most
+    properties = ET.Element("properties")
+    for name, value in values.items():
+        ET.SubElement(properties, "property", {"name": name, "value": wording.plain(value)})
+    return properties
+
+
+def _timestamp(started: str) -> str:
+    """Return the start in UTC without fractions or a zone: the older schema takes nothing else."""
+    return wording.plain(started)[:19]
+
+
+def _summary(result: Result) -> str:
+    told = [f"{result.verdict.value}: {result.because}"]
+    told += [
+        f"{one.probe} was dark {wording.bounds(one.length)}"
+        for figures in result.probes
+        for one in figures.outages[:20]
+    ]
+    return "\n".join(wording.plain(line) for line in told)

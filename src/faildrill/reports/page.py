@@ -1,0 +1,138 @@
+"""report.html: one offline file without a script, for a browser, a mail viewer or a CI's artifact view."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from faildrill import durations
+from faildrill.judging.result import Outage, Result, Verdict
+from faildrill.reports import edges, evidence, phases, picture, wording
+from faildrill.reports.headline import headline
+from faildrill.reports.looks import Looks
+from faildrill.timeline import Entry, RunnerBroke, RunStarted
+
+_MOST_ENTRIES: Final = 1_000
+_MOST_FINDINGS: Final = 300
+_MOST_OUTAGES: Final = 100
+_MAGNIFIED: Final = 3
+_EVENT_LENGTH: Final = 400
+_LINK: Final = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w./%#?&=~+:@-]*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Source:
+    """All that a report is made from; nothing else is read."""
+
+    folder: str
+    """The name of the run's folder, without the path to it."""
+    result: Result
+    entries: Sequence[Entry]
+    looks: Mapping[str, Looks]
+    notes: str
+    """What people wrote beside the run; empty where nobody did."""
+
+
+@dataclass(frozen=True)
+class Magnified:
+    """One outage with its drawings."""
+
+    outage: Outage
+    phases: Markup
+    edges: list[Markup]
+
+
+def render(source: Source) -> str:
+    """Return the page; the same source gives the same page."""
+    result = source.result
+    zero = picture.fault(result) or 0.0
+    cited = evidence.cited(result.findings[:_MOST_FINDINGS], source.looks, zero)
+    outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
+    return _TEMPLATES.get_template("report.html.j2").render(
+        result=result,
+        meaning=wording.MEANINGS[result.verdict],
+        headline=headline(result, _drill(source.entries)),
+        picture=picture.draw(result, source.looks) if result.probes else Markup(""),
+        left_out=max(0, len(result.probes) - picture.MOST_LANES),
+        findings=result.findings[:_MOST_FINDINGS],
+        more_findings=max(0, len(result.findings) - _MOST_FINDINGS),
+        references=lambda finding: evidence.references(finding, min(len(source.entries), _MOST_ENTRIES), cited),
+        cited=list(cited.values()),
+        outages=outages[:_MOST_OUTAGES],
+        more_outages=max(0, len(outages) - _MOST_OUTAGES),
+        magnified=_magnified(result, source.looks, zero),
+        zero=zero,
+        since=lambda at: "" if at is None else wording.moment(at - zero),
+        events=[_event(entry, source.entries[0].at, zero) for entry in source.entries[:_MOST_ENTRIES]],
+        more_events=max(0, len(source.entries) - _MOST_ENTRIES),
+        tracebacks=[entry.what.traceback for entry in source.entries if isinstance(entry.what, RunnerBroke)],
+        notes=wording.lines(source.notes),
+        folder=wording.shell(source.folder),
+        style=_STYLE,
+    )
+
+
+def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
+    first = entries[0].what if entries else None
+    return first.drill if isinstance(first, RunStarted) else {}
+
+
+def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[Magnified]:
+    """Draw the longest outage of each probe, of the probes with the longest ones."""
+    longest = [max(one.outages, key=lambda outage: outage.length.at_least) for one in result.probes if one.outages]
+    every = {one.probe: one.every for one in result.probes}
+    found = []
+    for outage in sorted(longest, key=lambda one: -one.length.at_least)[:_MAGNIFIED]:
+        seen = looks.get(outage.probe)
+        drawn = [edges.draw(edge, seen, every[outage.probe]) for edge in edges.ends(outage, zero)] if seen else []
+        found.append(Magnified(outage, phases.draw(outage), drawn))
+    return found
+
+
+def _event(entry: Entry, origin: int, zero: float) -> dict[str, str | int]:
+    fields = msgspec.to_builtins(entry.what)
+    name = str(fields.pop("event"))
+    told = msgspec.json.encode(fields).decode()
+    return {
+        "n": entry.n,
+        "at": wording.moment((entry.at - origin) / 1e9 - zero),
+        "wall": entry.wall,
+        "name": name,
+        "told": wording.plain(told, _EVENT_LENGTH),
+    }
+
+
+def _link(text: str) -> Markup:
+    """Make a link of a plain web address and nothing else; what is no such address is printed as it is."""
+    cleaned = wording.plain(text)
+    if not _LINK.fullmatch(cleaned):
+        return Markup("{}").format(cleaned)
+    return Markup('<a href="{0}" rel="noreferrer noopener">{0}</a>').format(cleaned)
+
+
+def _finished(value: object) -> object:
+    """Make every string that the template prints harmless to look at; the escaping of HTML comes after it."""
+    return wording.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _environment() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("faildrill.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finished,
+    )
+    templates.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
+    templates.globals |= {"Verdict": Verdict}
+    return templates
+
+
+_TEMPLATES: Final = _environment()
+_STYLE: Final = Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -1,0 +1,296 @@
+"""The picture of a run: phases, steps and every probe over one axis of time, with the outages marked on it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from markupsafe import Markup
+
+from faildrill import durations
+from faildrill.judging.result import Outage, ProbeFigures, Result, StepFigures
+from faildrill.reports import drawing, lanes, wording
+from faildrill.reports.axes import AnswerTimes, Time
+from faildrill.reports.looks import Looks
+
+WIDTH: Final = 1120.0
+LEFT: Final = 150.0
+RIGHT: Final = 1066.0
+_LANE: Final = 86.0
+_ROW: Final = 13.0
+_BAND: Final = 20.0
+MOST_LANES: Final = 20
+_MOST_STEPS: Final = 12
+_MOST_LABELS: Final = 3
+_SOLVED: Final = ("done", "met")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of the picture, as wide as all, and how high it is."""
+
+    drawn: Markup
+    height: float
+
+
+def fault(result: Result) -> float | None:
+    """Return the second of the run at which the first step that changes something began; None: none did."""
+    return min((one.started for one in result.steps if one.started is not None and one.kind != "wait"), default=None)
+
+
+def axis(result: Result) -> Time:
+    """Return the axis of time of the whole run, from the start of its looks; zero is the fault."""
+    start = result.phases.get("warming up", [0.0])[0]
+    end = max(result.duration, start + 0.001)
+    return Time(start, end, LEFT, RIGHT, fault(result) or 0.0)
+
+
+def draw(result: Result, looks: Mapping[str, Looks]) -> Markup:
+    """Draw the run; probes beyond `MOST_LANES` are left out, those with an outage come first then."""
+    time = axis(result)
+    shown = _shown(result.probes)
+    blocks = [_phases(result, time), _steps(result, time)]
+    reduced = [_reduced(one, looks.get(one.probe), time) for one in shown]
+    colours = _colours(reduced)
+    blocks += [_lane(one, drawn, time, colours) for one, drawn in zip(shown, reduced, strict=True)]
+    top, pieces = 4.0, []
+    for block in blocks:
+        pieces.append(drawing.group(block.drawn, transform=f"translate(0 {drawing.number(top)})"))
+        top += block.height
+    grid, scale = _time_axis(time, 4.0 + blocks[0].height, top)
+    fault_line = _fault(result, time, top)
+    name = f"The probes of {result.drill} over time"
+    return drawing.picture((WIDTH, top + 34), name, _described(result), _HATCHES, grid, *pieces, fault_line, scale)
+
+
+def _described(result: Result) -> str:
+    """Say in words what the picture shows, for those who can't see it."""
+    told = [f"{result.verdict.value}: {result.because}."]
+    told += [f"{one.probe} was dark: {wording.bounds(one.length)}." for one in _outages(result)[:5]]
+    return " ".join(told)
+
+
+def _outages(result: Result) -> list[Outage]:
+    found = [one for figures in result.probes for one in figures.outages]
+    return sorted(found, key=lambda one: -one.length.at_least)
+
+
+def _shown(probes: list[ProbeFigures]) -> list[ProbeFigures]:
+    if len(probes) <= MOST_LANES:
+        return probes
+    return sorted(probes, key=lambda one: not one.outages)[:MOST_LANES]
+
+
+def _hatch(name: str, class_: str) -> Markup:
+    line = drawing.element("path", d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5", class_=class_)
+    return drawing.element("pattern", line, id=name, width=6, height=6, patternUnits="userSpaceOnUse")
+
+
+_HATCHES: Final = drawing.element("defs", _hatch("hatch-bad", "stripe-bad"), _hatch("hatch-undo", "stripe-undo"))
+
+
+def _phases(result: Result, time: Time) -> Block:
+    drawn = [drawing.label("phases", LEFT - 12, 14, "side", "end")]
+    for number, (name, (start, end)) in enumerate(sorted(result.phases.items(), key=lambda one: one[1][0])):
+        left, right = time.x(start), time.x(end)
+        if right - left > 0:
+            tip = f"{name}: {wording.moment(start - time.zero)} to {wording.moment(end - time.zero)}"
+            drawn.append(drawing.box(left, 0, right, _BAND, f"phase phase{number % 2}", tip=tip))
+            if right - left > drawing.width_of(name) + 8:
+                drawn.append(drawing.label(name, (left + right) / 2, 14, "phase-name", "middle"))
+    return Block(Markup("").join(drawn), _BAND + 10)
+
+
+def _steps(result: Result, time: Time) -> Block:
+    taken = [one for one in result.steps if one.started is not None]
+    rows = [_step(step, time, number * (_BAND + 2)) for number, step in enumerate(taken[:_MOST_STEPS])]
+    if len(taken) > _MOST_STEPS:
+        more = f"and {len(taken) - _MOST_STEPS} more steps, listed below"
+        rows.append(drawing.label(more, LEFT, len(rows) * (_BAND + 2) + 14, "small"))
+    side = drawing.label("steps", LEFT - 12, 14, "side", "end") if rows else Markup("")
+    return Block(side + Markup("").join(rows), len(rows) * (_BAND + 2) + 12)
+
+
+def _step(step: StepFigures, time: Time, top: float) -> Markup:
+    start = step.started or 0.0
+    end = step.ended if step.ended is not None else time.end
+    left, right = time.x(start), max(time.x(end), time.x(start) + 3)
+    good = step.outcome in _SOLVED
+    state = "step" if good else "step step-bad"
+    tip = f"{step.name} ({step.kind}): {step.outcome}, {durations.show(max(0.0, end - start))}; {step.because}"
+    drawn = [drawing.box(left, top + 4, right, top + _BAND - 4, state, rx=2, tip=tip)]
+    undo_end = right
+    if step.undo_started is not None:
+        undo_left, undo_end = time.x(step.undo_started), time.x(step.undo_ended or time.end)
+        drawn += _undo_bar(step, (undo_left, undo_end, top))
+    name = wording.plain(step.name, 60) + ("" if good else f": {step.outcome}")
+    drawn.append(_beside(name, (left, right, undo_end), (step.undo_started, time), top + 14.5))
+    return Markup("").join(drawn)
+
+
+def _undo_bar(step: StepFigures, place: tuple[float, float, float]) -> list[Markup]:
+    left, right, top = place
+    tip = f"{step.name} put back: {step.undo}; {step.undo_because}"
+    state = "undo" if step.undo == "verified" else "undo undo-bad"
+    text = "put back" if step.undo == "verified" else f"put back: {step.undo}"
+    bar = drawing.box(left, top + 4, max(right, left + 3), top + _BAND - 4, state, rx=2, tip=tip)
+    fits = right + drawing.width_of(text) + 8 < RIGHT
+    return [bar, drawing.label(text, right + 6 if fits else left - 6, top + 14.5, "small", None if fits else "end")]
+
+
+def _beside(name: str, bar: tuple[float, float, float], undo: tuple[float | None, Time], y: float) -> Markup:
+    """Write a step's name where there is room: behind its bar, inside it, or before it."""
+    left, right, undo_end = bar
+    width = drawing.width_of(name)
+    room = undo[1].x(undo[0]) if undo[0] is not None else RIGHT
+    if right + width + 10 < room:
+        return drawing.label(name, right + 6, y, "step-name")
+    if right - left > width + 10:
+        return drawing.label(name, left + 6, y, "step-name in-bar")
+    if left - width - 10 > LEFT:
+        return drawing.label(name, left - 6, y, "step-name", "end")
+    return drawing.label(name, undo_end + 70, y, "step-name")
+
+
+def _reduced(figures: ProbeFigures, looks: Looks | None, time: Time) -> lanes.Lane | None:
+    if looks is None or not len(looks):
+        return None
+    return lanes.lane(looks, time.start, time.end, figures.every)
+
+
+def _colours(all_lanes: Iterable[lanes.Lane | None]) -> dict[str, int]:
+    """Give each name that answered a colour of its own, the same in every lane while there are enough."""
+    names = {row.name for one in all_lanes if one is not None for row in one.names}
+    return {name: number for number, name in enumerate(sorted(names))}
+
+
+def _lane(figures: ProbeFigures, reduced: lanes.Lane | None, time: Time, colours: Mapping[str, int]) -> Block:
+    heading = _heading(figures)
+    if reduced is None:
+        return Block(heading + drawing.label("no looks", LEFT + 8, 34, "small"), 76)
+    rows, height = _rows(reduced, time, colours)
+    plot = _answers(reduced.answers, figures, time)
+    outages = _marked(figures.outages, time, _LANE + height)
+    return Block(heading + outages + plot + rows, _LANE + height + 26)
+
+
+def _heading(figures: ProbeFigures) -> Markup:
+    detail = f"{figures.looks:,} looks, one every {durations.show(figures.every)}"
+    return (
+        drawing.label(wording.plain(figures.probe, 20), LEFT - 12, 30, "probe", "end")
+        + drawing.label(wording.plain(figures.kind, 24), LEFT - 12, 45, "small", "end")
+        + drawing.label(f"every {durations.show(figures.every)}", LEFT - 12, 59, "small", "end")
+        + drawing.element("rect", drawing.title(detail), x=0, y=12, width=LEFT - 14, height=52, class_="ghost")
+    )
+
+
+def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time) -> Markup:
+    """Draw the good looks: a band from the fastest to the slowest of each bin, and their median."""
+    if not len(answers.at):
+        return drawing.label("no good look", LEFT + 8, _LANE / 2 + 12, "small")
+    scale = AnswerTimes.over(float(answers.low.min()), float(answers.high.max()), 26.0, _LANE)
+    drawn = []
+    for seconds, text in scale.ticks():
+        drawn.append(drawing.along(scale.y(seconds), LEFT, RIGHT, "grid"))
+        drawn.append(drawing.label(text, RIGHT + 8, scale.y(seconds) + 3.5, "tick"))
+    holes = np.flatnonzero(np.diff(answers.at) > answers.width) + 1
+    for piece in np.split(np.arange(len(answers.at)), holes):
+        xs = [time.x(at) for at in answers.at[piece].tolist()]
+        low = [scale.y(value) for value in answers.low[piece].tolist()]
+        high = [scale.y(value) for value in answers.high[piece].tolist()]
+        middle = [scale.y(value) for value in answers.median[piece].tolist()]
+        drawn.append(_band(xs, low, high))
+        drawn.append(_line(xs, middle))
+    if figures.slow is not None and 10.0**scale.low < figures.slow < 10.0**scale.high:
+        slow = drawing.title(f"slow: silence longer than {durations.show(figures.slow)} is dark time")
+        y = scale.y(figures.slow)
+        drawn.append(drawing.element("line", slow, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="slow"))
+    return Markup("").join(drawn)
+
+
+def _band(xs: list[float], low: list[float], high: list[float]) -> Markup:
+    if len(xs) == 1:
+        return drawing.box(xs[0] - 1, high[0] - 0.5, xs[0] + 1, low[0] + 0.5, "band")
+    there = _points(xs, high)
+    back = _points(xs[::-1], low[::-1])
+    return drawing.element("polygon", points=f"{there} {back}", class_="band")
+
+
+def _line(xs: list[float], ys: list[float]) -> Markup:
+    if len(xs) == 1:
+        return drawing.element("circle", cx=xs[0], cy=ys[0], r=1.4, class_="dot")
+    return drawing.element("polyline", points=_points(xs, ys), class_="median")
+
+
+def _points(xs: list[float], ys: list[float]) -> str:
+    return " ".join(f"{drawing.number(x)},{drawing.number(y)}" for x, y in zip(xs, ys, strict=True))
+
+
+def _rows(reduced: lanes.Lane, time: Time, colours: Mapping[str, int]) -> tuple[Markup, float]:
+    """Draw below a lane how its bad looks ended and who answered the good ones, a row each, named at the side."""
+    drawn = []
+    y = _LANE + 6
+    for row in reduced.failures:
+        harmless = row.name in ("skipped", "broken")
+        drawn += _row(row, time, y, "unproven" if harmless else f"bad bad-{row.name.replace(' ', '-')}")
+        y += _ROW
+    for row in reduced.names:
+        drawn += _row(row, time, y, f"who who{colours.get(row.name, 0) % 6}")
+        y += _ROW
+    return Markup("").join(drawn), y - _LANE
+
+
+def _row(row: lanes.Row, time: Time, y: float, class_: str) -> list[Markup]:
+    bottom = y + _ROW - 3
+    side = f"{wording.plain(row.name, 16)}"
+    drawn = [drawing.label(side, LEFT - 12, bottom - 0.5, "row-name", "end")]
+    drawn.append(drawing.along(bottom, LEFT, RIGHT, "base"))
+    for one in row.stretches:
+        left, right = time.x(one.start), time.x(one.end)
+        top = bottom - (_ROW - 4) * one.level / 3
+        first, last = wording.moment(one.start - time.zero), wording.moment(one.end - time.zero)
+        tip = f"{row.name}: {wording.count(one.looks, 'look')} from {first} to {last}"
+        drawn.append(drawing.box(left, top, max(right, left + 1.2), bottom, class_, tip=tip))
+    return drawn
+
+
+def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
+    """Mark the outages on a lane: proven dark is filled, possible is hatched, and the bounds are written over it."""
+    drawn = []
+    longest = sorted(outages, key=lambda one: -one.length.at_least)
+    for number, one in enumerate(longest[:200]):
+        first, last = time.x(one.first_dark), time.x(one.last_dark)
+        before = time.x(one.last_good if one.last_good is not None else time.start)
+        after = time.x(one.first_good if one.first_good is not None else time.end)
+        tip = f"{one.probe} dark: {wording.bounds(one.length)}"
+        drawn.append(drawing.box(before, 14, max(first, before + 1), bottom, "possible", tip=tip))
+        drawn.append(drawing.box(first, 14, max(last, first + 1), bottom, "proven", tip=tip))
+        drawn.append(drawing.box(last, 14, max(after, last + 1), bottom, "possible", tip=tip))
+        if number < _MOST_LABELS:
+            drawn.append(_bracket(wording.bounds(one.length), before, after))
+    return Markup("").join(drawn)
+
+
+def _bracket(text: str, left: float, right: float) -> Markup:
+    width = drawing.width_of(text) / 2
+    middle = min(max((left + right) / 2, LEFT + width), RIGHT - width)
+    arms = f"M{drawing.number(left)} 18V14H{drawing.number(right)}V18"
+    return drawing.element("path", d=arms, class_="bracket") + drawing.label(text, middle, 9, "outage", "middle")
+
+
+def _time_axis(time: Time, top: float, bottom: float) -> tuple[Markup, Markup]:
+    """Draw the lines behind everything, and the scale below it."""
+    ticks = [(time.x(at), text) for at, text in time.ticks()]
+    grid = Markup("").join(drawing.across(x, top, bottom, "grid") for x, _ in ticks)
+    marks = [drawing.label(text, x, bottom + 14, "tick", "middle") for x, text in ticks]
+    since = "since the first step began" if time.zero else "since the run began"
+    marks.append(drawing.label(since, RIGHT, bottom + 29, "small", "end"))
+    return grid, drawing.along(bottom, LEFT, RIGHT, "axis") + Markup("").join(marks)
+
+
+def _fault(result: Result, time: Time, bottom: float) -> Markup:
+    at = fault(result)
+    if at is None:
+        return Markup("")
+    x = time.x(at)
+    return drawing.across(x, 26, bottom, "fault") + drawing.element("path", d=f"M{x - 4:.1f} 25h8l-4 6z", class_="mark")

@@ -1,0 +1,137 @@
+"""Text for people: what came from outside made harmless, and lengths of time that never claim too much."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from faildrill import durations
+from faildrill.judging.result import Bounds, Verdict
+
+LONGEST: Final = 2_000
+"""Characters of one text that a report prints; the files of the run hold the rest."""
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+_REORDERING: Final = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_SPACES: Final = frozenset("\t\n\r\v\f\x85\u2028\u2029")
+_NEEDS_LOOK: Final = re.compile(r"[^ -~]")
+_MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|#~&!$@]|(?<!\w)_|_(?!\w)")
+_MARKDOWN_START: Final = re.compile(r"^([-+=]+|\d+[.)])(?=\s|$)")
+_MINUTE: Final = 60.0
+_LONG: Final = 120.0
+"""Seconds from which a length is written with minutes."""
+
+MEANINGS: Final[Mapping[Verdict, str]] = {
+    Verdict.PASSED: "every expectation holds, and everything was put back",
+    Verdict.FAILED: "an expectation is broken",
+    Verdict.REFUSED: "a guard objected; nothing was touched",
+    Verdict.INCONCLUSIVE: "the drill proves nothing either way",
+    Verdict.ABORTED: "ended early; everything was put back",
+    Verdict.UNSAFE: "something was not seen put back: the environment is dirty",
+    Verdict.ERROR: "faildrill itself broke; everything was put back",
+}
+"""What each verdict says, in a few words."""
+
+
+def plain(text: str, most: int = LONGEST) -> str:
+    """Return the text on one line, printable: no control, escape or reordering character is left in it.
+
+    Line breaks and tabs become spaces, the other such characters one replacement character each; what is longer
+    than `most` characters is cut, and says so.
+    """
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    if not _NEEDS_LOOK.search(cut):
+        return cut
+    return "".join(map(_printable, cut))
+
+
+def _printable(character: str) -> str:
+    if character in _SPACES:
+        return " "
+    odd = unicodedata.category(character) in {"Cc", "Cs"} or character in _REORDERING
+    return _REPLACED if odd or _is_noncharacter(ord(character)) else character
+
+
+def _is_noncharacter(code: int) -> bool:
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - Unicode's own bounds
+
+
+def lines(text: str, most: int = 20_000) -> list[str]:
+    """Return the lines of a longer text, each printable as `plain` makes it."""
+    return [plain(line.expandtabs()) for line in text[:most].splitlines()]
+
+
+def markdown(text: str) -> str:
+    """Return the text so that Markdown, and HTML within it, prints it as it is."""
+    escaped = _MARKDOWN.sub(lambda found: _markdown_escape(found[0]), plain(text).strip())
+    return _MARKDOWN_START.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", escaped)
+
+
+def _markdown_escape(character: str) -> str:
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(character, "\\" + character)
+
+
+def shell(text: str) -> str:
+    """Return the text as one word of a POSIX shell, printable: safe to be copied from a report."""
+    cleaned = plain(text)
+    if re.fullmatch(r"[\w./:=@%+-]+", cleaned, re.ASCII):
+        return cleaned
+    return "'" + cleaned.replace("'", "'\"'\"'") + "'"
+
+
+def bounds(length: Bounds) -> str:
+    """Say what is proven of a length: `at least 19.81 s, at most 19.86 s`; never more than is proven."""
+    low = low_end(length)
+    if length.at_most is None:
+        return f"at least {low}, and not over when the looking ended"
+    return f"at least {low}, at most {high_end(length)}"
+
+
+def low_end(length: Bounds) -> str:
+    """Say the length that is proven, rounded down."""
+    return _rounded(length.at_least, _digits(length), math.floor)
+
+
+def high_end(length: Bounds) -> str:
+    """Say the length that is possible, rounded up; `not over` when no end was seen."""
+    return "not over" if length.at_most is None else _rounded(length.at_most, _digits(length), math.ceil)
+
+
+def headline(length: Bounds) -> str:
+    """Say a length in one figure, for a headline that has its bounds beside it: their middle, or `≥` the least."""
+    if length.at_most is None:
+        return f"≥ {low_end(length)}"
+    return durations.show((length.at_least + length.at_most) / 2)
+
+
+def _digits(length: Bounds) -> int:
+    """Decimals of a second that tell the two bounds apart, three at the most."""
+    if length.at_most is None or length.at_most <= length.at_least:
+        return 2
+    return max(0, min(3, math.ceil(-math.log10(length.at_most - length.at_least))))
+
+
+def _rounded(duration: float, digits: int, whole: Callable[[float], int]) -> str:
+    step = 10.0**digits
+    rounded = whole(round(duration * step, 6)) / step
+    if 0 < rounded < 1:
+        return f"{rounded * 1000:.0f} ms"
+    if rounded < _LONG:
+        return f"{rounded:.{digits}f} s"
+    minutes, rest = divmod(rounded, _MINUTE)
+    return f"{minutes:.0f} min {rest:.{digits}f} s"
+
+
+def moment(seconds: float) -> str:
+    """Write a moment on the run's axis: `+19.8 s` or with a minus; zero is the fault, or the run's start."""
+    sign = "−" if seconds < 0 else "+"  # noqa: RUF001 - a minus as wide as the plus
+    size = abs(seconds)
+    if size < _LONG:
+        return f"{sign}{size:.2f} s"
+    minutes, rest = divmod(size, _MINUTE)
+    return f"{sign}{minutes:.0f} min {rest:04.1f} s"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Write a number with its noun: `1 look`, `2,000 looks`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
