@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from faildrill.kinds import Shape, UnknownKind, did_you_mean, find
+from faildrill.kinds import Shape, UnknownKind, did_you_mean, find, names
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
@@ -52,7 +52,9 @@ def read_use(name: str, entry: Entry, shape: Shape, scope: Scope, mistakes: Mist
     try:
         kind = find(name, shape)
     except UnknownKind as error:
-        mistakes.add(entry.place, str(error))
+        known = names(shape)
+        unheard = f"no kind of {shape} is called {name!r}{did_you_mean(name, known)}"
+        mistakes.add(entry.place, str(error) if name in known else unheard)
         return None
     node = entry.node
     if isinstance(node, Scalar) and node.value is None:
@@ -138,8 +140,10 @@ def _check_probe_names(kind: type[Kind], resolved: dict[str, JsonValue], params:
         if not names_probe(declared):
             continue
         given = resolved.get(name)
-        several = [((name, index), one) for index, one in enumerate(given)] if isinstance(given, list) else []
-        for path, one in several or [((name,), given)]:
+        named: list[tuple[PathTo, JsonValue]] = [((name,), given)]
+        if isinstance(given, list):
+            named = [((name, index), one) for index, one in enumerate(given)]
+        for path, one in named:
             if isinstance(one, str) and path not in params.open_at:
                 check_probe(one, place_of(params.entry, path), params.scope, params.mistakes)
 
