@@ -10,6 +10,8 @@ WARM_UP = 3.0
 """Seconds for which every probe must be good before the first step, where the drill says nothing."""
 WITHIN = 30.0
 """Seconds that a step may take, where the drill says nothing."""
+UNDO_WITHIN = 60.0
+"""Seconds that putting a step back and seeing it put back may take, where the drill says nothing."""
 
 
 class Plan(BaseModel):
@@ -45,6 +47,7 @@ class Step(Plan):
     use: KindUse
     within: float = WITHIN
     undo: Undo = Undo()
+    undo_within: float = Field(default=UNDO_WITHIN, gt=0, description="for the undo and for seeing it put back")
     late: bool = Field(default=False, description="holds ${steps.…}: its parameters are complete only when it is due")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
 
 from faildrill import durations
-from faildrill.samples import Outcome
+from faildrill.samples import Outcome, Sample
 from faildrill.targets import Member
 
 Captured = dict[str, JsonValue]
@@ -227,6 +227,27 @@ class Guard(Protocol):
 
     async def objection(self, given: Given) -> str | None:
         """Return why the drill must not start, or None. What can't be read or parsed is an objection."""
+        ...
+
+
+class Watcher(Protocol):
+    """Weighs one abort condition on the samples as they come."""
+
+    def feed(self, sample: Sample) -> str | None:
+        """Take the next sample in; return why to abort, or None."""
+        ...
+
+    def tick(self, now_ns: int) -> str | None:
+        """Take in that time has passed, perhaps without samples; return why to abort, or None."""
+        ...
+
+
+@runtime_checkable
+class Aborts(Protocol):
+    """A reason to end the run early."""
+
+    def watch(self) -> Watcher:
+        """Begin to weigh it, from now on."""
         ...
 
 

@@ -33,6 +33,8 @@ class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
     drill: dict[str, Json]
     """The drill as loaded: every name resolved, secrets as references."""
     environment: str
+    place: dict[str, Json]
+    """The environment as loaded: its targets, guards and probes; secrets as references."""
     identity: str
     """The environment's proven identity: what locks and dirty marks are keyed by."""
     boot: str
@@ -40,6 +42,8 @@ class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
     version: str
     host: str
     user: str
+    leave_applied: bool = False
+    """True when the person typed --leave-applied."""
     format: int = FORMAT
 
 
@@ -103,9 +107,9 @@ class Intended(Event, frozen=True, tag="step.intended", kw_only=True):
     undo_kind: str | None = None
     undo_params: dict[str, Json] | None = None
     within: float
-    """Seconds that the action may take, and its undo again."""
-    hold: float | None = None
-    """Seconds that the effect may stay, where the drill limits it."""
+    """Seconds that the action may take."""
+    undo_within: float
+    """Seconds that putting it back may take, with seeing that it is."""
 
 
 class Applying(Event, frozen=True, tag="step.applying", kw_only=True):
@@ -198,6 +202,7 @@ class LeftApplied(Event, frozen=True, tag="undo.left", kw_only=True):
     """The step stays as it is, because the drill or the person said so in so many words."""
 
     step: str
+    by: Literal["drill", "person"]
     because: str
 
 
@@ -220,7 +225,7 @@ class NotSteady(Event, frozen=True, tag="steady.not-seen", kw_only=True):
 class AbortAsked(Event, frozen=True, tag="abort.asked", kw_only=True):
     """A person, a condition or a signal ends the run; everything is put back."""
 
-    by: Literal["person", "condition", "signal", "sentinel-died"]
+    by: Literal["person", "condition", "signal", "sentinel"]
     because: str
 
 
@@ -228,6 +233,8 @@ class RunnerDied(Event, frozen=True, tag="runner.died", kw_only=True):
     """The runner died or was stopped; whoever saw it fences, then cleans up."""
 
     how: str
+    boot: str
+    """The boot that the times from here on belong to."""
 
 
 class Fenced(Event, frozen=True, tag="fenced", kw_only=True):

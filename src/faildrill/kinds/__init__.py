@@ -14,11 +14,11 @@ from typing import Any, Final, Literal
 
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
-from faildrill.ports import Action, Guard, Kind, Probe
+from faildrill.ports import Aborts, Action, Guard, Kind, Probe
 from faildrill.targets import KindUse
 
 Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort"]
-_PROTOCOLS: Final[dict[str, type[Any]]] = {"probe": Probe, "action": Action, "guard": Guard}
+_PROTOCOLS: Final[dict[str, type[Any]]] = {"probe": Probe, "action": Action, "guard": Guard, "abort": Aborts}
 
 
 class UnknownKind(WrongUsage):

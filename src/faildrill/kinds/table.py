@@ -9,6 +9,7 @@ PROBES: Final = {
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
     "postgres.write": "faildrill.adapters.postgres.write:Write",
+    "simulated.service": "faildrill.adapters.simulated:Service",
     "tcp.connect": "faildrill.adapters.tcp:Connect",
 }
 
@@ -19,11 +20,13 @@ ACTIONS: Final = {
     "patroni.failover": "faildrill.adapters.patroni.handover:Failover",
     "patroni.kill_primary": "faildrill.adapters.patroni.kill:KillPrimary",
     "patroni.switchover": "faildrill.adapters.patroni.handover:Switchover",
+    "simulated.fault": "faildrill.adapters.simulated:Fault",
 }
 
 GUARDS: Final = {
     "postgres.identity": "faildrill.adapters.postgres.identity:Identity",
     "postgres.marker": "faildrill.adapters.postgres.identity:Marker",
+    "simulated.word": "faildrill.adapters.simulated:Word",
 }
 
 REACHES: Final = {

@@ -1,1 +1,1 @@
-"""."""
+"""Put back and see it steady; and clean up after a run that died."""

@@ -1,0 +1,107 @@
+"""Do one step: capture, write the intent, apply once, see the effect."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+from faildrill.acting.calling import TookTooLong, call, observe
+from faildrill.drill import Step
+from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Action, Captured, Confirms, Observed
+from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Intended, NotConfirmed, Timeline
+
+SETTLE = 5.0
+"""Seconds that an effect with an open outcome is looked for at least, though the step's time is over."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step went; `answer` is what later steps may use."""
+
+    outcome: Literal["done", "refused", "failed", "not confirmed"]
+    because: str = ""
+    answer: Captured = field(default_factory=dict)
+
+
+async def do(step: Step, timeline: Timeline, run: str) -> Done:
+    """Do a step once. Its intent is on disk before its effect, and no effect that was not seen counts as done.
+
+    Raises JournalFull, with nothing done, when the intent can't be written. When cancelled, records that the
+    outcome is open before it goes.
+    """
+    action: Action = build(step.use, "action")
+    given = Supplies(run, timeout=step.within)
+    try:
+        before = await call(action.capture(given), step.within)
+    except (ActionError, CannotSee) as error:
+        timeline.record(ApplyFailed(step=step.id, how="refused", because=str(error)))
+        return Done("refused", str(error))
+    timeline.record(_intent(step, before))
+    timeline.record(Applying(step=step.id))
+    started = asyncio.get_running_loop().time()
+    answer = await _apply(action, before, step, timeline, given)
+    if isinstance(answer, Done):
+        return answer
+    return await _confirm(action, before, step, timeline, (given, started, answer))
+
+
+def _intent(step: Step, before: Captured) -> Intended:
+    named = step.undo.use
+    return Intended(
+        step=step.id,
+        kind=step.use.kind,
+        params=step.use.params,
+        before=before,
+        undo=step.undo.how,
+        undo_kind=named.kind if named else None,
+        undo_params=named.params if named else None,
+        within=step.within,
+        undo_within=step.undo_within,
+    )
+
+
+async def _apply(action: Action, before: Captured, step: Step, timeline: Timeline, given: Supplies) -> Captured | Done:
+    """Return the answer of the one call, or how the step ended; an open outcome returns an empty answer."""
+    how: Literal["refused", "failed", "unknown", "late"]
+    try:
+        answer = await call(action.apply(before, given), step.within)
+    except asyncio.CancelledError:
+        timeline.record(ApplyFailed(step=step.id, how="unknown", because="cut short: the run is being ended"))
+        raise
+    except ActionRefused as error:
+        how, because = "refused", str(error)
+    except OutcomeUnknown as error:
+        how, because = "unknown", str(error)
+    except TookTooLong as error:
+        how, because = "late", str(error)
+    except (ActionError, CannotSee) as error:
+        how, because = "failed", str(error)
+    else:
+        timeline.record(Applied(step=step.id, answer=answer))
+        return answer
+    timeline.record(ApplyFailed(step=step.id, how=how, because=because))
+    if how in ("refused", "failed"):
+        return Done(how, because)
+    return {}
+
+
+async def _confirm(
+    action: Action, before: Captured, step: Step, timeline: Timeline, called: tuple[Supplies, float, Captured]
+) -> Done:
+    given, started, answer = called
+
+    async def look() -> Observed:
+        if isinstance(action, Confirms):
+            return await action.confirm(before, given)
+        now = await action.capture(given)
+        return Observed(now != before, "the captured state changed" if now != before else "nothing changed")
+
+    now = asyncio.get_running_loop().time()
+    seen = await observe(look, max(started + step.within, now + SETTLE if not answer else now))
+    if seen.holds:
+        timeline.record(Confirmed(step=step.id, because=seen.because, evidence=seen.evidence))
+        return Done("done", seen.because, {**answer, **seen.evidence})
+    timeline.record(NotConfirmed(step=step.id, because=seen.because))
+    return Done("not confirmed", seen.because)

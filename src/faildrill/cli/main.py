@@ -1,0 +1,80 @@
+"""The command line. Starts without importing what a command does not need."""
+
+import importlib
+from typing import Any
+
+import click
+
+from faildrill import __version__
+from faildrill.errors import FaildrillError
+
+_COMMANDS = {
+    "run": "faildrill.cli.run:run",
+    "plan": "faildrill.cli.plan:plan",
+    "recover": "faildrill.cli.recover:recover",
+    "status": "faildrill.cli.recover:status",
+    "validate": "faildrill.cli.files:validate",
+    "list": "faildrill.cli.files:list_drills",
+    "explain": "faildrill.cli.files:explain",
+    "schema": "faildrill.cli.files:schema",
+    "init": "faildrill.cli.files:init",
+    "judge": "faildrill.cli.runs:judge",
+    "report": "faildrill.cli.runs:report",
+    "lab": "faildrill.cli.lab:lab",
+}
+_SHORT = {
+    "run": "Run a drill, put everything back, judge it and report it.",
+    "plan": "Show what a drill would touch and how it is put back; change nothing.",
+    "recover": "Put back what a run that died left behind.",
+    "status": "Show which environments of this machine are dirty.",
+    "validate": "Check drill and environment files; every mistake at its place.",
+    "list": "List the drills of a folder.",
+    "explain": "Explain a kind, or list all kinds.",
+    "schema": "Print the JSON Schema of drill files, for editors.",
+    "init": "Write a first drill to start from.",
+    "judge": "Judge a recorded run again: the same files give the same verdict.",
+    "report": "Write the reports of a recorded run anew.",
+    "lab": "The embedded staging of real parts on this machine.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports the module of a command when it is called, and not for the list of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        where = _COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, _, name = where.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_SHORT.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Say what is wrong and exit with 2, where a command raises one of our errors: nothing was touched."""
+        try:
+            return super().invoke(ctx)
+        except FaildrillError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="faildrill")
+def cli() -> None:
+    """Run failover drills that tell the truth.
+
+    A drill watches probes, takes steps, puts everything back, and expects something of what was seen. The exit code
+    says how it ended: 0 PASSED, 1 FAILED, 2 wrong usage, 3 REFUSED, 4 INCONCLUSIVE, 5 ABORTED, 6 UNSAFE, 7 ERROR.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()

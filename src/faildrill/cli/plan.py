@@ -1,0 +1,112 @@
+"""`faildrill plan`: what a drill would touch, how it is put back, and what the guards say; changes nothing."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+
+from faildrill import durations, guarding
+from faildrill.acting.calling import call
+from faildrill.cli.places import environment
+from faildrill.drill import Drill, Parallel, Step, Wait
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.loading import load_drill
+from faildrill.ports import Previews
+from faildrill.running.waiting import describe
+from faildrill.timeline import GuardAnswered
+
+_REFUSED = 3
+_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step, as it would go now."""
+
+    id: str
+    name: str
+    kind: str
+    effect: str
+    touches: list[str] = field(default_factory=list)
+    undo: str = ""
+
+
+@click.command()
+@click.argument("drill", type=click.Path(path_type=Path))
+@click.option("--env", "env", metavar="NAME|FILE", help="Where to drill; default: what the drill names.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def plan(drill: Path, env: str | None, output: str) -> None:
+    """Show what a drill would touch now, how it is put back, and what the guards say. Changes nothing.
+
+    Exits 0 when nothing objects, 3 when a guard does.
+    """
+    named = env or load_drill(drill, None).drill.environment
+    with environment(named, start_lab=False) as place:
+        loaded = load_drill(drill, place).drill
+        answers, lines = asyncio.run(_look(loaded, place))
+    if output == "json":
+        _print_json(loaded, answers, lines)
+    else:
+        _print(loaded, answers, lines)
+    sys.exit(_REFUSED if any(one.objection for one in answers) else 0)
+
+
+async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
+    answers = [answer async for answer in guarding.answers(place, "plan")]
+    lines: list[Line] = []
+    for step in drill.steps:
+        lines.extend([await _line(one) for one in (step.steps if isinstance(step, Parallel) else (step,))])
+    return answers, lines
+
+
+async def _line(step: Step | Wait) -> Line:
+    if isinstance(step, Wait):
+        until = describe(step.until, step.hold) if step.until else durations.show(step.hold)
+        return Line(step.id, step.name, "wait", f"waits for {until}, {durations.show(step.within)} at most")
+    named = step.undo.use.kind if step.undo.use else ""
+    undo = {"own": "its own undo", "none": "nothing: `undo: none`", "named": named}
+    if step.late:
+        return Line(
+            step.id, step.name, step.use.kind, "known only when earlier steps are done", [], undo[step.undo.how]
+        )
+    action = build(step.use, "action")
+    if not isinstance(action, Previews):
+        return Line(step.id, step.name, step.use.kind, f"{step.use.kind} as declared", [], undo[step.undo.how])
+    try:
+        seen = await call(action.preview(Supplies("plan", timeout=_WITHIN)), _WITHIN)
+    except (ActionError, CannotSee) as error:
+        return Line(step.id, step.name, step.use.kind, f"can't be done now: {error}", [], undo[step.undo.how])
+    told = seen.undo if step.undo.how == "own" else undo[step.undo.how]
+    return Line(step.id, step.name, step.use.kind, seen.effect, seen.touches, told)
+
+
+def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
+    guards = [{"guard": one.guard, "objection": one.objection} for one in answers]
+    click.echo(json.dumps({"drill": drill.name, "guards": guards, "steps": [asdict(one) for one in lines]}, indent=2))
+
+
+def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
+    click.echo(f"{drill.name} in {drill.environment}: {drill.about}")
+    click.echo("\nguards")
+    for one in answers:
+        click.echo(f"  objects  {one.guard}: {one.objection}" if one.objection else f"  agrees   {one.guard}")
+    click.echo("\nsteps")
+    for number, line in enumerate(lines, 1):
+        click.echo(f"  {number}. {line.name}  [{line.kind}]")
+        click.echo(f"     does     {line.effect}")
+        if line.touches:
+            click.echo(f"     touches  {', '.join(line.touches)}")
+        if line.kind != "wait":
+            click.echo(f"     undo     {line.undo}, within {durations.show(_undo_within(drill, line.id))}")
+    click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
+
+
+def _undo_within(drill: Drill, step_id: str) -> float:
+    flat = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    return next(one.undo_within for one in flat if isinstance(one, Step) and one.id == step_id)

@@ -1,0 +1,79 @@
+"""`faildrill recover` and `faildrill status`: what runs that died left behind, and putting it back."""
+
+import asyncio
+import getpass
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from faildrill.clock import SystemClock
+from faildrill.errors import WrongUsage
+from faildrill.guarding.holding import Holder, Mark, all_marks, hold
+
+_UNSAFE = 6
+
+
+@click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--by-sentinel", is_flag=True, hidden=True)
+def recover(run: Path | None, *, by_sentinel: bool) -> None:
+    """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
+
+    Safe to repeat, also after it was killed. Exits 0 when everything was seen put back and steady, else 6.
+    """
+    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
+
+    if by_sentinel and run:
+        sys.exit(0 if asyncio.run(put_back(run, "sentinel")) else _UNSAFE)
+    folders = [run] if run else [Path(one.folder) for some in all_marks().values() for one in some]
+    if not folders:
+        click.echo("nothing to recover: no environment of this machine is dirty")
+    results = [_recover(folder) for folder in folders]
+    sys.exit(0 if all(results) else _UNSAFE)
+
+
+def _recover(folder: Path) -> bool:
+    from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
+    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
+    from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
+
+    if not folder.is_dir():
+        raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
+    first = started(folder)
+    holder = Holder(first.run, str(folder.resolve()), os.getpid(), getpass.getuser(), SystemClock().wall())
+    lock = hold(first.identity, holder)
+    try:
+        click.echo(f"recovering {folder} …")
+        clean = asyncio.run(put_back(folder, "recover"))
+    finally:
+        os.close(lock)
+    result = conclude(folder)
+    click.echo(f"{'put back and steady' if clean else 'NOT put back'}: {result.because}")
+    return clean
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def status(output: str) -> None:
+    """Show which environments of this machine are dirty. Exits 6 when one is."""
+    found = all_marks()
+    if output == "json":
+        plain = {identity: [vars(one) for one in some] for identity, some in found.items()}
+        click.echo(json.dumps(plain, indent=2))
+    else:
+        for line in _lines(found):
+            click.echo(line)
+    sys.exit(_UNSAFE if found else 0)
+
+
+def _lines(found: dict[str, list[Mark]]) -> list[str]:
+    if not found:
+        return ["clean: no run has left anything behind on this machine"]
+    return [
+        f"DIRTY {identity}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
+        for identity, some in found.items()
+        for one in some
+    ]

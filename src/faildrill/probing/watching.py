@@ -1,0 +1,84 @@
+"""Follow the samples of a run while they are written: how each probe is now, and since when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from faildrill import durations
+from faildrill.clock import nanoseconds, seconds
+from faildrill.drill import ProbePlan
+from faildrill.samples import Files, Follower, Outcome, Sample
+
+SILENCE = 3
+"""Intervals without a look after which a probe is blind."""
+
+
+@dataclass
+class View:
+    """How one probe is now; times are monotonic ns."""
+
+    plan: ProbePlan
+    last: Sample | None = None
+    good_since: int | None = None
+    """When the first look of the present unbroken row of good ones was sent."""
+    good: int = 0
+    """How many looks that row has."""
+    slowest: int = 0
+    """The slowest answer of that row, from due to answered."""
+    heard: int = 0
+    """When the last look was due."""
+
+    def take(self, sample: Sample) -> None:
+        """Take the next sample into account; one that was skipped proves nothing."""
+        self.heard = max(self.heard, sample.due)
+        if sample.outcome is Outcome.SKIPPED:
+            return
+        self.last = sample
+        if sample.outcome is not Outcome.OK:
+            self.good_since, self.good, self.slowest = None, 0, 0
+            return
+        self.good_since = self.good_since or sample.sent
+        self.good += 1
+        self.slowest = max(self.slowest, sample.answered - sample.due)
+
+    def trouble(self, now: int) -> str | None:
+        """Say what is wrong with the probe at this moment, or None."""
+        if self.last is None:
+            return "no look yet"
+        allowed = nanoseconds(self.plan.every * SILENCE + self.plan.timeout)
+        if now - self.heard > allowed:
+            return f"no look for {durations.show(seconds(now - self.heard))}"
+        if self.last.outcome is not Outcome.OK:
+            name = self.last.outcome.name.lower().replace("_", " ")
+            return f"{name}: {self.last.detail}" if self.last.detail else name
+        return None
+
+
+class Watching:
+    """The probes of a run as they are now. Follows files only: it never touches who writes them."""
+
+    def __init__(self, plans: Iterable[ProbePlan]) -> None:
+        self.views = {plan.name: View(plan) for plan in plans}
+        self._followers: list[Follower] = []
+
+    def follow(self, files: Files) -> None:
+        """Follow one more prober's samples, from their beginning."""
+        self._followers.append(Follower(files))
+
+    def poll(self) -> list[Sample]:
+        """Take in what came since the last call, and return it."""
+        fresh = [sample for follower in self._followers for sample in follower.new() if sample.probe in self.views]
+        for sample in fresh:
+            self.views[sample.probe].take(sample)
+        return fresh
+
+    def good_since(self, now: int, probes: Iterable[str] | None = None) -> int | None:
+        """Return since when all of these probes (or all there are) are good without a break; None when one is not."""
+        views = [self.views[name] for name in probes] if probes is not None else list(self.views.values())
+        if any(view.trouble(now) for view in views):
+            return None
+        since = [view.good_since for view in views]
+        return max((one for one in since if one is not None), default=None) if None not in since else None
+
+    def troubles(self, now: int) -> dict[str, str]:
+        """Say, by probe, what is wrong at this moment; empty when all are good."""
+        return {name: trouble for name, view in self.views.items() if (trouble := view.trouble(now))}

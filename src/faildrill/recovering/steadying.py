@@ -1,0 +1,44 @@
+"""See that everything is as it was: every probe good again, and for as long as it was before the first step."""
+
+import asyncio
+from typing import Final
+
+from faildrill.clock import Clock, nanoseconds, seconds
+from faildrill.drill import Drill
+from faildrill.probing.watching import Watching
+from faildrill.timeline import NotSteady, SteadyAgain, Timeline
+
+WITHIN: Final = 60.0
+"""Seconds that it may take, where the drill expects nothing."""
+GRACE: Final = 60.0
+"""Seconds for which the runner looks on after the limit: late is FAILED, never is UNSAFE."""
+POLL: Final = 0.02
+
+
+def limit(drill: Drill) -> float:
+    """Return the seconds within which the drill expects to be steady again."""
+    limits = [use.params.get("within") for use in drill.expect if use.kind == "steady_again"]
+    return max((float(one) for one in limits if isinstance(one, int | float)), default=WITHIN)
+
+
+async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Drill, skip: asyncio.Event) -> bool:
+    """Wait until every probe is good for the warm-up's length, and record what was seen.
+
+    Looks on past the limit, so that *late* is told from *never*. `skip` ends the waiting without a word on it.
+    """
+    start = clock.now_ns()
+    last = start + nanoseconds(limit(drill) + GRACE + drill.warm_up)
+    while not skip.is_set():
+        watching.poll()
+        now = clock.now_ns()
+        since = watching.good_since(now)
+        if since is not None and now - max(since, start) >= nanoseconds(drill.warm_up):
+            after = seconds(max(since - start, 0))
+            timeline.record(SteadyAgain(since=max(since, start), after=after))
+            return True
+        if now >= last:
+            troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
+            timeline.record(NotSteady(probes=troubles, waited=seconds(now - start)))
+            return False
+        await asyncio.sleep(POLL)
+    return False

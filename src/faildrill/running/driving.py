@@ -1,0 +1,172 @@
+"""The course of a run: guard, warm up, act, put back, see it steady. Whatever happens, it is put back."""
+
+import asyncio
+import contextlib
+import traceback
+from typing import Final
+
+from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.clock import nanoseconds, seconds
+from faildrill.errors import JournalError
+from faildrill.guarding import answers
+from faildrill.guarding.holding import Mark, clear, mark
+from faildrill.kinds import build
+from faildrill.ports import Watcher
+from faildrill.recovering.steadying import steady
+from faildrill.running.scene import Scene
+from faildrill.running.stepping import Steps
+from faildrill.running.stopping import Stop
+from faildrill.timeline import (
+    FILE,
+    AbortAsked,
+    AnyEvent,
+    LeftApplied,
+    NotHealthy,
+    Phase,
+    PhaseStarted,
+    RunEnded,
+    RunnerBroke,
+    WarmedUp,
+    entries,
+)
+
+POLL: Final = 0.01
+"""Seconds between two looks at what the probers have written."""
+WARM_UP_PATIENCE: Final = 20.0
+"""Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
+SLOW_FACTOR: Final = 2.0
+"""Silence is dark after this many times the slowest answer of the warm-up."""
+SLOW_LEAST: Final = 0.005
+"""Seconds below which no default for `slow` goes: the machine's own hiccups are not an outage."""
+
+
+class Driving:
+    """Drives one run from its first guard to its last event."""
+
+    def __init__(self, scene: Scene, stop: Stop) -> None:
+        self._scene = scene
+        self._stop = stop
+        self._aborts: list[Watcher] = []
+
+    async def drive(self) -> None:
+        """Run the drill to its end. What breaks in here becomes an event; what was touched is put back."""
+        try:
+            if await self._objects() or not await self._warm_up():
+                return
+            await self._touch()
+        except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event
+            self._broke(error)
+        finally:
+            with contextlib.suppress(Exception):  # everything is put back by now: the end is recorded all the same
+                await self._scene.probers.stop(self._scene.timeline)
+            self._note(RunEnded(by="runner"))
+
+    async def _objects(self) -> bool:
+        self._phase("guarding")
+        objections = False
+        async for answer in answers(self._scene.environment, self._scene.run):
+            self._scene.timeline.record(answer)
+            objections = objections or answer.objection is not None
+        return objections
+
+    async def _warm_up(self) -> bool:
+        """Watch until every probe was good for the warm-up; the drill is refused when one never is."""
+        scene = self._scene
+        self._phase("warming up")
+        await scene.probers.start(scene.plans, scene.watching, scene.timeline)
+        start = scene.clock.now_ns()
+        length = nanoseconds(scene.drill.warm_up)
+        while not self._stop.asked.is_set():
+            scene.watching.poll()
+            now = scene.clock.now_ns()
+            since = scene.watching.good_since(now)
+            if since is not None and now - since >= length:
+                scene.timeline.record(WarmedUp(since=since, slow=self._slow_limits()))
+                return True
+            if seconds(now - start) > scene.drill.warm_up + WARM_UP_PATIENCE or scene.probers.trouble():
+                troubles = scene.watching.troubles(now) or {"all": scene.probers.trouble() or "good, never for long"}
+                scene.timeline.record(NotHealthy(probes=troubles))
+                return False
+            await asyncio.sleep(POLL)
+        scene.timeline.record(AbortAsked(by=self._stop.by, because=self._stop.because))
+        return False
+
+    def _slow_limits(self) -> dict[str, float]:
+        views = self._scene.watching.views
+        return {
+            name: view.plan.slow or max(SLOW_FACTOR * seconds(view.slowest), SLOW_LEAST) for name, view in views.items()
+        }
+
+    async def _touch(self) -> None:
+        """Act, and put back whatever was done, in whatever way the acting ended."""
+        scene = self._scene
+        identity = scene.environment.proven_identity
+        mark(identity, Mark(scene.run, str(scene.folder.resolve()), scene.drill.name, scene.clock.wall()))
+        try:
+            await self._act()
+        except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event, then all is put back
+            self._broke(error)
+        if await self._put_back():
+            clear(identity, scene.run)
+
+    async def _act(self) -> None:
+        self._phase("acting")
+        steps = Steps(self._scene)
+        self._aborts = [build(use, "abort").watch() for use in self._scene.drill.abort_when]
+        acting = asyncio.create_task(steps.all())
+        watching = asyncio.create_task(self._watch())
+        asked = asyncio.create_task(self._stop.asked.wait())
+        try:
+            await asyncio.wait({acting, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop.asked.is_set() and not acting.done():
+                self._note(AbortAsked(by=self._stop.by, because=self._stop.because))
+        finally:
+            for task in (acting, watching, asked):
+                if not task.done():
+                    task.cancel()
+            results = await asyncio.gather(acting, watching, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _watch(self) -> None:
+        """Take in samples as they come, and ask to stop at the first that meets an abort condition."""
+        scene = self._scene
+        while True:
+            for sample in scene.watching.poll():
+                self._consider(*(watcher.feed(sample) for watcher in self._aborts))
+            self._consider(*(watcher.tick(scene.clock.now_ns()) for watcher in self._aborts))
+            self._consider(scene.probers.trouble())
+            await asyncio.sleep(POLL)
+
+    def _consider(self, *reasons: str | None) -> None:
+        for reason in reasons:
+            if reason is not None:
+                self._stop.ask("condition", reason)
+
+    async def _put_back(self) -> bool:
+        """Undo all that is open and see it steady; True when nothing is left to do."""
+        scene = self._scene
+        self._phase("undoing")
+        intents = open_intents(entries(scene.folder / FILE))
+        if scene.leave_applied:
+            for intent in intents:
+                self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
+            return not intents
+        dirty = await undo_all(intents, scene.timeline, scene.run, "runner")
+        self._phase("steadying")
+        if scene.probers.trouble():
+            await scene.probers.start(scene.plans, scene.watching, scene.timeline)
+        is_steady = await steady(scene.watching, scene.clock, scene.timeline, scene.drill, self._stop.hurried)
+        return not dirty and (is_steady or self._stop.hurried.is_set())
+
+    def _phase(self, phase: Phase) -> None:
+        self._note(PhaseStarted(phase=phase))
+
+    def _broke(self, error: Exception) -> None:
+        self._note(RunnerBroke(error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()))
+
+    def _note(self, event: AnyEvent) -> None:
+        """Record if the disk takes it: what is put back does not wait for what is written down."""
+        with contextlib.suppress(JournalError):
+            self._scene.timeline.record(event)

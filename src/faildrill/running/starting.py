@@ -1,0 +1,66 @@
+"""Lay a run out on disk and start its sentinel. Everything that the run needs is in its timeline's first event."""
+
+import getpass
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from faildrill import __version__
+from faildrill.clock import Clock, boot_id
+from faildrill.drill import Drill
+from faildrill.environment import Environment
+from faildrill.recovering.fencing import MARK
+from faildrill.timeline import RunStarted, Timeline
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that has begun: its folder, and its sentinel."""
+
+    folder: Path
+    sentinel: subprocess.Popen[bytes]
+
+
+def lay_out(
+    drill: Drill, environment: Environment, reports: Path, clock: Clock, *, leave_applied: bool = False
+) -> Path:
+    """Make the folder of a new run with the first event of its timeline, and return it."""
+    reports.mkdir(parents=True, exist_ok=True)
+    stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
+    folder = reports / f"{stamp}-{drill.name}-{secrets.token_hex(3)}"
+    folder.mkdir()
+    first = RunStarted(
+        run=folder.name,
+        drill=drill.model_dump(mode="json"),
+        environment=environment.name,
+        place=environment.model_dump(mode="json"),
+        identity=environment.proven_identity,
+        boot=boot_id(),
+        version=__version__,
+        host=socket.gethostname(),
+        user=getpass.getuser(),
+        leave_applied=leave_applied,
+    )
+    timeline = Timeline.create(folder, clock)
+    timeline.record(first)
+    timeline.close()
+    return folder
+
+
+def start(folder: Path) -> Started:
+    """Start the sentinel of a run that is laid out. It ends the run when the caller is gone."""
+    with (folder / "sentinel.log").open("ab") as log:
+        sentinel = subprocess.Popen(
+            [sys.executable, "-m", "faildrill.running.sentinel", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name != MARK},
+        )
+    return Started(folder, sentinel)

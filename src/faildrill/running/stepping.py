@@ -1,0 +1,37 @@
+"""The steps of a drill, in order; a group of parallel ones at once."""
+
+import asyncio
+
+from faildrill.acting.doing import do
+from faildrill.drill import Parallel, Step, Wait
+from faildrill.loading.references import complete
+from faildrill.ports import Captured
+from faildrill.running.scene import Scene
+from faildrill.running.waiting import wait
+
+
+class Steps:
+    """Does the steps of a scene's drill; what a step gave is there for later ones."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._outputs: dict[str, Captured] = {}
+
+    async def all(self) -> None:
+        """Do every step, and stop after the first that did not do what it should; the timeline says why."""
+        for step in self._scene.drill.steps:
+            if not await self._one(step):
+                return
+
+    async def _one(self, step: Step | Wait | Parallel) -> bool:
+        if isinstance(step, Parallel):
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._one(one)) for one in step.steps]
+            return all(task.result() for task in tasks)
+        scene = self._scene
+        if isinstance(step, Wait):
+            return await wait(step, scene.watching, scene.clock, scene.timeline, self._outputs)
+        ready = step.model_copy(update={"use": complete(step.use, self._outputs)}) if step.late else step
+        done = await do(ready, scene.timeline, scene.run)
+        self._outputs[step.id] = done.answer
+        return done.outcome == "done"
