@@ -35,6 +35,9 @@ check: lint types ## lint, types, contracts and the tests that need no lab
 test: lint types ## everything, the lab's tests included
 	$(BIN)/pytest
 
+kinds: $(READY) ## bring docs/kinds.md up to date
+	$(BIN)/faildrill explain --markdown > docs/kinds.md
+
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
