@@ -81,10 +81,11 @@ class Node:
 
     def collect(self) -> bool:
         """Reap what has ended; false when nothing is left of the node."""
+        some_left = bool(self.tree())  # looked for first: what ends after this look wakes us again
         status = processes.reap().get(self.main)
         if status is not None:
             say({"exited": os.waitstatus_to_exitcode(status)})
-        return bool(self.tree())
+        return some_left
 
 
 def say(message: dict[str, Any]) -> None:

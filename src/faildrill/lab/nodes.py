@@ -59,17 +59,19 @@ class Node:
         """How its main program ended, if it has."""
         self.gone = asyncio.Event()
         self.gone.set()
+        self._there = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._answers: deque[tuple[str, asyncio.Future[None]]] = deque()
 
     async def start(self) -> None:
-        """Start the node; raises FaildrillError when something of it still runs."""
+        """Start the node, and return when its main program is there; FaildrillError when something of it runs still."""
         if self.init:
             raise FaildrillError(f"{self.recipe.name} is not down: kill it first")
         ours, theirs = socket.socketpair()
         with theirs:
             self.init = self._spawn(theirs)
         self.gone.clear()
+        self._there.clear()
         self.starts, self.since, self.exited = self.starts + 1, time.time(), None
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._tell(
@@ -82,6 +84,8 @@ class Node:
             }
         )
         self._listening = asyncio.create_task(self._listen(reader))
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await self._there.wait()
 
     async def signal(self, name: str) -> None:
         """Send a signal to all of the node; when it is KILL, nothing of it is left on return."""
@@ -142,6 +146,8 @@ class Node:
             await self._bury()
 
     def _hear(self, message: dict[str, Any]) -> None:
+        if "started" in message:
+            self._there.set()
         if "exited" in message:
             self.exited = message["exited"]
         if self._answers and ("done" in message or "failed" in message):
@@ -171,4 +177,5 @@ class Node:
             elif not answer.done():
                 answer.set_exception(FaildrillError(f"{self.recipe.name} went down before it could obey"))
         self._answers.clear()
+        self._there.set()
         self.gone.set()

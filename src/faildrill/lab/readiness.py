@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ class NotReady(FaildrillError):  # noqa: N818 - reads as the statement it makes
     def __init__(self, part: str, why: str) -> None:
         super().__init__(f"{part} did not become ready: {why}")
         self.part = part
+
+
+async def seen(look: Look, within: float) -> bool:
+    """Look again and again until `look` answers something true; false when it did not within that many seconds."""
+    deadline = asyncio.get_running_loop().time() + within
+    while asyncio.get_running_loop().time() < deadline:
+        with suppress(*_LOOK_FAILED):
+            async with asyncio.timeout(_LOOK_WITHIN):
+                if await look():
+                    return True
+        await asyncio.sleep(_PAUSE)
+    return False
 
 
 async def until(node: Node, what: str, look: Look, within: float) -> None:

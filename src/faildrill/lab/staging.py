@@ -1,7 +1,6 @@
 """The staging as a whole: its nodes and links, brought up part by part, each waited for until it is really ready."""
 
 import asyncio
-import json
 import os
 import secrets
 import time
@@ -58,7 +57,7 @@ class Staging:
         except BaseException:
             everything.cancel()
             raise
-        await self._paid()
+        await until(self.nodes["haproxy"], "answer to a payment", self._pay, WITHIN)
         progress("payment")
         return identity
 
@@ -115,17 +114,27 @@ class Staging:
         await until(balancer, "backend of healthy payment servers", all_up, WITHIN)
         progress("haproxy")
 
-    async def _paid(self) -> None:
-        """Wait until a payment is answered through the whole staging."""
+    async def steady(self) -> bool:
+        """Look once whether all is as it was when the lab became ready, whichever node is the primary.
 
-        async def pay() -> bool:
-            body = json.dumps({"amount": 1})
-            status, content = await readiness.fetch(self.plan.port("payments"), "/payments", body)
-            if status != 201:  # noqa: PLR2004 - HTTP
-                raise ValueError(f"{status} {content[:200]!r}")
-            return True
+        Raises what `readiness` raises where something does not answer.
+        """
+        socket = self.plan.place.run / "haproxy.sock"
+        primary = await readiness.servers_up(socket, "database")
+        return (
+            all(node.state() == "running" for node in self.nodes.values())
+            and len(primary) == 1
+            and await readiness.streaming_standbys(self.plan.port(f"{primary.pop()} api")) == 1
+            and await readiness.servers_up(socket, "payments") == set(PAYMENT_NODES)
+            and await self._pay()
+        )
 
-        await until(self.nodes["haproxy"], "answer to a payment", pay, WITHIN)
+    async def _pay(self) -> bool:
+        """Pay once through the whole staging."""
+        status, content = await readiness.fetch(self.plan.port("payments"), "/payments", '{"amount": 1}')
+        if status != 201:  # noqa: PLR2004 - HTTP
+            raise ValueError(f"{status} {content[:200]!r}")
+        return True
 
 
 def prepare(plan: Plan) -> None:

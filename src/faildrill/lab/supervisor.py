@@ -17,7 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import control, environment_file, kernel, links, lock, places, plan, processes, remains, staging
+from faildrill.lab import (
+    control,
+    environment_file,
+    kernel,
+    links,
+    lock,
+    places,
+    plan,
+    processes,
+    readiness,
+    remains,
+    staging,
+)
 from faildrill.lab.places import Place
 
 ANSWERED = 0.01
@@ -107,6 +119,7 @@ class Supervisor:
             "signal": self._signal,
             "start": self._start,
             "wait": self._wait,
+            "steady": self._steady,
             "link": self._link,
             "down": self._down,
         }
@@ -149,6 +162,12 @@ class Supervisor:
             while node.state() != request["state"]:  # noqa: ASYNC110 - a process's state can only be looked at
                 await asyncio.sleep(0.02)
         return {"state": node.state()}
+
+    async def _steady(self, request: dict[str, Any]) -> dict[str, Any]:
+        within = float(request.get("within", 60))
+        if not await readiness.seen(self._staging.steady, within):
+            raise FaildrillError(f"the lab is not steady within {within:g} s: see faildrill lab status")
+        return {"steady": True}
 
     async def _link(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["mode"] not in links.MODES:

@@ -1,0 +1,67 @@
+"""One lab of real parts for the whole session, taken down at its end, with nothing left of it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faildrill.lab import control, ending, starting
+from faildrill.lab.facts import Facts
+from lab import traces
+
+STEADY_WITHIN = 90.0
+
+
+@pytest.fixture(scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """State of this session's own, also for every faildrill that a test starts."""
+    root = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FAILDRILL_STATE", str(root))
+        yield root
+
+
+@pytest.fixture(scope="session")
+def lab(state_folder: Path) -> Iterator[Facts]:
+    """The lab of this session. A test that may leave it disturbed takes `steady_lab`."""
+    facts = starting.up("lab", root=state_folder)
+    yield facts
+    ending.down("lab", root=state_folder)
+    assert traces.of(state_folder) == []
+
+
+@pytest.fixture
+def steady_lab(lab: Facts) -> Iterator[Facts]:
+    """The lab, steady before the test and put back after it, whatever the test has done to it."""
+    put_back(lab)
+    yield lab
+    put_back(lab)
+
+
+def put_back(lab: Facts) -> None:
+    """Start what is down, let go what is held, open every link, and wait until the standby streams."""
+    status = ask(lab, {"op": "status"})
+    for node, seen in status["nodes"].items():
+        if seen["state"] == "stopped":
+            ask(lab, {"op": "signal", "node": node, "signal": "CONT"})
+        elif seen["state"] == "absent":
+            ask(lab, {"op": "start", "node": node})
+    for link, seen in status["links"].items():
+        if seen["mode"] != "open":
+            ask(lab, {"op": "link", "name": link, "mode": "open"})
+    ask(lab, {"op": "steady", "within": STEADY_WITHIN}, STEADY_WITHIN + 5)
+
+
+def ask(lab: Facts, request: dict[str, Any], within: float = 40.0) -> dict[str, Any]:
+    """Ask the lab's supervisor."""
+    return control.ask(lab.control, request, within)
+
+
+def eventually(look: Callable[[], object], within: float = 30.0) -> None:
+    """Look again and again until something true is seen."""
+    deadline = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < deadline, f"not seen within {within} s"
+        time.sleep(0.05)

@@ -1,0 +1,47 @@
+"""What a lab may leave on this machine: looked for without the lab's own means."""
+
+import time
+from pathlib import Path
+
+from faildrill.lab.places import place
+
+
+def processes(folder: Path) -> list[str]:
+    """Return the command lines of living processes that stand in the folder, name it, or were started with it."""
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _touches(entry, str(folder))]
+    return [f"{entry.name}: {_said(entry)}" for entry in entries]
+
+
+def _said(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_text(errors="replace")[:200]
+    except OSError:
+        return "ended meanwhile"
+
+
+def _touches(entry: Path, folder: str) -> bool:
+    try:
+        if (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] in "ZX":
+            return False
+        texts = [(entry / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ")]
+        texts.append(str((entry / "cwd").readlink()))
+    except OSError:
+        return False
+    command, environment, where = texts
+    marked = [line for line in environment.split("\0") if line.startswith("FAILDRILL_LAB=")]
+    return any(folder in text for text in (command, where, *marked))
+
+
+def of(root: Path, name: str = "lab") -> list[str]:
+    """Return everything that is left of a lab: processes, its folder, its lock, the folder of its sockets."""
+    its = place(name, root)
+    paths = [path for path in (its.folder, its.lock, its.short_run) if path.exists()]
+    return processes(its.folder) + processes(its.short_run) + [str(path) for path in paths]
+
+
+def gone(root: Path, name: str = "lab", within: float = 20.0) -> list[str]:
+    """Wait until nothing is left of a lab; returns what still is."""
+    deadline = time.monotonic() + within
+    while (left := of(root, name)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
