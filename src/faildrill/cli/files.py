@@ -1,0 +1,169 @@
+"""`faildrill validate`, `list`, `explain`, `schema` and `init`: what concerns the files that people write."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+
+from faildrill.errors import InvalidFile, Mistake, WrongUsage
+
+_INVALID = 2
+_FIRST = Path("drills/first-drill.yaml")
+
+
+@dataclass
+class _Checked:
+    """What was found in one file."""
+
+    file: str
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def valid(self) -> bool:
+        return not self.mistakes
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option("--env", "env", metavar="NAME|FILE", help="Check against this environment, not the one a drill names.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
+    """Check drill and environment files; every mistake at its place. Nothing is touched, nothing is asked.
+
+    Exits 0 when all are valid, 2 when one is not. A drill whose environment can't be found is checked by itself.
+    """
+    checked = [_checked(path, env) for path in files]
+    if output == "json":
+        click.echo(json.dumps([asdict(one) | {"valid": one.valid} for one in checked], indent=2, ensure_ascii=False))
+    else:
+        for one in checked:
+            _print(one)
+    sys.exit(0 if all(one.valid for one in checked) else _INVALID)
+
+
+def _checked(path: Path, env: str | None) -> _Checked:
+    from faildrill.loading import load_drill, load_environment, read_environment  # noqa: PLC0415 - imports pydantic
+    from faildrill.loading.examining import environment_named_in, sort_of  # noqa: PLC0415 - the same
+    from faildrill.loading.finding import find_environment  # noqa: PLC0415 - the same
+
+    one = _Checked(str(path))
+    try:
+        if sort_of(path) == "environment":
+            one.warnings += read_environment(path).warnings
+            return one
+        place = None
+        try:
+            place = load_environment(find_environment(env or environment_named_in(path) or "", path, _lab_that_is_up))
+        except WrongUsage as error:
+            if env:
+                raise
+            one.note = f"checked without its environment: {error}"
+        one.warnings += load_drill(path, place).warnings
+    except InvalidFile as error:
+        one.file = error.path
+        one.mistakes += error.mistakes
+    except WrongUsage as error:
+        one.mistakes.append(Mistake(1, 1, str(error)))
+    return one
+
+
+def _lab_that_is_up(name: str) -> Path | None:
+    try:
+        from faildrill.lab import starting  # noqa: PLC0415 - the lab's parts are an extra
+    except ImportError:
+        return None
+    up = starting.find(name)
+    return up.environment if up else None
+
+
+def _print(one: _Checked) -> None:
+    for mistake in one.mistakes:
+        click.echo(f"{one.file}:{mistake.line}:{mistake.column}: {mistake.message}")
+    for warning in one.warnings:
+        click.echo(f"{one.file}:{warning.line}:{warning.column}: warning: {warning.message}")
+    if one.valid:
+        click.echo(f"{one.file}: valid" + (f" ({one.note})" if one.note else ""))
+
+
+@click.command("list")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("drills"))
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def list_drills(folder: Path, output: str) -> None:
+    """List the drills of a folder: what each is about, where it runs, and which targets it needs."""
+    if not folder.is_dir():
+        raise WrongUsage(f"{folder} is no folder; `faildrill init` writes a first drill into drills/")
+    listed = [_listed(path) for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])]
+    if output == "json":
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    for one in listed:
+        if "mistakes" in one:
+            click.echo(f"{click.style('bad', fg='red')}  {one['file']}: {one['mistakes']}; see: faildrill validate")
+            continue
+        click.echo(f"{click.style(str(one['drill']), bold=True)}  in {one['environment']}  ({one['file']})")
+        click.echo(f"  {one['about']}\n  needs {one['needs']}" if one["about"] else f"  needs {one['needs']}")
+    if not listed:
+        click.echo(f"no drills in {folder}/; `faildrill init` writes a first one")
+
+
+def _listed(path: Path) -> dict[str, str]:
+    from faildrill.loading import load_drill  # noqa: PLC0415 - imports pydantic
+    from faildrill.loading.needing import needs  # noqa: PLC0415 - the same
+
+    try:
+        drill = load_drill(path, None).drill
+    except InvalidFile as error:
+        count = len(error.mistakes)
+        return {"file": str(path), "mistakes": f"{count} mistake{'s' if count > 1 else ''}"}
+    except WrongUsage as error:
+        return {"file": str(path), "mistakes": str(error)}
+    return {
+        "file": str(path),
+        "drill": drill.name,
+        "about": " ".join(drill.about.split()),
+        "environment": drill.environment,
+        "needs": ", ".join(needs(drill)) or "no target",
+    }
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option("--markdown", is_flag=True, help="Write the reference of all kinds, as docs/kinds.md holds it.")
+def explain(kind: str | None, *, markdown: bool) -> None:
+    """Explain a kind: what it does, its parameters, an example. Without KIND, list all kinds."""
+    from faildrill.cli import explaining  # noqa: PLC0415 - imports pydantic
+
+    if markdown:
+        from faildrill.loading.documenting import markdown as document  # noqa: PLC0415 - imports every kind
+
+        click.echo(document(), nl=False)
+    elif kind is None:
+        explaining.print_all()
+    else:
+        explaining.print_one(kind)
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["drill", "environment"]), default="drill")
+def schema(what: str) -> None:
+    """Print the JSON Schema of drill or environment files, for editors."""
+    from faildrill.loading import schemas  # noqa: PLC0415 - imports every kind
+
+    found = schemas.drill_schema() if what == "drill" else schemas.environment_schema()
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=_FIRST)
+def init(path: Path) -> None:
+    """Write a first drill to start from, and beside it the JSON Schema that editors check it with."""
+    from faildrill.loading.sketching import write  # noqa: PLC0415 - imports every kind
+
+    for written in write(path):
+        click.echo(f"wrote {written}")
+    click.echo(f"check it with: faildrill validate {path}")
+    click.echo(f"run it on the embedded lab with: faildrill run {path} --env lab")

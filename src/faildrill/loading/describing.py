@@ -1,0 +1,158 @@
+"""What a kind is and takes, in words: for `faildrill explain` and for docs/kinds.md, from the class itself."""
+
+import inspect
+import re
+import textwrap
+from typing import Any, Final, NamedTuple
+
+from pydantic.fields import FieldInfo
+
+from faildrill.kinds import Shape, find
+from faildrill.loading.parameters import names_probe, parameter_names, target_type
+from faildrill.loading.schemas import TARGET_WORDS, parameters_schema
+from faildrill.ports import Kind
+
+SHAPES: Final[dict[Shape, str]] = {
+    "probe": "something looked at again and again, under `probes:`",
+    "action": "what a step does, under `steps:`",
+    "expectation": "a claim about the whole run, under `expect:`",
+    "abort": "what ends a run at once, under `abort_when:`",
+    "guard": "a reason not to start, under `identity:` or `guards:` of an environment",
+    "reach": "how members of a target are signalled, started and looked at, under `reaches:` of an environment",
+}
+_TYPES: Final = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+    "array": "list",
+    "null": "nothing",
+}
+_MAPPING: Final = re.compile(r"(- )?[a-z0-9_.-]+: *(\{|$)", re.MULTILINE)
+_TIME: Final = "us|µs|ms|s|m|h|d"
+_SECRET: Final = "(env|file):"  # noqa: S105 - how a reference to one begins
+
+
+class Parameter(NamedTuple):
+    """One parameter of a kind; `default` is empty where it must be given."""
+
+    name: str
+    takes: str
+    default: str
+    about: str
+
+
+class Description(NamedTuple):
+    """A kind in words: `text` is in paragraphs, `example` is YAML."""
+
+    name: str
+    shape: Shape
+    text: str
+    example: str
+    parameters: list[Parameter]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence."""
+        return self.text.split("\n\n")[0].replace("\n", " ").split(". ")[0].rstrip(".") + "."
+
+
+def describe(name: str, shape: Shape) -> Description:
+    """Describe a kind; UnknownKind when there is none."""
+    kind = find(name, shape)
+    text, example = _split(inspect.getdoc(kind) or "")
+    schema, defs = parameters_schema(kind)
+    properties: dict[str, Any] = schema.get("properties", {})
+    fields = parameter_names(kind)
+    parameters = [_parameter(key, fields[key], properties[key], defs) for key in properties if key in fields]
+    return Description(name, shape, text, example or _skeleton(name, shape, kind), parameters)
+
+
+def _split(docstring: str) -> tuple[str, str]:
+    """Part a docstring into its words and its example: what is indented, or a mapping after the first sentence."""
+    words, examples = [], []
+    for block in re.split(r"\n\s*\n", docstring):
+        is_example = block.startswith("    ") or (words and _MAPPING.match(block))
+        (examples if is_example else words).append(textwrap.dedent(block))
+    return "\n\n".join(words), "\n".join(examples)
+
+
+def _parameter(name: str, field: FieldInfo, schema: dict[str, Any], defs: dict[str, Any]) -> Parameter:
+    if names_probe(field):
+        return Parameter(name, "name of a probe", _default(field, schema), field.description or "")
+    sort = target_type(field)
+    takes = TARGET_WORDS.format(sort.section.replace("_", " ")).removeprefix("the ") if sort else _takes(schema, defs)
+    return Parameter(name, takes, _default(field, schema), field.description or "")
+
+
+def _takes(schema: dict[str, Any], defs: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return _takes(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs)
+    if "anyOf" in schema:
+        words = [_takes(one, defs) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(words))
+    if "enum" in schema or "const" in schema:
+        return " or ".join(f"`{_shown(one)}`" for one in schema.get("enum", [schema.get("const")]))
+    pattern = schema.get("pattern", "")
+    if _TIME in pattern:
+        return "time"
+    if _SECRET in pattern:
+        return "reference to a secret"
+    return _container(schema, defs) + _limits(schema)
+
+
+def _container(schema: dict[str, Any], defs: dict[str, Any]) -> str:
+    sort = schema.get("type", "")
+    inner = schema.get("items") if sort == "array" else schema.get("additionalProperties")
+    if sort in ("array", "object") and isinstance(inner, dict) and inner:
+        return f"{_TYPES[sort]} of {_takes(inner, defs)}"
+    return _TYPES.get(sort, "any value") if isinstance(sort, str) else "any value"
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+        "exclusiveMaximum": "less than",
+    }
+    found = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    return f", {' and '.join(found)}" if found else ""
+
+
+def _default(field: FieldInfo, schema: dict[str, Any]) -> str:
+    if field.is_required():
+        return ""
+    default = schema.get("default")
+    if isinstance(default, float) and _TIME in schema.get("pattern", ""):
+        default = f"{default * 1e6:.0f}us"
+    return "none" if default in (None, "", [], {}) else f"`{_shown(default)}`"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    microseconds = re.fullmatch(r"(\d+)us", value) if isinstance(value, str) else None
+    return _in_best_unit(int(microseconds[1])) if microseconds else str(value)
+
+
+def _in_best_unit(microseconds: int) -> str:
+    for size, unit in ((60_000_000, "m"), (1_000_000, "s"), (1000, "ms")):
+        if microseconds % size == 0:
+            return f"{microseconds // size}{unit}"
+    return f"{microseconds}us"
+
+
+def _skeleton(name: str, shape: Shape, kind: type[Kind]) -> str:
+    """Make an example of the parameters that must be given, where the docstring shows none."""
+    needed = ", ".join(f"{key}: …" for key, field in parameter_names(kind).items() if field.is_required())
+    use = f"{name}: {{{needed}}}"
+    return {
+        "probe": f"probes:\n  NAME: {{{use}, every: 100ms}}",
+        "action": f"steps:\n  - name: what it does\n    {use}",
+        "expectation": f"expect:\n  - {use}",
+        "abort": f"abort_when:\n  - {use}",
+        "guard": f"guards:\n  - {use}",
+        "reach": f"reaches:\n  NAME: {{{use}}}",
+    }[shape]

@@ -1,0 +1,53 @@
+"""docs/kinds.md: every kind that comes with faildrill, written from the classes, so that it is never out of date."""
+
+from faildrill.kinds import Shape
+from faildrill.kinds.table import TABLES
+from faildrill.loading.describing import SHAPES, Description, describe
+
+_HEAD = """\
+# Kinds
+
+Every name that a drill or an environment may use, with its parameters. Written by `faildrill explain --markdown`
+from the classes themselves; `faildrill explain KIND` shows one of them. A *time* has a number and a unit
+(`us`, `ms`, `s`, `m`, `h`, `d`): `500ms`, `1m30s`. How a file is built is told in [drills.md](drills.md).
+"""
+
+
+def markdown() -> str:
+    """Return the whole document."""
+    parts = [_HEAD, _contents()]
+    for shape, meaning in SHAPES.items():
+        parts.append(f"## {_heading(shape)}\n\n{meaning[0].upper()}{meaning[1:]}.\n")
+        parts += [_section(describe(name, shape)) for name in sorted(TABLES[shape])]
+    return "\n".join(parts)
+
+
+def _heading(shape: Shape) -> str:
+    return {
+        "probe": "Probes",
+        "action": "Actions",
+        "expectation": "Expectations",
+        "abort": "Abort conditions",
+        "guard": "Guards",
+        "reach": "Reaches",
+    }[shape]
+
+
+def _contents() -> str:
+    rows = [f"- {_heading(shape)}: {', '.join(f'`{name}`' for name in sorted(TABLES[shape]))}" for shape in SHAPES]
+    return "\n".join(rows) + "\n"
+
+
+def _section(kind: Description) -> str:
+    parts = [f"### `{kind.name}`\n", f"{kind.text}\n", f"```yaml\n{kind.example}\n```\n"]
+    if kind.parameters:
+        rows = [
+            f"| `{one.name}` | {_cell(one.takes)} | {one.default or '**required**'} | {_cell(one.about)} |"
+            for one in kind.parameters
+        ]
+        parts.append("\n".join(["| parameter | takes | default | |", "| --- | --- | --- | --- |", *rows]) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,25 @@
+"""What kind of file a file is, and which environment a drill names: read without loading it."""
+
+from pathlib import Path
+from typing import Literal
+
+from faildrill.loading.composing import read
+from faildrill.loading.environments import KEYS
+from faildrill.loading.mistakes import Mistakes
+from faildrill.loading.nodes import Scalar
+
+_ONLY_ENVIRONMENTS = frozenset(KEYS) - {"environment", "about", "probes"}
+
+
+def sort_of(path: Path) -> Literal["drill", "environment"]:
+    """Tell whether a file is a drill or an environment, by its keys; InvalidFile when nothing can be made of it."""
+    keys = read(path, Mistakes(str(path))).entries
+    is_environment = "drill" not in keys and bool(_ONLY_ENVIRONMENTS & set(keys))
+    return "environment" if is_environment else "drill"
+
+
+def environment_named_in(path: Path) -> str | None:
+    """Return which environment a drill names, None where it names none; InvalidFile as above."""
+    entry = read(path, Mistakes(str(path))).entries.get("environment")
+    named = entry.node.value if entry and isinstance(entry.node, Scalar) else None
+    return named if isinstance(named, str) else None

@@ -1,0 +1,49 @@
+"""What a drill needs of an environment: the targets that it names."""
+
+import re
+from typing import Final
+
+from pydantic import JsonValue
+
+from faildrill.drill import Drill, Step
+from faildrill.kinds import Shape, find
+from faildrill.loading.parameters import parameter_names, target_type
+from faildrill.loading.scope import SECTIONS
+from faildrill.targets import KindUse
+
+_REFERENCE: Final = re.compile(rf"\$\{{({'|'.join(SECTIONS)})\.([a-z0-9_-]+)")
+
+
+def needs(drill: Drill) -> list[str]:
+    """Return the targets that a drill names, as `clusters payments`; of a drill that was loaded by itself."""
+    flat = [one for step in drill.steps for one in getattr(step, "steps", (step,)) if isinstance(one, Step)]
+    undone = [step.undo.use for step in flat if step.undo.use]
+    uses: list[tuple[KindUse, Shape]] = [
+        *((probe.use, "probe") for probe in drill.probes),
+        *((step.use, "action") for step in flat),
+        *((use, "action") for use in undone),
+        *((use, "expectation") for use in drill.expect),
+        *((use, "abort") for use in drill.abort_when),
+    ]
+    return sorted({need for use, shape in uses for need in (*_named(use, shape), *_referred(dict(use.params)))})
+
+
+def _named(use: KindUse, shape: Shape) -> list[str]:
+    found: list[str] = []
+    for key, field in parameter_names(find(use.kind, shape)).items():
+        sort = target_type(field)
+        given = use.params.get(key)
+        names = given if isinstance(given, list) else [given]
+        found += [_words(sort.section, name) for name in names if sort and isinstance(name, str) and "${" not in name]
+    return found
+
+
+def _referred(value: JsonValue) -> list[str]:
+    if isinstance(value, str):
+        return [_words(section, name) for section, name in _REFERENCE.findall(value)]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [need for one in inner for need in _referred(one)]
+
+
+def _words(section: str, name: str) -> str:
+    return f"{section.replace('_', ' ')} {name}"

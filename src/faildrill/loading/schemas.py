@@ -1,0 +1,237 @@
+"""JSON Schemas of the files that people write, for their editors; complete with every kind's parameters."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from faildrill.kinds import Shape, UnknownKind, find, names
+from faildrill.loading.parameters import parameter_names
+from faildrill.ports import Duration
+from faildrill.targets import TARGETS, KindUse, Member, Target
+
+Schema = dict[str, Any]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NAME: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_ID: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+_REFERENCE: Final[Schema] = {"type": "string", "pattern": r"\$\{", "description": "${…}, a value from elsewhere"}
+TARGET_WORDS: Final = "the name of one of the environment's {}"
+"""What a parameter takes that names a target."""
+
+
+class _Written(GenerateJsonSchema):
+    """Describes parameters as they are written: a target by its name, and no titles made of field names."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Return the schema of a model, or of the name that stands for it."""
+        model = schema["cls"]
+        if issubclass(model, Target):
+            return {"type": "string", "description": TARGET_WORDS.format(model.section.replace("_", " "))}
+        found = super().model_schema(schema)
+        found.pop("title", None)
+        return found
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+        """Never: the name of a parameter is its title."""
+        return False
+
+
+class _Listed(_Written):
+    """Describes targets as an environment lists them: named by their keys."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Return the schema of a model without its name, or the name of a reach."""
+        model = schema["cls"]
+        if issubclass(model, KindUse):
+            return {"type": "string", "description": "a name from `reaches`"}
+        found = GenerateJsonSchema.model_schema(self, schema)
+        found.pop("title", None)
+        if issubclass(model, Target | Member):
+            found["properties"].pop("name", None)
+            found["required"] = [key for key in found.get("required", []) if key != "name"]
+        return found
+
+
+def parameters_schema(kind: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
+    """Return the schema of a kind's parameters, and the definitions it refers to as `#/$defs/<prefix><name>`."""
+    found = kind.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Written)
+    return found, {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+
+
+def drill_schema() -> Schema:
+    """Return the JSON Schema of a drill file."""
+    defs: Schema = {}
+    uses = {shape: _uses(shape, defs) for shape in ("probe", "action", "expectation", "abort")}
+    defs["probe"] = _probe(uses["probe"])
+    defs["action"] = _one_of(uses["action"])
+    defs |= _step_shapes(uses["action"])
+    return {
+        "$schema": _DIALECT,
+        "title": "A drill of faildrill",
+        "type": "object",
+        "properties": {
+            "drill": _text("what it is called", pattern=_NAME),
+            "about": _text("what happens in it, in a sentence"),
+            "environment": _text("the place that is drilled", pattern=_NAME),
+            "owner": _text("who answers for it"),
+            "runbook": _text("where it is written down what to do when this happens"),
+            "warm_up": _duration("for how long every probe must be good before the first step (3s)"),
+            "probes": {**_by_name({"$ref": "#/$defs/probe"}), "minProperties": 1, "description": "what is watched"},
+            "steps": _list({"$ref": "#/$defs/step"}, "what is done on purpose, in this order"),
+            "expect": _list(_one_of(uses["expectation"]), "what must be true of the whole run"),
+            "abort_when": _list(_one_of(uses["abort"]), "what ends the run at once, with all put back", least=0),
+        },
+        "required": ["drill", "environment", "probes", "steps", "expect"],
+        "additionalProperties": False,
+        "$defs": defs,
+    }
+
+
+def environment_schema() -> Schema:
+    """Return the JSON Schema of an environment file."""
+    defs: Schema = {}
+    probes, guards, reaches = (_uses(shape, defs) for shape in ("probe", "guard", "reach"))
+    defs["probe"] = _probe(probes)
+    return {
+        "$schema": _DIALECT,
+        "title": "An environment of faildrill",
+        "type": "object",
+        "properties": {
+            "environment": _text("what it is called", pattern=_NAME),
+            "about": _text("what it is, in a sentence"),
+            "drillable": {"type": "boolean", "description": "true only where nothing is lost when it is down"},
+            "reaches": {**_by_name(_one_of(reaches)), "description": "how members are signalled, started, looked at"},
+            **{sort.section: _section(sort, defs) for sort in TARGETS},
+            "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
+            "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
+            "guards": _list(_one_of(guards), "more reasons not to start", least=0),
+        },
+        "required": ["environment"],
+        "additionalProperties": False,
+        "$defs": defs,
+    }
+
+
+def _uses(shape: Shape, defs: Schema) -> Schema:
+    """Return, by the name of each kind of a shape, the schema of its parameters, kept in the definitions."""
+    found: Schema = {}
+    for name in names(shape):
+        key = f"{shape}.{name}"
+        defs[key] = _kind(name, shape, defs)
+        found[name] = {"$ref": f"#/$defs/{key}"}
+    return found
+
+
+def _kind(name: str, shape: Shape, defs: Schema) -> Schema:
+    try:
+        kind = find(name, shape)
+    except UnknownKind as error:
+        return {"type": ["object", "null"], "description": str(error)}
+    schema, inner = parameters_schema(kind, f"{shape}.{name}.")
+    defs |= inner
+    schema["properties"] = {key: _or_reference(one) for key, one in schema.get("properties", {}).items()}
+    if not any(field.is_required() for field in parameter_names(kind).values()):
+        schema["type"] = ["object", "null"]
+    return schema
+
+
+def _or_reference(schema: Schema) -> Schema:
+    """Let a parameter that is no free text be `${…}` instead."""
+    is_free = schema.get("type") == "string" and not {"pattern", "enum", "const", "format"} & set(schema)
+    if is_free or not {"type", "anyOf", "allOf", "$ref", "enum", "const"} & set(schema):
+        return schema
+    about = {"description": schema["description"]} if "description" in schema else {}
+    return {**about, "anyOf": [schema, _REFERENCE]}
+
+
+def _probe(kinds: Schema) -> Schema:
+    settings = {
+        "every": _duration("how often it looks"),
+        "timeout": _duration("how long a look may take (1s)"),
+        "slow": _duration("silence longer than this is dark time (twice the slowest answer of the warm-up)"),
+        "in_flight": {"type": "integer", "minimum": 1, "description": "how many looks may be under way at once"},
+    }
+    return {**_exactly_one(kinds, settings), "required": ["every"]}
+
+
+def _step_shapes(actions: Schema) -> Schema:
+    naming = {
+        "name": _text("what is done, in a few words"),
+        "id": _text("what later steps call it; made of its name where it isn't given", pattern=_ID),
+    }
+    undo = {
+        "description": "how it is put back: own (the default), none, or another action",
+        "anyOf": [{"enum": ["own", "none"]}, {"$ref": "#/$defs/action"}],
+    }
+    within = _duration("how long it may take, its effect seen (30s)")
+    undo_within = _duration("how long putting it back may take, seen (60s)")
+    act = _exactly_one(actions, {**naming, "within": within, "undo": undo, "undo_within": undo_within})
+    wait = {"wait": {"anyOf": [_duration("how long"), _until()], "description": "for how long, or until what is seen"}}
+    single = [{**act, "required": ["name"]}, _object({**naming, **wait}, required=["wait"])]
+    group = {"parallel": _list({"anyOf": single}, "steps done at once; the next one waits for all of them")}
+    return {"step": {"anyOf": [*single, _object({**naming, **group}, required=["parallel"])]}}
+
+
+def _until() -> Schema:
+    return _object(
+        {
+            "until": _text("PROBE is ok, PROBE is not ok, all are ok, PROBE saw WHO or PROBE saw not WHO"),
+            "for": _duration("for how long it must be seen without a break"),
+            "within": _duration("how long the wait may take; a wait that runs out fails the drill"),
+        },
+        required=["until", "within"],
+    )
+
+
+def _section(sort: type[Target], defs: Schema) -> Schema:
+    prefix = f"{sort.section}."
+    found = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
+    defs |= {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+    defs[sort.section] = found
+    ref: Schema = {"$ref": f"#/$defs/{sort.section}"}
+    if len(found.get("required", [])) == 1 and found["properties"][found["required"][0]]["type"] == "string":
+        ref = {"anyOf": [{"type": "string"}, ref]}
+    return {**_by_name(ref), "description": found.get("description", "")}
+
+
+def _one_of(kinds: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": kinds,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def _exactly_one(kinds: Schema, settings: Schema) -> Schema:
+    """One kind beside settings."""
+    return {
+        "type": "object",
+        "properties": {**kinds, **settings},
+        "oneOf": [{"required": [name]} for name in kinds],
+        "additionalProperties": False,
+    }
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _by_name(values: Schema) -> Schema:
+    return {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": values}
+
+
+def _list(items: Schema, about: str, least: int = 1) -> Schema:
+    return {"type": "array", "items": items, "minItems": least, "description": about}
+
+
+def _text(about: str, pattern: str = "") -> Schema:
+    return {"type": "string", "description": about, **({"pattern": pattern} if pattern else {})}
+
+
+def _duration(about: str) -> Schema:
+    found: Schema = TypeAdapter(Duration).json_schema()
+    return {**found, "description": about}
