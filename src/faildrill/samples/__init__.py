@@ -15,6 +15,7 @@ the first sample that uses it.
 """
 
 import enum
+import errno
 import json
 import os
 import struct
@@ -28,6 +29,11 @@ SIZE: Final = RECORD.size
 _CHECK: Final = 0xA5
 _MOST_NAMES: Final = 0xFFFF
 _OVERFLOW: Final = "(more names than are kept apart)"
+
+
+SEEN_LATE: Final = "(seen late)"
+"""Ends the detail of a sample whose `answered` is late through the prober's own fault: most of the time between was
+the prober's, held up by the machine. It proves life or darkness between `sent` and `answered`, but no slowness."""
 
 
 class Outcome(enum.IntEnum):
@@ -102,8 +108,10 @@ class Names:
         if len(self._numbers) >= _MOST_NAMES - 1 and name != _OVERFLOW:
             return self.number(_OVERFLOW)
         line = json.dumps(name).encode() + b"\n"
-        if os.write(self._descriptor, line) != len(line):
-            raise OSError("a name could not be written whole")
+        written = os.write(self._descriptor, line)
+        if written != len(line):
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise OSError(errno.ENOSPC, "a name could not be written whole")
         self._numbers[name] = number = len(self._numbers) + 1
         return number
 
@@ -118,12 +126,23 @@ class Recorder:
     def __init__(self, files: Files) -> None:
         self._names = Names(files.names)
         self._descriptor = os.open(files.samples, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._kept = bytearray()
         torn = os.fstat(self._descriptor).st_size % SIZE
         if torn:
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
 
+    @property
+    def kept(self) -> int:
+        """How many bytes wait for `flush`."""
+        return len(self._kept)
+
     def record(self, sample: Sample) -> None:
-        """Append one sample; OSError when the disk does not take it."""
+        """Append one sample; OSError when the disk does not take it, which keeps it for the next flush."""
+        self.keep(sample)
+        self.flush()
+
+    def keep(self, sample: Sample) -> None:
+        """Take a sample, to be appended by the next flush; OSError when a new name of it can't be written."""
         names = self._names
         tail = (
             names.number(sample.probe)
@@ -131,12 +150,25 @@ class Recorder:
             | names.number(sample.detail) << 32
             | sample.outcome << 48
         )
-        os.write(self._descriptor, pack(sample.due, sample.sent, sample.answered, tail))
+        self._kept += pack(sample.due, sample.sent, sample.answered, tail)
+
+    def flush(self) -> None:
+        """Append what is kept, whole records only; OSError when the disk does not take all of it, the rest is kept."""
+        while self._kept:
+            written = os.write(self._descriptor, self._kept)
+            torn = written % SIZE
+            del self._kept[: written - torn]
+            if torn:
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
+                raise OSError(errno.ENOSPC, "a sample could not be written whole")
 
     def close(self) -> None:
-        """Close the files."""
-        self._names.close()
-        os.close(self._descriptor)
+        """Append what is kept and close the files, whether it can be appended or not."""
+        try:
+            self.flush()
+        finally:
+            self._names.close()
+            os.close(self._descriptor)
 
 
 def pack(due: int, sent: int, answered: int, tail: int) -> bytes:
