@@ -1,0 +1,114 @@
+"""`faildrill judge` and `faildrill report`: a recorded run, judged and reported again from its files."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from faildrill import judging, reports, timeline
+from faildrill.errors import WrongUsage
+from faildrill.judging.result import Result
+from faildrill.reports import terminal
+
+FOLDER: Final = Path("reports")
+LAST: Final = "last"
+_LISTED: Final = 5
+_RUN = click.argument("run")
+_REPORTS = click.option(
+    "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
+)
+_OUTPUT = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.command()
+@_RUN
+@_REPORTS
+@_OUTPUT
+def judge(run: str, among: Path, output: str) -> None:
+    """Judge a recorded run again: the same files give the same verdict.
+
+    RUN is its folder, the id of the run, or `last`. Writes result.json into the folder where it can, and exits as the
+    verdict says.
+    """
+    folder = find(run, among)
+    result = judging.judge(folder)
+    try:
+        judging.write(folder, result)
+    except OSError as error:
+        click.echo(f"result.json is not written: {error.strerror}", err=True)
+    _print(result, folder, output)
+    sys.exit(result.exit_code)
+
+
+@click.command()
+@_RUN
+@_REPORTS
+@_OUTPUT
+def report(run: str, among: Path, output: str) -> None:
+    """Judge a recorded run and write its reports anew, with what is in notes.md by now.
+
+    RUN is its folder, the id of the run, or `last`. Exits 0 when they are written, whatever the verdict.
+    """
+    folder = find(run, among)
+    _print(conclude(folder), folder, output)
+
+
+COMMANDS: Final = [judge, report]
+
+
+def conclude(folder: Path) -> Result:
+    """Judge the run in a folder, and write its result and its reports there.
+
+    A report that can't be written never hides the verdict: that is said on standard error. Raises JournalDamaged
+    when the files of the run were altered.
+    """
+    result = judging.judge(folder)
+    try:
+        judging.write(folder, result)
+        reports.write(folder, result)
+    except OSError as error:
+        click.echo(f"the reports in {folder} are not all written: {error.strerror}", err=True)
+    return result
+
+
+def find(run: str, among: Path) -> Path:
+    """Return the folder of a run: named by its path, by `last`, or by its id or folder's name among the runs.
+
+    A name is only ever compared with those that are there, never joined to a path. Raises WrongUsage with what can
+    be named instead.
+    """
+    given = Path(run)
+    if (given / timeline.FILE).is_file():
+        return given
+    runs = _runs(among)
+    found = runs[-1:] if run == LAST else [one for one in runs if one.name == run or _id(one).startswith(run)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise WrongUsage(f"{run!r} could be any of these: {_names(found)}")
+    known = f"the latest there: {_names(runs)}" if runs else "there are none"
+    raise WrongUsage(f"no run {run!r}: no folder with a {timeline.FILE}, and none of the runs in {among}; {known}")
+
+
+def _runs(among: Path) -> list[Path]:
+    try:
+        return sorted(one for one in among.iterdir() if (one / timeline.FILE).is_file())
+    except OSError:
+        return []
+
+
+def _id(folder: Path) -> str:
+    return folder.name.rpartition("-")[2]
+
+
+def _names(folders: list[Path]) -> str:
+    return ", ".join(one.name for one in folders[-_LISTED:])
+
+
+def _print(result: Result, folder: Path, output: str) -> None:
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    else:
+        terminal.summary(result, folder, sys.stdout)

@@ -1,0 +1,300 @@
+"""A run as its files tell it while it goes on: read only, so that watching can't influence it.
+
+Whatever stands in the files, watching goes on: what can't be read is passed over, and memory stays bounded.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from pydantic import ValidationError
+
+from faildrill import journal
+from faildrill import timeline as tl
+from faildrill.cli.telling import Level, Told, told
+from faildrill.clock import NANOSECONDS, nanoseconds
+from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.durations import show as duration
+from faildrill.reports.wording import plain
+from faildrill.samples import Files, Follower, Outcome, Sample
+
+BUCKET: Final = NANOSECONDS
+"""Nanoseconds that one mark of a probe's strip stands for."""
+STRIP: Final = 24
+_HOLD: Final = NANOSECONDS
+"""Nanoseconds for which a probe must be good before it counts as good again: flapping is one line, not many."""
+_MOST_PROBES: Final = 64
+_MOST_STEPS: Final = 256
+_MOST_BYTES: Final = 4_000_000
+_MOST_SAMPLES: Final = 50_000
+UNREADABLE: Final = (OSError, ValueError, IndexError, TypeError, RecursionError, msgspec.MsgspecError)
+"""What reading a hostile or half-written file may raise."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Something to tell those who watch: when, on the run's clock, and what."""
+
+    at: int
+    level: Level
+    text: str
+
+
+@dataclass
+class ProbeSeen:
+    """What is known of a probe by now."""
+
+    name: str
+    every: float = 0.0
+    timeout: float = 1.0
+    looks: int = 0
+    last: Sample | None = None
+    bad_since: int | None = None
+    """When the first of the bad looks was sent since which it was not good for a hold time."""
+    good_since: int | None = None
+    bad_looks: int = 0
+    strip: dict[int, bool] = field(default_factory=dict)
+    """By second, whether all its looks were good; the last `STRIP` of them."""
+    counts: dict[int, int] = field(default_factory=dict)
+
+    def take(self, sample: Sample) -> Iterator[Line]:
+        """Take a look in; tell when it went dark, and when it is good again for a hold time."""
+        self.last = sample
+        self.looks += 1
+        good = sample.outcome is Outcome.OK
+        self._mark(sample.answered // BUCKET, good=good)
+        if not sample.outcome.is_look:
+            return
+        if good:
+            yield from self._good(sample)
+        else:
+            yield from self._bad(sample)
+
+    def _mark(self, bucket: int, *, good: bool) -> None:
+        self.strip[bucket] = self.strip.get(bucket, True) and good
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
+        while len(self.strip) > STRIP:
+            oldest = min(self.strip)
+            del self.strip[oldest], self.counts[oldest]
+
+    def _good(self, sample: Sample) -> Iterator[Line]:
+        if self.good_since is None:
+            self.good_since = sample.answered
+        if self.bad_since is not None and sample.answered - self.good_since >= _HOLD:
+            dark = duration(max(0, self.good_since - self.bad_since) / NANOSECONDS)
+            bad = f"{self.bad_looks:,} bad looks"
+            who = f", from {sample.who}" if sample.who else ""
+            yield Line(sample.answered, "good", f"{self.name}: ok again after about {dark} ({bad}){who}")
+            self.bad_since, self.bad_looks = None, 0
+
+    def _bad(self, sample: Sample) -> Iterator[Line]:
+        self.good_since = None
+        self.bad_looks += 1
+        if self.bad_since is None:
+            self.bad_since = sample.sent or sample.due
+            detail = f": {sample.detail}" if sample.detail else ""
+            yield Line(sample.answered, "bad", f"{self.name}: {_word(sample.outcome)}{detail}")
+
+    def rate(self, now: int) -> float:
+        """Return the looks a second over the last two whole seconds."""
+        current = now // BUCKET
+        return (self.counts.get(current - 1, 0) + self.counts.get(current - 2, 0)) / 2.0
+
+
+def _word(outcome: Outcome) -> str:
+    return outcome.name.lower().replace("_", " ")
+
+
+@dataclass
+class StepSeen:
+    """Where a step is by now."""
+
+    id: str
+    name: str
+    state: str = "planned"
+    level: Level = "info"
+    since: int | None = None
+    """When it entered the state, where that state has a limit or is of interest."""
+    limit: float | None = None
+    """Seconds that it may stay in the state."""
+    within: float = 0.0
+    undo_within: float = 0.0
+
+    def enter(self, state: str, at: int | None, limit: float | None = None, level: Level = "info") -> None:
+        """Note that the step is in another state."""
+        self.state, self.since, self.limit, self.level = state, at, limit, level
+
+
+class Tail:
+    """The timeline as it grows: each call gives the whole entries that came since the last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._decoder = msgspec.json.Decoder(tl.Entry)
+
+    def new(self) -> Iterator[tl.Entry]:
+        """Give the entries appended since the last call; lines that are none are passed over."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return
+        try:
+            self._offset = min(self._offset, os.fstat(descriptor).st_size)
+            content = os.pread(descriptor, _MOST_BYTES, self._offset)
+        finally:
+            os.close(descriptor)
+        whole = content.rfind(b"\n") + 1
+        self._offset += whole if whole or len(content) < _MOST_BYTES else len(content)
+        for line in content[:whole].split(b"\n"):
+            entry = self._entry(line)
+            if entry is not None:
+                yield entry
+
+    def _entry(self, line: bytes) -> tl.Entry | None:
+        record = journal.unseal(line)
+        if record is None:
+            return None
+        try:
+            return self._decoder.decode(record)
+        except UNREADABLE:
+            return None
+
+
+class Watch:
+    """What is known of a run by now, from its files alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tail = Tail(folder / tl.FILE)
+        self._followers: dict[str, Follower] = {}
+        self.first: tl.Entry | None = None
+        self.phase = ""
+        self.phase_since = 0
+        self.drill = ""
+        self.environment = ""
+        self.probes: dict[str, ProbeSeen] = {}
+        self.steps: dict[str, StepSeen] = {}
+        self.aborting = ""
+
+    def new(self) -> list[Line]:
+        """Read what came since the last call and return what is to be told of it, in its order."""
+        lines: list[Line] = []
+        with contextlib.suppress(*UNREADABLE):
+            for entry in self._tail.new():
+                self._take(entry)
+                said = told(entry.what)
+                if said is not None:
+                    lines.append(Line(entry.at, said.level, self._named(entry.what, said)))
+        for path in sorted(self._folder.glob("*.samples"))[:_MOST_PROBES]:
+            if path.is_file():
+                lines += self._samples(path)
+        return sorted(lines, key=lambda line: line.at)
+
+    def _named(self, event: tl.AnyEvent, said: Told) -> str:
+        """Use the name of a step in place of its id."""
+        step = self.steps.get(getattr(event, "step", ""))
+        return said.text.replace(step.id, step.name, 1) if step is not None else said.text
+
+    def _samples(self, path: Path) -> list[Line]:
+        follower = self._followers.setdefault(path.name, Follower(Files(self._folder, path.stem)))
+        lines: list[Line] = []
+        with contextlib.suppress(*UNREADABLE):
+            for sample in follower.new(_MOST_SAMPLES):
+                probe = self._probe(str(sample.probe))
+                if probe is not None:
+                    lines += probe.take(sample)
+        return lines
+
+    def _probe(self, name: str) -> ProbeSeen | None:
+        found = self.probes.get(name)
+        if found is None and len(self.probes) < _MOST_PROBES:
+            found = self.probes[name] = ProbeSeen(name)
+        return found
+
+    def _step(self, step: str) -> StepSeen:
+        if step not in self.steps and len(self.steps) >= _MOST_STEPS:
+            return StepSeen(step, step)
+        return self.steps.setdefault(step, StepSeen(step, step))
+
+    def _take(self, entry: tl.Entry) -> None:
+        event = entry.what
+        if isinstance(event, tl.RunStarted):
+            self._start(entry, event)
+        elif isinstance(event, tl.PhaseStarted):
+            self.phase, self.phase_since = event.phase, entry.at
+        elif isinstance(event, tl.AbortAsked):
+            self.aborting = event.because
+        elif isinstance(event, tl.Intended):
+            step = self._step(event.step)
+            step.within, step.undo_within = event.within, event.undo_within
+        elif isinstance(event, tl.WaitStarted):
+            self._step(event.step).enter(f"waiting until {event.until}", entry.at, event.within)
+        elif isinstance(event, tl.WaitEnded):
+            self._step(event.step).enter("met" if event.met else "ran out", None, None, "good" if event.met else "bad")
+        else:
+            self._step_entered(entry)
+
+    def _step_entered(self, entry: tl.Entry) -> None:
+        """Move the step that an event is about to its next state."""
+        event = entry.what
+        found = _STATES.get(type(event))
+        name = getattr(event, "step", None)
+        if found is None or not isinstance(name, str):
+            return
+        step = self._step(name)
+        state, level, limit = found
+        limits = {"within": step.within, "undo": step.undo_within}
+        step.enter(state, entry.at if limit else None, limits.get(limit), level)
+
+    def _start(self, entry: tl.Entry, event: tl.RunStarted) -> None:
+        self.first = self.first or entry
+        self.environment = event.environment
+        self.drill = str(event.drill.get("name", ""))
+        try:
+            drill = Drill.model_validate(event.drill)
+        except (ValidationError, RecursionError):
+            return
+        for probe in drill.probes[:_MOST_PROBES]:
+            self._plan(probe)
+        for step in _flat(drill.steps):
+            if len(self.steps) < _MOST_STEPS:
+                self.steps.setdefault(step.id, StepSeen(step.id, plain(step.name, 200)))
+
+    def _plan(self, plan: ProbePlan) -> None:
+        seen = self._probe(plan.name)
+        if seen is not None:
+            seen.every, seen.timeout = plan.every, plan.timeout
+
+    def silent(self, probe: ProbeSeen, now: int) -> bool:
+        """Tell whether a probe should have looked since long, and did not."""
+        latest = probe.last.answered if probe.last is not None else None
+        patience = nanoseconds(max(3 * probe.every, 1.0) + probe.timeout)
+        return latest is not None and now - latest > patience
+
+
+_STATES: Final[dict[type, tuple[str, Level, str]]] = {
+    tl.Applying: ("applying", "info", "within"),
+    tl.Applied: ("applied, looking for its effect", "info", "within"),
+    tl.ApplyFailed: ("failed", "bad", ""),
+    tl.Confirmed: ("took effect", "good", ""),
+    tl.NotConfirmed: ("no effect seen", "bad", ""),
+    tl.Undoing: ("putting back", "info", "undo"),
+    tl.Undone: ("put back, looking whether it holds", "info", "undo"),
+    tl.UndoFailed: ("undo failed", "bad", ""),
+    tl.UndoVerified: ("put back", "good", ""),
+    tl.UndoNotVerified: ("NOT seen put back", "bad", ""),
+    tl.LeftApplied: ("left as it is", "bad", ""),
+}
+"""By event: the state of its step from then on, how good that is, and which limit it has."""
+
+
+def _flat(steps: tuple[Step | Wait | Parallel, ...]) -> Iterator[Step | Wait]:
+    for one in steps:
+        if isinstance(one, Parallel):
+            yield from one.steps
+        else:
+            yield one

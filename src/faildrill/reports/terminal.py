@@ -1,0 +1,92 @@
+"""The end of a run on a terminal: the findings, what was measured, where the report is, and the verdict last.
+
+The verdict is the last line because that is where a person looks when the prompt comes back, and where a CI's log ends.
+"""
+
+import io
+from pathlib import Path
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from faildrill import durations
+from faildrill.judging.result import Finding, Result, StepFigures, Verdict
+from faildrill.reports import PAGE, wording
+
+_MOST: Final = 40
+_STYLES: Final = {
+    Verdict.PASSED: "bold green",
+    Verdict.FAILED: "bold red",
+    Verdict.UNSAFE: "bold red",
+    Verdict.ERROR: "bold red",
+    Verdict.ABORTED: "bold yellow",
+    Verdict.INCONCLUSIVE: "bold yellow",
+    Verdict.REFUSED: "bold blue",
+}
+_MARKS: Final = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INCONCLUSIVE: "?"}
+
+
+def summary(result: Result, folder: Path, out: TextIO, *, quiet: bool = False) -> None:
+    """Print how a run ended; with `quiet` the verdict's line only. Colours only where `out` is a terminal."""
+    written = io.StringIO()
+    terminal = out.isatty()
+    console = Console(file=written, force_terminal=terminal, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    for line in [] if quiet else _told(result, folder):
+        console.print(line)
+    console.print(_verdict(result))
+    encoding = out.encoding or "utf-8"
+    out.write(written.getvalue().encode(encoding, "replace").decode(encoding))
+    out.flush()
+
+
+def _told(result: Result, folder: Path) -> list[Text]:
+    told = [Text()]
+    told += [line for one in result.findings[:_MOST] for line in _finding(one)]
+    if len(result.findings) > _MOST:
+        told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
+    told += [line for line in (_outages(result), _undone(result.steps)) if line is not None]
+    report = folder / PAGE
+    where = report if report.exists() else folder
+    told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
+    return told
+
+
+def _finding(finding: Finding) -> list[Text]:
+    style = _STYLES[finding.verdict]
+    mark = _MARKS.get(finding.verdict, "!")
+    word = "" if finding.verdict is Verdict.PASSED else f"{finding.verdict.value}: "
+    lines = [
+        Text.assemble((f"  {mark} ", style), (word, style), wording.plain(finding.claim)),
+        Text.assemble((f"    {wording.plain(finding.because)}", "dim")),
+    ]
+    if finding.advice:
+        lines.append(Text(f"    next: {wording.plain(finding.advice)}"))
+    return lines
+
+
+def _outages(result: Result) -> Text | None:
+    """Say for each probe how long its longest outage was."""
+    worst = [max(one.outages, key=lambda outage: outage.length.at_least) for one in result.probes if one.outages]
+    if not worst:
+        return None
+    told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}" for one in worst]
+    return Text.assemble(("\ndark     ", "dim"), "\n         ".join(told))
+
+
+def _undone(steps: list[StepFigures]) -> Text | None:
+    """Say what was not put back; nothing where all was."""
+    left = [one for one in steps if one.undo in ("not verified", "failed", "left")]
+    if not left:
+        return None
+    told = [f"{wording.plain(one.name)}: {one.undo} {wording.plain(one.undo_because)}".rstrip() for one in left]
+    return Text.assemble(("\nstays    ", "bold red"), "\n         ".join(told))
+
+
+def _verdict(result: Result) -> Text:
+    took = f" in {durations.show(result.duration)}" if result.duration else ""
+    drill = wording.plain(result.drill, 120)
+    return Text.assemble(
+        (f" {result.verdict.value} ", f"{_STYLES[result.verdict]} reverse"),
+        f" {drill}{took}: {wording.plain(result.because)}",
+    )
