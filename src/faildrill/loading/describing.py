@@ -29,6 +29,12 @@ _TYPES: Final = {
     "array": "list",
     "null": "nothing",
 }
+_LIMITS: Final = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
 _MAPPING: Final = re.compile(r"(- )?[a-z0-9_.-]+: *(\{|$)", re.MULTILINE)
 _TIME: Final = "us|µs|ms|s|m|h|d"
 _SECRET: Final = "(env|file):"  # noqa: S105 - how a reference to one begins
@@ -71,7 +77,8 @@ def describe(name: str, shape: Shape) -> Description:
 
 def _split(docstring: str) -> tuple[str, str]:
     """Part a docstring into its words and its example: what is indented, or a mapping after the first sentence."""
-    words, examples = [], []
+    words: list[str] = []
+    examples: list[str] = []
     for block in re.split(r"\n\s*\n", docstring):
         is_example = block.startswith("    ") or (words and _MAPPING.match(block))
         (examples if is_example else words).append(textwrap.dedent(block))
@@ -111,13 +118,7 @@ def _container(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 
 
 def _limits(schema: dict[str, Any]) -> str:
-    words = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "maximum": "at most",
-        "exclusiveMaximum": "less than",
-    }
-    found = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    found = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
     return f", {' and '.join(found)}" if found else ""
 
 
@@ -139,9 +140,9 @@ def _shown(value: object) -> str:
 
 def _in_best_unit(microseconds: int) -> str:
     for size, unit in ((60_000_000, "m"), (1_000_000, "s"), (1000, "ms")):
-        if microseconds % size == 0:
+        if microseconds and microseconds % size == 0:
             return f"{microseconds // size}{unit}"
-    return f"{microseconds}us"
+    return f"{microseconds}us" if microseconds else "0s"
 
 
 def _skeleton(name: str, shape: Shape, kind: type[Kind]) -> str:
