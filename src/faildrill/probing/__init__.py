@@ -1,1 +1,9 @@
-"""."""
+"""Probing: a process of its own that looks again and again, and writes down what it saw.
+
+The runner starts it (`start`); from then on they share files only. Nothing that the runner does can delay a look.
+"""
+
+from faildrill.probing.plans import split
+from faildrill.probing.starting import ProberNotStarted, start
+
+__all__ = ["ProberNotStarted", "split", "start"]

@@ -1,0 +1,156 @@
+"""TCP: `tcp.connect`, and what every probe over TCP needs: where a name leads, and what a failed connection means."""
+
+import asyncio
+import errno
+import ipaddress
+import re
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, Field
+
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+
+RESETTING: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
+LARGEST: Final = 1 << 20
+"""Bytes of an answer that are read at the most."""
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+_UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
+_PROVEN: Final[tuple[tuple[type[OSError], Outcome, str], ...]] = (
+    (ConnectionRefusedError, Outcome.REFUSED, ""),
+    (ConnectionError, Outcome.RESET, "reset"),
+    (socket.gaierror, Outcome.UNREACHABLE, "the name does not resolve"),
+    (TimeoutError, Outcome.TIMED_OUT, "the kernel gave up connecting"),
+    (ssl.SSLError, Outcome.WRONG, ""),
+)
+_ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+)):(?P<port>\d{1,5})")
+
+
+def outcome_of(error: OSError) -> tuple[Outcome, str]:
+    """Tell what a connection that failed proves, in words that repeat from look to look."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Outcome.WRONG, f"certificate: {error.verify_message}"
+    for sort, outcome, detail in _PROVEN:
+        if isinstance(error, sort):
+            return outcome, f"TLS: {error.reason}" if isinstance(error, ssl.SSLError) else detail
+    if error.errno in _UNREACHABLE:
+        return Outcome.UNREACHABLE, error.strerror or ""
+    return Outcome.BROKEN, f"here: {error.strerror or type(error).__name__}"
+
+
+def failed(error: OSError, sent: int) -> Seen:
+    """Turn an error into what a look saw that began at `sent`."""
+    answered = time.monotonic_ns()
+    outcome, detail = outcome_of(error)
+    return Seen(outcome, detail=detail, sent=sent, answered=answered)
+
+
+async def addresses(host: str, port: int) -> list[tuple[str, int]]:
+    """Resolve a host; an address leads to itself at once. OSError when it does not resolve."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(str(where[0]), port) for *_, where in found]
+    return [(host, port)]
+
+
+async def connect(factory: Callable[[], P], host: str, port: int, **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
+    """Connect to the first address of a host that takes it; OSError of the last one when none does."""
+    loop = asyncio.get_running_loop()
+    last: OSError = socket.gaierror("no address")
+    for address in await addresses(host, port):
+        try:
+            return await loop.create_connection(factory, *address, **tls)
+        except OSError as error:
+            last = error
+    raise last
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close a connection so that neither side keeps anything of it."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
+    transport.abort()
+
+
+def _checked(address: str) -> str:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found["port"]) <= 65535:  # noqa: PLR2004 - the largest port
+        raise ValueError("an address is HOST:PORT, e.g. 127.0.0.1:5432 or [::1]:5432")
+    return address
+
+
+class Connect(Kind):
+    """Connect to an address, each look anew; where asked to, send something and wait for what is expected.
+
+    OK when the connection stands and, with `expect`, when that text has come. WRONG when the other side said
+    something else and ended, or more than 1 MiB without it. Whoever it is that accepts is good: a load balancer
+    without servers behind it accepts too, so ask for an answer where one can be had.
+    """
+
+    address: Annotated[str, AfterValidator(_checked)] = Field(description="HOST:PORT")
+    send: str | None = Field(default=None, description="sent as soon as the connection stands")
+    expect: str | None = Field(default=None, description="text that must come")
+
+    async def look(self, given: Given) -> Seen:
+        """Connect, talk where asked to, and hang up."""
+        del given
+        found = _ADDRESS.fullmatch(self.address)
+        host, port = (found["six"] or found["host"], int(found["port"])) if found else ("", 0)
+        sent = time.monotonic_ns()
+        try:
+            transport, talk = await connect(lambda: _Talk(self, sent), host, port)
+        except OSError as error:
+            return failed(error, sent)
+        try:
+            talk.start(transport)
+            return await talk.seen
+        finally:
+            reset(transport)
+
+
+class _Talk(asyncio.Protocol):
+    """One connection: sends what is to be sent and reads until it has seen what it is to see."""
+
+    def __init__(self, kind: Connect, sent: int) -> None:
+        self._send = (kind.send or "").encode()
+        self._expect = (kind.expect or "").encode()
+        self._sent = sent
+        self._read = bytearray()
+        self._length = 0
+        self.seen: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
+
+    def start(self, transport: asyncio.Transport) -> None:
+        """Talk over a connection that stands now."""
+        if self._send:
+            transport.write(self._send)
+        if not self._expect:
+            self._end(Outcome.OK)
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        self._length += len(data)
+        if self._expect in self._read:
+            self._end(Outcome.OK)
+        elif self._length > LARGEST:
+            self._end(Outcome.WRONG, "more than 1 MiB, and not what is expected")
+        del self._read[: 1 - len(self._expect) or None]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._length:
+            self._end(Outcome.WRONG, "not what is expected")
+        else:
+            self._end(Outcome.RESET, "reset" if exc else "closed")
+
+    def _end(self, outcome: Outcome, detail: str = "") -> None:
+        if not self.seen.done():
+            self.seen.set_result(Seen(outcome, detail=detail, sent=self._sent, answered=time.monotonic_ns()))

@@ -1,0 +1,13 @@
+"""The prober: `python -m faildrill.probing FOLDER NAME` looks at what `FOLDER/NAME.plan.json` says, until told to end.
+
+It says `ready` on stdout when it looks. SIGTERM, or the end of its stdin, ends it: looks under way are waited for,
+and it exits with 0. It changes nothing but `NAME.samples` and `NAME.names`.
+"""
+
+import sys
+from pathlib import Path
+
+from faildrill.probing.prober import main
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

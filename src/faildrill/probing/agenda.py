@@ -1,0 +1,100 @@
+"""What is to happen when: an agenda run by one exact alarm, which also meters how long this process was held up."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+from typing import Final
+
+from faildrill.probing.alarm import Alarm
+
+HEARTBEAT: Final = 1_000_000
+"""While an answer is awaited, the alarm rings at least this often (ns), so that being held up is noticed."""
+NOTICEABLE: Final = 300_000
+"""A lateness of the alarm (ns) that is more than the usual course of things."""
+NEVER: Final = 1 << 62
+
+Call = Callable[[int, int], None]
+"""Called with the moment it was set for and the moment it is (ns)."""
+
+
+class Entry:
+    """Something on the agenda; it can be struck off."""
+
+    __slots__ = ("at", "call")
+
+    def __init__(self, at: int, call: Call) -> None:
+        self.at = at
+        self.call: Call | None = call
+
+    def strike(self) -> None:
+        """Take it off: it will not be called, nor will the alarm ring for it."""
+        self.call = None
+
+    def __lt__(self, other: "Entry") -> bool:
+        return self.at < other.at
+
+
+class Agenda:
+    """Calls each entry at its moment, exact to the alarm; entries are called in the order of their moments."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._alarm = Alarm()
+        self._armed = NEVER
+        self._running = False
+        self._held = 0
+        self.awaiting = 0
+        """How many answers are awaited now; kept by those who wait for them."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run on a loop from now on."""
+        loop.add_reader(self._alarm.fileno(), self._ring)
+        self._arm(time.monotonic_ns())
+
+    def at(self, moment: int, call: Call) -> Entry:
+        """Put a call on the agenda."""
+        entry = Entry(moment, call)
+        heapq.heappush(self._entries, entry)
+        if moment < self._armed and not self._running:
+            self._set(moment)
+        return entry
+
+    def held(self, now: int) -> int:
+        """Tell for how many ns in all, up to now, this process did not come to what it had to do.
+
+        The difference between two calls bounds what a time measured between them owes to ourselves.
+        """
+        late = now - self._armed
+        return self._held + late if late > NOTICEABLE else self._held
+
+    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Call nothing any more."""
+        loop.remove_reader(self._alarm.fileno())
+        self._alarm.close()
+
+    def _ring(self) -> None:
+        now = time.monotonic_ns()
+        self._held = self.held(now)
+        self._armed = NEVER
+        self._running = True
+        entries = self._entries
+        try:
+            while entries and entries[0].at <= now:
+                entry = heapq.heappop(entries)
+                if entry.call is not None:
+                    entry.call(entry.at, now)
+        finally:
+            self._running = False
+            self._arm(time.monotonic_ns())
+
+    def _arm(self, now: int) -> None:
+        entries = self._entries
+        while entries and entries[0].call is None:
+            heapq.heappop(entries)
+        moment = entries[0].at if entries else NEVER
+        self._set(min(moment, now + HEARTBEAT) if self.awaiting else moment)
+
+    def _set(self, moment: int) -> None:
+        self._armed = moment
+        self._alarm.set(moment)

@@ -1,0 +1,199 @@
+"""One probe, looked at again and again: open loop, each look with its deadline, each with its sample."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from faildrill.clock import nanoseconds
+from faildrill.drill import ProbePlan
+from faildrill.ports import Edges, Given, Probe, Seen
+from faildrill.probing.agenda import Agenda, Entry
+from faildrill.probing.restraint import Restraint
+from faildrill.samples import SEEN_LATE, Outcome, Sample
+
+GRACE: Final = 200_000
+"""When we come late to a deadline (ns), what has arrived meanwhile is read first; that takes one turn of the loop."""
+LATE: Final = 1_000_000
+"""Being held up for less than this (ns) is not worth a word."""
+SOONEST: Final = 1_000_000
+"""While refused, looks in between are at least this far apart (ns) …"""
+LATEST: Final = 5_000_000
+"""… and at most this, once the refusals have lasted for a while."""
+MOST_MISSED: Final = 1_000
+"""Looks missed in one go that are recorded one by one; when more were missed, the gap in the samples says so."""
+LONGEST_DETAIL: Final = 120
+TOO_MANY: Final = "too many looks under way"
+TOO_LATE: Final = "the prober itself was late"
+
+Record = Callable[[Sample], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Look:
+    """A look under way, until its sample is recorded."""
+
+    due: int
+    between: bool
+    """True for a look that is not one of the fixed rate: it hurries to see the end of refusals."""
+    sent: int = 0
+    held: int = 0
+    grace: bool = False
+    over: bool = False
+    deadline: Entry | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Looking:
+    """Looks with one probe at a fixed rate; what other probes do, or how long an answer takes, never delays a look."""
+
+    def __init__(self, plan: ProbePlan, probe: Probe, given: Given, agenda: Agenda, record: Record) -> None:
+        self.plan = plan
+        self.probe = probe
+        self.given = given
+        self._agenda = agenda
+        self._record = record
+        self._every = nanoseconds(plan.every)
+        self._timeout = nanoseconds(plan.timeout)
+        self._restraint = Restraint(given.in_flight)
+        self._looks: set[_Look] = set()
+        self._next: Entry | None = None
+        self._hurry = _Hurry()
+        self._hurrying = False
+        self._stopped = False
+
+    def start(self, first: int) -> None:
+        """Look first at this moment, and from then on at the fixed rate."""
+        if isinstance(self.probe, Edges):
+            self.probe.on_edge(self.given, self.tell)
+        self._next = self._agenda.at(first, self._due)
+
+    async def stop(self) -> None:
+        """Start no more looks; return when those under way have ended, which their deadlines see to."""
+        self._stopped = True
+        if self._next:
+            self._next.strike()
+        tasks = [look.task for look in self._looks if look.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.plan.timeout + 1.0)
+
+    def tell(self, seen: Seen) -> None:
+        """Record what the probe learned between two looks."""
+        sent, answered = seen.sent or time.monotonic_ns(), seen.answered or time.monotonic_ns()
+        if seen.outcome is not Outcome.TIMED_OUT:
+            self._restraint.answered(answered)
+        self._write(Sample(self.plan.name, sent, sent, answered, seen.outcome, seen.who, seen.detail), between=False)
+
+    def _due(self, due: int, now: int) -> None:
+        missed = (now - due) // self._every
+        for number in range(max(0, missed - MOST_MISSED), missed):
+            self._skip(due + number * self._every, now, TOO_LATE)
+        due += missed * self._every
+        self._next = self._agenda.at(due + self._every, self._due)
+        if self._restraint.allows(now, len(self._looks)):
+            self._begin(due, now)
+        else:
+            self._skip(due, now, TOO_MANY)
+
+    def _skip(self, due: int, now: int, why: str) -> None:
+        self._record(Sample(self.plan.name, due, 0, now, Outcome.SKIPPED, detail=why))
+
+    def _begin(self, due: int, now: int, *, between: bool = False) -> None:
+        look = _Look(due, between)
+        self._restraint.sent(now, len(self._looks))
+        self._looks.add(look)
+        self._agenda.awaiting += 1
+        look.deadline = self._agenda.at(now + self._timeout, lambda at, now: self._give_up(look, at, now))
+        look.task = asyncio.get_running_loop().create_task(self._look(look))
+
+    async def _look(self, look: _Look) -> None:
+        look.sent = time.monotonic_ns()
+        look.held = self._agenda.held(look.sent)
+        try:
+            seen = await self.probe.look(self.given)
+        except Exception as error:  # noqa: BLE001 - here a defect of a probe becomes a sample
+            seen = Seen(Outcome.BROKEN, detail=_reason(error))
+        finally:
+            self._looks.discard(look)
+            if not look.over:
+                self._agenda.awaiting -= 1
+        if not look.over:
+            self._end(look, seen, time.monotonic_ns())
+
+    def _give_up(self, look: _Look, deadline: int, now: int) -> None:
+        if not look.sent or (now - deadline > LATE and not look.grace):
+            look.grace = True
+            look.deadline = self._agenda.at(now + GRACE, lambda at, now: self._give_up(look, at, now))
+            return
+        self._agenda.awaiting -= 1
+        self._end(look, Seen(Outcome.TIMED_OUT), time.monotonic_ns())
+        if look.task:
+            look.task.cancel()
+
+    def _end(self, look: _Look, seen: Seen, now: int) -> None:
+        look.over = True
+        if look.deadline:
+            look.deadline.strike()
+        sent, answered = seen.sent or look.sent or now, seen.answered or now
+        detail = seen.detail
+        held = self._agenda.held(now) - look.held
+        if held > LATE and held * 2 > answered - sent and seen.outcome is not Outcome.TIMED_OUT:
+            detail = f"{detail} {SEEN_LATE}".lstrip()
+        if seen.outcome is not Outcome.TIMED_OUT:
+            self._restraint.answered(now)
+        sample = Sample(self.plan.name, look.due, sent, answered, seen.outcome, seen.who, detail)
+        if look.between:
+            self._hurrying = False
+        self._write(sample, between=look.between)
+
+    def _write(self, sample: Sample, *, between: bool) -> None:
+        for one in self._hurry.worth_recording(sample, between=between):
+            self._record(one)
+        if self._hurry.is_on and not self._hurrying:
+            self._hurry_on(sample.answered)
+
+    def _hurry_on(self, now: int) -> None:
+        wait = self._hurry.spacing(now)
+        if wait * 2 <= self._every and not self._stopped:
+            self._hurrying = True
+            self._agenda.at(now + wait, self._between)
+
+    def _between(self, at: int, now: int) -> None:
+        if self._hurry.is_on and not self._stopped:
+            self._begin(at, now, between=True)
+        else:
+            self._hurrying = False
+
+
+class _Hurry:
+    """While refused: quick looks between those of the fixed rate, of which only those at the edge are recorded.
+
+    A refusal costs nobody anything, so the end of an outage is seen to within the spacing of these looks. Of
+    those refused only the last one is recorded, so that they don't weigh in counts.
+    """
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self._since = 0
+        self._last: Sample | None = None
+
+    def spacing(self, now: int) -> int:
+        """Return how many ns from now to look in between."""
+        return min(max((now - self._since) // 50, SOONEST), LATEST)
+
+    def worth_recording(self, sample: Sample, *, between: bool) -> list[Sample]:
+        """Return what is to be recorded now that this sample came."""
+        if sample.outcome is Outcome.REFUSED:
+            if not self.is_on:
+                self.is_on, self._since = True, sample.answered
+            self._last = sample if between else None
+            return [] if between else [sample]
+        edge = [self._last] if self._last else []
+        self.is_on, self._last = False, None
+        return [*edge, sample]
+
+
+def _reason(error: Exception) -> str:
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"[:LONGEST_DETAIL].rstrip(": ")

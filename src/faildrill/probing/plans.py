@@ -1,0 +1,74 @@
+"""What a prober is to look at, as a file that the runner writes and the prober reads: `NAME.plan.json`."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from faildrill.drill import ProbePlan
+from faildrill.errors import WrongUsage
+from faildrill.kinds import find
+from faildrill.ports import is_blocking
+
+FAST: Final = "probes"
+"""The prober of all probes that don't block."""
+BLOCKING: Final = "blocking"
+"""The prober of those that look through a blocking SDK."""
+
+
+class ProberPlan(BaseModel):
+    """The run and its probes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    probes: tuple[ProbePlan, ...]
+
+
+def path(folder: Path, name: str) -> Path:
+    """Tell where the plan of a prober is."""
+    return folder / f"{name}.plan.json"
+
+
+def write(folder: Path, name: str, plan: ProberPlan) -> None:
+    """Write the plan of a prober, whole or not at all."""
+    draft = path(folder, name).with_suffix(".json.new")
+    draft.write_text(plan.model_dump_json(), encoding="utf-8")
+    draft.replace(path(folder, name))
+
+
+def read(folder: Path, name: str) -> ProberPlan:
+    """Read the plan of a prober; OSError or pydantic.ValidationError when there is none that holds."""
+    return ProberPlan.model_validate_json(path(folder, name).read_bytes())
+
+
+def split(plans: tuple[ProbePlan, ...]) -> dict[str, tuple[ProbePlan, ...]]:
+    """Tell which prober gets which probes: those that block never share a process with those that don't."""
+    by_name: dict[str, list[ProbePlan]] = {}
+    for plan in plans:
+        by_name.setdefault(BLOCKING if _blocks(plan) else FAST, []).append(plan)
+    return {name: tuple(some) for name, some in by_name.items()}
+
+
+def _blocks(plan: ProbePlan) -> bool:
+    """Tell whether a probe blocks; one whose kind can't be found breaks the same in any prober."""
+    try:
+        return is_blocking(find(plan.use.kind, "probe"))
+    except WrongUsage:
+        return False
+
+
+def references(plan: ProberPlan) -> set[str]:
+    """Return the names of the environment variables that the plan's parameters refer to as secrets."""
+    found: set[str] = set()
+    left: list[object] = [probe.use.params for probe in plan.probes]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str) and one.startswith("env:"):
+            found.add(one.removeprefix("env:"))
+    return found & set(os.environ)

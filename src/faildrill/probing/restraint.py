@@ -1,0 +1,49 @@
+"""When to hold a look back: how many are under way, and how long nothing at all has answered.
+
+While anything answers, looks go out at their rate. In complete silence each further look weighs on what is looked
+at: what it has not read yet it must read when it wakes, and its queue of connections, which its users share, is
+short. So in silence looks are spaced by a growing part of its length, up to a ceiling. Both sides are kept small: a
+service that answers what it was sent wakes to few requests and is seen at once, as the pending looks are answered;
+one that lost what it was sent is seen by the next look, which is never more than the ceiling away.
+"""
+
+from typing import Final
+
+PART: Final = 4
+"""In silence, looks are spaced by its length divided by this."""
+CEILING: Final = 25_000_000
+"""The widest such spacing, in ns."""
+MOST: Final = 512
+"""Looks under way at once where the drill says nothing: no more than the deadline lets pile up, nor than this."""
+
+
+def most_in_flight(every: float, timeout: float) -> int:
+    """Return how many looks may be under way at once where the drill says nothing."""
+    return min(MOST, int(timeout / every) + 2)
+
+
+class Restraint:
+    """Decides whether a look may go out now."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._last_sent = 0
+        self._quiet_since = 0
+
+    def allows(self, now: int, pending: int) -> bool:
+        """Tell whether a look may be sent now, `pending` looks being under way."""
+        if pending == 0:
+            return True
+        if pending >= self._most:
+            return False
+        return now - self._last_sent >= min((now - self._quiet_since) // PART, CEILING)
+
+    def sent(self, now: int, pending: int) -> None:
+        """Note that a look goes out; `pending` were under way before."""
+        self._last_sent = now
+        if pending == 0:
+            self._quiet_since = now
+
+    def answered(self, now: int) -> None:
+        """Note that something answered, well or not."""
+        self._quiet_since = now

@@ -1,0 +1,80 @@
+"""Starting a prober: a process in a session of its own, with an allow-listed environment."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Final
+
+from faildrill.drill import ProbePlan
+from faildrill.errors import FaildrillError
+from faildrill.probing import plans as files
+from faildrill.probing.plans import ProberPlan
+
+READY: Final = b"ready"
+READY_WITHIN: Final = 20.0
+"""Seconds from its start until a prober must say that it is ready."""
+RUN: Final = "FAILDRILL_RUN"
+"""The variable that holds the id of the run a process belongs to."""
+PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV")
+"""What a prober gets of the environment, besides the secrets that its plan refers to."""
+
+
+class ProberNotStarted(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """A prober did not get ready; its last words are in the text. It is gone."""
+
+
+async def start(folder: Path, name: str, plans: tuple[ProbePlan, ...], run: str, lifeline: int) -> Process:
+    """Write the plan of a prober and start it; return when it looks.
+
+    `lifeline` is the reading end of a pipe: the prober ends when nobody holds its writing end any more. Raises
+    ProberNotStarted, the process being gone then. Its stderr is appended to `NAME.log`.
+    """
+    plan = ProberPlan(run=run, probes=plans)
+    files.write(folder, name, plan)
+    with (folder / f"{name}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "faildrill.probing", str(folder), name),
+            stdin=lifeline,
+            stdout=PIPE,
+            stderr=log,
+            env=_environment(plan),
+            start_new_session=True,
+        )
+    try:
+        await asyncio.wait_for(_ready(process), READY_WITHIN)
+    except (TimeoutError, EOFError) as error:
+        raise ProberNotStarted(f"{await _ended(process)}; {_last_words(folder, name)}") from error
+    except BaseException:
+        await _ended(process)
+        raise
+    return process
+
+
+async def _ready(process: Process) -> None:
+    line = await process.stdout.readline() if process.stdout else b""
+    if line.strip() != READY:
+        raise EOFError
+
+
+async def _ended(process: Process) -> str:
+    """Make sure that the process is gone, and tell how it went."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    status = await process.wait()
+    return f"the prober ended with {status}" if status >= 0 else f"the prober was not ready in {READY_WITHIN:g} s"
+
+
+def _last_words(folder: Path, name: str) -> str:
+    log = folder / f"{name}.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{log} ends with: {lines[-1]}" if lines else f"{log} is empty"
+
+
+def _environment(plan: ProberPlan) -> dict[str, str]:
+    names = {*PASSED_ON, *files.references(plan)}
+    return {name: os.environ[name] for name in names if name in os.environ} | {RUN: plan.run}
