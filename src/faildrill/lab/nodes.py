@@ -21,15 +21,14 @@ SIGNALS = ("KILL", "STOP", "CONT", "TERM", "INT", "HUP", "USR1", "USR2")
 ANSWER_WITHIN = 30.0
 """Seconds that an init may take to do what it is told."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
-"""What a node sees of the environment of whoever started the lab; nothing of a drill is among it."""
+"""Nothing of a drill is among it."""
 _ROOT = str(Path(faildrill.__file__).parent.parent)
 _INIT = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.init import main; main()"
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment that what belongs to this folder of a lab is started with."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return kept | {"PYTHONUNBUFFERED": "1", processes.MARK: str(folder)}
+def environment() -> dict[str, str]:
+    """Return what the supervisor and its nodes see of the environment of whoever starts the lab."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Node:
         self._tell(
             {
                 "argv": self.recipe.argv,
-                "env": environment(self.recipe.folder),
+                "env": self._environment(),
                 "cwd": str(self.recipe.folder),
                 "log": str(self.recipe.log),
                 "user": self.recipe.user.spec(),
@@ -114,13 +113,17 @@ class Node:
             return "absent"
         return "stopped" if all(one.state in processes.STOPPED for one in running) else "running"
 
+    def _environment(self) -> dict[str, str]:
+        """Return the node's environment, with the mark that proves to whom its processes belong."""
+        return environment() | {processes.MARK: str(self.recipe.folder)}
+
     def _spawn(self, channel: socket.socket) -> int:
         log = os.open(self.recipe.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-I", "-S", "-c", _INIT, self.recipe.name, str(self.recipe.folder)],
-                environment(self.recipe.folder),
+                self._environment(),
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, channel.fileno(), 0),
                     (os.POSIX_SPAWN_DUP2, log, 1),

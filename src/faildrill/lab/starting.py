@@ -86,7 +86,7 @@ def _start(place: Place, tell: Tell, *, keep: bool) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=nodes.environment(place.folder),
+            env=nodes.environment(),
             cwd="/",
         )
         theirs.close()
