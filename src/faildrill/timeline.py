@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from faildrill.clock import Clock
-from faildrill.errors import JournalDamaged
+from faildrill.errors import JournalDamaged, JournalError
 from faildrill.journal import Journal, Reading, read
 
 FILE: Final = "timeline.jsonl"
@@ -332,6 +332,14 @@ class Timeline:
         self._journal.append(self._encoder.encode(entry), durable=isinstance(event, DURABLE))
         self._next += 1
         return entry
+
+    def note(self, event: AnyEvent) -> bool:
+        """Append an event if the disk takes it, and tell whether it did: for what must go on without a record."""
+        try:
+            self.record(event)
+        except JournalError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file."""

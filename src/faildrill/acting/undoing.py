@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from typing import Literal
 
 from faildrill.acting.calling import call, observe
-from faildrill.errors import ActionError, CannotSee, FaildrillError, JournalError
+from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Observed, Restores
 from faildrill.targets import KindUse
 from faildrill.timeline import (
-    AnyEvent,
     Entry,
     Intended,
     LeftApplied,
@@ -50,26 +49,26 @@ async def undo_all(intents: list[Intended], timeline: Timeline, run: str, by: By
 
 async def _undo(intent: Intended, timeline: Timeline, run: str, by: By) -> bool:
     if intent.undo == "none":
-        return _note(timeline, LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
-    _note(timeline, Undoing(step=intent.step, by=by))
+        return timeline.note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
+    timeline.note(Undoing(step=intent.step, by=by))
     deadline = asyncio.get_running_loop().time() + intent.undo_within
     try:
         action: Action = build(KindUse(kind=intent.kind, params=intent.params), "action")
     except (FaildrillError, ValueError) as error:
-        _note(timeline, UndoNotVerified(step=intent.step, because=f"its intent can't be read: {error}"))
+        timeline.note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {error}"))
         return False
     given = Supplies(run, timeout=intent.undo_within)
     try:
         await call(_put_back(action, intent, given), intent.undo_within)
     except (ActionError, CannotSee) as error:
-        _note(timeline, UndoFailed(step=intent.step, because=str(error)))
+        timeline.note(UndoFailed(step=intent.step, because=str(error)))
     else:
-        _note(timeline, Undone(step=intent.step))
+        timeline.note(Undone(step=intent.step))
     seen = await observe(lambda: _restored(action, intent.before, given), deadline)
     if not seen.holds:
-        _note(timeline, UndoNotVerified(step=intent.step, because=seen.because))
+        timeline.note(UndoNotVerified(step=intent.step, because=seen.because))
         return False
-    return _note(timeline, UndoVerified(step=intent.step, because=seen.because))
+    return timeline.note(UndoVerified(step=intent.step, because=seen.because))
 
 
 async def _put_back(action: Action, intent: Intended, given: Supplies) -> None:
@@ -85,12 +84,3 @@ async def _restored(action: Action, before: Captured, given: Supplies) -> Observ
         return await action.restored(before, given)
     now = await action.capture(given)
     return Observed(now == before, "as it was before" if now == before else f"now {now}, before {before}")
-
-
-def _note(timeline: Timeline, event: AnyEvent) -> bool:
-    """Record if the disk takes it; False when it does not: then the mark of the run stays."""
-    try:
-        timeline.record(event)
-    except JournalError:
-        return False
-    return True

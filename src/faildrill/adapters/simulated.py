@@ -129,6 +129,7 @@ class Word(Kind):
 
     objection_: str | None = Field(default=None, alias="objection")
     defect: bool = False
+    about: str = Field(default="", description="tells one simulated place from another")
 
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Return the objection it was given."""

@@ -3,47 +3,43 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
 from faildrill import loading
 from faildrill.environment import Environment
-from faildrill.errors import WrongUsage
 
-FOLDER = Path("drills/environments")
-LAB = "lab"
+LAB: Final = "lab"
+"""The lab that a command starts for itself when it is asked to drill there and it isn't up."""
 
 
 @contextlib.contextmanager
-def environment(named: str, *, start_lab: bool) -> Iterator[Environment]:
+def environment(named: str, drill: Path, *, start_lab: bool) -> Iterator[Environment]:
     """Give the environment of that name or path; a lab that had to be started for it is taken down at the end."""
-    path = Path(named)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        yield loading.load_environment(path)
-        return
-    if (FOLDER / f"{named}.yaml").is_file():
-        yield loading.load_environment(FOLDER / f"{named}.yaml")
-        return
-    with _lab(named, start=start_lab) as found:
-        yield loading.load_environment(found)
+    with contextlib.ExitStack() as stack:
+
+        def elsewhere(name: str) -> Path | None:
+            return lab_that_is_up(name) or (_started(stack) if start_lab and name == LAB else None)
+
+        yield loading.named_environment(named, drill, elsewhere)
 
 
-@contextlib.contextmanager
-def _lab(named: str, *, start: bool) -> Iterator[Path]:
-    from faildrill.lab import ending, starting  # noqa: PLC0415 - its parts are an extra, needed only here
-
-    up = starting.find(named)
-    if up is not None:
-        yield up.environment
-        return
-    if named != LAB or not start:
-        raise WrongUsage(
-            f"no environment {named!r}: there is no such file, no {FOLDER / named}.yaml, and no lab of that name "
-            "is up; `faildrill lab up` starts one"
-        )
-    facts = starting.up(named, tell=lambda text: click.echo(text, err=True))
+def lab_that_is_up(name: str) -> Path | None:
+    """Return the environment file of the lab of that name, None when it isn't up or labs are not installed."""
     try:
-        yield facts.environment
-    finally:
-        click.echo("taking the lab down …", err=True)
-        ending.down(named)
+        from faildrill.lab import starting  # noqa: PLC0415 - the lab's parts are an extra
+    except ImportError:
+        return None
+    up = starting.find(name)
+    return up.environment if up else None
+
+
+def _started(stack: contextlib.ExitStack) -> Path:
+    from faildrill.lab import ending, starting  # noqa: PLC0415 - the lab's parts are an extra
+
+    click.echo("the lab is not up: starting one for this run", err=True)
+    facts = starting.up(LAB, tell=lambda text: click.echo(text, err=True))
+    stack.callback(ending.down, LAB)
+    stack.callback(click.echo, "taking the lab down", err=True)
+    return facts.environment

@@ -47,7 +47,7 @@ def plan(drill: Path, env: str | None, output: str) -> None:
     Exits 0 when nothing objects, 3 when a guard does.
     """
     named = env or load_drill(drill, None).drill.environment
-    with environment(named, start_lab=False) as place:
+    with environment(named, drill, start_lab=False) as place:
         loaded = load_drill(drill, place).drill
         answers, lines = asyncio.run(_look(loaded, place))
     if output == "json":

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from faildrill.cli.live import show
+from faildrill.cli.live import Mode, show
 from faildrill.cli.places import environment
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
@@ -37,16 +37,16 @@ def run(  # noqa: PLR0913 - one parameter an option
     Ctrl-C stops it and puts everything back; twice, without waiting to see it steady; three times leaves it as it is.
     """
     named = env or load_drill(drill, None).drill.environment
-    with environment(named, start_lab=True) as place:
+    with environment(named, drill, start_lab=True) as place:
         loaded = load_drill(drill, place)
         for warning in loaded.warnings:
             click.echo(f"{drill}:{warning.line}:{warning.column}: warning: {warning.message}", err=True)
-        mode = "quiet" if quiet or output == "json" else "live" if sys.stdout.isatty() else "plain"
+        mode: Mode = "quiet" if quiet or output == "json" else "live" if sys.stdout.isatty() else "plain"
         code = _run(loaded.drill, place, reports, (mode, output), leave_applied=leave_applied)
     sys.exit(code)
 
 
-def _run(drill: Drill, place: Environment, reports: Path, how: tuple[str, str], *, leave_applied: bool) -> int:
+def _run(drill: Drill, place: Environment, reports: Path, how: tuple[Mode, str], *, leave_applied: bool) -> int:
     mode, output = how
     folder = lay_out(drill, place, reports, SystemClock(), leave_applied=leave_applied)
     started = start(folder)
@@ -60,14 +60,15 @@ def _run(drill: Drill, place: Environment, reports: Path, how: tuple[str, str], 
             err=True,
         )
         return 7
+    result = msgspec.json.decode(path.read_bytes(), type=Result)
     if output == "json":
         click.echo(path.read_text(encoding="utf-8"))
     else:
-        terminal.summary(msgspec.json.decode(path.read_bytes(), type=Result), folder, sys.stdout)
-    return msgspec.json.decode(path.read_bytes(), type=Result).exit_code
+        terminal.summary(result, folder, sys.stdout, quiet=mode == "quiet")
+    return result.exit_code
 
 
-async def _follow(started: Started, mode: str) -> None:
+async def _follow(started: Started, mode: Mode) -> None:
     """Show the run until its sentinel is done; signals go to the sentinel, and never end the showing."""
     done = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -57,13 +57,13 @@ async def recover(folder: Path, by: By) -> bool:
         ended = fence(first.run, None, ())
     timeline = Timeline.resume(folder, clock)
     if by == "recover":
-        timeline.record(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))
-        timeline.record(Fenced(processes=ended))
+        timeline.note(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))
+        timeline.note(Fenced(processes=ended))
     known = entries(folder / FILE)
-    timeline.record(PhaseStarted(phase="undoing"))
+    timeline.note(PhaseStarted(phase="undoing"))
     dirty = await undo_all(open_intents(known), timeline, first.run, by)
     is_steady = not _touched(known) or await _steady(folder, first, timeline, known)
-    timeline.record(RunEnded(by=by))
+    timeline.note(RunEnded(by=by))
     timeline.close()
     if not dirty and is_steady:
         clear(first.identity, first.run)
@@ -81,7 +81,7 @@ async def _steady(folder: Path, first: RunStarted, timeline: Timeline, known: li
     named = {plan.name for plan in drill.probes}
     plans = (*drill.probes, *(plan for plan in place.probes if plan.name not in named))
     watching = Watching(plans)
-    timeline.record(PhaseStarted(phase="steadying"))
+    timeline.note(PhaseStarted(phase="steadying"))
     looking = _looking(known, first.run)
     read, write = os.pipe()
     probers = ProberProcesses(folder, first.run, read, generation=len(_generations(known)))
@@ -116,7 +116,7 @@ async def _end(prober: ProberStarted, timeline: Timeline) -> None:
         async with asyncio.timeout(_PATIENCE):
             while _is_there(prober.pid):  # noqa: ASYNC110 - it is no child of ours: there is no event to await
                 await asyncio.sleep(0.02)
-    timeline.record(ProberEnded(pid=prober.pid, asked=True))
+    timeline.note(ProberEnded(pid=prober.pid, asked=True))
 
 
 def _is_there(pid: int) -> bool:

@@ -34,11 +34,11 @@ async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Dr
         since = watching.good_since(now)
         if since is not None and now - max(since, start) >= nanoseconds(drill.warm_up):
             after = seconds(max(since - start, 0))
-            timeline.record(SteadyAgain(since=max(since, start), after=after))
+            timeline.note(SteadyAgain(since=max(since, start), after=after))
             return True
         if now >= last:
             troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
-            timeline.record(NotSteady(probes=troubles, waited=seconds(now - start)))
+            timeline.note(NotSteady(probes=troubles, waited=seconds(now - start)))
             return False
         await asyncio.sleep(POLL)
     return False

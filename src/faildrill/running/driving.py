@@ -7,7 +7,6 @@ from typing import Final
 
 from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
-from faildrill.errors import JournalError
 from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.kinds import build
@@ -47,6 +46,7 @@ class Driving:
         self._scene = scene
         self._stop = stop
         self._aborts: list[Watcher] = []
+        stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:
         """Run the drill to its end. What breaks in here becomes an event; what was touched is put back."""
@@ -88,7 +88,6 @@ class Driving:
                 scene.timeline.record(NotHealthy(probes=troubles))
                 return False
             await asyncio.sleep(POLL)
-        scene.timeline.record(AbortAsked(by=self._stop.by, because=self._stop.because))
         return False
 
     def _slow_limits(self) -> dict[str, float]:
@@ -118,8 +117,6 @@ class Driving:
         asked = asyncio.create_task(self._stop.asked.wait())
         try:
             await asyncio.wait({acting, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if self._stop.asked.is_set() and not acting.done():
-                self._note(AbortAsked(by=self._stop.by, because=self._stop.because))
         finally:
             for task in (acting, watching, asked):
                 if not task.done():
@@ -168,5 +165,4 @@ class Driving:
 
     def _note(self, event: AnyEvent) -> None:
         """Record if the disk takes it: what is put back does not wait for what is written down."""
-        with contextlib.suppress(JournalError):
-            self._scene.timeline.record(event)
+        self._scene.timeline.note(event)

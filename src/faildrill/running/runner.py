@@ -71,9 +71,7 @@ def main() -> None:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
     if asyncio.run(run(folder, int(read))):
         rest = {name: value for name, value in os.environ.items() if name != MARK}
-        subprocess.run(
-            [sys.executable, "-m", "faildrill", "judge", "--write", "--quiet", str(folder)], env=rest, check=False
-        )
+        subprocess.run([sys.executable, "-m", "faildrill", "report", str(folder)], env=rest, check=False)
 
 
 if __name__ == "__main__":

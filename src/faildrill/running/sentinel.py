@@ -9,6 +9,7 @@ the run is gone). What is heavy runs in processes of its own: the runner, `recov
 
 import contextlib
 import getpass
+import json
 import os
 import select
 import signal
@@ -37,6 +38,7 @@ from faildrill.timeline import (
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WATCHED: Final = {*SIGNALS, signal.SIGCHLD}
 _POLL: Final = 0.1
+_ERROR: Final = 7
 _LEAVES: Final = 3
 """The signal at which the run is left as it is."""
 _RECOVERIES: Final = 3
@@ -155,13 +157,16 @@ class Sentinel:
         spare = [pid for pid in probers if carries(pid, self._first.run)]
         ended = fence(self._first.run, os.getpid(), spare)
         timeline = Timeline.resume(self._folder, SystemClock())
-        timeline.record(RunnerDied(how=how, boot=boot_id()))
-        timeline.record(Fenced(processes=ended))
+        timeline.note(RunnerDied(how=how, boot=boot_id()))
+        timeline.note(Fenced(processes=ended))
         timeline.close()
 
     def _judge(self) -> int:
-        os.environ.pop(MARK, None)
-        return self._command("judge", "--write", "--quiet", str(self._folder))
+        """Have the run judged and reported, and return the exit code of its verdict; a crash of that is ours."""
+        self._command("report", str(self._folder))
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
+        return _ERROR
 
     def _command(self, *words: str) -> int:
         """Run one of our own commands to its end and return its exit code; negative when it was killed."""

@@ -1,0 +1,127 @@
+"""A run in real processes on a simulated place: laid out, started, killed, looked at."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from faildrill.clock import SystemClock
+from faildrill.drill import Drill, ProbePlan, Step, Wait
+from faildrill.environment import Environment
+from faildrill.recovering.fencing import carries
+from faildrill.running.starting import Started, lay_out, start
+from faildrill.targets import KindUse
+from faildrill.timeline import FILE, AnyEvent, ProberStarted, entries
+
+
+class Place:
+    """A simulated place in a folder, and the runs on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "place"
+        self.folder.mkdir(parents=True)
+        self.reports = folder / "reports"
+        self.steps: list[Step | Wait] = []
+        self.identity = "a"
+
+    def probe(self, name: str) -> ProbePlan:
+        """A probe that looks at a service fifty times a second."""
+        use = KindUse(kind="simulated.service", params={"folder": str(self.folder), "name": name})
+        return ProbePlan(name=name, use=use, every=0.02, timeout=0.5)
+
+    def fault(self, name: str, within: float = 10.0, **how: object) -> None:
+        """Add a step that takes a service down."""
+        params: dict[str, Any] = {"folder": str(self.folder), "name": name, **how}
+        use = KindUse(kind="simulated.fault", params=params)
+        self.steps.append(Step(id=name, name=f"take {name} down", use=use, within=within, undo_within=5.0))
+
+    def wait(self, seconds: float) -> None:
+        """Add a step that lets time pass."""
+        self.steps.append(Wait(id=f"wait{len(self.steps)}", name="wait", hold=seconds, within=seconds + 1))
+
+    def lay_out(self) -> Path:
+        """Lay a run of these steps out."""
+        names = [step.id for step in self.steps if isinstance(step, Step)]
+        drill = Drill(
+            name="simulated",
+            environment="simulation",
+            probes=tuple(self.probe(name) for name in names),
+            steps=tuple(self.steps),
+            expect=(KindUse(kind="steady_again", params={"within": "10s"}),),
+            warm_up=0.3,
+        )
+        identity = (KindUse(kind="simulated.word", params={"about": self.identity}),)
+        place = Environment(name="simulation", drillable=True, identity=identity)
+        return lay_out(drill, place, self.reports, SystemClock())
+
+    def start(self) -> Started:
+        """Start a run of these steps."""
+        return start(self.lay_out())
+
+    def state(self, name: str) -> str:
+        """Return what a service is now."""
+        path = self.folder / f"{name}.state"
+        return path.read_text() if path.exists() else "up"
+
+    def deeds(self, name: str) -> list[str]:
+        """Return what was really done to a service, in order."""
+        path = self.folder / f"{name}.log"
+        return path.read_text().split() if path.exists() else []
+
+
+def events(folder: Path, *kinds: type[AnyEvent]) -> list[AnyEvent]:
+    """Return the events of a run, of these kinds if any are named."""
+    found = [entry.what for entry in entries(folder / FILE)]
+    return [event for event in found if not kinds or isinstance(event, kinds)]
+
+
+def until(condition: Callable[[], object], within: float = 20.0) -> None:
+    """Wait until a condition is met; AssertionError when it is not in time."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "not met in time"
+        time.sleep(0.01)
+
+
+def recorded(folder: Path, kind: type[AnyEvent], within: float = 20.0) -> None:
+    """Wait until an event of a kind is in the timeline of a run."""
+    until(lambda: events(folder, kind), within)
+
+
+def of_run(run: str) -> dict[int, str]:
+    """Return the live processes that carry a run's id, by pid with what they execute."""
+    found = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and carries(int(path.name), run):
+            with contextlib.suppress(OSError):
+                found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
+def runner_of(folder: Path) -> int:
+    """Return the pid of a run's runner."""
+    until(lambda: any("running.runner" in line for line in of_run(folder.name).values()))
+    return next(pid for pid, line in of_run(folder.name).items() if "running.runner" in line)
+
+
+def prober_of(folder: Path) -> int:
+    """Return the pid of a run's prober."""
+    [prober] = [one.pid for one in events(folder, ProberStarted) if isinstance(one, ProberStarted)]
+    return prober
+
+
+@contextlib.contextmanager
+def ended(started: Started) -> Iterator[None]:
+    """See to it that nothing of a run is left when a test fails in its middle."""
+    try:
+        yield
+    finally:
+        for pid in [started.sentinel.pid, *of_run(started.folder.name)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        started.sentinel.wait()
+        assert started.sentinel.stdin
+        started.sentinel.stdin.close()
