@@ -12,7 +12,8 @@ from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Group
 
-SHARE: Final = 0.8
+_PATIENCE: Final = 2.0
+"""Seconds for one attempt to connect, at the most."""
 
 
 class _OneOfGroup(Kind):
@@ -68,7 +69,7 @@ class _OneOfGroup(Kind):
         address = self.group.members[self.member].address
         if state != "running" or address is None:
             return Observed(state == "running", f"{self.member} is {state}", {"state": state})
-        accepts = await _accepts(address, given.timeout * SHARE)
+        accepts = await _accepts(address, min(_PATIENCE, given.timeout / 2))
         because = f"{self.member} is running and {'accepts' if accepts else 'refuses'} connections at {address}"
         return Observed(accepts, because, {"state": state, "accepts": accepts})
 

@@ -7,7 +7,7 @@ import aiohttp
 import tenacity
 from pydantic import Field, ValidationInfo, field_validator
 
-from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight, in_words
+from faildrill.adapters.patroni.nodes import LAG, PATIENCE, SHARE, Observer, Sight, in_words, patience
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import Cluster, ClusterMember
@@ -15,8 +15,6 @@ from faildrill.targets import Cluster, ClusterMember
 _REFUSALS: Final = (400, 401, 403, 404, 405, 412)
 """Answers that Patroni gives before it has written anything."""
 _DONE: Final = 200
-_PATIENCE: Final = 2.0
-"""Seconds for one observation while an undo waits; shorter where the undo itself is."""
 _INTERVAL: Final = 0.25
 _LONGEST: Final = 300
 
@@ -37,7 +35,7 @@ class _Handover(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that the other one could."""
-        sight = await self._sight(given.timeout * SHARE)
+        sight = await self._sight(patience(given))
         return {"to": self._next(sight), **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
@@ -51,7 +49,7 @@ class _Handover(Kind):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See another node lead: the declared one, where one is declared."""
-        sight = await self._sight(given.timeout * SHARE)
+        sight = await self._sight(patience(given))
         leader, old = sight.leader, before["leader"]
         holds = leader is not None and leader != old and self._to in (None, leader)
         because = f"{leader} leads, {old} did" if leader else "; ".join(sight.missing())
@@ -61,10 +59,10 @@ class _Handover(Kind):
         """Switch back, unless the first leader leads already: wait until it could, call once, see what came of it."""
         first = str(before["leader"])
         try:
-            sight = await self._wait_for(first, given.timeout * SHARE)
+            sight = await self._wait_for(first, given.timeout / 2)
         except tenacity.RetryError as error:
             raise ActionFailed(
-                f"{self.cluster.name}/{first} does not become fit to lead again; nothing sent"
+                f"{self.cluster.name}/{first} does not get fit to lead again; nothing was sent"
             ) from error
         if sight.leader == first or sight.leader is None:
             return
@@ -76,7 +74,7 @@ class _Handover(Kind):
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the first leader lead, and every node that was healthy then healthy again."""
-        sight = await self._sight(given.timeout * SHARE)
+        sight = await self._sight(patience(given))
         first = before["leader"]
         lost = sight.lost(before, self.lag_at_most)
         if sight.leader not in (None, first):
@@ -85,7 +83,7 @@ class _Handover(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""
-        sight = await self._sight(given.timeout * SHARE)
+        sight = await self._sight(patience(given))
         to = self._next(sight)
         names = [f"{self.cluster.name}/{name}" for name in (sight.leader, to)]
         return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}")
@@ -121,7 +119,7 @@ class _Handover(Kind):
             wait=tenacity.wait_fixed(_INTERVAL),
             stop=tenacity.stop_before_delay(within),
         )
-        return await waiting(self._sight, min(_PATIENCE, within / 2))
+        return await waiting(self._sight, min(PATIENCE, within / 2))
 
     async def _tell(self, call: str, member: ClusterMember, body: dict[str, str], within: float) -> str:
         """Make a changing call, once; no client underneath repeats it, nor follows a redirect with it."""

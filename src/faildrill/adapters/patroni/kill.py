@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight
+from faildrill.adapters.patroni.nodes import LAG, Observer, Sight, patience
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import Cluster
@@ -51,7 +51,7 @@ class KillPrimary(Kind):
         state = await given.reach(member).state(primary)
         api = urlsplit(member.api)
         places = {"Patroni": (api.hostname or "", api.port or 8008), "PostgreSQL": (member.host, member.port)}
-        dark = await asyncio.gather(*(_is_dark(*place, given.timeout * SHARE) for place in places.values()))
+        dark = await asyncio.gather(*(_is_dark(*place, patience(given)) for place in places.values()))
         alive = [name for name, is_dark in zip(places, dark, strict=True) if not is_dark]
         because = f"{primary} is {state}; {' and '.join(alive) or 'nothing'} of it answers"
         return Observed(state == "absent" and not alive, because, {"state": state, "answers": list(alive)})
@@ -80,7 +80,7 @@ class KillPrimary(Kind):
 
     async def _sight(self, given: Given) -> Sight:
         async with Observer.opened() as observer:
-            return await observer.look(self.cluster, given.timeout * SHARE)
+            return await observer.look(self.cluster, patience(given))
 
     def _victim(self, sight: Sight) -> str:
         if sight.leader is None:

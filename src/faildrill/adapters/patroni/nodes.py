@@ -14,10 +14,14 @@ from typing import Any, Final, Self
 import aiohttp
 import msgspec
 
+from faildrill.ports import Given
 from faildrill.targets import Cluster, ClusterMember
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
+PATIENCE: Final = 2.0
+"""Seconds for one observation of an action, at the most: it looks again and again, and a silent node must not use
+up the time of the step."""
 LAG: Final = 1 << 20
 """Bytes by which a standby may be behind and count as able to take over; Patroni's own default."""
 _LARGEST: Final = 1 << 18
@@ -232,6 +236,11 @@ class Observer:
                 if len(body) > _LARGEST:
                     raise ValueError("an answer too long to be Patroni's")
         return msgspec.json.decode(body, type=Status)
+
+
+def patience(given: Given) -> float:
+    """Return the seconds that a node may take in one observation of an action."""
+    return min(PATIENCE, given.timeout * SHARE)
 
 
 def in_words(error: BaseException) -> str:

@@ -1,0 +1,228 @@
+"""`command.run` and `command.look`: what has no kind of its own yet, done or looked at by a program."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, ClassVar, Final, NamedTuple
+
+from pydantic import Field
+
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen
+from faildrill.samples import Outcome
+from faildrill.secrets import HIDDEN, SecretReference
+
+SHARE: Final = 0.8
+"""The part of a call's time that the program may take; the rest is for ending it."""
+GRACE: Final = 1.0
+"""Seconds between SIGTERM and SIGKILL, at the most; less where the call's time is short."""
+_MARK: Final = "FAILDRILL_RUN"
+"""By this variable what a step starts is found and ended, should the run die; what an undo starts doesn't have it."""
+_INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+_KEPT: Final = 4096
+"""Bytes of output that are kept: the last ones."""
+_LONGEST_NAME: Final = 64
+_IN_EFFECT: Final = 0
+_NOT_IN_EFFECT: Final = 1
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Ended(NamedTuple):
+    """How a program ended."""
+
+    code: int | None
+    """Its exit code, negative for a signal; None when it was ended at its deadline."""
+    said: str
+    """The end of what it wrote to stdout and stderr, with secrets hidden."""
+
+    def __str__(self) -> str:
+        """Tell it in words for a sentence."""
+        if self.code is None:
+            how = "did not end in time, and was ended"
+        else:
+            how = f"ended with {self.code}" if self.code >= 0 else f"was ended by signal {-self.code}"
+        return f"{how}; it said: {self.said}" if self.said else how
+
+
+class _Surroundings(Kind):
+    """What both kinds share: where a program runs, and what it finds there."""
+
+    env: dict[str, str] = Field(default={}, description="variables besides PATH, HOME, USER, LANG, TZ, TMPDIR")
+    secrets: dict[str, SecretReference] = Field(default={}, description="variables whose values are secret")
+    cwd: str | None = Field(default=None, description="the folder that it is started in")
+
+    async def _run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
+        """Run a program to its end, or end it, with all of its process group, after `within` seconds.
+
+        OSError when it can't be started. Cancelled, it ends the program first.
+        """
+        hidden = {name: reference.resolve().reveal() for name, reference in self.secrets.items()}
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        kept = _Output()
+        with kept as output:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**inherited, **self.env, **hidden, **marks},
+                cwd=self.cwd,
+                start_new_session=True,
+            )
+            code = await _end_of(process, within)
+        said = kept.tail.decode(errors="replace").strip()
+        for value in filter(None, hidden.values()):
+            said = said.replace(value, HIDDEN)
+        return Ended(code, said[-_KEPT:])
+
+
+class Run(_Surroundings):
+    """Runs a program of yours as a step, once, and knows from another one whether its effect is there.
+
+    All three programs are yours, given as lists of arguments; no shell is used. `verify_argv` exits 0 while the effect
+    is there, 1 while it is not, and anything else when it can't tell: it is asked before the step (an effect that is
+    there already refuses it), after it, and after the undo. `undo_argv` must be right to run also when the step never
+    took effect. A step that does not end in time is ended with its process group, and its outcome is settled by
+    `verify_argv`; it is never run again. The last 4 KiB of output are kept.
+
+        steps:
+          - name: fill the disk
+            command.run:
+              argv:        [fallocate, -l, 10G, /var/tmp/ballast]
+              undo_argv:   [rm, -f, /var/tmp/ballast]
+              verify_argv: [test, -e, /var/tmp/ballast]
+    """
+
+    argv: Argv = Field(description="the program and its arguments")
+    undo_argv: Argv = Field(description="puts it back; right to run whether or not the step took effect")
+    verify_argv: Argv = Field(description="exits 0 while the effect is there, 1 while it is not")
+
+    async def capture(self, given: Given) -> Captured:
+        """See that the effect is not there yet."""
+        if await self._in_effect(given):
+            raise ActionRefused(f"{self.verify_argv[0]} says that the effect is there already: put it back first")
+        return {"in_effect": False}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+        """Run the program."""
+        try:
+            ended = await self._run(self.argv, given.timeout * SHARE, {_MARK: given.run})
+        except OSError as error:
+            raise ActionRefused(f"{self.argv[0]} can't be started: {error}") from error
+        if ended.code is None:
+            raise OutcomeUnknown(f"{self.argv[0]} {ended}")
+        if ended.code != 0:
+            raise ActionFailed(f"{self.argv[0]} {ended}")
+        return {"said": ended.said}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """Ask whether the effect is there."""
+        there = await self._in_effect(given)
+        return Observed(there, f"{self.verify_argv[0]} says that the effect is {'there' if there else 'not there'}")
+
+    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+        """Run the undo; what it starts belongs to the target, not to the run."""
+        try:
+            ended = await self._run(self.undo_argv, given.timeout * SHARE, {})
+        except OSError as error:
+            raise ActionFailed(f"{self.undo_argv[0]} can't be started: {error}") from error
+        if ended.code != 0:
+            raise ActionFailed(f"{self.undo_argv[0]} {ended}")
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """Ask whether the effect is gone."""
+        there = await self._in_effect(given)
+        said = f"{self.verify_argv[0]} says that the effect is {'still there' if there else 'not there'}"
+        return Observed(not there, said)
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - nothing is run to find out
+        """Tell what would be run."""
+        return Preview([], f"run {' '.join(self.argv)}", f"run {' '.join(self.undo_argv)}")
+
+    async def _in_effect(self, given: Given) -> bool:
+        try:
+            ended = await self._run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
+        except OSError as error:
+            raise CannotSee(f"{self.verify_argv[0]} can't be started: {error}") from error
+        if ended.code not in (_IN_EFFECT, _NOT_IN_EFFECT):
+            raise CannotSee(f"{self.verify_argv[0]} {ended}; 0 would mean that the effect is there, 1 that it is not")
+        return ended.code == _IN_EFFECT
+
+
+class Look(_Surroundings):
+    """Runs a program of yours at every look; good when it exits 0.
+
+    Any other exit is `wrong`, with the code as detail; one that does not end by the look's deadline is ended with its
+    process group. With `says_who` the first line that it writes is who answered. Starting a program costs a
+    millisecond or more, so such looks are made by a process of their own: don't make many a second.
+
+        probes:
+          resolver: {command.look: {argv: [getent, hosts, payments.internal]}, every: 1s}
+    """
+
+    blocking: ClassVar[bool] = True
+
+    argv: Argv = Field(description="the program and its arguments")
+    says_who: bool = Field(default=False, description="the first line of its output names who answered")
+
+    async def look(self, given: Given) -> Seen:
+        """Run it once; OSError when it can't be started."""
+        ended = await self._run(self.argv, given.timeout * 2, {_MARK: given.run})
+        who = ended.said.partition("\n")[0][:_LONGEST_NAME] if self.says_who else ""
+        if ended.code is None:
+            return Seen(Outcome.TIMED_OUT)
+        if ended.code == 0:
+            return Seen(Outcome.OK, who)
+        return Seen(Outcome.WRONG, who, f"exit {ended.code}" if ended.code > 0 else f"signal {-ended.code}")
+
+
+async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | None:
+    """Wait for a program; at the deadline, or when cancelled, end all of its process group."""
+    try:
+        async with asyncio.timeout(within):
+            return await process.wait()
+    except TimeoutError:
+        _signal(process, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(GRACE, within * (1 - SHARE) / 2)):
+                await process.wait()
+        return None
+    finally:
+        if process.returncode is None:
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+class _Output:
+    """The last bytes that a program, and what it leaves running, writes until they are no longer wanted.
+
+    A pipe of our own: asyncio's would make waiting for a program wait for what it left running, too.
+    """
+
+    def __init__(self) -> None:
+        self.tail = bytearray()
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._reading, False)
+
+    def __enter__(self) -> int:
+        asyncio.get_running_loop().add_reader(self._reading, self._read)
+        return self._writing
+
+    def __exit__(self, *_: object) -> None:
+        self._read()
+        asyncio.get_running_loop().remove_reader(self._reading)
+        os.close(self._reading)
+        os.close(self._writing)
+
+    def _read(self) -> None:
+        with suppress(BlockingIOError):
+            self.tail.extend(os.read(self._reading, 1 << 16))
+            del self.tail[: -2 * _KEPT]

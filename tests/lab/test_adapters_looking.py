@@ -1,0 +1,256 @@
+"""Probes and guards on the lab as it stands, whole and with one part missing."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from faildrill.environment import Environment
+from faildrill.lab.facts import Facts
+from faildrill.samples import Outcome
+from faildrill.targets import Database
+from lab.conftest import ask
+from lab.kinds_here import environment, given, guard, look, once, opened, probe, saw
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def place(steady_lab: Facts) -> Environment:
+    return environment(steady_lab)
+
+
+async def rows(database: Database, query: str) -> list[asyncpg.Record]:
+    assert database.password is not None
+    connection = await asyncpg.connect(
+        host=database.host,
+        port=database.port,
+        user=database.user,
+        database=database.database,
+        password=database.password.resolve().reveal(),
+    )
+    try:
+        return list(await connection.fetch(query))
+    finally:
+        await connection.close()
+
+
+async def leader(place: Environment) -> str:
+    return (await once(probe("patroni.writer", cluster=place.clusters["payments"]))).who
+
+
+async def a_standby(place: Environment) -> str:
+    who = await leader(place)
+    return next(name for name in place.clusters["payments"].members if name != who)
+
+
+@pytest.mark.parametrize("connection", ["kept", "fresh"])
+def test_a_write_is_acknowledged_by_the_node_that_leads_and_is_in_the_table(
+    place: Environment, connection: str
+) -> None:
+    async def story() -> None:
+        database = place.databases["payments"]
+        watched = probe(
+            "postgres.write",
+            database=database,
+            cluster=place.clusters["payments"],
+            connection=connection,
+        )
+        before = (await rows(database, "SELECT count(*) FROM faildrill_probe WHERE run = 'run-of-a-test'"))[0][0]
+        async with opened(watched):
+            seen = [await look(watched) for _ in range(3)]
+        after = (await rows(database, "SELECT count(*) FROM faildrill_probe WHERE run = 'run-of-a-test'"))[0][0]
+        who = await leader(place)
+        assert [(one.outcome, one.who) for one in seen if one] == [(Outcome.OK, who)] * 3
+        assert after - before == 3
+
+    asyncio.run(story())
+
+
+def test_a_write_sent_to_the_standby_is_wrong_and_says_read_only(place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        standby = await a_standby(place)
+        member = cluster.members[standby]
+        database = place.databases["payments"].model_copy(update={"host": member.host, "port": member.port})
+        seen = await once(probe("postgres.write", database=database))
+        assert (seen.outcome, seen.detail) == (Outcome.WRONG, "read-only")
+
+    asyncio.run(story())
+
+
+def test_a_missing_table_that_the_login_may_not_create_is_told_with_what_to_run(place: Environment) -> None:
+    async def story() -> None:
+        database = place.databases["payments"].model_copy(update={"database": "postgres"})
+        cluster = place.clusters["payments"]
+        member = cluster.members[await leader(place)]
+        database = database.model_copy(update={"host": member.host, "port": member.port})
+        seen = await once(probe("postgres.write", database=database))
+        assert seen.outcome == Outcome.WRONG
+        assert "its owner is to run: CREATE TABLE faildrill_probe" in seen.detail
+        assert "GRANT INSERT, SELECT, DELETE ON faildrill_probe TO faildrill" in seen.detail
+
+    asyncio.run(story())
+
+
+def test_rows_of_earlier_runs_are_removed_and_this_runs_stay(place: Environment) -> None:
+    async def story() -> None:
+        database = place.databases["payments"]
+        watched = probe("postgres.write", database=database)
+        await rows(
+            database,
+            "INSERT INTO faildrill_probe (probe, run) SELECT 'postgres.write', 'an older one' "
+            "FROM generate_series(1, 12000)",
+        )
+        await once(watched)
+        left = await rows(database, "SELECT run, count(*) FROM faildrill_probe GROUP BY run")
+        assert [row["run"] for row in left] == ["run-of-a-test"]
+
+    asyncio.run(story())
+
+
+def test_looks_under_way_at_once_each_have_a_connection_of_their_own(place: Environment) -> None:
+    async def story() -> None:
+        watched = probe("postgres.write", database=place.databases["payments"])
+        async with opened(watched):
+            seen = await asyncio.gather(*(look(watched) for _ in range(8)))
+        assert [one.outcome for one in seen if one] == [Outcome.OK] * 8
+
+    asyncio.run(story())
+
+
+def test_a_whole_cluster_has_one_writer_and_is_redundant(place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        writer = await once(probe("patroni.writer", cluster=cluster))
+        redundancy = await once(probe("patroni.redundancy", cluster=cluster))
+        assert writer.outcome == redundancy.outcome == Outcome.OK
+        assert writer.who == redundancy.who
+        assert writer.who in cluster.members
+
+    asyncio.run(story())
+
+
+def test_a_lost_standby_leaves_a_writer_but_no_redundancy_at_once(steady_lab: Facts, place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        who = await leader(place)
+        standby = next(name for name in cluster.members if name != who)
+        ask(steady_lab, {"op": "signal", "node": standby, "signal": "KILL"})
+        writer = await once(probe("patroni.writer", cluster=cluster))
+        redundancy = await once(probe("patroni.redundancy", cluster=cluster))
+        assert (writer.outcome, writer.who) == (Outcome.OK, who)
+        assert (redundancy.outcome, redundancy.detail) == (Outcome.WRONG, f"{standby} refused")
+
+    asyncio.run(story())
+
+
+def test_a_hung_standby_does_not_make_the_writer_look_late(steady_lab: Facts, place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        who = await leader(place)
+        standby = next(name for name in cluster.members if name != who)
+        ask(steady_lab, {"op": "signal", "node": standby, "signal": "STOP"})
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        writer = await once(probe("patroni.writer", cluster=cluster), seconds=1.0)
+        took = loop.time() - began
+        assert (writer.outcome, writer.who) == (Outcome.OK, who)
+        assert writer.answered is not None
+        assert 0.8 <= took < 1.0
+        assert writer.answered / 1e9 - began < 0.5
+
+    asyncio.run(story())
+
+
+def test_haproxy_is_good_when_every_declared_server_is_up_and_names_the_one_that_is_not(
+    steady_lab: Facts, place: Environment
+) -> None:
+    async def story() -> None:
+        balancer = place.load_balancers["payments"]
+        watched = probe("haproxy.backends", load_balancer=balancer, backend="payments")
+        whole = await once(watched)
+        ask(steady_lab, {"op": "signal", "node": "pay2", "signal": "KILL"})
+        one_down = await saw(watched, lambda seen: seen.outcome != Outcome.OK, 10)
+        assert (whole.outcome, whole.who) == (Outcome.OK, "pay1,pay2,pay3")
+        assert (one_down.outcome, one_down.who, one_down.detail) == (Outcome.WRONG, "pay1,pay3", "pay2 DOWN")
+
+    asyncio.run(story())
+
+
+def test_haproxy_has_one_database_node_up_by_design(place: Environment) -> None:
+    async def story() -> None:
+        balancer = place.load_balancers["payments"]
+        one = await once(probe("haproxy.backends", load_balancer=balancer, backend="database", up=1))
+        both = await once(probe("haproxy.backends", load_balancer=balancer, backend="database", up=2))
+        assert (one.outcome, one.who) == (Outcome.OK, await leader(place))
+        assert (both.outcome, both.detail) == (Outcome.WRONG, "1 UP, not 2")
+
+    asyncio.run(story())
+
+
+def test_the_labs_own_identity_raises_no_objection(place: Environment) -> None:
+    async def story() -> None:
+        assert len(place.identity) == 2
+        for use in place.identity:
+            asked = guard(use.kind, **{**use.params, "database": place.databases["payments"]})
+            assert await asked.objection(given()) is None
+
+    asyncio.run(story())
+
+
+def test_another_identity_is_refused_and_every_member_that_differs_is_named(place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        other = guard("postgres.identity", cluster=cluster, system_identifier="7000000000000000000")
+        marker = guard("postgres.marker", cluster=cluster, uid="0000000000000000")
+        for asked in (other, marker):
+            said = await asked.objection(given())
+            assert said is not None
+            assert "payments/pg1" in said
+            assert "payments/pg2" in said
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_a_member_that_can_not_be_asked_is_an_objection(steady_lab: Facts, place: Environment, signal: str) -> None:
+    async def story() -> None:
+        standby = await a_standby(place)
+        ask(steady_lab, {"op": "signal", "node": standby, "signal": signal})
+        loop = asyncio.get_running_loop()
+        for use in place.identity:
+            began = loop.time()
+            said = await guard(use.kind, **use.params).objection(given(1.0))
+            assert loop.time() - began < 1.0
+            assert said is not None
+            assert f"payments/{standby} did not prove what it is" in said
+
+    asyncio.run(story())
+
+
+def test_a_marker_table_that_is_not_there_is_an_objection(place: Environment) -> None:
+    async def story() -> None:
+        asked = guard("postgres.marker", cluster=place.clusters["payments"], uid="0123456789", table="nowhere")
+        said = await asked.objection(given())
+        assert said is not None
+        assert "the one row of nowhere" in said
+
+    asyncio.run(story())
+
+
+def test_a_hung_primary_costs_a_write_its_deadline_and_the_next_ones_nothing(
+    steady_lab: Facts, place: Environment
+) -> None:
+    async def story() -> None:
+        who = await leader(place)
+        async with opened(probe("postgres.write", database=place.databases["payments"])) as watched:
+            assert (await look(watched)) is not None
+            ask(steady_lab, {"op": "signal", "node": who, "signal": "STOP"})
+            silent = await look(watched, 0.3)
+            ask(steady_lab, {"op": "signal", "node": who, "signal": "CONT"})
+            after = await saw(watched, lambda seen: seen.outcome == Outcome.OK, 10)
+        assert silent is None
+        assert after.who
+
+    asyncio.run(story())

@@ -1,0 +1,96 @@
+"""Two nodes that speak Patroni's REST interface over real sockets, and misbehave as they are told to."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from faildrill.targets import Cluster, ClusterMember
+
+Answer = Callable[[web.Request], Any]
+
+
+@dataclass
+class TwoNodes:
+    """What the nodes say, and how they take changing calls."""
+
+    leader: str | None = "pg1"
+    also: str | None = None
+    """A second node that says it is the primary."""
+    standby: dict[str, Any] = field(default_factory=dict)
+    """What the standby says besides what a healthy one says."""
+    scope: str = "payments"
+    paused: bool = False
+    changing: str = "done"
+    """How a changing call is taken: done, 503, drop, stall (all three do it), 412, redirect."""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    """Every changing call that came in."""
+
+    def status(self, name: str) -> dict[str, Any]:
+        said: dict[str, Any] = {"state": "running", "timeline": 3, "patroni": {"scope": self.scope, "name": name}}
+        if self.paused:
+            said["pause"] = True
+        if name in (self.leader, self.also):
+            return said | {"role": "primary", "xlog": {"location": 5_000_000}}
+        healthy = {"role": "replica", "replication_state": "streaming", "xlog": {"replayed_location": 5_000_000}}
+        return said | healthy | self.standby
+
+    async def change(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.calls.append({"call": request.path, **body})
+        if self.changing == "412":
+            return web.Response(status=412, text="leader name does not match")
+        if self.changing == "redirect":
+            return web.Response(status=307, headers={"Location": str(request.url)})
+        self.leader = body.get("candidate") or ("pg2" if self.leader == "pg1" else "pg1")
+        if self.changing == "drop":
+            assert request.transport is not None
+            request.transport.abort()
+        elif self.changing == "stall":
+            await asyncio.sleep(30)
+        status = 503 if self.changing == "503" else 200
+        return web.Response(status=status, text="Switchover failed" if status != 200 else "Successfully switched over")
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[str]:
+    """Serve every path with one function; gives the URL."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def cluster(nodes: TwoNodes) -> AsyncIterator[Cluster]:
+    """Serve both nodes; gives the cluster that they are."""
+
+    def answering(name: str) -> Answer:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if request.method == "POST":
+                return await nodes.change(request)
+            return web.Response(text=json.dumps(nodes.status(name)))
+
+        return answer
+
+    async with serving(answering("pg1")) as first, serving(answering("pg2")) as second:
+        yield declared(first, second)
+
+
+def declared(first: str, second: str) -> Cluster:
+    """Declare a cluster of two nodes by the URLs of their interfaces."""
+    members = {
+        name: ClusterMember(name=name, api=url, host="127.0.0.1", port=1)
+        for name, url in (("pg1", first), ("pg2", second))
+    }
+    return Cluster(name="payments", scope="payments", user="faildrill", members=members)

@@ -1,0 +1,183 @@
+"""`command.run` and `command.look` with real programs."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from faildrill.adapters.command import Look, Run
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import is_blocking
+from faildrill.samples import Outcome
+
+GIVEN = Supplies("run-7", 5.0)
+
+
+def shell(text: str) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", text)
+
+
+def touching(path: Path, do: str = "") -> Run:
+    """A step whose effect is that a file is there."""
+    return Run(
+        argv=shell(f"{do or 'true'}\ntouch {path}"),
+        undo_argv=("rm", "-f", str(path)),
+        verify_argv=("test", "-e", str(path)),
+    )
+
+
+def living(marker: str) -> list[str]:
+    """The processes whose command line holds a marker."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_program_is_run_its_effect_seen_and_put_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        action = touching(tmp_path / "effect", "echo hello")
+        before = await action.capture(GIVEN)
+        assert not (await action.confirm(before, GIVEN)).holds
+        assert await action.apply(before, GIVEN) == {"said": "hello"}
+        assert (await action.confirm(before, GIVEN)).holds
+        assert not (await action.restored(before, GIVEN)).holds
+        for _ in range(2):
+            await action.undo(before, GIVEN)
+            assert (await action.restored(before, GIVEN)).holds
+
+    asyncio.run(story())
+
+
+def test_an_effect_that_is_there_before_the_step_refuses_it(tmp_path: Path) -> None:
+    (tmp_path / "effect").touch()
+    with pytest.raises(ActionRefused, match="put it back first"):
+        asyncio.run(touching(tmp_path / "effect").capture(GIVEN))
+
+
+def test_a_verification_that_can_not_tell_is_neither_yes_nor_no(tmp_path: Path) -> None:
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=shell("echo lost; exit 7"))
+    for call in (action.capture(GIVEN), action.confirm({}, GIVEN), action.restored({}, GIVEN)):
+        with pytest.raises(CannotSee, match="ended with 7; it said: lost; 0 would mean"):
+            asyncio.run(call)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:
+    action = touching(tmp_path / "effect", "echo no such volume >&2; exit 3")
+    with pytest.raises(ActionFailed, match="/bin/sh ended with 3; it said: no such volume"):
+        asyncio.run(action.apply({}, GIVEN))
+
+
+def test_a_program_that_is_not_there_is_refused_as_nothing_was_changed() -> None:
+    action = Run(argv=("/nowhere/program",), undo_argv=("true",), verify_argv=("true",))
+    with pytest.raises(ActionRefused, match="can't be started"):
+        asyncio.run(action.apply({}, GIVEN))
+
+
+def test_a_program_that_hangs_is_ended_with_its_group_and_its_outcome_is_unknown(tmp_path: Path) -> None:
+    marker = f"3{os.getpid()}.5"
+    action = touching(tmp_path / "effect", f"trap '' TERM; sleep {marker} & sleep {marker}")
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="did not end in time"):
+        asyncio.run(action.apply({}, Supplies("run", 1.0)))
+    assert time.monotonic() - began < 1.25
+    assert living(f"sleep\0{marker}") == []
+
+
+def test_a_step_that_is_cancelled_leaves_nothing_running(tmp_path: Path) -> None:
+    marker = f"4{os.getpid()}.5"
+
+    async def story() -> None:
+        task = asyncio.create_task(touching(tmp_path / "effect", f"sleep {marker} & sleep {marker}").apply({}, GIVEN))
+        await asyncio.sleep(0.3)
+        assert len(living(f"sleep\0{marker}")) == 2
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    assert living(f"sleep\0{marker}") == []
+
+
+def test_what_a_program_leaves_running_does_not_hold_it_up(tmp_path: Path) -> None:
+    async def story() -> float:
+        began = time.monotonic()
+        await touching(tmp_path / "effect", "sleep 3 &").apply({}, GIVEN)
+        return time.monotonic() - began
+
+    assert asyncio.run(story()) < 1.0
+
+
+def test_endless_output_is_kept_to_its_last_4_kib() -> None:
+    talk = (sys.executable, "-c", "print('x' * 1000, end='');\nfor _ in range(200_000): print('y' * 70)\nprint('end')")
+    action = Run(argv=talk, undo_argv=("true",), verify_argv=("true",))
+    said = asyncio.run(action.apply({}, GIVEN))["said"]
+    assert isinstance(said, str)
+    assert len(said) == 4096
+    assert said.endswith("y\nend")
+
+
+def test_a_program_finds_what_was_declared_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SOMETHING_ELSE", "of ours")
+    monkeypatch.setenv("A_TOKEN", "hunter2")
+    action = Run(
+        argv=("env",),
+        undo_argv=shell(f"env > {tmp_path}/undo"),
+        verify_argv=("true",),
+        env={"GIVEN": "1"},
+        secrets={"TOKEN": "env:A_TOKEN"},
+        cwd=str(tmp_path),
+    )
+
+    async def story() -> str:
+        await action.undo({}, GIVEN)
+        return str((await action.apply({}, GIVEN))["said"])
+
+    said = asyncio.run(story()).splitlines()
+    assert "GIVEN=1" in said
+    assert "FAILDRILL_RUN=run-7" in said
+    assert f"PWD={tmp_path}" in said or not any(line.startswith("PWD=") for line in said)
+    assert not any("SOMETHING_ELSE" in line or "A_TOKEN" in line for line in said)
+    assert "TOKEN=•••" in said
+    assert "hunter2" not in "".join(said)
+    undo = (tmp_path / "undo").read_text()
+    assert "TOKEN=hunter2" in undo
+    assert "FAILDRILL_RUN" not in undo
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "detail", "who"),
+    [
+        ("echo pg1; exit 0", Outcome.OK, "", "pg1"),
+        ("exit 3", Outcome.WRONG, "exit 3", ""),
+        ("kill -9 $$", Outcome.WRONG, "signal 9", ""),
+    ],
+)
+def test_a_look_is_good_when_its_program_exits_0(text: str, outcome: Outcome, detail: str, who: str) -> None:
+    seen = asyncio.run(Look(argv=shell(text), says_who=True).look(GIVEN))
+    assert (seen.outcome, seen.detail, seen.who) == (outcome, detail, who)
+
+
+def test_a_look_cut_off_at_its_deadline_leaves_nothing_running() -> None:
+    marker = f"5{os.getpid()}.5"
+
+    async def story() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await Look(argv=shell(f"sleep {marker} & sleep {marker}")).look(GIVEN)
+
+    asyncio.run(story())
+    assert living(f"sleep\0{marker}") == []
+
+
+def test_looks_through_programs_get_a_process_of_their_own() -> None:
+    assert is_blocking(Look)
