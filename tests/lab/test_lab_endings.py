@@ -2,10 +2,13 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,30 +198,47 @@ def runs(program: Path, user: pwd.struct_passwd) -> bool:
         return False
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs every other test as an ordinary user")
-def test_an_ordinary_user_starts_a_lab_and_takes_it_down() -> None:
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to test this")
+WHOLE_LIFE = "from faildrill.lab import starting, ending; starting.up(); print(ending.down())"
+
+
+@pytest.fixture
+def for_nobody() -> Iterator[tuple[str, Path]]:
+    """An interpreter that nobody may run, and a folder that is theirs; pytest's own folders are closed to others."""
     nobody = pwd.getpwnam("nobody")
-    folder = Path("/tmp") / f"faildrill-test-{os.getpid()}"  # noqa: S108 - pytest's own folders are closed to others
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="faildrill-test-"))
+    folder.chmod(0o755)
     try:
         python = interpreter_for(nobody, folder)
         if python is None:
             pytest.skip("no interpreter here that an ordinary user may run")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        program = "from faildrill.lab import starting, ending; f = starting.up(); print(f.uid); ending.down()"
-        environment = {"FAILDRILL_STATE": str(folder / "state"), "PATH": os.environ["PATH"]}
-        done = subprocess.run(
-            [python, "-c", program],
-            user=nobody.pw_uid,
-            group=nobody.pw_gid,
-            extra_groups=[],
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert traces.of(folder / "state") == []
+        yield python, folder
     finally:
-        subprocess.run(["/bin/rm", "-rf", str(folder)], check=True)
+        shutil.rmtree(folder)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("uid", [pwd.getpwnam("nobody").pw_uid, 54321], ids=["with a name", "without a name"])
+def test_an_ordinary_user_starts_a_lab_and_takes_it_down(uid: int, for_nobody: tuple[str, Path]) -> None:
+    python, folder = for_nobody
+    os.chown(folder, uid, uid)
+    environment = {"FAILDRILL_STATE": str(folder / "state"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [python, "-c", WHOLE_LIFE], user=uid, group=uid, extra_groups=[], env=environment, cwd="/", check=False
+    )
+    assert done.returncode == 0
+    assert traces.of(folder / "state") == []
+
+
+@ROOT_ONLY
+def test_root_runs_the_database_as_another_user_where_namespaces_are_not_permitted(
+    for_nobody: tuple[str, Path],
+) -> None:
+    python, folder = for_nobody
+    who = "import os, pwd; from faildrill.lab import users; print(users.for_postgres().how); "
+    command = [sys.executable, str(Path(__file__).with_name("without_namespaces.py")), python, "-c", who + WHOLE_LIFE]
+    environment = os.environ | {"FAILDRILL_STATE": str(folder / "state")}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["other", "True"])
+    assert traces.of(folder / "state") == []
