@@ -1,1 +1,125 @@
-"""."""
+"""Weigh a run: a pure function from its files to a result. The same files give the same bytes, on any machine.
+
+    judge(folder) -> Result      read the timeline and the samples, and weigh them
+    write(folder, result)        leave result.json beside them
+
+The order is: what the engine did (`engine`), then what the drill expects (one class of kind in one file each), then
+the verdict, the worst of all findings. No expectation passes in a run whose steps did not all take effect.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from pydantic import ValidationError
+
+from faildrill.errors import FaildrillError
+from faildrill.judging import engine, figures, steps, story
+from faildrill.judging.evidence import Evidence, gather
+from faildrill.judging.result import Finding, Result, StepFigures, Verdict
+from faildrill.judging.weighing import count
+from faildrill.kinds import build
+from faildrill.targets import KindUse
+from faildrill.timeline import RunEnded
+
+FILE: Final = "result.json"
+
+
+def judge(folder: Path) -> Result:
+    """Weigh the run in a folder; nothing is written.
+
+    Raises WrongUsage when it holds no run, JournalDamaged when its files are not what was written.
+    """
+    return weigh(gather(folder))
+
+
+def weigh(evidence: Evidence) -> Result:
+    """Weigh a run that is read."""
+    gone = steps.figures(evidence)
+    found = [*_expectations(evidence, gone), *engine.findings(evidence, gone)]
+    verdict = min((one.verdict for one in found), key=list(Verdict).index, default=Verdict.INCONCLUSIVE)
+    first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
+    return Result(
+        run=first.run,
+        drill=evidence.drill.name,
+        about=evidence.drill.about,
+        environment=first.environment,
+        identity=first.identity,
+        owner=evidence.drill.owner,
+        runbook=evidence.drill.runbook,
+        version=first.version,
+        host=first.host,
+        user=first.user,
+        started=start.wall,
+        ended=end.wall,
+        duration=evidence.since_start(end.at),
+        verdict=verdict,
+        because=_because(verdict, found),
+        exit_code=verdict.exit_code,
+        findings=found,
+        probes=figures.figures(evidence),
+        steps=gone,
+        moments=story.moments(evidence),
+        phases=story.phases(evidence),
+        whole=evidence.whole and evidence.last(RunEnded) is not None,
+    )
+
+
+def encode(result: Result) -> bytes:
+    """Write a result as JSON, indented, ended by a newline."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def write(folder: Path, result: Result) -> Path:
+    """Leave result.json in the folder of a run, whole or not at all, and return its path."""
+    path = folder / FILE
+    draft = folder / f".{FILE}.{os.getpid()}"
+    draft.write_bytes(encode(result))
+    draft.replace(path)
+    return path
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of result.json."""
+    return msgspec.json.schema(Result)
+
+
+def _expectations(evidence: Evidence, gone: list[StepFigures]) -> list[Finding]:
+    refused = engine.is_refused(evidence)
+    idle = [step.name for step in gone if step.kind != "wait" and step.outcome != "done"]
+    found = [one for use in evidence.drill.expect for one in _weighed(use, evidence, refused=refused)]
+    return [_gated(one, idle) if one.verdict is Verdict.PASSED else one for one in found]
+
+
+def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding]:
+    """Weigh one expectation; one that can't be weighed is INCONCLUSIVE, never left out."""
+    claim = f"{use.kind} {', '.join(f'{name}: {value}' for name, value in use.params.items())}".strip()
+    because = "the drill was refused: nothing was done and nothing seen"
+    if not refused:
+        try:
+            judged: list[Finding] = build(use, "expectation").judge(evidence)
+        except (FaildrillError, ValidationError) as error:
+            because = f"it can't be weighed: {error}"
+        else:
+            return judged
+    return [Finding(kind=use.kind, claim=claim, verdict=Verdict.INCONCLUSIVE, because=because)]
+
+
+def _gated(finding: Finding, idle: list[str]) -> Finding:
+    """Hold back what would pass in a drill that did not do what it says."""
+    if not idle:
+        return finding
+    because = f"{finding.because}; but nothing is proven, as this did not take effect: {', '.join(idle)}"
+    return msgspec.structs.replace(finding, verdict=Verdict.INCONCLUSIVE, because=because)
+
+
+def _because(verdict: Verdict, found: list[Finding]) -> str:
+    """Say in one sentence what decided."""
+    deciding = [one for one in found if one.verdict is verdict]
+    if not deciding:
+        return "nothing was weighed"
+    if verdict is Verdict.PASSED:
+        return f"all of {count(len(found), 'finding')} hold; {deciding[0].because}"
+    more = len(deciding) - 1
+    return f"{deciding[0].claim}: {deciding[0].because}" + (f" (and {more} more)" if more else "")

@@ -85,6 +85,8 @@ class Outage(Record, frozen=True, kw_only=True):
     """The first answer after it: the outage was over by then. None: it was not."""
     looks: dict[str, int]
     """How its looks ended, by outcome in lower case; `slow` for good answers that came too late."""
+    stretches: int = 1
+    """Of how many dark stretches it is made: life was proven between them, for less than the hold time."""
     phases: dict[str, float] = {}
     """Seconds from the fault to: `first_dark`, `detected`, `new_writer`, `first_good`, `stable`, where known."""
 
@@ -102,6 +104,13 @@ class ProbeFigures(Record, frozen=True, kw_only=True):
     broken: int
     damaged: int
     outages: list[Outage]
+    """In order; a service counts as recovered when it was good for `hold`, so flapping is one outage."""
+    outages_left_out: int = 0
+    """How many more there are, shorter than those listed."""
+    hold: float = 0.0
+    """Seconds that it must be good to count as recovered."""
+    unproven: float = 0.0
+    """The longest time for which no look proves it alive: a longer outage can't hide between the looks."""
     answer_times: dict[str, float]
     """Percentiles of answered - due over good looks, in seconds: `p50`, `p90`, `p99`, `p99.9`, `max`."""
     lateness: dict[str, float]
@@ -122,6 +131,8 @@ class StepFigures(Record, frozen=True, kw_only=True):
     undo_because: str = ""
     undo_started: float | None = None
     undo_ended: float | None = None
+    left_by: Literal["drill", "person", ""] = ""
+    """Who wanted it to stay applied, where it was left."""
 
 
 class Moment(Record, frozen=True, kw_only=True):
@@ -133,6 +144,8 @@ class Moment(Record, frozen=True, kw_only=True):
     entry: int
     """The number of the timeline's entry behind it."""
     level: Literal["info", "good", "bad"] = "info"
+    evidence: str = ""
+    """What the line is taken from: `timeline:17`, or `sample:pay:1042` for what a probe saw."""
 
 
 class Result(Record, frozen=True, kw_only=True):

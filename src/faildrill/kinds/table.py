@@ -43,6 +43,7 @@ EXPECTATIONS: Final = {
 }
 
 ABORTS: Final = {
+    "errors": "faildrill.judging.aborting:ErrorsAbove",
     "outage": "faildrill.judging.aborting:OutageLonger",
 }
 

@@ -1,0 +1,243 @@
+"""Outages of one probe, bounded and not guessed.
+
+What a look proves, with `s` when it was sent and `a` when it was answered or given up:
+
+    good answer within `slow`     alive at some moment in [s, a]
+    good answer later than that   alive at some moment in [a - usual, a], and dark at some moment in [s, s + usual]
+    no answer until the deadline  dark at some moment in [s, s + usual], or [s, a] where the deadline is earlier
+    refused, reset, wrong …       dark at some moment in [s, a], or [s, s + usual] when it came later than `slow`
+    skipped, broken               nothing
+    good or bad, but seen late    the same as within `slow`: it was the prober that was held up
+
+`slow` is the silence that counts as dark, `usual` the longest answer of a service that is alive. Silence is dated
+to the sending: a request that a hung service swallowed stays unanswered long after the service is back, so the rest
+of the silence proves nothing that the looks sent meanwhile don't prove better (docs/decisions say why in full).
+
+So each look is an interval that holds a moment of life or of darkness. An outage had *begun by* the right end of
+a dark interval and was *still on at* its left end. It lasted at most from the left end of the last interval of life
+that lies wholly before, to the right end of the first one wholly after. It lasted at least from the first `begun by`
+to the last `still at` between which no interval of life could have its moment.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns, Integers, Mask
+
+_NEVER: Final = np.iinfo(np.int64).max
+_UNSEEN: Final = np.iinfo(np.int64).min
+
+
+class Silence(NamedTuple):
+    """When silence counts as dark, in ns."""
+
+    slow: int
+    """No answer for longer than this is dark."""
+    usual: int
+    """The longest answer of a service that is alive; at most `slow`."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One outage of a probe, times in monotonic ns: stretches of darkness with too little life between them."""
+
+    at_least: int
+    at_most: int | None
+    """None: its start or its end was not seen."""
+    last_good: int | None
+    first_dark: int
+    last_dark: int
+    first_answer: int | None
+    """The first good answer after its first dark stretch."""
+    first_good: int | None
+    """The first good answer after its last dark stretch."""
+    first: int
+    """The number of the first sample that proves it dark."""
+    last: int
+    stretches: int
+    """Of how many dark stretches it is made, life proven between them."""
+    outcomes: dict[str, int]
+    """How the looks that prove it dark ended, by outcome in lower case; `slow` for late good answers."""
+
+
+class Life(NamedTuple):
+    """Intervals that each hold a moment of life, ordered by their left ends."""
+
+    since: Integers
+    """Left ends."""
+    by: Integers
+    """For each, the smallest right end of it and all that follow."""
+    reach: Integers
+    """For each, the largest right end of it and all before."""
+
+
+class Dark(NamedTuple):
+    """Intervals that each hold a moment of darkness, ordered by their left ends."""
+
+    still_at: Integers
+    """Left ends: an outage was still on at this moment, or later."""
+    begun_by: Integers
+    """Right ends: it had begun by this moment."""
+    sample: Integers
+    """The number of the sample that proves it."""
+
+
+def prove(columns: Columns, silence: Silence) -> tuple[Life, Dark]:
+    """Turn looks into intervals of life and of darkness."""
+    good = columns.is_good
+    timely = columns.is_seen_late
+    late = (columns.answered - columns.sent > silence.slow) & ~timely
+    silent = late | ((columns.outcome == Outcome.TIMED_OUT) & ~timely)
+    return _life(columns, good, late, silence), _dark(columns, columns.is_look & (~good | late), silent, silence)
+
+
+def _life(columns: Columns, good: Mask, late: Mask, silence: Silence) -> Life:
+    by = columns.answered[good]
+    since = columns.sent[good]
+    tardy = late[good]
+    if tardy.any():
+        since = np.where(tardy, np.maximum(since, by - silence.usual), since)
+    since, by = _ordered(since, by)
+    return Life(since, np.minimum.accumulate(by[::-1])[::-1], np.maximum.accumulate(by))
+
+
+def _dark(columns: Columns, proof: Mask, silent: Mask, silence: Silence) -> Dark:
+    numbers = np.flatnonzero(proof)
+    still_at, begun_by = columns.sent[numbers], columns.answered[numbers]
+    begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + silence.usual), begun_by)
+    order = np.argsort(still_at, kind="stable")
+    return Dark(still_at[order], begun_by[order], numbers[order])
+
+
+def _ordered(keys: Integers, others: Integers) -> tuple[Integers, Integers]:
+    if bool(np.all(keys[1:] >= keys[:-1])):
+        return keys, others
+    order = np.argsort(keys, kind="stable")
+    return keys[order], others[order]
+
+
+def longest_unproven(life: Life, since: int, until: int) -> int:
+    """Return the longest time within [since, until] in which no moment of life is proven, in ns.
+
+    An outage that long, and none longer, could hide between the looks.
+    """
+    inside = slice(*(int(at) for at in np.searchsorted(life.since, [since, until])))
+    starts = np.concatenate(([since], life.since[inside]))
+    ends = np.concatenate((life.by[inside], [until]))
+    return int(np.max(ends - starts, initial=0))
+
+
+def outages(columns: Columns, silence: Silence, hold: int = 0) -> list[Stretch]:
+    """Bound the outages that the looks prove, in order; good stretches shorter than `hold` ns end none.
+
+    With `hold` 0 any proof of life between two looks ends one outage and begins the next.
+    """
+    life, dark = prove(columns, silence)
+    if not len(dark.sample):
+        return []
+    starts, ends = _windows(life, dark)
+    parted = _parted(starts, dark)
+    first_of = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted
+    first_of[0] = True
+    groups = np.cumsum(first_of) - 1
+    least = _at_least(life, dark, groups, hold)
+    edges = [*np.flatnonzero(first_of).tolist(), len(groups)]
+    found = []
+    for group, (first, end) in enumerate(pairwise(edges)):
+        members = slice(first, end)
+        last_good, answers = int(starts[first]), (int(ends[members].min()), int(ends[members].max()))
+        shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
+        found.append(_stretch(columns, silence, Dark(*(one[members] for one in dark)), shape))
+    return found
+
+
+class _Shape(NamedTuple):
+    """What is known of an outage besides the looks that prove it."""
+
+    at_least: int
+    last_good: int
+    answers: tuple[int, int]
+    """The first and the last of the first good answers after its dark looks."""
+    stretches: int
+
+
+def _windows(life: Life, dark: Dark) -> tuple[Integers, Integers]:
+    """For each dark interval: when the last life wholly before it began, and the first wholly after it ended."""
+    before = np.concatenate(([_UNSEEN], life.since))[np.searchsorted(life.by, dark.still_at, side="right")]
+    after = np.concatenate((life.by, [_NEVER]))[np.searchsorted(life.since, dark.begun_by, side="left")]
+    return before, after
+
+
+def _before(values: Integers, first: int) -> Integers:
+    """For each place the largest value at the places before it."""
+    return np.concatenate(([first], np.maximum.accumulate(values)[:-1]))
+
+
+def _parted(starts: Integers, dark: Dark) -> Mask:
+    """Where life is proven between a dark interval and all that are before it."""
+    parted: Mask = starts >= _before(dark.begun_by, _UNSEEN)
+    parted[0] = True
+    return parted
+
+
+def _at_least(life: Life, dark: Dark, groups: Integers, hold: int) -> Integers:
+    """For each group, the longest time that it was surely dark, or not good for as long as `hold`."""
+    lives_before = np.searchsorted(life.since, dark.begun_by, side="left")
+    reach = np.concatenate(([_UNSEEN], life.reach))[lives_before]
+    alone = reach <= dark.still_at
+    # Dark intervals that no life touches and no life lies between make one solid stretch; the others are moments.
+    solids = _solids(Dark(*(one[alone] for one in dark)), lives_before[alone], groups[alone])
+    touched = ~alone
+    begun_by = np.concatenate((solids[0], dark.begun_by[touched]))
+    still_at = np.concatenate((solids[1], dark.still_at[touched]))
+    group = np.concatenate((solids[2], groups[touched]))
+    order = np.argsort(begun_by, kind="stable")
+    begun_by, still_at, group = begun_by[order], still_at[order], group[order]
+    breaks = (begun_by - _before(still_at, _UNSEEN // 2) >= hold) | (group != np.roll(group, 1))
+    breaks[0] = True
+    chains = np.flatnonzero(breaks)
+    lengths = np.maximum.reduceat(still_at, chains) - begun_by[chains]
+    least = np.zeros(int(groups[-1]) + 1, np.int64)
+    np.maximum.at(least, group[chains], lengths)
+    return least
+
+
+def _solids(dark: Dark, lives_before: Integers, groups: Integers) -> tuple[Integers, Integers, Integers]:
+    """Join dark intervals with the same lives before them: begun by, still on at, and the group, of each."""
+    if not len(dark.sample):
+        return dark.begun_by, dark.still_at, groups
+    order = np.argsort(lives_before, kind="stable")
+    firsts = np.flatnonzero(np.diff(lives_before[order], prepend=-1))
+    begun_by = np.minimum.reduceat(dark.begun_by[order], firsts)
+    return begun_by, np.maximum.reduceat(dark.still_at[order], firsts), groups[order][firsts]
+
+
+def _stretch(columns: Columns, silence: Silence, dark: Dark, shape: _Shape) -> Stretch:
+    first_dark = int(dark.begun_by.min())
+    last_good = None if shape.last_good == _UNSEEN else shape.last_good
+    first_answer, first_good = (None if at == _NEVER else at for at in shape.answers)
+    return Stretch(
+        at_least=shape.at_least,
+        at_most=None if last_good is None or first_good is None else first_good - last_good,
+        last_good=last_good,
+        first_dark=first_dark,
+        last_dark=max(int(dark.still_at.max()), first_dark),
+        first_answer=first_answer,
+        first_good=first_good,
+        first=int(dark.sample[0]),
+        last=int(dark.sample[-1]),
+        stretches=shape.stretches,
+        outcomes=_outcomes(columns, silence, dark.sample),
+    )
+
+
+def _outcomes(columns: Columns, silence: Silence, numbers: Integers) -> dict[str, int]:
+    outcome = columns.outcome[numbers]
+    late = columns.answered[numbers] - columns.sent[numbers] > silence.slow
+    counts = {one.name.lower(): int(np.count_nonzero(outcome == one)) for one in Outcome if one is not Outcome.OK}
+    counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & late))
+    return {name: count for name, count in counts.items() if count}

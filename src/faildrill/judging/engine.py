@@ -1,0 +1,129 @@
+"""What the engine itself weighs, whatever the drill expects: that it was done, seen, and put back."""
+
+from collections.abc import Iterator
+
+from faildrill import durations
+from faildrill.drill import Step, Wait
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding, StepFigures, Verdict
+from faildrill.judging.weighing import count
+from faildrill.timeline import (
+    AbortAsked,
+    Entry,
+    GuardAnswered,
+    Intended,
+    NotHealthy,
+    NotSteady,
+    ProberEnded,
+    RunEnded,
+    RunnerBroke,
+    RunnerDied,
+    SteadyAgain,
+)
+
+
+def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
+    """Weigh what the engine did, in the order in which it matters."""
+    return [
+        *_refusals(evidence),
+        *_endings(evidence),
+        *_emptiness(evidence),
+        *_probers(evidence),
+        *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
+        *(finding for step in steps for finding in _undo(step)),
+        *_steadiness(evidence),
+    ]
+
+
+def is_refused(evidence: Evidence) -> bool:
+    """Tell whether the run was refused before it touched anything."""
+    return any(True for _ in _refusals(evidence))
+
+
+def _cited(*found: Entry) -> list[str]:
+    return [f"timeline:{entry.n}" for entry in found]
+
+
+def _refusals(evidence: Evidence) -> Iterator[Finding]:
+    for entry, answer in evidence.events(GuardAnswered):
+        if answer.objection is not None:
+            claim = f"{answer.guard} has no objection"
+            yield _finding("guard", claim, Verdict.REFUSED, answer.objection, entry)
+    for entry, unwell in evidence.events(NotHealthy):
+        told = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
+        yield _finding("guard", "every probe is good in the warm-up", Verdict.REFUSED, told, entry)
+
+
+def _endings(evidence: Evidence) -> Iterator[Finding]:
+    for entry, asked in evidence.events(AbortAsked):
+        yield _finding("run", "nothing ends the run early", Verdict.ABORTED, asked.because, entry)
+    for entry, died in evidence.events(RunnerDied):
+        yield _finding("run", "the runner sees the run through", Verdict.ABORTED, f"the runner {died.how}", entry)
+    for entry, broke in evidence.events(RunnerBroke):
+        because = f"a defect of faildrill: {broke.error}"
+        yield _finding("run", "the runner does not break", Verdict.ERROR, because, entry)
+    if evidence.last(RunEnded) is None:
+        torn = "" if evidence.whole else ", and its last line is torn"
+        because = f"the timeline has no end{torn}: whoever wrote it was cut short, or the run is still on"
+        yield _finding("run", "the timeline is whole", Verdict.ABORTED, because, evidence.entries[-1])
+
+
+def _emptiness(evidence: Evidence) -> Iterator[Finding]:
+    if not evidence.drill.expect:
+        because = "a drill that expects nothing proves nothing"
+        yield _finding("run", "the drill expects something", Verdict.INCONCLUSIVE, because)
+    if not evidence.actions:
+        because = "a drill in which nothing is done proves nothing"
+        yield _finding("run", "the drill does something", Verdict.INCONCLUSIVE, because)
+
+
+def _probers(evidence: Evidence) -> Iterator[Finding]:
+    for entry, ended in evidence.events(ProberEnded):
+        if not ended.asked:
+            because = ended.because or f"the prober {ended.pid} ended by itself"
+            yield _finding("run", "the probers look until the end", Verdict.INCONCLUSIVE, because, entry)
+
+
+def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:
+    cited = [entry for entry in evidence.entries if getattr(entry.what, "step", None) == step.id][:1]
+    if isinstance(declared, Wait):
+        claim = f"{step.name}: seen within {durations.show(declared.within)}"
+        verdict = {"met": Verdict.PASSED, "not met": Verdict.FAILED}.get(step.outcome, Verdict.INCONCLUSIVE)
+        return _finding("step", claim, verdict, step.because or step.outcome, *cited)
+    claim = f"{step.name}: takes effect"
+    verdict = Verdict.PASSED if step.outcome == "done" else Verdict.INCONCLUSIVE
+    because = step.because if step.outcome == "done" else f"{step.outcome}: {step.because}".removesuffix(": ")
+    return _finding("step", claim, verdict, because, *cited)
+
+
+def _undo(step: StepFigures) -> Iterator[Finding]:
+    if step.undo in ("", "not needed"):
+        return
+    claim = f"{step.name}: is put back"
+    verdict = Verdict.PASSED if step.undo == "verified" else Verdict.UNSAFE
+    if step.undo == "left":
+        claim = f"{step.name}: stays applied"
+        verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
+    yield _finding("undo", claim, verdict, step.undo_because)
+
+
+def _steadiness(evidence: Evidence) -> Iterator[Finding]:
+    claim = "every probe is good again after the last undo"
+    touched = evidence.last(Intended)
+    if touched is None:
+        return
+    steady, never = evidence.last(SteadyAgain), evidence.last(NotSteady)
+    if steady is not None and (never is None or steady[0].n > never[0].n):
+        because = f"steady {durations.show(steady[1].after)} after the last undo"
+        yield _finding("steady", claim, Verdict.PASSED, because, steady[0])
+    elif never is not None:
+        told = "; ".join(f"{probe}: {trouble}" for probe, trouble in never[1].probes.items())
+        because = f"not within {durations.show(never[1].waited)}: {told}"
+        yield _finding("steady", claim, Verdict.UNSAFE, because, never[0])
+    else:
+        because = f"{count(len(evidence.plans), 'probe')} were not watched to the end: nobody saw it steady again"
+        yield _finding("steady", claim, Verdict.INCONCLUSIVE, because)
+
+
+def _finding(kind: str, claim: str, verdict: Verdict, because: str, *cited: Entry) -> Finding:
+    return Finding(kind=kind, claim=claim, verdict=verdict, because=because, evidence=_cited(*cited))

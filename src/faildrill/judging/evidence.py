@@ -1,0 +1,227 @@
+"""What a run left behind, as expectations read it: the timeline, the drill, and the samples by probe."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+from pydantic import ValidationError
+
+from faildrill.clock import NANOSECONDS, nanoseconds, seconds
+from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.errors import JournalDamaged, WrongUsage
+from faildrill.journal import read
+from faildrill.judging.bounds import Life, Silence, Stretch, longest_unproven, outages, prove
+from faildrill.samples.columns import Columns, empty, load
+from faildrill.timeline import (
+    FILE,
+    FORMAT,
+    Applied,
+    ApplyFailed,
+    Applying,
+    Confirmed,
+    Entry,
+    Event,
+    NotConfirmed,
+    NotSteady,
+    ProberStarted,
+    RunnerDied,
+    RunStarted,
+    SteadyAgain,
+    UndoFailed,
+    UndoNotVerified,
+    UndoVerified,
+    WaitEnded,
+    WarmedUp,
+    entries,
+)
+
+HOLD: Final = 1.0
+"""Seconds that a service must be good to count as recovered, where the drill says nothing."""
+_WATCHED_UNTIL: Final = (
+    Applied,
+    ApplyFailed,
+    Confirmed,
+    NotConfirmed,
+    WaitEnded,
+    UndoVerified,
+    UndoNotVerified,
+    UndoFailed,
+    SteadyAgain,
+    NotSteady,
+)
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The files of a run, read. Times are monotonic ns of the boot in which the run started."""
+
+    entries: tuple[Entry, ...]
+    drill: Drill
+    plans: dict[str, ProbePlan]
+    columns: dict[str, Columns]
+    whole: bool
+    """False when the timeline's tail is torn."""
+
+    @property
+    def first(self) -> RunStarted:
+        """The run's first event."""
+        first = self.entries[0].what
+        assert isinstance(first, RunStarted)  # noqa: S101 - gather() has seen to it
+        return first
+
+    def events(self, kind: type[E]) -> Iterator[tuple[Entry, E]]:
+        """Give the events of a kind, each with its entry, in order."""
+        for entry in self.entries:
+            if isinstance(entry.what, kind):
+                yield entry, entry.what
+
+    def last(self, kind: type[E]) -> tuple[Entry, E] | None:
+        """Return the last event of a kind, with its entry, or None."""
+        return next(reversed(list(self.events(kind))), None)
+
+    def since_start(self, at: int) -> float:
+        """Turn a monotonic time into seconds since the first event."""
+        return seconds(at - self.entries[0].at)
+
+    @cached_property
+    def actions(self) -> list[Step]:
+        """The steps that change something, in order, those of groups too."""
+        return [step for step in self.steps if isinstance(step, Step)]
+
+    @cached_property
+    def steps(self) -> list[Step | Wait]:
+        """The steps and waits in order, those of groups too."""
+        found: list[Step | Wait] = []
+        todo = list(reversed(self.drill.steps))
+        while todo:
+            step = todo.pop()
+            if isinstance(step, Parallel):
+                todo.extend(reversed(step.steps))
+            else:
+                found.append(step)
+        return found
+
+    @cached_property
+    def faults(self) -> list[Entry]:
+        """When something was done, in order."""
+        return [entry for entry, _ in self.events(Applying)]
+
+    @cached_property
+    def since(self) -> int:
+        """From when on the probes count: the start of the good warm-up."""
+        warmed = self.last(WarmedUp)
+        return warmed[1].since if warmed else self.entries[0].at
+
+    @cached_property
+    def until(self) -> int:
+        """Until when the run needed its probes: the last thing done or waited for."""
+        seen = [entry.at for entry in self.entries if isinstance(entry.what, _WATCHED_UNTIL)]
+        return seen[-1] if seen else self.entries[-1].at
+
+    @cached_property
+    def steady_since(self) -> int | None:
+        """From when on all was as before again; None when that was not seen."""
+        steady = self.last(SteadyAgain)
+        if steady is None:
+            return None
+        entry, event = steady
+        return min(entry.at, event.since) if event.since >= self.since else entry.at
+
+    def looks(self, probe: str) -> Columns:
+        """Return the samples of a probe that count: those due from the good warm-up on."""
+        return self._looks[probe]
+
+    def number(self, probe: str, place: int) -> int:
+        """Turn a place within `looks` into the sample's number among all of its probe."""
+        return len(self.columns[probe]) - len(self._looks[probe]) + place
+
+    @cached_property
+    def _looks(self) -> dict[str, Columns]:
+        end = int(np.iinfo(np.int64).max)
+        return {name: columns.between(self.since, end) for name, columns in self.columns.items()}
+
+    def silence(self, probe: str) -> Silence:
+        """Return after which silence a probe's service counts as dark.
+
+        Half of `slow` is the longest usual answer, as `slow` is by default twice the slowest one of the warm-up;
+        more where the warm-up's answers were slower, never more than `slow`.
+        """
+        plan = self.plans[probe]
+        warmed = self.last(WarmedUp)
+        used = warmed[1].slow.get(probe) if warmed else None
+        slow = nanoseconds(min(used or plan.slow or plan.timeout, plan.timeout))
+        before = self.looks(probe).between(self.since, warmed[0].at if warmed else self.since)
+        took = (before.answered - before.sent)[before.is_good]
+        return Silence(slow, min(slow, max(slow // 2, int(np.max(took, initial=0)))))
+
+    @cached_property
+    def _outages(self) -> dict[tuple[str, float], list[Stretch]]:
+        return {}
+
+    def outages(self, probe: str, hold: float = HOLD) -> list[Stretch]:
+        """Bound the outages of a probe; good stretches shorter than `hold` seconds end none."""
+        key = (probe, hold)
+        if key not in self._outages:
+            self._outages[key] = outages(self.looks(probe), self.silence(probe), nanoseconds(hold))
+        return self._outages[key]
+
+    def unproven(self, probe: str) -> float:
+        """Return the longest time in seconds for which nothing proves a probe's service alive."""
+        life: Life = prove(self.looks(probe), self.silence(probe))[0]
+        return seconds(longest_unproven(life, self.since, max(self.until, self.since)))
+
+
+def gather(folder: Path) -> Evidence:
+    """Read the files of a run.
+
+    Raises WrongUsage when the folder holds no run, JournalDamaged when a file of it is not what was written.
+    """
+    path = folder / FILE
+    found = entries(path)
+    if not found or not isinstance(found[0].what, RunStarted):
+        raise WrongUsage(f"{folder} holds no run: there is no {FILE} that begins with a start")
+    first = found[0].what
+    if first.format > FORMAT:
+        raise JournalDamaged(f"{path}: of format {first.format}; this version of faildrill reads up to {FORMAT}")
+    try:
+        drill = Drill.model_validate(first.drill)
+        guests = [ProbePlan.model_validate(one) for one in first.place.get("probes", [])]
+    except ValidationError as error:
+        raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
+    plans = {plan.name: plan for plan in (*guests, *drill.probes)}
+    timed, foreign = _on_one_clock(found)
+    columns = load(folder, foreign)
+    known = {name: columns[name] if name in columns else empty() for name in plans}
+    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0)
+
+
+def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:
+    """Put entries of a later boot onto the first one's clock, by their wall times; name the samples of later boots."""
+    first = found[0]
+    boot = first.what.boot if isinstance(first.what, RunStarted) else ""
+    same = True
+    timed: list[Entry] = []
+    foreign: set[str] = set()
+    for entry in found:
+        if isinstance(entry.what, RunnerDied):
+            same = entry.what.boot == boot
+        if same:
+            timed.append(entry)
+            continue
+        if isinstance(entry.what, ProberStarted):
+            foreign.add(entry.what.samples)
+        at = max(first.at + _apart(first.wall, entry.wall), timed[-1].at)
+        timed.append(msgspec.structs.replace(entry, at=at))
+    return timed, foreign
+
+
+def _apart(start: str, end: str) -> int:
+    """Nanoseconds between two wall times; for entries that no monotonic clock compares."""
+    apart = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return (apart.days * 86_400_000_000 + apart.seconds * 1_000_000 + apart.microseconds) * (NANOSECONDS // 1_000_000)

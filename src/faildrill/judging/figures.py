@@ -1,0 +1,121 @@
+"""Each probe in figures: outages with their phases, answer times, and how punctual the looks were."""
+
+from typing import Final
+
+import numpy as np
+
+from faildrill.clock import nanoseconds, seconds
+from faildrill.drill import ProbePlan
+from faildrill.judging.bounds import Stretch
+from faildrill.judging.evidence import HOLD, Evidence
+from faildrill.judging.result import Bounds, Outage, ProbeFigures
+from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns, Integers
+
+MOST_OUTAGES: Final = 200
+"""Outages of a probe that are listed; where there are more, the longest."""
+_PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+
+
+def figures(evidence: Evidence) -> list[ProbeFigures]:
+    """Put every probe into figures, in the order in which they are declared."""
+    writers = _Writers(evidence)
+    return [_probe(evidence, plan, writers) for plan in evidence.plans.values()]
+
+
+def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFigures:
+    looks = evidence.looks(plan.name)
+    sent = looks.is_look
+    counts = np.bincount(looks.outcome, minlength=max(Outcome) + 1)
+    good = looks.is_good
+    found = evidence.outages(plan.name)
+    longest = sorted(found, key=lambda one: -(one.at_most if one.at_most is not None else 2**62))[:MOST_OUTAGES]
+    listed = sorted(longest, key=lambda one: one.first_dark)
+    return ProbeFigures(
+        probe=plan.name,
+        kind=plan.use.kind,
+        every=plan.every,
+        slow=seconds(evidence.silence(plan.name).slow),
+        looks=int(np.count_nonzero(sent)),
+        outcomes={one.name.lower(): int(counts[one]) for one in Outcome if counts[one]},
+        skipped=int(counts[Outcome.SKIPPED]),
+        broken=int(counts[Outcome.BROKEN]),
+        damaged=looks.damaged,
+        outages=[_outage(evidence, plan.name, one, writers) for one in listed],
+        outages_left_out=len(found) - len(listed),
+        hold=HOLD,
+        unproven=evidence.unproven(plan.name),
+        answer_times=_percentiles((looks.answered - looks.due)[good]),
+        lateness=_percentiles((looks.sent - looks.due)[sent]),
+    )
+
+
+def _percentiles(times: Integers) -> dict[str, float]:
+    """Pick percentiles by rank, so that each is a time that was really seen; empty when there is none."""
+    if not len(times):
+        return {}
+    ranks = {name: max(int(np.ceil(share * len(times))), 1) - 1 for name, share in _PERCENTILES.items()}
+    parted = np.partition(times, sorted(set(ranks.values())))
+    return {name: seconds(int(parted[rank])) for name, rank in ranks.items()}
+
+
+def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> Outage:
+    def at(moment: int | None) -> float | None:
+        return None if moment is None else evidence.since_start(moment)
+
+    return Outage(
+        probe=probe,
+        length=Bounds(at_least=seconds(one.at_least), at_most=None if one.at_most is None else seconds(one.at_most)),
+        last_good=at(one.last_good),
+        first_dark=evidence.since_start(one.first_dark),
+        last_dark=evidence.since_start(one.last_dark),
+        first_good=at(one.first_good),
+        looks=one.outcomes,
+        phases=_phases(evidence, one, writers),
+        stretches=one.stretches,
+    )
+
+
+def _phases(evidence: Evidence, one: Stretch, writers: "_Writers") -> dict[str, float]:
+    """Split an outage: seconds from the last thing done before its first dark moment; empty where nothing was."""
+    faults = [entry.at for entry in evidence.faults if entry.at <= one.first_dark]
+    if not faults:
+        return {}
+    fault = faults[-1]
+    moments = {"first_dark": one.first_dark, **writers.after(fault, one.first_good)}
+    if one.first_answer is not None and one.first_good is not None:
+        moments["first_good"] = one.first_answer
+        moments["stable"] = one.first_good + nanoseconds(HOLD)
+    return {name: seconds(at - fault) for name, at in moments.items()}
+
+
+class _Writers:
+    """Who wrote when, from the probe that tells best: one that asks for the writer, else one that writes."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        def tells(plan: ProbePlan) -> int:
+            kind = plan.use.kind
+            return 2 if kind.endswith(("writer", "writers")) else 1 if kind == "postgres.write" else 0
+
+        best = max(evidence.plans.values(), key=tells, default=None)
+        self._looks: Columns | None = evidence.looks(best.name) if best is not None and tells(best) else None
+        self._asks = best is not None and tells(best) > 1
+
+    def after(self, fault: int, until: int | None) -> dict[str, int]:
+        """Return when the writer of before the fault was no longer named, and when another one first was."""
+        if self._looks is None:
+            return {}
+        looks = self._looks.where(self._looks.is_look)
+        named = looks.where((looks.who > 0) & (looks.answered <= fault))
+        if not len(named):
+            return {}
+        old = named.who[-1]
+        later = looks.where((looks.sent >= fault) & (looks.answered <= (until or np.iinfo(np.int64).max)))
+        moments: dict[str, int] = {}
+        gone = np.flatnonzero(later.who != old)
+        if len(gone) and self._asks:
+            moments["detected"] = int(later.answered[gone[0]])
+        new = np.flatnonzero((later.who != old) & (later.who > 0) & later.is_good)
+        if len(new):
+            moments["new_writer"] = int(later.answered[new[0]])
+        return moments

@@ -1,0 +1,131 @@
+"""An expectation on how late answers are, by percentile."""
+
+import math
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import ConfigDict, Field, model_validator
+
+from faildrill import durations
+from faildrill.clock import nanoseconds, seconds
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
+from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns
+
+When = Literal["before", "during", "after", "whole"]
+_FOREVER = int(np.iinfo(np.int64).max)
+
+
+class _Between(NamedTuple):
+    """What is proven of a percentile, in ns: it is at least, and at most (`_FOREVER`: nobody knows)."""
+
+    at_least: int
+    at_most: int
+
+
+class Latency(Kind):
+    """Answers come within a time, by percentile, counted from when each look was *due*.
+
+    A look without an answer took at least until its deadline; refused, reset and wrong ones are for `errors`. A look
+    that was skipped may have taken any time, one that the prober sent late may have taken less: where that matters, or
+    where there are too few looks for the percentile, it is INCONCLUSIVE. `when`: before the first step, during (from
+    it until all is steady again), after, or the whole run.
+
+    latency: {of: pay, p99: 200ms, when: before}
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    of: ProbeName
+    p50: Duration | None = None
+    p90: Duration | None = None
+    p95: Duration | None = None
+    p99: Duration | None = None
+    p99_9: Duration | None = Field(default=None, alias="p99.9")
+    max: Duration | None = None
+    when: When = "whole"
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self._limits():
+            raise ValueError("latency needs a percentile with a limit, e.g. p99: 200ms")
+        return self
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        """Weigh each percentile that has a limit."""
+        words = {"before": " before the first step", "during": " during the drill", "after": " after it", "whole": ""}
+        found = []
+        for name, (share, limit) in self._limits().items():
+            claim = f"{name} of {self.of} is within {durations.show(limit)}{words[self.when]}"
+            found.append(finding("latency", claim, self._weighed(evidence, name, share, limit)))
+        return found
+
+    def _limits(self) -> dict[str, tuple[float, float]]:
+        """By name of a percentile, its share and its limit."""
+        table = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+        given = {name: getattr(self, name.replace(".", "_")) for name in table}
+        return {name: (table[name], limit) for name, limit in given.items() if limit is not None}
+
+    def _weighed(self, evidence: Evidence, name: str, share: float, limit: float) -> Weighed:
+        span = self._span(evidence)
+        looks = evidence.looks(self.of).between(*(span or (0, 0)))
+        looks = looks.where((looks.outcome == Outcome.OK) | (looks.outcome == Outcome.TIMED_OUT) | ~looks.is_look)
+        if not len(looks):
+            return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
+        rank = max(math.ceil(round(share * len(looks), 6)), 1) - 1
+        seen = _percentile(looks, rank)
+        told = f"{name} of {count(len(looks), 'look')} is {_words(seen)}"
+        if seen.at_least > nanoseconds(limit):
+            return broken(told)
+        return lack(evidence, self.of) or self._open(looks, seen, (name, share, limit)) or holds(told)
+
+    def _open(self, looks: Columns, seen: _Between, asked: tuple[str, float, float]) -> Weighed | None:
+        """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
+        name, share, limit = asked
+        told = f"{name} of {count(len(looks), 'look')} is {_words(seen)}"
+        fewest = 1 if share == 1 else math.ceil(round(1 / (1 - share), 6))
+        if len(looks) < fewest:
+            return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
+        if seen.at_most > nanoseconds(limit):
+            return cannot_tell(f"{told}: the limit lies between", _cure(looks))
+        return None
+
+    def _span(self, evidence: Evidence) -> tuple[int, int] | None:
+        """From when to when looks must have been due; None when there was no such time."""
+        if self.when == "whole":
+            return evidence.since, _FOREVER
+        if not evidence.faults:
+            return (evidence.since, _FOREVER) if self.when == "before" else None
+        fault = evidence.faults[0].at
+        if self.when == "before":
+            return evidence.since, fault
+        if self.when == "during":
+            return fault, evidence.steady_since or _FOREVER
+        return (evidence.steady_since, _FOREVER) if evidence.steady_since else None
+
+
+def _percentile(looks: Columns, rank: int) -> _Between:
+    """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
+    known = looks.is_look
+    at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
+    at_most = np.where(looks.is_good, looks.answered - looks.due, _FOREVER)
+    return _Between(int(np.partition(at_least, rank)[rank]), int(np.partition(at_most, rank)[rank]))
+
+
+def _words(seen: _Between) -> str:
+    least = durations.show(seconds(seen.at_least))
+    if seen.at_most == _FOREVER:
+        return f"at least {least}"
+    most = durations.show(seconds(seen.at_most))
+    return most if least == most else f"between {least} and {most}"
+
+
+def _cure(looks: Columns) -> str:
+    if (looks.outcome == Outcome.TIMED_OUT).any():
+        return "give the probe a timeout longer than the limit"
+    if not looks.is_look.all():
+        return "raise the probe's in_flight, so that no look is skipped"
+    return "the prober sent its looks late: give it a machine with more room"

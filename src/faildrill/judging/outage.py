@@ -1,0 +1,88 @@
+"""An expectation on how long a service may be dark."""
+
+from typing import Final
+
+from pydantic import Field
+
+from faildrill import durations
+from faildrill.clock import seconds
+from faildrill.judging.bounds import Stretch
+from faildrill.judging.evidence import HOLD, Evidence
+from faildrill.judging.result import Finding
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, nice
+from faildrill.ports import Duration, Kind, ProbeName
+
+_LEAST_INTERVAL: Final = 0.001
+
+
+class OutageAtMost(Kind):
+    """No outage of the probe is longer than `at_most`.
+
+    Outages are bounded, not guessed: FAILED when the time *proven* dark is longer than the limit, PASSED when the
+    longest that it can have been is not, INCONCLUSIVE when the limit lies between, with how fast to probe to decide.
+    A service counts as recovered when it was good for `hold`; flapping does not end an outage.
+
+    outage: {of: pay, at_most: 30s}
+    """
+
+    of: ProbeName
+    at_most: Duration = Field(description="the longest that it may be dark")
+    hold: Duration = Field(default=HOLD, description="for how long it must be good to count as recovered")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        """Weigh every outage of the probe, and what could hide between its looks."""
+        claim = f"{self.of} is never down for more than {durations.show(self.at_most)}"
+        found = evidence.outages(self.of, self.hold)
+        weighed = self._broken(evidence, found) or lack(evidence, self.of) or self._open(evidence, found)
+        return [finding("outage", claim, weighed or self._holds(evidence, found))]
+
+    def _broken(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+        longest = max(found, key=lambda one: one.at_least, default=None)
+        if longest is None or (seconds(longest.at_least) <= self.at_most and self.at_most > 0):
+            return None
+        return broken(self._told(longest), *self._cited(evidence, longest))
+
+    def _open(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+        """Say that the limit lies within what can't be told, or None."""
+        for one in found:
+            if one.at_most is None:
+                because = f"{self._told(one)}: its {'end' if one.first_good is None else 'start'} was not seen"
+                return cannot_tell(because, "let the drill watch for longer", *self._cited(evidence, one))
+        longest = max(found, key=lambda one: one.at_most or 0, default=None)
+        if longest is not None and seconds(longest.at_most or 0) > self.at_most:
+            because = f"{self._told(longest)}: the limit of {durations.show(self.at_most)} lies between"
+            return cannot_tell(because, self._faster(evidence, longest), *self._cited(evidence, longest))
+        unproven = evidence.unproven(self.of)
+        if unproven <= self.at_most:
+            return None
+        because = (
+            f"nothing proves {self.of} alive for {durations.show(unproven)} at a time, longer than the limit: "
+            "an outage that long could hide there"
+        )
+        return cannot_tell(because, f"probe {self.of} every {durations.show(nice(self.at_most / 4))} or faster")
+
+    def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
+        if not found:
+            unproven = durations.show(evidence.unproven(self.of))
+            return holds(f"no look proves {self.of} dark; none that can hide between them is over {unproven}")
+        longest = max(found, key=lambda one: one.at_most or 0)
+        more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
+        return holds(self._told(longest) + more, *self._cited(evidence, longest))
+
+    def _faster(self, evidence: Evidence, one: Stretch) -> str:
+        """Say how fast to probe so that the limit is no longer within the bounds."""
+        room = max(self.at_most - seconds(one.at_least), seconds(one.at_most or 0) - self.at_most)
+        every = min(room / 4, evidence.plans[self.of].every / 2)
+        if every < _LEAST_INTERVAL:
+            return "too close to the limit for any probing to decide: set a limit with room, or run the drill again"
+        return f"probe {self.of} every {durations.show(nice(every))} or faster to decide"
+
+    def _told(self, one: Stretch) -> str:
+        least, most = durations.show(seconds(one.at_least)), one.at_most
+        length = f"at least {least}" + (f", at most {durations.show(seconds(most))}" if most is not None else "")
+        flaps = f" in {one.stretches} stretches, never good for {durations.show(self.hold)} between"
+        return f"{self.of} was dark {length}" + (flaps if one.stretches > 1 else "")
+
+    def _cited(self, evidence: Evidence, one: Stretch) -> tuple[str, ...]:
+        numbers = dict.fromkeys(evidence.number(self.of, place) for place in (one.first, one.last))
+        return tuple(f"sample:{self.of}:{number}" for number in numbers)

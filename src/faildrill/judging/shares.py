@@ -1,0 +1,46 @@
+"""A share of looks, or a number of them, as people write it: `0.1%` or `5`."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_WHOLE = 100.0
+
+
+def _share(value: object) -> object:
+    """Read `0.1%` as that, and a whole number as a count."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("give a share, e.g. 0.1%, or a whole number of looks")  # noqa: TRY004 - pydantic's way
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError("a number of looks is not negative")
+        return value
+    text = value.strip()
+    try:
+        percent = float(text.removesuffix("%")) if text.endswith("%") else -1.0
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= _WHOLE:
+        raise ValueError("give a share between 0% and 100%, e.g. 0.1%, or a whole number of looks")
+    return text
+
+
+Share = Annotated[
+    str | int,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$"}, {"type": "integer", "minimum": 0}]}
+    ),
+]
+"""A field that is a share (`0.1%`) or a whole number of looks."""
+
+
+def fraction(share: str | int) -> float | None:
+    """Return a share as a fraction, or None when it is a count."""
+    return float(share.removesuffix("%")) / _WHOLE if isinstance(share, str) else None
+
+
+def allowed(share: str | int, total: int) -> float:
+    """Return how many of `total` looks a share or a count allows."""
+    part = fraction(share)
+    return float(share) if part is None else part * total

@@ -1,0 +1,115 @@
+"""What every expectation shares: from three-valued answers to findings, and whether there is enough to go by."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill import durations
+from faildrill.clock import seconds
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding, Verdict
+from faildrill.samples import Outcome
+from faildrill.timeline import ProberEnded
+
+FEWEST: Final = 10
+"""Looks below which nothing is concluded from their being good."""
+_MOST_BLIND: Final = 0.5
+"""The share of looks that may prove nothing before the probe counts as blind."""
+_NICE: Final = (1, 2, 5)
+
+
+class Weighed(NamedTuple):
+    """One claim, weighed: it holds, it is broken, or (None) nobody can tell."""
+
+    holds: bool | None
+    because: str
+    advice: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+def holds(because: str, *cited: str) -> Weighed:
+    """Say that the claim holds."""
+    return Weighed(True, because, "", cited)  # noqa: FBT003 - named by the function
+
+
+def broken(because: str, *cited: str) -> Weighed:
+    """Say that the claim is proven broken."""
+    return Weighed(False, because, "", cited)  # noqa: FBT003 - named by the function
+
+
+def cannot_tell(because: str, advice: str = "", *cited: str) -> Weighed:
+    """Say that nobody can tell whether the claim holds; `advice` says what to do so that somebody can."""
+    return Weighed(None, because, advice, cited)
+
+
+def finding(kind: str, claim: str, weighed: Weighed) -> Finding:
+    """Write down what was weighed."""
+    verdicts = {True: Verdict.PASSED, False: Verdict.FAILED, None: Verdict.INCONCLUSIVE}
+    return Finding(
+        kind=kind,
+        claim=claim,
+        verdict=verdicts[weighed.holds],
+        because=weighed.because,
+        advice=weighed.advice,
+        evidence=list(weighed.evidence),
+    )
+
+
+def lack(evidence: Evidence, probe: str) -> Weighed | None:
+    """Say why nothing good can be concluded from a probe, or None: there is enough to go by.
+
+    What its looks prove broken is broken all the same.
+    """
+    looks = evidence.looks(probe)
+    if not len(looks):
+        return cannot_tell(f"{probe} recorded no look: no data is never a pass", f"see why the prober of {probe} died")
+    proven = int(np.count_nonzero(looks.is_look))
+    if proven < FEWEST:
+        many = f"{proven} of {len(looks)} looks of {probe} prove anything"
+        return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", _cure(evidence, probe))
+    if proven < len(looks) * _MOST_BLIND:
+        return cannot_tell(f"only {proven} of {len(looks)} looks of {probe} prove anything", _cure(evidence, probe))
+    return _ended_early(evidence, probe)
+
+
+def _cure(evidence: Evidence, probe: str) -> str:
+    """Say what to do about looks that prove nothing."""
+    looks = evidence.looks(probe)
+    skipped = int(np.count_nonzero(looks.outcome == Outcome.SKIPPED))
+    broken = np.flatnonzero(looks.outcome == Outcome.BROKEN)
+    if len(broken) > skipped:
+        return f"{probe} could not look: {looks.names[looks.detail[broken[0]]] or 'it says not why'}"
+    if skipped:
+        return f"{skipped} looks of {probe} were skipped: raise its in_flight, or shorten its timeout"
+    return f"probe {probe} more often"
+
+
+def _ended_early(evidence: Evidence, probe: str) -> Weighed | None:
+    """Say that a probe stopped looking before the run was over, or None."""
+    plan = evidence.plans[probe]
+    last = int(evidence.looks(probe).due[-1])
+    missing = seconds(evidence.until - last)
+    if missing <= plan.timeout + 3 * plan.every:
+        return None
+    died = [(entry, event) for entry, event in evidence.events(ProberEnded) if not event.asked]
+    why = f": {died[0][1].because or 'its prober died'}" if died else ""
+    return cannot_tell(
+        f"{probe} stopped looking {durations.show(missing)} before the run was over{why}",
+        "see the prober's log in the run's folder",
+        *(f"timeline:{entry.n}" for entry, _ in died),
+    )
+
+
+def nice(duration: float) -> float:
+    """Round a time down to 1, 2 or 5 of its decade, as people write them; never below 1 ms."""
+    decade = 1e-3
+    best = decade
+    while decade <= duration:
+        best = max(decade * one for one in _NICE if decade * one <= duration)
+        decade *= 10
+    return best
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """Write a number with its noun: `1 look`, `2 looks`."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
