@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from faildrill import judging, reports, timeline
 from faildrill.errors import WrongUsage
@@ -109,6 +108,6 @@ def _names(folders: list[Path]) -> str:
 
 def _print(result: Result, folder: Path, output: str) -> None:
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
+        click.echo(judging.encode(result), nl=False)
     else:
         terminal.summary(result, folder, sys.stdout)

@@ -12,7 +12,10 @@ CHARACTER: Final = 6.3
 
 
 def element(tag: str, *children: Markup | str, **attributes: str | Number | None) -> Markup:
-    """Draw one element; an attribute of None is left out, `_` in a name stands for `-`, a trailing one for nothing."""
+    """Draw one element; an attribute of None is left out, `_` in a name stands for `-`, a trailing one for nothing.
+
+    Texts are made printable here; a text in an attribute has to be so already, as coordinates must not be cut.
+    """
     written = [
         Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _value(value))
         for name, value in attributes.items()
@@ -26,7 +29,7 @@ def element(tag: str, *children: Markup | str, **attributes: str | Number | None
 
 
 def _value(value: str | Number) -> str:
-    return plain(value) if isinstance(value, str) else number(value)
+    return value if isinstance(value, str) else number(value)
 
 
 def number(value: Number) -> str:
@@ -79,6 +82,7 @@ def width_of(text: str) -> float:
 def picture(size: tuple[Number, Number], name: str, about: str, *content: Markup) -> Markup:
     """Draw a whole picture, with its name and description for those who can't see it."""
     width, height = size
+    name = plain(name)
     return element(
         "svg",
         title(name),

@@ -76,17 +76,17 @@ class Lane:
     names: list[Row]
 
 
-def lane(looks: Looks, start: float, end: float, every: float) -> Lane:
-    """Reduce the looks of a probe to its lane; seconds as in the looks."""
-    bins = max(1, min(BINS, int((end - start) / (1.2 * every)))) if every > 0 else BINS
-    grid = _Grid(looks, start, end, bins)
+def lane(looks: Looks, span: tuple[float, float], every: float, bins: int = BINS) -> Lane:
+    """Reduce the looks of a probe to its lane of so many bins; seconds as in the looks."""
+    grid = _Grid(looks, span, bins)
     return Lane(looks.probe, grid.answers(), grid.failures(), grid.named(_CLOSED * every))
 
 
 class _Grid:
     """The looks of a probe, each with the number of its bin."""
 
-    def __init__(self, looks: Looks, start: float, end: float, bins: int) -> None:
+    def __init__(self, looks: Looks, span: tuple[float, float], bins: int) -> None:
+        start, end = span
         self._looks = looks
         self._bins = bins
         self._width = max((end - start) / bins, 1e-9)

@@ -1,5 +1,6 @@
 """report.html: one offline file without a script, for a browser, a mail viewer or a CI's artifact view."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,8 @@ from faildrill.reports.headline import headline
 from faildrill.reports.looks import Looks
 from faildrill.timeline import Entry, RunnerBroke, RunStarted
 
-_MOST_ENTRIES: Final = 1_000
-_MOST_FINDINGS: Final = 300
-_MOST_OUTAGES: Final = 100
+MOST_BYTES: Final = 1_000_000
+"""No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""
 _MAGNIFIED: Final = 3
 _EVENT_LENGTH: Final = 400
 _LINK: Final = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w./%#?&=~+:@-]*)?", re.ASCII)
@@ -39,6 +39,22 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """How much of a run a page tells."""
+
+    rows: int
+    """Rows of one table; the timeline may have three times as many."""
+    text: int
+    """Characters of one text."""
+    bins: int
+    """Bins of one lane of the picture."""
+
+
+_DETAILS: Final = (Detail(300, 2_000, 440), Detail(100, 600, 220), Detail(40, 200, 110), Detail(12, 80, 60))
+"""From what a page tells to the least that it tells, where it would be too large."""
+
+
+@dataclass(frozen=True)
 class Magnified:
     """One outage with its drawings."""
 
@@ -48,32 +64,43 @@ class Magnified:
 
 
 def render(source: Source) -> str:
-    """Return the page; the same source gives the same page."""
-    result = source.result
+    """Return the page, `MOST_BYTES` at the most; the same source gives the same page."""
+    page = ""
+    for detail in _DETAILS:
+        page = _rendered(source, detail)
+        if len(page.encode()) <= MOST_BYTES:
+            break
+    return page
+
+
+def _rendered(source: Source, detail: Detail) -> str:
+    result, rows = source.result, detail.rows
     zero = picture.fault(result) or 0.0
-    cited = evidence.cited(result.findings[:_MOST_FINDINGS], source.looks, zero)
+    cited = evidence.cited(result.findings[:rows], source.looks, zero, rows)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
-    return _TEMPLATES.get_template("report.html.j2").render(
-        result=result,
-        meaning=wording.MEANINGS[result.verdict],
-        headline=headline(result, _drill(source.entries)),
-        picture=picture.draw(result, source.looks) if result.probes else Markup(""),
-        left_out=max(0, len(result.probes) - picture.MOST_LANES),
-        findings=result.findings[:_MOST_FINDINGS],
-        more_findings=max(0, len(result.findings) - _MOST_FINDINGS),
-        references=lambda finding: evidence.references(finding, min(len(source.entries), _MOST_ENTRIES), cited),
-        cited=list(cited.values()),
-        outages=outages[:_MOST_OUTAGES],
-        more_outages=max(0, len(outages) - _MOST_OUTAGES),
-        magnified=_magnified(result, source.looks, zero),
-        zero=zero,
-        since=lambda at: "" if at is None else wording.moment(at - zero),
-        events=[_event(entry, source.entries[0].at, zero) for entry in source.entries[:_MOST_ENTRIES]],
-        more_events=max(0, len(source.entries) - _MOST_ENTRIES),
-        tracebacks=[entry.what.traceback for entry in source.entries if isinstance(entry.what, RunnerBroke)],
-        notes=wording.lines(source.notes),
-        folder=wording.shell(source.folder),
-        style=_STYLE,
+    return (
+        _environment(detail.text)
+        .get_template("report.html.j2")
+        .render(
+            rows=rows,
+            result=result,
+            meaning=wording.MEANINGS[result.verdict],
+            headline=headline(result, _drill(source.entries)),
+            picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
+            left_out=max(0, len(result.probes) - picture.MOST_LANES),
+            references=lambda finding: evidence.references(finding, min(len(source.entries), 3 * rows), cited),
+            cited=list(cited.values()),
+            outages=outages,
+            magnified=_magnified(result, source.looks, zero),
+            zero=zero,
+            since=lambda at: "" if at is None else wording.moment(at - zero),
+            events=[_event(entry, source.entries[0].at, zero) for entry in source.entries[: 3 * rows]],
+            more_events=max(0, len(source.entries) - 3 * rows),
+            tracebacks=[entry.what.traceback for entry in source.entries if isinstance(entry.what, RunnerBroke)],
+            notes=wording.lines(source.notes, 20 * detail.text),
+            folder=wording.shell(source.folder),
+            style=_STYLE,
+        )
     )
 
 
@@ -115,24 +142,25 @@ def _link(text: str) -> Markup:
     return Markup('<a href="{0}" rel="noreferrer noopener">{0}</a>').format(cleaned)
 
 
-def _finished(value: object) -> object:
-    """Make every string that the template prints harmless to look at; the escaping of HTML comes after it."""
-    return wording.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+@functools.cache
+def _environment(longest: int) -> jinja2.Environment:
+    """Return the templates, which escape all and print no text longer than that."""
 
+    def finished(value: object) -> object:
+        """Make every string that is printed harmless to look at; the escaping of HTML comes after it."""
+        return wording.plain(value, longest) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-def _environment() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("faildrill.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finished,
+        finalize=finished,
     )
     templates.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
     templates.globals |= {"Verdict": Verdict}
     return templates
 
 
-_TEMPLATES: Final = _environment()
 _STYLE: Final = Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

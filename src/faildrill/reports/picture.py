@@ -45,12 +45,12 @@ def axis(result: Result) -> Time:
     return Time(start, end, LEFT, RIGHT, fault(result) or 0.0)
 
 
-def draw(result: Result, looks: Mapping[str, Looks]) -> Markup:
+def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS) -> Markup:
     """Draw the run; probes beyond `MOST_LANES` are left out, those with an outage come first then."""
     time = axis(result)
     shown = _shown(result.probes)
     blocks = [_phases(result, time), _steps(result, time)]
-    reduced = [_reduced(one, looks.get(one.probe), time) for one in shown]
+    reduced = [_reduced(one, looks.get(one.probe), time, bins) for one in shown]
     colours = _colours(reduced)
     blocks += [_lane(one, drawn, time, colours) for one, drawn in zip(shown, reduced, strict=True)]
     top, pieces = 4.0, []
@@ -152,10 +152,11 @@ def _beside(name: str, bar: tuple[float, float, float], undo: tuple[float | None
     return drawing.label(name, undo_end + 70, y, "step-name")
 
 
-def _reduced(figures: ProbeFigures, looks: Looks | None, time: Time) -> lanes.Lane | None:
+def _reduced(figures: ProbeFigures, looks: Looks | None, time: Time, bins: int) -> lanes.Lane | None:
     if looks is None or not len(looks):
         return None
-    return lanes.lane(looks, time.start, time.end, figures.every)
+    fitting = int((time.end - time.start) / (1.2 * figures.every)) if figures.every > 0 else bins
+    return lanes.lane(looks, (time.start, time.end), figures.every, max(1, min(bins, fitting)))
 
 
 def _colours(all_lanes: Iterable[lanes.Lane | None]) -> dict[str, int]:

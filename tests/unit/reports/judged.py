@@ -1,8 +1,5 @@
 """The run of `crash`, judged: what a report is given."""
 
-from unit.reports import crash
-from unit.reports.crash import DOWN, END, FAULT, UP, Text
-
 from faildrill.judging.result import (
     Bounds,
     Finding,
@@ -13,6 +10,8 @@ from faildrill.judging.result import (
     StepFigures,
     Verdict,
 )
+from unit.reports import crash
+from unit.reports.crash import DOWN, END, FAULT, UP, Text
 
 
 def outage(probe: str, end: float, every: float) -> Outage:
