@@ -97,6 +97,12 @@ def test_a_supervisor_that_is_held_is_cleaned_up_by_down(tmp_path: Path) -> None
     assert traces.of(tmp_path) == []
 
 
+def test_a_lab_whose_folders_are_removed_under_it_ends_by_itself(tmp_path: Path) -> None:
+    facts = starting.up(root=tmp_path)
+    shutil.rmtree(facts.folder.parent)
+    assert traces.gone(tmp_path) == []
+
+
 def test_a_lab_that_was_killed_can_be_started_again_without_down(tmp_path: Path) -> None:
     first = starting.up(root=tmp_path)
     os.kill(first.supervisor, signal.SIGKILL)

@@ -21,8 +21,7 @@ def down(name: str = "lab", *, root: Path | None = None, keep_logs: bool = False
     With `keep_logs` the folder of its logs stays.
     """
     place = places.place(name, root)
-    there = place.folder.exists() or place.lock.exists()
-    if not there:
+    if not (place.folder.exists() or place.lock.exists() or remains.find(place)):
         return False
     _ask_to_end(place, keep_logs=keep_logs)
     _kill(place)

@@ -27,10 +27,18 @@ def acquire(path: Path) -> bool:
         except OSError:
             os.close(file)
             return False
-        if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
-            _held[path] = file
+        _held[path] = file
+        if still_there(path):
             return True
-        os.close(file)  # a `down` has just removed the file that we locked
+        release(path)  # a `down` has just removed the file that we locked
+
+
+def still_there(path: Path) -> bool:
+    """Tell whether the file of a lock that this process holds is there still, and the same."""
+    try:
+        return os.path.samestat(os.fstat(_held[path]), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def release(path: Path) -> None:

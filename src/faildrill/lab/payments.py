@@ -90,8 +90,8 @@ class Server:
             amount, key = _read(await request.text()), request.headers.get("Idempotency-Key")
         except ValueError as error:
             return self._answer(400, {"error": str(error), "written": "no"})
-        if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-            return self._answer(400, {"error": f"a key has 1 to {_LONGEST_KEY} characters", "written": "no"})
+        if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii()):
+            return self._answer(400, {"error": f"a key has 1 to {_LONGEST_KEY} ASCII characters", "written": "no"})
         try:
             return await self._pay(amount, key)
         except Unavailable as error:
@@ -180,7 +180,7 @@ def _read(text: str) -> int:
     """Return the amount of a payment; raises ValueError that says what is wrong with it."""
     try:
         amount = json.loads(text)["amount"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError('a payment looks like {"amount": 100}') from None
     if type(amount) is not int or not 0 < amount <= _LARGEST_AMOUNT:
         raise ValueError("an amount is a whole number above 0")

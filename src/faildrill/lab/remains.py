@@ -1,5 +1,6 @@
 """What a lab has on this machine, processes and folders, and how all of it is removed."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +23,9 @@ def remove(place: Place, *, keep_logs: bool = False) -> None:
     processes.end(lambda: find(place), processes.TIME_TO_END)
     kept = {place.logs} if keep_logs else set()
     link = place.folder / "run"
-    if link.is_symlink():
-        shutil.rmtree(link.readlink(), ignore_errors=True)
+    for run in {place.short_run, place.run} - {link}:
+        if run.is_dir() and run.lstat().st_uid == os.geteuid():
+            shutil.rmtree(run, ignore_errors=True)
     if place.folder.is_dir():
         entries = [path for path in place.folder.iterdir() if path not in kept]
         for path in sorted(entries, key=lambda path: path == link):

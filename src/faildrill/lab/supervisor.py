@@ -32,6 +32,7 @@ from faildrill.lab import (
 )
 from faildrill.lab.places import Place
 
+WATCH_EVERY = 1.0
 ANSWERED = 0.01
 """Seconds for an answer to leave before the end begins."""
 
@@ -61,11 +62,12 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._ending.set)
         server = await control.serve(self.place.control, self.answer)
-        bringing = asyncio.create_task(self._bring_up(keep=keep))
+        tasks = [asyncio.create_task(self._bring_up(keep=keep)), asyncio.create_task(self._watch_lock())]
         await self._ending.wait()
         self.phase = "ending"
-        bringing.cancel()
-        await asyncio.gather(bringing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         server.close()
         await self._staging.end()
 
@@ -93,6 +95,12 @@ class Supervisor:
         if self._starter is None:
             return
         await asyncio.get_running_loop().sock_recv(self._starter, 1)
+        self._ending.set()
+
+    async def _watch_lock(self) -> None:
+        """End everything when somebody has removed the lab's folders under it, lock and all."""
+        while lock.still_there(self.place.lock):
+            await asyncio.sleep(WATCH_EVERY)
         self._ending.set()
 
     def _progress(self, part: str) -> None:
@@ -210,7 +218,7 @@ def supervise(place: Place, starter: socket.socket, *, keep: bool) -> None:
     try:
         remains.remove(place)  # what a lab of this name that was killed has left
         keep_logs = asyncio.run(whole_life())
-    except FaildrillError as error:
+    except (FaildrillError, OSError) as error:
         tell(starter, {"failed": str(error)})
     finally:
         processes.end(lambda: processes.descendants(os.getpid()), processes.TIME_TO_END)
