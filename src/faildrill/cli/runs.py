@@ -82,7 +82,7 @@ def find(run: str, among: Path) -> Path:
     if (given / timeline.FILE).is_file():
         return given
     runs = _runs(among)
-    found = runs[-1:] if run == LAST else [one for one in runs if one.name == run or _id(one).startswith(run)]
+    found = runs[-1:] if run == LAST else [one for one in runs if run and (one.name == run or _id(one).startswith(run))]
     if len(found) == 1:
         return found[0]
     if found:

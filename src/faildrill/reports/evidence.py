@@ -1,10 +1,9 @@
-"""From a finding's references to what they refer to: entries of the timeline and single looks."""
+"""From references to what they refer to: entries of the timeline and single looks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from faildrill import durations
-from faildrill.judging.result import Finding
 from faildrill.reports import wording
 from faildrill.reports.looks import Looks
 from faildrill.samples import Outcome
@@ -31,9 +30,9 @@ class Cited:
     detail: str
 
 
-def references(finding: Finding, entries: int, cited: Mapping[str, Cited]) -> list[Reference]:
-    """Return the references of a finding, each with its anchor where the page holds what it refers to."""
-    return [Reference(one, _anchor(one, entries, cited)) for one in finding.evidence]
+def references(written: Iterable[str], entries: int, cited: Mapping[str, Cited]) -> list[Reference]:
+    """Return references, each with its anchor where the page holds what it refers to."""
+    return [Reference(one, _anchor(one, entries, cited)) for one in written]
 
 
 def _anchor(reference: str, entries: int, cited: Mapping[str, Cited]) -> str:
@@ -49,17 +48,16 @@ def _number(reference: str, prefix: str) -> int | None:
     return int(digits) if known else None
 
 
-def cited(findings: Iterable[Finding], looks: Mapping[str, Looks], zero: float, most: int = 200) -> dict[str, Cited]:
-    """Return the looks that findings refer to, by reference; `most` at the most, those of the first findings."""
+def cited(references: Iterable[str], looks: Mapping[str, Looks], zero: float, most: int = 200) -> dict[str, Cited]:
+    """Return the looks that are referred to, by reference; the first `most` of them."""
     found: dict[str, Cited] = {}
-    for finding in findings:
-        for reference in finding.evidence:
-            probe, _, digits = reference.removeprefix("sample:").rpartition(":")
-            number = _number(digits, "")
-            if reference.startswith("sample:") and number is not None and probe in looks and len(found) < most:
-                look = _cited(reference, looks[probe], number, zero)
-                if look is not None:
-                    found.setdefault(reference, look)
+    for reference in references:
+        probe, _, digits = reference.removeprefix("sample:").rpartition(":")
+        number = _number(digits, "")
+        if reference.startswith("sample:") and number is not None and probe in looks and len(found) < most:
+            look = _cited(reference, looks[probe], number, zero)
+            if look is not None:
+                found.setdefault(reference, look)
     return {key: _numbered(look, at) for at, (key, look) in enumerate(found.items())}
 
 

@@ -32,8 +32,8 @@ def headline(result: Result, drill: dict[str, Json]) -> Headline | None:
         return None
     outages = [one for figures in looked for one in figures.outages]
     if not outages:
-        finest = max(one.every for one in looked)
-        seen = f"none seen by a look every {durations.show(finest)}"
+        unproven = max(one.unproven for one in looked)
+        seen = f"none longer than {durations.show(unproven)} could have been missed" if unproven else "none seen"
         return Headline(looked[0].probe, "no outage", seen, _limit(limits.get(looked[0].probe)), 0, 0, None)
     return _of(max(outages, key=_weight), limits)
 

@@ -151,15 +151,14 @@ class _Grid:
         return self._start + first * self._width, self._start + last * self._width
 
     def _presence(self, name: str, codes: list[int], gap: float) -> Row:
-        """Return a row of stretches in which no two looks with the name are further apart than the gap."""
+        """Return a row of stretches in which no two answers of the name are further apart than the gap."""
         mask = np.isin(self._looks.who, codes)
-        due = self._looks.due[mask]
-        ended = self._looks.answered[mask]
-        breaks = np.flatnonzero(np.diff(due) > max(gap, 2 * self._width)) + 1
+        seen = np.sort(self._looks.answered[mask])
+        breaks = np.flatnonzero(np.diff(seen) > max(gap, 2 * self._width)) + 1
         firsts = np.concatenate(([0], breaks)).astype(np.int64)
-        lasts = np.concatenate((breaks, [len(due)])).astype(np.int64)
+        lasts = np.concatenate((breaks, [len(seen)])).astype(np.int64)
         stretches = [
-            Stretch(float(due[first]), float(ended[last - 1]), last - first, _LEVELS)
+            Stretch(float(seen[first]), float(seen[last - 1]), last - first, _LEVELS)
             for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
         ]
-        return Row(name, len(due), stretches)
+        return Row(name, len(seen), stretches)

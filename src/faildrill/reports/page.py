@@ -76,7 +76,7 @@ def render(source: Source) -> str:
 def _rendered(source: Source, detail: Detail) -> str:
     result, rows = source.result, detail.rows
     zero = picture.fault(result) or 0.0
-    cited = evidence.cited(result.findings[:rows], source.looks, zero, rows)
+    cited = evidence.cited(_references(result, rows), source.looks, zero, rows)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
     return (
         _environment(detail.text)
@@ -88,7 +88,7 @@ def _rendered(source: Source, detail: Detail) -> str:
             headline=headline(result, _drill(source.entries)),
             picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
             left_out=max(0, len(result.probes) - picture.MOST_LANES),
-            references=lambda finding: evidence.references(finding, min(len(source.entries), 3 * rows), cited),
+            references=lambda written: evidence.references(written, min(len(source.entries), 3 * rows), cited),
             cited=list(cited.values()),
             outages=outages,
             magnified=_magnified(result, source.looks, zero),
@@ -102,6 +102,12 @@ def _rendered(source: Source, detail: Detail) -> str:
             style=_STYLE,
         )
     )
+
+
+def _references(result: Result, rows: int) -> list[str]:
+    """Return what the printed findings and moments refer to."""
+    found = [reference for one in result.findings[:rows] for reference in one.evidence]
+    return found + [one.evidence for one in result.moments[:rows] if one.evidence]
 
 
 def _drill(entries: Sequence[Entry]) -> dict[str, Any]:

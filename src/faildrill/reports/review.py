@@ -107,7 +107,7 @@ def _timeline(result: Result) -> Iterator[str]:
     yield ""
     for one in result.moments[:_MOST]:
         at = f"{markdown(one.wall[11:19])} ({wording.moment(one.at - zero)})"
-        yield f"- {at}: {markdown(one.text)} `timeline:{one.entry}`"
+        yield f"- {at}: {markdown(one.text)} `{_code(one.evidence or f'timeline:{one.entry}')}`"
     if not result.whole:
         yield "- The timeline has no end or a torn tail: the run stopped without saying so."
 
