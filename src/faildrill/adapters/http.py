@@ -5,11 +5,12 @@ import json as formats
 import re
 import ssl
 import time
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import httptools
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, PrivateAttr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from faildrill.adapters import tcp
 from faildrill.adapters.tcp import LARGEST
@@ -72,7 +73,7 @@ class Request(Kind):
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     body: str | None = Field(default=None, description="sent as it is")
-    status: Annotated[tuple[int, ...], BeforeValidator(_a_list)] = Field(
+    status: Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], BeforeValidator(_a_list)] = Field(
         default=(), description="the good statuses; 200 to 299 where none is given"
     )
     text: str | None = Field(default=None, min_length=1, description="what the body of a good answer holds")
@@ -83,7 +84,6 @@ class Request(Kind):
     who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
     ca: str | None = Field(default=None, description="a file of certificates to trust instead of the system's")
     server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")
-    _links: "_Links | None" = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -91,30 +91,28 @@ class Request(Kind):
             raise ValueError("a request has `json` or `body`, not both")
         return self
 
+    @cached_property
+    def links(self) -> "_Links":
+        """The connections of this probe."""
+        return _Links(self)
+
     async def open(self, given: Given) -> None:
         """Prepare the request and, for HTTPS, what is trusted."""
         del given
-        self._links = _Links(self)
+        self.links.prepare()
 
     async def close(self) -> None:
         """Hang up everything."""
-        if self._links:
-            self._links.close()
+        self.links.close()
 
     def on_edge(self, given: Given, tell: TellEdge) -> None:
         """Tell late answers, and what a look sees when an idle connection was closed."""
-        self._opened().listen(given, tell)
+        self.links.listen(given, tell)
 
     async def look(self, given: Given) -> Seen:
         """Send the request and wait for the whole answer."""
         del given
-        links = self._opened()
-        return await links.ask()
-
-    def _opened(self) -> "_Links":
-        if self._links is None:
-            self._links = _Links(self)
-        return self._links
+        return await self.links.ask()
 
 
 def wire(request: Request) -> bytes:
@@ -161,10 +159,9 @@ class _Links:
     def __init__(self, request: Request) -> None:
         parts = urlsplit(request.url)
         self.request = request
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._wire = wire(request)
-        self._trust = trust(request)
+        self._way = tcp.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        self._wire: bytes | None = None
+        self._trust: dict[str, Any] = {}
         self._idle: list[_Link] = []
         self._listening: list[_Link] = []
         self._leaving: dict[_Link, None] = {}
@@ -172,22 +169,29 @@ class _Links:
         self._timeout = 0.0
         self._edge: asyncio.Task[None] | None = None
 
+    def prepare(self) -> bytes:
+        """Write the request once for all looks; whatever can't be had for it is said by the look that needs it."""
+        self._trust = trust(self.request)
+        self._wire = wire(self.request)
+        return self._wire
+
     def listen(self, given: Given, tell: TellEdge) -> None:
         """Tell what is learned between looks from now on."""
         self._tell, self._timeout = tell, given.timeout
 
     async def ask(self, *, anew: bool = False) -> Seen:
         """Send the request over an idle connection, or over a new one, and wait for its answer."""
+        text = self._wire or self.prepare()
         link = self._idle.pop() if self._idle and not anew else None
         began = time.monotonic_ns()
         if link is None:
             try:
-                transport, link = await tcp.connect(lambda: _Link(self), self._host, self._port, **self._trust)
+                transport, link = await self._way.connect(lambda: _Link(self), **self._trust)
             except OSError as error:
                 return tcp.failed(error, began)
             link.transport = transport
         try:
-            return await link.send(self._wire, began)
+            return await link.send(text, began)
         except asyncio.CancelledError:
             self._give_up(link, began)
             raise
@@ -269,7 +273,7 @@ class _Link(asyncio.Protocol):
         """Send a request; its answer is the future's result, whatever it is."""
         self.sent = began
         self._length = self._status = 0
-        self._whole = self._lengthy = False
+        self._whole = self._lengthy = self._usable = False
         self._who = ""
         self._tail = b""
         self._found = not self._text
@@ -321,6 +325,7 @@ class _Link(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._whole = self._status >= 200  # noqa: PLR2004 - 1xx announces the answer, it is none
+        self._usable = bool(self._parser.should_keep_alive())
 
     def eof_received(self) -> None:
         if self._parser and self._status >= 200 and not self._lengthy:  # noqa: PLR2004 - an answer that ends with its connection
@@ -334,14 +339,13 @@ class _Link(asyncio.Protocol):
 
     def _weigh(self) -> None:
         """End the look with a whole answer."""
-        usable = bool(self._parser.should_keep_alive())
         if self._status not in self._good:
             self._end(Outcome.WRONG, f"HTTP {self._status}")
         elif not self._found:
             self._end(Outcome.WRONG, "not the expected text")
         else:
             self._end(Outcome.OK, "")
-        self._links.released(self, usable=usable)
+        self._links.released(self, usable=self._usable)
 
     def _broken_off(self, outcome: Outcome, detail: str) -> None:
         self._end(outcome, detail)

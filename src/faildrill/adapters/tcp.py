@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field
@@ -38,7 +39,7 @@ def outcome_of(error: OSError) -> tuple[Outcome, str]:
         return Outcome.WRONG, f"certificate: {error.verify_message}"
     for sort, outcome, detail in _PROVEN:
         if isinstance(error, sort):
-            return outcome, f"TLS: {error.reason}" if isinstance(error, ssl.SSLError) else detail
+            return outcome, f"TLS: {error.strerror}" if isinstance(error, ssl.SSLError) else detail
     if error.errno in _UNREACHABLE:
         return Outcome.UNREACHABLE, error.strerror or ""
     return Outcome.BROKEN, f"here: {error.strerror or type(error).__name__}"
@@ -51,27 +52,34 @@ def failed(error: OSError, sent: int) -> Seen:
     return Seen(outcome, detail=detail, sent=sent, answered=answered)
 
 
-async def addresses(host: str, port: int) -> list[tuple[str, int]]:
-    """Resolve a host; an address leads to itself at once. OSError when it does not resolve."""
+class Way:
+    """The way to a host and port: an address is taken as it is, a name is resolved for every connection anew."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._address = (host, port) if _is_address(host) else None
+
+    async def connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
+        """Connect to the first address that takes it; OSError of the last one when none does."""
+        loop = asyncio.get_running_loop()
+        if self._address:
+            return await loop.create_connection(factory, *self._address, **tls)
+        last: OSError = socket.gaierror("no address")
+        for *_, where in await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
+            try:
+                return await loop.create_connection(factory, str(where[0]), self._port, **tls)
+            except OSError as error:
+                last = error
+        raise last
+
+
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(str(where[0]), port) for *_, where in found]
-    return [(host, port)]
-
-
-async def connect(factory: Callable[[], P], host: str, port: int, **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
-    """Connect to the first address of a host that takes it; OSError of the last one when none does."""
-    loop = asyncio.get_running_loop()
-    last: OSError = socket.gaierror("no address")
-    for address in await addresses(host, port):
-        try:
-            return await loop.create_connection(factory, *address, **tls)
-        except OSError as error:
-            last = error
-    raise last
+        return False
+    return True
 
 
 def reset(transport: asyncio.Transport) -> None:
@@ -101,14 +109,19 @@ class Connect(Kind):
     send: str | None = Field(default=None, description="sent as soon as the connection stands")
     expect: str | None = Field(default=None, description="text that must come")
 
+    @cached_property
+    def way(self) -> Way:
+        """The way to the address."""
+        found = _ADDRESS.fullmatch(self.address)
+        return Way(found["six"] or found["host"], int(found["port"])) if found else Way("", 0)
+
     async def look(self, given: Given) -> Seen:
         """Connect, talk where asked to, and hang up."""
         del given
-        found = _ADDRESS.fullmatch(self.address)
-        host, port = (found["six"] or found["host"], int(found["port"])) if found else ("", 0)
+        way = self.way
         sent = time.monotonic_ns()
         try:
-            transport, talk = await connect(lambda: _Talk(self, sent), host, port)
+            transport, talk = await way.connect(lambda: _Talk(self, sent))
         except OSError as error:
             return failed(error, sent)
         try:

@@ -21,25 +21,22 @@ Call = Callable[[int, int], None]
 class Entry:
     """Something on the agenda; it can be struck off."""
 
-    __slots__ = ("at", "call")
+    __slots__ = ("call",)
 
-    def __init__(self, at: int, call: Call) -> None:
-        self.at = at
+    def __init__(self, call: Call) -> None:
         self.call: Call | None = call
 
     def strike(self) -> None:
         """Take it off: it will not be called, nor will the alarm ring for it."""
         self.call = None
 
-    def __lt__(self, other: "Entry") -> bool:
-        return self.at < other.at
-
 
 class Agenda:
     """Calls each entry at its moment, exact to the alarm; entries are called in the order of their moments."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[tuple[int, int, Entry]] = []
+        self._number = 0
         self._alarm = Alarm()
         self._armed = NEVER
         self._running = False
@@ -54,8 +51,9 @@ class Agenda:
 
     def at(self, moment: int, call: Call) -> Entry:
         """Put a call on the agenda."""
-        entry = Entry(moment, call)
-        heapq.heappush(self._entries, entry)
+        entry = Entry(call)
+        self._number += 1
+        heapq.heappush(self._entries, (moment, self._number, entry))
         if moment < self._armed and not self._running:
             self._set(moment)
         return entry
@@ -80,19 +78,19 @@ class Agenda:
         self._running = True
         entries = self._entries
         try:
-            while entries and entries[0].at <= now:
-                entry = heapq.heappop(entries)
+            while entries and entries[0][0] <= now:
+                moment, _, entry = heapq.heappop(entries)
                 if entry.call is not None:
-                    entry.call(entry.at, now)
+                    entry.call(moment, now)
         finally:
             self._running = False
             self._arm(time.monotonic_ns())
 
     def _arm(self, now: int) -> None:
         entries = self._entries
-        while entries and entries[0].call is None:
+        while entries and entries[0][2].call is None:
             heapq.heappop(entries)
-        moment = entries[0].at if entries else NEVER
+        moment = entries[0][0] if entries else NEVER
         self._set(min(moment, now + HEARTBEAT) if self.awaiting else moment)
 
     def _set(self, moment: int) -> None:

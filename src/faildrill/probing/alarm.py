@@ -43,10 +43,13 @@ else:
         descriptor: int = _C.timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
         return _checked(descriptor)
 
+    _SETTIME: Final = _C.timerfd_settime
+    _SETTING: Final = _Setting(0, 0, 0, 0)
+    _AT_SETTING: Final = ctypes.byref(_SETTING)
+
     def _set(descriptor: int, at_ns: int) -> None:
-        seconds, nanoseconds = divmod(at_ns, NANOSECONDS)
-        setting = _Setting(0, 0, seconds, nanoseconds)
-        _checked(_C.timerfd_settime(descriptor, _ABSOLUTE, ctypes.byref(setting), None))
+        _SETTING.s, _SETTING.ns = divmod(at_ns, NANOSECONDS)
+        _checked(_SETTIME(descriptor, _ABSOLUTE, _AT_SETTING, None))
 
     def _checked(result: int) -> int:
         if result < 0:

@@ -110,7 +110,9 @@ def _built(plan: ProbePlan) -> Probe:
     try:
         probe: Probe = build(plan.use, "probe")
     except ValidationError as error:
-        return Unbuilt(f"{plan.use.kind}: {error.error_count()} parameters do not fit")
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(one) for one in first["loc"])
+        return Unbuilt(f"{plan.use.kind}: {where}: {first['msg']}")
     except FaildrillError as error:
         return Unbuilt(str(error))
     return probe

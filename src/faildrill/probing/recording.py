@@ -21,6 +21,7 @@ class Recording:
         self._waiting = False
         self._refused = False
         self._lost = 0
+        self._closed = False
 
     def __call__(self, sample: Sample) -> None:
         """Record a sample."""
@@ -37,6 +38,8 @@ class Recording:
 
     def _flush(self) -> None:
         self._waiting = False
+        if self._closed:
+            return
         try:
             self._recorder.flush()
         except OSError as error:
@@ -55,6 +58,7 @@ class Recording:
 
     def close(self) -> None:
         """Write what is kept, if the disk takes it, and close the files."""
+        self._closed = True
         try:
             self._recorder.close()
         except OSError as error:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -16,6 +17,8 @@ from faildrill.probing.plans import ProberPlan
 READY: Final = b"ready"
 READY_WITHIN: Final = 20.0
 """Seconds from its start until a prober must say that it is ready."""
+GONE_WITHIN: Final = 0.5
+"""Seconds that a prober that said no `ready` has to go by itself."""
 RUN: Final = "FAILDRILL_RUN"
 """The variable that holds the id of the run a process belongs to."""
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV")
@@ -61,12 +64,16 @@ async def _ready(process: Process) -> None:
 
 
 async def _ended(process: Process) -> str:
-    """Make sure that the process is gone, and tell how it went."""
-    if process.returncode is None:
+    """Make sure that the process is gone, after a moment to go by itself, and tell how it went."""
+    try:
+        status = await asyncio.wait_for(process.wait(), GONE_WITHIN)
+    except TimeoutError:
+        # Not process.kill(): it may reap the process before asyncio does, which then never learns how it ended.
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    status = await process.wait()
-    return f"the prober ended with {status}" if status >= 0 else f"the prober was not ready in {READY_WITHIN:g} s"
+            os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+        return f"the prober was not ready in {READY_WITHIN:g} s"
+    return f"the prober ended with {status}"
 
 
 def _last_words(folder: Path, name: str) -> str:

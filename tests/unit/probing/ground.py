@@ -20,7 +20,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, Literal
 
-Mode = Literal["good", "refused", "reset", "silent", "held", "500", "one of three", "drip", "endless"]
+Mode = Literal["good", "refused", "reset", "silent", "held", "500", "one of three", "drip", "endless", "hang up"]
 RESETTING = struct.pack("ii", 1, 0)
 
 
@@ -64,15 +64,27 @@ class Ground:
         """Go into a mode for good."""
         self._tell({"mode": mode})
 
+    def count(self, what: Literal["requests", "connections"]) -> int:
+        """Tell how many there were so far."""
+        return self._tell({"count": what})["count"][0]
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Be stopped by a signal while the block runs."""
+        self.process.send_signal(signal.SIGSTOP)
+        self._await_state("T")
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def stopped(self, seconds: float) -> Dark:
         """Be stopped by a signal for so long; return when it goes on."""
         first = time.monotonic_ns()
-        self.process.send_signal(signal.SIGSTOP)
-        self._await_state("T")
-        began = (first, time.monotonic_ns())
-        time.sleep(seconds)
-        last = time.monotonic_ns()
-        self.process.send_signal(signal.SIGCONT)
+        with self.hung():
+            began = (first, time.monotonic_ns())
+            time.sleep(seconds)
+            last = time.monotonic_ns()
         self._tell({"mode": "good"})
         return Dark(began, (last, time.monotonic_ns()))
 
@@ -112,7 +124,7 @@ class _Server:
         self.mode: Mode = "good"
         self.held: list[_Connection] = []
         self.connections: set[_Connection] = set()
-        self.count = 0
+        self.counts = {"requests": 0, "connections": 0}
         self.port = port
         self._listener: asyncio.Server | None = None
 
@@ -133,13 +145,23 @@ class _Server:
                 one.reset()
         elif mode != "refused" and self._listener is None:
             await self.listen()
+        if mode == "hang up":
+            self.hang_up()
         if mode == "good":
             held, self.held = self.held, []
             for one in held:
                 one.answer(200, "s1")
         return before, time.monotonic_ns()
 
+    def hang_up(self) -> None:
+        for one in list(self.connections):
+            if one.transport:
+                one.transport.close()
+        self.mode = "good"
+
     async def obey(self, command: dict[str, object]) -> dict[str, object]:
+        if "count" in command:
+            return {"count": [self.counts[str(command["count"])]]}
         began = await self.turn(command["mode"])  # type: ignore[arg-type]
         seconds = command.get("for")
         if not isinstance(seconds, float):
@@ -158,6 +180,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._server.connections.add(self)
+        self._server.counts["connections"] += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -168,11 +191,11 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._closing = b"Connection: close" in data
         server = self._server
-        server.count += 1
+        server.counts["requests"] += 1
         if server.mode in ("good", "500"):
             self.answer(500 if server.mode == "500" else 200, "s1")
-        elif server.mode == "one of three" and server.count % 3:
-            self.answer(200, f"s{server.count % 3}")
+        elif server.mode == "one of three" and server.counts["requests"] % 3:
+            self.answer(200, f"s{server.counts['requests'] % 3}")
         elif server.mode == "reset":
             self.reset()
         elif server.mode == "held":

@@ -18,7 +18,7 @@ from unit.probing.watched import MILLISECOND, plan, watching
 EVERY: Final = 0.002
 SLOW: Final = 20 * MILLISECOND
 AROUND: Final = 80 * MILLISECOND
-WINDOWS: Final = (0.02, 0.06, 0.25)
+WINDOWS: Final = (0.02, 0.15)
 LONGER: Final = 0.04
 """A silence is seen once it is longer than `slow`."""
 
@@ -72,5 +72,5 @@ async def _windows(mode: str, connection: str, folder: Path) -> tuple[list[Dark]
         async with watching(folder, [plan(url=server.url, connection=connection, every=EVERY)]):
             for seconds in WINDOWS:
                 truths.append(await asyncio.to_thread(MODES[mode], server, seconds))
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.1)
     return truths, load(folder)["pay"]

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.samples import Files, Outcome, Sample, all_samples
+from faildrill.samples import SEEN_LATE, Files, Outcome, Sample, all_samples
 from faildrill.targets import KindUse
 
 MILLISECOND = 1_000_000
@@ -40,6 +40,10 @@ class Watched:
         """What the prober complained of."""
         return (self.folder / "probes.log").read_text(encoding="utf-8")
 
+    def environment(self) -> str:
+        """Return what the prober was given of the environment."""
+        return Path(f"/proc/{self.process.pid}/environ").read_text(encoding="utf-8")
+
     def read(self) -> list[Sample]:
         """Return what it has recorded so far."""
         return all_samples(Files(self.folder))
@@ -47,6 +51,11 @@ class Watched:
     def of(self, probe: str = "pay") -> list[Sample]:
         """Return the samples of a probe."""
         return [sample for sample in self.samples if sample.probe == probe]
+
+    def kinds(self, probe: str = "pay") -> set[tuple[Outcome, str]]:
+        """Return how the looks of a probe ended, with the details; not whether the prober was held up."""
+        looks = [one for one in self.of(probe) if one.outcome.is_look]
+        return {(one.outcome, one.detail.removesuffix(SEEN_LATE).rstrip()) for one in looks}
 
     def counts(self, probe: str = "pay") -> Counter[Outcome]:
         """Count the samples of a probe by how they ended."""

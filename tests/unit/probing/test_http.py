@@ -1,0 +1,157 @@
+"""What a look over HTTP makes of every sort of answer: raw bytes from a real socket."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue, ValidationError
+
+from faildrill.adapters.http import Request, wire
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Seen
+from faildrill.samples import Outcome
+
+GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
+
+
+@asynccontextmanager
+async def saying(answer: bytes, trust: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve these bytes to whoever asks, and then hang up; gives the port and what was asked."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust)
+    try:
+        yield server.sockets[0].getsockname()[1], asked
+    finally:
+        server.close()
+
+
+def look(answer: bytes, **params: JsonValue) -> Seen:
+    async def scene() -> Seen:
+        async with saying(answer) as (port, _):
+            probe = Request.model_validate({"url": f"http://127.0.0.1:{port}/", **params})
+            try:
+                return await probe.look(GIVEN)
+            finally:
+                await probe.close()
+
+    return asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("answer", "params", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Server: s1\r\n\r\nok", {}, (Outcome.OK, "s1", "")),
+        (b"HTTP/1.1 200 OK\r\nNode: n2\r\n\r\nuntil it ends", {"who_header": "Node"}, (Outcome.OK, "n2", "")),
+        (b"HTTP/1.0 204 No Content\r\n\r\n", {}, (Outcome.OK, "", "")),
+        (b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {}, (Outcome.OK, "", "")),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", {"text": "x"}, (Outcome.OK, "", "")),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", {}, (Outcome.WRONG, "", "HTTP 302")),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", {"status": 302}, (Outcome.OK, "", "")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {"status": [201, 202]}, (Outcome.WRONG, "", "HTTP 200")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", {"text": "y"}, (Outcome.WRONG, "", "not the expected text")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {}, (Outcome.RESET, "", "closed in the middle of an answer")),
+        (b"HTTP/1.1 200 OK\r\nContent-", {}, (Outcome.RESET, "", "closed in the middle of an answer")),
+        (b"", {}, (Outcome.RESET, "", "closed without an answer")),
+        (b"SSH-2.0-OpenSSH_9.7\r\n", {}, (Outcome.WRONG, "", "not HTTP")),
+        (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", {}, (Outcome.WRONG, "", "not HTTP")),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 << 20), {}, (Outcome.WRONG, "", "an answer of more than 1 MiB")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", {"method": "HEAD"}, (Outcome.OK, "", "")),
+    ],
+)  # fmt: skip
+def test_an_answer_is_weighed(answer: bytes, params: dict[str, JsonValue], expected: tuple[Outcome, str, str]) -> None:
+    seen = look(answer, **params)
+    assert (seen.outcome, seen.who, seen.detail) == expected
+    assert seen.sent is not None
+    assert seen.answered is not None
+    assert seen.sent < seen.answered
+
+
+def test_expected_text_is_found_across_pieces_of_the_body() -> None:
+    pieces = b"".join(b"1\r\n" + bytes([one]) + b"\r\n" for one in b"all is fine here") + b"0\r\n\r\n"
+    seen = look(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces, text="is fine")
+    assert seen.outcome is Outcome.OK
+
+
+def test_a_request_is_written_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAY_TOKEN", "Bearer 123")
+    request = Request.model_validate(
+        {
+            "url": "https://pay.example:8443/päy?a=1&b=ü",
+            "method": "POST",
+            "json": {"amount": 100},
+            "headers": {"Accept": "application/json"},
+            "secret_headers": {"Authorization": "env:PAY_TOKEN"},
+            "connection": "kept",
+        }
+    )
+    assert wire(request).decode() == (
+        "POST /p%C3%A4y?a=1&b=%C3%BC HTTP/1.1\r\nHost: pay.example:8443\r\nUser-Agent: faildrill\r\n"
+        "Connection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 15\r\n"
+        'Accept: application/json\r\nAuthorization: Bearer 123\r\n\r\n{"amount": 100}'
+    )
+    assert "123" not in repr(request)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"url": "ftp://x/"}, "a URL looks like http://HOST:PORT/PATH"),
+        ({"url": "http://user:pw@x/"}, "no user and password in a URL"),
+        ({"url": "http://x/a b"}, "no spaces or control characters"),
+        ({"url": "http://x:99999/"}, "Port out of range"),
+        ({"url": "http://x/", "headers": {"A": "1\r\nB: 2"}}, "the header A has a character in it"),
+        ({"url": "http://x/", "headers": {"A:": "1"}}, "'A:' can't be the name of a header"),
+        ({"url": "http://x/", "json": 1, "body": "x"}, "not both"),
+        ({"url": "http://x/", "status": 99}, "greater than or equal to 100"),
+    ],
+)
+def test_a_request_that_can_not_be_right_is_refused(params: dict[str, JsonValue], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Request.model_validate(params)
+
+
+def test_a_secret_that_would_inject_a_header_is_refused_unseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PAY_TOKEN", "canary\r\nX: 1")
+    request = Request.model_validate({"url": "http://x/", "secret_headers": {"Authorization": "env:PAY_TOKEN"}})
+    with pytest.raises(ValueError, match="the header Authorization has") as caught:
+        wire(request)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_over_tls_a_certificate_is_trusted_or_named_as_what_is_wrong(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=pay.example"
+    names = ["-addext", "subjectAltName=DNS:pay.example", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trust.load_cert_chain(certificate, key)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    async def seen(**params: JsonValue) -> tuple[Outcome, str]:
+        async with saying(answer, trust) as (port, _):
+            probe = Request.model_validate({"url": f"https://127.0.0.1:{port}/", **params})
+            found = await probe.look(GIVEN)
+            await probe.close()
+            return found.outcome, found.detail
+
+    good = asyncio.run(seen(ca=str(certificate), server_name="pay.example"))
+    other = asyncio.run(seen(ca=str(certificate), server_name="other.example"))
+    unknown = asyncio.run(seen(server_name="pay.example"))
+    assert good == (Outcome.OK, "")
+    assert other[0] is unknown[0] is Outcome.WRONG
+    assert "other.example" in other[1]
+    assert unknown[1] == "certificate: self-signed certificate"

@@ -1,0 +1,109 @@
+"""The price of looks in flight, on both sides: what a hung server wakes to, and when its recovery is seen."""
+
+import asyncio
+import socket
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from faildrill.drill import ProbePlan
+from faildrill.probing.restraint import CEILING, Restraint, most_in_flight
+from faildrill.samples import Outcome
+from unit.probing.ground import Ground, ground
+from unit.probing.watched import MILLISECOND, Watched, plan, watching
+
+HUNG = 0.5
+
+
+def test_while_something_answers_nothing_is_held_back() -> None:
+    restraint = Restraint(512)
+    for moment in range(0, 500 * MILLISECOND, MILLISECOND):
+        assert restraint.allows(moment, pending=167)
+        restraint.sent(moment, pending=167)
+        restraint.answered(moment)
+
+
+def test_in_silence_looks_are_spaced_more_and_more_but_never_beyond_the_ceiling() -> None:
+    restraint = Restraint(512)
+    sent: list[int] = []
+    for moment in range(MILLISECOND, 2000 * MILLISECOND, MILLISECOND):
+        if restraint.allows(moment, pending=len(sent)):
+            restraint.sent(moment, pending=len(sent))
+            sent.append(moment)
+    spacings = [later - one for one, later in pairwise(sent)]
+    assert spacings == sorted(spacings)
+    assert spacings[0] == MILLISECOND
+    assert spacings[-1] == CEILING
+    assert len(sent) < 100
+
+
+def test_what_the_drill_says_of_looks_in_flight_is_never_exceeded() -> None:
+    restraint = Restraint(2)
+    assert restraint.allows(1, pending=1)
+    assert not restraint.allows(1_000 * MILLISECOND, pending=2)
+
+
+def test_without_a_word_the_deadline_bounds_the_looks_in_flight() -> None:
+    assert most_in_flight(every=0.02, timeout=0.5) == 27
+    assert most_in_flight(every=0.001, timeout=60) == 512
+
+
+def test_a_look_held_back_is_recorded_as_skipped(tmp_path: Path) -> None:
+    async def scene() -> None:
+        with ground() as server:
+            server.turn("silent")
+            two = plan(url=server.url, every=0.01, timeout=0.4).model_copy(update={"in_flight": 2})
+            async with watching(tmp_path, [two], settle=0.15) as watched:
+                pass
+        skipped = [sample for sample in watched.of() if sample.outcome is Outcome.SKIPPED]
+        assert watched.counts()[Outcome.TIMED_OUT] == 2
+        assert len(skipped) >= 20
+        assert {(sample.sent, sample.detail) for sample in skipped} == {(0, "too many looks under way")}
+
+    asyncio.run(scene())
+
+
+def test_a_hung_server_wakes_to_few_requests_of_ours(tmp_path: Path) -> None:
+    """At 1,000 looks/s, uncapped, those waiting for it were seen to delay its recovery by 70 ms."""
+
+    async def scene() -> tuple[int, int]:
+        with ground() as server:
+            async with watching(tmp_path, [_fast(server.url)]) as watched:
+                truth, waited = await asyncio.to_thread(_wait_like_a_user, server)
+        unanswered = [s for s in watched.of() if s.outcome.is_look and truth[0] <= s.sent <= truth[1]]
+        return len(unanswered), waited
+
+    waiting, waited = asyncio.run(scene())
+    assert waiting <= 45
+    assert waited < 40 * MILLISECOND
+
+
+def test_the_recovery_of_a_server_that_lost_what_it_was_sent_is_seen_soon(tmp_path: Path) -> None:
+    """With a cap of 2 and a deadline of 500 ms it was seen 139 to 404 ms late."""
+
+    async def scene() -> tuple[Watched, int]:
+        with ground() as server:
+            async with watching(tmp_path, [_fast(server.url)]) as watched:
+                truth = await asyncio.to_thread(server.dark, "silent", HUNG)
+        return watched, truth.ended[1]
+
+    watched, recovered = asyncio.run(scene())
+    seen = min(one.answered for one in watched.of() if one.outcome is Outcome.OK and one.answered > recovered)
+    assert seen - recovered < CEILING + 25 * MILLISECOND
+
+
+def _fast(url: str) -> ProbePlan:
+    return plan(url=url, every=0.001, timeout=0.5)
+
+
+def _wait_like_a_user(server: Ground) -> tuple[tuple[int, int], int]:
+    """Send a request at the very end of a hang; return when it hung and how long the answer took once it was over."""
+    began = time.monotonic_ns()
+    with server.hung():
+        time.sleep(HUNG)
+        user = socket.create_connection(("127.0.0.1", server.port))
+        user.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        ended = time.monotonic_ns()
+    with user:
+        user.recv(4096)
+    return (began, ended), time.monotonic_ns() - ended
