@@ -9,6 +9,7 @@ PROBES: Final = {
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
     "postgres.write": "faildrill.adapters.postgres.write:Write",
+    "postgres.writers": "faildrill.adapters.postgres.writers:Writers",
     "simulated.service": "faildrill.adapters.simulated:Service",
     "tcp.connect": "faildrill.adapters.tcp:Connect",
 }

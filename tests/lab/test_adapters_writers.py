@@ -1,0 +1,94 @@
+"""`postgres.writers` on the lab, whole and with its brain split behind Patroni's back."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from faildrill.environment import Environment
+from faildrill.lab.facts import Facts
+from faildrill.ports import Seen
+from faildrill.samples import Outcome
+from lab.conftest import ask
+from lab.kinds_here import environment, look, once, opened, probe
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def place(steady_lab: Facts) -> Environment:
+    return environment(steady_lab)
+
+
+async def promote(lab: Facts, port: int) -> None:
+    """Promote a node without asking Patroni."""
+    password = (lab.folder / "passwords" / "postgres").read_text().strip()
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=port, user="postgres", database="postgres", password=password
+    )
+    try:
+        assert await connection.fetchval("SELECT pg_promote(wait => true)")
+    finally:
+        await connection.close()
+
+
+def test_a_whole_cluster_accepts_writes_on_one_node_and_keeps_no_row(place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        seen = await once(probe("postgres.writers", cluster=cluster))
+        patroni = await once(probe("patroni.writer", cluster=cluster))
+        assert (seen.outcome, seen.who) == (Outcome.OK, patroni.who)
+        member = cluster.members[seen.who]
+        assert cluster.password is not None
+        connection = await asyncpg.connect(
+            host=member.host,
+            port=member.port,
+            user=cluster.user,
+            database=cluster.database,
+            password=cluster.password.resolve().reveal(),
+        )
+        kept = await connection.fetchval("SELECT count(*) FROM faildrill_probe WHERE probe = 'postgres.writers'")
+        await connection.close()
+        assert kept == 0
+
+    asyncio.run(story())
+
+
+def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_timeline(
+    steady_lab: Facts, place: Environment
+) -> None:
+    async def story() -> list[Seen]:
+        cluster = place.clusters["payments"]
+        seen = []
+        async with opened(probe("postgres.writers", cluster=cluster)) as watched:
+            first = await look(watched)
+            assert first is not None
+            standby = next(member for name, member in cluster.members.items() if name != first.who)
+            promoting = asyncio.create_task(promote(steady_lab, standby.port))
+            for _ in range(200):
+                one = await look(watched)
+                seen += [one] if one else []
+                await asyncio.sleep(0.01)
+            await promoting
+        return seen
+
+    split = [one for one in asyncio.run(story()) if one.who == "pg1,pg2"]
+    assert split
+    assert all(one.outcome == Outcome.WRONG for one in split)
+    assert split[0].detail.startswith("2 writers: pg1 on timeline ")
+    timelines = {part.rpartition(" ")[2] for part in split[0].detail.split(",")}
+    assert len(timelines) == 2
+
+
+def test_a_cluster_without_its_primary_has_no_writer_and_says_why(steady_lab: Facts, place: Environment) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        who = (await once(probe("patroni.writer", cluster=cluster))).who
+        standby = next(name for name in cluster.members if name != who)
+        ask(steady_lab, {"op": "signal", "node": who, "signal": "KILL"})
+        seen = await once(probe("postgres.writers", cluster=cluster))
+        assert (seen.outcome, seen.who) == (Outcome.WRONG, "")
+        assert f"{who} refused" in seen.detail
+        assert f"{standby} in recovery" in seen.detail
+
+    asyncio.run(story())
