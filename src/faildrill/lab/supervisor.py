@@ -99,7 +99,7 @@ class Supervisor:
 
     async def _watch_lock(self) -> None:
         """End everything when somebody has removed the lab's folders under it, lock and all."""
-        while lock.still_there(self.place.lock):
+        while lock.still_there(self.place.lock):  # noqa: ASYNC110 - nothing tells of a removed file
             await asyncio.sleep(WATCH_EVERY)
         self._ending.set()
 

@@ -50,9 +50,11 @@ def served(path: Path) -> Iterator[Path]:
     thread = threading.Thread(target=run)
     thread.start()
     assert ready.wait(5)
-    yield path
-    loop.call_soon_threadsafe(ends[0])
-    thread.join()
+    try:
+        yield path
+    finally:
+        loop.call_soon_threadsafe(ends[0])
+        thread.join()
 
 
 def test_a_request_is_answered(tmp_path: Path) -> None:
@@ -71,6 +73,7 @@ def test_an_error_is_an_answer_and_the_next_request_is_served(tmp_path: Path) ->
 def test_what_is_no_request_is_answered_and_harms_nobody(line: bytes, tmp_path: Path) -> None:
     with served(tmp_path / "sock") as path:
         with socket.socket(socket.AF_UNIX) as client, client.makefile("rb") as answers:
+            client.settimeout(5)
             client.connect(str(path))
             client.sendall(line)
             assert json.loads(answers.readline())["ok"] is False
@@ -81,6 +84,7 @@ def test_an_endless_line_ends_its_connection_only(tmp_path: Path) -> None:
     with served(tmp_path / "sock") as path:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
+            client.settimeout(5)
             with pytest.raises(OSError, match=r"pipe|reset"):
                 client.sendall(b"x" * 10_000_000)
         assert control.ask(path, {"op": "hello"}, 2)["said"] == "hello"

@@ -59,3 +59,14 @@ def test_two_who_ask_at_once_are_not_both_given_it(tmp_path: Path) -> None:
     all_of_them = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(5)]
     said = [one.communicate()[0] for one in all_of_them]
     assert sorted(said) == ["False\n"] * 4 + ["True\n"]
+
+
+def test_a_holder_sees_that_its_locks_file_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "lab.lock"
+    assert lock.acquire(path)
+    assert lock.still_there(path)
+    path.unlink()
+    assert not lock.still_there(path)
+    path.touch()
+    assert not lock.still_there(path)
+    lock.release(path)

@@ -36,6 +36,21 @@ time.sleep(60)
 """
 
 
+WATCHED = """
+import os, sys, time
+reading, writing = os.pipe()
+for number in range(150):
+    if not os.fork():
+        os.close(writing)
+        if number == 149:
+            os.read(reading, 1)
+            open(sys.argv[1], "w").close()
+        time.sleep(60)
+time.sleep(60)
+"""
+"""A program whose last child notes its death, as Patroni sees PostgreSQL's."""
+
+
 def recipe(folder: Path, program: str) -> Recipe:
     return Recipe("node", [sys.executable, "-c", program], folder, folder / "log")
 
@@ -93,6 +108,25 @@ def test_kill_ends_a_node_that_starts_processes_as_fast_as_it_can(tmp_path: Path
         assert processes.belonging(str(tmp_path)) == []
 
     play(scene, tmp_path, SPREADING)
+
+
+def test_nothing_of_a_killed_node_lives_to_see_another_part_of_it_die(tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+
+    async def scene(node: Node) -> None:
+        await until(lambda: len(node.processes()) == 151)
+        await asyncio.sleep(0.1)
+        await node.signal("KILL")
+        assert not noted.exists()
+
+    play(scene, tmp_path, WATCHED.replace("sys.argv[1]", repr(str(noted))))
+
+
+def test_a_node_runs_as_soon_as_it_is_started(tmp_path: Path) -> None:
+    async def scene(node: Node) -> None:
+        assert node.state() == "running"
+
+    play(scene, tmp_path)
 
 
 def test_stop_holds_all_of_a_node_and_cont_lets_it_go(tmp_path: Path) -> None:
