@@ -21,8 +21,10 @@ LARGEST: Final = 1 << 20
 """Bytes in a file."""
 DEEPEST: Final = 32
 """Values inside of values."""
-MOST_NODES: Final = 5_000
+MOST_NODES: Final = 3_000
 """Values in a file, those that aliases repeat counted each time."""
+LONGEST: Final = 1 << 16
+"""Characters in one value."""
 _LONGEST_KEY: Final = 128
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _START: Final = Place(1, 1)
@@ -111,7 +113,7 @@ class _Composer:
         self._next()
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            self._mistakes.add(_place(after), "a second document; one file holds one drill or one environment")
+            self._mistakes.spoil(_place(after), "a second document; one file holds one drill or one environment")
         return node
 
     def _next(self) -> yaml.Event:
@@ -143,19 +145,19 @@ class _Composer:
             self._give_up(event, f"more than {MOST_NODES:,} values, those repeated by aliases counted each time")
 
     def _give_up(self, event: yaml.Event, message: str) -> None:
-        self._mistakes.add(_place(event), message)
+        self._mistakes.spoil(_place(event), message)
         raise _TooMuch
 
     def _refuse_tag(self, event: yaml.NodeEvent) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self._mistakes.add(_place(event), "tags (!…) are not used here; quotes make text, no quotes a number")
+            self._mistakes.spoil(_place(event), "tags (!…) are not used here; quotes make text, no quotes a number")
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         anchor = cast("str", event.anchor)
         found = self._anchors.get(anchor)
         if found is None:
-            self._mistakes.add(_place(event), f"*{anchor[:64]} repeats an anchor that is not complete before it")
+            self._mistakes.spoil(_place(event), f"*{anchor[:64]} repeats an anchor that is not complete before it")
             return Scalar(_place(event), None)
         node, size = found
         self._spend(event, size - 1)
@@ -164,14 +166,17 @@ class _Composer:
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         place = _place(event)
         if _CONTROL.search(event.value):
-            self._mistakes.add(place, "an escaped control character; no value here needs one")
+            self._mistakes.spoil(place, "an escaped control character; no value here needs one")
+            return Scalar(place, "")
+        if len(event.value) > LONGEST:
+            self._mistakes.spoil(place, f"a value of more than {LONGEST >> 10} KiB")
             return Scalar(place, "")
         if not event.implicit[0]:
             return Scalar(place, event.value)
         try:
             return Scalar(place, resolve(event.value))
         except ValueError as error:
-            self._mistakes.add(place, str(error))
+            self._mistakes.spoil(place, str(error))
             return Scalar(place, 0)
 
     def _listing(self, start: yaml.Event, depth: int) -> Listing:
@@ -188,7 +193,7 @@ class _Composer:
             if key is None:
                 continue
             if key in entries:
-                self._mistakes.add(_place(event), f"{key!r} was given already, in line {entries[key].place.line}")
+                self._mistakes.spoil(_place(event), f"{key!r} was given already, in line {entries[key].place.line}")
                 continue
             entries[key] = Entry(_place(event), node)
         return Mapping(_place(start), entries)
@@ -198,14 +203,14 @@ class _Composer:
         place = _place(event)
         if not isinstance(event, yaml.ScalarEvent):
             self._node(event, depth + 1)
-            self._mistakes.add(place, "a key must be a plain word")
+            self._mistakes.spoil(place, "a key must be a plain word")
             return None
         self._spend(event, 1)
         self._refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
-            self._mistakes.add(place, "merge keys (<<) are not YAML 1.2; write the keys out")
+            self._mistakes.spoil(place, "merge keys (<<) are not YAML 1.2; write the keys out")
             return None
         if not 0 < len(event.value) <= _LONGEST_KEY or _CONTROL.search(event.value):
-            self._mistakes.add(place, f"a key must have 1 to {_LONGEST_KEY} characters that can be printed")
+            self._mistakes.spoil(place, f"a key must have 1 to {_LONGEST_KEY} characters that can be printed")
             return None
         return event.value

@@ -29,6 +29,8 @@ _TYPES: Final = {
     "array": "list",
     "null": "nothing",
 }
+_SECTIONS: Final = ("probes", "steps", "expect", "abort_when", "identity", "guards", "reaches")
+_NAMED: Final = re.compile(r"[a-z0-9._-]+: *\{[a-z_]+\.[a-z_]+:")
 _LIMITS: Final = {
     "minimum": "at least",
     "exclusiveMinimum": "more than",
@@ -72,7 +74,8 @@ def describe(name: str, shape: Shape) -> Description:
     properties: dict[str, Any] = schema.get("properties", {})
     fields = parameter_names(kind)
     parameters = [_parameter(key, fields[key], properties[key], defs) for key in properties if key in fields]
-    return Description(name, shape, text, example or _skeleton(name, shape, kind), parameters)
+    required_first = sorted(parameters, key=lambda one: bool(one.default))
+    return Description(name, shape, text, _in_place(example or _skeleton(name, kind), shape), required_first)
 
 
 def _split(docstring: str) -> tuple[str, str]:
@@ -145,15 +148,23 @@ def _in_best_unit(microseconds: int) -> str:
     return f"{microseconds}us" if microseconds else "0s"
 
 
-def _skeleton(name: str, shape: Shape, kind: type[Kind]) -> str:
-    """Make an example of the parameters that must be given, where the docstring shows none."""
+def _skeleton(name: str, kind: type[Kind]) -> str:
+    """Make a use with the parameters that must be given, where the docstring shows none."""
     needed = ", ".join(f"{key}: …" for key, field in parameter_names(kind).items() if field.is_required())
-    use = f"{name}: {{{needed}}}"
-    return {
-        "probe": f"probes:\n  NAME: {{{use}, every: 100ms}}",
-        "action": f"steps:\n  - name: what it does\n    {use}",
-        "expectation": f"expect:\n  - {use}",
-        "abort": f"abort_when:\n  - {use}",
-        "guard": f"guards:\n  - {use}",
-        "reach": f"reaches:\n  NAME: {{{use}}}",
-    }[shape]
+    return f"{name}: {{{needed}}}"
+
+
+def _in_place(example: str, shape: Shape) -> str:
+    """Show uses where they stand in a file; an example that begins with its section is left as it is."""
+    if example.split(":", maxsplit=1)[0] in _SECTIONS:
+        return example
+    uses = example.splitlines()
+    if shape == "probe":
+        named = [use if _NAMED.match(use) else f"pay: {{{use}, every: 100ms}}" for use in uses]
+        return "\n  ".join(["probes:", *named])
+    if shape == "action":
+        return "\n    ".join(["steps:\n  - name: what it does", *uses])
+    if shape == "reach":
+        return "\n  ".join(["reaches:", *(f"here: {{{use}}}" for use in uses)])
+    section = {"expectation": "expect:", "abort": "abort_when:", "guard": "guards:"}[shape]
+    return "\n  ".join([section, *(f"- {use}" for use in uses)])

@@ -41,7 +41,10 @@ def read_environment(path: Path) -> LoadedEnvironment:
     reaches = _reaches(reading)
     sections = {sort.section: _targets(sort, reading, reaches) for sort in TARGETS}
     place = Environment.model_validate({"name": name or "unnamed", **sections})
-    scope = Scope(place)
+    spoilt = [
+        (section, key) for section in SECTIONS for key in reading.mapping(section) if key not in sections[section]
+    ]
+    scope = Scope(place, spoilt=frozenset(spoilt))
     place = place.model_copy(
         update={
             "about": reading.text("about"),

@@ -14,10 +14,17 @@ class Mistakes:
         self.path = path
         self.warnings: list[Mistake] = []
         self._found: dict[Mistake, None] = {}
+        self._spoilt: set[Place] = set()
 
     def add(self, place: Place, message: str) -> None:
-        """Note a mistake; the same one at the same place counts once."""
-        self._found[Mistake(place.line, place.column, message)] = None
+        """Note a mistake, unless what stands at the place is spoilt; the same one at the same place counts once."""
+        if place not in self._spoilt:
+            self._found[Mistake(place.line, place.column, message)] = None
+
+    def spoil(self, place: Place, message: str) -> None:
+        """Note a mistake that leaves no sense in what stands at the place: nothing more is said about it."""
+        self.add(place, message)
+        self._spoilt.add(place)
 
     def warn(self, place: Place, message: str) -> None:
         """Note a doubt: the file is valid, and its author should know."""

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from faildrill.drill import Drill, Step
 from faildrill.kinds import Shape, find
-from faildrill.loading.parameters import parameter_names, target_type
+from faildrill.loading.parameters import target_parameters
 from faildrill.loading.scope import SECTIONS
 from faildrill.targets import KindUse
 
@@ -30,11 +30,10 @@ def needs(drill: Drill) -> list[str]:
 
 def _named(use: KindUse, shape: Shape) -> list[str]:
     found: list[str] = []
-    for key, field in parameter_names(find(use.kind, shape)).items():
-        sort = target_type(field)
+    for key, sort in target_parameters(find(use.kind, shape)).items():
         given = use.params.get(key)
         names = given if isinstance(given, list) else [given]
-        found += [_words(sort.section, name) for name in names if sort and isinstance(name, str) and "${" not in name]
+        found += [_words(sort.section, name) for name in names if isinstance(name, str) and "${" not in name]
     return found
 
 

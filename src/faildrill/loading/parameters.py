@@ -1,6 +1,7 @@
 """The parameters of a kind as its class declares them: names, and which of them name a target or a probe."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -26,6 +27,19 @@ def target_type(field: FieldInfo) -> type[Target] | None:
 def names_probe(field: FieldInfo) -> bool:
     """Tell whether a field (or each item of it) is the name of a probe."""
     return any(isinstance(part, ProbeMark) for part in (*field.metadata, *_parts(field.annotation)))
+
+
+@cache
+def target_parameters(kind: type[BaseModel]) -> dict[str, type[Target]]:
+    """Return the parameters of a kind that take a target by name, with its sort."""
+    sorts = {name: target_type(field) for name, field in parameter_names(kind).items()}
+    return {name: sort for name, sort in sorts.items() if sort}
+
+
+@cache
+def probe_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the parameters of a kind that name probes."""
+    return tuple(name for name, field in parameter_names(kind).items() if names_probe(field))
 
 
 def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:

@@ -21,6 +21,9 @@ _PATH: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\Z")
 STEPS: Final = "steps"
 """The first word of a reference to what an earlier step gave."""
 
+MOST: Final = 100
+"""References in one text."""
+
 Outputs = Mapping[str, Mapping[str, JsonValue]]
 """By the id of a step, what its action gave."""
 
@@ -63,6 +66,9 @@ def fill(text: str, lookup: Lookup, *, template: bool = False) -> Filled:
     The lookup raises Unresolvable; all that it says is gathered.
     """
     filled = Filled(text)
+    if text.count("${") > MOST:
+        filled.mistakes.append(f"more than {MOST} references in one text")
+        return filled
     whole = _REFERENCE.fullmatch(text)
 
     def value_of(match: re.Match[str]) -> JsonValue:

@@ -19,21 +19,23 @@ class Scope:
     """The targets, probes and steps that can be named here.
 
     Without an environment (a drill checked by itself) targets are taken on trust. `earlier` are the ids of the
-    actions done before, None where steps can't be referred to at all; `later` are those of all others.
+    actions done before, None where steps can't be referred to at all; `later` are those of all others;
+    `spoilt` are targets, by section and name, in which a mistake was found already.
     """
 
     environment: Environment | None
     probes: tuple[str, ...] | None = None
     earlier: frozenset[str] | None = None
     later: frozenset[str] = frozenset()
+    spoilt: frozenset[tuple[str, str]] = frozenset()
 
     def after(self, done: frozenset[str]) -> Self:
         """Return the scope of what is done after more steps."""
         return replace(self, earlier=(self.earlier or frozenset()) | done)
 
     def target(self, sort: type[Target], name: str) -> Target | None:
-        """Return a target by name, or None where there is no environment to look it up in; else Unresolvable."""
-        if self.environment is None:
+        """Return a target by name, or None where it can't be known what it is; else Unresolvable."""
+        if self.environment is None or (sort.section, name) in self.spoilt:
             return None
         known: dict[str, Target] = getattr(self.environment, sort.section)
         if name not in known:
@@ -49,7 +51,7 @@ class Scope:
             return self._step(rest)
         if first not in SECTIONS:
             raise Unresolvable(f"there is no {first!r}{did_you_mean(first, [STEPS, *SECTIONS])}")
-        if self.environment is None:
+        if self.environment is None or (first, rest[0]) in self.spoilt:
             return Later()
         targets: dict[str, Target] = getattr(self.environment, first)
         tree: JsonValue = {name: _data(target) for name, target in targets.items()}

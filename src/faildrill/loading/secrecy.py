@@ -13,7 +13,7 @@ def refuse_passwords(node: Node, mistakes: Mistakes) -> None:
     """Note every URL that holds a password, without repeating it."""
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and _IN_URL.search(node.value):
-            mistakes.add(node.place, "a URL with a password in it; give secrets as references (env:NAME, file:/PATH)")
+            mistakes.spoil(node.place, "a URL with a password in it; give secrets as references (env:NAME, file:/PATH)")
         return
     inner = node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]
     for one in inner:

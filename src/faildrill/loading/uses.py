@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from faildrill.kinds import Shape, UnknownKind, did_you_mean, find, names
+from faildrill.kinds.table import TABLES
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
-from faildrill.loading.parameters import names_probe, parameter_names, target_type
+from faildrill.loading.parameters import parameter_names, probe_parameters, target_parameters
 from faildrill.loading.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults
@@ -52,9 +53,7 @@ def read_use(name: str, entry: Entry, shape: Shape, scope: Scope, mistakes: Mist
     try:
         kind = find(name, shape)
     except UnknownKind as error:
-        known = names(shape)
-        unheard = f"no kind of {shape} is called {name!r}{did_you_mean(name, known)}"
-        mistakes.add(entry.place, str(error) if name in known else unheard)
+        mistakes.add(entry.place, _no_such_kind(name, shape, error))
         return None
     node = entry.node
     if isinstance(node, Scalar) and node.value is None:
@@ -74,10 +73,20 @@ def read_use(name: str, entry: Entry, shape: Shape, scope: Scope, mistakes: Mist
 def read_only_use(node: Node, shape: Shape, scope: Scope, mistakes: Mistakes) -> Use | None:
     """Read a mapping of exactly one kind to its parameters, as items of `expect` and `guards` are."""
     if not isinstance(node, Mapping) or len(node.entries) != 1:
-        mistakes.add(node.place, f"must be one {shape} with its parameters: `- KIND: {{…}}`")
+        mistakes.add(node.place, f"must be one {shape} with its parameters: `KIND: {{…}}`")
         return None
     [(name, entry)] = node.entries.items()
     return read_use(name, entry, shape, scope, mistakes)
+
+
+def _no_such_kind(name: str, shape: Shape, error: UnknownKind) -> str:
+    known = names(shape)
+    if name in known:
+        return str(error)
+    others = [one for one in TABLES if one != shape and name in TABLES[one]]
+    if others:
+        return f"{name!r} is {'an' if others[0][0] in 'ae' else 'a'} {others[0]}, no {shape}"
+    return f"no kind of {shape} is called {name!r}{did_you_mean(name, known)}"
 
 
 def _holds_steps(node: Node) -> bool:
@@ -104,9 +113,8 @@ def _resolved(node: Node, path: PathTo, params: _Params) -> JsonValue:
 
 
 def _put_targets(kind: type[Kind], resolved: dict[str, JsonValue], params: _Params) -> None:
-    for name, declared in parameter_names(kind).items():
-        sort = target_type(declared)
-        if sort is None or resolved.get(name) is None:
+    for name, sort in target_parameters(kind).items():
+        if resolved.get(name) is None:
             continue
         given = resolved[name]
         if isinstance(given, list):
@@ -136,9 +144,7 @@ def _target(sort: type[Target], given: JsonValue, path: PathTo, params: _Params)
 
 
 def _check_probe_names(kind: type[Kind], resolved: dict[str, JsonValue], params: _Params) -> None:
-    for name, declared in parameter_names(kind).items():
-        if not names_probe(declared):
-            continue
+    for name in probe_parameters(kind):
         given = resolved.get(name)
         named: list[tuple[PathTo, JsonValue]] = [((name,), given)]
         if isinstance(given, list):

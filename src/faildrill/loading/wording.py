@@ -84,6 +84,8 @@ def _text(one: ErrorDetails) -> str:
 
     if one["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
+    if one["type"] == "too_short" and context.get("min_length") == 1:
+        return "must not be empty"
     template = _TEXTS.get(one["type"])
     return template.format(**context) if template else one["msg"].replace("Input should be", "must be")
 

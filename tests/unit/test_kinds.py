@@ -1,0 +1,36 @@
+"""Every kind is documented, and what is said is true of the class."""
+
+from pathlib import Path
+
+import pytest
+
+from faildrill.kinds import Shape
+from faildrill.kinds.table import TABLES
+from faildrill.loading.describing import SHAPES, describe
+from faildrill.loading.documenting import markdown
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"
+KINDS = [(shape, name) for shape in SHAPES for name in sorted(TABLES[shape])]
+
+
+@pytest.mark.parametrize(("shape", "name"), KINDS)
+def test_every_kind_is_documented(shape: Shape, name: str) -> None:
+    kind = describe(name, shape)
+    assert kind.summary.endswith(".")
+    assert kind.example
+    assert f"### `{name}`" in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_reference_of_kinds_is_up_to_date() -> None:
+    same = DOCUMENT.read_text(encoding="utf-8") == markdown()
+    assert same, "write it anew: faildrill explain --markdown > docs/kinds.md"
+
+
+def test_what_a_parameter_takes_is_told_in_words() -> None:
+    told = {one.name: one for one in describe("outage", "expectation").parameters}
+    assert told["of"].takes == "name of a probe"
+    assert told["at_most"].takes == "time"
+    assert told["at_most"].default == ""
+    assert told["hold"].default == "`1s`"
+    [group, _] = describe("member.kill", "action").parameters
+    assert group.takes == "name of one of the environment's groups"
