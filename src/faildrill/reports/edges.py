@@ -27,6 +27,7 @@ _EDGE: Final = 24.0
 """A label nearer to the rim than this would be cut."""
 _MOST: Final = 22
 """Looks in one panel."""
+_UNSENT: Final = (Outcome.SKIPPED, Outcome.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ def _bar(looks: Looks, number: int, time: Time) -> Markup:
     sent, answered = float(looks.sent[number]), float(looks.answered[number])
     outcome = int(looks.outcome[number])
     y = _TOP + 4 + number * _ROW
+    if outcome in _UNSENT:
+        return _unsent(looks, number, time)
     good = outcome == Outcome.OK
-    word = "ok" if good else FAILURES.get(Outcome(outcome), "?") if outcome in set(Outcome) else "?"
+    word = "ok" if good else FAILURES[Outcome(outcome)]
     who = wording.plain(looks.names[int(looks.who[number])], 60)
     tip = f"{word} {who}: sent {_fine(sent - time.zero)}, took {durations.show(answered - sent)}"
     class_ = "look-ok" if good else "look-bad"
@@ -95,6 +98,13 @@ def _bar(looks: Looks, number: int, time: Time) -> Markup:
     if answered > time.end:
         return bar
     return bar + _mark(right, y + (_ROW - 3) / 2, good=good)
+
+
+def _unsent(looks: Looks, number: int, time: Time) -> Markup:
+    """Draw a look that was due and never sent as an empty box: it proves nothing."""
+    x, y = time.x(float(looks.due[number])), _TOP + 4 + number * _ROW
+    tip = f"{FAILURES[Outcome(int(looks.outcome[number]))]}: due {_fine(float(looks.due[number]) - time.zero)}"
+    return drawing.box(x - 2.5, y, x + 2.5, y + _ROW - 3, "unproven", tip=tip)
 
 
 def _mark(x: float, y: float, *, good: bool) -> Markup:
@@ -122,6 +132,8 @@ def _named(edge: Edge, time: Time, bottom: float) -> Markup:
 
 def _fine(seconds: float) -> str:
     """Write a moment to the millisecond, or to a tenth of one within a second of zero."""
+    if abs(seconds) < 5e-5:  # noqa: PLR2004 - what would be written as +0.0 ms
+        return "0"
     if abs(seconds) < 1:
         return f"{seconds * 1000:+.1f} ms".replace("-", "−")  # noqa: RUF001 - a minus as wide as the plus
     return f"{seconds:+.3f} s".replace("-", "−")  # noqa: RUF001 - as above

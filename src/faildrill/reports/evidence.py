@@ -68,14 +68,15 @@ def _numbered(look: Cited, number: int) -> Cited:
 def _cited(reference: str, looks: Looks, number: int, zero: float) -> Cited | None:
     if number >= len(looks):
         return None
-    sent, answered = float(looks.sent[number]), float(looks.answered[number])
-    code = int(looks.outcome[number])
+    outcome = Outcome(int(looks.outcome[number]))
+    sent = float(looks.sent[number] if outcome.is_look else looks.due[number])
+    answered = float(looks.answered[number])
     return Cited(
         anchor="",
         reference=reference,
         sent=wording.moment(sent - zero),
-        took=durations.show(max(0.0, answered - sent)),
-        outcome=Outcome(code).name.lower().replace("_", " ") if code in set(Outcome) else str(code),
+        took=durations.show(max(0.0, answered - sent)) if outcome.is_look else "",
+        outcome=outcome.name.lower().replace("_", " "),
         who=looks.names[int(looks.who[number])],
         detail=looks.names[int(looks.detail[number])],
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from faildrill import durations
-from faildrill.judging.result import Outage, Result
+from faildrill.judging.result import Outage, ProbeFigures, Result
 from faildrill.reports import wording
 from faildrill.timeline import Json
 
@@ -60,6 +60,13 @@ def _of(outage: Outage, limits: dict[str, float]) -> Headline:
 
 def _limit(allowed: float | None) -> str:
     return "" if allowed is None else f"allowed: {durations.show(allowed)}"
+
+
+def by_weight(result: Result, drill: dict[str, Json]) -> list[ProbeFigures]:
+    """Return the probes in the order in which they matter: those with a limit, the drill's, the environment's."""
+    limits = _limits(drill)
+    own = {one.get("name") for one in _list(drill.get("probes")) if one.get("by") != "environment"}
+    return sorted(result.probes, key=lambda one: (one.probe not in limits, one.probe not in own))
 
 
 def _limits(drill: dict[str, Json]) -> dict[str, float]:

@@ -130,6 +130,7 @@ class _Grid:
         return rows
 
     def _row(self, name: str, mask: NDArray[np.bool_]) -> Row:
+        """Return a row of stretches from the first look in them to the last; those of touching bins touch."""
         total = int(mask.sum())
         if not total:
             return Row(name, 0, [])
@@ -139,16 +140,16 @@ class _Grid:
         edges = np.flatnonzero(np.diff(level)) + 1
         firsts = np.concatenate(([0], edges))
         lasts = np.concatenate((edges, [self._bins]))
-        sums = np.concatenate(([0], np.cumsum(here)))
-        stretches = [
-            Stretch(*self._span(first, last), int(sums[last] - sums[first]), int(level[first]))
-            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
-            if level[first]
-        ]
-        return Row(name, total, stretches)
-
-    def _span(self, first: int, last: int) -> tuple[float, float]:
-        return self._start + first * self._width, self._start + last * self._width
+        sums = np.concatenate(([0], np.cumsum(here))).astype(np.int64)
+        parts = [part for part in zip(firsts.tolist(), lasts.tolist(), strict=True) if level[part[0]]]
+        due, answered = self._looks.due[mask], self._looks.answered[mask]
+        stretches: list[Stretch] = []
+        for first, last in reversed(parts):
+            begin, end = int(sums[first]), int(sums[last])
+            joined = stretches and level[min(last, self._bins - 1)] and last < self._bins
+            until = stretches[-1].start if joined else float(answered[begin:end].max())
+            stretches.append(Stretch(float(due[begin]), until, end - begin, int(level[first])))
+        return Row(name, total, stretches[::-1])
 
     def _presence(self, name: str, codes: list[int], gap: float) -> Row:
         """Return a row of stretches in which no two answers of the name are further apart than the gap."""

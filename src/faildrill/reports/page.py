@@ -14,7 +14,7 @@ from markupsafe import Markup
 from faildrill import durations
 from faildrill.judging.result import Outage, Result, Verdict
 from faildrill.reports import edges, evidence, phases, picture, wording
-from faildrill.reports.headline import headline
+from faildrill.reports.headline import by_weight, headline
 from faildrill.reports.looks import Looks
 from faildrill.timeline import Entry, RunnerBroke, RunStarted
 
@@ -74,7 +74,8 @@ def render(source: Source) -> str:
 
 
 def _rendered(source: Source, detail: Detail) -> str:
-    result, rows = source.result, detail.rows
+    rows, drill = detail.rows, _drill(source.entries)
+    result = msgspec.structs.replace(source.result, probes=by_weight(source.result, drill))
     zero = picture.fault(result) or 0.0
     cited = evidence.cited(_references(result, rows), source.looks, zero, rows)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
@@ -85,7 +86,7 @@ def _rendered(source: Source, detail: Detail) -> str:
             rows=rows,
             result=result,
             meaning=wording.MEANINGS[result.verdict],
-            headline=headline(result, _drill(source.entries)),
+            headline=headline(result, drill),
             picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
             left_out=max(0, len(result.probes) - picture.MOST_LANES),
             references=lambda written: evidence.references(written, min(len(source.entries), 3 * rows), cited),
@@ -116,11 +117,11 @@ def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[Magnified]:
-    """Draw the longest outage of each probe, of the probes with the longest ones."""
+    """Draw the longest outage of each of the first probes that have one."""
     longest = [max(one.outages, key=lambda outage: outage.length.at_least) for one in result.probes if one.outages]
     every = {one.probe: one.every for one in result.probes}
     found = []
-    for outage in sorted(longest, key=lambda one: -one.length.at_least)[:_MAGNIFIED]:
+    for outage in longest[:_MAGNIFIED]:
         seen = looks.get(outage.probe)
         drawn = [edges.draw(edge, seen, every[outage.probe]) for edge in edges.ends(outage, zero)] if seen else []
         found.append(Magnified(outage, phases.draw(outage), drawn))

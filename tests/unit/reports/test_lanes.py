@@ -48,6 +48,13 @@ def test_a_partial_outage_is_drawn_lower_than_a_total_one() -> None:
     assert lane.failures[0].stretches[-1].level == 3
 
 
+def test_a_row_begins_with_its_first_look_and_not_with_a_bin() -> None:
+    outcomes = [Outcome.OK] * 7 + [Outcome.WRONG] * 5 + [Outcome.OK] * 8
+    lane = lanes.lane(looks([float(at) for at in range(20)], [0.25] * 20, outcomes), (0.0, 20.0), 1.0, 6)
+    assert lane.failures[0].stretches[0].start == 7.0
+    assert lane.failures[0].stretches[-1].end == 11.25
+
+
 def test_servers_that_take_turns_are_shown_as_serving_all_the_time() -> None:
     due = [number * 0.02 for number in range(600)]
     who = [number % 2 + 1 for number in range(600)]
