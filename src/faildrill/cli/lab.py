@@ -10,6 +10,7 @@ import click
 
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
+from faildrill.lab.places import Place
 
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab; several can be up side by side.")
 
@@ -24,24 +25,24 @@ def lab() -> None:
 @click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
 def up(name: str, keep: bool) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
-    from faildrill.lab import starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import places, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
 
     before = time.monotonic()
     facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
-    for key, value in _worth_knowing(facts):
+    for key, value in _worth_knowing(places.place(name), facts):
         click.echo(f"  {key:<14}{value}")
 
 
-def _worth_knowing(facts: Facts) -> list[tuple[str, object]]:
+def _worth_knowing(place: Place, facts: Facts) -> list[tuple[str, object]]:
     return [
         ("environment", facts.environment),
         ("payments", f"{facts.payments}/payments"),
         ("database", f"127.0.0.1:{facts.database_port}"),
         ("HAProxy", facts.statistics),
         ("logs", facts.logs),
-        ("take it down", f"faildrill lab down --name {facts.name}"),
+        ("take it down", place.command("down")),
     ]
 
 
@@ -62,21 +63,22 @@ def status(name: str, output: str) -> None:
     if output == "json":
         click.echo(json.dumps({key: value for key, value in answer.items() if key != "ok"}, indent=2))
     else:
-        click.echo("\n".join(_table(name, answer)))
+        click.echo("\n".join(_table(place, answer)))
     if answer["phase"] != "ready":
         raise SystemExit(1)
 
 
 _SAID = {
-    "down": "is not up: faildrill lab up",
-    "remains": "is not up, but has left something behind: faildrill lab down",
-    "silent": "does not answer: faildrill lab down",
-    "failed": "failed to start and was kept: look at its logs, then faildrill lab down",
+    "down": "is not up: {up}",
+    "remains": "is not up, but has left something behind: {down}",
+    "silent": "does not answer: {down}",
+    "failed": "failed to start and was kept: look at its logs, then {down}",
 }
 
 
-def _table(name: str, answer: dict[str, Any]) -> Iterator[str]:
-    yield f"lab {name!r} {_SAID.get(answer['phase'], 'is ' + answer['phase'])}"
+def _table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
+    said = _SAID.get(answer["phase"], f"is {answer['phase']}")
+    yield f"lab {place.name!r} {said.format(up=place.command('up'), down=place.command('down'))}"
     if answer["nodes"]:
         yield f"  {'node':<9}{'part':<12}{'state':<10}{'for':>9}{'starts':>8}  processes"
     for node, facts in answer["nodes"].items():

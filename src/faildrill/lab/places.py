@@ -11,6 +11,8 @@ from typing import Final
 from faildrill.errors import WrongUsage
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
+DEFAULT: Final = "lab"
+"""The lab that is meant when none is named."""
 _LONGEST_RUN_PATH: Final = 72
 """Bytes: a socket's path may have 107, and PostgreSQL and HAProxy add their own names to it."""
 
@@ -68,6 +70,10 @@ class Place:
     def control(self) -> Path:
         """The supervisor's control socket."""
         return self.run / "control.sock"
+
+    def command(self, verb: str) -> str:
+        """Return what a person types to do `verb` with this lab."""
+        return f"faildrill lab {verb}" + ("" if self.name == DEFAULT else f" --name {self.name}")
 
 
 def state_root() -> Path:

@@ -55,7 +55,9 @@ def up(name: str = "lab", *, root: Path | None = None, tell: Tell = lambda _: No
         else:
             tell(f"the lab {name!r} is being started or ended by process {holder}: waiting for it")
             _wait_for_another(place)
-    raise LabFailed(f"the lab {name!r} was not ready within {WITHIN:g} s: see {place.logs}, or run: faildrill lab down")
+    raise LabFailed(
+        f"the lab {name!r} was not ready within {WITHIN:g} s: see {place.logs}, or run: {place.command('down')}"
+    )
 
 
 def _wait_for_another(place: Place) -> None:
@@ -67,7 +69,9 @@ def _wait_for_another(place: Place) -> None:
         except (FaildrillError, TimeoutError):
             phase = "unknown"
         if phase == "failed":
-            raise LabFailed(f"the lab {place.name!r} failed to start and was kept: see {place.logs}, then: lab down")
+            raise LabFailed(
+                f"the lab {place.name!r} failed to start and was kept: see {place.logs}, then: {place.command('down')}"
+            )
         if phase == "ready":
             return
         time.sleep(0.1)
@@ -128,7 +132,7 @@ def _failure(message: dict[str, Any], place: Place) -> str:
     if "log" not in message:
         return str(message["failed"])
     log = Path(message["log"])
-    return f"{message['failed']}\n{tail(log)}\nthe logs are kept in {place.logs} until: faildrill lab down"
+    return f"{message['failed']}\n{tail(log)}\nthe logs are kept in {place.logs} until: {place.command('down')}"
 
 
 def tail(log: Path, lines: int = TAIL) -> str:
