@@ -19,6 +19,7 @@ from faildrill.errors import ActionRefused, CannotSee, FaildrillError
 from faildrill.lab import starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.processes import descendants
+from faildrill.loading.environments import load_environment
 from lab.conftest import ask, eventually
 
 pytestmark = pytest.mark.lab
@@ -85,6 +86,12 @@ def test_the_environment_file_proves_what_it_is(lab: Facts) -> None:
     assert identity[0]["postgres.identity"]["system_identifier"] == str(proven)
     marker = asked(lab, "SELECT uid FROM faildrill_environment WHERE name = 'lab' AND drillable")
     assert identity[1]["postgres.marker"]["uid"] == marker
+
+
+def test_the_environment_file_is_one_that_drills_can_use(lab: Facts) -> None:
+    loaded = load_environment(lab.environment)
+    assert loaded.drillable
+    assert list(loaded.clusters["payments"].members) == ["pg1", "pg2"]
 
 
 def test_both_database_nodes_answer_directly_and_one_is_the_primary(lab: Facts) -> None:
