@@ -211,7 +211,8 @@ def _solids(dark: Dark, lives_before: Integers, groups: Integers) -> tuple[Integ
     if not len(dark.sample):
         return dark.begun_by, dark.still_at, groups
     order = np.argsort(lives_before, kind="stable")
-    firsts = np.flatnonzero(np.diff(lives_before[order], prepend=-1))
+    changes = np.diff(lives_before[order], prepend=-1) | np.diff(groups[order], prepend=-1)
+    firsts = np.flatnonzero(changes)
     begun_by = np.minimum.reduceat(dark.begun_by[order], firsts)
     return begun_by, np.maximum.reduceat(dark.still_at[order], firsts), groups[order][firsts]
 

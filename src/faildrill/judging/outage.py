@@ -9,7 +9,7 @@ from faildrill.clock import seconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, nice
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, lasted, nice
 from faildrill.ports import Duration, Kind, ProbeName
 
 _LEAST_INTERVAL: Final = 0.001
@@ -64,7 +64,7 @@ class OutageAtMost(Kind):
     def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
         if not found:
             unproven = durations.show(evidence.unproven(self.of))
-            return holds(f"no look proves {self.of} dark; none that can hide between them is over {unproven}")
+            return holds(f"no look proves {self.of} dark; none over {unproven} can hide between them")
         longest = max(found, key=lambda one: one.at_most or 0)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
         return holds(self._told(longest) + more, *self._cited(evidence, longest))
@@ -78,10 +78,8 @@ class OutageAtMost(Kind):
         return f"probe {self.of} every {durations.show(nice(every))} or faster to decide"
 
     def _told(self, one: Stretch) -> str:
-        least, most = durations.show(seconds(one.at_least)), one.at_most
-        length = f"at least {least}" + (f", at most {durations.show(seconds(most))}" if most is not None else "")
         flaps = f" in {one.stretches} stretches, never good for {durations.show(self.hold)} between"
-        return f"{self.of} was dark {length}" + (flaps if one.stretches > 1 else "")
+        return f"{self.of} was dark {lasted(one)}" + (flaps if one.stretches > 1 else "")
 
     def _cited(self, evidence: Evidence, one: Stretch) -> tuple[str, ...]:
         numbers = dict.fromkeys(evidence.number(self.of, place) for place in (one.first, one.last))

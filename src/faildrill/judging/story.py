@@ -7,12 +7,10 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from faildrill import durations
-from faildrill.clock import seconds
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Moment
-from faildrill.judging.weighing import count
+from faildrill.judging.weighing import count, lasted
 from faildrill.samples.columns import Mask, Numbers
 from faildrill.timeline import (
     AbortAsked,
@@ -102,14 +100,9 @@ def _outages(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
                 evidence,
                 plan.name,
                 one.first_good,
-                _Told(f"{plan.name} is good again: {_length(one)}", "good"),
+                _Told(f"{plan.name} is good again: it was dark {lasted(one)}", "good"),
                 one.last,
             )
-
-
-def _length(one: Stretch) -> str:
-    most = "" if one.at_most is None else f", at most {durations.show(seconds(one.at_most))}"
-    return f"it was dark at least {durations.show(seconds(one.at_least))}{most}"
 
 
 def _changes(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:

@@ -8,14 +8,14 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Kind, ProbeName
-from faildrill.samples.columns import Columns, Integers
+from faildrill.samples.columns import Columns, Integers, Mask
 
 
 class Writers(Kind):
     """No more than `at_most` nodes accept writes at once; more than one is a split brain.
 
-    One look asks the nodes one after the other, so a writer that moves may be seen twice in it. Two nodes that two
-    looks in a row both saw were writers at once: FAILED. Seen in a single look only, it is INCONCLUSIVE.
+    One look asks the nodes one after the other, so a writer that moves may be seen twice in it. Nodes that are all
+    seen again by a look sent after that one was answered were writers at once: FAILED. Otherwise it is INCONCLUSIVE.
 
     writers: {of: writer, at_most: 1}
     """
@@ -38,20 +38,26 @@ class Writers(Kind):
         if not many.any():
             most = count(int(numbers[looks.who[places]].max()), "writer")
             return lack(evidence, self.of) or holds(f"{len(places)} looks saw {most} at most")
-        proven = self._in_a_row(looks, places[many[:-1] & many[1:]], places[1:][many[:-1] & many[1:]])
+        proven = self._proven(looks, places, many)
         first = proven if proven is not None else int(places[many][0])
         at = durations.show(evidence.since_start(int(looks.answered[first])))
         told = f"{self.of} saw {looks.names[looks.who[first]]} at once, {at} after the start"
         cited = f"sample:{self.of}:{evidence.number(self.of, first)}"
         if proven is not None:
             return broken(told, cited)
-        because = f"{told}, in one look only: the writer may have moved while it asked"
+        because = f"{told}, but not again in the next look: the writer may have moved while it asked"
         return cannot_tell(because, f"probe {self.of} faster to tell", cited)
 
-    def _in_a_row(self, looks: Columns, earlier: Integers, later: Integers) -> int | None:
-        """Return the first look whose writers, too many, the next look saw again after it; None when none is."""
-        for one, next_one in zip(earlier.tolist(), later.tolist(), strict=True):
-            both = set(looks.names[looks.who[one]].split(",")) & set(looks.names[looks.who[next_one]].split(","))
-            if len(both) > self.at_most and looks.sent[next_one] >= looks.answered[one]:
-                return int(one)
+    def _proven(self, looks: Columns, places: Integers, many: Mask) -> int | None:
+        """Return the first look that saw too many, and so did all until one that was sent after it; None: no such."""
+        for start in np.flatnonzero(many).tolist():
+            first = places[start]
+            after = start + int(np.searchsorted(looks.sent[places[start:]], looks.answered[first]))
+            if after >= len(places) or not many[start : after + 1].all():
+                continue
+            seen = [
+                set(looks.names[number].split(",")) for number in set(looks.who[places[start : after + 1]].tolist())
+            ]
+            if len(set.intersection(*seen)) > self.at_most:
+                return int(first)
         return None

@@ -1,0 +1,135 @@
+"""Abort conditions on samples as they come, fed in the order in which a prober records them."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from faildrill.drill import ProbePlan
+from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.ports import Watcher
+from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.targets import KindUse
+
+MS = 1_000_000
+PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.1, timeout=0.5)
+
+
+def outage(longer_than: str = "1s", *, slow: float = 0.05, told: bool = True) -> Watcher:
+    condition = OutageLonger.model_validate({"of": "pay", "longer_than": longer_than})
+    return condition.watch({"pay": PLAN}, {"pay": slow}) if told else condition.watch()
+
+
+def sample(at: int, outcome: Outcome = Outcome.OK, took: int = 2, probe: str = "pay", detail: str = "") -> Sample:
+    """Give a look due at `at` ms that took `took` ms."""
+    return Sample(probe, at * MS, at * MS, (at + took) * MS, outcome, "", detail)
+
+
+def first(watcher: Watcher, samples: Iterable[Sample]) -> int | None:
+    """Return the ms at which the watcher asks to abort, ticking after each sample."""
+    for one in samples:
+        if watcher.feed(one) or watcher.tick(one.answered):
+            return one.due // MS
+    return None
+
+
+def looks(since: int, until: int, outcome: Outcome = Outcome.OK, took: int = 2) -> list[Sample]:
+    return [sample(at, outcome, took) for at in range(since, until, 100)]
+
+
+def test_an_outage_aborts_with_the_first_sample_that_proves_it_longer() -> None:
+    watcher = outage()
+    assert first(watcher, [*looks(0, 1000), *looks(1000, 4000, Outcome.REFUSED)]) == 2100
+
+
+def test_the_reason_names_the_probe_and_the_limit() -> None:
+    watcher = outage()
+    reasons = [watcher.feed(one) for one in looks(0, 1200, Outcome.REFUSED)]
+    assert reasons[-1] == "pay is dark for 1.1 s, longer than 1 s"
+
+
+def test_good_looks_never_abort() -> None:
+    assert first(outage("1ms"), looks(0, 20_000)) is None
+
+
+def test_a_good_look_between_begins_the_outage_anew() -> None:
+    some = [*looks(0, 900, Outcome.REFUSED), sample(900), *looks(1000, 1900, Outcome.REFUSED), *looks(1900, 5000)]
+    assert first(outage(), some) is None
+
+
+def test_a_good_look_that_was_sent_before_the_outage_does_not_end_it() -> None:
+    watcher = outage()
+    some = [*looks(1000, 1900, Outcome.REFUSED), sample(990, took=30), *looks(1900, 2400, Outcome.REFUSED)]
+    assert first(watcher, some) == 2100
+
+
+def test_answers_slower_than_slow_are_dark() -> None:
+    assert first(outage(), looks(0, 3000, took=80)) == 1100
+
+
+def test_answers_that_the_prober_itself_saw_late_are_not_dark() -> None:
+    assert first(outage(), [sample(at, took=80, detail=f"x {SEEN_LATE}") for at in range(0, 3000, 100)]) is None
+
+
+def test_no_answer_for_three_intervals_is_dark_from_then_on() -> None:
+    watcher = outage()
+    assert first(watcher, looks(0, 1000)) is None
+    assert watcher.tick(2190 * MS) is None
+    assert watcher.tick(2210 * MS) == "pay is dark for 1.01 s (no look came back), longer than 1 s"
+
+
+def test_silence_goes_on_from_what_was_dark_before() -> None:
+    watcher = outage()
+    assert first(watcher, [*looks(0, 500), *looks(500, 1000, Outcome.REFUSED)]) is None
+    assert watcher.tick(1510 * MS) is not None
+
+
+def test_a_prober_that_never_says_a_word_is_silent_from_the_start() -> None:
+    watcher = outage()
+    assert watcher.tick(0) is None
+    assert watcher.tick(1290 * MS) is None
+    assert watcher.tick(1310 * MS) is not None
+
+
+def test_skipped_looks_are_no_silence_and_no_darkness() -> None:
+    assert first(outage(), [*looks(0, 500), *looks(500, 5000, Outcome.SKIPPED, 0)]) is None
+
+
+def test_another_probe_is_not_looked_at() -> None:
+    watcher = outage("1ms")
+    assert [watcher.feed(sample(at, Outcome.REFUSED, probe="other")) for at in (0, 1000)] == [None, None]
+
+
+def test_the_rate_is_learnt_where_nobody_tells_it() -> None:
+    watcher = outage(told=False)
+    assert first(watcher, looks(0, 1000)) is None
+    assert watcher.tick(2210 * MS) is not None
+
+
+def errors(above: str | int, over: str = "5s") -> Watcher:
+    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch()
+
+
+def test_errors_above_a_share_abort() -> None:
+    some = [sample(at, Outcome.WRONG if at % 500 == 0 else Outcome.OK) for at in range(100, 9000, 100)]
+    assert first(errors("10%"), some) == 1000
+    assert first(errors("30%"), some) is None
+
+
+def test_errors_are_counted_over_the_time_given_only() -> None:
+    once_a_second = [sample(at, Outcome.WRONG if at % 1000 == 0 else Outcome.OK) for at in range(100, 60_000, 100)]
+    assert first(errors(6), once_a_second) is None
+    assert first(errors(3), once_a_second) == 4000
+
+
+def test_a_few_failures_at_the_start_are_no_share() -> None:
+    assert first(errors("50%"), looks(0, 900, Outcome.REFUSED)) is None
+    assert first(errors("50%"), looks(0, 1100, Outcome.REFUSED)) == 900
+
+
+@pytest.mark.parametrize("kind", [outage, lambda: errors("50%")])
+def test_memory_stays_the_same_however_long_it_lasts(kind: type) -> None:
+    watcher = kind()
+    for at in range(0, 2_000_000, 100):
+        watcher.feed(sample(at))
+    held = [value for value in vars(watcher).values() if hasattr(value, "__len__")]
+    assert all(len(value) <= 20 for value in held)

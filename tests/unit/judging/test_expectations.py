@@ -1,0 +1,264 @@
+"""Each expectation: when it holds, when it is broken, and when nobody can tell."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from faildrill import timeline as tl
+from faildrill.judging import judge
+from faildrill.judging.result import Finding, Verdict
+from faildrill.kinds import build
+from faildrill.samples import SEEN_LATE, Outcome
+from faildrill.targets import KindUse
+from unit.judging.runs import END, FAULT, Run, probe, ticks
+
+PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
+
+
+def run(kind: str, *, every: float = 0.02, who: str = "", **params: object) -> Run:
+    made = Run(expect=[{kind: {"of": "pay", **params}}], probes=[probe(every=every)])
+    return made.usual().good(every=every, who=who)
+
+
+def weighed(made: Run, folder: Path) -> Finding:
+    return judge(made.write(folder)).findings[0]
+
+
+# outage
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [("2900ms", FAILED), ("3s", INCONCLUSIVE), ("3100ms", PASSED)])
+def test_an_outage_is_weighed_against_its_bounds(limit: str, verdict: Verdict, tmp_path: Path) -> None:
+    found = weighed(run("outage", at_most=limit).saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED), tmp_path)
+    assert found.verdict is verdict
+    assert "at least 2.978 s, at most 3.022 s" in found.because
+
+
+def test_a_limit_between_the_bounds_says_how_fast_to_probe(tmp_path: Path) -> None:
+    found = weighed(run("outage", at_most="3s").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED), tmp_path)
+    assert found.advice == "probe pay every 5 ms or faster to decide"
+
+
+def test_a_limit_finer_than_the_probe_can_tell_is_inconclusive_even_if_all_looks_are_good(tmp_path: Path) -> None:
+    """Polling every two seconds can't prove an outage of at most one."""
+    found = weighed(run("outage", every=1.0, at_most="1s"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "could hide" in found.because
+    assert found.advice == "probe pay every 200 ms or faster"
+
+
+def test_looks_that_are_all_good_and_close_enough_hold(tmp_path: Path) -> None:
+    found = weighed(run("outage", at_most="100ms"), tmp_path)
+    assert (found.verdict, found.because) == (PASSED, "no look proves pay dark; none over 22 ms can hide between them")
+
+
+def test_a_limit_of_nothing_is_broken_by_a_single_dark_look(tmp_path: Path) -> None:
+    assert weighed(run("outage", at_most="0s").saw([6.0], Outcome.REFUSED), tmp_path).verdict is FAILED
+
+
+def test_flapping_is_one_outage(tmp_path: Path) -> None:
+    flapping = [at for at in ticks(FAULT, FAULT + 5) if round(at / 0.02) % 10 < 3]
+    made = run("outage", at_most="4s").saw(flapping, Outcome.REFUSED)
+    found = weighed(made, tmp_path / "held")
+    assert found.verdict is FAILED
+    assert "in 25 stretches, never good for 1 s between" in found.because
+    assert (
+        weighed(run("outage", at_most="4s", hold="0s").saw(flapping, Outcome.REFUSED), tmp_path / "strict").verdict
+        is PASSED
+    )
+
+
+def test_an_outage_that_was_not_over_when_the_looking_ended_is_never_a_pass(tmp_path: Path) -> None:
+    found = weighed(run("outage", at_most="30s").saw(ticks(19.0, END), Outcome.REFUSED), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "its end was not seen" in found.because
+
+
+def test_a_hang_shorter_than_the_timeout_breaks_a_limit(tmp_path: Path) -> None:
+    made = run("outage", at_most="200ms")
+    for at in ticks(FAULT, FAULT + 0.4):
+        made.saw([at], Outcome.OK, FAULT + 0.4 - at + 0.002)
+    assert weighed(made, tmp_path).verdict is FAILED
+
+
+def test_a_probe_that_died_before_the_end_is_never_a_pass(tmp_path: Path) -> None:
+    made = run("outage", at_most="30s")
+    made.samples["pay"] = [one for one in made.samples["pay"] if one.due < made.samples["pay"][500].due]
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "stopped looking" in found.because
+
+
+def test_looks_that_are_mostly_skipped_are_never_a_pass(tmp_path: Path) -> None:
+    made = run("outage", at_most="30s").saw(ticks(4.0, 18.0), Outcome.SKIPPED, 0)
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "raise its in_flight" in found.advice
+
+
+def test_a_probe_that_could_not_look_is_never_a_pass_and_says_why(tmp_path: Path) -> None:
+    made = run("outage", at_most="30s").saw(ticks(0.4, END), Outcome.BROKEN, detail="env:TOKEN is not set")
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "env:TOKEN is not set" in found.advice
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    ("limit", "failed", "verdict"),
+    [("1%", 9, PASSED), ("1%", 10, FAILED), (10, 10, PASSED), (10, 11, FAILED), (0, 0, PASSED), ("0%", 1, FAILED)],
+)
+def test_errors_are_weighed_as_a_share_or_as_a_number(
+    limit: str | int, failed: int, verdict: Verdict, tmp_path: Path
+) -> None:
+    made = run("errors", at_most=limit).saw(ticks(6.0, 6.0 + failed * 0.02), Outcome.WRONG)
+    assert len(made.samples["pay"]) == 980
+    assert weighed(made, tmp_path).verdict is verdict
+
+
+def test_a_share_finer_than_the_looks_can_tell_is_inconclusive(tmp_path: Path) -> None:
+    found = weighed(run("errors", at_most="0.01%"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "probe pay every 1 ms" in found.advice
+
+
+def test_skipped_looks_that_could_decide_are_inconclusive(tmp_path: Path) -> None:
+    made = run("errors", at_most="1%").saw(ticks(6.0, 6.4), Outcome.SKIPPED, 0)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize("limit", ["1", "-1%", "101%", "x%", "", -1, 0.5, True])
+def test_what_is_neither_a_share_nor_a_number_is_refused(limit: object) -> None:
+    with pytest.raises(ValidationError, match=r"share|negative"):
+        build(KindUse(kind="errors", params={"of": "pay", "at_most": limit}), "expectation")
+
+
+# latency
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [("3ms", PASSED), ("1ms", FAILED)])
+def test_latency_is_weighed_by_percentile(limit: str, verdict: Verdict, tmp_path: Path) -> None:
+    assert weighed(run("latency", p50=limit), tmp_path).verdict is verdict
+
+
+def test_latency_counts_from_when_a_look_was_due(tmp_path: Path) -> None:
+    """A prober that sends late hides what its users wait; where it alone is late, nobody can tell."""
+    made = run("latency", p50="40ms")
+    made.samples["pay"] = [
+        one._replace(sent=one.due + 45_000_000, answered=one.due + 50_000_000) for one in made.samples["pay"]
+    ]
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "between 5 ms and 50 ms" in found.because
+    assert "sent its looks late" in found.advice
+
+
+def test_latency_before_the_fault_and_during_are_told_apart(tmp_path: Path) -> None:
+    expect = [
+        {"latency": {"of": "pay", "p90": "10ms", "when": when}} for when in ("before", "during", "after", "whole")
+    ]
+    made = Run(expect=expect).usual().good().saw(ticks(FAULT, 16.0), Outcome.OK, 0.03)
+    verdicts = [one.verdict for one in judge(made.write(tmp_path)).findings[:4]]
+    assert verdicts == [PASSED, FAILED, PASSED, FAILED]
+
+
+def test_looks_without_an_answer_took_at_least_until_their_deadline(tmp_path: Path) -> None:
+    silent = ticks(6.0, 6.4)
+    assert weighed(run("latency", p99="400ms").saw(silent, Outcome.TIMED_OUT, 0.5), tmp_path / "a").verdict is FAILED
+    found = weighed(run("latency", p99="600ms").saw(silent, Outcome.TIMED_OUT, 0.5), tmp_path / "b")
+    assert (found.verdict, found.advice) == (INCONCLUSIVE, "give the probe a timeout longer than the limit")
+
+
+def test_too_few_looks_for_a_percentile_are_inconclusive(tmp_path: Path) -> None:
+    found = weighed(run("latency", every=0.2, p99_9="1s"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "needs 1000 looks" in found.because
+
+
+def test_latency_after_a_run_that_was_never_steady_is_inconclusive(tmp_path: Path) -> None:
+    made = run("latency", p50="1s", when="after").without(tl.SteadyAgain)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+def test_latency_without_a_percentile_is_refused() -> None:
+    with pytest.raises(ValidationError, match="needs a percentile"):
+        build(KindUse(kind="latency", params={"of": "pay"}), "expectation")
+
+
+# never
+
+
+@pytest.mark.parametrize(
+    ("params", "verdict"), [({"changes": True}, FAILED), ({"saw": "pg2"}, FAILED), ({"saw": "pg3"}, PASSED)]
+)
+def test_a_single_look_that_saw_another_is_a_change(params: dict[str, Any], verdict: Verdict, tmp_path: Path) -> None:
+    made = run("never", who="pg1", **params).saw([8.0], Outcome.OK, who="pg2")
+    assert weighed(made, tmp_path).verdict is verdict
+
+
+def test_who_answers_all_along_never_changes(tmp_path: Path) -> None:
+    assert weighed(run("never", who="pg1", changes=True), tmp_path).verdict is PASSED
+
+
+def test_somebody_among_several_is_seen(tmp_path: Path) -> None:
+    made = run("never", who="pg1", saw="pg2").saw([8.0], Outcome.WRONG, who="pg1,pg2")
+    assert weighed(made, tmp_path).verdict is FAILED
+
+
+def test_a_name_within_another_name_is_not_seen(tmp_path: Path) -> None:
+    assert weighed(run("never", who="pg11", saw="pg1"), tmp_path).verdict is PASSED
+
+
+def test_a_probe_that_never_told_who_answered_is_inconclusive(tmp_path: Path) -> None:
+    assert weighed(run("never", changes=True), tmp_path).verdict is INCONCLUSIVE
+
+
+def test_nobody_seen_for_long_could_hide_a_change_there_and_back(tmp_path: Path) -> None:
+    made = run("never", who="pg1", changes=True).saw(ticks(6.0, 9.0), Outcome.TIMED_OUT, 0.5)
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "saw nobody for 3.02 s" in found.because
+
+
+@pytest.mark.parametrize("params", [{}, {"changes": True, "saw": "a"}, {"changes": False}])
+def test_never_needs_one_thing_that_must_not_happen(params: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="either"):
+        build(KindUse(kind="never", params={"of": "pay", **params}), "expectation")
+
+
+# writers
+
+
+def test_one_writer_at_a_time_holds(tmp_path: Path) -> None:
+    assert weighed(run("writers", who="pg1").saw(ticks(8, END), Outcome.OK, who="pg2"), tmp_path).verdict is PASSED
+
+
+def test_two_writers_in_two_looks_in_a_row_are_a_split_brain(tmp_path: Path) -> None:
+    found = weighed(run("writers", who="pg1").saw([8.0, 8.02], Outcome.WRONG, who="pg1,pg2"), tmp_path)
+    assert (found.verdict, found.because) == (FAILED, "pay saw pg1,pg2 at once, 8 s after the start")
+
+
+def test_two_writers_in_one_look_only_may_be_one_that_moved(tmp_path: Path) -> None:
+    found = weighed(run("writers", who="pg1").saw([8.0], Outcome.WRONG, who="pg1,pg2"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+
+
+def test_other_pairs_of_writers_in_two_looks_may_be_writers_that_moved(tmp_path: Path) -> None:
+    made = run("writers", who="pg1").saw([8.0], Outcome.WRONG, who="pg1,pg2").saw([8.02], Outcome.WRONG, who="pg2,pg3")
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+def test_a_probe_that_never_saw_a_writer_proves_nothing(tmp_path: Path) -> None:
+    assert weighed(run("writers"), tmp_path).verdict is INCONCLUSIVE
+
+
+# what all share
+
+
+def test_a_look_that_the_prober_saw_late_is_no_outage(tmp_path: Path) -> None:
+    made = run("outage", at_most="500ms").saw([6.0], Outcome.OK, 0.3, detail=f"held up {SEEN_LATE}")
+    assert weighed(made, tmp_path).verdict is PASSED

@@ -1,0 +1,102 @@
+"""Judging is pure: the same files give the same bytes, and the shape of the bytes is published."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import msgspec
+
+from faildrill import judging
+from faildrill.judging.result import Result
+from faildrill.samples import SIZE, Outcome
+from unit.judging.runs import FAULT, Run, probe, step, ticks, wait
+
+EXPECT = [
+    {"outage": {"of": "pay", "at_most": "30s"}},
+    {"errors": {"of": "pay", "at_most": "50%"}},
+    {"latency": {"of": "pay", "p99": "20ms", "when": "before"}},
+    {"writers": {"of": "writer"}},
+    {"steady_again": {"within": "1m"}},
+]
+
+
+def crash() -> Run:
+    probes = [probe(), probe("writer", 0.1, "patroni.writer")]
+    run = Run(expect=EXPECT, probes=probes, steps=[step(), wait()], slow={"pay": 0.05, "writer": 0.05}).usual()
+    run.good().saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
+    run.good("writer", 0.1, who="pg1").saw(ticks(FAULT, FAULT + 2, 0.1), Outcome.WRONG, name="writer")
+    return run.saw(ticks(FAULT + 2, 20, 0.1), Outcome.OK, name="writer", who="pg2")
+
+
+def test_the_same_files_give_the_same_bytes_in_any_folder(tmp_path: Path) -> None:
+    folder = crash().write(tmp_path / "here")
+    first = judging.encode(judging.judge(folder))
+    elsewhere = shutil.copytree(folder, tmp_path / "there")
+    assert judging.encode(judging.judge(Path(elsewhere))) == first
+    assert str(tmp_path).encode() not in first
+
+
+def test_judging_writes_nothing_until_it_is_asked_to(tmp_path: Path) -> None:
+    folder = crash().write(tmp_path)
+    before = sorted(path.name for path in folder.iterdir())
+    result = judging.judge(folder)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    path = judging.write(folder, result)
+    assert sorted(one.name for one in folder.iterdir()) == sorted([*before, "result.json"])
+    assert msgspec.json.decode(path.read_bytes(), type=Result) == result
+
+
+def test_a_result_is_what_its_schema_says(tmp_path: Path) -> None:
+    result = judging.judge(crash().write(tmp_path))
+    jsonschema.validate(json.loads(judging.encode(result)), judging.schema())
+
+
+def test_the_schema_is_the_published_one() -> None:
+    """A change of result.json is seen here first: renew the file, and raise FORMAT when a reader would trip."""
+    published = Path(__file__).with_name("result.schema.json")
+    assert json.loads(published.read_text(encoding="utf-8")) == judging.schema()
+
+
+def test_an_outage_is_split_into_phases_since_the_fault(tmp_path: Path) -> None:
+    phases = judging.judge(crash().write(tmp_path)).probes[0].outages[0].phases
+    assert list(phases) == ["first_dark", "detected", "new_writer", "first_good", "stable"]
+    assert phases["first_dark"] <= phases["detected"] < 0.15
+    assert 2.0 <= phases["new_writer"] < 2.1
+    assert 3.0 <= phases["first_good"] < 3.05
+    assert phases["stable"] == phases["first_good"] + 1.0
+
+
+def test_the_story_tells_who_wrote_before_and_after(tmp_path: Path) -> None:
+    told = [one.text for one in judging.judge(crash().write(tmp_path)).moments]
+    assert "writer sees no writer, pg1 before" in told
+    assert "writer sees pg2, no writer before" in told
+    assert "crash it: now" in told
+
+
+def test_every_line_of_the_story_and_every_finding_points_at_its_evidence(tmp_path: Path) -> None:
+    result = judging.judge(crash().write(tmp_path))
+    samples = {one.probe: one.looks + one.skipped + one.broken for one in result.probes}
+    entries = {f"timeline:{one.entry}" for one in result.moments}
+    assert all(one.evidence for one in result.moments)
+    for cited in [one.evidence for one in result.moments] + [each for one in result.findings for each in one.evidence]:
+        kind, _, rest = cited.partition(":")
+        name, _, number = rest.rpartition(":")
+        assert cited in entries or (kind == "sample" and int(number) < samples[name]) or kind == "timeline"
+
+
+def test_a_damaged_sample_is_left_out_and_counted(tmp_path: Path) -> None:
+    folder = crash().write(tmp_path)
+    looks = judging.judge(folder).probes[0].looks
+    with (folder / "probes.samples").open("r+b") as file:
+        file.seek(100 * SIZE + 3)
+        file.write(b"\xff")
+    damaged = judging.judge(folder).probes
+    assert [one.damaged for one in damaged] == [1, 1]
+    assert damaged[0].looks in (looks, looks - 1)
+
+
+def test_the_samples_of_the_warm_up_before_it_was_good_do_not_count(tmp_path: Path) -> None:
+    run = crash().saw(ticks(0.1, 0.3), Outcome.REFUSED)
+    result = judging.judge(run.write(tmp_path))
+    assert len(result.probes[0].outages) == 1

@@ -1,0 +1,135 @@
+"""Samples as columns: what a recorder wrote, and nothing that it did not."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faildrill.errors import JournalDamaged
+from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample, all_samples
+from faildrill.samples.columns import Columns, load
+
+
+def write(folder: Path, samples: list[Sample], name: str = "probes") -> Files:
+    files = Files(folder, name)
+    recorder = Recorder(files)
+    for sample in samples:
+        recorder.record(sample)
+    recorder.close()
+    return files
+
+
+def spelled(columns: dict[str, Columns]) -> list[Sample]:
+    return [some.sample(probe, at) for probe, some in columns.items() for at in range(len(some))]
+
+
+def sample(due: int, probe: str = "pay", who: str = "", detail: str = "") -> Sample:
+    return Sample(probe, due, due + 1, due + 5, Outcome.OK, who, detail)
+
+
+some_samples = st.lists(
+    st.builds(
+        Sample,
+        probe=st.sampled_from(["pay", "writer", "é☃"]),
+        due=st.integers(0, 2**62),
+        sent=st.integers(0, 2**62),
+        answered=st.integers(0, 2**62),
+        outcome=st.sampled_from(Outcome),
+        who=st.text(max_size=3),
+        detail=st.text(max_size=3),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples=some_samples)
+def test_columns_hold_what_was_recorded_ordered_by_due(
+    samples: list[Sample], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    write(folder, samples)
+    assert spelled(load(folder)) == sorted(samples, key=lambda one: (one.probe, one.due))
+
+
+def test_a_folder_without_samples_holds_no_columns(tmp_path: Path) -> None:
+    write(tmp_path, [])
+    assert load(tmp_path) == {}
+
+
+def test_a_torn_last_record_is_left_out(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1), sample(2)])
+    for length in range(1, SIZE):
+        os.truncate(files.samples, 2 * SIZE - length)
+        assert [one.due for one in spelled(load(tmp_path))] == [1]
+
+
+def test_a_record_with_any_bit_flipped_is_left_out_and_counted(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1), sample(2, who="a", detail="b"), sample(3)])
+    whole = files.samples.read_bytes()
+    for bit in range(SIZE * 8):
+        torn = bytearray(whole)
+        torn[SIZE + bit // 8] ^= 1 << bit % 8
+        files.samples.write_bytes(torn)
+        columns = load(tmp_path)
+        assert [one.due for one in spelled(columns)] == [1, 3]
+        assert columns["pay"].damaged == 1
+
+
+def test_a_record_of_an_outcome_that_is_none_is_left_out(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1), sample(2)])
+    content = bytearray(files.samples.read_bytes())
+    content[30] ^= 0x41
+    content[31] ^= 0x41
+    files.samples.write_bytes(content)
+    assert [one.due for one in spelled(load(tmp_path))] == [2]
+
+
+def test_a_record_whose_probe_has_no_name_is_left_out(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1), sample(2, probe="writer")])
+    files.names.write_bytes(b'"pay"\n"wri')
+    columns = load(tmp_path)
+    assert [one.due for one in spelled(columns)] == [1]
+    assert columns["pay"].damaged == 1
+
+
+def test_a_name_that_is_missing_reads_as_none(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1, who="pay1", detail="HTTP 200")])
+    files.names.write_bytes(b'"pay"\n"pay1"\n')
+    (one,) = spelled(load(tmp_path))
+    assert (one.who, one.detail) == ("pay1", "")
+
+
+@pytest.mark.parametrize("content", [b"pay\n", b"7\n", b'{"a": 1}\n', b"\xff\n"])
+def test_names_that_are_none_are_damage(content: bytes, tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1)])
+    files.names.write_bytes(content)
+    with pytest.raises(JournalDamaged, match="names"):
+        load(tmp_path)
+
+
+def test_what_two_probers_saw_of_one_probe_is_merged_by_due_and_by_name(tmp_path: Path) -> None:
+    early = [sample(1, who="a", detail="x"), sample(5, who="b")]
+    later = [sample(3, who="b", detail="y"), sample(7, probe="writer", who="a")]
+    write(tmp_path, early)
+    write(tmp_path, later, "probes-2")
+    columns = load(tmp_path)
+    assert spelled(columns) == [*sorted([*early, later[0]], key=lambda one: one.due), later[1]]
+
+
+def test_files_that_are_left_out_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path, [sample(1)])
+    write(tmp_path, [sample(2)], "probes-2")
+    assert [one.due for one in spelled(load(tmp_path, {"probes-2"}))] == [1]
+
+
+def test_columns_and_the_follower_read_the_same(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(at, who=f"w{at % 3}") for at in range(100)])
+    assert spelled(load(tmp_path)) == all_samples(files)
+
+
+def test_a_span_is_by_when_looks_were_due_its_end_left_out(tmp_path: Path) -> None:
+    write(tmp_path, [sample(at) for at in range(10)])
+    assert load(tmp_path)["pay"].between(2, 5).due.tolist() == [2, 3, 4]
