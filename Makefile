@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+LOCKED := $(VENV)/.locked
 READY  := $(VENV)/.ready
 
 .PHONY: help setup drill check test soak bench lint types lock report clean
@@ -11,10 +12,13 @@ help:    ## what can be made
 
 setup: $(READY) ## a .venv from the lock
 
-$(READY): requirements.lock pyproject.toml
+$(LOCKED): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "faildrill needs Python 3.11 or newer; name one with PYTHON=python3.x")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -113,7 +113,7 @@ class Simulation:
         self.place.mkdir()
         self.folder.mkdir()
         self.steps: list[Step | Wait] = []
-        self.expect: tuple[KindUse, ...] = (KindUse(kind="steady_again", params={"within": 10.0}),)
+        self.expect: tuple[KindUse, ...] = (KindUse(kind="steady_again", params={"within": "10s"}),)
         self.abort_when: tuple[KindUse, ...] = ()
         self.guards: tuple[KindUse, ...] = ()
         self.drillable = True

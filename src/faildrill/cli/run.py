@@ -13,6 +13,7 @@ from faildrill.cli.places import environment
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
+from faildrill.guarding.holding import marks
 from faildrill.judging.result import Result
 from faildrill.loading import load_drill
 from faildrill.reports import terminal
@@ -65,6 +66,8 @@ def _run(drill: Drill, place: Environment, reports: Path, how: tuple[Mode, str],
         click.echo(path.read_text(encoding="utf-8"))
     else:
         terminal.summary(result, folder, sys.stdout, quiet=mode == "quiet")
+    if any(one.run == folder.name for one in marks(place.proven_identity)):
+        click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
     return result.exit_code
 
 

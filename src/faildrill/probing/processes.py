@@ -59,7 +59,7 @@ class ProberProcesses:
             died = self.trouble()
             await self._end(one)
             one.recorded = True
-            timeline.record(ProberEnded(pid=one.process.pid, asked=one.asked, because=None if one.asked else died))
+            timeline.note(ProberEnded(pid=one.process.pid, asked=one.asked, because=None if one.asked else died))
 
     async def _end(self, one: _Running) -> None:
         if one.process.returncode is not None:

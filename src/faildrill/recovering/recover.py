@@ -16,7 +16,7 @@ from faildrill.guarding.holding import clear
 from faildrill.probing.processes import ProberProcesses
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence
-from faildrill.recovering.steadying import steady
+from faildrill.recovering.steadying import Patience, steady
 from faildrill.samples import Files
 from faildrill.timeline import (
     FILE,
@@ -91,7 +91,7 @@ async def _steady(folder: Path, first: RunStarted, timeline: Timeline, known: li
     else:
         await probers.start(plans, watching, timeline)
     try:
-        return await steady(watching, SystemClock(), timeline, drill, asyncio.Event())
+        return await steady(watching, SystemClock(), timeline, drill, Patience())
     finally:
         await probers.stop(timeline)
         for one in looking:

@@ -1,10 +1,12 @@
 """See that everything is as it was: every probe good again, and for as long as it was before the first step."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from faildrill.clock import Clock, nanoseconds, seconds
 from faildrill.drill import Drill
+from faildrill.kinds import build
 from faildrill.probing.watching import Watching
 from faildrill.timeline import NotSteady, SteadyAgain, Timeline
 
@@ -15,20 +17,29 @@ GRACE: Final = 60.0
 POLL: Final = 0.02
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long to look for what may never come."""
+
+    skip: asyncio.Event = field(default_factory=asyncio.Event)
+    grace: float = GRACE
+
+
 def limit(drill: Drill) -> float:
     """Return the seconds within which the drill expects to be steady again."""
-    limits = [use.params.get("within") for use in drill.expect if use.kind == "steady_again"]
-    return max((float(one) for one in limits if isinstance(one, int | float)), default=WITHIN)
+    limits = [build(use, "expectation").within for use in drill.expect if use.kind == "steady_again"]
+    return max(limits, default=WITHIN)
 
 
-async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Drill, skip: asyncio.Event) -> bool:
+async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Drill, until: Patience) -> bool:
     """Wait until every probe is good for the warm-up's length, and record what was seen.
 
-    Looks on past the limit, so that *late* is told from *never*. `skip` ends the waiting without a word on it.
+    Looks on past the limit for `until.grace` seconds, so that *late* is told from *never*; `until.skip` ends the
+    waiting without a word on it.
     """
     start = clock.now_ns()
-    last = start + nanoseconds(limit(drill) + GRACE + drill.warm_up)
-    while not skip.is_set():
+    last = start + nanoseconds(limit(drill) + until.grace + drill.warm_up)
+    while not until.skip.is_set():
         watching.poll()
         now = clock.now_ns()
         since = watching.good_since(now)

@@ -11,7 +11,7 @@ from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.kinds import build
 from faildrill.ports import Watcher
-from faildrill.recovering.steadying import steady
+from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.running.scene import Scene
 from faildrill.running.stepping import Steps
 from faildrill.running.stopping import Stop
@@ -154,7 +154,8 @@ class Driving:
         self._phase("steadying")
         if scene.probers.trouble():
             await scene.probers.start(scene.plans, scene.watching, scene.timeline)
-        is_steady = await steady(scene.watching, scene.clock, scene.timeline, scene.drill, self._stop.hurried)
+        patience = Patience(self._stop.hurried, 0.0 if dirty else GRACE)  # what is not put back won't be steady
+        is_steady = await steady(scene.watching, scene.clock, scene.timeline, scene.drill, patience)
         return not dirty and (is_steady or self._stop.hurried.is_set())
 
     def _phase(self, phase: Phase) -> None:

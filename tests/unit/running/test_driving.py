@@ -247,7 +247,7 @@ def test_a_prober_that_dies_ends_the_run_and_everything_is_put_back(simulation: 
 def test_an_abort_condition_ends_the_run_and_everything_is_put_back(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(600.0)
-    simulation.abort_when = (KindUse(kind="outage", params={"of": "pay", "longer_than": 2.0}),)
+    simulation.abort_when = (KindUse(kind="outage", params={"of": "pay", "longer_than": "2s"}),)
     drive(simulation)
     assert [one.by for one in simulation.events(AbortAsked) if isinstance(one, AbortAsked)] == ["condition"]
     assert simulation.deeds("pay") == ["apply", "undo"]
