@@ -4,6 +4,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
@@ -115,6 +116,16 @@ class Given(Protocol):
         """For a probe: how many looks may be under way at once; otherwise 1."""
         ...
 
+    @property
+    def name(self) -> str:
+        """For a probe: its name in the drill; otherwise empty."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """For a probe in a run: the run's folder, where it may keep a record of its own; otherwise None."""
+        ...
+
     def reach(self, member: Member) -> Reach:
         """Return how to reach a member; ActionRefused when its environment gives no way."""
         ...
@@ -151,6 +162,18 @@ class Edges(Protocol):
 
     def on_edge(self, given: Given, tell: "TellEdge") -> None:
         """Call `tell(seen)` whenever something is proven between looks; called once, before the first look."""
+        ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A probe that keeps a record of its own, and can compare it with what the target holds."""
+
+    async def read_back(self, given: Given) -> Captured:
+        """Read what is there, once, when everything is put back and nobody looks any more; return it in short.
+
+        What was read is kept in `given.folder`, beside the record. Raises CannotSee.
+        """
         ...
 
 

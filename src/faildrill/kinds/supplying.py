@@ -1,6 +1,7 @@
 """What the engine gives to a kind when it calls it: the one implementation of `ports.Given`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from faildrill.errors import ActionRefused
 from faildrill.kinds import build
@@ -16,6 +17,8 @@ class Supplies:
     timeout: float
     every: float = 0.0
     in_flight: int = 1
+    name: str = ""
+    folder: Path | None = None
 
     def reach(self, member: Member) -> Reach:
         """Return how to reach a member; ActionRefused when its environment gives no way."""

@@ -8,6 +8,7 @@ PROBES: Final = {
     "http.request": "faildrill.adapters.http:Request",
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
+    "postgres.ledger": "faildrill.adapters.postgres.ledger:Ledger",
     "postgres.write": "faildrill.adapters.postgres.write:Write",
     "postgres.writers": "faildrill.adapters.postgres.writers:Writers",
     "simulated.service": "faildrill.adapters.simulated:Service",

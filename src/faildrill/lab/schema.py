@@ -21,10 +21,17 @@ CREATE TABLE faildrill_probe (
     run text NOT NULL,
     written_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE TABLE faildrill_ledger (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run text NOT NULL,
+    ledger text NOT NULL,
+    writer smallint NOT NULL,
+    number bigint NOT NULL
+);
 CREATE TABLE faildrill_environment (name text PRIMARY KEY, drillable boolean NOT NULL, uid text NOT NULL);
 GRANT SELECT, INSERT ON payments TO payments;
 GRANT SELECT ON payments, faildrill_environment TO faildrill;
-GRANT SELECT, INSERT, DELETE ON faildrill_probe TO faildrill;
+GRANT SELECT, INSERT, DELETE ON faildrill_probe, faildrill_ledger TO faildrill;
 GRANT pg_monitor TO faildrill;
 """
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -17,6 +18,8 @@ SHARE: Final = 0.8
 FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a server, or a network, can do to us; TimeoutError is an OSError."""
 
+_RESOLVING: Final = 1.0
+"""Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
 _WORDS: Final = (
     (asyncpg.ReadOnlySQLTransactionError, Outcome.WRONG, "read-only"),
@@ -91,6 +94,25 @@ async def ask(connection: Any, query: str, *values: object) -> Any:  # noqa: ANN
 def _forget(work: "asyncio.Future[Any]") -> None:
     if not work.cancelled():
         work.exception()
+
+
+async def addresses(cluster: Cluster | None) -> dict[tuple[str, int], str]:
+    """Map what nodes call themselves, address and port, to their names; a host that doesn't resolve is left out."""
+    found: dict[tuple[str, int], str] = {}
+    loop = asyncio.get_running_loop()
+    for name, member in (cluster.members if cluster else {}).items():
+        try:
+            async with asyncio.timeout(_RESOLVING):
+                resolved = await loop.getaddrinfo(member.host, member.port)
+        except OSError:
+            continue
+        found |= {(str(address[0]), member.port): name for *_, address in resolved}
+    return found
+
+
+def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | None) -> str:
+    """Return the name of the node that says it is at an address; the address where it is no declared node's."""
+    return "" if host is None or port is None else nodes.get((host, port), f"{host}:{port}")
 
 
 def proven(error: BaseException) -> Seen:

@@ -7,26 +7,21 @@ from typing import Any, Final, Literal
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import FAILURES, Login, ask, by_users_path, connect, proven
-from faildrill.errors import UnresolvedSecret
+from faildrill.adapters.postgres.asking import FAILURES, Login, addresses, ask, by_users_path, connect, name_of, proven
+from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Cluster, Database
 
-TABLE: Final = "faildrill_probe"
-COLUMNS: Final = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, probe text, run text, written_at timestamptz"
-CREATE: Final = f"CREATE TABLE {TABLE} ({COLUMNS} DEFAULT now())"
+TABLE: Final = Table(
+    "faildrill_probe",
+    "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, probe text, run text, written_at timestamptz DEFAULT now()",
+)
 PROBE: Final = "postgres.write"
 _WRITE: Final = (
-    f"INSERT INTO {TABLE} (probe, run) VALUES ($1, $2) RETURNING host(inet_server_addr()), inet_server_port()"  # noqa: S608 - a constant
+    f"INSERT INTO {TABLE.name} (probe, run) VALUES ($1, $2) "  # noqa: S608 - a constant
+    "RETURNING host(inet_server_addr()), inet_server_port()"
 )
-_CLEAN: Final = (
-    f"DELETE FROM {TABLE} WHERE id IN "  # noqa: S608 - a constant
-    f"(SELECT id FROM {TABLE} WHERE run <> $1 AND probe = $2 ORDER BY id LIMIT $3)"
-)
-_BATCH: Final = 5_000
-_PREPARATION: Final = 3.0
-"""Seconds that are spent on the table, and on rows of older runs, before the first look and after the last."""
 _PARTING: Final = 1.0
 """Seconds that a connection may take to say goodbye."""
 
@@ -101,16 +96,8 @@ class Write(Kind):
 
     async def open(self, given: Given) -> None:
         """Find the table or create it, learn the nodes' addresses, and remove rows of earlier runs."""
-        try:
-            async with asyncio.timeout(_PREPARATION):
-                self._connections.nodes = await _addresses(self.cluster)
-        except TimeoutError:
-            self._connections.nodes = {}
-        try:
-            async with asyncio.timeout(_PREPARATION):
-                await self._prepare(given)
-        except (*FAILURES, UnresolvedSecret):
-            return  # the looks will say what is wrong
+        self._connections.nodes = await addresses(self.cluster)
+        self._connections.missing = await prepare(TABLE, self._login, given.run)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -129,7 +116,7 @@ class Write(Kind):
             raise
         except asyncpg.UndefinedTableError:
             connections.cut(connection)
-            return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE}")
+            return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}")
         except FAILURES as error:
             connections.cut(connection)
             return proven(error)
@@ -138,24 +125,11 @@ class Write(Kind):
             connections.keep(connection, max(1, given.in_flight))
         else:
             connections.part(connection)
-        return Seen(Outcome.OK, who=self._name(host, port), answered=answered)
+        return Seen(Outcome.OK, who=name_of(self._connections.nodes, host, port), answered=answered)
 
     @property
     def _login(self) -> Login:
         return by_users_path(self.database)
-
-    def _name(self, host: str | None, port: int | None) -> str:
-        if host is None or port is None:
-            return ""
-        return self._connections.nodes.get((host, port), f"{host}:{port}")
-
-    async def _prepare(self, given: Given) -> None:
-        connection = await connect(self._login, max(given.timeout, 1.0))
-        try:
-            self._connections.missing = await _ready(connection)
-            await _clean(connection, given.run)
-        finally:
-            connection.terminate()
 
 
 async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
@@ -163,36 +137,3 @@ async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untype
         await connection.close(timeout=_PARTING)
     except FAILURES:
         connection.terminate()
-
-
-async def _addresses(cluster: Cluster | None) -> dict[tuple[str, int], str]:
-    """Map what nodes call themselves, address and port, to their names; a name that doesn't resolve is left out."""
-    found: dict[tuple[str, int], str] = {}
-    loop = asyncio.get_running_loop()
-    for name, member in (cluster.members if cluster else {}).items():
-        try:
-            addresses = await loop.getaddrinfo(member.host, member.port)
-        except OSError:
-            continue
-        found |= {(str(address[0]), member.port): name for *_, address in addresses}
-    return found
-
-
-async def _ready(connection: Any) -> str:  # noqa: ANN401 - asyncpg is untyped
-    """See that the table is there; return what to say where it is not and can't be created."""
-    if (await ask(connection, "SELECT to_regclass($1)::text", TABLE))[0]:
-        return ""
-    try:
-        await connection.execute(CREATE)
-    except asyncpg.DuplicateTableError:
-        return ""
-    except asyncpg.PostgresError:
-        user = (await ask(connection, "SELECT quote_ident(current_user)"))[0]
-        return f"no table {TABLE}; its owner is to run: {CREATE}; GRANT INSERT, SELECT, DELETE ON {TABLE} TO {user}"
-    return ""
-
-
-async def _clean(connection: Any, run: str) -> None:  # noqa: ANN401 - asyncpg is untyped
-    """Remove rows of other runs, oldest first, batch by batch, until none is left or the time is over."""
-    while await connection.execute(_CLEAN, run, PROBE, _BATCH) == f"DELETE {_BATCH}":
-        continue

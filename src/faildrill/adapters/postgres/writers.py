@@ -19,7 +19,7 @@ _WHAT: Final = """
            (SELECT system_identifier::text FROM pg_control_system()),
            CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END
 """
-_TRY: Final = f"BEGIN; INSERT INTO {TABLE} (probe, run) VALUES ('postgres.writers', 'tried'); ROLLBACK"  # noqa: S608 - a constant
+_TRY: Final = f"BEGIN; INSERT INTO {TABLE.name} (probe, run) VALUES ('postgres.writers', 'tried'); ROLLBACK"  # noqa: S608 - a constant
 _LONGEST: Final = 200
 
 

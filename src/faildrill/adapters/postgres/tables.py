@@ -1,0 +1,66 @@
+"""The tables that probes write to: found, created where that is allowed, and kept from growing."""
+
+import asyncio
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from faildrill.adapters.postgres.asking import FAILURES, Login, ask, connect
+from faildrill.errors import UnresolvedSecret
+
+PREPARATION: Final = 3.0
+"""Seconds that are spent on a table before the first look."""
+_BATCH: Final = 5_000
+
+
+class Table(NamedTuple):
+    """A table with a column `run` and an ascending `id`."""
+
+    name: str
+    columns: str
+
+    @property
+    def create(self) -> str:
+        """The statement that creates it."""
+        return f"CREATE TABLE {self.name} ({self.columns})"
+
+
+async def prepare(table: Table, login: Login, run: str) -> str:
+    """See that a table is there, or create it, and remove rows of other runs, within a bound on time.
+
+    Returns what to tell where it is not there and can't be created; never fails because the target is down.
+    """
+    try:
+        async with asyncio.timeout(PREPARATION):
+            connection = await connect(login, PREPARATION)
+            try:
+                missing = await _ready(connection, table)
+                if not missing:
+                    await _clean(connection, table, run)
+            finally:
+                connection.terminate()
+    except (*FAILURES, UnresolvedSecret):
+        return ""  # the looks will tell what is wrong
+    return missing
+
+
+async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncpg is untyped
+    if (await ask(connection, "SELECT to_regclass($1)::text", table.name))[0]:
+        return ""
+    try:
+        await connection.execute(table.create)
+    except asyncpg.DuplicateTableError:
+        return ""
+    except asyncpg.PostgresError:
+        user = (await ask(connection, "SELECT quote_ident(current_user)"))[0]
+        allow = f"GRANT INSERT, SELECT, DELETE ON {table.name} TO {user}"
+        return f"no table {table.name}; its owner is to run: {table.create}; {allow}"
+    return ""
+
+
+async def _clean(connection: Any, table: Table, run: str) -> None:  # noqa: ANN401 - asyncpg is untyped
+    """Remove rows of other runs, oldest first, batch by batch, until none is left or the time is over."""
+    old = f"SELECT id FROM {table.name} WHERE run <> $1 ORDER BY id LIMIT $2"  # noqa: S608 - a constant of ours
+    clean = f"DELETE FROM {table.name} WHERE id IN ({old})"  # noqa: S608 - a constant of ours
+    while await connection.execute(clean, run, _BATCH) == f"DELETE {_BATCH}":
+        continue

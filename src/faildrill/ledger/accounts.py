@@ -1,0 +1,169 @@
+"""What became of every write: the notes of a ledger against the rows that a node holds. Pure, over arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faildrill.ledger import CHECK, MOST, SIZE, Note, path_of
+
+Integers = NDArray[np.int64]
+_EXAMPLES: Final = 20
+_RECORD: Final = np.dtype([("at", "<u8"), ("tail", "<u8")])
+
+
+@dataclass(frozen=True, eq=False)
+class Writes:
+    """The writes of a ledger; arrays by number, whose index 0 stands for nothing."""
+
+    sent: Integers
+    """Monotonic ns at which each was about to be sent; 0 where its note is missing."""
+    ended: Integers
+    """Monotonic ns at which its end was noted; 0 where it never was."""
+    note: Integers
+    """How it ended; SENT where nothing more is known."""
+    damaged: int
+    """Records whose check did not hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What one node holds: the numbers of the rows, in the order in which the database numbered them."""
+
+    numbers: Integers
+    read_at: int
+    """Monotonic ns before the reading began: what was acknowledged by then must be there."""
+
+    def save(self, path: Path) -> None:
+        """Write them to a file, small: consecutive numbers cost next to nothing."""
+        steps = np.diff(self.numbers, prepend=0)
+        with path.open("wb") as file:
+            np.savez_compressed(file, steps=steps, read_at=np.array(self.read_at))
+
+    @classmethod
+    def load(cls, path: Path) -> "Rows":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as content:
+            return cls(np.cumsum(content["steps"], dtype=np.int64), int(content["read_at"]))
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the writes of a ledger, as one node tells."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    lost: int = 0
+    """Acknowledged, and not there."""
+    phantom: int = 0
+    """Rejected, and there."""
+    duplicated: int = 0
+    """There more than once."""
+    strange: int = 0
+    """There, and never sent by this ledger."""
+    out_of_order: int = 0
+    """Sent after another was acknowledged, and numbered before it."""
+    unknown_there: int = 0
+    unknown_absent: int = 0
+    loss_window: float = 0.0
+    """Seconds from the sending of the oldest lost write to the acknowledgement of the newest; 0 when none is lost."""
+    lost_numbers: tuple[int, ...] = ()
+    """The first of them."""
+    damaged: int = 0
+
+
+def rows_path(folder: Path, name: str, node: str) -> Path:
+    """Return where the rows of a ledger are that a node was found to hold."""
+    return folder / f"{name}@{node}.rows"
+
+
+def accounts(folder: Path, name: str) -> dict[str, Account]:
+    """Weigh a ledger of a run against every node that was read; a node that could not be read is not in it.
+
+    FileNotFoundError when there is no such ledger.
+    """
+    writes = read(path_of(folder, name))
+    found = sorted(folder.glob(f"{name}@*.rows"))
+    return {path.name.removeprefix(f"{name}@").removesuffix(".rows"): weigh(writes, Rows.load(path)) for path in found}
+
+
+def read(path: Path) -> Writes:
+    """Read a ledger; a torn last record is not one, and one whose check does not hold is counted."""
+    whole = path.stat().st_size // SIZE
+    if not whole:
+        return Writes(_zeros(1), _zeros(1), _zeros(1), 0)
+    records = np.memmap(path, dtype=_RECORD, mode="r", shape=(whole,))
+    at, tail = records["at"], records["tail"]
+    good = _checked(at, tail)
+    at, tail = at[good].astype(np.int64), tail[good]
+    number = (tail & np.uint64(MOST)).astype(np.int64)
+    note = (tail >> np.uint64(48) & np.uint64(0xFF)).astype(np.int64)
+    most = int(number.max(initial=0)) + 1
+    sent, ended, how = _zeros(most), _zeros(most), _zeros(most)
+    is_sent = note == Note.SENT
+    sent[number[is_sent]] = at[is_sent]
+    how[number[is_sent]] = Note.SENT
+    ended[number[~is_sent]] = at[~is_sent]
+    how[number[~is_sent]] = note[~is_sent]
+    return Writes(sent, ended, how, int(whole - good.sum()))
+
+
+def weigh(writes: Writes, rows: Rows) -> Account:
+    """Compare what was sent with what is there.
+
+    A write acknowledged only after the reading began is counted as unknown: the reading proves nothing about it.
+    """
+    size = len(writes.note)
+    known = rows.numbers[(rows.numbers > 0) & (rows.numbers < size)]
+    times = np.bincount(known, minlength=size)
+    there = times > 0
+    acknowledged = (writes.note == Note.ACKNOWLEDGED) & (writes.ended < rows.read_at)
+    rejected = writes.note == Note.REJECTED
+    unknown = (writes.note > 0) & ~acknowledged & ~rejected
+    lost = np.flatnonzero(acknowledged & ~there)
+    return Account(
+        sent=int((writes.note > 0).sum()),
+        acknowledged=int(acknowledged.sum()),
+        rejected=int(rejected.sum()),
+        unknown=int(unknown.sum()),
+        lost=len(lost),
+        phantom=int((rejected & there).sum()),
+        duplicated=int((times > 1).sum()),
+        strange=len(rows.numbers) - len(known) + int(times[writes.note == 0].sum()),
+        out_of_order=_out_of_order(writes, known, acknowledged & there),
+        unknown_there=int((unknown & there).sum()),
+        unknown_absent=int((unknown & ~there).sum()),
+        loss_window=float(writes.ended[lost].max() - writes.sent[lost].min()) / 1e9 if len(lost) else 0.0,
+        lost_numbers=tuple(lost[:_EXAMPLES].tolist()),
+        damaged=writes.damaged,
+    )
+
+
+def _out_of_order(writes: Writes, numbers: Integers, among: NDArray[np.bool_]) -> int:
+    """Count the writes that stand before one that was acknowledged before they were sent."""
+    place = _zeros(len(writes.note))
+    place[numbers[::-1]] = np.arange(len(numbers), 0, -1)  # the first place of each
+    these = np.flatnonzero(among)
+    if not len(these):
+        return 0
+    by_end = these[np.argsort(writes.ended[these], kind="stable")]
+    furthest = np.maximum.accumulate(place[by_end])
+    before = np.searchsorted(writes.ended[by_end], writes.sent[these], side="left")
+    behind = np.where(before > 0, furthest[np.maximum(before - 1, 0)], 0)
+    return int((place[these] < behind).sum())
+
+
+def _checked(at: NDArray[Any], tail: NDArray[Any]) -> NDArray[np.bool_]:
+    folded = at ^ tail
+    for shift in (32, 16, 8):
+        folded = folded ^ (folded >> np.uint64(shift))
+    good: NDArray[np.bool_] = (folded & np.uint64(0xFF)) == CHECK
+    return good
+
+
+def _zeros(size: int) -> Integers:
+    return np.zeros(size, dtype=np.int64)
