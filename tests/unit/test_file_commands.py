@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ EXAMPLE = ROOT / "drills" / "environments" / "example.yaml"
 FIVE = INVALID / "five-different-mistakes.yaml"
 
 OTHERS_KIND = '''
+from pydantic import model_validator
+
 from faildrill.ports import Kind, Seen
 from faildrill.samples import Outcome
 
@@ -28,6 +31,13 @@ class Nod(Kind):
     """
 
     times: int
+    word: str = ""
+
+    @model_validator(mode="after")
+    def _plain(self):
+        if "$" in self.word:
+            raise ValueError("a word has no $ in it")
+        return self
 
     async def look(self, given):
         """Nod."""
@@ -176,25 +186,43 @@ def test_init_never_writes_over_a_drill(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_kind_of_somebody_else_s_package_is_used_like_any_other(tmp_path: Path) -> None:
+@pytest.fixture
+def others(tmp_path: Path) -> Callable[[str, str], str]:
+    """Install somebody else's package with a kind in it, and validate a drill that uses it."""
     (tmp_path / "others.py").write_text(OTHERS_KIND, encoding="utf-8")
     info = tmp_path / "others-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[faildrill.kinds]\nothers.nod = others:Nod\n", encoding="utf-8")
-    drill = tmp_path / "case.yaml"
-    text = (INVALID / "no-expectation.yaml").read_text(encoding="utf-8").split("#:")[0]
-    text = text.replace("simulated.service: {folder: /tmp, name: pay}", "others.nod: {times: many}")
-    drill.write_text(text + "expect:\n  - steady_again: {within: 60s}\n", encoding="utf-8")
-    program = "from faildrill.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "validate", str(drill), "--env", str(EXAMPLE)],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout == f"{drill}:4:29: must be a whole number, without quotes\n"
+
+    def validate(use: str, env: str) -> str:
+        drill = tmp_path / "case.yaml"
+        text = (INVALID / "no-expectation.yaml").read_text(encoding="utf-8").split("#:")[0]
+        text = text.replace("simulated.service: {folder: /tmp, name: pay}", use)
+        drill.write_text(text + "expect:\n  - steady_again: {within: 60s}\n", encoding="utf-8")
+        program = "from faildrill.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "validate", str(drill), *(["--env", env] if env else [])],
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.removeprefix(str(drill))
+
+    return validate
+
+
+def test_a_kind_of_somebody_else_s_package_is_used_like_any_other(others: Callable[[str, str], str]) -> None:
+    said = others("others.nod: {times: many}", str(EXAMPLE))
+    assert said == ":4:29: must be a whole number, without quotes\n"
+
+
+def test_a_check_of_the_whole_waits_until_all_of_it_is_known(others: Callable[[str, str], str]) -> None:
+    use = 'others.nod: {times: 3, word: "${services.payments}"}'
+    assert others(use, "").startswith(": valid (checked without its environment")
+    assert others(use.replace("${services.payments}", "$"), "") == ":4:21: a word has no $ in it\n"
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

@@ -83,7 +83,7 @@ def _text(data: bytes, mistakes: Mistakes) -> str:
     if control:
         mistakes.add(_place_after(text[: control.start()]), "a control character; nothing that is typed has one")
         mistakes.refuse()
-    return text.removeprefix("\ufeff")
+    return text
 
 
 def _place_after(text: str) -> Place:

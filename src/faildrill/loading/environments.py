@@ -11,7 +11,7 @@ from faildrill.kinds import did_you_mean
 from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
-from faildrill.loading.nodes import Entry, Mapping, Node, Place, Scalar, plain
+from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading
 from faildrill.loading.references import holds_reference
@@ -150,5 +150,5 @@ def _refuse_references(node: Node, mistakes: Mistakes) -> None:
         if isinstance(node.value, str) and holds_reference(node.value):
             mistakes.add(node.place, "a target refers to nothing else; write the value out")
         return
-    for one in node.entries.values() if isinstance(node, Mapping) else ():
-        _refuse_references(one.node, mistakes)
+    for one in node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]:
+        _refuse_references(one, mistakes)

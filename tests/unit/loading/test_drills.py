@@ -13,7 +13,8 @@ from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment
 from faildrill.loading.drills import Loaded
-from faildrill.targets import KindUse
+from faildrill.targets import Group, GroupMember, KindUse, Service
+from unit.loading.trees import spoil
 
 DRILLS = Path(__file__).parents[3] / "drills"
 HEAD = """\
@@ -165,6 +166,24 @@ def test_what_a_step_gives_is_put_in_when_a_later_step_is_due(tmp_path: Path, ex
     assert done.params["folder"] == "http://127.0.0.1:8080/${x}/${steps.one.was}"
 
 
+def test_what_the_environment_holds_is_never_read_as_a_reference(tmp_path: Path, example: Environment) -> None:
+    odd = Service(name="payments", url="http://x/${steps.one.was}")
+    group = Group(name="payment-servers", members={"pay1": GroupMember(name="pay1", address="${steps.one.was}")})
+    environment = example.model_copy(update={"services": {"payments": odd}, "groups": {"payment-servers": group}})
+    _, two, three = _steps(
+        tmp_path,
+        "  - name: one\n    simulated.fault: {folder: /place, name: pay}\n"
+        '  - name: two\n    simulated.fault: {folder: "${services.payments}/${steps.one.was}", name: pay}\n'
+        '  - name: three\n    member.kill: {group: payment-servers, member: "${steps.one.was}"}\n',
+        environment,
+    )
+    assert isinstance(two, Step)
+    assert isinstance(three, Step)
+    given = {"one": {"was": "up"}}
+    assert complete(two.use, given).params["folder"] == "http://x/${steps.one.was}/up"
+    assert complete(three.use, given).params == {"group": group.model_dump(mode="json"), "member": "up"}
+
+
 def test_what_a_step_gives_keeps_its_type(tmp_path: Path, example: Environment) -> None:
     _, second = _steps(
         tmp_path,
@@ -232,35 +251,6 @@ def test_what_is_no_ordinary_file_is_not_read(path: str) -> None:
         load_drill(Path(path), None)
 
 
-WORDS = some.sampled_from(
-    [
-        "drill",
-        "probes",
-        "pay",
-        "steps",
-        "name",
-        "expect",
-        "outage",
-        "every",
-        "wait",
-        "until",
-        "within",
-        "undo",
-        "parallel",
-    ]
-)
-VALUES = some.recursive(
-    some.none()
-    | some.booleans()
-    | some.integers()
-    | some.floats(allow_nan=False, allow_infinity=False)
-    | some.sampled_from(["", "pay", "5s", "${steps.a.b}", "${services.payments}", "$${", "${", "pay is ok", "own"])
-    | some.text(max_size=8),
-    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(WORDS | some.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-
-
 @given(data=some.data())
 def test_whatever_stands_wherever_in_a_drill_is_valid_or_a_placed_mistake(
     data: some.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -277,8 +267,7 @@ def test_whatever_stands_wherever_in_a_drill_is_valid_or_a_placed_mistake(
         ],
         "expect": [{"outage": {"of": "pay", "at_most": "1s"}}],
     }
-    for _ in range(data.draw(some.integers(1, 3))):
-        _spoil(tree, data)
+    spoil(tree, data)
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(json.dumps(tree), encoding="utf-8")
     try:
@@ -287,21 +276,3 @@ def test_whatever_stands_wherever_in_a_drill_is_valid_or_a_placed_mistake(
         placed = [(one.line, one.column) for one in error.mistakes]
         assert placed
         assert all(line == 1 and 1 <= column <= len(path.read_text(encoding="utf-8")) for line, column in placed)
-
-
-def _spoil(tree: dict[str, object], data: some.DataObject) -> None:
-    """Replace, remove or add something anywhere in the tree."""
-    at: object = tree
-    while True:
-        keys = list(at) if isinstance(at, dict) else list(range(len(at))) if isinstance(at, list) else []
-        if not keys:
-            return
-        key = data.draw(some.sampled_from(keys))
-        inner = at[key]  # type: ignore[index] # a key of it
-        if isinstance(inner, dict | list) and inner and data.draw(some.booleans()):
-            at = inner
-            continue
-        if isinstance(at, dict) and data.draw(some.booleans()):
-            at[data.draw(WORDS)] = data.draw(VALUES)
-        at[key] = data.draw(VALUES)  # type: ignore[index] # a key of it
-        return
