@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.clock import seconds
+from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
@@ -33,7 +33,9 @@ class OutageAtMost(Kind):
         """Weigh every outage of the probe, and what could hide between its looks."""
         claim = f"{self.of} is never down for more than {durations.show(self.at_most)}"
         found = evidence.outages(self.of, self.hold)
-        weighed = self._broken(evidence, found) or lack(evidence, self.of) or self._open(evidence, found)
+        weighed = (
+            self._broken(evidence, found) or lack(evidence, self.of, weighs_skipped=True) or self._open(evidence, found)
+        )
         return [finding("outage", claim, weighed or self._holds(evidence, found))]
 
     def _broken(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
@@ -45,8 +47,8 @@ class OutageAtMost(Kind):
     def _open(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
         """Say that the limit lies within what can't be told, or None."""
         for one in found:
-            if one.at_most is None:
-                because = f"{self._told(one)}: its {'end' if one.first_good is None else 'start'} was not seen"
+            if (unseen := self._unseen(evidence, one)) is not None:
+                because = f"{self._told(one)}: {unseen}"
                 return cannot_tell(because, "let the drill watch for longer", *self._cited(evidence, one))
         longest = max(found, key=lambda one: one.at_most or 0, default=None)
         if longest is not None and seconds(longest.at_most or 0) > self.at_most:
@@ -59,7 +61,18 @@ class OutageAtMost(Kind):
             f"nothing proves {self.of} alive for {durations.show(unproven)} at a time, longer than the limit: "
             "an outage that long could hide there"
         )
-        return cannot_tell(because, f"probe {self.of} every {durations.show(nice(self.at_most / 4))} or faster")
+        return cannot_tell(because, self._closer(evidence))
+
+    def _unseen(self, evidence: Evidence, one: Stretch) -> str | None:
+        """Say what of an outage was not seen, or None."""
+        if one.first_good is None:
+            return "its end was not seen"
+        if one.last_good is None:
+            return "its start was not seen"
+        good_until = evidence.good_until(self.of)
+        if good_until is None or good_until - one.first_good < nanoseconds(self.hold):
+            return f"it was not seen good for {durations.show(self.hold)} after"
+        return None
 
     def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
         if not found:
@@ -68,6 +81,13 @@ class OutageAtMost(Kind):
         longest = max(found, key=lambda one: one.at_most or 0)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
         return holds(self._told(longest) + more, *self._cited(evidence, longest))
+
+    def _closer(self, evidence: Evidence) -> str:
+        """Say what to do so that no outage of the limit's length can hide."""
+        plan, looks = evidence.plans[self.of], evidence.looks(self.of)
+        if plan.every * 2 < self.at_most and not looks.is_look.all():
+            return f"looks of {self.of} were skipped: raise its in_flight, or shorten its timeout"
+        return f"probe {self.of} every {durations.show(nice(min(self.at_most / 4, plan.every / 2)))} or faster"
 
     def _faster(self, evidence: Evidence, one: Stretch) -> str:
         """Say how fast to probe so that the limit is no longer within the bounds."""
