@@ -38,7 +38,7 @@ def weigh(evidence: Evidence) -> Result:
     """Weigh a run that is read."""
     gone = steps.figures(evidence)
     found = [*_expectations(evidence, gone), *engine.findings(evidence, gone)]
-    verdict = min((one.verdict for one in found), key=list(Verdict).index, default=Verdict.INCONCLUSIVE)
+    verdict = min((one.verdict for one in found), key=list(Verdict).index)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
         run=first.run,
@@ -97,12 +97,14 @@ def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding
     claim = f"{use.kind} {', '.join(f'{name}: {value}' for name, value in use.params.items())}".strip()
     because = "the drill was refused: nothing was done and nothing seen"
     if not refused:
+        because = "it found nothing to weigh"
         try:
             judged: list[Finding] = build(use, "expectation").judge(evidence)
         except (FaildrillError, ValidationError) as error:
             because = f"it can't be weighed: {error}"
         else:
-            return judged
+            if judged:
+                return judged
     return [Finding(kind=use.kind, claim=claim, verdict=Verdict.INCONCLUSIVE, because=because)]
 
 
@@ -116,10 +118,9 @@ def _gated(finding: Finding, idle: list[str]) -> Finding:
 
 def _because(verdict: Verdict, found: list[Finding]) -> str:
     """Say in one sentence what decided."""
-    deciding = [one for one in found if one.verdict is verdict]
-    if not deciding:
-        return "nothing was weighed"
+    first, *others = [one for one in found if one.verdict is verdict]
     if verdict is Verdict.PASSED:
-        return f"all of {count(len(found), 'finding')} hold; {deciding[0].because}"
-    more = len(deciding) - 1
-    return f"{deciding[0].claim}: {deciding[0].because}" + (f" (and {more} more)" if more else "")
+        return f"all {count(len(found), 'finding')} hold; {first.because}"
+    answer = "can't tell" if verdict is Verdict.INCONCLUSIVE else "no"
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{first.claim}: {answer}, {first.because}{more}"

@@ -47,7 +47,7 @@ def _cited(*found: Entry) -> list[str]:
 def _refusals(evidence: Evidence) -> Iterator[Finding]:
     for entry, answer in evidence.events(GuardAnswered):
         if answer.objection is not None:
-            claim = f"{answer.guard} has no objection"
+            claim = f"the guard {answer.guard} lets the drill start"
             yield _finding("guard", claim, Verdict.REFUSED, answer.objection, entry)
     for entry, unwell in evidence.events(NotHealthy):
         told = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
@@ -56,12 +56,12 @@ def _refusals(evidence: Evidence) -> Iterator[Finding]:
 
 def _endings(evidence: Evidence) -> Iterator[Finding]:
     for entry, asked in evidence.events(AbortAsked):
-        yield _finding("run", "nothing ends the run early", Verdict.ABORTED, asked.because, entry)
+        yield _finding("run", "the run is seen through", Verdict.ABORTED, asked.because, entry)
     for entry, died in evidence.events(RunnerDied):
-        yield _finding("run", "the runner sees the run through", Verdict.ABORTED, f"the runner {died.how}", entry)
+        yield _finding("run", "the runner lives to the end", Verdict.ABORTED, f"the runner {died.how}", entry)
     for entry, broke in evidence.events(RunnerBroke):
-        because = f"a defect of faildrill: {broke.error}"
-        yield _finding("run", "the runner does not break", Verdict.ERROR, because, entry)
+        because = f"{broke.error}: please report it with the timeline"
+        yield _finding("run", "faildrill itself works", Verdict.ERROR, because, entry)
     if evidence.last(RunEnded) is None:
         torn = "" if evidence.whole else ", and its last line is torn"
         because = f"the timeline has no end{torn}: whoever wrote it was cut short, or the run is still on"
@@ -87,7 +87,7 @@ def _probers(evidence: Evidence) -> Iterator[Finding]:
 def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:
     cited = [entry for entry in evidence.entries if getattr(entry.what, "step", None) == step.id][:1]
     if isinstance(declared, Wait):
-        claim = f"{step.name}: seen within {durations.show(declared.within)}"
+        claim = f"{step.name}: met within {durations.show(declared.within)}"
         verdict = {"met": Verdict.PASSED, "not met": Verdict.FAILED}.get(step.outcome, Verdict.INCONCLUSIVE)
         return _finding("step", claim, verdict, step.because or step.outcome, *cited)
     claim = f"{step.name}: takes effect"
@@ -114,7 +114,8 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
         return
     steady, never = evidence.last(SteadyAgain), evidence.last(NotSteady)
     if steady is not None and (never is None or steady[0].n > never[0].n):
-        because = f"steady {durations.show(steady[1].after)} after the last undo"
+        after = steady[1].after
+        because = f"steady {durations.show(after)} after the last undo" if after else "steady at once"
         yield _finding("steady", claim, Verdict.PASSED, because, steady[0])
     elif never is not None:
         told = "; ".join(f"{probe}: {trouble}" for probe, trouble in never[1].probes.items())

@@ -36,11 +36,11 @@ class Errors(Kind):
         failed = np.flatnonzero(sent & ~looks.is_good)
         unknown = total - int(np.count_nonzero(sent))
         most = allowed(self.at_most, total)
-        told = f"{len(failed)} of {count(total, 'look')} failed ({len(failed) / max(total, 1):.3%})"
+        told = f"{len(failed)} of {count(total, 'look')} failed ({len(failed) * 100 / max(total, 1):.3g}%)"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, int(place))}" for place in failed[:3])
         if len(failed) > most:
             return broken(told, *cited)
-        if (missing := lack(evidence, self.of)) is not None:
+        if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
             return missing
         if len(failed) + unknown > most:
             because = f"{told}, and {unknown} proved nothing: too many to tell"

@@ -1,7 +1,7 @@
 """What a run left behind, as expectations read it: the timeline, the drill, and the samples by probe."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
 from faildrill.judging.bounds import Life, Silence, Stretch, longest_unproven, outages, prove
+from faildrill.ledger import path_of
+from faildrill.ledger.accounts import Account, accounts
 from faildrill.samples.columns import Columns, empty, load
 from faildrill.timeline import (
     FILE,
@@ -33,6 +35,7 @@ from faildrill.timeline import (
     RunStarted,
     SteadyAgain,
     UndoFailed,
+    Undoing,
     UndoNotVerified,
     UndoVerified,
     WaitEnded,
@@ -67,6 +70,8 @@ class Evidence:
     columns: dict[str, Columns]
     whole: bool
     """False when the timeline's tail is torn."""
+    ledgers: dict[str, dict[str, Account]] = field(default_factory=dict)
+    """By probe that keeps a ledger, and by node that was read: what became of its writes."""
 
     @property
     def first(self) -> RunStarted:
@@ -111,6 +116,11 @@ class Evidence:
     def faults(self) -> list[Entry]:
         """When something was done, in order."""
         return [entry for entry, _ in self.events(Applying)]
+
+    @cached_property
+    def deeds(self) -> list[Entry]:
+        """When something was done or put back, in order."""
+        return [entry for entry in self.entries if isinstance(entry.what, Applying | Undoing)]
 
     @cached_property
     def since(self) -> int:
@@ -171,6 +181,11 @@ class Evidence:
             self._outages[key] = outages(self.looks(probe), self.silence(probe), nanoseconds(hold))
         return self._outages[key]
 
+    def good_until(self, probe: str) -> int | None:
+        """Return when the last good look was sent, or None when there was none."""
+        looks = self.looks(probe)
+        return int(np.max(looks.sent[looks.is_good])) if looks.is_good.any() else None
+
     def unproven(self, probe: str) -> float:
         """Return the longest time in seconds for which nothing proves a probe's service alive."""
         life: Life = prove(self.looks(probe), self.silence(probe))[0]
@@ -198,7 +213,8 @@ def gather(folder: Path) -> Evidence:
     timed, foreign = _on_one_clock(found)
     columns = load(folder, foreign)
     known = {name: columns[name] if name in columns else empty() for name in plans}
-    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0)
+    ledgers = {name: accounts(folder, name) for name in plans if path_of(folder, name).exists()}
+    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers)
 
 
 def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:

@@ -71,21 +71,23 @@ def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
         last_dark=evidence.since_start(one.last_dark),
         first_good=at(one.first_good),
         looks=one.outcomes,
-        phases=_phases(evidence, one, writers),
+        phases=_phases(evidence, probe, one, writers),
         stretches=one.stretches,
     )
 
 
-def _phases(evidence: Evidence, one: Stretch, writers: "_Writers") -> dict[str, float]:
-    """Split an outage: seconds from the last thing done before its first dark moment; empty where nothing was."""
-    faults = [entry.at for entry in evidence.faults if entry.at <= one.first_dark]
+def _phases(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> dict[str, float]:
+    """Split an outage: seconds from what was last done or put back before it; empty where nothing was."""
+    faults = [entry.at for entry in evidence.deeds if entry.at <= one.first_dark]
     if not faults:
         return {}
     fault = faults[-1]
-    moments = {"first_dark": one.first_dark, **writers.after(fault, one.first_good)}
+    seen = writers.after(fault, one.first_good).items()
+    moments = {"first_dark": one.first_dark, **{name: at for name, at in seen if at >= (one.last_good or fault)}}
     if one.first_answer is not None and one.first_good is not None:
         moments["first_good"] = one.first_answer
-        moments["stable"] = one.first_good + nanoseconds(HOLD)
+        if (evidence.good_until(probe) or 0) - one.first_good >= nanoseconds(HOLD):
+            moments["stable"] = one.first_good + nanoseconds(HOLD)
     return {name: seconds(at - fault) for name, at in moments.items()}
 
 

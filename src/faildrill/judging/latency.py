@@ -80,7 +80,9 @@ class Latency(Kind):
         told = f"{name} of {count(len(looks), 'look')} is {_words(seen)}"
         if seen.at_least > nanoseconds(limit):
             return broken(told)
-        return lack(evidence, self.of) or self._open(looks, seen, (name, share, limit)) or holds(told)
+        return (
+            lack(evidence, self.of, weighs_skipped=True) or self._open(looks, seen, (name, share, limit)) or holds(told)
+        )
 
     def _open(self, looks: Columns, seen: _Between, asked: tuple[str, float, float]) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""

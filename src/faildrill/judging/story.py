@@ -93,7 +93,8 @@ def _moment(evidence: Evidence, at: int, told: _Told, source: tuple[Entry, str])
 def _outages(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
     for one in evidence.outages(plan.name)[:_MOST_OUTAGES]:
         why = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in one.outcomes.items())
-        dark = _Told(f"{plan.name} is dark ({why})", "bad")
+        slow = set(one.outcomes) == {"slow"}
+        dark = _Told(f"{plan.name} is {'too slow' if slow else 'dark'} ({why})", "bad")
         yield _seen(evidence, plan.name, one.first_dark, dark, one.first)
         if one.first_good is not None:
             yield _seen(

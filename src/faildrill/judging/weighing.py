@@ -60,10 +60,11 @@ def finding(kind: str, claim: str, weighed: Weighed) -> Finding:
     )
 
 
-def lack(evidence: Evidence, probe: str) -> Weighed | None:
+def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Weighed | None:
     """Say why nothing good can be concluded from a probe, or None: there is enough to go by.
 
-    What its looks prove broken is broken all the same.
+    What its looks prove broken is broken all the same. `weighs_skipped`: the expectation itself counts what may
+    have happened while looks were skipped, so that they are no lack.
     """
     looks = evidence.looks(probe)
     if not len(looks):
@@ -72,7 +73,8 @@ def lack(evidence: Evidence, probe: str) -> Weighed | None:
     if proven < FEWEST:
         many = f"{proven} of {len(looks)} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", _cure(evidence, probe))
-    if proven < len(looks) * _MOST_BLIND:
+    blind = int(np.count_nonzero(looks.outcome == Outcome.BROKEN)) if weighs_skipped else len(looks) - proven
+    if blind > len(looks) * _MOST_BLIND:
         return cannot_tell(f"only {proven} of {len(looks)} looks of {probe} prove anything", _cure(evidence, probe))
     return _ended_early(evidence, probe)
 

@@ -53,7 +53,7 @@ class Writers(Kind):
         for start in np.flatnonzero(many).tolist():
             first = places[start]
             after = start + int(np.searchsorted(looks.sent[places[start:]], looks.answered[first]))
-            if after >= len(places) or not many[start : after + 1].all():
+            if after >= len(places):
                 continue
             seen = [
                 set(looks.names[number].split(",")) for number in set(looks.who[places[start : after + 1]].tolist())

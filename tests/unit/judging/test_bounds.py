@@ -79,6 +79,24 @@ def test_a_good_stretch_that_may_be_as_long_as_the_hold_is_not_counted_as_surely
     assert one(*looks, hold=72).at_least == 90 - 21
 
 
+def test_a_good_stretch_that_is_surely_as_long_as_the_hold_parts_two_outages() -> None:
+    looks = [look(0, 2), look(20, 21, REFUSED), look(30, 32), look(82, 83), look(90, 91, REFUSED), look(100, 102)]
+    assert len(outages(columns(looks), SILENCE, 50)) == 2
+    assert len(outages(columns(looks), SILENCE, 51)) == 1
+
+
+def test_a_good_look_that_ends_when_the_dark_one_is_sent_lies_before_it() -> None:
+    found = one(look(0, 2), look(18, 20), look(20, 21, REFUSED), look(40, 42))
+    assert (found.last_good, found.at_most) == (18, 24)
+
+
+def test_nothing_is_surely_dark_while_a_good_look_is_under_way_that_was_sent_before() -> None:
+    """Its moment of life may lie anywhere in it: between the two refusals, too."""
+    looks = [look(0, 100), look(10, 12), look(50, 51, REFUSED), look(60, 61, REFUSED), look(110, 112)]
+    found = outages(columns(looks), Silence(slow=200, usual=100))
+    assert [(one.at_least, one.at_most) for one in found] == [(0, 102)]
+
+
 def test_skipped_looks_prove_nothing_and_widen_the_bounds() -> None:
     found = one(look(0, 2), look(20, 21, REFUSED), look(40, 40, SKIPPED), look(60, 60, SKIPPED), look(80, 82))
     assert (found.at_least, found.at_most) == (0, 82)

@@ -92,10 +92,25 @@ def test_a_probe_that_died_before_the_end_is_never_a_pass(tmp_path: Path) -> Non
 
 
 def test_looks_that_are_mostly_skipped_are_never_a_pass(tmp_path: Path) -> None:
-    made = run("outage", at_most="30s").saw(ticks(4.0, 18.0), Outcome.SKIPPED, 0)
+    made = run("writers", who="pg1").saw(ticks(4.0, 18.0), Outcome.SKIPPED, 0)
     found = weighed(made, tmp_path)
     assert found.verdict is INCONCLUSIVE
     assert "raise its in_flight" in found.advice
+
+
+def test_skipped_looks_widen_what_could_hide_and_count_no_further(tmp_path: Path) -> None:
+    """A prober that looks less often while it hears nothing is no reason for no verdict: the bounds say it all."""
+    skipped = ticks(4.0, 18.0)
+    found = weighed(run("outage", at_most="10s").saw(skipped, Outcome.SKIPPED, 0), tmp_path / "short")
+    assert (found.verdict, "raise its in_flight" in found.advice) == (INCONCLUSIVE, True)
+    assert weighed(run("outage", at_most="30s").saw(skipped, Outcome.SKIPPED, 0), tmp_path / "long").verdict is PASSED
+
+
+def test_an_outage_after_which_it_was_not_seen_good_for_the_hold_is_never_a_pass(tmp_path: Path) -> None:
+    made = run("outage", at_most="30s", hold="2s").saw(ticks(17.0, 18.5), Outcome.REFUSED)
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "not seen good for 2 s after" in found.because
 
 
 def test_a_probe_that_could_not_look_is_never_a_pass_and_says_why(tmp_path: Path) -> None:
@@ -162,8 +177,11 @@ def test_latency_before_the_fault_and_during_are_told_apart(tmp_path: Path) -> N
         {"latency": {"of": "pay", "p90": "10ms", "when": when}} for when in ("before", "during", "after", "whole")
     ]
     made = Run(expect=expect).usual().good().saw(ticks(FAULT, 16.0), Outcome.OK, 0.03)
-    verdicts = [one.verdict for one in judge(made.write(tmp_path)).findings[:4]]
+    verdicts = [one.verdict for one in judge(made.write(tmp_path / "during")).findings[:4]]
     assert verdicts == [PASSED, FAILED, PASSED, FAILED]
+    made = Run(expect=expect).usual().good().saw(ticks(16.6, END), Outcome.OK, 0.03)
+    verdicts = [one.verdict for one in judge(made.write(tmp_path / "after")).findings[:4]]
+    assert verdicts == [PASSED, PASSED, FAILED, FAILED]
 
 
 def test_looks_without_an_answer_took_at_least_until_their_deadline(tmp_path: Path) -> None:

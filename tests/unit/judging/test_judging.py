@@ -8,6 +8,8 @@ import jsonschema
 import msgspec
 
 from faildrill import judging
+from faildrill.judging.bounds import Silence
+from faildrill.judging.evidence import gather
 from faildrill.judging.result import Result
 from faildrill.samples import SIZE, Outcome
 from unit.judging.runs import FAULT, Run, probe, step, ticks, wait
@@ -65,6 +67,32 @@ def test_an_outage_is_split_into_phases_since_the_fault(tmp_path: Path) -> None:
     assert 2.0 <= phases["new_writer"] < 2.1
     assert 3.0 <= phases["first_good"] < 3.05
     assert phases["stable"] == phases["first_good"] + 1.0
+
+
+def test_an_outage_while_all_is_put_back_is_split_since_its_undo_began(tmp_path: Path) -> None:
+    run = Run(expect=EXPECT[:1]).usual().good().saw(ticks(15.2, 15.6), Outcome.REFUSED)
+    (outage,) = judging.judge(run.write(tmp_path)).probes[0].outages
+    assert 0.2 <= outage.phases["first_dark"] < 0.21
+
+
+def test_a_writer_that_moved_in_an_earlier_outage_is_no_phase_of_a_later_one(tmp_path: Path) -> None:
+    outages = judging.judge(crash().saw(ticks(10, 11), Outcome.REFUSED).write(tmp_path)).probes[0].outages
+    assert ["new_writer" in one.phases for one in outages] == [True, False]
+
+
+def test_silence_is_told_by_the_warm_up(tmp_path: Path) -> None:
+    """Half of `slow` is the longest usual answer, unless the warm-up saw a longer one."""
+    quick = Run(slow={"pay": 0.06}).usual().good()
+    assert gather(quick.write(tmp_path / "quick")).silence("pay") == Silence(60_000_000, 30_000_000)
+    slow = Run(slow={"pay": 0.06}).usual().good().saw([1.0], Outcome.OK, 0.04)
+    assert gather(slow.write(tmp_path / "slow")).silence("pay") == Silence(60_000_000, 39_999_000)
+    slower = Run(slow={"pay": 0.06}).usual().good().saw([1.0], Outcome.OK, 0.2)
+    assert gather(slower.write(tmp_path / "slower")).silence("pay") == Silence(60_000_000, 60_000_000)
+
+
+def test_a_slow_limit_is_never_longer_than_a_look_may_take(tmp_path: Path) -> None:
+    run = Run(slow={"pay": 4.0}).usual().good()
+    assert gather(run.write(tmp_path)).silence("pay").slow == 500_000_000
 
 
 def test_the_story_tells_who_wrote_before_and_after(tmp_path: Path) -> None:

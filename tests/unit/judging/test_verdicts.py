@@ -9,8 +9,8 @@ from faildrill import timeline as tl
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.samples import Outcome
-from unit.judging.runs import END, FAULT, Run, intended, met, ns, probe, put_back, step, ticks, wait
+from faildrill.samples import Files, Outcome, Recorder, Sample
+from unit.judging.runs import END, FAULT, Run, intended, met, probe, put_back, step, ticks, wait
 
 OUTAGE = {"outage": {"of": "pay", "at_most": "30s"}}
 STEADY = {"steady_again": {"within": "60s"}}
@@ -82,6 +82,11 @@ def test_an_action_that_is_refused_or_fails_is_never_a_pass(how: str, tmp_path: 
     result = judge(run.write(tmp_path))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert any(one.kind == "step" and "AccessDenied" in one.because for one in deciding(result))
+
+
+def test_an_action_that_failed_is_no_pass_even_if_its_effect_was_seen(tmp_path: Path) -> None:
+    run = usual().but(FAULT + 0.1, tl.ApplyFailed(step="crash", how="failed", because="broke half way"))
+    assert judge(run.write(tmp_path)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_no_expectation_passes_in_a_run_whose_step_took_no_effect(tmp_path: Path) -> None:
@@ -216,7 +221,7 @@ def refused(*events: tl.AnyEvent) -> Run:
 def test_a_guards_objection_refuses(tmp_path: Path) -> None:
     result = judge(refused(tl.GuardAnswered(guard="word", objection="it is not staging")).write(tmp_path))
     assert (result.verdict, result.exit_code) == (Verdict.REFUSED, 3)
-    assert result.because == "word has no objection: it is not staging"
+    assert result.because == "the guard word lets the drill start: no, it is not staging"
     assert [one.verdict for one in result.findings if one.kind == "outage"] == [Verdict.INCONCLUSIVE]
 
 
@@ -339,8 +344,11 @@ def test_events_of_a_later_boot_are_put_onto_the_first_ones_clock(tmp_path: Path
     timeline.record(tl.SteadyAgain(since=3, after=0.5))
     timeline.record(tl.RunEnded(by="recover"))
     timeline.close()
+    looks = judge(folder).probes[0].looks
+    recorder = Recorder(Files(folder, "probes-2"))
+    recorder.record(Sample("pay", 1, 2, 3, Outcome.REFUSED))
+    recorder.close()
     result = judge(folder)
-    assert result.verdict is Verdict.ABORTED
+    assert (result.verdict, result.probes[0].looks) == (Verdict.ABORTED, looks)
     assert result.duration == 300.0
     assert [one.at for one in result.moments] == sorted(one.at for one in result.moments)
-    assert ns(0) > 5

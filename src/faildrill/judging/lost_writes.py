@@ -1,0 +1,75 @@
+"""An expectation on what became of every write of a ledger."""
+
+from pydantic import Field
+
+from faildrill import durations
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds
+from faildrill.ledger.accounts import Account
+from faildrill.ports import Kind, ProbeName
+
+
+class LostWrites(Kind):
+    """Of the acknowledged writes of a ledger, no more than `at_most` are gone when everything is put back.
+
+    Told from the node that takes writes then. Acknowledged and absent is lost; there twice is duplicated (a double
+    charge); rejected and there all the same is a phantom: the last two are findings of their own. What was sent and
+    never answered is counted and resolved, and is neither. A ledger that was not read back, or in which nothing was
+    acknowledged, proves nothing: INCONCLUSIVE.
+
+    lost_writes: {of: ledger, at_most: 0}
+    """
+
+    of: ProbeName = Field(description="a probe that keeps a ledger, e.g. postgres.ledger")
+    at_most: int = Field(default=0, ge=0)
+    duplicated_at_most: int = Field(default=0, ge=0)
+    phantoms_at_most: int = Field(default=0, ge=0)
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        """Weigh what is lost, what is there twice, and what should not be there."""
+        lost = f"no more than {count(self.at_most, 'acknowledged write')} of {self.of} are lost"
+        twice = f"no more than {count(self.duplicated_at_most, 'write')} of {self.of} are there twice"
+        phantoms = f"no more than {count(self.phantoms_at_most, 'rejected write')} of {self.of} are there"
+        writers = {node: one for node, one in evidence.ledgers.get(self.of, {}).items() if one.writer}
+        unable = self._unable(evidence, writers)
+        found = [finding("lost_writes", lost, unable or self._lost(writers))]
+        if unable is None:
+            duplicated = {node: one.duplicated for node, one in writers.items()}
+            rejected = {node: one.phantom for node, one in writers.items()}
+            found.append(finding("lost_writes", twice, _few(duplicated, self.duplicated_at_most, "there twice")))
+            found.append(finding("lost_writes", phantoms, _few(rejected, self.phantoms_at_most, "rejected, and there")))
+        return found
+
+    def _unable(self, evidence: Evidence, writers: dict[str, Account]) -> Weighed | None:
+        """Say why nothing can be told, or None."""
+        if self.of not in evidence.ledgers:
+            return cannot_tell(f"{self.of} left no ledger: no data is never a pass", "name a probe that keeps one")
+        if not writers:
+            return cannot_tell(f"{self.of} was not read back from a node that takes writes", "see the run's timeline")
+        if not any(one.acknowledged for one in writers.values()):
+            return cannot_tell(f"no write of {self.of} was acknowledged")
+        return None
+
+    def _lost(self, writers: dict[str, Account]) -> Weighed:
+        node, worst = max(writers.items(), key=lambda item: (item[1].lost, item[0]))
+        if worst.lost > self.at_most:
+            window = durations.show(worst.loss_window)
+            first = ", ".join(str(number) for number in worst.lost_numbers[:5])
+            many = f"{worst.lost} of {worst.acknowledged} acknowledged writes"
+            return broken(f"{many} are not on {node}, sent within {window} (number {first}{_more(worst.lost)})")
+        if worst.damaged:
+            return cannot_tell(f"{count(worst.damaged, 'note')} of {self.of} can't be read")
+        kept = f"{worst.acknowledged - worst.lost} of {worst.acknowledged} acknowledged writes are on {node}"
+        open_ones = f"of {worst.unknown} without an answer {worst.unknown_there} are there"
+        return holds(f"{kept}; {open_ones}" if worst.unknown else kept)
+
+
+def _few(counted: dict[str, int], at_most: int, what: str) -> Weighed:
+    node, most = max(counted.items(), key=lambda item: (item[1], item[0]))
+    because = f"{count(most, 'write')} {what}, on {node}" if most else f"none is {what}"
+    return broken(because) if most > at_most else holds(because)
+
+
+def _more(lost: int) -> str:
+    return ", …" if lost > 5 else ""  # noqa: PLR2004 - as many as are written out
