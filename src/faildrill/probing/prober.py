@@ -19,12 +19,13 @@ from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Given, Opens, Probe, Seen
+from faildrill.ports import Given, Opens, Probe, Seen, is_blocking
 from faildrill.probing import plans
 from faildrill.probing.agenda import Agenda
 from faildrill.probing.looking import Looking
 from faildrill.probing.recording import Recording
 from faildrill.probing.restraint import most_in_flight
+from faildrill.probing.urgency import hurry
 from faildrill.samples import Files, Outcome, Recorder
 
 OPEN_WITHIN: Final = 5.0
@@ -65,10 +66,12 @@ async def _live(files: Files, plan: plans.ProberPlan) -> None:
     _watch_lifeline(loop, told)
     agenda = Agenda()
     recording = Recording(Recorder(files), loop)
-    looking = [_looking(probe, plan.run, agenda, recording) for probe in plan.probes]
+    looking = [_looking(probe, plan.run, files.folder, agenda, recording) for probe in plan.probes]
     await asyncio.gather(*(_open(one) for one in looking))
     gc.collect()
     gc.freeze()
+    if not any(is_blocking(type(one.probe)) for one in looking):
+        hurry()
     _start(looking, agenda)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -96,12 +99,14 @@ def _read_lifeline(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None
         told.set()
 
 
-def _looking(plan: ProbePlan, run: str, agenda: Agenda, recording: Recording) -> Looking:
+def _looking(plan: ProbePlan, run: str, folder: Path, agenda: Agenda, recording: Recording) -> Looking:
     given = Supplies(
         run=run,
         timeout=plan.timeout,
         every=plan.every,
         in_flight=plan.in_flight or most_in_flight(plan.every, plan.timeout),
+        name=plan.name,
+        folder=folder,
     )
     return Looking(plan, _built(plan), given, agenda, recording)
 

@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -109,6 +109,8 @@ def ground(port: int = 0) -> Iterator[Ground]:
     """Serve while the block runs."""
     command = [sys.executable, __file__, str(port)]
     with Popen(command, stdin=PIPE, stdout=PIPE, env={"PATH": os.environ["PATH"]}) as process:
+        with suppress(PermissionError):  # what it says of itself should be true on a busy machine, too
+            os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(1))
         assert process.stdin
         assert process.stdout
         try:

@@ -16,6 +16,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
 
 
@@ -55,11 +56,11 @@ def look(answer: bytes, **params: JsonValue) -> Seen:
         (b"HTTP/1.1 200 OK\r\nNode: n2\r\n\r\nuntil it ends", {"who_header": "Node"}, (Outcome.OK, "n2", "")),
         (b"HTTP/1.0 204 No Content\r\n\r\n", {}, (Outcome.OK, "", "")),
         (b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {}, (Outcome.OK, "", "")),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", {"text": "x"}, (Outcome.OK, "", "")),
+        (CHUNKED + b"1\r\nx\r\n0\r\n\r\n", {"text": "x"}, (Outcome.OK, "", "")),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", {}, (Outcome.WRONG, "", "HTTP 302")),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", {"status": 302}, (Outcome.OK, "", "")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {"status": [201, 202]}, (Outcome.WRONG, "", "HTTP 200")),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", {"text": "y"}, (Outcome.WRONG, "", "not the expected text")),
+        (CHUNKED + b"1\r\nx\r\n0\r\n\r\n", {"text": "y"}, (Outcome.WRONG, "", "not the expected text")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {}, (Outcome.RESET, "", "closed in the middle of an answer")),
         (b"HTTP/1.1 200 OK\r\nContent-", {}, (Outcome.RESET, "", "closed in the middle of an answer")),
         (b"", {}, (Outcome.RESET, "", "closed without an answer")),
@@ -79,7 +80,7 @@ def test_an_answer_is_weighed(answer: bytes, params: dict[str, JsonValue], expec
 
 def test_expected_text_is_found_across_pieces_of_the_body() -> None:
     pieces = b"".join(b"1\r\n" + bytes([one]) + b"\r\n" for one in b"all is fine here") + b"0\r\n\r\n"
-    seen = look(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces, text="is fine")
+    seen = look(CHUNKED + pieces, text="is fine")
     assert seen.outcome is Outcome.OK
 
 

@@ -1,0 +1,41 @@
+"""Being let in front of others: what makes a look punctual on a machine that is busy.
+
+A prober needs little of a processor, but it needs it at the moment when a look is due. Where it may, it takes the
+lowest real-time priority; where it may not, the niceness it can get. Measured with five busy processes on two
+processors, at 1,000 looks a second: with neither, 15 % of the looks fell out and the 99th percentile of their
+lateness was 1 ms; with niceness 2 % and 0.5 ms; with the real-time priority 0.1 % and 0.2 ms.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+NICENESS: Final = -10
+AUTOGROUP: Final = Path("/proc/self/autogroup")
+"""Where the kernel groups by session, niceness only counts within a group; this is that of the group itself."""
+LONGEST_BURST: Final = 200_000
+"""Microseconds of a processor without a pause, after which the real-time priority is given back."""
+
+
+def hurry() -> None:
+    """Be let in front of others, as far as this process may. Processes and threads that it starts are not."""
+    try:
+        os.sched_setscheduler(
+            0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
+        )
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+            AUTOGROUP.write_text(str(NICENESS), encoding="ascii")
+    else:
+        signal.signal(signal.SIGXCPU, _calm_down)
+        resource.setrlimit(resource.RLIMIT_RTTIME, (LONGEST_BURST, resource.getrlimit(resource.RLIMIT_RTTIME)[1]))
+
+
+def _calm_down(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
