@@ -20,6 +20,8 @@ _MOST_BLIND: Final = 0.5
 """The share of looks that may prove nothing before the probe counts as blind."""
 _LONG: Final = 120.0
 """Seconds from which on times are written in minutes."""
+_HOUR: Final = 3600.0
+"""Seconds from which on they are written without seconds."""
 _NICE: Final = (1, 2, 5)
 
 
@@ -134,7 +136,8 @@ def _rounded(time: int, width: float, direction: Callable[[float], int]) -> str:
     """Write a time with as many digits as tell it from one that is `width` away."""
     duration = seconds(time)
     if duration >= _LONG:
-        return durations.show(float(direction(duration)))
+        step = 60.0 if duration >= _HOUR else 1.0
+        return durations.show(direction(duration / step) * step)
     scale, unit = (1.0, "s") if duration >= 1 else (1e3, "ms")
     digits = min(max(math.ceil(-math.log10(max(width / NANOSECONDS, 1e-6) * scale)) + 1, 0), 3)
     return f"{direction(round(duration * scale * 10**digits, 6)) / 10**digits:.{digits}f} {unit}"
