@@ -1,13 +1,14 @@
 """Text for people: what came from outside made harmless, and lengths of time that never claim too much."""
 
-import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from faildrill import durations
+from faildrill.clock import nanoseconds
 from faildrill.judging.result import Bounds, Verdict
+from faildrill.judging.weighing import bounded
 
 LONGEST: Final = 2_000
 """Characters of one text that a report prints; the files of the run hold the rest."""
@@ -80,46 +81,17 @@ def shell(text: str) -> str:
 
 
 def bounds(length: Bounds) -> str:
-    """Say what is proven of a length: `at least 19.81 s, at most 19.86 s`; never more than is proven."""
-    low = low_end(length)
+    """Say what is proven of a length, as findings say it: `at least 19.81 s, at most 19.86 s`, rounded outwards."""
     if length.at_most is None:
-        return f"at least {low}, and not over when the looking ended"
-    return f"at least {low}, at most {high_end(length)}"
-
-
-def low_end(length: Bounds) -> str:
-    """Say the length that is proven, rounded down."""
-    return _rounded(length.at_least, _digits(length), math.floor)
-
-
-def high_end(length: Bounds) -> str:
-    """Say the length that is possible, rounded up; `not over` when no end was seen."""
-    return "not over" if length.at_most is None else _rounded(length.at_most, _digits(length), math.ceil)
+        return f"{bounded(nanoseconds(length.at_least), None)}, and not over when the looking ended"
+    return bounded(nanoseconds(length.at_least), nanoseconds(length.at_most))
 
 
 def headline(length: Bounds) -> str:
     """Say a length in one figure, for a headline that has its bounds beside it: their middle, or `≥` the least."""
     if length.at_most is None:
-        return f"≥ {low_end(length)}"
+        return bounded(nanoseconds(length.at_least), None).replace("at least", "≥")
     return durations.show((length.at_least + length.at_most) / 2)
-
-
-def _digits(length: Bounds) -> int:
-    """Decimals of a second that tell the two bounds apart, three at the most."""
-    if length.at_most is None or length.at_most <= length.at_least:
-        return 2
-    return max(0, min(3, math.ceil(-math.log10(length.at_most - length.at_least))))
-
-
-def _rounded(duration: float, digits: int, whole: Callable[[float], int]) -> str:
-    step = 10.0**digits
-    rounded = whole(round(duration * step, 6)) / step
-    if 0 < rounded < 1:
-        return f"{rounded * 1000:.0f} ms"
-    if rounded < _LONG:
-        return f"{rounded:.{digits}f} s"
-    minutes, rest = divmod(rounded, _MINUTE)
-    return f"{minutes:.0f} min {rest:.{digits}f} s"
 
 
 def moment(seconds: float) -> str:

@@ -89,7 +89,7 @@ def test_the_page_loads_without_a_complaint_and_asks_for_nothing(browser: str, r
         document, console = opened(browser, f"{address}/report.html", tmp_path / "profile")
     assert console == ""
     assert asked == ["/report.html"]
-    assert "at least 19.98 s, at most 20.04 s" in document
+    assert "at least 19.983 s, at most 20.040 s" in document
 
 
 def test_a_hostile_drill_runs_nothing_in_the_browser(browser: str, tmp_path: Path) -> None:

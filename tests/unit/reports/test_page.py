@@ -22,7 +22,7 @@ def rendered(folder: Path, result: Result, notes: str = "") -> str:
 def test_the_page_says_verdict_reason_and_bounds_first(recorded: Path) -> None:
     text = Read(rendered(recorded, judged.result())).text
     places = [
-        text.index(one) for one in ("PASSED", "4 of 4 claims hold", "at least 19.98 s, at most 20.04 s", "Findings")
+        text.index(one) for one in ("PASSED", "4 of 4 claims hold", "at least 19.983 s, at most 20.040 s", "Findings")
     ]
     assert places == sorted(places)
 

@@ -33,7 +33,7 @@ def test_every_line_of_the_timeline_names_its_evidence() -> None:
 
 
 def test_the_impact_says_the_bounds_of_each_outage() -> None:
-    assert "Impact: pay was dark for at least 19.98 s, at most 20.04 s" in review.render(judged.result(), "a-run", "")
+    assert "Impact: pay was dark for at least 19.983 s, at most 20.040 s" in review.render(judged.result(), "a-run", "")
 
 
 def test_advice_becomes_a_measure_and_there_is_room_for_more() -> None:

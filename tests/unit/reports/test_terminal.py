@@ -29,7 +29,7 @@ def test_the_verdict_is_the_last_line() -> None:
 
 def test_findings_bounds_and_the_report_are_named() -> None:
     text = told(io.StringIO())
-    for one in ("pay is never down for more than 30 s", "pay at least 19.98 s, at most 20.04 s", "reports/a-run"):
+    for one in ("pay is never down for more than 30 s", "pay at least 19.983 s, at most 20.040 s", "reports/a-run"):
         assert one in text
 
 
