@@ -11,7 +11,7 @@ What a look proves, with `s` when it was sent and `a` when it was answered or gi
 
 `slow` is the silence that counts as dark, `usual` the longest answer of a service that is alive. Silence is dated
 to the sending: a request that a hung service swallowed stays unanswered long after the service is back, so the rest
-of the silence proves nothing that the looks sent meanwhile don't prove better (docs/decisions say why in full).
+of the silence proves nothing that the looks sent meanwhile don't prove better (docs/decisions/0005 says why in full).
 
 So each look is an interval that holds a moment of life or of darkness. An outage had *begun by* the right end of
 a dark interval and was *still on at* its left end. It lasted at most from the left end of the last interval of life

@@ -10,9 +10,11 @@ from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.samples import Files, Outcome, Recorder, Sample
-from unit.judging.runs import END, FAULT, Run, intended, met, probe, put_back, step, ticks, wait
+from unit.judging.runs import END, FAULT, Run, intended, met, ns, probe, put_back, step, ticks, wait
 
 OUTAGE = {"outage": {"of": "pay", "at_most": "30s"}}
+AT_SIX = 11
+"""The number of an entry that is added to a usual run 6 s after its start."""
 STEADY = {"steady_again": {"within": "60s"}}
 
 
@@ -237,6 +239,7 @@ def test_a_run_that_was_ended_early_and_put_back_is_aborted(by: str, tmp_path: P
     result = judge(run.write(tmp_path))
     assert (result.verdict, result.exit_code) == (Verdict.ABORTED, 5)
     assert "pay is dark for 2 min" in result.because
+    assert [one.evidence for one in deciding(result)] == [[f"timeline:{AT_SIX}"]]
 
 
 def test_a_run_whose_runner_died_and_that_was_put_back_is_aborted(tmp_path: Path) -> None:
@@ -346,7 +349,7 @@ def test_events_of_a_later_boot_are_put_onto_the_first_ones_clock(tmp_path: Path
     timeline.close()
     looks = judge(folder).probes[0].looks
     recorder = Recorder(Files(folder, "probes-2"))
-    recorder.record(Sample("pay", 1, 2, 3, Outcome.REFUSED))
+    recorder.record(Sample("pay", ns(10.001), ns(10.001), ns(10.002), Outcome.REFUSED))
     recorder.close()
     result = judge(folder)
     assert (result.verdict, result.probes[0].looks) == (Verdict.ABORTED, looks)
