@@ -38,6 +38,7 @@ REACHES: Final = {
 EXPECTATIONS: Final = {
     "errors": "faildrill.judging.errors:Errors",
     "latency": "faildrill.judging.latency:Latency",
+    "lost_writes": "faildrill.judging.lost_writes:LostWrites",
     "never": "faildrill.judging.never:Never",
     "outage": "faildrill.judging.outage:OutageAtMost",
     "steady_again": "faildrill.judging.steady:SteadyAgain",

@@ -13,6 +13,7 @@ What is noted survives a kill of the process at once, and a power loss after `sy
 """
 
 import enum
+import fcntl
 import os
 import struct
 from pathlib import Path
@@ -45,10 +46,15 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 class Ledger:
-    """Notes the writes of one ledger; one process is its writer."""
+    """Notes the writes of one ledger; one process is its writer: BlockingIOError where another one is."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise
         size = os.fstat(self._descriptor).st_size
         self._size = size - size % SIZE
         os.ftruncate(self._descriptor, self._size)

@@ -35,18 +35,21 @@ class Rows:
     numbers: Integers
     read_at: int
     """Monotonic ns before the reading began: what was acknowledged by then must be there."""
+    writer: bool = True
+    """The node takes writes; a standby may be behind."""
 
     def save(self, path: Path) -> None:
         """Write them to a file, small: consecutive numbers cost next to nothing."""
         steps = np.diff(self.numbers, prepend=0)
         with path.open("wb") as file:
-            np.savez_compressed(file, steps=steps, read_at=np.array(self.read_at))
+            np.savez_compressed(file, steps=steps, read_at=np.array(self.read_at), writer=np.array(self.writer))
 
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as content:
-            return cls(np.cumsum(content["steps"], dtype=np.int64), int(content["read_at"]))
+            numbers = np.cumsum(content["steps"], dtype=np.int64)
+            return cls(numbers, int(content["read_at"]), bool(content["writer"]))
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Account:
     lost_numbers: tuple[int, ...] = ()
     """The first of them."""
     damaged: int = 0
+    writer: bool = True
+    """It was read from a node that takes writes."""
 
 
 def rows_path(folder: Path, name: str, node: str) -> Path:
@@ -140,6 +145,7 @@ def weigh(writes: Writes, rows: Rows) -> Account:
         loss_window=float(writes.ended[lost].max() - writes.sent[lost].min()) / 1e9 if len(lost) else 0.0,
         lost_numbers=tuple(lost[:_EXAMPLES].tolist()),
         damaged=writes.damaged,
+        writer=rows.writer,
     )
 
 

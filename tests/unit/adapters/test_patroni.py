@@ -216,11 +216,16 @@ def test_a_switchover_without_a_target_names_none_and_a_failover_names_its_own()
     async def story() -> None:
         nodes = TwoNodes()
         async with cluster(nodes) as both:
-            for action in (Failover(cluster=both, to="pg2"), Switchover(cluster=both, to="pg1")):
+            for action in (
+                Failover(cluster=both, to="pg2"),
+                Switchover(cluster=both, to="pg1"),
+                Switchover(cluster=both),
+            ):
                 await action.apply(await action.capture(GIVEN), GIVEN)
         assert nodes.calls == [
             {"call": "/failover", "candidate": "pg2"},
             {"call": "/switchover", "leader": "pg2", "candidate": "pg1"},
+            {"call": "/switchover", "leader": "pg1"},
         ]
 
     asyncio.run(story())

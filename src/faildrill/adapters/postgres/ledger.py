@@ -11,7 +11,6 @@ from typing import Any, Final
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres import rereading
 from faildrill.adapters.postgres.asking import (
     FAILURES,
     addresses,
@@ -119,6 +118,8 @@ class Ledger(Kind):
 
     async def read_back(self, given: Given) -> Captured:
         """Read the rows of this run from every node, and keep them beside the record."""
+        from faildrill.adapters.postgres import rereading  # noqa: PLC0415 - NumPy is for after the run, not for a prober
+
         members = self.cluster.members if self.cluster else {}
         logins = {name: directly(self.cluster, member) for name, member in members.items() if self.cluster}
         what = rereading.What(TABLE.name, given.run, given.name, _folder(given))

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import tenacity
 
 from faildrill.adapters.postgres.asking import FAILURES, Login, ask, connect, in_words
 from faildrill.errors import CannotSee
+from faildrill.ledger.accounts import Rows, rows_path
 from faildrill.ports import Captured
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
@@ -60,11 +62,12 @@ async def _node(name: str, login: Login, what: What, shared: tuple[int, float, "
             connection = await connect(login, within, "faildrill ledger")
             try:
                 writer = await _caught_up(connection, primary)
-                return _Read(writer, await _keep(name, connection, what, read_at))
+                numbers = await _numbers(connection, what)
             finally:
                 connection.terminate()
     except FAILURES as error:
         return _Read(missing=in_words(error))
+    return _Read(writer, _keep(numbers, rows_path(what.folder, what.ledger, name), read_at, writer=writer))
 
 
 async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  # noqa: ANN401 - asyncpg is untyped
@@ -86,12 +89,8 @@ async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  
     return False
 
 
-async def _keep(name: str, connection: Any, what: What, read_at: int) -> int:  # noqa: ANN401 - asyncpg is untyped
-    """Copy the numbers of the rows, in the order of the database, into a file; return how many there are."""
-    import numpy as np  # noqa: PLC0415 - a prober, which imports this module too, must start without it
-
-    from faildrill.ledger.accounts import Rows, rows_path  # noqa: PLC0415 - the same
-
+async def _numbers(connection: Any, what: What) -> bytes:  # noqa: ANN401 - asyncpg is untyped
+    """Return the numbers of the rows, in the order of the database, as PostgreSQL's binary copy."""
     content = bytearray()
 
     async def take(chunk: bytes) -> None:
@@ -99,8 +98,13 @@ async def _keep(name: str, connection: Any, what: What, read_at: int) -> int:  #
 
     query = f"SELECT number FROM {what.table} WHERE run = $1 AND ledger = $2 ORDER BY id"  # noqa: S608 - a constant
     await connection.copy_from_query(query, what.run, what.ledger, output=take, format="binary")
+    return bytes(content)
+
+
+def _keep(copy: bytes, path: Path, read_at: int, *, writer: bool) -> int:
+    """Keep the numbers in a file; return how many there are."""
     layout = np.dtype([("fields", ">i2"), ("size", ">i4"), ("number", ">i8")])
-    count = (len(content) - _HEADER - _TRAILER) // layout.itemsize
-    numbers = np.frombuffer(content, dtype=layout, count=count, offset=_HEADER)["number"].astype(np.int64)
-    Rows(numbers, read_at).save(rows_path(what.folder, what.ledger, name))
+    count = (len(copy) - _HEADER - _TRAILER) // layout.itemsize
+    numbers = np.frombuffer(copy, dtype=layout, count=count, offset=_HEADER)["number"].astype(np.int64)
+    Rows(numbers, read_at, writer).save(path)
     return count
