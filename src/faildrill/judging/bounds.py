@@ -131,12 +131,15 @@ def longest_unproven(life: Life, since: int, until: int) -> int:
     return int(np.max(ends - starts, initial=0))
 
 
-def outages(columns: Columns, silence: Silence, hold: int = 0) -> list[Stretch]:
+def outages(
+    columns: Columns, silence: Silence, hold: int = 0, proofs: tuple[Life, Dark] | None = None
+) -> list[Stretch]:
     """Bound the outages that the looks prove, in order; good stretches shorter than `hold` ns end none.
 
-    With `hold` 0 any proof of life between two looks ends one outage and begins the next.
+    With `hold` 0 any proof of life between two looks ends one outage and begins the next. `proofs`: what `prove` made
+    of the looks, where that is known already.
     """
-    life, dark = prove(columns, silence)
+    life, dark = proofs or prove(columns, silence)
     if not len(dark.sample):
         return []
     starts, ends = _windows(life, dark)

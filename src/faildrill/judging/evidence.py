@@ -15,7 +15,7 @@ from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
-from faildrill.judging.bounds import Life, Silence, Stretch, longest_unproven, outages, prove
+from faildrill.judging.bounds import Dark, Life, Silence, Stretch, longest_unproven, outages, prove
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, accounts
 from faildrill.samples.columns import Columns, empty, load
@@ -178,8 +178,18 @@ class Evidence:
         """Bound the outages of a probe; good stretches shorter than `hold` seconds end none."""
         key = (probe, hold)
         if key not in self._outages:
-            self._outages[key] = outages(self.looks(probe), self.silence(probe), nanoseconds(hold))
+            silence, proofs = self.silence(probe), self._proofs(probe)
+            self._outages[key] = outages(self.looks(probe), silence, nanoseconds(hold), proofs)
         return self._outages[key]
+
+    def _proofs(self, probe: str) -> tuple[Life, Dark]:
+        if probe not in self._proven:
+            self._proven[probe] = prove(self.looks(probe), self.silence(probe))
+        return self._proven[probe]
+
+    @cached_property
+    def _proven(self) -> dict[str, tuple[Life, Dark]]:
+        return {}
 
     def good_until(self, probe: str) -> int | None:
         """Return when the last good look was sent, or None when there was none."""
@@ -188,8 +198,7 @@ class Evidence:
 
     def unproven(self, probe: str) -> float:
         """Return the longest time in seconds for which nothing proves a probe's service alive."""
-        life: Life = prove(self.looks(probe), self.silence(probe))[0]
-        return seconds(longest_unproven(life, self.since, max(self.until, self.since)))
+        return seconds(longest_unproven(self._proofs(probe)[0], self.since, max(self.until, self.since)))
 
 
 def gather(folder: Path) -> Evidence:

@@ -6,6 +6,7 @@ A record whose check does not hold, whose outcome is none, or whose probe has no
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -19,18 +20,6 @@ Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
 
-_RECORD: Final = np.dtype(
-    [
-        ("due", "<i8"),
-        ("sent", "<i8"),
-        ("answered", "<i8"),
-        ("probe", "<u2"),
-        ("who", "<u2"),
-        ("detail", "<u2"),
-        ("outcome", "u1"),
-        ("check", "u1"),
-    ]
-)
 _CHECK: Final = 0xA5
 _FIRST_OUTCOME: Final = min(Outcome)
 _LAST_OUTCOME: Final = max(Outcome)
@@ -56,19 +45,19 @@ class Columns:
     def __len__(self) -> int:
         return len(self.due)
 
-    @property
+    @cached_property
     def is_look(self) -> Mask:
         """Where something was sent, so that something is proven."""
         held: Mask = (self.outcome != Outcome.SKIPPED) & (self.outcome != Outcome.BROKEN)
         return held
 
-    @property
+    @cached_property
     def is_good(self) -> Mask:
         """Where a good answer came, however late."""
         held: Mask = self.outcome == Outcome.OK
         return held
 
-    @property
+    @cached_property
     def is_seen_late(self) -> Mask:
         """Where the prober itself was held up, so that the time of the answer proves no slowness."""
         marked = np.array([name.endswith(SEEN_LATE) for name in self.names])
@@ -76,7 +65,7 @@ class Columns:
 
     def where(self, mask: Mask) -> "Columns":
         """Keep the samples where the mask is true."""
-        return self._taken(mask)
+        return self if mask.all() else self._taken(mask)
 
     def between(self, since: int, until: int) -> "Columns":
         """Keep the samples due from `since` on and before `until`; a view, nothing is copied."""
@@ -135,36 +124,36 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     count = files.samples.stat().st_size // SIZE
     if not count:
         return
-    records = np.memmap(files.samples, dtype=_RECORD, mode="r", shape=(count,))
-    probes = np.ascontiguousarray(records["probe"])
-    whole = _whole(records, probes, len(names))
+    words = np.memmap(files.samples, dtype="<u8", mode="r", shape=(count, SIZE // 8))
+    due, sent, answered, tail = (np.ascontiguousarray(words[:, number]) for number in range(words.shape[1]))
+    halves, octets = tail.view("<u2").reshape(count, -1), tail.view("u1").reshape(count, -1)
+    probes, outcome = np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(octets[:, 6])
+    whole = _holds(due ^ sent ^ answered ^ tail) & (outcome >= _FIRST_OUTCOME) & (outcome <= _LAST_OUTCOME)
+    whole &= (probes > 0) & (probes < len(names))
     damaged = count - int(np.count_nonzero(whole))
+    who, detail = _known(halves[:, 1], len(names)), _known(halves[:, 2], len(names))
+    times = (due.view(np.int64), sent.view(np.int64), answered.view(np.int64))
+    everything = Columns(*times, outcome, who, detail, names, damaged)
     held = np.bincount(probes[whole] if damaged else probes, minlength=len(names))
     for number in np.flatnonzero(held):
-        only = damaged == 0 and held[number] == count
-        which = slice(None) if only else whole & (probes == number)
-        yield names[number], _columns(records[which], names, damaged)
+        only = held[number] == count
+        yield names[number], everything if only else everything.where(whole & (probes == number))
 
 
-def _whole(records: np.memmap[tuple[int], np.dtype[np.void]], probes: Numbers, names: int) -> Mask:
-    words = records.view("<u8").reshape(-1, 4)
-    folded = np.bitwise_xor.reduce(words, axis=1)
+def _holds(folded: npt.NDArray[np.uint64]) -> Mask:
+    """Tell where the check of a record holds, given the exclusive or of its words; see `samples.holds`."""
     for shift in (32, 16, 8):
         folded ^= folded >> np.uint64(shift)
-    outcome = records["outcome"]
-    known = (outcome >= _FIRST_OUTCOME) & (outcome <= _LAST_OUTCOME) & (probes > 0) & (probes < names)
-    held: Mask = ((folded & np.uint64(0xFF)) == _CHECK) & known
+    held: Mask = folded.astype(np.uint8) == _CHECK
     return held
 
 
-def _columns(records: npt.NDArray[np.void], names: tuple[str, ...], damaged: int) -> Columns:
-    def known(column: str) -> Numbers:
-        numbers: Numbers = np.ascontiguousarray(records[column])
-        return np.where(numbers < len(names), numbers, 0).astype(np.uint16)
-
-    due, sent, answered = (np.ascontiguousarray(records[one]) for one in ("due", "sent", "answered"))
-    outcome = np.ascontiguousarray(records["outcome"])
-    return Columns(due, sent, answered, outcome, known("who"), known("detail"), names, damaged)
+def _known(numbers: Numbers, names: int) -> Numbers:
+    """Copy the numbers of names; one that has no name reads as none."""
+    copied: Numbers = np.array(numbers)
+    if len(copied) and int(copied.max()) >= names:
+        copied[copied >= names] = 0
+    return copied
 
 
 def _names(files: Files) -> tuple[str, ...]:
