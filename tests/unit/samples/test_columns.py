@@ -133,3 +133,10 @@ def test_columns_and_the_follower_read_the_same(tmp_path: Path) -> None:
 def test_a_span_is_by_when_looks_were_due_its_end_left_out(tmp_path: Path) -> None:
     write(tmp_path, [sample(at) for at in range(10)])
     assert load(tmp_path)["pay"].between(2, 5).due.tolist() == [2, 3, 4]
+
+
+def test_a_record_of_no_probe_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, [sample(1), sample(2, probe="")])
+    columns = load(tmp_path)
+    assert [one.due for one in spelled(columns)] == [1]
+    assert columns["pay"].damaged == 1
