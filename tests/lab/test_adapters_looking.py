@@ -1,6 +1,7 @@
 """Probes and guards on the lab as it stands, whole and with one part missing."""
 
 import asyncio
+import csv
 
 import asyncpg
 import pytest
@@ -33,6 +34,16 @@ async def rows(database: Database, query: str) -> list[asyncpg.Record]:
         return list(await connection.fetch(query))
     finally:
         await connection.close()
+
+
+async def sessions(place: Environment) -> int:
+    """Count the connections that HAProxy's database frontend has accepted so far."""
+    reader, writer = await asyncio.open_unix_connection(place.load_balancers["payments"].haproxy_socket)
+    writer.write(b"show stat -1 1 -1\n")
+    table = (await reader.read()).decode()
+    writer.close()
+    [row] = [row for row in csv.DictReader(table.removeprefix("# ").splitlines()) if row["pxname"] == "database"]
+    return int(row["stot"])
 
 
 async def leader(place: Environment) -> str:
@@ -247,10 +258,14 @@ def test_a_hung_primary_costs_a_write_its_deadline_and_the_next_ones_nothing(
         async with opened(probe("postgres.write", database=place.databases["payments"])) as watched:
             assert (await look(watched)) is not None
             ask(steady_lab, {"op": "signal", "node": who, "signal": "STOP"})
+            before = await sessions(place)
             silent = await look(watched, 0.3)
+            await asyncio.sleep(0.1)
+            opened_meanwhile = await sessions(place) - before
             ask(steady_lab, {"op": "signal", "node": who, "signal": "CONT"})
             after = await saw(watched, lambda seen: seen.outcome == Outcome.OK, 10)
         assert silent is None
+        assert opened_meanwhile == 0, "a connection was opened to a hung server, to cancel what it will never read"
         assert after.who
 
     asyncio.run(story())
