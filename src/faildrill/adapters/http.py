@@ -328,14 +328,24 @@ class _Link(asyncio.Protocol):
         self._usable = bool(self._parser.should_keep_alive())
 
     def eof_received(self) -> None:
-        if self._parser and self._status >= 200 and not self._lengthy:  # noqa: PLR2004 - an answer that ends with its connection
+        """Answer the server's end with a reset.
+
+        A proper farewell would leave the pair of ports waiting at the server for a minute. A new connection from
+        the same port is then not refused when nobody listens, but tried again in silence, which blurs an outage.
+        """
+        if self._parser and self._status >= 200 and not self._lengthy:  # noqa: PLR2004 - ends with its connection
             self._weigh()
+        elif self._parser:
+            self._cut_off("closed")
+        self.reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._parser:
-            whole = "in the middle of an answer" if self._length else "without an answer"
-            self._end(Outcome.RESET, f"{'reset' if exc else 'closed'} {whole}")
+            self._cut_off("reset" if exc else "closed")
         self._links.lost(self)
+
+    def _cut_off(self, how: str) -> None:
+        self._end(Outcome.RESET, f"{how} {'in the middle of an answer' if self._length else 'without an answer'}")
 
     def _weigh(self) -> None:
         """End the look with a whole answer."""

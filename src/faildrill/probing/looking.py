@@ -82,7 +82,7 @@ class Looking:
         """Record what the probe learned between two looks."""
         sent, answered = seen.sent or time.monotonic_ns(), seen.answered or time.monotonic_ns()
         if seen.outcome is not Outcome.TIMED_OUT:
-            self._restraint.answered(answered)
+            self._restraint.answered(answered, 0)
         self._write(Sample(self.plan.name, sent, sent, answered, seen.outcome, seen.who, seen.detail), between=False)
 
     def _due(self, due: int, now: int) -> None:
@@ -141,7 +141,7 @@ class Looking:
         if held > LATE and held * 2 > answered - sent and seen.outcome is not Outcome.TIMED_OUT:
             detail = f"{detail} {SEEN_LATE}".lstrip()
         if seen.outcome is not Outcome.TIMED_OUT:
-            self._restraint.answered(now)
+            self._restraint.answered(now, answered - sent)
         sample = Sample(self.plan.name, look.due, sent, answered, seen.outcome, seen.who, detail)
         if look.between:
             self._hurrying = False

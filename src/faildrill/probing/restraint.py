@@ -2,17 +2,22 @@
 
 While anything answers, looks go out at their rate. In complete silence each further look weighs on what is looked
 at: what it has not read yet it must read when it wakes, and its queue of connections, which its users share, is
-short. So in silence looks are spaced by a growing part of its length, up to a ceiling. Both sides are kept small: a
-service that answers what it was sent wakes to few requests and is seen at once, as the pending looks are answered;
-one that lost what it was sent is seen by the next look, which is never more than the ceiling away.
+short. So in silence looks are spaced by a growing part of its length, up to what counts as slow, and that bounded.
+Both sides are kept small: a service that answers what it was sent wakes to few requests and is seen at once, as the
+pending looks are answered; one that lost what it was sent is seen by the next look; and the bounds of the outage
+are no wider than silence makes them anyhow.
 """
 
 from typing import Final
 
 PART: Final = 4
 """In silence, looks are spaced by its length divided by this."""
-CEILING: Final = 25_000_000
-"""The widest such spacing, in ns."""
+NARROWEST: Final = 5_000_000
+"""Up to this such a spacing always grows (ns), even where the slowest answer is faster …"""
+WIDEST: Final = 25_000_000
+"""… and never beyond this."""
+FORGETTING: Final = 10
+"""The slowest answer known is forgotten by a 2 to the power of this part with each other one."""
 MOST: Final = 512
 """Looks under way at once where the drill says nothing: no more than the deadline lets pile up, nor than this."""
 
@@ -27,6 +32,7 @@ class Restraint:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._slowest = 0
         self._last_sent = 0
         self._quiet_since = 0
 
@@ -36,7 +42,8 @@ class Restraint:
             return True
         if pending >= self._most:
             return False
-        return now - self._last_sent >= min((now - self._quiet_since) // PART, CEILING)
+        widest = min(max(2 * self._slowest, NARROWEST), WIDEST)
+        return now - self._last_sent >= min((now - self._quiet_since) // PART, widest)
 
     def sent(self, now: int, pending: int) -> None:
         """Note that a look goes out; `pending` were under way before."""
@@ -44,6 +51,7 @@ class Restraint:
         if pending == 0:
             self._quiet_since = now
 
-    def answered(self, now: int) -> None:
-        """Note that something answered, well or not."""
+    def answered(self, now: int, took: int) -> None:
+        """Note that something answered, well or not, and how long it took."""
         self._quiet_since = now
+        self._slowest = max(took, self._slowest - (self._slowest >> FORGETTING))

@@ -20,7 +20,10 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, Literal
 
-Mode = Literal["good", "refused", "reset", "silent", "held", "500", "one of three", "drip", "endless", "hang up"]
+Mode = Literal[
+    "good", "refused", "reset", "silent", "held", "500", "one of three", "drip", "endless", "hang up", "slow"
+]
+SLOWLY = 0.01
 RESETTING = struct.pack("ii", 1, 0)
 
 
@@ -200,6 +203,8 @@ class _Connection(asyncio.Protocol):
             self.answer(200, f"s{server.counts['requests'] % 3}")
         elif server.mode == "reset":
             self.reset()
+        elif server.mode == "slow":
+            asyncio.get_running_loop().call_later(SLOWLY, self.answer, 200, "s1")
         elif server.mode == "held":
             server.held.append(self)
         elif server.mode in ("drip", "endless"):

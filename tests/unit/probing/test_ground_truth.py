@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faildrill.judging.bounds import Silence, Stretch, outages
-from faildrill.probing.restraint import CEILING
+from faildrill.probing.restraint import WIDEST
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, load
 from unit.probing.ground import Dark, Ground, ground
@@ -66,7 +66,7 @@ def _is_sharp(outage: Stretch, near: Columns, *, silent: bool) -> None:
     good = near.where(near.is_good & (near.answered - near.sent <= SLOW))
     slowest = int(np.max(good.answered - good.sent))
     sent = near.where(near.is_look)
-    late = int(np.max(sent.sent - sent.due)) + int(np.count_nonzero(near.outcome == Outcome.SKIPPED) > 0) * CEILING
+    late = int(np.max(sent.sent - sent.due)) + int(np.count_nonzero(near.outcome == Outcome.SKIPPED) > 0) * WIDEST
     either = round(EVERY * 1e9) + slowest + late + (SLOW if silent else 0)
     assert outage.at_most - outage.at_least <= 2 * either + MILLISECOND
 

@@ -11,7 +11,7 @@ import pytest
 from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Silence, outages
-from faildrill.samples import Outcome
+from faildrill.samples import SEEN_LATE, Outcome
 from faildrill.samples.columns import load
 from faildrill.targets import KindUse
 from unit.probing.ground import ground
@@ -33,7 +33,9 @@ def test_looks_are_due_at_a_fixed_rate_on_an_absolute_schedule(tmp_path: Path) -
         assert {later - due for due, later in pairwise(dues)} == {5 * MILLISECOND}
         assert len(dues) >= 100
         assert all(sample.due <= sample.sent <= sample.answered for sample in watched.of() if sample.outcome.is_look)
-        assert {sample.who for sample in watched.of() if sample.outcome is Outcome.OK} == {"s1"}
+        good = [sample for sample in watched.of() if sample.outcome is Outcome.OK]
+        assert {sample.who for sample in good} == {"s1"}
+        assert len([sample for sample in good if sample.detail == ""]) > len(good) * 0.8
 
     asyncio.run(scene())
 
@@ -85,7 +87,7 @@ def test_a_hanging_probe_and_a_refused_one_never_delay_another(tmp_path: Path) -
         assert watched.counts("good")[Outcome.OK] >= count * 0.95
         assert watched.counts("refused")[Outcome.REFUSED] >= count * 0.95
         assert abs(len(watched.of("hung")) - count) <= 2
-        assert set(watched.counts("hung")) == {Outcome.TIMED_OUT, Outcome.SKIPPED}
+        assert set(watched.counts("hung")) <= {Outcome.TIMED_OUT, Outcome.SKIPPED}
 
     asyncio.run(scene())
 
@@ -98,6 +100,7 @@ def test_a_server_that_accepts_and_never_answers_is_a_bad_sample_at_its_deadline
             server.turn("silent")
             async with watching(tmp_path, [plan(url=server.url, every=0.05, timeout=0.1)], settle=0.3) as watched:
                 pass
+        assert watched.counts()[Outcome.TIMED_OUT] >= 4
         for sample in watched.of():
             assert sample.outcome is Outcome.TIMED_OUT
             assert 99 * MILLISECOND <= sample.answered - sample.sent <= 350 * MILLISECOND
@@ -231,7 +234,8 @@ def test_a_prober_that_does_not_start_says_why_and_is_gone(tmp_path: Path) -> No
 def test_when_it_is_held_up_itself_it_says_so_and_proves_no_darkness(tmp_path: Path) -> None:
     async def scene() -> None:
         with ground() as server:
-            async with watching(tmp_path, [plan(url=server.url, every=0.005)], settle=0.3) as watched:
+            server.turn("slow")
+            async with watching(tmp_path, [plan(url=server.url, every=0.005, timeout=0.06)], settle=0.3) as watched:
                 for _ in range(5):
                     watched.process.send_signal(signal.SIGSTOP)
                     await asyncio.sleep(0.1)
@@ -239,7 +243,8 @@ def test_when_it_is_held_up_itself_it_says_so_and_proves_no_darkness(tmp_path: P
                     await asyncio.sleep(0.1)
         missed = [sample for sample in watched.of() if sample.detail == "the prober itself was late"]
         assert len(missed) >= 5 * 15
-        assert set(watched.counts()) == {Outcome.OK, Outcome.SKIPPED}
+        assert set(watched.counts()) == {Outcome.OK, Outcome.SKIPPED}, "what came while it was held up is read first"
+        assert len([sample for sample in watched.of() if sample.detail == SEEN_LATE]) >= 5
         assert outages(load(tmp_path)["pay"], Silence(50 * MILLISECOND, 50 * MILLISECOND)) == []
 
     asyncio.run(scene())
@@ -279,6 +284,8 @@ def test_a_disk_that_is_full_ends_nothing(tmp_path: Path) -> None:
                 started = time.monotonic()
         assert watched.status == 0
         assert time.monotonic() - started < 5
-        assert watched.log.count("samples can't be written (No space left on device)") == 1
+        refused, lost = watched.log.splitlines()
+        assert refused == "samples can't be written (No space left on device); kept and tried again"
+        assert lost == "the last samples are lost: No space left on device"
 
     asyncio.run(scene())
