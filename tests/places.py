@@ -26,11 +26,27 @@ class Place:
         self.reports = folder / "reports"
         self.steps: list[Step | Wait] = []
         self.identity = "a"
+        self.probes: list[ProbePlan] = []
+        self.expect = [KindUse(kind="steady_again", params={"within": "10s"})]
+        self.abort_when: list[KindUse] = []
+        self.warm_up = 0.3
+        self.declared: dict[str, Any] = {}
+        """What the environment declares besides: guards, a lock, a blast radius."""
 
-    def probe(self, name: str) -> ProbePlan:
+    def probe(self, name: str, every: float = 0.02) -> ProbePlan:
         """A probe that looks at a service fifty times a second."""
         use = KindUse(kind="simulated.service", params={"folder": str(self.folder), "name": name})
-        return ProbePlan(name=name, use=use, every=0.02, timeout=0.5)
+        return ProbePlan(name=name, use=use, every=every, timeout=0.5)
+
+    def expecting(self, kind: str, **params: object) -> None:
+        """Add an expectation."""
+        self.expect.append(KindUse.model_validate({"kind": kind, "params": params}))
+
+    def become(self, name: str, state: str) -> None:
+        """Change a service behind the run's back, as the world does."""
+        draft = self.folder / f".{name}"
+        draft.write_text(state)
+        draft.replace(self.folder / f"{name}.state")
 
     def fault(self, name: str, within: float = 10.0, **how: object) -> None:
         """Add a step that takes a service down."""
@@ -48,13 +64,14 @@ class Place:
         drill = Drill(
             name="simulated",
             environment="simulation",
-            probes=tuple(self.probe(name) for name in names),
+            probes=(*(self.probe(name) for name in names), *self.probes),
             steps=tuple(self.steps),
-            expect=(KindUse(kind="steady_again", params={"within": "10s"}),),
-            warm_up=0.3,
+            expect=tuple(self.expect),
+            abort_when=tuple(self.abort_when),
+            warm_up=self.warm_up,
         )
         identity = (KindUse(kind="simulated.word", params={"about": self.identity}),)
-        place = Environment(name="simulation", drillable=True, identity=identity)
+        place = Environment(name="simulation", drillable=True, identity=identity, **self.declared)
         return lay_out(drill, place, self.reports, SystemClock())
 
     def start(self) -> Started:

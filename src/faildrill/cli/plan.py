@@ -58,7 +58,7 @@ def plan(drill: Path, env: str | None, output: str) -> None:
 
 
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
-    answers = [answer async for answer in guarding.answers(place, "plan")]
+    answers = [answer async for answer in guarding.answers(place, "plan", drill)]
     lines: list[Line] = []
     for step in drill.steps:
         lines.extend([await _line(one) for one in (step.steps if isinstance(step, Parallel) else (step,))])

@@ -1,8 +1,7 @@
-"""`faildrill recover` and `faildrill status`: what runs that died left behind, and putting it back."""
+"""`faildrill recover`: put back what runs that died left behind."""
 
 import asyncio
 import getpass
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
-from faildrill.guarding.holding import Holder, Mark, all_marks, hold
+from faildrill.guarding.holding import Holder, all_marks, hold
 from faildrill.timeline import FILE
 
 _UNSAFE = 6
@@ -56,27 +55,3 @@ def _recover(folder: Path) -> bool:
         conclude(folder)
     click.echo("put back, and seen steady" if clean else f"NOT put back; see the end of {folder / FILE}")
     return clean
-
-
-@click.command()
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def status(output: str) -> None:
-    """Show which environments of this machine are dirty. Exits 6 when one is."""
-    found = all_marks()
-    if output == "json":
-        plain = {identity: [vars(one) for one in some] for identity, some in found.items()}
-        click.echo(json.dumps(plain, indent=2))
-    else:
-        for line in _lines(found):
-            click.echo(line)
-    sys.exit(_UNSAFE if found else 0)
-
-
-def _lines(found: dict[str, list[Mark]]) -> list[str]:
-    if not found:
-        return ["clean: no run has left anything behind on this machine"]
-    return [
-        f"DIRTY {identity}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
-        for identity, some in found.items()
-        for one in some
-    ]

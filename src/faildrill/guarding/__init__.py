@@ -1,10 +1,13 @@
 """Reasons not to start: each is looked at, and what can't be read objects."""
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from faildrill.acting.calling import call
+from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding import halting, outside
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard
@@ -15,12 +18,15 @@ WITHIN = 10.0
 """Seconds for which a guard may look; later is an objection."""
 
 
-async def answers(environment: Environment, run: str) -> AsyncIterator[GuardAnswered]:
-    """Ask every guard of an environment, whatever the others say: nothing is changed to find out."""
+async def answers(environment: Environment, run: str, drill: Drill | None = None) -> AsyncIterator[GuardAnswered]:
+    """Ask every guard of an environment and of a drill, whatever the others say: nothing is changed to find out."""
     yield _declared(environment)
     yield _provable(environment)
+    yield GuardAnswered(guard="halt", objection=halting.objection(environment.proven_identity))
     for use in (*environment.identity, *environment.guards):
-        yield await _asked(use, run)
+        yield await _asked(use, "guard", run)
+    for use in outside.uses(drill) if drill else ():
+        yield await _asked(use, "abort", run)
 
 
 def _declared(environment: Environment) -> GuardAnswered:
@@ -37,9 +43,9 @@ def _provable(environment: Environment) -> GuardAnswered:
     return GuardAnswered(guard="identity", objection=objection)
 
 
-async def _asked(use: KindUse, run: str) -> GuardAnswered:
+async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> GuardAnswered:
     try:
-        guard: Guard = build(use, "guard")
+        guard: Guard = build(use, shape)
         objection = await call(guard.objection(Supplies(run, timeout=WITHIN)), WITHIN)
     except (ActionError, CannotSee) as error:
         objection = f"could not be answered, and so objects: {error}"

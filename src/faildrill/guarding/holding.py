@@ -4,6 +4,7 @@ Both lie in the machine's state folder under the environment's proven identity, 
 from every folder and under every name. Kept small: the sentinel imports it before anything else is loaded.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -51,6 +52,15 @@ def hold(identity: str, holder: Holder) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
     return descriptor
+
+
+def holders() -> dict[str, Holder]:
+    """Return, by identity, who was the last to take each lock of this machine; whether they live is not asked."""
+    found: dict[str, Holder] = {}
+    for path in sorted((state.folder() / "environments").glob("*/lock")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            found[path.parent.name] = Holder(**json.loads(path.read_bytes()))
+    return found
 
 
 def _holder(descriptor: int) -> Holder | str:

@@ -18,7 +18,13 @@ from faildrill.ports import Aborts, Action, Guard, Kind, Probe
 from faildrill.targets import KindUse
 
 Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort"]
-_PROTOCOLS: Final[dict[str, type[Any]]] = {"probe": Probe, "action": Action, "guard": Guard, "abort": Aborts}
+_Protocols = tuple[type[Any], ...]
+_PROTOCOLS: Final[dict[str, _Protocols]] = {
+    "probe": (Probe,),
+    "action": (Action,),
+    "guard": (Guard,),
+    "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
+}
 
 
 class UnknownKind(WrongUsage):
@@ -32,8 +38,8 @@ def _foreign() -> dict[str, str]:
 
 def names(shape: Shape) -> list[str]:
     """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart."""
-    protocol = _PROTOCOLS.get(shape)
-    foreign = [one for one, where in _foreign().items() if protocol and _fits(_load(where), protocol)]
+    protocols = _PROTOCOLS.get(shape)
+    foreign = [one for one, where in _foreign().items() if protocols and _fits(_load(where), protocols)]
     return sorted([*TABLES[shape], *foreign])
 
 
@@ -43,8 +49,8 @@ def find(name: str, shape: Shape) -> type[Kind]:
     if where is None:
         raise UnknownKind(f"no {shape} is called {name!r}{did_you_mean(name, names(shape))}")
     found = _load(where)
-    protocol = _PROTOCOLS.get(shape)
-    if protocol and not _fits(found, protocol):
+    protocols = _PROTOCOLS.get(shape)
+    if protocols and not _fits(found, protocols):
         raise UnknownKind(f"{name!r} is no {shape}")
     return found
 
@@ -73,5 +79,5 @@ def _load(where: str) -> type[Kind]:
     return found
 
 
-def _fits(kind: type[Kind], protocol: type[Any]) -> bool:
-    return issubclass(kind, protocol)
+def _fits(kind: type[Kind], protocols: _Protocols) -> bool:
+    return issubclass(kind, protocols)

@@ -10,8 +10,9 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.kinds import build
-from faildrill.ports import Watcher
+from faildrill.ports import Aborts, Watcher
 from faildrill.recovering.steadying import GRACE, Patience, steady
+from faildrill.running.heeding import Heeding
 from faildrill.running.scene import Scene
 from faildrill.running.stepping import Steps
 from faildrill.running.stopping import Stop
@@ -46,6 +47,7 @@ class Driving:
         self._scene = scene
         self._stop = stop
         self._aborts: list[Watcher] = []
+        self._heeding = Heeding(scene, stop)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:
@@ -57,6 +59,7 @@ class Driving:
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event
             self._broke(error)
         finally:
+            await self._heeding.stop()
             with contextlib.suppress(Exception):  # everything is put back by now: the end is recorded all the same
                 await self._scene.probers.stop(self._scene.timeline)
             self._note(RunEnded(by="runner"))
@@ -64,7 +67,7 @@ class Driving:
     async def _objects(self) -> bool:
         self._phase("guarding")
         objections = False
-        async for answer in answers(self._scene.environment, self._scene.run):
+        async for answer in answers(self._scene.environment, self._scene.run, self._scene.drill):
             self._scene.timeline.record(answer)
             objections = objections or answer.objection is not None
         return objections
@@ -73,6 +76,7 @@ class Driving:
         """Watch until every probe was good for the warm-up; the drill is refused when one never is."""
         scene = self._scene
         self._phase("warming up")
+        self._heeding.start()
         await scene.probers.start(scene.plans, scene.watching, scene.timeline)
         start = scene.clock.now_ns()
         length = nanoseconds(scene.drill.warm_up)
@@ -111,7 +115,8 @@ class Driving:
     async def _act(self) -> None:
         self._phase("acting")
         steps = Steps(self._scene)
-        self._aborts = [build(use, "abort").watch() for use in self._scene.drill.abort_when]
+        conditions = [build(use, "abort") for use in self._scene.drill.abort_when]
+        self._aborts = [one.watch() for one in conditions if isinstance(one, Aborts)]
         acting = asyncio.create_task(steps.all())
         watching = asyncio.create_task(self._watch())
         asked = asyncio.create_task(self._stop.asked.wait())
@@ -122,6 +127,7 @@ class Driving:
                 if not task.done():
                     task.cancel()
             results = await asyncio.gather(acting, watching, return_exceptions=True)
+            await self._heeding.stop()
         for result in results:
             if isinstance(result, Exception):
                 raise result

@@ -15,6 +15,7 @@ from pathlib import Path
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
+from faildrill.guarding.asking import word_left
 from faildrill.probing.processes import ProberProcesses
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import MARK
@@ -43,7 +44,7 @@ async def run(folder: Path, lifeline: int) -> bool:
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, _asked, stop, number)
+        loop.add_signal_handler(number, _asked, stop, number, folder)
     gone = asyncio.Event()
 
     def sentinel_is_gone() -> None:
@@ -57,7 +58,11 @@ async def run(folder: Path, lifeline: int) -> bool:
     return gone.is_set()
 
 
-def _asked(stop: Stop, number: signal.Signals) -> None:
+def _asked(stop: Stop, number: signal.Signals, folder: Path) -> None:
+    word = word_left(folder) if number == signal.SIGTERM else None
+    if word is not None:
+        stop.ask("person", str(word))
+        return
     by_person = number == signal.SIGINT
     words = {signal.SIGINT: "interrupted (Ctrl-C)", signal.SIGHUP: "whoever started the run is gone (SIGHUP)"}
     stop.ask("person" if by_person else "signal", words.get(number, f"ended by {number.name}"))

@@ -36,7 +36,9 @@ from faildrill.timeline import (
 )
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WATCHED: Final = {*SIGNALS, signal.SIGCHLD}
+ASKED: Final = signal.SIGUSR1
+"""By this `faildrill abort` asks; unlike the others it never leads to leaving the run as it is."""
+_WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
 _POLL: Final = 0.1
 _ERROR: Final = 7
 _LEAVES: Final = 3
@@ -117,7 +119,9 @@ class Sentinel:
         """Wait for the end of the runner and return how it died, or None when it ended as it should."""
         while True:
             got = signal.sigtimedwait(_WATCHED, _POLL)
-            if got is not None and got.si_signo != signal.SIGCHLD:
+            if got is not None and got.si_signo == ASKED:
+                _send(runner, signal.SIGTERM)
+            elif got is not None and got.si_signo != signal.SIGCHLD:
                 self._pass_on(runner, signal.Signals(got.si_signo))
             if self._starter_is_there and _is_at_end(sys.stdin.fileno()):
                 self._starter_is_there = False
@@ -130,11 +134,9 @@ class Sentinel:
         """Hand a signal on to the runner; the third one ends it, and leaves everything as it is."""
         self._signals += 1
         if self._signals < _LEAVES:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(runner.pid, number)
+            _send(runner, number)
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(runner.pid, signal.SIGKILL)
+        _send(runner, signal.SIGKILL)
         self._leave()
 
     def _leave(self) -> NoReturn:
@@ -182,6 +184,11 @@ class Sentinel:
             signal.sigtimedwait(_WATCHED, _POLL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return command.wait(timeout=0)
+
+
+def _send(runner: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(runner.pid, number)
 
 
 def _hear_signals() -> None:

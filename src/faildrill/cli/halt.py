@@ -1,0 +1,58 @@
+"""`faildrill halt` and `resume`: the switch that stops every drill of an environment."""
+
+import getpass
+import re
+from pathlib import Path
+from typing import Final
+
+import click
+
+from faildrill import state
+from faildrill.clock import SystemClock
+from faildrill.errors import FaildrillError
+from faildrill.guarding.asking import under_way
+from faildrill.guarding.halting import Halt
+from faildrill.guarding.halting import halt as throw
+from faildrill.guarding.halting import resume as take_back
+
+_IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
+_ENV = click.argument("env", metavar="ENV")
+
+
+@click.command()
+@_ENV
+@click.option("--why", required=True, help="Told to everyone whose drill is refused.")
+def halt(env: str, why: str) -> None:
+    """Stop every drill of an environment on this machine: what runs is put back, what would start is refused.
+
+    ENV is a name, a file, or an identity as `faildrill status` shows it. Stays until `faildrill resume ENV`.
+    """
+    identity, name = _identified(env)
+    try:
+        throw(identity, Halt(name, getpass.getuser(), " ".join(why.split()), SystemClock().wall()))
+    except OSError as error:
+        raise FaildrillError(f"NOT halted: the switch can't be written ({error}); see `faildrill abort`") from error
+    running = under_way().get(identity)
+    click.echo(f"{name} is halted" + (f"; {running} stops now, and is put back" if running else ""))
+
+
+@click.command()
+@_ENV
+def resume(env: str) -> None:
+    """Take the switch back that `faildrill halt` threw."""
+    identity, name = _identified(env)
+    try:
+        was = take_back(identity)
+    except OSError as error:
+        raise FaildrillError(f"{name} stays halted: the switch can't be removed ({error})") from error
+    click.echo(f"{name} may be drilled again; it was {was}" if was else f"{name} was not halted")
+
+
+def _identified(env: str) -> tuple[str, str]:
+    """Return the proven identity of an environment, and what to call it."""
+    if _IDENTITY.fullmatch(env) and (state.folder() / "environments" / env).is_dir():
+        return env, env
+    from faildrill.cli.places import environment  # noqa: PLC0415 - loads the files that people write
+
+    with environment(env, Path("drill.yaml"), start_lab=False) as place:
+        return place.proven_identity, place.name

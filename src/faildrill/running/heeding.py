@@ -1,0 +1,61 @@
+"""What may end a run from outside while it acts: its environment is halted, a condition outside no longer holds."""
+
+import asyncio
+from typing import Final
+
+from faildrill.acting.calling import call
+from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding import halting, outside
+from faildrill.kinds.supplying import Supplies
+from faildrill.running.scene import Scene
+from faildrill.running.stopping import Stop
+
+POLL: Final = 0.1
+"""Seconds between two looks at the switch."""
+
+
+class Heeding:
+    """Looks outside from the warm-up to the last step, and asks the run to stop at the first reason."""
+
+    def __init__(self, scene: Scene, stop: Stop) -> None:
+        self._scene = scene
+        self._stop = stop
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        conditions = outside.conditions(self._scene.drill)
+        looks = [self._switch(), *(self._condition(one) for one in conditions)]
+        self._tasks = [asyncio.create_task(look) for look in looks]
+
+    async def stop(self) -> None:
+        """Look no more: what comes now is put back already."""
+        for task in self._tasks:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _switch(self) -> None:
+        identity = self._scene.environment.proven_identity
+        while (halt := halting.halted(identity)) is None:  # noqa: ASYNC110 - a file has no event to await
+            await asyncio.sleep(POLL)
+        self._stop.ask("condition", str(halt))
+
+    async def _condition(self, one: outside.Condition) -> None:
+        """Ask it at its rate, open loop; what can't be asked counts as broken, as it does before the start."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            given = Supplies(self._scene.run, timeout=one.within)
+            try:
+                reason = await call(one.guard.objection(given), one.within)
+            except (ActionError, CannotSee) as error:
+                reason = f"could not be asked: {error}"
+            if reason is not None:
+                self._stop.ask("condition", f"{one.kind}: {reason}")
+                return
+            due = max(due + one.every, loop.time())
+            await asyncio.sleep(due - loop.time())
