@@ -1,9 +1,8 @@
 """Being let in front of others: what makes a look punctual on a machine that is busy.
 
 A prober needs little of a processor, but it needs it at the moment when a look is due. Where it may, it takes the
-lowest real-time priority; where it may not, the niceness it can get. Measured with five busy processes on two
-processors, at 1,000 looks a second: with neither, 15 % of the looks fell out and the 99th percentile of their
-lateness was 1 ms; with niceness 2 % and 0.5 ms; with the real-time priority 0.1 % and 0.2 ms.
+lowest real-time priority; where it may not, the niceness it can get. docs/probing.md
+has what each was seen to be worth.
 """
 
 import contextlib
