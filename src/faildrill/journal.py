@@ -2,7 +2,8 @@
 
 A line is `{"crc":"xxxxxxxx",…}`: the CRC-32 in hexadecimal of the object without its first member. A line
 that is cut, or any byte of it changed, is not a record. Writing never leaves half a record in front of a
-whole one: a write that falls short is taken back before the error is raised.
+whole one: a write that falls short is taken back before the error is raised, and where it can't be taken back,
+before the next record is written.
 """
 
 import os
@@ -44,7 +45,9 @@ class Reading:
     tail: int
     """How many bytes lie behind them: a torn record, never read as one."""
     damaged: bool
-    """True when a whole record lies behind a broken one: not torn, but altered."""
+    """True when the tail is not what a torn write leaves: an ended line in it is no record, or is one."""
+    beyond: list[bytes]
+    """The whole records that lie behind the break of a damaged journal: never weighed, but worth putting back."""
 
 
 def read(path: Path) -> Reading:
@@ -61,66 +64,123 @@ def read(path: Path) -> Reading:
             break
         records.append(record)
         position = end + 1
-    rest = content[position:].split(b"\n")[1:]
-    damaged = any(unseal(line) is not None for line in rest)
-    return Reading(records, position, len(content) - position, damaged)
+    tail = content[position:]
+    beyond = [record for line in tail.split(b"\n")[1:] if (record := unseal(line)) is not None]
+    return Reading(records, position, len(tail), b"\n" in tail, beyond)
+
+
+class Disk:
+    """The four calls by which a journal changes a file; a test of full, broken and dying disks gives others."""
+
+    def write(self, descriptor: int, content: "bytes | memoryview[int]") -> int:
+        """Append and return how many bytes were taken; OSError."""
+        return os.write(descriptor, content)
+
+    def sync(self, descriptor: int) -> None:
+        """Make what was written to a file survive a power loss; OSError."""
+        os.fdatasync(descriptor)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut a file; OSError."""
+        os.ftruncate(descriptor, size)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make the entries of a folder survive a power loss; OSError."""
+        sync_folder(folder)
+
+
+_DISK: Final = Disk()
 
 
 class Journal:
     """Appends records to a file; every append is whole or did not happen."""
 
-    def __init__(self, descriptor: int, path: Path, size: int) -> None:
+    def __init__(self, descriptor: int, path: Path, size: int, disk: Disk = _DISK) -> None:
         self._descriptor = descriptor
         self._path = path
         self._size = size
+        self._disk = disk
+        self._torn = False
+        self._unsynced = False
 
     @classmethod
-    def create(cls, path: Path) -> Self:
+    def create(cls, path: Path, disk: Disk = _DISK) -> Self:
         """Start a new journal; it and its folder entry are durable on return. FileExistsError if there."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        sync_folder(path.parent)
-        return cls(descriptor, path, 0)
+        try:
+            disk.sync_folder(path.parent)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return cls(descriptor, path, 0, disk)
 
     @classmethod
-    def resume(cls, path: Path) -> Self:
+    def resume(cls, path: Path, disk: Disk = _DISK) -> Self:
         """Go on appending behind the last whole record; a torn tail is cut off first.
 
-        Raises JournalDamaged when whole records lie behind a broken one: nothing is cut then.
+        Raises JournalDamaged when what lies behind it is not what a torn write leaves: nothing is cut then. Raises
+        JournalError when the file can't be opened or cut.
         """
         found = read(path)
         if found.damaged:
             raise JournalDamaged(f"{path}: altered after byte {found.whole}; keep the file and look at it by hand")
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        if found.tail:
-            os.ftruncate(descriptor, found.whole)
-            os.fsync(descriptor)
-        return cls(descriptor, path, found.whole)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise JournalError(f"{path}: can't be written: {error.strerror}") from error
+        resumed = cls(descriptor, path, found.whole, disk)
+        resumed._torn = bool(found.tail)
+        try:
+            resumed._take_back()
+        except JournalFull:
+            resumed.close()
+            raise
+        return resumed
 
     def append(self, record: bytes, *, durable: bool = False) -> None:
         """Write one record; with `durable`, return only when it survives a power loss.
 
-        Raises JournalFull when it can't be written whole; what was there before is unchanged.
+        Raises JournalFull when it can't be written whole; what was there before is unchanged. Once the disk has
+        failed to make a record durable it may have dropped earlier ones as well: no later one counts as durable.
         """
         line = seal(record)
+        if durable and self._unsynced:
+            raise JournalFull(
+                f"{self._path}: the disk failed to keep an earlier record, so it is not trusted with more"
+            )
+        self._take_back()
+        self._torn = True
         try:
             self._write(line)
             if durable:
-                os.fdatasync(self._descriptor)
+                self._sync()
         except OSError as error:
             self._take_back()
             raise JournalFull(f"{self._path}: could not write: {error.strerror}") from error
+        self._torn = False
         self._size += len(line)
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)
         while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            rest = rest[self._disk.write(self._descriptor, rest) :]
+
+    def _sync(self) -> None:
+        try:
+            self._disk.sync(self._descriptor)
+        except OSError:
+            self._unsynced = True
+            raise
 
     def _take_back(self) -> None:
+        """Cut what a write left half done; JournalFull when that can't be, and the next append tries it again."""
+        if not self._torn:
+            return
         try:
-            os.ftruncate(self._descriptor, self._size)
+            self._disk.truncate(self._descriptor, self._size)
         except OSError as error:
-            raise JournalError(f"{self._path}: could not take a torn record back: {error.strerror}") from error
+            raise JournalFull(f"{self._path}: could not take a torn record back: {error.strerror}") from error
+        self._torn = False
 
     def close(self) -> None:
         """Close the file; closing twice does no harm."""

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from faildrill.clock import Clock
-from faildrill.errors import JournalDamaged, JournalError
-from faildrill.journal import Journal, Reading, read
+from faildrill.errors import JournalDamaged, JournalError, JournalFull
+from faildrill.journal import Disk, Journal, Reading, read
 
 FILE: Final = "timeline.jsonl"
 FORMAT: Final = 1
@@ -238,9 +238,11 @@ class RunnerDied(Event, frozen=True, tag="runner.died", kw_only=True):
 
 
 class Fenced(Event, frozen=True, tag="fenced", kw_only=True):
-    """Nothing of the dead run acts any more: these processes were ended."""
+    """Nothing of the run acts any more but what puts it back: these processes were ended."""
 
     processes: list[str]
+    left: list[str] = []
+    """These would not end, or may not be ended by us: they may still act, so nothing counts as put back."""
 
 
 class RunnerBroke(Event, frozen=True, tag="runner.broke", kw_only=True):
@@ -310,27 +312,34 @@ class Timeline:
         self._clock = clock
         self._next = next_number
         self._encoder = msgspec.json.Encoder()
+        self.written: list[Entry] = []
+        """What this writer has written: what it must put back does not hang on reading it from a disk again."""
 
     @classmethod
-    def create(cls, folder: Path, clock: Clock) -> Self:
+    def create(cls, folder: Path, clock: Clock, disk: Disk | None = None) -> Self:
         """Start the timeline of a run in its folder; FileExistsError when there is one."""
-        return cls(Journal.create(folder / FILE), clock)
+        return cls(Journal.create(folder / FILE, disk or Disk()), clock)
 
     @classmethod
-    def resume(cls, folder: Path, clock: Clock) -> Self:
-        """Go on with the timeline of a run whose writer is gone; its torn tail is cut off."""
+    def resume(cls, folder: Path, clock: Clock, disk: Disk | None = None) -> Self:
+        """Go on with the timeline of a run whose writer is gone; its torn tail is cut off.
+
+        Raises JournalDamaged when it was altered, JournalError when it can't be written.
+        """
         path = folder / FILE
-        journal = Journal.resume(path)
+        journal = Journal.resume(path, disk or Disk())
         return cls(journal, clock, len(read(path).records))
 
     def record(self, event: AnyEvent) -> Entry:
         """Append an event and return its entry; intents and undos survive a power loss on return.
 
-        Raises JournalFull when it could not be written: then what it announces must not be done.
+        Words that are no text and values that are no data are written as they can be; an intent is written exactly
+        or not at all. Raises JournalFull when it could not be written: then what it announces must not be done.
         """
         entry = Entry(self._next, self._clock.now_ns(), self._clock.wall(), event)
-        self._journal.append(self._encoder.encode(entry), durable=isinstance(event, DURABLE))
+        self._journal.append(self._encoded(entry), durable=isinstance(event, DURABLE))
         self._next += 1
+        self.written.append(entry)
         return entry
 
     def note(self, event: AnyEvent) -> bool:
@@ -341,9 +350,28 @@ class Timeline:
             return False
         return True
 
+    def _encoded(self, entry: Entry) -> bytes:
+        try:
+            return self._encoder.encode(entry)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            if isinstance(entry.what, Intended):
+                raise JournalFull(f"an intent that is no data can't be written: {error}") from error
+        return self._encoder.encode(_mended(msgspec.to_builtins(entry, enc_hook=repr)))
+
     def close(self) -> None:
         """Close the file."""
         self._journal.close()
+
+
+def _mended(value: Json) -> Json:
+    """Return plain data with its half characters spelled out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    if isinstance(value, dict):
+        return {_mended(str(name)): _mended(one) for name, one in value.items()}
+    return value
 
 
 def entries(path: Path) -> list[Entry]:
@@ -359,7 +387,7 @@ def _decoded(found: Reading, path: Path) -> Iterator[Entry]:
     for number, record in enumerate(found.records):
         try:
             entry = decoder.decode(record)
-        except msgspec.ValidationError as error:
+        except msgspec.MsgspecError as error:
             raise JournalDamaged(f"{path}:{number + 1}: not an event this version knows: {error}") from error
         if entry.n != number:
             raise JournalDamaged(f"{path}:{number + 1}: entry {entry.n} where {number} was due")

@@ -2,16 +2,22 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from faildrill import durations
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
 
 T = TypeVar("T")
-LOOK_AGAIN = 0.1
+LOOK_AGAIN: Final = 0.1
 """Seconds between two looks at an effect."""
+LONGEST: Final = 2000
+"""Characters of a kind's words that are kept."""
+LET_GO: Final = 0.2
+"""Seconds that a call which was cut short has to end; one that holds on is left behind and waited for no more."""
+
+_stuck: "set[asyncio.Task[Any]]" = set()
 
 
 class TookTooLong(ActionError):  # noqa: N818 - reads as the statement it makes
@@ -21,28 +27,75 @@ class TookTooLong(ActionError):  # noqa: N818 - reads as the statement it makes
 async def call(what: Awaitable[T], within: float) -> T:
     """Await a kind's call for `within` seconds at most.
 
-    Raises ActionError or CannotSee as the kind does, TookTooLong at the deadline. Whatever else a kind raises is a
-    defect in it, and becomes ActionFailed with the place: a foreign kind must not bring the runner down.
+    Raises ActionError or CannotSee as the kind does, TookTooLong at the deadline, also where the kind does not let
+    itself be cancelled. Whatever else a kind raises is a defect in it, and becomes ActionFailed with the place: a
+    foreign kind must not bring the runner down.
     """
+    task = asyncio.ensure_future(_awaited(what))
     try:
-        async with asyncio.timeout(within):
-            return await what
-    except TimeoutError as error:
-        raise TookTooLong(f"no answer within {durations.show(within)}") from error
+        await asyncio.wait({task}, timeout=within)
+    finally:
+        is_late = not task.done()
+        if is_late:
+            await _cut_short(task)
+    if is_late:
+        raise TookTooLong(f"no answer within {durations.show(within)}")
+    return _answer(task)
+
+
+def stuck() -> int:
+    """Count the calls of this loop that were cut short and go on all the same: they may still act."""
+    loop = asyncio.get_running_loop()
+    return sum(1 for task in _stuck if task.get_loop() is loop)
+
+
+async def _awaited(what: Awaitable[T]) -> T:
+    try:
+        return await what
+    except SystemExit as error:
+        raise ActionFailed(f"it wanted to end the process, with {error.code}") from error
+
+
+async def _cut_short(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    _stuck.add(task)
+    task.add_done_callback(_forget)
+    await asyncio.wait({task}, timeout=LET_GO)
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    """Take note of how a call ended that nobody waits for any more."""
+    _stuck.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+def _answer(task: "asyncio.Task[T]") -> T:
+    try:
+        return task.result()
     except (ActionError, CannotSee):
         raise
     except FaildrillError as error:
-        raise ActionFailed(str(error)) from error
+        raise ActionFailed(words(error)) from error
+    except asyncio.CancelledError as error:
+        raise ActionFailed("it cancelled itself") from error
     except Exception as error:  # a crash of a kind becomes an event
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        raise ActionFailed(f"{type(error).__name__} at {where}: {error}") from error
+        raise ActionFailed(f"{type(error).__name__} at {where}: {words(error)}") from error
 
 
-async def observe(look: Callable[[], Awaitable[Observed]], deadline: float) -> Observed:
+def words(what: object) -> str:
+    """Return a kind's words as they can be written down: no half characters, and not without end."""
+    text = str(what).encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+async def observe(look: Callable[[], Coroutine[Any, Any, Observed]], deadline: float) -> Observed:
     """Look again and again until what is looked for holds, or the loop's clock passes `deadline`.
 
-    Looks once at least. What can't be seen does not hold; the last look's reason is the one returned.
+    Looks once at least, for a second at most where the deadline is over. What can't be seen does not hold; the last
+    look's reason is the one returned.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -52,5 +105,5 @@ async def observe(look: Callable[[], Awaitable[Observed]], deadline: float) -> O
         except (ActionError, CannotSee) as error:
             seen = Observed(holds=False, because=f"could not be seen: {error}")
         if seen.holds or loop.time() + LOOK_AGAIN >= deadline:
-            return seen
+            return seen._replace(because=words(seen.because))
         await asyncio.sleep(LOOK_AGAIN)

@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from faildrill.acting.calling import TookTooLong, call, observe
+import msgspec
+
+from faildrill.acting.calling import TookTooLong, call, observe, words
 from faildrill.drill import Step
 from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
@@ -36,8 +38,9 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
     try:
         before = await call(action.capture(given), step.within)
     except (ActionError, CannotSee) as error:
-        timeline.record(ApplyFailed(step=step.id, how="refused", because=str(error)))
-        return Done("refused", str(error))
+        return _refused(step, timeline, words(error))
+    if not _is_data(before):
+        return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
     timeline.record(_intent(step, before))
     timeline.record(Applying(step=step.id))
     started = asyncio.get_running_loop().time()
@@ -45,6 +48,20 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
     if isinstance(answer, Done):
         return answer
     return await _confirm(action, before, step, timeline, (given, started, answer))
+
+
+def _refused(step: Step, timeline: Timeline, because: str) -> Done:
+    timeline.record(ApplyFailed(step=step.id, how="refused", because=because))
+    return Done("refused", because)
+
+
+def _is_data(before: Captured) -> bool:
+    """Tell whether a state reads the same when it comes back from the disk: nothing else can be gone back to."""
+    try:
+        read: Captured = msgspec.json.decode(msgspec.json.encode(before))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return False
+    return read == before
 
 
 def _intent(step: Step, before: Captured) -> Intended:
@@ -71,13 +88,13 @@ async def _apply(action: Action, before: Captured, step: Step, timeline: Timelin
         timeline.record(ApplyFailed(step=step.id, how="unknown", because="cut short: the run is being ended"))
         raise
     except ActionRefused as error:
-        how, because = "refused", str(error)
+        how, because = "refused", words(error)
     except OutcomeUnknown as error:
-        how, because = "unknown", str(error)
+        how, because = "unknown", words(error)
     except TookTooLong as error:
-        how, because = "late", str(error)
+        how, because = "late", words(error)
     except (ActionError, CannotSee) as error:
-        how, because = "failed", str(error)
+        how, because = "failed", words(error)
     else:
         timeline.record(Applied(step=step.id, answer=answer))
         return answer

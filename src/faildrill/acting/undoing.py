@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Literal
 
-from faildrill.acting.calling import call, observe
+from faildrill.acting.calling import call, observe, words
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
@@ -55,13 +55,13 @@ async def _undo(intent: Intended, timeline: Timeline, run: str, by: By) -> bool:
     try:
         action: Action = build(KindUse(kind=intent.kind, params=intent.params), "action")
     except (FaildrillError, ValueError) as error:
-        timeline.note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {error}"))
+        timeline.note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
         return False
     given = Supplies(run, timeout=intent.undo_within)
     try:
         await call(_put_back(action, intent, given), intent.undo_within)
     except (ActionError, CannotSee) as error:
-        timeline.note(UndoFailed(step=intent.step, because=str(error)))
+        timeline.note(UndoFailed(step=intent.step, because=words(error)))
     else:
         timeline.note(Undone(step=intent.step))
     seen = await observe(lambda: _restored(action, intent.before, given), deadline)

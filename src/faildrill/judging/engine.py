@@ -10,6 +10,7 @@ from faildrill.judging.weighing import count
 from faildrill.timeline import (
     AbortAsked,
     Entry,
+    Fenced,
     GuardAnswered,
     Intended,
     NotHealthy,
@@ -59,6 +60,10 @@ def _endings(evidence: Evidence) -> Iterator[Finding]:
         yield _finding("run", "the run is seen through", Verdict.ABORTED, asked.because, entry)
     for entry, died in evidence.events(RunnerDied):
         yield _finding("run", "the runner lives to the end", Verdict.ABORTED, f"the runner {died.how}", entry)
+    for entry, fenced in evidence.events(Fenced):
+        if fenced.left:
+            because = f"these would not end, or are not ours to end, and may still act: {', '.join(fenced.left)}"
+            yield _finding("run", "nothing of the run acts after it", Verdict.UNSAFE, because, entry)
     for entry, broke in evidence.events(RunnerBroke):
         because = f"{broke.error}: please report it with the timeline"
         yield _finding("run", "faildrill itself works", Verdict.ERROR, because, entry)

@@ -1,62 +1,117 @@
-"""Fence: end everything that a dead run could still act through, before anything is put back.
+"""Fence: end everything that a run could still act through, before anything is put back.
 
-What belongs to a run: processes that carry its id in their environment, also those that left its process group,
-and what descends from its sentinel. Found through /proc; imports nothing heavy, as the sentinel keeps it loaded.
+What belongs to a run: processes that carry its id in their environment, also those that left its process group, and,
+until the putting back begins, what descends from its sentinel. From then on descent proves nothing: what an undo has
+started again belongs to the target. A run within the run (a step that calls faildrill) is a run of its own: its
+sentinel sees that whoever started it is gone, and puts it back. Found through /proc; imports nothing heavy, as the
+sentinel keeps it loaded.
 """
 
 import contextlib
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Final, NamedTuple
 
-MARK = "FAILDRILL_RUN"
+from faildrill.timeline import Entry, Fenced, PhaseStarted, ProberStarted
+
+MARK: Final = "FAILDRILL_RUN"
 """The variable by which a process belongs to a run."""
-_PATIENCE = 5.0
-"""Seconds until a process that does not go away is given up: it hangs in the kernel."""
+WATCHES: Final = "FAILDRILL_SENTINEL"
+"""The variable that names the run a process watches over: a sentinel, and all that descends from it."""
+PATIENCE: Final = 5.0
+"""Seconds until a process that does not go away is given up: it hangs in the kernel, or is not ours to end."""
 
 
-def fence(run: str, root: int | None, spare: Collection[int]) -> list[str]:
-    """End every process of the run but the spared ones, and return what they were.
+class Swept(NamedTuple):
+    """What a fence found: the processes that it ended, and those that it could not end."""
 
-    `root`: the sentinel, whose descendants are the run's too. Returns when none is left, or after five seconds.
+    processes: list[str]
+    left: list[str]
+
+    @property
+    def event(self) -> Fenced:
+        """Tell the timeline of it."""
+        return Fenced(processes=self.processes, left=self.left)
+
+
+def fence(run: str, root: int | None, spare: Collection[int] = (), patience: float = PATIENCE) -> Swept:
+    """End every process of the run but this one and the spared ones, and return what they were.
+
+    `root`: a process whose descendants are the run's too. Returns when none is left, or after `patience` seconds.
     """
-    ended: dict[int, str] = {}
-    deadline = time.monotonic() + _PATIENCE
-    while found := _of(run, root) - set(spare) - {os.getpid()}:
-        for pid in found:
-            ended.setdefault(pid, f"{pid} {_name(pid)}")
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+    found: dict[int, str] = {}
+    deadline = time.monotonic() + patience
+    while there := _of(run, root) - set(spare) - {os.getpid()}:
+        for pid in there:
+            found.setdefault(pid, f"{pid} {_name(pid)}")
+            _kill(pid, run, root)
         if time.monotonic() > deadline:
-            break
-        time.sleep(0.01)
-    return list(ended.values())
+            return Swept([name for pid, name in found.items() if pid not in there], [found[pid] for pid in there])
+        time.sleep(0.005)
+    return Swept(list(found.values()), [])
 
 
-def carries(pid: int, run: str) -> bool:
+def probers(entries: Iterable[Entry], run: str) -> list[int]:
+    """List the probers of a run that still look: they are spared, so that the end of the outage is on record."""
+    pids = [entry.what.pid for entry in entries if isinstance(entry.what, ProberStarted)]
+    return [pid for pid in pids if carries(pid, run)]
+
+
+def is_putting_back(entries: Iterable[Entry]) -> bool:
+    """Tell whether the putting back has begun, so that what descends from the run may be what an undo started."""
+    return any(isinstance(entry.what, PhaseStarted) and entry.what.phase == "undoing" for entry in entries)
+
+
+def carries(pid: int, run: str, variable: str = MARK) -> bool:
     """Tell whether a process carries a run's id."""
+    return f"{variable}={run}".encode() in _environment(pid)
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether a process is stopped by a signal."""
+    return _state(pid) == "T"
+
+
+def _environment(pid: int) -> list[bytes]:
     try:
-        return f"{MARK}={run}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        return False
+        return []
 
 
-def _of(run: str, root: int | None) -> set[int]:
-    everyone = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
-    marked = {pid for pid in everyone if carries(pid, run)}
-    return {pid for pid in marked | (_below(root) if root else set()) if _alive(pid)}
+def _kill(pid: int, run: str, root: int | None) -> None:
+    """Kill a process through a descriptor of it, so that its number can't have become somebody else's meanwhile."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            if pid in _of(run, root, [pid]):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
 
 
-def _below(root: int) -> set[int]:
+def _of(run: str, root: int | None, among: list[int] | None = None) -> set[int]:
+    everyone = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()] if among is None else among
+    found = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
+    return {pid for pid in found if _state(pid) not in ("Z", "X", "")}
+
+
+def _below(root: int, run: str) -> set[int]:
     found: set[int] = set()
     todo = [root]
     while todo:
-        children = set(_children(todo.pop())) - found
+        children = {pid for pid in _children(todo.pop()) if not _is_of_another(pid, run)} - found
         found |= children
         todo.extend(children)
     return found
+
+
+def _is_of_another(pid: int, run: str) -> bool:
+    own = f"{WATCHES}={run}".encode()
+    return any(one.startswith(f"{WATCHES}=".encode()) and one != own for one in _environment(pid))
 
 
 def _children(pid: int) -> list[int]:
@@ -67,12 +122,12 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _alive(pid: int) -> bool:
+def _state(pid: int) -> str:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return state not in ("Z", "X")
+        return ""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def _name(pid: int) -> str:

@@ -1,28 +1,30 @@
-"""Clean up after a run whose runner is gone: put back what is open, see it steady, and finish its timeline."""
+"""Clean up after a run whose runner is gone: fence, put back what is open, see it steady, finish its timeline."""
 
 import asyncio
 import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from faildrill.acting.undoing import open_intents, undo_all
-from faildrill.clock import SystemClock, boot_id
+from faildrill.clock import boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.errors import WrongUsage
+from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import clear
-from faildrill.probing.processes import ProberProcesses
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import carries, fence
+from faildrill.recovering.fencing import carries, fence, probers
+from faildrill.recovering.ground import Ground
+from faildrill.recovering.reading_back import read_back
+from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.recovering.steadying import Patience, steady
 from faildrill.samples import Files
 from faildrill.timeline import (
     FILE,
     Entry,
-    Fenced,
     Intended,
+    NotSteady,
     PhaseStarted,
     ProberEnded,
     ProberStarted,
@@ -30,92 +32,112 @@ from faildrill.timeline import (
     RunnerDied,
     RunStarted,
     Timeline,
-    entries,
 )
 
 By = Literal["sentinel", "recover"]
-_PATIENCE = 15.0
+_PATIENCE: Final = 15.0
+"""Seconds that a prober has to end its looks in flight; then it is killed."""
 
 
 def started(folder: Path) -> RunStarted:
     """Return the first event of a run; WrongUsage when the folder holds none."""
-    found = entries(folder / FILE)
+    found = salvage(folder / FILE)
     if not found or not isinstance(found[0].what, RunStarted):
         raise WrongUsage(f"{folder} holds no run: there is no timeline that begins with a start")
     return found[0].what
 
 
-async def recover(folder: Path, by: By) -> bool:
+async def recover(folder: Path, by: By, ground: Ground | None = None) -> bool:
     """Put a run back whose runner is gone, and tell whether all of it was seen put back and steady.
 
     The caller holds the environment's lock. Can be killed at any point and called again: what was seen put back
-    is not touched twice.
+    is not touched twice. Of a timeline that was altered everything that can still be read is put back, but then
+    nobody can tell whether that is all: it is never clean, and its mark stays.
     """
-    first = started(folder)
-    clock = SystemClock()
-    if by == "recover":
-        ended = fence(first.run, None, ())
-    timeline = Timeline.resume(folder, clock)
-    if by == "recover":
-        timeline.note(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))
-        timeline.note(Fenced(processes=ended))
-    known = entries(folder / FILE)
-    timeline.note(PhaseStarted(phase="undoing"))
-    dirty = await undo_all(open_intents(known), timeline, first.run, by)
-    is_steady = not _touched(known) or await _steady(folder, first, timeline, known)
-    timeline.note(RunEnded(by=by))
-    timeline.close()
-    if not dirty and is_steady:
-        clear(first.identity, first.run)
-    return not dirty and is_steady
+    return await _Recovery(folder, by, ground or Ground()).run()
 
 
-def _touched(known: list[Entry]) -> bool:
-    return any(isinstance(entry.what, Intended) for entry in known)
+class _Recovery:
+    """One cleaning up."""
 
+    def __init__(self, folder: Path, by: By, ground: Ground) -> None:
+        self._folder = folder
+        self._by = by
+        self._ground = ground
+        self._first = started(folder)
+        self._known = salvage(folder / FILE)
+        self._is_whole = not is_altered(folder / FILE)
 
-async def _steady(folder: Path, first: RunStarted, timeline: Timeline, known: list[Entry]) -> bool:
-    """Watch until every probe is good again: with the probers of the run that still look, or with new ones."""
-    drill = Drill.model_validate(first.drill)
-    place = Environment.model_validate(first.place)
-    named = {plan.name for plan in drill.probes}
-    plans = (*drill.probes, *(plan for plan in place.probes if plan.name not in named))
-    watching = Watching(plans)
-    timeline.note(PhaseStarted(phase="steadying"))
-    looking = _looking(known, first.run)
-    read, write = os.pipe()
-    probers = ProberProcesses(folder, first.run, read, generation=len(_generations(known)))
-    if {name for one in looking for name in one.probes} == set(watching.views):
-        for one in looking:
-            watching.follow(Files(folder, one.samples))
-    else:
-        await probers.start(plans, watching, timeline)
-    try:
-        return await steady(watching, SystemClock(), timeline, drill, Patience())
-    finally:
-        await probers.stop(timeline)
-        for one in looking:
-            await _end(one, timeline)
-        os.close(read)
-        os.close(write)
+    async def run(self) -> bool:
+        run = self._first.run
+        swept = fence(run, None, probers(self._known, run) if self._by == "sentinel" else ())
+        timeline = go_on(self._folder, self._ground.clock, self._ground.disk)
+        if self._by == "recover":
+            timeline.note(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))
+        if self._by == "recover" or any(swept):
+            timeline.note(swept.event)
+        timeline.note(PhaseStarted(phase="undoing"))
+        dirty = await undo_all(open_intents(self._known), timeline, run, self._by)
+        is_steady = not self._touched() or await self._steady(timeline)
+        timeline.note(RunEnded(by=self._by))
+        timeline.close()
+        is_clean = not dirty and is_steady and not swept.left and self._is_whole
+        if is_clean:
+            clear(self._first.identity, run)
+        return is_clean
+
+    def _touched(self) -> bool:
+        return any(isinstance(entry.what, Intended) for entry in self._known)
+
+    async def _steady(self, timeline: Timeline) -> bool:
+        """Watch until every probe is good again: with the probers of the run that still look, or with new ones."""
+        timeline.note(PhaseStarted(phase="steadying"))
+        drill = Drill.model_validate(self._first.drill)
+        place = Environment.model_validate(self._first.place)
+        named = {plan.name for plan in drill.probes}
+        watching = Watching((*drill.probes, *(plan for plan in place.probes if plan.name not in named)))
+        looking = self._looking()
+        read_end, write_end = os.pipe()
+        fresh = self._ground.probers(self._folder, self._first.run, read_end, len(_generations(self._known)))
+        try:
+            if {name for one in looking for name in one.probes} == set(watching.views):
+                for one in looking:
+                    watching.follow(Files(self._folder, one.samples))
+            else:
+                plans = tuple(view.plan for view in watching.views.values())
+                await fresh.start(plans, watching, timeline)
+            return await steady(watching, self._ground.clock, timeline, drill, Patience(pace=self._ground.pace))
+        except (FaildrillError, OSError) as error:
+            timeline.note(NotSteady(probes={"all": f"could not be watched: {error}"}, waited=0.0))
+            return False
+        finally:
+            await fresh.stop(timeline)
+            for one in looking:
+                await _end(one, timeline)
+            os.close(read_end)
+            os.close(write_end)
+            await read_back((view.plan for view in watching.views.values()), self._first.run, self._folder)
+
+    def _looking(self) -> list[ProberStarted]:
+        """List the probers of the run that still look."""
+        started = [entry.what for entry in self._known if isinstance(entry.what, ProberStarted)]
+        return [one for one in started if carries(one.pid, self._first.run)]
 
 
 def _generations(known: list[Entry]) -> set[str]:
     return {entry.what.samples for entry in known if isinstance(entry.what, ProberStarted)}
 
 
-def _looking(known: list[Entry], run: str) -> list[ProberStarted]:
-    """List the probers of the run that still look."""
-    return [entry.what for entry in known if isinstance(entry.what, ProberStarted) and carries(entry.what.pid, run)]
-
-
 async def _end(prober: ProberStarted, timeline: Timeline) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(prober.pid, signal.SIGTERM)
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(_PATIENCE):
             while _is_there(prober.pid):  # noqa: ASYNC110 - it is no child of ours: there is no event to await
                 await asyncio.sleep(0.02)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(prober.pid, signal.SIGKILL)
     timeline.note(ProberEnded(pid=prober.pid, asked=True))
 
 

@@ -23,6 +23,8 @@ class Patience:
 
     skip: asyncio.Event = field(default_factory=asyncio.Event)
     grace: float = GRACE
+    pace: float = POLL
+    """Seconds between two looks at what the probers have written."""
 
 
 def limit(drill: Drill) -> float:
@@ -51,5 +53,5 @@ async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Dr
             troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
             timeline.note(NotSteady(probes=troubles, waited=seconds(now - start)))
             return False
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(until.pace)
     return False

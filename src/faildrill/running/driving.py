@@ -1,37 +1,37 @@
 """The course of a run: guard, warm up, act, put back, see it steady. Whatever happens, it is put back."""
 
 import asyncio
-import contextlib
 import traceback
 from typing import Final
 
+from faildrill.acting.calling import stuck
 from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
+from faildrill.errors import FaildrillError
 from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.kinds import build
 from faildrill.ports import Aborts, Watcher
+from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.running.heeding import Heeding
 from faildrill.running.scene import Scene
 from faildrill.running.stepping import Steps
 from faildrill.running.stopping import Stop
 from faildrill.timeline import (
-    FILE,
     AbortAsked,
     AnyEvent,
+    Intended,
     LeftApplied,
     NotHealthy,
+    NotSteady,
     Phase,
     PhaseStarted,
     RunEnded,
     RunnerBroke,
     WarmedUp,
-    entries,
 )
 
-POLL: Final = 0.01
-"""Seconds between two looks at what the probers have written."""
 WARM_UP_PATIENCE: Final = 20.0
 """Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
 SLOW_FACTOR: Final = 2.0
@@ -51,18 +51,28 @@ class Driving:
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:
-        """Run the drill to its end. What breaks in here becomes an event; what was touched is put back."""
+        """Run the drill to its end. What breaks in here becomes an event; what was touched is put back.
+
+        Cancelled, it leaves at once and without the event that ends a run: whoever finds that missing puts back.
+        """
         try:
-            if await self._objects() or not await self._warm_up():
-                return
-            await self._touch()
+            if not await self._objects() and await self._warm_up():
+                await self._touch()
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event
             self._broke(error)
-        finally:
+        await self._end()
+
+    async def _end(self) -> None:
+        """End the looking, have read back what the probes keep count of, and record the end, whatever breaks in it."""
+        scene = self._scene
+        try:
             await self._heeding.stop()
-            with contextlib.suppress(Exception):  # everything is put back by now: the end is recorded all the same
-                await self._scene.probers.stop(self._scene.timeline)
-            self._note(RunEnded(by="runner"))
+            await scene.probers.stop(scene.timeline)
+            if any(isinstance(entry.what, Intended) for entry in scene.timeline.written):
+                await read_back(scene.plans, scene.run, scene.folder)
+        except Exception as error:  # noqa: BLE001 - everything is put back by now: the end is recorded all the same
+            self._broke(error)
+        self._note(RunEnded(by="runner"))
 
     async def _objects(self) -> bool:
         self._phase("guarding")
@@ -91,7 +101,7 @@ class Driving:
                 troubles = scene.watching.troubles(now) or {"all": scene.probers.trouble() or "good, never for long"}
                 scene.timeline.record(NotHealthy(probes=troubles))
                 return False
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(scene.pace)
         return False
 
     def _slow_limits(self) -> dict[str, float]:
@@ -140,7 +150,7 @@ class Driving:
                 self._consider(*(watcher.feed(sample) for watcher in self._aborts))
             self._consider(*(watcher.tick(scene.clock.now_ns()) for watcher in self._aborts))
             self._consider(scene.probers.trouble())
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(scene.pace)
 
     def _consider(self, *reasons: str | None) -> None:
         for reason in reasons:
@@ -151,18 +161,38 @@ class Driving:
         """Undo all that is open and see it steady; True when nothing is left to do."""
         scene = self._scene
         self._phase("undoing")
-        intents = open_intents(entries(scene.folder / FILE))
+        intents = open_intents(scene.timeline.written)
         if scene.leave_applied:
             for intent in intents:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
+        is_fenced = self._fence()
         dirty = await undo_all(intents, scene.timeline, scene.run, "runner")
+        is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
+        return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
+
+    def _fence(self) -> bool:
+        """End what the steps have left running, so that nothing of them acts after the undo; tell whether it ended."""
+        scene = self._scene
+        if stuck():
+            self._note(RunnerBroke(error="a call of a step would not be cut short, so it may still act", traceback=""))
+            scene.give_up()
+        swept = scene.fence()
+        if any(swept):
+            self._note(swept.event)
+        return not swept.left
+
+    async def _steady(self, grace: float) -> bool:
+        scene = self._scene
         self._phase("steadying")
-        if scene.probers.trouble():
-            await scene.probers.start(scene.plans, scene.watching, scene.timeline)
-        patience = Patience(self._stop.hurried, 0.0 if dirty else GRACE)  # what is not put back won't be steady
-        is_steady = await steady(scene.watching, scene.clock, scene.timeline, scene.drill, patience)
-        return not dirty and (is_steady or self._stop.hurried.is_set())
+        try:
+            if scene.probers.trouble():
+                await scene.probers.start(scene.plans, scene.watching, scene.timeline)
+        except (FaildrillError, OSError) as error:
+            self._note(NotSteady(probes={"all": f"could not be watched: {error}"}, waited=0.0))
+            return False
+        patience = Patience(self._stop.hurried, grace, scene.pace)
+        return await steady(scene.watching, scene.clock, scene.timeline, scene.drill, patience)
 
     def _phase(self, phase: Phase) -> None:
         self._note(PhaseStarted(phase=phase))

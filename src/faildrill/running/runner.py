@@ -6,56 +6,99 @@ Started by the sentinel, whose end it sees as the end of its standard input: the
 """
 
 import asyncio
+import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
-from faildrill.probing.processes import ProberProcesses
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import MARK
+from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, probers
+from faildrill.recovering.ground import Ground
+from faildrill.recovering.living import beat, leave
+from faildrill.running.crew import LINES, Lines
 from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 from faildrill.timeline import FILE, RunStarted, Timeline, entries
 
+_LOOK: Final = 0.5
+"""Seconds between two looks at whether the sentinel is stopped."""
+_STDIN: Final = 0
 
-def scene(folder: Path, lifeline: int) -> Scene:
+
+def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
     """Read a run that is laid out: everything is in its first event."""
     first = entries(folder / FILE)[0].what
     if not isinstance(first, RunStarted):
         raise SystemExit(f"{folder} is not a run: its first event is not a start")
     drill, place = Drill.model_validate(first.drill), Environment.model_validate(first.place)
-    clock = SystemClock()
-    probes = ProberProcesses(folder, first.run, lifeline)
-    made = Scene(folder, first.run, drill, place, Timeline.resume(folder, clock), clock, Watching(()), probes)
+    probes = ground.probers(folder, first.run, lifeline, 0)
+    timeline = Timeline.resume(folder, ground.clock, ground.disk)
+    made = Scene(folder, first.run, drill, place, timeline, ground.clock, Watching(()), probes, pace=ground.pace)
     made.leave_applied = first.leave_applied
     made.watching = Watching(made.plans)
+    made.fence = functools.partial(_fence, made)
+    made.give_up = functools.partial(_give_up, made)
     return made
 
 
-async def run(folder: Path, lifeline: int) -> bool:
-    """Drive the run; True when the sentinel died meanwhile, so that somebody else must judge."""
+def _fence(scene: Scene) -> Swept:
+    """End everything that a step has left running, before anything is put back."""
+    sentinel = os.getppid()
+    root = sentinel if carries(sentinel, scene.run, WATCHES) else os.getpid()
+    return fence(scene.run, root, probers(scene.timeline.written, scene.run))
+
+
+def _give_up(scene: Scene) -> None:
+    if carries(os.getppid(), scene.run, WATCHES):
+        leave(1)
+
+
+async def run(folder: Path, lines: Lines, ground: Ground) -> bool:
+    """Drive the run; True when the sentinel died or was stopped meanwhile, so that somebody else must judge."""
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, _asked, stop, number, folder)
     gone = asyncio.Event()
 
-    def sentinel_is_gone() -> None:
-        if not os.read(0, 64):
-            loop.remove_reader(0)
-            gone.set()
-            stop.ask("sentinel", "the sentinel died")
+    def sentinel_is_gone(how: str) -> None:
+        loop.remove_reader(_STDIN)
+        gone.set()
+        stop.ask("sentinel", f"the sentinel {how}")
 
-    loop.add_reader(0, sentinel_is_gone)
-    await Driving(scene(folder, lifeline), stop).drive()
+    def listen() -> None:
+        if not os.read(_STDIN, 64):
+            sentinel_is_gone("died")
+
+    loop.add_reader(_STDIN, listen)
+    tasks = [asyncio.create_task(_watch_sentinel(os.getppid(), sentinel_is_gone))]
+    if lines.beat >= 0:
+        tasks.append(asyncio.create_task(beat(lines.beat)))
+    await Driving(scene(folder, lines.lifeline, ground), stop).drive()
+    for task in tasks:
+        task.cancel()
     return gone.is_set()
+
+
+async def _watch_sentinel(pid: int, is_gone: Callable[[str], None]) -> None:
+    """Tell when the sentinel is stopped by a signal, twice in a row: it could end nothing and put nothing back."""
+    before = False
+    while True:
+        now = is_stopped(pid)
+        if now and before:
+            is_gone("was stopped")
+            return
+        before = now
+        await asyncio.sleep(_LOOK)
 
 
 def _asked(stop: Stop, number: signal.Signals, folder: Path) -> None:
@@ -68,15 +111,30 @@ def _asked(stop: Stop, number: signal.Signals, folder: Path) -> None:
     stop.ask("person" if by_person else "signal", words.get(number, f"ended by {number.name}"))
 
 
+def conclude(folder: Path) -> None:
+    """Judge and report in the place of a sentinel that died; end it, if it is only stopped."""
+    rest = {name: value for name, value in os.environ.items() if name != MARK}
+    subprocess.run([sys.executable, "-m", "faildrill", "report", str(folder)], env=rest, check=False)
+    sentinel = os.getppid()
+    if is_stopped(sentinel) and carries(sentinel, folder.name, WATCHES):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(sentinel, signal.SIGKILL)
+
+
+async def _main(folder: Path, lines: Lines) -> None:
+    if await run(folder, lines, Ground()):
+        conclude(folder)
+    leave(0)
+
+
 def main() -> None:
     """Drive the run in the folder that the command line names."""
-    folder = Path(sys.argv[1])
-    read, _, write = os.environ.pop("FAILDRILL_LIFELINE").partition(",")
-    for descriptor in (int(read), int(write)):
-        os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
-    if asyncio.run(run(folder, int(read))):
-        rest = {name: value for name, value in os.environ.items() if name != MARK}
-        subprocess.run([sys.executable, "-m", "faildrill", "report", str(folder)], env=rest, check=False)
+    told = os.environ.pop(LINES, "-1,-1,-1,-1")
+    lines = Lines(_STDIN, *(int(one) for one in told.split(",")))
+    for descriptor in lines[1:]:
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
+    asyncio.run(_main(Path(sys.argv[1]), lines))
 
 
 if __name__ == "__main__":

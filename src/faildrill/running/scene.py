@@ -1,30 +1,20 @@
 """What a run is made of: its drill, its place, its files, its clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from faildrill.clock import Clock
 from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
 from faildrill.probing.watching import Watching
+from faildrill.recovering.fencing import Swept
+from faildrill.recovering.ground import PACE, Probers
 from faildrill.timeline import Timeline
 
 
-class Probers(Protocol):
-    """Starts and ends the processes that look; a simulation starts a task instead."""
-
-    async def start(self, plans: tuple[ProbePlan, ...], watching: Watching, timeline: Timeline) -> None:
-        """Start to look, let `watching` follow, and record it; returns when the looking has begun."""
-        ...
-
-    def trouble(self) -> str | None:
-        """Say what ended the looking though nobody asked for it, or None."""
-        ...
-
-    async def stop(self, timeline: Timeline) -> None:
-        """End the looking, when the looks in flight are over, and record it."""
-        ...
+def _nothing() -> Swept:
+    return Swept([], [])
 
 
 @dataclass
@@ -40,6 +30,12 @@ class Scene:
     watching: Watching
     probers: Probers
     leave_applied: bool = False
+    fence: Callable[[], Swept] = _nothing
+    """Ends what the steps have left running; nothing where they run in no processes."""
+    give_up: Callable[[], object] = _nothing
+    """Leaves a run that can't end its own doings to the sentinel; returns where there is none."""
+    pace: float = PACE
+    """Seconds between two looks at what the probers have written."""
 
     @property
     def plans(self) -> tuple[ProbePlan, ...]:

@@ -4,7 +4,7 @@
 
 It is small on purpose: it waits for its child, for signals, and for the end of its standard input (whoever started
 the run is gone). What is heavy runs in processes of its own: the runner, `recover` when the runner died, and
-`judge` at the end. Its exit code is that of the verdict.
+`report` at the end. Its exit code is that of the verdict.
 """
 
 import contextlib
@@ -13,61 +13,84 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
+import time
+import traceback
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from faildrill.clock import SystemClock, boot_id
-from faildrill.errors import Objection
+from faildrill.errors import JournalError, Objection
 from faildrill.guarding.holding import Holder, hold, marks
+from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
-from faildrill.recovering.fencing import MARK, carries, fence
+from faildrill.recovering.fencing import fence, is_putting_back, probers
+from faildrill.recovering.salvaging import go_on, is_altered, salvage
+from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
 from faildrill.timeline import (
     FILE,
-    Fenced,
+    AnyEvent,
     GuardAnswered,
-    ProberStarted,
     RunEnded,
+    RunnerBroke,
     RunnerDied,
     RunStarted,
-    Timeline,
-    entries,
 )
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED: Final = signal.SIGUSR1
-"""By this `faildrill abort` asks; unlike the others it never leads to leaving the run as it is."""
-_WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
+"""By this `faildrill abort` asks."""
+WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
 _POLL: Final = 0.1
 _ERROR: Final = 7
+_UNSAFE: Final = 6
+_SAME: Final = 0.2
+"""Seconds within which a signal that comes again is the same one: sent to the command and to us."""
 _LEAVES: Final = 3
-"""The signal at which the run is left as it is."""
+"""The Ctrl-C at which the run is left as it is. Other signals never lead to that: a machine sends them."""
 _RECOVERIES: Final = 3
 """How often `recover` is started when it dies itself."""
+_SILENCE: Final = 200
+"""Looks without a sign of life (20 s) after which a child hangs: it is ended as if it had died."""
+_REPORTING: Final = 3000
+"""Looks (5 min) that the report may take."""
+
+
+class _Left(Exception):  # noqa: N818 - what happened, not what went wrong
+    """A person pressed Ctrl-C for the third time."""
 
 
 class Sentinel:
     """Watches over one run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: RunStarted, crew: Crew, disk: Disk | None = None) -> None:
         self._folder = folder
-        first = entries(folder / FILE)[0].what
-        if not isinstance(first, RunStarted):
-            raise SystemExit(f"{folder} is not a run: its first event is not a start")
         self._first = first
-        self._signals = 0
+        self._crew = crew
+        self._disk = disk
+        self._signals: dict[int, list[float]] = {}
         self._starter_is_there = True
-        self._lock = self._ours = self._probers = -1
+        self._lock = -1
+        self._kept: list[int] = []
 
     def run(self) -> int:
         """Hold the lock, see the run through, judge it, and return the verdict's exit code."""
         if self._refused():
             return self._judge()
-        how = self._watch(self._start_runner())
-        if how is None:
+        try:
+            runner = self._start_runner()
+        except OSError as error:
+            self._note(RunnerBroke(error=f"the runner could not be started: {error}", traceback=""))
+            self._note(RunEnded(by="sentinel"))
             return self._judge()
-        self._clean_up(how)
+        try:
+            how = self._watch(runner)
+            if how is None:
+                self._sweep()
+            else:
+                self._clean_up(runner, how)
+        except _Left:
+            self._fence("left as it is, at the third Ctrl-C")
         return self._judge()
 
     def _refused(self) -> bool:
@@ -75,125 +98,140 @@ class Sentinel:
         holder = Holder(
             self._first.run, str(self._folder.resolve()), os.getpid(), getpass.getuser(), SystemClock().wall()
         )
-        objection = None
         try:
             self._lock = hold(self._first.identity, holder)
         except Objection as error:
             objection = GuardAnswered(guard="lock", objection=str(error))
         else:
             left = marks(self._first.identity)
-            if left:
-                runs = ", ".join(f"{one.run} ({one.folder})" for one in left)
-                because = f"the environment is dirty: not put back by {runs}; run `faildrill recover` first"
-                objection = GuardAnswered(guard="dirty", objection=because)
-        if objection is None:
-            return False
-        timeline = Timeline.resume(self._folder, SystemClock())
-        timeline.record(objection)
-        timeline.record(RunEnded(by="sentinel"))
-        timeline.close()
+            if not left:
+                return False
+            runs = ", ".join(f"{one.run} ({one.folder})" for one in left)
+            because = f"the environment is dirty: not put back by {runs}; run `faildrill recover` first"
+            objection = GuardAnswered(guard="dirty", objection=because)
+        self._note(objection)
+        self._note(RunEnded(by="sentinel"))
         return True
 
-    def _start_runner(self) -> "subprocess.Popen[bytes]":
+    def _start_runner(self) -> Child:
         """Start the runner: it carries the run's id, holds the lock too, and sees by a pipe when we are gone."""
-        ours_read, self._ours = os.pipe()  # its end tells the runner that the sentinel died
-        probers_read, self._probers = os.pipe()  # its end tells the probers that sentinel and runner died
-        runner = subprocess.Popen(
-            [sys.executable, "-m", "faildrill.running.runner", str(self._folder)],
-            stdin=ours_read,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(probers_read, self._probers, self._lock),
-            start_new_session=True,
-            preexec_fn=_hear_signals,  # noqa: PLW1509 - there are no threads here
-            env={
-                **os.environ,
-                MARK: self._first.run,
-                "FAILDRILL_LIFELINE": f"{probers_read},{self._probers}",
-            },
-        )
-        os.close(ours_read)
-        os.close(probers_read)
-        return runner
+        stdin, ours = os.pipe()
+        lifeline, alive = os.pipe()
+        listen, beat = os.pipe()
+        self._kept = [ours, alive]  # their end tells the runner, and with its own the probers, that the sentinel died
+        try:
+            pid = self._crew.runner(self._folder, self._first.run, Lines(stdin, lifeline, alive, beat, self._lock))
+        finally:
+            for descriptor in (stdin, lifeline, beat):
+                os.close(descriptor)
+        return Child(pid, listen)
 
-    def _watch(self, runner: "subprocess.Popen[bytes]") -> str | None:
+    def _watch(self, runner: Child) -> str | None:
         """Wait for the end of the runner and return how it died, or None when it ended as it should."""
-        while True:
-            got = signal.sigtimedwait(_WATCHED, _POLL)
-            if got is not None and got.si_signo == ASKED:
-                _send(runner, signal.SIGTERM)
-            elif got is not None and got.si_signo != signal.SIGCHLD:
-                self._pass_on(runner, signal.Signals(got.si_signo))
-            if self._starter_is_there and _is_at_end(sys.stdin.fileno()):
-                self._starter_is_there = False
-                self._pass_on(runner, signal.SIGHUP)
-            how = _ending(runner.pid)
-            if how is not None:
-                return None if how == "" and self._is_whole() else how or "ended before the run was over"
+        ending = self._wait(runner, _SILENCE)
+        if ending.code != 0:
+            return ending.how
+        return None if self._is_over() else "ended before the run was over"
 
-    def _pass_on(self, runner: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-        """Hand a signal on to the runner; the third one ends it, and leaves everything as it is."""
-        self._signals += 1
-        if self._signals < _LEAVES:
-            _send(runner, number)
+    def _wait(self, child: Child, silence: int, patience: int | None = None) -> Ending:
+        """Wait for the end of a child, and pass signals on to it; one that is stuck is killed."""
+        looks = 0
+        while (ending := child.ending()) is None:
+            got = signal.sigtimedwait(WATCHED, _POLL)
+            if got is not None:
+                self._heard(child, signal.Signals(got.si_signo))
+                continue
+            looks += 1
+            self._look_at_starter(child)
+            if child.silence() > silence or (patience is not None and looks > patience):
+                child.kill()
+                child.forget()
+                return Ending(None, "hung: it gave no sign of life any more")
+        child.forget()
+        return ending
+
+    def _heard(self, child: Child, number: signal.Signals) -> None:
+        """Hand a signal on; at the third Ctrl-C end the child, and leave everything as it is."""
+        if number == signal.SIGCHLD:
             return
-        _send(runner, signal.SIGKILL)
-        self._leave()
+        now = time.monotonic()
+        before = self._signals.setdefault(number, [])
+        if before and now - before[-1] < _SAME:
+            return
+        before.append(now)
+        if len(self._signals.get(signal.SIGINT, ())) >= _LEAVES:
+            child.kill()
+            raise _Left
+        self._pass_on(child, signal.SIGTERM if number == ASKED else number)
 
-    def _leave(self) -> NoReturn:
-        self._fence("left by a third signal")
-        os._exit(self._judge())
+    def _pass_on(self, child: Child, number: signal.Signals) -> None:
+        """Send a signal to a child, if it is the runner: nothing else has to be told to come to an end."""
+        if self._kept:
+            child.send(number)
 
-    def _is_whole(self) -> bool:
-        return isinstance(entries(self._folder / FILE)[-1].what, RunEnded)
+    def _look_at_starter(self, child: Child) -> None:
+        """See whether whoever started the run is gone: the run is ended then."""
+        if self._starter_is_there and _is_at_end(sys.stdin.fileno()):
+            self._starter_is_there = False
+            self._pass_on(child, signal.SIGHUP)
 
-    def _clean_up(self, how: str) -> None:
+    def _is_over(self) -> bool:
+        """Tell whether the runner came to its end, and wrote so into a timeline that can be trusted."""
+        known = salvage(self._folder / FILE)
+        return not is_altered(self._folder / FILE) and bool(known) and isinstance(known[-1].what, RunEnded)
+
+    def _clean_up(self, runner: Child, how: str) -> None:
         """Fence at once, then have everything put back, seen and recorded; the lock stays ours all the while."""
+        runner.kill()
         self._fence(how)
         for _ in range(_RECOVERIES):
-            done = self._command("recover", str(self._folder), "--by-sentinel")
-            if done >= 0:
+            listen, beat = os.pipe()
+            try:
+                recover = Child(self._crew.recover(self._folder, Lines(beat=beat, lock=self._lock)), listen)
+            except OSError:
+                os.close(listen)
+                time.sleep(1.0)
+                continue
+            finally:
+                os.close(beat)
+            if self._wait(recover, _SILENCE).code in (0, _UNSAFE):
                 return
 
     def _fence(self, how: str) -> None:
-        probers = [entry.what.pid for entry in entries(self._folder / FILE) if isinstance(entry.what, ProberStarted)]
-        spare = [pid for pid in probers if carries(pid, self._first.run)]
-        ended = fence(self._first.run, os.getpid(), spare)
-        timeline = Timeline.resume(self._folder, SystemClock())
-        timeline.note(RunnerDied(how=how, boot=boot_id()))
-        timeline.note(Fenced(processes=ended))
-        timeline.close()
+        self._let_go()
+        known = salvage(self._folder / FILE)
+        root = None if is_putting_back(known) else os.getpid()
+        swept = fence(self._first.run, root, probers(known, self._first.run))
+        self._note(RunnerDied(how=how, boot=boot_id()))
+        self._note(swept.event)
+
+    def _sweep(self) -> None:
+        """End what still carries the id of a run that ended as it should."""
+        self._let_go()
+        if not self._first.leave_applied and any(swept := fence(self._first.run, None)):
+            self._note(swept.event)
+
+    def _let_go(self) -> None:
+        """Forget the runner: signals are no more for it. What tells the probers that we live stays open."""
+        for descriptor in self._kept[:1]:
+            os.close(descriptor)
+        self._kept = []
 
     def _judge(self) -> int:
-        """Have the run judged and reported, and return the exit code of its verdict; a crash of that is ours."""
-        self._command("report", str(self._folder))
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        """Have the run judged and reported, and return the exit code of its verdict.
+
+        Without a verdict a run that may have left something behind is UNSAFE, any other one ERROR.
+        """
+        with contextlib.suppress(OSError, _Left):
+            self._wait(Child(self._crew.report(self._folder, Lines(lock=self._lock))), _SILENCE, _REPORTING)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
-        return _ERROR
+        return _UNSAFE if any(one.run == self._first.run for one in marks(self._first.identity)) else _ERROR
 
-    def _command(self, *words: str) -> int:
-        """Run one of our own commands to its end and return its exit code; negative when it was killed."""
-        command = subprocess.Popen(
-            [sys.executable, "-m", "faildrill", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[self._lock] if self._lock >= 0 else [],
-            start_new_session=True,
-            preexec_fn=_hear_signals,  # noqa: PLW1509 - there are no threads here
-        )
-        while True:
-            signal.sigtimedwait(_WATCHED, _POLL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return command.wait(timeout=0)
-
-
-def _send(runner: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(runner.pid, number)
-
-
-def _hear_signals() -> None:
-    """In a child, before it runs: take off the mask that the sentinel waits with."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    def _note(self, event: AnyEvent) -> None:
+        timeline = go_on(self._folder, SystemClock(), self._disk)
+        timeline.note(event)
+        timeline.close()
 
 
 def _is_at_end(descriptor: int) -> bool:
@@ -201,22 +239,30 @@ def _is_at_end(descriptor: int) -> bool:
     return bool(ready) and not os.read(descriptor, 64)
 
 
-def _ending(pid: int) -> str | None:
-    """Return how a child ended or that it was stopped; "" when it exited by itself with 0, None while it runs."""
-    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOHANG)
-    if found is None:
-        return None
-    if found.si_code == os.CLD_EXITED:
-        return "" if found.si_status == 0 else f"exited with {found.si_status}"
-    name = signal.Signals(found.si_status).name
-    return f"was stopped by {name}" if found.si_code == os.CLD_STOPPED else f"was killed by {name}"
+def _first(folder: Path) -> RunStarted:
+    known = salvage(folder / FILE)
+    if not known or not isinstance(known[0].what, RunStarted):
+        raise JournalError(f"{folder} is no run: its timeline does not begin with a start")
+    return known[0].what
+
+
+def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
+    """See a run that is laid out through to its verdict, and return the exit code of that; never raises.
+
+    A defect of the sentinel itself ends it like its death: the runner sees that, and puts everything back.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    become_subreaper()
+    try:
+        return Sentinel(folder, _first(folder), crew, disk).run()
+    except Exception:  # noqa: BLE001 - a crash of the sentinel goes to its log, and is never taken for a verdict
+        traceback.print_exc()
+        return _ERROR
 
 
 def main() -> None:
     """Watch over the run in the folder that the command line names."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-    become_subreaper()
-    sys.exit(Sentinel(Path(sys.argv[1])).run())
+    sys.exit(watch_over(Path(sys.argv[1]), Processes()))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from faildrill import __version__
 from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.recovering.fencing import MARK
+from faildrill.journal import sync_folder
+from faildrill.recovering.fencing import MARK, WATCHES
 from faildrill.timeline import RunStarted, Timeline
 
 
@@ -29,11 +30,13 @@ class Started:
 def lay_out(
     drill: Drill, environment: Environment, reports: Path, clock: Clock, *, leave_applied: bool = False
 ) -> Path:
-    """Make the folder of a new run with the first event of its timeline, and return it."""
+    """Make the folder of a new run with the first event of its timeline, and return it; it survives a power loss."""
     reports.mkdir(parents=True, exist_ok=True)
     stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
     folder = reports / f"{stamp}-{drill.name}-{secrets.token_hex(3)}"
     folder.mkdir()
+    sync_folder(reports)
+    sync_folder(reports.parent)
     first = RunStarted(
         run=folder.name,
         drill=drill.model_dump(mode="json"),
@@ -61,6 +64,6 @@ def start(folder: Path) -> Started:
             stdout=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if name != MARK},
+            env={name: value for name, value in os.environ.items() if name != MARK} | {WATCHES: folder.name},
         )
     return Started(folder, sentinel)

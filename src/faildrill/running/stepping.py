@@ -4,10 +4,12 @@ import asyncio
 
 from faildrill.acting.doing import do
 from faildrill.drill import Parallel, Step, Wait
+from faildrill.guarding.radius import Radius
 from faildrill.loading.references import complete
 from faildrill.ports import Captured
 from faildrill.running.scene import Scene
 from faildrill.running.waiting import wait
+from faildrill.timeline import ApplyFailed
 
 
 class Steps:
@@ -16,6 +18,7 @@ class Steps:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._outputs: dict[str, Captured] = {}
+        self._radius = Radius(scene.environment, scene.run)
 
     async def all(self) -> None:
         """Do every step, and stop after the first that did not do what it should; the timeline says why."""
@@ -32,6 +35,10 @@ class Steps:
         if isinstance(step, Wait):
             return await wait(step, scene.watching, scene.clock, scene.timeline, self._outputs)
         ready = step.model_copy(update={"use": complete(step.use, self._outputs)}) if step.late else step
+        because = await self._radius.objection(ready)
+        if because is not None:
+            scene.timeline.record(ApplyFailed(step=ready.id, how="refused", because=because))
+            return False
         done = await do(ready, scene.timeline, scene.run)
         self._outputs[step.id] = done.answer
         return done.outcome == "done"

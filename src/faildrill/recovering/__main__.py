@@ -1,0 +1,28 @@
+"""`python -m faildrill.recovering FOLDER`: put a run back for its sentinel, which fenced it and holds the lock.
+
+Exits with 0 when everything was seen put back and steady, with 6 when not.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from faildrill.recovering.living import BEAT, beat, leave
+from faildrill.recovering.recover import recover
+
+UNSAFE: Final = 6
+
+
+async def _recover(folder: Path) -> None:
+    told = os.environ.pop(BEAT, "")
+    beating = asyncio.create_task(beat(int(told))) if told else None
+    clean = await recover(folder, "sentinel")
+    if beating is not None:
+        beating.cancel()
+    leave(0 if clean else UNSAFE)
+
+
+if __name__ == "__main__":
+    asyncio.run(_recover(Path(sys.argv[1])))

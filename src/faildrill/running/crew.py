@@ -1,0 +1,136 @@
+"""The processes that the sentinel starts: the runner, `recover` when that died, and the report at the end."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from faildrill.recovering.fencing import MARK
+from faildrill.recovering.living import BEAT
+
+LINES: Final = "FAILDRILL_LINES"
+"""The variable that tells the runner its descriptors."""
+
+
+class Lines(NamedTuple):
+    """The descriptors by which a child knows of the sentinel, and the sentinel of the child; -1: none."""
+
+    stdin: int = -1
+    """The end of it tells the runner that the sentinel died."""
+    lifeline: int = -1
+    """The end of it tells the probers that sentinel and runner died: the end to read, given to the probers."""
+    alive: int = -1
+    """The end to write of the same pipe, held as long as the runner lives."""
+    beat: int = -1
+    """A child writes to it while it lives."""
+    lock: int = -1
+    """Whoever has it open holds the environment."""
+
+
+class Crew(Protocol):
+    """Starts processes and returns their pids; a simulation forks instead."""
+
+    def runner(self, folder: Path, run: str, lines: Lines) -> int:
+        """Start the runner. OSError when that fails."""
+        ...
+
+    def recover(self, folder: Path, lines: Lines) -> int:
+        """Start to put back what the runner left. OSError when that fails."""
+        ...
+
+    def report(self, folder: Path, lines: Lines) -> int:
+        """Start to judge and report. OSError when that fails."""
+        ...
+
+
+class Processes:
+    """Starts them as processes of this Python, each in a session of its own, hearing all signals."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []  # kept, as a forgotten one would be reaped behind our back
+
+    def runner(self, folder: Path, run: str, lines: Lines) -> int:
+        """Start the runner: it carries the run's id."""
+        told = f"{lines.lifeline},{lines.alive},{lines.beat},{lines.lock}"
+        return self._start(["faildrill.running.runner", str(folder)], lines, {MARK: run, LINES: told})
+
+    def recover(self, folder: Path, lines: Lines) -> int:
+        """Start to put back what the runner left."""
+        return self._start(["faildrill.recovering", str(folder)], lines, {BEAT: str(lines.beat)})
+
+    def report(self, folder: Path, lines: Lines) -> int:
+        """Start to judge and report."""
+        return self._start(["faildrill", "report", str(folder)], lines, {})
+
+    def _start(self, words: list[str], lines: Lines, told: dict[str, str]) -> int:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdin=lines.stdin if lines.stdin >= 0 else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[one for one in lines[1:] if one >= 0],
+            start_new_session=True,
+            preexec_fn=_hear_signals,  # noqa: PLW1509 - there are no threads here
+            env={**os.environ, **told},
+        )
+        self._started.append(started)
+        return started.pid
+
+
+class Ending(NamedTuple):
+    """How a child ended."""
+
+    code: int | None
+    """Its exit code; None when it did not exit by itself."""
+    how: str
+
+
+class Child:
+    """A process that was started, and how it does."""
+
+    def __init__(self, pid: int, beat: int = -1) -> None:
+        self.pid = pid
+        self._beat = beat
+        self._silent = 0
+        self._is_reaped = False
+
+    def ending(self) -> Ending | None:
+        """Return how it ended, or that it was stopped, which is as good; None while it runs."""
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOHANG)
+        if found is None:
+            return None
+        self._is_reaped = found.si_code != os.CLD_STOPPED
+        if found.si_code == os.CLD_EXITED:
+            return Ending(found.si_status, f"exited with {found.si_status}")
+        name = signal.Signals(found.si_status).name
+        return Ending(None, f"was stopped by {name}" if found.si_code == os.CLD_STOPPED else f"was killed by {name}")
+
+    def silence(self) -> int:
+        """Count the looks, this one among them, since it last gave a sign of life; always 0 where it gives none."""
+        if self._beat < 0:
+            return 0
+        ready, _, _ = select.select([self._beat], [], [], 0)
+        self._silent = 0 if ready and os.read(self._beat, 4096) else self._silent + 1
+        return self._silent
+
+    def kill(self) -> None:
+        """Kill it, where it has not ended."""
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, where it has not ended: until it is reaped its number can't be somebody else's."""
+        if not self._is_reaped:
+            os.kill(self.pid, number)
+
+    def forget(self) -> None:
+        """Close what was kept for it."""
+        if self._beat >= 0:
+            os.close(self._beat)
+            self._beat = -1
+
+
+def _hear_signals() -> None:
+    """In a child, before it runs: take off the mask that the sentinel waits with."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
