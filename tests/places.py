@@ -26,6 +26,7 @@ class Place:
         self.reports = folder / "reports"
         self.steps: list[Step | Wait] = []
         self.identity = "a"
+        self.warm_up = 0.3
         self.probes: list[ProbePlan] = []
         self.expect = [KindUse(kind="steady_again", params={"within": "10s"})]
         self.abort_when: list[KindUse] = []

@@ -2,11 +2,43 @@
 
 import hashlib
 import json
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faildrill.drill import ProbePlan
 from faildrill.targets import Cluster, Database, Group, KindUse, LoadBalancer, Service
+
+
+class BlastRadius(BaseModel):
+    """How many members of a target one drill may touch, at the most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by group, how many members")
+    clusters: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by cluster, how many members")
+    unknown: Literal["refused", "allowed"] = Field(
+        default="refused", description="what becomes of a step that can't tell which members it touches"
+    )
+
+
+class Approvals(BaseModel):
+    """Who must have approved a drill before it may start here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: tuple[str, ...] = Field(min_length=1, description="the names of those who may approve")
+    at_least: int = Field(default=1, ge=1, description="how many of them must have approved")
+    folder: str | None = Field(default=None, description="where approvals are; the machine's own state by default")
+    one_login: bool = Field(
+        default=False, description="true where everybody works under one login, so that it proves nobody"
+    )
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.at_least > len(set(self.by)):
+            raise ValueError(f"only {len(set(self.by))} may approve, so there are never {self.at_least} approvals")
+        return self
 
 
 class Environment(BaseModel):
@@ -25,6 +57,9 @@ class Environment(BaseModel):
     groups: dict[str, Group] = {}
     probes: tuple[ProbePlan, ...] = Field(default=(), description="watched in every drill here")
     guards: tuple[KindUse, ...] = Field(default=(), description="more reasons not to start")
+    lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")
+    blast_radius: BlastRadius | None = None
+    approvals: Approvals | None = None
 
     @property
     def proven_identity(self) -> str:

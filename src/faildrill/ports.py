@@ -253,6 +253,23 @@ class Guard(Protocol):
         ...
 
 
+@runtime_checkable
+class Lock(Protocol):
+    """Keeps other hosts from drilling the same place at the same time; ends with the process that holds it."""
+
+    async def take(self, key: str, holder: str, given: Given) -> str | None:
+        """Take it and return None, or return who holds it. CannotSee when that can't be told."""
+        ...
+
+    async def lost(self) -> str:
+        """Return why it is no longer held, as soon as that is known; never returns while it is."""
+        ...
+
+    async def release(self) -> None:
+        """Give it back; does nothing where it was never taken, or is lost."""
+        ...
+
+
 class Watcher(Protocol):
     """Weighs one abort condition on the samples as they come."""
 

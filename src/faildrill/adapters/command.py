@@ -47,14 +47,14 @@ class Ended(NamedTuple):
         return f"{how}; it said: {self.said}" if self.said else how
 
 
-class _Surroundings(Kind):
+class Surroundings(Kind):
     """What both kinds share: where a program runs, and what it finds there."""
 
     env: dict[str, str] = Field(default={}, description="variables besides PATH, HOME, USER, LANG, TZ, TMPDIR")
     secrets: dict[str, SecretReference] = Field(default={}, description="variables whose values are secret")
     cwd: str | None = Field(default=None, description="the folder that it is started in")
 
-    async def _run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
+    async def run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
         """Run a program to its end, or end it, with all of its process group, after `within` seconds.
 
         OSError when it can't be started. Cancelled, it ends the program first.
@@ -79,7 +79,7 @@ class _Surroundings(Kind):
         return Ended(code, said[-_KEPT:])
 
 
-class Run(_Surroundings):
+class Run(Surroundings):
     """Runs a program of yours as a step, once, and knows from another one whether its effect is there.
 
     All three programs are yours, given as lists of arguments; no shell is used. `verify_argv` exits 0 while the effect
@@ -109,7 +109,7 @@ class Run(_Surroundings):
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
         """Run the program."""
         try:
-            ended = await self._run(self.argv, given.timeout * SHARE, {_MARK: given.run})
+            ended = await self.run(self.argv, given.timeout * SHARE, {_MARK: given.run})
         except OSError as error:
             raise ActionRefused(f"{self.argv[0]} can't be started: {error}") from error
         if ended.code is None:
@@ -126,7 +126,7 @@ class Run(_Surroundings):
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
         """Run the undo; what it starts belongs to the target, not to the run."""
         try:
-            ended = await self._run(self.undo_argv, given.timeout * SHARE, {})
+            ended = await self.run(self.undo_argv, given.timeout * SHARE, {})
         except OSError as error:
             raise ActionFailed(f"{self.undo_argv[0]} can't be started: {error}") from error
         if ended.code != 0:
@@ -144,7 +144,7 @@ class Run(_Surroundings):
 
     async def _in_effect(self, given: Given) -> bool:
         try:
-            ended = await self._run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
+            ended = await self.run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
         except OSError as error:
             raise CannotSee(f"{self.verify_argv[0]} can't be started: {error}") from error
         if ended.code not in (_IN_EFFECT, _NOT_IN_EFFECT):
@@ -152,7 +152,7 @@ class Run(_Surroundings):
         return ended.code == _IN_EFFECT
 
 
-class Look(_Surroundings):
+class Look(Surroundings):
     """Runs a program of yours at every look; good when it exits 0.
 
     Any other exit is `wrong`, with the code as detail; one that does not end by the look's deadline is ended with its
@@ -170,7 +170,7 @@ class Look(_Surroundings):
 
     async def look(self, given: Given) -> Seen:
         """Run it once; OSError when it can't be started."""
-        ended = await self._run(self.argv, given.timeout * 2, {_MARK: given.run})
+        ended = await self.run(self.argv, given.timeout * 2, {_MARK: given.run})
         who = ended.said.partition("\n")[0][:_LONGEST_NAME] if self.says_who else ""
         if ended.code is None:
             return Seen(Outcome.TIMED_OUT)

@@ -1,19 +1,23 @@
 """A simulated place: files in a folder that stand for services, with actions that misbehave as they are told.
 
 For testing the runner itself, and for trying a drill's shape out without any target. A service is up until its file
-says otherwise; every effect is written to a log beside it, so that a test can count what was really done.
+says otherwise; every effect is written to a log beside it, so that a test can count what was really done. A file
+`fuse` in the folder counts down at every deed, and kills whoever does it at its end.
 """
 
 import asyncio
+import fcntl
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Duration, Given, Kind, Seen
+from faildrill.ports import Captured, Duration, Given, Kind, Preview, Seen
 from faildrill.samples import Outcome
 
 _LATER = """
@@ -25,6 +29,26 @@ folder, name = Path(sys.argv[1]), sys.argv[2]
 with (folder / f"{name}.log").open("a") as log:
     log.write("late\\n")
 """
+
+
+def burn(folder: Path) -> None:
+    """Count the fuse of a simulated place down by one, where it has one; at its end kill whom it names.
+
+    Its first line is `COUNT self`, `COUNT parent` or `COUNT both`; the next line is the fuse from then on.
+    """
+    path = folder / "fuse"
+    if not path.exists():
+        return
+    first, _, rest = path.read_text(encoding="ascii").partition("\n")
+    count, _, whom = first.partition(" ")
+    if count and int(count) > 1:
+        path.write_text(f"{int(count) - 1} {whom}\n{rest}", encoding="ascii")
+        return
+    path.write_text(rest, encoding="ascii")
+    if whom in ("parent", "both"):
+        os.kill(os.getppid(), signal.SIGKILL)
+    if whom in ("self", "both"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Place(Kind):
@@ -39,9 +63,15 @@ class _Place(Kind):
         return path.read_text(encoding="utf-8") if path.exists() else "up"
 
     def become(self, state: str, deed: str) -> None:
-        """Change the service, and write down that it was done."""
-        Path(self.folder, f"{self.name}.state").write_text(state, encoding="utf-8")
+        """Change the service at once, having written down that it is done."""
+        folder = Path(self.folder)
+        burn(folder)
         self.note(deed)
+        burn(folder)
+        draft = folder / f".{self.name}.{os.getpid()}"
+        draft.write_text(state, encoding="utf-8")
+        draft.replace(folder / f"{self.name}.state")
+        burn(folder)
 
     def note(self, deed: str) -> None:
         """Write down what was done."""
@@ -75,6 +105,12 @@ class Fault(_Place):
     )
     undo_how: Literal["works", "fails", "lies", "hangs"] = Field(default="works", alias="undo")
     delay: Duration = 0.0
+    of: str = Field(default="", description="the target that it plays a member of; nothing tells what it touches else")
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
+        """Tell that it takes a service down."""
+        touches = [f"{self.of}/{self.name}"] if self.of else []
+        return Preview(touches, f"takes {self.name} down", f"brings {self.name} up")
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Read the service's state; refused where it is down already."""
@@ -136,3 +172,44 @@ class Word(Kind):
         if self.defect:
             raise RuntimeError("a defect in the guard")
         return self.objection_
+
+
+class SharedLock(Kind):
+    """A lock between hosts that are simulated by state folders: a file that they share.
+
+    It is lost when a file of its name with `.lost` at the end appears beside it.
+
+    lock: {simulated.lock: {path: /tmp/place/lock}}
+    """
+
+    path: str = Field(description="the file that all hosts share")
+    _descriptor: int = PrivateAttr(default=-1)
+
+    async def take(self, key: str, holder: str, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+        """Lock the file, or read who has."""
+        path = Path(self.path)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotSee(f"{self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return path.read_text(encoding="utf-8")  # noqa: ASYNC240 - a local file, by design
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)
+        self._descriptor = descriptor
+        return None
+
+    async def lost(self) -> str:
+        """Wait for the file that says so."""
+        while not Path(f"{self.path}.lost").exists():  # noqa: ASYNC110, ASYNC240 - a local file, by design
+            await asyncio.sleep(0.05)
+        return "the simulated lock is gone"
+
+    async def release(self) -> None:
+        """Let go of the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -7,7 +7,8 @@ from faildrill.acting.calling import call
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding import halting, outside
+from faildrill.guarding import approving, halting, outside
+from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard
@@ -25,8 +26,14 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     yield GuardAnswered(guard="halt", objection=halting.objection(environment.proven_identity))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
-    for use in outside.uses(drill) if drill else ():
+    if drill is None:
+        return
+    for use in outside.uses(drill):
         yield await _asked(use, "abort", run)
+    if environment.approvals is not None:
+        yield GuardAnswered(guard="approvals", objection=approving.objection(drill, environment))
+    if environment.blast_radius is not None:
+        yield GuardAnswered(guard="blast_radius", objection=await Radius(environment, run).objection_to(drill))
 
 
 def _declared(environment: Environment) -> GuardAnswered:

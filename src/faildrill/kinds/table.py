@@ -26,9 +26,19 @@ ACTIONS: Final = {
 }
 
 GUARDS: Final = {
+    "alertmanager.quiet": "faildrill.adapters.answers:Quiet",
+    "command.younger": "faildrill.adapters.files:CommandYounger",
+    "file.identity": "faildrill.adapters.files:Identity",
+    "file.younger": "faildrill.adapters.files:Younger",
+    "group.capacity": "faildrill.adapters.capacity:Capacity",
+    "http.answer": "faildrill.adapters.answers:Answer",
     "postgres.identity": "faildrill.adapters.postgres.identity:Identity",
     "postgres.marker": "faildrill.adapters.postgres.identity:Marker",
+    "postgres.replication": "faildrill.adapters.postgres.replication:Replication",
+    "prometheus.query": "faildrill.adapters.answers:Query",
     "simulated.word": "faildrill.adapters.simulated:Word",
+    "window.allowed": "faildrill.adapters.windows:Allowed",
+    "window.blocked": "faildrill.adapters.windows:Blocked",
 }
 
 REACHES: Final = {
@@ -46,8 +56,16 @@ EXPECTATIONS: Final = {
 }
 
 ABORTS: Final = {
+    "alertmanager.quiet": "faildrill.adapters.answers:Quiet",
     "errors": "faildrill.judging.aborting:ErrorsAbove",
+    "http.answer": "faildrill.adapters.answers:Answer",
     "outage": "faildrill.judging.aborting:OutageLonger",
+    "prometheus.query": "faildrill.adapters.answers:Query",
+}
+
+LOCKS: Final = {
+    "postgres.advisory": "faildrill.adapters.postgres.advisory:Advisory",
+    "simulated.lock": "faildrill.adapters.simulated:SharedLock",
 }
 
 TABLES: Final = {
@@ -57,4 +75,5 @@ TABLES: Final = {
     "reach": REACHES,
     "expectation": EXPECTATIONS,
     "abort": ABORTS,
+    "lock": LOCKS,
 }

@@ -29,6 +29,7 @@ def _heading(shape: Shape) -> str:
         "expectation": "Expectations",
         "abort": "Abort conditions",
         "guard": "Guards",
+        "lock": "Locks",
         "reach": "Reaches",
     }[shape]
 

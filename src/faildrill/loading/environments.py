@@ -15,12 +15,13 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading
 from faildrill.loading.references import holds_reference
+from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import TARGETS, KindUse, Target
 
-KEYS: Final = ("environment", "about", "drillable", "reaches", *SECTIONS, "identity", "probes", "guards")
+KEYS: Final = ("environment", "about", "drillable", "reaches", *SECTIONS, "identity", "probes", "guards", *RULES)
 
 
 class LoadedEnvironment(NamedTuple):
@@ -52,6 +53,9 @@ def read_environment(path: Path) -> LoadedEnvironment:
             "identity": _guards("identity", reading, scope),
             "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
             "guards": _guards("guards", reading, scope),
+            "lock": read_lock(reading, scope),
+            "blast_radius": read_blast_radius(reading, place),
+            "approvals": read_approvals(reading),
         }
     )
     mistakes.refuse()

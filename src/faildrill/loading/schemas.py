@@ -6,6 +6,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from faildrill.environment import Approvals, BlastRadius
 from faildrill.kinds import Shape, UnknownKind, find, names
 from faildrill.loading.parameters import parameter_names
 from faildrill.ports import Duration
@@ -92,7 +93,7 @@ def drill_schema() -> Schema:
 def environment_schema() -> Schema:
     """Return the JSON Schema of an environment file."""
     defs: Schema = {}
-    probes, guards, reaches = (_uses(shape, defs) for shape in ("probe", "guard", "reach"))
+    probes, guards, reaches, locks = (_uses(shape, defs) for shape in ("probe", "guard", "reach", "lock"))
     defs["probe"] = _probe(probes)
     return {
         "$schema": _DIALECT,
@@ -107,6 +108,9 @@ def environment_schema() -> Schema:
             "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),
+            "lock": {**_one_of(locks), "description": "what keeps other hosts from drilling at the same time"},
+            "blast_radius": _rule(BlastRadius),
+            "approvals": _rule(Approvals),
         },
         "required": ["environment"],
         "additionalProperties": False,
@@ -194,6 +198,10 @@ def _section(sort: type[Target], defs: Schema) -> Schema:
     if len(found.get("required", [])) == 1 and found["properties"][found["required"][0]]["type"] == "string":
         ref = {"anyOf": [{"type": "string"}, ref]}
     return {**_by_name(ref), "description": found.get("description", "")}
+
+
+def _rule(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema(schema_generator=_Written)
 
 
 def _one_of(kinds: Schema) -> Schema:

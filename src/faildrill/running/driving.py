@@ -10,6 +10,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
+from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
 from faildrill.ports import Aborts, Watcher
 from faildrill.recovering.reading_back import read_back
@@ -21,6 +22,7 @@ from faildrill.running.stopping import Stop
 from faildrill.timeline import (
     AbortAsked,
     AnyEvent,
+    GuardAnswered,
     Intended,
     LeftApplied,
     NotHealthy,
@@ -47,7 +49,8 @@ class Driving:
         self._scene = scene
         self._stop = stop
         self._aborts: list[Watcher] = []
-        self._heeding = Heeding(scene, stop)
+        self._shared = Shared(scene.environment, scene.run)
+        self._heeding = Heeding(scene, stop, self._shared)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:
@@ -67,6 +70,7 @@ class Driving:
         scene = self._scene
         try:
             await self._heeding.stop()
+            await self._shared.release()
             await scene.probers.stop(scene.timeline)
             if any(isinstance(entry.what, Intended) for entry in scene.timeline.written):
                 await read_back(scene.plans, scene.run, scene.folder)
@@ -76,7 +80,10 @@ class Driving:
 
     async def _objects(self) -> bool:
         self._phase("guarding")
-        objections = False
+        held = await self._shared.objection()
+        if self._scene.environment.lock is not None:
+            self._scene.timeline.record(GuardAnswered(guard="lock between hosts", objection=held))
+        objections = held is not None
         async for answer in answers(self._scene.environment, self._scene.run, self._scene.drill):
             self._scene.timeline.record(answer)
             objections = objections or answer.objection is not None

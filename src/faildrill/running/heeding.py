@@ -1,4 +1,4 @@
-"""What may end a run from outside while it acts: its environment is halted, a condition outside no longer holds."""
+"""What may end a run from outside while it acts: its environment is halted, its lock is lost, a condition fails."""
 
 import asyncio
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from faildrill.acting.calling import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import halting, outside
+from faildrill.guarding.sharing import Shared
 from faildrill.kinds.supplying import Supplies
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
@@ -17,15 +18,16 @@ POLL: Final = 0.1
 class Heeding:
     """Looks outside from the warm-up to the last step, and asks the run to stop at the first reason."""
 
-    def __init__(self, scene: Scene, stop: Stop) -> None:
+    def __init__(self, scene: Scene, stop: Stop, shared: Shared) -> None:
         self._scene = scene
         self._stop = stop
+        self._shared = shared
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look."""
         conditions = outside.conditions(self._scene.drill)
-        looks = [self._switch(), *(self._condition(one) for one in conditions)]
+        looks = [self._switch(), self._lock(), *(self._condition(one) for one in conditions)]
         self._tasks = [asyncio.create_task(look) for look in looks]
 
     async def stop(self) -> None:
@@ -43,6 +45,11 @@ class Heeding:
         while (halt := halting.halted(identity)) is None:  # noqa: ASYNC110 - a file has no event to await
             await asyncio.sleep(POLL)
         self._stop.ask("condition", str(halt))
+
+    async def _lock(self) -> None:
+        if self._shared.held is not None:
+            because = await self._shared.held.lost()
+            self._stop.ask("condition", f"the lock between hosts is lost, so nothing more is done: {because}")
 
     async def _condition(self, one: outside.Condition) -> None:
         """Ask it at its rate, open loop; what can't be asked counts as broken, as it does before the start."""

@@ -1,0 +1,77 @@
+"""`group.capacity`: enough members of a group are up, before one of them is taken away."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.errors import ActionRefused, CannotSee
+from faildrill.ports import Given, Kind
+from faildrill.targets import Group, GroupMember
+
+_SHARE: Final = 0.8
+
+
+class Capacity(Kind):
+    """Refuses the drill unless at least `at_least` members of a group are up: enough to lose one and still serve.
+
+    A member is up when it runs, by its `reach`, and accepts connections, at its `address`; whichever of the two the
+    environment gives is looked at, and one that gives neither doesn't count. All are looked at at once.
+
+        guards:
+          - group.capacity: {group: payment-servers, at_least: 3}
+    """
+
+    group: Group = Field(description="whose members are counted")
+    at_least: int = Field(ge=1, description="members that must be up")
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.at_least > len(self.group.members):
+            raise ValueError(f"{self.group.name} has only {len(self.group.members)} members")
+        return self
+
+    async def objection(self, given: Given) -> str | None:
+        """Look at every member, and name those that are not up."""
+        members = list(self.group.members.values())
+        seen = await asyncio.gather(*(self._lacks(one, given) for one in members))
+        lacking = [f"{one.name} {lacks}" for one, lacks in zip(members, seen, strict=True) if lacks]
+        up = len(members) - len(lacking)
+        if up >= self.at_least:
+            return None
+        return f"{up} of {len(members)} members of {self.group.name} are up, {self.at_least} are due: " + "; ".join(
+            lacking
+        )
+
+    async def _lacks(self, member: GroupMember, given: Given) -> str:
+        within = given.timeout * _SHARE
+        if member.reach is None and member.address is None:
+            return "has neither reach nor address"
+        if member.reach is not None:
+            try:
+                async with asyncio.timeout(within):
+                    state = await given.reach(member).state(member.name)
+            except TimeoutError:
+                return "is not told in time whether it runs"
+            except (CannotSee, ActionRefused) as error:
+                return f"can't be seen ({error})"
+            if state != "running":
+                return f"is {state}"
+        if member.address is not None and not await accepts(member.address, within):
+            return f"accepts no connection at {member.address}"
+        return ""
+
+
+async def accepts(address: str, within: float) -> bool:
+    """Tell whether HOST:PORT accepts a connection within float seconds."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, ValueError):
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True

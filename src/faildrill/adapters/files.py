@@ -1,0 +1,170 @@
+"""`file.identity`, `file.younger` and `command.younger`: what a file on this host, or a program, says."""
+
+import asyncio
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from faildrill import durations
+from faildrill.adapters.command import SHARE, Argv, Surroundings
+from faildrill.ports import Duration, Given, Kind
+
+LARGEST: Final = 1 << 20
+"""Bytes of a file that proves what a host is, at the most."""
+SKEW: Final = 300.0
+"""Seconds that a time may lie ahead of this host's clock before it counts as garbage."""
+_SHOWN: Final = 80
+T = TypeVar("T")
+
+
+class Identity(Kind):
+    """Refuses the drill unless a file on this host holds exactly what was declared.
+
+    For places that are told apart by a file that somebody put on the host that drills them. Spaces and ends of lines
+    around the content don't count. A file that is missing, can't be read, is no plain file or is larger than 1 MiB is
+    an objection. Give the content itself, or its SHA-256 where the file is long.
+
+        identity:
+          - file.identity: {path: /etc/faildrill/place, content: "staging 3f2a9c41"}
+    """
+
+    path: str = Field(description="of the file on this host")
+    content: str | None = Field(default=None, min_length=1, description="what it must hold")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="as sha256sum shows it")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.content is None) == (self.sha256 is None):
+            raise ValueError("give either `content` or `sha256`")
+        return self
+
+    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+        """Read the file, and object to anything that isn't what was declared."""
+        try:
+            found = await aside(lambda: _content(Path(self.path)))
+        except OSError as error:
+            return f"{self.path} can't be read ({error.strerror or error}); this host does not prove what it is"
+        if self.sha256 is not None:
+            same = hashlib.sha256(found).hexdigest() == self.sha256
+        else:
+            same = found.strip() == (self.content or "").strip().encode()
+        if same:
+            return None
+        return f"{self.path} does not hold what was declared: this is not the declared host, or the file was changed"
+
+
+class Younger(Kind):
+    """Refuses the drill unless a file is younger than `than`: the mark that a backup leaves when it is done.
+
+    The file's time of last modification counts. A file that is missing, or from the future by more than five minutes,
+    is an objection.
+
+        guards:
+          - file.younger: {path: /var/backups/payments/last-success, than: 24h}
+    """
+
+    path: str = Field(description="of the file on this host")
+    than: Duration = Field(gt=0, description="the oldest that it may be")
+
+    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+        """Look at the file's time."""
+        try:
+            modified = await aside(lambda: Path(self.path).stat().st_mtime)
+        except OSError as error:
+            return f"{self.path} can't be looked at ({error.strerror or error})"
+        return _too_old(self.path, modified, self.than)
+
+
+class CommandYounger(Surroundings):
+    """Refuses the drill unless the time that a program prints is younger than `than`: when the last backup ended.
+
+    The last line of what it writes is the time: seconds since 1970, or `2026-11-22T10:30:00+01:00` with its zone. A
+    program that fails, does not end in time or writes anything else is an objection.
+
+        guards:
+          - command.younger:
+              argv: [sh, -c, "pgbackrest info --output=json | jq '.[0].backup[-1].timestamp.stop'"]
+              than: 24h
+    """
+
+    argv: Argv = Field(description="the program and its arguments")
+    than: Duration = Field(gt=0, description="the oldest that the time may be")
+
+    async def objection(self, given: Given) -> str | None:
+        """Run the program and read its last line."""
+        try:
+            ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
+        except OSError as error:
+            return f"{self.argv[0]} can't be started: {error.strerror or error}"
+        if ended.code != 0:
+            return f"{self.argv[0]} {ended}"
+        line = ended.said.rpartition("\n")[2].strip()
+        at = _time(line)
+        if at is None:
+            return f"{self.argv[0]} wrote {line[:_SHOWN]!r}, which is no time with its zone"
+        return _too_old(f"what {self.argv[0]} tells", at, self.than)
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Do what may block in a thread that nobody waits for: a file system that hangs ends no run."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type] # None only where T is
+
+    def do() -> None:
+        try:
+            done: tuple[T | None, BaseException | None] = (work(), None)
+        except Exception as error:  # noqa: BLE001 - carried to who awaits it
+            done = (None, error)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, *done)
+
+    threading.Thread(target=do, daemon=True).start()
+    return await future
+
+
+def _content(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a named pipe is not waited for
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no plain file")
+        found = file.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise OSError("it is larger than 1 MiB")
+    return found
+
+
+def _time(line: str) -> float | None:
+    try:
+        return float(line) if line.replace(".", "", 1).isdecimal() else _instant(line)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(line: str) -> float | None:
+    at = datetime.fromisoformat(line)
+    return None if at.tzinfo is None else at.timestamp()
+
+
+def _too_old(what: str, at: float, than: float) -> str | None:
+    age = time.time() - at
+    if age < -SKEW:
+        return f"{what} is from the future, by {durations.show(-age)}: a clock is wrong"
+    if age <= than:
+        return None
+    return f"{what} is {durations.show(age)} old, older than {durations.show(than)}; bring it up to date first"

@@ -1,0 +1,52 @@
+"""The lock between hosts, where an environment declares one: taken besides the machine's own."""
+
+import getpass
+import socket
+from typing import Final
+
+from faildrill.acting.calling import call
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Lock
+
+WITHIN: Final = 10.0
+"""Seconds in which the lock must be ours; later is an objection."""
+
+
+class Shared:
+    """An environment's lock between hosts, held or not."""
+
+    def __init__(self, environment: Environment, run: str) -> None:
+        self._environment = environment
+        self._run = run
+        self._lock: Lock | None = None
+
+    async def objection(self) -> str | None:
+        """Take the lock; return who holds it, or why it could not be taken, and None when it is ours."""
+        use = self._environment.lock
+        if use is None:
+            return None
+        lock: Lock = build(use, "lock")
+        holder = f"{getpass.getuser()}@{socket.gethostname()} {self._run}"
+        taking = lock.take(self._environment.proven_identity, holder, Supplies(self._run, timeout=WITHIN))
+        try:
+            other = await call(taking, WITHIN)
+        except (ActionError, CannotSee) as error:
+            return f"{use.kind}: {error}; nobody knows whether another host drills here"
+        if other is not None:
+            return f"{use.kind}: the environment is being drilled by {other}; wait for it or abort it there"
+        self._lock = lock
+        return None
+
+    @property
+    def held(self) -> Lock | None:
+        """The lock, where it is ours to lose."""
+        return self._lock
+
+    async def release(self) -> None:
+        """Give it back, if it was taken."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            await call(lock.release(), WITHIN)

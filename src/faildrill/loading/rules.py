@@ -1,0 +1,61 @@
+"""What an environment file rules besides its guards: a lock between hosts, a blast radius, who must approve."""
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from faildrill.environment import Approvals, BlastRadius, Environment
+from faildrill.kinds import did_you_mean
+from faildrill.loading.naming import NAME_RULE, is_name
+from faildrill.loading.nodes import Entry, Listing, Mapping, plain
+from faildrill.loading.reading import Reading
+from faildrill.loading.scope import Scope
+from faildrill.loading.uses import check_model, read_only_use
+from faildrill.targets import KindUse
+
+RULES: Final = ("lock", "blast_radius", "approvals")
+_LIMITED: Final = ("groups", "clusters")
+
+
+def read_lock(reading: Reading, scope: Scope) -> KindUse | None:
+    """Read which lock keeps other hosts away."""
+    entry = reading.entry("lock")
+    use = read_only_use(entry.node, "lock", scope, reading.mistakes) if entry else None
+    return use.use if use else None
+
+
+def read_blast_radius(reading: Reading, place: Environment) -> BlastRadius | None:
+    """Read how many members of which targets may be touched; every one that is named must be there."""
+    entry = reading.entry("blast_radius")
+    if entry is None:
+        return None
+    for section in _LIMITED:
+        limits = entry.node.entries.get(section) if isinstance(entry.node, Mapping) else None
+        known = sorted(getattr(place, section))
+        for name, limit in limits.node.entries.items() if limits and isinstance(limits.node, Mapping) else ():
+            if name not in known:
+                reading.mistakes.add(limit.place, f"no {name!r} among the {section}{did_you_mean(name, known)}")
+    found = _model(BlastRadius, entry, reading)
+    return found if isinstance(found, BlastRadius) else None
+
+
+def read_approvals(reading: Reading) -> Approvals | None:
+    """Read who must have approved a drill."""
+    entry = reading.entry("approvals")
+    if entry is None:
+        return None
+    names = entry.node.entries.get("by") if isinstance(entry.node, Mapping) else None
+    for node in names.node.items if names and isinstance(names.node, Listing) else ():
+        name = plain(node)
+        if isinstance(name, str) and not is_name(name):
+            reading.mistakes.add(node.place, NAME_RULE)
+    found = _model(Approvals, entry, reading)
+    return found if isinstance(found, Approvals) else None
+
+
+def _model(model: type[BaseModel], entry: Entry, reading: Reading) -> BaseModel | None:
+    data = plain(entry.node)
+    if isinstance(data, dict):
+        return check_model(model, data, entry, reading.mistakes)
+    reading.mistakes.add(entry.node.place, f"must be a mapping with {', '.join(model.model_fields)}")
+    return None
