@@ -5,6 +5,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 """
 
 from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
@@ -270,6 +271,13 @@ class Lock(Protocol):
         ...
 
 
+class Rate(NamedTuple):
+    """How a probe looks: the seconds between its looks, and those after which silence is dark."""
+
+    every: float
+    slow: float | None = None
+
+
 class Watcher(Protocol):
     """Weighs one abort condition on the samples as they come."""
 
@@ -286,8 +294,8 @@ class Watcher(Protocol):
 class Aborts(Protocol):
     """A reason to end the run early."""
 
-    def watch(self) -> Watcher:
-        """Begin to weigh it, from now on."""
+    def watch(self, rates: Mapping[str, Rate]) -> Watcher:
+        """Begin to weigh it, from now on; `rates` says by probe how it looks."""
         ...
 
 

@@ -12,10 +12,9 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.drill import ProbePlan
 from faildrill.judging.shares import Share, allowed, fraction
 from faildrill.judging.weighing import FEWEST
-from faildrill.ports import Duration, Kind, ProbeName, Watcher
+from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 
 SILENT: Final = 3
@@ -33,11 +32,11 @@ class OutageLonger(Kind):
     of: ProbeName
     longer_than: Duration = Field(description="the longest that it may be dark before the run is ended")
 
-    def watch(self, plans: Mapping[str, ProbePlan] | None = None, slow: Mapping[str, float] | None = None) -> Watcher:
-        """Begin to weigh it; `plans` and `slow` say how the probe looks, else its rate is learnt as it looks."""
-        plan = (plans or {}).get(self.of)
-        limit = (slow or {}).get(self.of) or (plan.slow if plan else None)
-        return _DarkWatch(self, nanoseconds(plan.every) if plan else None, nanoseconds(limit) if limit else None)
+    def watch(self, rates: Mapping[str, Rate]) -> Watcher:
+        """Begin to weigh it; where its rate isn't told, it is learnt as the probe looks."""
+        rate = rates.get(self.of)
+        slow = nanoseconds(rate.slow) if rate and rate.slow else None
+        return _DarkWatch(self, nanoseconds(rate.every) if rate else None, slow)
 
 
 class _DarkWatch:
@@ -135,7 +134,7 @@ class ErrorsAbove(Kind):
     above: Share = Field(description="a share, e.g. 10%, or a whole number of looks")
     over: Duration = Field(gt=0, description="the time over which they are counted")
 
-    def watch(self, plans: Mapping[str, ProbePlan] | None = None, slow: Mapping[str, float] | None = None) -> Watcher:  # noqa: ARG002 - the shape that all conditions share
+    def watch(self, rates: Mapping[str, Rate]) -> Watcher:  # noqa: ARG002 - the port's signature
         """Begin to weigh it."""
         return _ErrorWatch(self)
 

@@ -12,7 +12,7 @@ from faildrill.guarding import answers
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
-from faildrill.ports import Aborts, Watcher
+from faildrill.ports import Aborts, Rate, Watcher
 from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.running.heeding import Heeding
@@ -38,7 +38,7 @@ WARM_UP_PATIENCE: Final = 20.0
 """Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
 SLOW_FACTOR: Final = 2.0
 """Silence is dark after this many times the slowest answer of the warm-up."""
-SLOW_LEAST: Final = 0.005
+SLOW_LEAST: Final = 0.05
 """Seconds below which no default for `slow` goes: the machine's own hiccups are not an outage."""
 
 
@@ -49,6 +49,7 @@ class Driving:
         self._scene = scene
         self._stop = stop
         self._aborts: list[Watcher] = []
+        self._slow: dict[str, float] = {}
         self._shared = Shared(scene.environment, scene.run)
         self._heeding = Heeding(scene, stop, self._shared)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
@@ -102,7 +103,8 @@ class Driving:
             now = scene.clock.now_ns()
             since = scene.watching.good_since(now)
             if since is not None and now - since >= length:
-                scene.timeline.record(WarmedUp(since=since, slow=self._slow_limits()))
+                self._slow = self._slow_limits()
+                scene.timeline.record(WarmedUp(since=since, slow=self._slow))
                 return True
             if seconds(now - start) > scene.drill.warm_up + WARM_UP_PATIENCE or scene.probers.trouble():
                 troubles = scene.watching.troubles(now) or {"all": scene.probers.trouble() or "good, never for long"}
@@ -116,6 +118,9 @@ class Driving:
         return {
             name: view.plan.slow or max(SLOW_FACTOR * seconds(view.slowest), SLOW_LEAST) for name, view in views.items()
         }
+
+    def _rates(self) -> dict[str, Rate]:
+        return {plan.name: Rate(plan.every, self._slow.get(plan.name)) for plan in self._scene.plans}
 
     async def _touch(self) -> None:
         """Act, and put back whatever was done, in whatever way the acting ended."""
@@ -133,7 +138,7 @@ class Driving:
         self._phase("acting")
         steps = Steps(self._scene)
         conditions = [build(use, "abort") for use in self._scene.drill.abort_when]
-        self._aborts = [one.watch() for one in conditions if isinstance(one, Aborts)]
+        self._aborts = [one.watch(self._rates()) for one in conditions if isinstance(one, Aborts)]
         acting = asyncio.create_task(steps.all())
         watching = asyncio.create_task(self._watch())
         asked = asyncio.create_task(self._stop.asked.wait())

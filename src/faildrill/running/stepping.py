@@ -4,6 +4,7 @@ import asyncio
 
 from faildrill.acting.doing import do
 from faildrill.drill import Parallel, Step, Wait
+from faildrill.errors import ActionRefused
 from faildrill.guarding.radius import Radius
 from faildrill.loading.references import complete
 from faildrill.ports import Captured
@@ -34,7 +35,11 @@ class Steps:
         scene = self._scene
         if isinstance(step, Wait):
             return await wait(step, scene.watching, scene.clock, scene.timeline, self._outputs)
-        ready = step.model_copy(update={"use": complete(step.use, self._outputs)}) if step.late else step
+        try:
+            ready = self._complete(step)
+        except ActionRefused as error:
+            scene.timeline.record(ApplyFailed(step=step.id, how="refused", because=str(error)))
+            return False
         because = await self._radius.objection(ready)
         if because is not None:
             scene.timeline.record(ApplyFailed(step=ready.id, how="refused", because=because))
@@ -42,3 +47,12 @@ class Steps:
         done = await do(ready, scene.timeline, scene.run)
         self._outputs[step.id] = done.answer
         return done.outcome == "done"
+
+    def _complete(self, step: Step) -> Step:
+        """Put what earlier steps gave into a late step and its undo; ActionRefused when they did not give it."""
+        if not step.late:
+            return step
+        undo = step.undo
+        if undo.use is not None:
+            undo = undo.model_copy(update={"use": complete(undo.use, self._outputs)})
+        return step.model_copy(update={"use": complete(step.use, self._outputs), "undo": undo})

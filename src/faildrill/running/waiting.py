@@ -7,6 +7,7 @@ from typing import Final
 from faildrill import durations
 from faildrill.clock import Clock, nanoseconds
 from faildrill.drill import Condition, Wait
+from faildrill.errors import ActionRefused
 from faildrill.loading.references import fill_in
 from faildrill.ports import Captured
 from faildrill.probing.watching import View, Watching
@@ -28,7 +29,12 @@ async def wait(
         await asyncio.sleep(step.hold)
         timeline.record(WaitEnded(step=step.id, met=True, because="the time is over"))
         return True
-    condition = step.until.model_copy(update={"who": fill_in(step.until.who, outputs)})
+    try:
+        condition = step.until.model_copy(update={"who": fill_in(step.until.who, outputs)})
+    except ActionRefused as error:
+        timeline.record(WaitStarted(step=step.id, until=describe(step.until, step.hold), within=step.within))
+        timeline.record(WaitEnded(step=step.id, met=False, because=str(error)))
+        return False
     words = describe(condition, step.hold)
     timeline.record(WaitStarted(step=step.id, until=words, within=step.within))
     start = clock.now_ns()

@@ -6,7 +6,7 @@ import pytest
 
 from faildrill.drill import ProbePlan
 from faildrill.judging.aborting import ErrorsAbove, OutageLonger
-from faildrill.ports import Watcher
+from faildrill.ports import Rate, Watcher
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 from faildrill.targets import KindUse
 
@@ -16,7 +16,7 @@ PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.1, timeou
 
 def outage(longer_than: str = "1s", *, slow: float = 0.05, told: bool = True) -> Watcher:
     condition = OutageLonger.model_validate({"of": "pay", "longer_than": longer_than})
-    return condition.watch({"pay": PLAN}, {"pay": slow}) if told else condition.watch()
+    return condition.watch({"pay": Rate(PLAN.every, slow)} if told else {})
 
 
 def sample(at: int, outcome: Outcome = Outcome.OK, took: int = 2, probe: str = "pay", detail: str = "") -> Sample:
@@ -106,7 +106,7 @@ def test_the_rate_is_learnt_where_nobody_tells_it() -> None:
 
 
 def errors(above: str | int, over: str = "5s") -> Watcher:
-    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch()
+    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({})
 
 
 def test_errors_above_a_share_abort() -> None:
