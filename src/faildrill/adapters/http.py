@@ -182,7 +182,7 @@ class _Links:
     async def ask(self, *, anew: bool = False) -> Seen:
         """Send the request over an idle connection, or over a new one, and wait for its answer."""
         text = self._wire or self.prepare()
-        link = self._idle.pop() if self._idle and not anew else None
+        link = None if anew else self._standing()
         began = time.monotonic_ns()
         if link is None:
             try:
@@ -195,6 +195,15 @@ class _Links:
         except asyncio.CancelledError:
             self._give_up(link, began)
             raise
+
+    def _standing(self) -> "_Link | None":
+        """Take an idle connection that still stands; one that is ending was never used for this look."""
+        while self._idle:
+            link = self._idle.pop()
+            if link.stands:
+                return link
+            link.reset()
+        return None
 
     def released(self, link: "_Link", *, usable: bool) -> None:
         """Take back a connection whose answer is whole: for the next look, or to be ended by the server."""
@@ -269,6 +278,11 @@ class _Link(asyncio.Protocol):
         self._answer: asyncio.Future[Seen] | None = None
         self.sent = 0
 
+    @property
+    def stands(self) -> bool:
+        """True while a request can be sent."""
+        return self.transport is not None and not self.transport.is_closing()
+
     def send(self, wire: bytes, began: int) -> asyncio.Future[Seen]:
         """Send a request; its answer is the future's result, whatever it is."""
         self.sent = began
@@ -278,12 +292,12 @@ class _Link(asyncio.Protocol):
         self._tail = b""
         self._found = not self._text
         self._parser = httptools.HttpResponseParser(self)
-        self._answer = asyncio.get_running_loop().create_future()
-        if self.transport is None or self.transport.is_closing():
-            self._end(Outcome.RESET, "closed before it could be used")
-        else:
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        if self.transport and self.stands:
             self.transport.write(wire)
-        return self._answer
+        else:
+            self._end(Outcome.RESET, "closed before it could be used")
+        return answer
 
     def reset(self) -> None:
         """Hang up at once; nothing more is told."""

@@ -37,6 +37,7 @@ SILENT: Final = set(list(MODES)[3:])
 @pytest.mark.parametrize("mode", MODES)
 def test_the_truth_lies_within_the_bounds_when(mode: str, connection: str, tmp_path: Path) -> None:
     truths, columns = asyncio.run(_windows(mode, connection, tmp_path))
+    assert not np.any(columns.outcome == Outcome.BROKEN)
     for truth in truths:
         near = columns.between(truth.began[0] - AROUND, truth.ended[1] + AROUND)
         within = [one for one in outages(near, Silence(SLOW, SLOW)) if _overlap(one, truth)]

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.http import Request, wire
+from faildrill.adapters.http import Request, _Link, wire
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
+from unit.probing.ground import Ground, ground
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
@@ -130,6 +131,32 @@ def test_a_secret_that_would_inject_a_header_is_refused_unseen(
     with pytest.raises(ValueError, match="the header Authorization has") as caught:
         wire(request)
     assert "canary" not in str(caught.value)
+
+
+def test_a_kept_connection_that_is_ending_already_is_replaced_before_anything_is_sent() -> None:
+    async def scene(server: Ground) -> tuple[Seen, Seen]:
+        probe = Request.model_validate({"url": server.url, "connection": "kept"})
+        first = await probe.look(GIVEN)
+        link = probe.links._idle[0]
+        assert link.transport
+        link.transport.abort()
+        second = await probe.look(GIVEN)
+        await probe.close()
+        return first, second
+
+    with ground() as server:
+        first, second = asyncio.run(scene(server))
+        assert (first.outcome, second.outcome) == (Outcome.OK, Outcome.OK)
+        assert server.count("connections") == 2
+
+
+def test_a_connection_that_ends_before_it_is_used_is_a_reset() -> None:
+    async def scene() -> Seen:
+        link = _Link(Request.model_validate({"url": "http://127.0.0.1:1/"}).links)
+        return await link.send(b"", 1)
+
+    seen = asyncio.run(scene())
+    assert (seen.outcome, seen.detail) == (Outcome.RESET, "closed before it could be used")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
