@@ -18,7 +18,8 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from faildrill.lab import kernel, processes
+from faildrill import kernel
+from faildrill.lab import processes
 
 CHANNEL = 0
 

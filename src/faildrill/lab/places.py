@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from faildrill import state
 from faildrill.errors import WrongUsage
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
@@ -76,16 +77,6 @@ class Place:
         return f"faildrill lab {verb}" + ("" if self.name == DEFAULT else f" --name {self.name}")
 
 
-def state_root() -> Path:
-    """Where this user's faildrill keeps state: `$FAILDRILL_STATE`, or the folder of the XDG standard."""
-    given = os.environ.get("FAILDRILL_STATE")
-    if given:
-        return Path(given).resolve()
-    standard = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(standard) if standard.startswith("/") else Path.home() / ".local" / "state"
-    return (base / "faildrill").resolve()
-
-
 def place(name: str, root: Path | None = None) -> Place:
     """Return the place of the lab of that name; raises WrongUsage for what is no name of a lab."""
     if not _NAME.fullmatch(name):
@@ -93,11 +84,11 @@ def place(name: str, root: Path | None = None) -> Place:
             f"{name[:40]!r} can't be the name of a lab: use at most 32 small letters, digits, '-' and '_', "
             "beginning and ending with a letter or a digit"
         )
-    return Place(name, (root or state_root()) / "labs" / name)
+    return Place(name, (root or state.where()) / "labs" / name)
 
 
 def every_place(root: Path | None = None) -> list[Place]:
     """Return the place of every lab that has left a folder or a lock, by name."""
-    labs = (root or state_root()) / "labs"
+    labs = (root or state.where()) / "labs"
     names = {path.name.removesuffix(".lock") for path in labs.iterdir()} if labs.is_dir() else set()
     return [place(name, root) for name in sorted(names) if _NAME.fullmatch(name)]

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from faildrill import kernel
 from faildrill.errors import FaildrillError
 from faildrill.lab import (
     control,
     environment_file,
-    kernel,
     links,
     lock,
     places,

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import WrongUsage
-from faildrill.lab.places import every_place, place, state_root
+from faildrill.lab.places import every_place, place
+from faildrill.state import where
 
 
 @pytest.mark.parametrize(
@@ -59,13 +60,13 @@ def test_the_folder_of_the_sockets_is_remembered_whatever_the_temporary_folder_i
 
 def test_state_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path))
-    assert state_root() == tmp_path
+    assert where() == tmp_path
 
 
 def test_state_is_where_the_standard_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("FAILDRILL_STATE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert state_root() == tmp_path / "faildrill"
+    assert where() == tmp_path / "faildrill"
 
 
 def test_every_lab_that_left_a_folder_or_a_lock_is_found(tmp_path: Path) -> None:
