@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from faildrill import __version__
+from faildrill.cli.lazily import lazily
 from faildrill.errors import FaildrillError
 
 _COMMANDS = {
@@ -85,4 +86,5 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    lazily()
     cli()

@@ -28,8 +28,8 @@ import numpy as np
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers, Mask
 
-_NEVER: Final = np.iinfo(np.int64).max
-_UNSEEN: Final = np.iinfo(np.int64).min
+_NEVER: Final = (1 << 63) - 1
+_UNSEEN: Final = -(1 << 63)
 
 
 class Silence(NamedTuple):

@@ -1,7 +1,7 @@
 """An expectation on how late answers are, by percentile."""
 
 import math
-from typing import Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
@@ -16,7 +16,7 @@ from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
 
 When = Literal["before", "during", "after", "whole"]
-_FOREVER = int(np.iinfo(np.int64).max)
+_FOREVER: Final = (1 << 63) - 1
 
 
 class _Between(NamedTuple):

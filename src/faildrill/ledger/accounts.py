@@ -1,17 +1,20 @@
 """What became of every write: the notes of a ledger against the rows that a node holds. Pure, over arrays."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faildrill.ledger import CHECK, MOST, SIZE, Note, path_of
 
-Integers = NDArray[np.int64]
+# Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
+Integers: TypeAlias = "np.typing.NDArray[np.int64]"
+_Words: TypeAlias = "np.typing.NDArray[np.uint64]"
+_Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
 _EXAMPLES: Final = 20
-_RECORD: Final = np.dtype([("at", "<u8"), ("tail", "<u8")])
+_RECORD: Final = [("at", "<u8"), ("tail", "<u8")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +37,41 @@ class Rows:
 
     numbers: Integers
     read_at: int
-    """Monotonic ns before the reading began: what was acknowledged by then must be there."""
+    """Monotonic ns before the reading began."""
     writer: bool = True
     """The node takes writes; a standby may be behind."""
+    noted: int = MOST
+    """How many notes the ledger had before the reading began: the others prove nothing about these rows."""
+    boot: str = ""
+    """The boot that `read_at` belongs to."""
 
     def save(self, path: Path) -> None:
-        """Write them to a file, small: consecutive numbers cost next to nothing."""
-        steps = np.diff(self.numbers, prepend=0)
-        with path.open("wb") as file:
-            np.savez_compressed(file, steps=steps, read_at=np.array(self.read_at), writer=np.array(self.writer))
+        """Write them to a file, whole or not at all, and small: consecutive numbers cost next to nothing."""
+        scalars = (("read_at", self.read_at), ("writer", self.writer), ("noted", self.noted), ("boot", self.boot))
+        content = {name: np.array(value) for name, value in scalars}
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with draft.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, steps=np.diff(self.numbers, prepend=0), **content)
+        draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as content:
             numbers = np.cumsum(content["steps"], dtype=np.int64)
-            return cls(numbers, int(content["read_at"]), bool(content["writer"]))
+            read_at, writer = int(content["read_at"]), bool(content["writer"])
+            return cls(numbers, read_at, writer, int(content["noted"]), str(content["boot"]))
+
+    def is_of(self, ended: "Moment | None") -> bool:
+        """Tell whether they were read before a run ended: what was read later says nothing about its verdict."""
+        return ended is None or (self.boot in ("", ended.boot) and self.read_at <= ended.at)
+
+
+class Moment(NamedTuple):
+    """A moment on the clock of one boot, in monotonic ns."""
+
+    boot: str
+    at: int
 
 
 @dataclass(frozen=True)
@@ -86,19 +108,28 @@ def rows_path(folder: Path, name: str, node: str) -> Path:
     return folder / f"{name}@{node}.rows"
 
 
-def accounts(folder: Path, name: str) -> dict[str, Account]:
-    """Weigh a ledger of a run against every node that was read; a node that could not be read is not in it.
+def accounts(folder: Path, name: str, ended: Moment | None = None) -> dict[str, Account]:
+    """Weigh a ledger of a run against every node that was read before the run ended, by the node's name.
 
     FileNotFoundError when there is no such ledger.
     """
-    writes = read(path_of(folder, name))
-    found = sorted(folder.glob(f"{name}@*.rows"))
-    return {path.name.removeprefix(f"{name}@").removesuffix(".rows"): weigh(writes, Rows.load(path)) for path in found}
+    found: dict[str, Account] = {}
+    for path in sorted(folder.glob(f"{name}@*.rows")):
+        rows = Rows.load(path)
+        if rows.is_of(ended):
+            node = path.name.removeprefix(f"{name}@").removesuffix(".rows")
+            found[node] = weigh(read(path_of(folder, name), rows.noted), rows)
+    return found
 
 
-def read(path: Path) -> Writes:
-    """Read a ledger; a torn last record is not one, and one whose check does not hold is counted."""
-    whole = path.stat().st_size // SIZE
+def noted(path: Path) -> int:
+    """Count the notes of a ledger; a torn last one is none."""
+    return path.stat().st_size // SIZE
+
+
+def read(path: Path, first: int = MOST) -> Writes:
+    """Read the `first` notes of a ledger; a torn last one is none, and one whose check does not hold is counted."""
+    whole = min(noted(path), first)
     if not whole:
         return Writes(_zeros(1), _zeros(1), _zeros(1), 0)
     records = np.memmap(path, dtype=_RECORD, mode="r", shape=(whole,))
@@ -118,15 +149,12 @@ def read(path: Path) -> Writes:
 
 
 def weigh(writes: Writes, rows: Rows) -> Account:
-    """Compare what was sent with what is there.
-
-    A write acknowledged only after the reading began is counted as unknown: the reading proves nothing about it.
-    """
+    """Compare what was sent with what is there: the rows, with the notes from before they were read."""
     size = len(writes.note)
     known = rows.numbers[(rows.numbers > 0) & (rows.numbers < size)]
     times = np.bincount(known, minlength=size)
     there = times > 0
-    acknowledged = (writes.note == Note.ACKNOWLEDGED) & (writes.ended < rows.read_at)
+    acknowledged = writes.note == Note.ACKNOWLEDGED
     rejected = writes.note == Note.REJECTED
     unknown = (writes.note > 0) & ~acknowledged & ~rejected
     lost = np.flatnonzero(acknowledged & ~there)
@@ -149,7 +177,7 @@ def weigh(writes: Writes, rows: Rows) -> Account:
     )
 
 
-def _out_of_order(writes: Writes, numbers: Integers, among: NDArray[np.bool_]) -> int:
+def _out_of_order(writes: Writes, numbers: Integers, among: _Mask) -> int:
     """Count the writes that stand before one that was acknowledged before they were sent."""
     place = _zeros(len(writes.note))
     place[numbers[::-1]] = np.arange(len(numbers), 0, -1)  # the first place of each
@@ -163,11 +191,11 @@ def _out_of_order(writes: Writes, numbers: Integers, among: NDArray[np.bool_]) -
     return int((place[these] < behind).sum())
 
 
-def _checked(at: NDArray[Any], tail: NDArray[Any]) -> NDArray[np.bool_]:
+def _checked(at: _Words, tail: _Words) -> _Mask:
     folded = at ^ tail
     for shift in (32, 16, 8):
         folded = folded ^ (folded >> np.uint64(shift))
-    good: NDArray[np.bool_] = (folded & np.uint64(0xFF)) == CHECK
+    good: _Mask = (folded & np.uint64(0xFF)) == CHECK
     return good
 
 

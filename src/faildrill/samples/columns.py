@@ -8,17 +8,20 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from faildrill.errors import JournalDamaged
 from faildrill.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names
 
-Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.uint16]
-Mask = npt.NDArray[np.bool_]
+# Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
+Integers: TypeAlias = "np.typing.NDArray[np.int64]"
+Numbers: TypeAlias = "np.typing.NDArray[np.uint16]"
+Octets: TypeAlias = "np.typing.NDArray[np.uint8]"
+Words: TypeAlias = "np.typing.NDArray[np.uint64]"
+Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
+_Which: TypeAlias = "Mask | slice | Integers"
 
 _CHECK: Final = 0xA5
 _FIRST_OUTCOME: Final = min(Outcome)
@@ -35,7 +38,7 @@ class Columns:
     due: Integers
     sent: Integers
     answered: Integers
-    outcome: npt.NDArray[np.uint8]
+    outcome: Octets
     who: Numbers
     detail: Numbers
     names: tuple[str, ...]
@@ -84,7 +87,7 @@ class Columns:
             self.names[self.detail[number]],
         )
 
-    def _taken(self, which: Mask | slice | Integers) -> "Columns":
+    def _taken(self, which: _Which) -> "Columns":
         return Columns(
             self.due[which],
             self.sent[which],
@@ -140,7 +143,7 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
         yield names[number], everything if only else everything.where(whole & (probes == number))
 
 
-def _holds(folded: npt.NDArray[np.uint64]) -> Mask:
+def _holds(folded: Words) -> Mask:
     """Tell where the check of a record holds, given the exclusive or of its words; see `samples.holds`."""
     for shift in (32, 16, 8):
         folded ^= folded >> np.uint64(shift)

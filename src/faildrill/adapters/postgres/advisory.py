@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from faildrill.adapters.postgres.asking import FAILURES, SHARE, Login, ask, by_users_path, connect, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind
 from faildrill.targets import Cluster, Database
@@ -74,7 +74,7 @@ class Advisory(Kind):
                 connection.terminate()
         except UnresolvedSecret as error:
             raise CannotSee(str(error)) from error
-        except FAILURES as error:
+        except failures() as error:
             raise CannotSee(f"the lock can't be asked for: {in_words(error)}") from error
         return str(row[0]) if row else "somebody who has just let go of it"
 
@@ -84,7 +84,7 @@ class Advisory(Kind):
         for login in self._logins():
             try:
                 connection = await connect(login, within, f"faildrill {holder}"[:_LONGEST_NAME])
-            except FAILURES as error:
+            except failures() as error:
                 said.append(f"{login.host}:{login.port} {in_words(error)}")
                 continue
             if not (await ask(connection, _KEEPALIVE))["standby"]:
@@ -106,7 +106,7 @@ class Advisory(Kind):
             try:
                 async with asyncio.timeout(_CHECKED_WITHIN):
                     [held] = await ask(self._connection, _MINE, self._key)
-            except FAILURES as error:
+            except failures() as error:
                 return f"the session that holds the lock is gone ({in_words(error)})"
             if held != 1:
                 return "the session does not hold the lock any more"
@@ -134,5 +134,5 @@ class Advisory(Kind):
             return
         try:
             await connection.close(timeout=_CLOSED_WITHIN)
-        except FAILURES:
+        except failures():
             connection.terminate()

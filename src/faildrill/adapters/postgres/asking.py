@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -15,28 +16,37 @@ from faildrill.targets import Cluster, ClusterMember, Database
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
-FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a server, or a network, can do to us; TimeoutError is an OSError."""
 
 _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
-_WORDS: Final = (
-    (asyncpg.ReadOnlySQLTransactionError, Outcome.WRONG, "read-only"),
-    (asyncpg.AdminShutdownError, Outcome.RESET, "session ended by the server"),
-    (asyncpg.CrashShutdownError, Outcome.RESET, "session ended by a crash"),
-    (asyncpg.CannotConnectNowError, Outcome.WRONG, "starting or stopping"),
-    (asyncpg.TooManyConnectionsError, Outcome.WRONG, "too many connections"),
-    (asyncpg.InvalidAuthorizationSpecificationError, Outcome.WRONG, "login refused"),
-    (asyncpg.InvalidCatalogNameError, Outcome.WRONG, "no such database"),
-    (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
-    (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
-    (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
+
+
+@cache
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a server, or a network, can do to us; TimeoutError is an OSError."""
+    return (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+@cache
+def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
+    """Return what each failure proves: the first class that fits says it; details repeat, as samples number them."""
+    return (
+        (asyncpg.ReadOnlySQLTransactionError, Outcome.WRONG, "read-only"),
+        (asyncpg.AdminShutdownError, Outcome.RESET, "session ended by the server"),
+        (asyncpg.CrashShutdownError, Outcome.RESET, "session ended by a crash"),
+        (asyncpg.CannotConnectNowError, Outcome.WRONG, "starting or stopping"),
+        (asyncpg.TooManyConnectionsError, Outcome.WRONG, "too many connections"),
+        (asyncpg.InvalidAuthorizationSpecificationError, Outcome.WRONG, "login refused"),
+        (asyncpg.InvalidCatalogNameError, Outcome.WRONG, "no such database"),
+        (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
+        (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
+        (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
+        (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
     (TimeoutError, Outcome.TIMED_OUT, ""),
-    (ConnectionRefusedError, Outcome.REFUSED, ""),
-    (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
-)
-"""The first class that fits says what is proven; details are few and repeat, as samples keep them by number."""
+        (ConnectionRefusedError, Outcome.REFUSED, ""),
+        (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
+    )
 
 
 class Login(NamedTuple):
@@ -60,7 +70,7 @@ def directly(cluster: Cluster, member: ClusterMember) -> Login:
 
 
 async def connect(login: Login, within: float, purpose: str = "faildrill") -> Any:  # noqa: ANN401 - asyncpg is untyped
-    """Open a connection; raises one of FAILURES, or UnresolvedSecret.
+    """Open a connection; raises one of `failures()`, or UnresolvedSecret.
 
     Nothing is left to the process's surroundings (PGOPTIONS, PGTARGETSESSIONATTRS, a service file).
     """
@@ -116,8 +126,8 @@ def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | 
 
 
 def proven(error: BaseException) -> Seen:
-    """Tell what one of FAILURES proves about the server."""
-    for kind, outcome, words in _WORDS:
+    """Tell what one of `failures()` proves about the server."""
+    for kind, outcome, words in _words():
         if isinstance(error, kind):
             return Seen(outcome, detail=words)
     if isinstance(error, asyncpg.PostgresError):

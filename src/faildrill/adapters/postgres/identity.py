@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from faildrill.adapters.postgres.asking import FAILURES, SHARE, Login, ask, by_users_path, connect, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind
 from faildrill.targets import Cluster, Database
@@ -60,7 +60,7 @@ class _Asked(Kind):
                     connection.terminate()
         except UnresolvedSecret as error:
             return f"can't be asked what it is: {error}"
-        except FAILURES as error:
+        except failures() as error:
             return f"did not prove what it is ({where}: {in_words(error)}): {self._remedy}"
 
     @property

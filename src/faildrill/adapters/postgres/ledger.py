@@ -12,12 +12,12 @@ import asyncpg
 from pydantic import Field, PrivateAttr
 
 from faildrill.adapters.postgres.asking import (
-    FAILURES,
     addresses,
     ask,
     by_users_path,
     connect,
     directly,
+    failures,
     name_of,
     proven,
 )
@@ -128,14 +128,14 @@ class Ledger(Kind):
     async def _write(self, book: Book, writer: int, given: Given) -> Seen:
         try:
             connection = await self._connected(writer, given.timeout)
-        except FAILURES as error:
+        except failures() as error:
             return proven(error)
         number = book.send(time.monotonic_ns(), writer)
         note = Note.UNKNOWN
         try:
             host, port = await ask(connection, _WRITE, given.run, given.name, writer, number)
             note = Note.ACKNOWLEDGED
-        except FAILURES as error:
+        except failures() as error:
             note = _note(error)
             if isinstance(error, asyncpg.UndefinedTableError):
                 return Seen(Outcome.WRONG, detail=self._writing.missing or f"no table {TABLE.name}")

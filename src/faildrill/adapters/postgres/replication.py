@@ -8,7 +8,7 @@ import msgspec
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.adapters.postgres.asking import FAILURES, SHARE, ask, connect, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, ask, connect, directly, failures, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.targets import Cluster, ClusterMember
@@ -76,7 +76,7 @@ class Replication(Kind):
                     connection.terminate()
         except UnresolvedSecret as error:
             return _Said(trouble=f"can't be asked: {error}")
-        except FAILURES as error:
+        except failures() as error:
             return _Said(trouble=in_words(error))
 
     def _lacking(self, said: Mapping[str, _Said], primary: str) -> list[str]:

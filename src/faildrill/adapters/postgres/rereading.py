@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tenacity
 
-from faildrill.adapters.postgres.asking import FAILURES, Login, ask, connect, in_words
+from faildrill.adapters.postgres.asking import Login, ask, connect, failures, in_words
+from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
-from faildrill.ledger.accounts import Rows, rows_path
+from faildrill.ledger import path_of
+from faildrill.ledger.accounts import Rows, noted, rows_path
 from faildrill.ports import Captured
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
@@ -39,35 +41,56 @@ class _Read(NamedTuple):
     """Why it could not be read."""
 
 
+class _Reading(NamedTuple):
+    """What the readings of all nodes share."""
+
+    read_at: int
+    noted: int
+    within: float
+    primary: "asyncio.Future[str]"
+
+
 async def read_back(logins: Mapping[str, Login], what: What, within: float) -> Captured:
     """Read the rows from every node, a standby when it has replayed what its primary had written by then.
 
-    Keeps them in the folder, a file a node, and returns what was read; CannotSee when no node could be read.
+    Keeps them in the folder, a file a node, where no earlier reading is kept, and returns what was read; CannotSee
+    when no node could be read.
     """
-    read_at = time.monotonic_ns()
     primary: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    shared = _Reading(time.monotonic_ns(), _noted(what), within, primary)
     nodes = list(logins)
-    reading = [_node(name, logins[name], what, (read_at, within, primary)) for name in nodes]
-    found = dict(zip(nodes, await asyncio.gather(*reading), strict=True))
+    found = dict(
+        zip(nodes, await asyncio.gather(*(_node(name, logins[name], what, shared) for name in nodes)), strict=True)
+    )
     primary.cancel()
     if all(one.missing for one in found.values()):
         raise CannotSee("; ".join(f"{name} could not be read: {one.missing}" for name, one in found.items()))
-    return {"read_at": read_at, "nodes": {name: dict(one._asdict()) for name, one in found.items()}}
+    return {"read_at": shared.read_at, "nodes": {name: dict(one._asdict()) for name, one in found.items()}}
 
 
-async def _node(name: str, login: Login, what: What, shared: tuple[int, float, "asyncio.Future[str]"]) -> _Read:
-    read_at, within, primary = shared
+def _noted(what: What) -> int:
     try:
-        async with asyncio.timeout(within):
-            connection = await connect(login, within, "faildrill ledger")
+        return noted(path_of(what.folder, what.ledger))
+    except FileNotFoundError:
+        return 0
+
+
+async def _node(name: str, login: Login, what: What, shared: _Reading) -> _Read:
+    try:
+        async with asyncio.timeout(shared.within):
+            connection = await connect(login, shared.within, "faildrill ledger")
             try:
-                writer = await _caught_up(connection, primary)
+                writer = await _caught_up(connection, shared.primary)
                 numbers = await _numbers(connection, what)
             finally:
                 connection.terminate()
-    except FAILURES as error:
+    except failures() as error:
         return _Read(missing=in_words(error))
-    return _Read(writer, _keep(numbers, rows_path(what.folder, what.ledger, name), read_at, writer=writer))
+    rows = Rows(_decoded(numbers), shared.read_at, writer, shared.noted, boot_id())
+    path = rows_path(what.folder, what.ledger, name)
+    if not path.exists():
+        rows.save(path)
+    return _Read(writer, len(rows.numbers))
 
 
 async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  # noqa: ANN401 - asyncpg is untyped
@@ -101,10 +124,8 @@ async def _numbers(connection: Any, what: What) -> bytes:  # noqa: ANN401 - asyn
     return bytes(content)
 
 
-def _keep(copy: bytes, path: Path, read_at: int, *, writer: bool) -> int:
-    """Keep the numbers in a file; return how many there are."""
+def _decoded(copy: bytes) -> "np.typing.NDArray[np.int64]":
+    """Decode a binary copy of one column of numbers."""
     layout = np.dtype([("fields", ">i2"), ("size", ">i4"), ("number", ">i8")])
     count = (len(copy) - _HEADER - _TRAILER) // layout.itemsize
-    numbers = np.frombuffer(copy, dtype=layout, count=count, offset=_HEADER)["number"].astype(np.int64)
-    Rows(numbers, read_at, writer).save(path)
-    return count
+    return np.frombuffer(copy, dtype=layout, count=count, offset=_HEADER)["number"].astype(np.int64)

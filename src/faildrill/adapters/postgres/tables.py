@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from faildrill.adapters.postgres.asking import FAILURES, Login, ask, connect
+from faildrill.adapters.postgres.asking import Login, ask, connect, failures
 from faildrill.errors import UnresolvedSecret
 
 PREPARATION: Final = 3.0
@@ -39,8 +39,10 @@ async def prepare(table: Table, login: Login, run: str) -> str:
                     await _clean(connection, table, run)
             finally:
                 connection.terminate()
-    except (*FAILURES, UnresolvedSecret):
+    except UnresolvedSecret:
         return ""  # the looks will tell what is wrong
+    except failures():
+        return ""  # the same
     return missing
 
 

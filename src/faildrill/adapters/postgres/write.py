@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import FAILURES, Login, addresses, ask, by_users_path, connect, name_of, proven
+from faildrill.adapters.postgres.asking import Login, addresses, ask, by_users_path, connect, failures, name_of, proven
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
@@ -117,7 +117,7 @@ class Write(Kind):
         except asyncpg.UndefinedTableError:
             connections.cut(connection)
             return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}")
-        except FAILURES as error:
+        except failures() as error:
             connections.cut(connection)
             return proven(error)
         answered = time.monotonic_ns()
@@ -135,5 +135,5 @@ class Write(Kind):
 async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
     try:
         await connection.close(timeout=_PARTING)
-    except FAILURES:
+    except failures():
         connection.terminate()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import FAILURES, SHARE, Login, ask, connect, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, Login, ask, connect, directly, failures, in_words
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
@@ -87,7 +87,7 @@ class Writers(Kind):
                 if connection is None or connection.is_closed():
                     connection = await connect(login, within, "faildrill writers")
                 node = await _tried(name, connection)
-        except FAILURES as error:
+        except failures() as error:
             _cut(connection)
             return _Node(name, in_words(error))
         except asyncio.CancelledError:
