@@ -17,7 +17,7 @@ from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
 from faildrill.judging.bounds import Dark, Life, Silence, Stretch, longest_unproven, outages, prove
 from faildrill.ledger import path_of
-from faildrill.ledger.accounts import Account, accounts
+from faildrill.ledger.accounts import Account, Moment, accounts
 from faildrill.samples.columns import Columns, empty, load
 from faildrill.timeline import (
     FILE,
@@ -31,6 +31,7 @@ from faildrill.timeline import (
     NotConfirmed,
     NotSteady,
     ProberStarted,
+    RunEnded,
     RunnerDied,
     RunStarted,
     SteadyAgain,
@@ -219,11 +220,32 @@ def gather(folder: Path) -> Evidence:
     except ValidationError as error:
         raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
     plans = {plan.name: plan for plan in (*guests, *drill.probes)}
+    found, later = _to_its_end(found)
     timed, foreign = _on_one_clock(found)
-    columns = load(folder, foreign)
+    columns = load(folder, foreign | later)
     known = {name: columns[name] if name in columns else empty() for name in plans}
-    ledgers = {name: accounts(folder, name) for name in plans if path_of(folder, name).exists()}
+    ended = _ended(found)
+    ledgers = {name: accounts(folder, name, ended) for name in plans if path_of(folder, name).exists()}
     return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers)
+
+
+def _to_its_end(found: list[Entry]) -> tuple[list[Entry], set[str]]:
+    """Cut off what was written after the run had ended, by who put it back later; name the samples that are of then.
+
+    A verdict stands: that a dirty environment was put back a day later makes no run of it that ended well.
+    """
+    end = next((number for number, entry in enumerate(found, 1) if isinstance(entry.what, RunEnded)), len(found))
+    of_the_run = {entry.what.samples for entry in found[:end] if isinstance(entry.what, ProberStarted)}
+    later = {entry.what.samples for entry in found[end:] if isinstance(entry.what, ProberStarted)}
+    return found[:end], later - of_the_run
+
+
+def _ended(found: list[Entry]) -> Moment | None:
+    """Return when the run ended, on the clock of whoever ended it; None when it has no end."""
+    if not isinstance(found[-1].what, RunEnded):
+        return None
+    boots = [entry.what.boot for entry in found if isinstance(entry.what, RunStarted | RunnerDied)]
+    return Moment(boots[-1], found[-1].at)
 
 
 def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:

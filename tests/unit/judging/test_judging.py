@@ -10,9 +10,20 @@ import msgspec
 from faildrill import judging
 from faildrill.judging.bounds import Silence
 from faildrill.judging.evidence import gather
-from faildrill.judging.result import Result
-from faildrill.samples import SIZE, Outcome
-from unit.judging.runs import FAULT, Run, probe, step, ticks, wait
+from faildrill.judging.result import Result, Verdict
+from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
+from faildrill.timeline import (
+    Fenced,
+    ProberStarted,
+    RunEnded,
+    RunnerDied,
+    SteadyAgain,
+    Timeline,
+    Undoing,
+    UndoNotVerified,
+    UndoVerified,
+)
+from unit.judging.runs import END, FAULT, Run, SetClock, ns, probe, step, ticks, wait
 
 EXPECT = [
     {"outage": {"of": "pay", "at_most": "30s"}},
@@ -128,3 +139,40 @@ def test_the_samples_of_the_warm_up_before_it_was_good_do_not_count(tmp_path: Pa
     run = crash().saw(ticks(0.1, 0.3), Outcome.REFUSED)
     result = judging.judge(run.write(tmp_path))
     assert len(result.probes[0].outages) == 1
+
+
+def test_what_recover_appends_to_a_run_that_had_ended_changes_nothing_of_its_verdict(tmp_path: Path) -> None:
+    folder = crash().without(UndoVerified).but(15.9, UndoNotVerified(step="crash", because="a is gone")).write(tmp_path)
+    before = judging.encode(judging.judge(folder))
+    assert judging.judge(folder).verdict is Verdict.UNSAFE
+    put_back_later(folder, boot="b2")
+    assert judging.encode(judging.judge(folder)) == before
+
+
+def test_what_recover_appends_to_a_run_without_an_end_is_judged(tmp_path: Path) -> None:
+    folder = crash().without(UndoVerified, RunEnded).write(tmp_path)
+    assert judging.judge(folder).verdict is Verdict.UNSAFE
+    put_back_later(folder, boot="b1")
+    assert judging.judge(folder).verdict is Verdict.ABORTED
+
+
+def put_back_later(folder: Path, boot: str) -> None:
+    """Append what `faildrill recover` does, and what its probers see, all dark."""
+    clock = SetClock()
+    clock.at = END + 100
+    timeline = Timeline.resume(folder, clock)
+    for event in (
+        RunnerDied(how="was found gone", boot=boot),
+        Fenced(processes=[]),
+        Undoing(step="crash", by="recover"),
+        UndoVerified(step="crash", because="a runs again"),
+        ProberStarted(pid=8, samples="probes-2", probes=["pay", "writer"]),
+        SteadyAgain(since=ns(END + 99), after=0.5),
+        RunEnded(by="recover"),
+    ):
+        timeline.record(event)
+    timeline.close()
+    recorder = Recorder(Files(folder, "probes-2"))
+    for at in ticks(END, END + 10):
+        recorder.keep(Sample("pay", ns(at), ns(at), ns(at), Outcome.REFUSED))
+    recorder.close()

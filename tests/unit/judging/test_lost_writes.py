@@ -30,7 +30,7 @@ def folder_of(where: Path, *ends: Note, **limits: int) -> Path:
 
 def hold(folder: Path, node: str, *numbers: int, writer: bool = True) -> None:
     """Let a node hold these rows at the end of the run."""
-    Rows(np.array(numbers, dtype=np.int64), ns(30), writer).save(rows_path(folder, "pay", node))
+    Rows(np.array(numbers, dtype=np.int64), ns(19.95), writer).save(rows_path(folder, "pay", node))
 
 
 def findings(folder: Path) -> list[Finding]:

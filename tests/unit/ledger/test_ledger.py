@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.ledger import SIZE, Ledger, Note, path_of
-from faildrill.ledger.accounts import Account, Rows, Writes, accounts, read, rows_path, weigh
+from faildrill.ledger.accounts import Account, Moment, Rows, Writes, accounts, read, rows_path, weigh
 
 SECOND = 1_000_000_000
 
@@ -49,8 +49,27 @@ def test_an_acknowledged_write_that_is_absent_is_lost_with_its_window(tmp_path: 
 
 def test_what_was_acknowledged_after_the_reading_began_is_not_lost(tmp_path: Path) -> None:
     path = noted(tmp_path, Note.ACKNOWLEDGED, Note.ACKNOWLEDGED)
-    account = weigh(read(path), rows(1, read_at=15 * SECOND))
-    assert (account.acknowledged, account.unknown, account.lost) == (1, 1, 0)
+    account = weigh(read(path, 3), rows(1))
+    assert (account.sent, account.acknowledged, account.unknown, account.lost) == (2, 1, 1, 0)
+
+
+def test_what_a_prober_writes_after_the_reading_changes_no_account(tmp_path: Path) -> None:
+    noted(tmp_path, *[Note.ACKNOWLEDGED] * 3)
+    Rows(np.array([1, 2]), 5, noted=6).save(rows_path(tmp_path, "ledger", "pg1"))
+    before = accounts(tmp_path, "ledger")
+    ledger = Ledger(path_of(tmp_path, "ledger"))
+    ledger.end(7, ledger.send(6, 0), 0, Note.ACKNOWLEDGED)
+    ledger.close()
+    assert accounts(tmp_path, "ledger") == before
+    assert before["pg1"].lost == 1
+
+
+def test_what_was_read_after_the_run_had_ended_is_not_weighed(tmp_path: Path) -> None:
+    noted(tmp_path, *[Note.ACKNOWLEDGED] * 3)
+    for node, at, boot in (("in-time", 5, "b1"), ("late", 7, "b1"), ("next-boot", 1, "b2")):
+        Rows(np.array([1]), at, boot=boot).save(rows_path(tmp_path, "ledger", node))
+    assert list(accounts(tmp_path, "ledger", Moment("b1", 6))) == ["in-time"]
+    assert list(accounts(tmp_path, "ledger")) == ["in-time", "late", "next-boot"]
 
 
 def test_phantoms_duplicates_and_strangers_are_told_apart(tmp_path: Path) -> None:
@@ -184,28 +203,25 @@ WRITES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4), ENDS), max_siz
 
 
 @settings(max_examples=300)
-@given(WRITES, st.lists(st.integers(1, 15), max_size=15), st.integers(1, 15))
-def test_weighing_agrees_with_a_plain_reading(
-    sent: list[tuple[int, int, Note]], numbers: list[int], read_at: int
-) -> None:
+@given(WRITES, st.lists(st.integers(1, 15), max_size=15))
+def test_weighing_agrees_with_a_plain_reading(sent: list[tuple[int, int, Note]], numbers: list[int]) -> None:
     size = len(sent) + 1
     nothing = np.zeros(size, dtype=np.int64)
     writes = Writes(nothing.copy(), nothing.copy(), nothing.copy(), damaged=0)
     for n, (at, took, note) in enumerate(sent, 1):
         writes.sent[n], writes.note[n] = at, note
         writes.ended[n] = 0 if note == Note.SENT else at + took
-    found = weigh(writes, rows(*numbers, read_at=read_at))
-    assert found == plainly(writes, numbers, read_at)
+    assert weigh(writes, rows(*numbers)) == plainly(writes, numbers)
 
 
-def plainly(writes: Writes, numbers: list[int], read_at: int) -> Account:
+def plainly(writes: Writes, numbers: list[int]) -> Account:
     """The same, one write after the other."""
     there = Counter(numbers)
     first = {number: place for place, number in reversed(list(enumerate(numbers)))}
     sent, ended = writes.sent.tolist(), writes.ended.tolist()
     known = range(1, len(sent))
     notes = {n: Note(int(writes.note[n])) for n in known}
-    acknowledged = [n for n in known if notes[n] == Note.ACKNOWLEDGED and ended[n] < read_at]
+    acknowledged = [n for n in known if notes[n] == Note.ACKNOWLEDGED]
     rejected = [n for n in known if notes[n] == Note.REJECTED]
     unknown = [n for n in known if n not in acknowledged and n not in rejected]
     lost = [n for n in acknowledged if not there[n]]
