@@ -14,13 +14,17 @@ from faildrill.probing.restraint import Restraint
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 
 GRACE: Final = 200_000
-"""When we come late to a deadline (ns), what has arrived meanwhile is read first; that takes one turn of the loop."""
+"""A look gets the time back in which we were held up during it: at least this (ns), a turn of the loop …"""
+MOST_GRACE: Final = 200_000_000
+"""… and at most this, so that a deadline stays one."""
 LATE: Final = 1_000_000
 """Being held up for less than this (ns) is not worth a word."""
 SOONEST: Final = 1_000_000
 """While refused, looks in between are at least this far apart (ns) …"""
 LATEST: Final = 5_000_000
 """… and at most this, once the refusals have lasted for a while."""
+WORTH: Final = 4
+"""Looks in between are worth it where this many fit into an interval."""
 MOST_MISSED: Final = 1_000
 """Looks missed in one go that are recorded one by one; when more were missed, the gap in the samples says so."""
 LONGEST_DETAIL: Final = 120
@@ -122,9 +126,11 @@ class Looking:
             self._end(look, seen, time.monotonic_ns())
 
     def _give_up(self, look: _Look, deadline: int, now: int) -> None:
-        if not look.sent or (now - deadline > LATE and not look.grace):
+        held = self._agenda.held(now) - look.held if look.sent else now - deadline
+        if not look.sent or (held > LATE and not look.grace):
             look.grace = True
-            look.deadline = self._agenda.at(now + GRACE, lambda at, now: self._give_up(look, at, now))
+            more = min(max(held, GRACE), MOST_GRACE)
+            look.deadline = self._agenda.at(now + more, lambda at, now: self._give_up(look, at, now))
             return
         self._agenda.awaiting -= 1
         self._end(look, Seen(Outcome.TIMED_OUT), time.monotonic_ns())
@@ -138,7 +144,7 @@ class Looking:
         sent, answered = seen.sent or look.sent or now, seen.answered or now
         detail = seen.detail
         held = self._agenda.held(now) - look.held
-        if held > LATE and held * 2 > answered - sent and seen.outcome is not Outcome.TIMED_OUT:
+        if held > LATE and held * 2 > answered - sent:
             detail = f"{detail} {SEEN_LATE}".lstrip()
         if seen.outcome is not Outcome.TIMED_OUT:
             self._restraint.answered(now, answered - sent)
@@ -154,8 +160,8 @@ class Looking:
             self._hurry_on(sample.answered)
 
     def _hurry_on(self, now: int) -> None:
-        wait = self._hurry.spacing(now)
-        if wait * 2 <= self._every and not self._stopped:
+        wait = min(self._hurry.spacing(now), self._every // WORTH)
+        if wait >= SOONEST and not self._stopped:
             self._hurrying = True
             self._agenda.at(now + wait, self._between)
 

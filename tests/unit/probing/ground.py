@@ -201,7 +201,7 @@ class _Connection(asyncio.Protocol):
             self.answer(500 if server.mode == "500" else 200, "s1")
         elif server.mode == "one of three" and server.counts["requests"] % 3:
             self.answer(200, f"s{server.counts['requests'] % 3}")
-        elif server.mode == "reset":
+        elif server.mode in ("reset", "refused"):  # refused: it was accepted just before the listener was closed
             self.reset()
         elif server.mode == "slow":
             asyncio.get_running_loop().call_later(SLOWLY, self.answer, 200, "s1")
