@@ -19,6 +19,8 @@ ACTIONS: Final = {
     "command.run": "faildrill.adapters.command:Run",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
+    "patroni.configure": "faildrill.adapters.patroni.configuring:Configure",
+    "patroni.cut_replication": "faildrill.adapters.patroni.cutting:CutReplication",
     "patroni.failover": "faildrill.adapters.patroni.handover:Failover",
     "patroni.kill_primary": "faildrill.adapters.patroni.kill:KillPrimary",
     "patroni.switchover": "faildrill.adapters.patroni.handover:Switchover",

@@ -29,15 +29,33 @@ class TwoNodes:
     """How a changing call is taken: done, 503, drop, stall (all three do it), 412, redirect."""
     calls: list[dict[str, Any]] = field(default_factory=list)
     """Every changing call that came in."""
+    config: dict[str, Any] = field(default_factory=lambda: {"ttl": 20, "postgresql": {"parameters": {"jit": "on"}}})
+    synchronous_after: int = 0
+    """After how many looks at a node its standby is synchronous, where it is configured to be."""
 
     def status(self, name: str) -> dict[str, Any]:
         said: dict[str, Any] = {"state": "running", "timeline": 3, "patroni": {"scope": self.scope, "name": name}}
         if self.paused:
             said["pause"] = True
         if name in (self.leader, self.also):
-            return said | {"role": "primary", "xlog": {"location": 5_000_000}}
+            receiver = {"application_name": "pg2", "state": "streaming", "sync_state": self.sync_state()}
+            return said | {"role": "primary", "xlog": {"location": 5_000_000}, "replication": [receiver]}
         healthy = {"role": "replica", "replication_state": "streaming", "xlog": {"replayed_location": 5_000_000}}
         return said | healthy | self.standby
+
+    def sync_state(self) -> str:
+        if not self.config.get("synchronous_mode"):
+            return "async"
+        self.synchronous_after -= 1
+        return "sync" if self.synchronous_after < 0 else "potential"
+
+    async def configure(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.calls.append({"call": request.path, **body})
+        if self.changing == "412":
+            return web.Response(status=409, text="conflict")
+        merge(self.config, body)
+        return web.json_response(self.config, status=503 if self.changing == "503" else 200)
 
     async def change(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -79,12 +97,27 @@ async def cluster(nodes: TwoNodes) -> AsyncIterator[Cluster]:
         async def answer(request: web.Request) -> web.StreamResponse:
             if request.method == "POST":
                 return await nodes.change(request)
+            if request.method == "PATCH":
+                return await nodes.configure(request)
+            if request.path == "/config":
+                return web.json_response(nodes.config)
             return web.Response(text=json.dumps(nodes.status(name)))
 
         return answer
 
     async with serving(answering("pg1")) as first, serving(answering("pg2")) as second:
         yield declared(first, second)
+
+
+def merge(config: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Merge as Patroni does: mappings into mappings, null removes."""
+    for name, value in changes.items():
+        if value is None:
+            config.pop(name, None)
+        elif isinstance(value, dict) and isinstance(config.get(name), dict):
+            merge(config[name], value)
+        else:
+            config[name] = value
 
 
 def declared(first: str, second: str) -> Cluster:

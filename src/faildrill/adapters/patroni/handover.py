@@ -3,20 +3,16 @@
 from abc import abstractmethod
 from typing import Final, Literal
 
-import aiohttp
 import tenacity
 from pydantic import Field, ValidationInfo, field_validator
 
-from faildrill.adapters.patroni.nodes import LAG, PATIENCE, SHARE, Observer, Sight, in_words, patience
+from faildrill.adapters.patroni.nodes import LAG, PATIENCE, SHARE, Sight, patience
+from faildrill.adapters.patroni.telling import sighted, tell
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
-from faildrill.targets import Cluster, ClusterMember
+from faildrill.targets import Cluster
 
-_REFUSALS: Final = (400, 401, 403, 404, 405, 412)
-"""Answers that Patroni gives before it has written anything."""
-_DONE: Final = 200
 _INTERVAL: Final = 0.25
-_LONGEST: Final = 300
 
 
 class _Handover(Kind):
@@ -44,7 +40,7 @@ class _Handover(Kind):
         body = {"candidate": self._to} if self._to else {}
         if self._call == "switchover":
             body["leader"] = leader
-        said = await self._tell(self._call, self.cluster.members[leader], body, given.timeout * SHARE)
+        said = await tell(self.cluster, leader, ("POST", f"/{self._call}"), body, given.timeout * SHARE)
         return {"from": leader, "answer": said}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
@@ -68,7 +64,7 @@ class _Handover(Kind):
             return
         body = {"leader": sight.leader, "candidate": first}
         try:
-            await self._tell("switchover", self.cluster.members[sight.leader], body, given.timeout * SHARE / 2)
+            await tell(self.cluster, sight.leader, ("POST", "/switchover"), body, given.timeout * SHARE / 2)
         except OutcomeUnknown:
             return  # whether it happened is for `restored` to see: nothing is sent twice
 
@@ -105,8 +101,7 @@ class _Handover(Kind):
         return self._to or candidates[0]
 
     async def _sight(self, within: float) -> Sight:
-        async with Observer.opened() as observer:
-            return await observer.look(self.cluster, within)
+        return await sighted(self.cluster, within)
 
     async def _wait_for(self, first: str, within: float) -> Sight:
         """Observe until a node leads or could lead again; RetryError when it doesn't in time."""
@@ -120,29 +115,6 @@ class _Handover(Kind):
             stop=tenacity.stop_before_delay(within),
         )
         return await waiting(self._sight, min(PATIENCE, within / 2))
-
-    async def _tell(self, call: str, member: ClusterMember, body: dict[str, str], within: float) -> str:
-        """Make a changing call, once; no client underneath repeats it, nor follows a redirect with it."""
-        user = self.cluster.api_user
-        secret = self.cluster.api_password.resolve().reveal() if self.cluster.api_password else ""
-        time_limit = aiohttp.ClientTimeout(total=within, sock_connect=within / 2)
-        where = f"{member.name}: POST /{call}"
-        async with aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(user, secret) if user else None, timeout=time_limit, trust_env=False
-        ) as session:
-            try:
-                url = f"{member.api.rstrip('/')}/{call}"
-                async with session.post(url, json=body, allow_redirects=False) as response:
-                    status, said = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise ActionRefused(f"{where}: not sent, {in_words(error)}") from error
-            except (OSError, aiohttp.ClientError) as error:
-                raise OutcomeUnknown(f"{where}: sent, then {in_words(error)}") from error
-        if status == _DONE:
-            return said
-        if status in _REFUSALS:
-            raise ActionRefused(f"{where}: {status} {said}{_advice(status)}")
-        raise OutcomeUnknown(f"{where}: {status} {said}")
 
 
 class Switchover(_Handover):
@@ -209,7 +181,3 @@ def _member(value: str, info: ValidationInfo) -> str:
     if isinstance(cluster, Cluster) and value not in cluster.members:
         raise ValueError(f"{value!r} is no member of {cluster.name}; there is {', '.join(sorted(cluster.members))}")
     return value
-
-
-def _advice(status: int) -> str:
-    return "; name api_user and api_password in the environment file" if status in (401, 403) else ""

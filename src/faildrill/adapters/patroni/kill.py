@@ -2,11 +2,13 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from faildrill.adapters.patroni.nodes import LAG, Observer, Sight, patience
+from faildrill.adapters.patroni.nodes import LAG, Sight, patience
+from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import Cluster
@@ -16,7 +18,8 @@ class KillPrimary(Kind):
     """Kills the node that takes writes, Patroni and PostgreSQL at once, with SIGKILL, and leaves it down.
 
     Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
-    leads, Patroni is not paused, and another one could take over now: the last healthy node is never killed. Later
+    leads, Patroni is not paused, and another one could take over now: the last healthy node is never killed. With
+    `standby: running` it is enough that another one runs, though it receives nothing: what it has not, is lost. Later
     steps may use `${steps.ID.primary}`. Its effect is seen when nothing of the node runs and its ports are dark. Put
     back means that the node is started and runs in the cluster again, streaming from whoever leads by then; leading
     is not given back (a `patroni.switchover` step does that).
@@ -29,6 +32,10 @@ class KillPrimary(Kind):
 
     cluster: Cluster = Field(description="the cluster whose primary is killed")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")
+
+    standby: Literal["streaming", "running"] = Field(
+        default="streaming", description="what another node must be at least; `running` after its network was cut"
+    )
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that somebody else could."""
@@ -79,20 +86,25 @@ class KillPrimary(Kind):
         return Preview([where], f"SIGKILL to all of {where}, which leads now", f"start {where}; it is to stream again")
 
     async def _sight(self, given: Given) -> Sight:
-        async with Observer.opened() as observer:
-            return await observer.look(self.cluster, patience(given))
+        return await sighted(self.cluster, patience(given))
 
     def _victim(self, sight: Sight) -> str:
         if sight.leader is None:
             raise ActionRefused(f"{self.cluster.name} has no single primary to kill: {'; '.join(sight.missing())}")
         if sight.paused:
             raise ActionRefused(f"{self.cluster.name} is paused: nobody would take over; run `patronictl resume` first")
-        if not sight.candidates(self.lag_at_most):
+        if not self._heirs(sight):
             raise ActionRefused(
                 f"{self.cluster.name}/{sight.leader} is the last healthy node, it is not killed: "
                 + "; ".join(sight.missing(self.lag_at_most) or ["it is the only member declared"])
             )
         return sight.leader
+
+    def _heirs(self, sight: Sight) -> list[str]:
+        if self.standby == "streaming":
+            return sight.candidates(self.lag_at_most)
+        running = (node.name for node in sight.nodes.values() if node.status and node.status.state == "running")
+        return [name for name in running if name != sight.leader]
 
 
 async def _is_dark(host: str, port: int, within: float) -> bool:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Self
 
 import aiohttp
@@ -26,15 +27,7 @@ LAG: Final = 1 << 20
 """Bytes by which a standby may be behind and count as able to take over; Patroni's own default."""
 _LARGEST: Final = 1 << 18
 _PRIMARY: Final = ("primary", "master")
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (TimeoutError, "timed out"),
-    (ConnectionRefusedError, "refused"),
-    (socket.gaierror, "no such host"),
-    (ConnectionError, "reset"),
-    (aiohttp.ServerDisconnectedError, "reset"),
-    (aiohttp.ClientPayloadError, "reset"),
-    (aiohttp.ClientResponseError, "garbage"),
-)
+_SYNCHRONOUS: Final = ("sync", "quorum")
 
 
 class _Wal(msgspec.Struct, frozen=True):
@@ -51,6 +44,7 @@ class _Patroni(msgspec.Struct, frozen=True):
 class _Receiver(msgspec.Struct, frozen=True):
     application_name: str | None = None
     state: str | None = None
+    sync_state: str | None = None
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -133,6 +127,13 @@ class Sight:
         """Some node says that Patroni is paused: nothing fails over by itself."""
         return any(node.status.pause for node in self.nodes.values() if node.status)
 
+    @property
+    def synchronous(self) -> list[str]:
+        """The standbys that the leader's commits wait for, sorted; none where they wait for nobody."""
+        status = self.nodes[self.leader].status if self.leader else None
+        receivers = status.replication if status else []
+        return sorted(one.application_name or "?" for one in receivers if one.sync_state in _SYNCHRONOUS)
+
     def lag(self, name: str) -> int | None:
         """Bytes by which a standby is behind the leader; None where that can't be told."""
         leader = self.nodes[self.leader].status if self.leader else None
@@ -189,7 +190,7 @@ class Observer:
     No connection is kept: Patroni serves its interface with five threads, and a kept connection would hold one.
     """
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: "aiohttp.ClientSession") -> None:
         self._session = session
 
     @classmethod
@@ -246,4 +247,17 @@ def patience(given: Given) -> float:
 def in_words(error: BaseException) -> str:
     """Tell how a node failed to answer, in a word or two."""
     seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return next((words for kind, words in _WORDS if isinstance(seen, kind)), "unreachable")
+    return next((words for kind, words in _words() if isinstance(seen, kind)), "unreachable")
+
+
+@cache
+def _words() -> tuple[tuple[type[Exception], str], ...]:
+    return (
+        (TimeoutError, "timed out"),
+        (ConnectionRefusedError, "refused"),
+        (socket.gaierror, "no such host"),
+        (ConnectionError, "reset"),
+        (aiohttp.ServerDisconnectedError, "reset"),
+        (aiohttp.ClientPayloadError, "reset"),
+        (aiohttp.ClientResponseError, "garbage"),
+    )

@@ -1,0 +1,93 @@
+"""`patroni.configure`: the configuration that all nodes of a cluster share is changed, and put back."""
+
+from typing import Final
+
+from pydantic import Field, JsonValue
+
+from faildrill.adapters.patroni.nodes import SHARE, patience
+from faildrill.adapters.patroni.telling import configuration, sighted, tell
+from faildrill.errors import ActionRefused
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.targets import Cluster
+
+_SYNCHRONOUS: Final = "synchronous_mode"
+Settings = dict[str, JsonValue]
+
+
+class Configure(Kind):
+    """Changes Patroni's configuration of a cluster: `PATCH /config`, once, with the values of `set`.
+
+    A value of null removes a setting; mappings are merged into what is there, as Patroni does. Refused when all of it
+    is set already: then nothing would be changed. Its effect is seen when Patroni tells the new values and, where
+    `synchronous_mode` is among them, when the primary has a synchronous standby, or none any more. Put back means the
+    former values of exactly these settings.
+
+        steps:
+          - name: make replication synchronous
+            patroni.configure: {cluster: payments, set: {synchronous_mode: true, synchronous_mode_strict: true}}
+    """
+
+    cluster: Cluster = Field(description="the cluster that is configured")
+    set: Settings = Field(min_length=1, description="settings by name, as in `patronictl show-config`")
+
+    async def capture(self, given: Given) -> Captured:
+        """Read what is set now."""
+        former = _former(await configuration(self.cluster, patience(given)), self.set)
+        if former == _former(self.set, self.set):
+            raise ActionRefused(f"{self.cluster.name} is configured like this already: there is nothing to change")
+        return {"former": former}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+        """Tell the leader, once."""
+        return {"answer": "configured", "by": await self._patch(self.set, given)}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the new values, and what they are for."""
+        return await self._seen(self.set, given)
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Give the former values back, and remove what was not set."""
+        former = before["former"]
+        if isinstance(former, dict):
+            await self._patch(former, given)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See the former values, and what they are for."""
+        former = before["former"]
+        return await self._seen(former if isinstance(former, dict) else {}, given)
+
+    async def preview(self, given: Given) -> Preview:
+        """Read what would be changed now."""
+        former = _former(await configuration(self.cluster, patience(given)), self.set)
+        members = [f"{self.cluster.name}/{name}" for name in self.cluster.members]
+        return Preview(members, f"configure {self.set}", f"configure {former}")
+
+    async def _patch(self, settings: Settings, given: Given) -> str:
+        """Send the settings to the leader, or to any member that answers; return who was told."""
+        sight = await sighted(self.cluster, patience(given))
+        answering = [name for name, node in sorted(sight.nodes.items()) if node.status is not None]
+        if not answering:
+            raise ActionRefused(f"no member of {self.cluster.name} answers: {'; '.join(sight.missing())}")
+        told = sight.leader or answering[0]
+        await tell(self.cluster, told, ("PATCH", "/config"), settings, given.timeout * SHARE / 2)
+        return told
+
+    async def _seen(self, wanted: Settings, given: Given) -> Observed:
+        now = _former(await configuration(self.cluster, patience(given)), wanted)
+        if now != _former(wanted, wanted):
+            return Observed(False, f"{self.cluster.name} has {now}")  # noqa: FBT003 - its name is `holds`
+        if _SYNCHRONOUS not in wanted:
+            return Observed(True, f"{self.cluster.name} has {now}")  # noqa: FBT003 - the same
+        sight = await sighted(self.cluster, patience(given))
+        there = sight.synchronous
+        told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
+        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{self.cluster.name} has {now}; {told}")
+
+
+def _former(config: Settings, wanted: Settings) -> Settings:
+    """Pick the settings that are wanted out of a configuration; null where one is not set."""
+    found: Settings = {}
+    for name, value in wanted.items():
+        now = config.get(name)
+        found[name] = _former(now, value) if isinstance(value, dict) and isinstance(now, dict) else now
+    return found

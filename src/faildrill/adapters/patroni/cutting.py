@@ -1,0 +1,119 @@
+"""`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
+
+from typing import Final, Literal, Protocol, Self, runtime_checkable
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.patroni.nodes import patience
+from faildrill.adapters.patroni.telling import sighted
+from faildrill.errors import ActionRefused
+from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
+from faildrill.targets import Cluster
+
+Mode = Literal["open", "cut", "blackhole", "delay"]
+How = Literal["silent", "reset", "delayed"]
+_MODES: Final[dict[How, Mode]] = {"silent": "blackhole", "reset": "cut", "delayed": "delay"}
+
+
+@runtime_checkable
+class Links(Protocol):
+    """A reach that can change the network by which the other nodes reach a member."""
+
+    async def link(self, member: str, mode: Mode, delay_ms: int = 0) -> None:
+        """Change what the link to a member does; connections of its users are not on it."""
+        ...
+
+    async def link_mode(self, member: str) -> tuple[str, int]:
+        """Tell what the link does now, and its delay in milliseconds."""
+        ...
+
+
+class CutReplication(Kind):
+    """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
+
+    `silent` swallows everything, as a dead switch does; `reset` ends the connections and refuses new ones; `delayed`
+    passes everything later. Which node it is, is looked up when the step is due. Refused, with nothing touched,
+    unless one node leads, another one streams from it, and the reach of the leader can change its network (the lab's
+    can). Later steps may use `${steps.ID.primary}`. Put back means that the link does what it did before.
+
+        steps:
+          - name: cut the network to the standby
+            patroni.cut_replication: {cluster: payments}
+    """
+
+    cluster: Cluster = Field(description="the cluster whose replication is cut")
+    how: How = Field(default="silent", description="silent, reset or delayed")
+    delay: Duration = Field(default=0.0, description="with `delayed`: by how much, each way")
+
+    @model_validator(mode="after")
+    def _has_its_delay(self) -> Self:
+        if (self.how == "delayed") != (self.delay > 0):
+            raise ValueError("`delayed` needs a `delay`, and only `delayed` has one")
+        return self
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who leads, who streams from it, and what the link does now."""
+        primary, streaming = await self._found(given)
+        mode, delay_ms = await self._links(primary, given).link_mode(primary)
+        if (mode, delay_ms) == self._wanted:
+            raise ActionRefused(f"the link to {self.cluster.name}/{primary} is {mode} already")
+        return {"primary": primary, "streaming": list(streaming), "mode": mode, "delay_ms": delay_ms}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Change the link."""
+        primary = str(before["primary"])
+        await self._links(primary, given).link(primary, *self._wanted)
+        return {"primary": primary}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that the link does it, and after a reset that nobody streams any more."""
+        primary = str(before["primary"])
+        mode, delay_ms = await self._links(primary, given).link_mode(primary)
+        still: list[str] = []
+        if self.how == "reset":
+            sight = await sighted(self.cluster, patience(given))
+            still = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
+        because = f"the link to {primary} is {mode}" + (f"; {', '.join(still)} still streams" if still else "")
+        return Observed((mode, delay_ms) == self._wanted and not still, because, {"mode": mode})
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Let the link do what it did before."""
+        primary = str(before["primary"])
+        former: Mode = before["mode"]  # type: ignore[assignment]
+        await self._links(primary, given).link(primary, former, _whole(before))
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See that it does."""
+        primary = str(before["primary"])
+        mode, delay_ms = await self._links(primary, given).link_mode(primary)
+        return Observed((mode, delay_ms) == (before["mode"], _whole(before)), f"the link to {primary} is {mode}")
+
+    async def preview(self, given: Given) -> Preview:
+        """Look whose link would be cut now."""
+        primary, streaming = await self._found(given)
+        where = f"{self.cluster.name}/{primary}"
+        return Preview([where], f"{', '.join(streaming)} receives nothing from {where} ({self.how})", "open it again")
+
+    @property
+    def _wanted(self) -> tuple[Mode, int]:
+        return _MODES[self.how], round(self.delay * 1000)
+
+    async def _found(self, given: Given) -> tuple[str, list[str]]:
+        sight = await sighted(self.cluster, patience(given))
+        if sight.leader is None:
+            raise ActionRefused(f"{self.cluster.name} has no single primary: {'; '.join(sight.missing())}")
+        streaming = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
+        if not streaming:
+            raise ActionRefused(f"nobody streams from {self.cluster.name}/{sight.leader}: {'; '.join(sight.missing())}")
+        return sight.leader, streaming
+
+    def _links(self, primary: str, given: Given) -> Links:
+        reach = given.reach(self.cluster.members[primary])
+        if not isinstance(reach, Links):
+            raise ActionRefused(f"the reach of {self.cluster.name}/{primary} can't change its network")
+        return reach
+
+
+def _whole(before: Captured) -> int:
+    delay = before["delay_ms"]
+    return delay if isinstance(delay, int) else 0

@@ -1,0 +1,93 @@
+"""`patroni.configure` and what `patroni.kill_primary` asks of a standby, against nodes that answer as told."""
+
+import asyncio
+
+import pytest
+
+from faildrill.adapters.patroni.configuring import Configure
+from faildrill.adapters.patroni.kill import KillPrimary
+from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.kinds.supplying import Supplies
+from unit.adapters.patronis import TwoNodes, cluster, declared
+
+GIVEN = Supplies("run", 1.0)
+
+
+def test_settings_are_patched_once_and_put_back_as_they_were() -> None:
+    async def story() -> None:
+        nodes = TwoNodes()
+        before = {"ttl": 20, "postgresql": {"parameters": {"jit": "on"}}}
+        wanted = {"ttl": 30, "postgresql": {"parameters": {"jit": "off", "work_mem": "8MB"}}, "failsafe_mode": True}
+        async with cluster(nodes) as place:
+            action = Configure(cluster=place, set=wanted)
+            captured = await action.capture(GIVEN)
+            assert not (await action.confirm(captured, GIVEN)).holds
+            await action.apply(captured, GIVEN)
+            assert nodes.calls == [{"call": "/config", **wanted}]
+            assert (await action.confirm(captured, GIVEN)).holds
+            assert not (await action.restored(captured, GIVEN)).holds
+            for _ in range(2):
+                await action.undo(captured, GIVEN)
+                assert nodes.config == before
+                assert (await action.restored(captured, GIVEN)).holds
+
+    asyncio.run(story())
+
+
+def test_what_is_configured_like_this_already_is_refused() -> None:
+    async def story() -> None:
+        async with cluster(TwoNodes()) as place:
+            with pytest.raises(ActionRefused, match="already"):
+                await Configure(cluster=place, set={"ttl": 20, "not_set": None}).capture(GIVEN)
+
+    asyncio.run(story())
+
+
+def test_synchronous_mode_takes_effect_when_a_standby_is_synchronous_and_not_before() -> None:
+    async def story() -> None:
+        async with cluster(TwoNodes(synchronous_after=2)) as place:
+            action = Configure(cluster=place, set={"synchronous_mode": True})
+            captured = await action.capture(GIVEN)
+            await action.apply(captured, GIVEN)
+            seen = [await action.confirm(captured, GIVEN) for _ in range(3)]
+            assert [one.holds for one in seen] == [False, False, True]
+            assert "no standby is synchronous" in seen[0].because
+            await action.undo(captured, GIVEN)
+            assert (await action.restored(captured, GIVEN)).holds
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("changing", "error"), [("412", ActionRefused), ("503", OutcomeUnknown)])
+def test_a_patch_is_never_repeated_whatever_the_answer(changing: str, error: type[Exception]) -> None:
+    async def story() -> None:
+        nodes = TwoNodes(changing=changing)
+        async with cluster(nodes) as place:
+            action = Configure(cluster=place, set={"ttl": 30})
+            with pytest.raises(error):
+                await action.apply(await action.capture(GIVEN), GIVEN)
+        assert len(nodes.calls) == 1
+
+    asyncio.run(story())
+
+
+def test_a_cluster_that_tells_its_configuration_nowhere_can_not_be_seen() -> None:
+    async def story() -> None:
+        dead = "http://127.0.0.1:1"
+        with pytest.raises(CannotSee, match="pg1 refused, pg2 refused"):
+            await Configure(cluster=declared(dead, dead), set={"ttl": 30}).capture(GIVEN)
+
+    asyncio.run(story())
+
+
+def test_a_standby_that_only_runs_is_enough_where_the_drill_says_so_and_a_silent_one_is_not() -> None:
+    async def story() -> None:
+        async with cluster(TwoNodes(standby={"replication_state": None})) as cut:
+            assert (await KillPrimary(cluster=cut, standby="running").preview(GIVEN)).touches == ["payments/pg1"]
+            with pytest.raises(ActionRefused, match="last healthy node"):
+                await KillPrimary(cluster=cut).preview(GIVEN)
+            alone = declared(cut.members["pg1"].api, "http://127.0.0.1:1")
+            with pytest.raises(ActionRefused, match="last healthy node"):
+                await KillPrimary(cluster=alone, standby="running").preview(GIVEN)
+
+    asyncio.run(story())
