@@ -23,9 +23,9 @@ START = 1_000.0
 class _Jumping(selectors.SelectSelector):
     """Never waits: what it is told to wait for has passed."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: float) -> None:
         super().__init__()
-        self.now = START
+        self.now = start
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
@@ -39,8 +39,8 @@ class _Jumping(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose time is that of its selector."""
 
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
+    def __init__(self, start: float = START) -> None:
+        self._jumping = _Jumping(start)
         super().__init__(self._jumping)
 
     def time(self) -> float:
@@ -57,17 +57,18 @@ class LoopClock:
         return "2026-11-22T10:30:00.000000Z"
 
 
-def run(what: Coroutine[Any, Any, T]) -> T:
+def run(what: Coroutine[Any, Any, T], start: float = START) -> T:
     """Run a coroutine in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(start)) as runner:
         return runner.run(what)
 
 
 class TaskProbers:
     """Looks in a task of the same loop, and records as a prober does."""
 
-    def __init__(self, folder: Path, run_id: str) -> None:
-        self._files = Files(folder)
+    def __init__(self, folder: Path, run_id: str, lifeline: int = -1, generation: int = 0) -> None:
+        del lifeline
+        self._files = Files(folder, f"probes-{generation + 1}" if generation else "probes")
         self._run = run_id
         self._recorder: Recorder | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -72,7 +72,7 @@ def read(path: Path) -> Reading:
 class Disk:
     """The four calls by which a journal changes a file; a test of full, broken and dying disks gives others."""
 
-    def write(self, descriptor: int, content: "bytes | memoryview[int]") -> int:
+    def write(self, descriptor: int, content: bytes | memoryview) -> int:
         """Append and return how many bytes were taken; OSError."""
         return os.write(descriptor, content)
 

@@ -32,6 +32,7 @@ async def call(what: Awaitable[T], within: float) -> T:
     foreign kind must not bring the runner down.
     """
     task = asyncio.ensure_future(_awaited(what))
+    task.add_done_callback(_forget)
     try:
         await asyncio.wait({task}, timeout=within)
     finally:
@@ -59,12 +60,11 @@ async def _awaited(what: Awaitable[T]) -> T:
 async def _cut_short(task: "asyncio.Task[Any]") -> None:
     task.cancel()
     _stuck.add(task)
-    task.add_done_callback(_forget)
     await asyncio.wait({task}, timeout=LET_GO)
 
 
 def _forget(task: "asyncio.Task[Any]") -> None:
-    """Take note of how a call ended that nobody waits for any more."""
+    """Take note of how a call ended, as perhaps nobody waits for it any more."""
     _stuck.discard(task)
     if not task.cancelled():
         task.exception()

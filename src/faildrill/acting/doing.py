@@ -2,19 +2,20 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from faildrill.acting.calling import TookTooLong, call, observe, words
+from faildrill.acting.seeing import effect
 from faildrill.drill import Step
 from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Action, Captured, Confirms, Observed
+from faildrill.ports import Action, Captured
 from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Intended, NotConfirmed, Timeline
 
-SETTLE = 5.0
+SETTLE: Final = 5.0
 """Seconds that an effect with an open outcome is looked for at least, though the step's time is over."""
 
 
@@ -108,15 +109,10 @@ async def _confirm(
     action: Action, before: Captured, step: Step, timeline: Timeline, called: tuple[Supplies, float, Captured]
 ) -> Done:
     given, started, answer = called
-
-    async def look() -> Observed:
-        if isinstance(action, Confirms):
-            return await action.confirm(before, given)
-        now = await action.capture(given)
-        return Observed(now != before, "the captured state changed" if now != before else "nothing changed")
-
     now = asyncio.get_running_loop().time()
-    seen = await observe(look, max(started + step.within, now + SETTLE if not answer else now))
+    seen = await observe(
+        lambda: effect(action, before, given), max(started + step.within, now + SETTLE if not answer else now)
+    )
     if seen.holds:
         timeline.record(Confirmed(step=step.id, because=seen.because, evidence=seen.evidence))
         return Done("done", seen.because, {**answer, **seen.evidence})

@@ -1,19 +1,24 @@
 """Put back what is open: in reverse, every one of them, and each seen put back."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Collection, Iterable
+from typing import Final, Literal
 
 from faildrill.acting.calling import call, observe, words
+from faildrill.acting.seeing import effect, restored
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Action, Captured, Observed, Restores
+from faildrill.ports import Action
 from faildrill.targets import KindUse
 from faildrill.timeline import (
+    ApplyFailed,
+    Applying,
+    Confirmed,
     Entry,
     Intended,
     LeftApplied,
+    NotConfirmed,
     Timeline,
     UndoFailed,
     Undoing,
@@ -23,6 +28,8 @@ from faildrill.timeline import (
 )
 
 By = Literal["runner", "sentinel", "recover"]
+SETTLE: Final = 5.0
+"""Seconds for which the effect of a call that was cut short is looked for after its undo; less for quick steps."""
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
@@ -39,36 +46,88 @@ def open_intents(entries: Iterable[Entry]) -> list[Intended]:
     return list(still.values())
 
 
-async def undo_all(intents: list[Intended], timeline: Timeline, run: str, by: By) -> list[str]:
+def unsettled(entries: Iterable[Entry]) -> set[str]:
+    """Name the steps whose call was cut short, or died with the runner, before anybody saw what came of it."""
+    found: set[str] = set()
+    for entry in entries:
+        match entry.what:
+            case Applying(step=step):
+                found.add(step)
+            case Confirmed(step=step) | NotConfirmed(step=step) | ApplyFailed(step=step, how="refused" | "failed"):
+                found.discard(step)
+            case _:
+                pass
+    return found
+
+
+async def undo_all(
+    intents: list[Intended], timeline: Timeline, run: str, by: By, still_open: Collection[str] = ()
+) -> list[str]:
     """Put all intents back, the last one first, and return the ids of those not seen put back.
 
     One that fails never stops the others, and a full disk stops none: what can't be written down is still undone.
+    What a call that is `still_open` asked for may come yet, though nothing of us acts any more: where its effect is
+    not seen before its undo, it is looked for a while afterwards, and put back again when it comes.
     """
-    return [intent.step for intent in reversed(intents) if not await _undo(intent, timeline, run, by)]
+    dirty: list[str] = []
+    watched: list[_Undo] = []
+    for intent in reversed(intents):
+        undo = _Undo(intent, timeline, run, by)
+        is_open = intent.step in still_open and intent.undo != "none" and not await undo.is_in_effect()
+        if not await undo.run():
+            dirty.append(intent.step)
+        elif is_open:
+            watched.append(undo)
+    settled = asyncio.get_running_loop().time() + max((undo.patience for undo in watched), default=0.0)
+    return dirty + [one.intent.step for one in watched if await one.is_in_effect(settled) and not await one.run()]
 
 
-async def _undo(intent: Intended, timeline: Timeline, run: str, by: By) -> bool:
-    if intent.undo == "none":
-        return timeline.note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
-    timeline.note(Undoing(step=intent.step, by=by))
-    deadline = asyncio.get_running_loop().time() + intent.undo_within
-    try:
-        action: Action = build(KindUse(kind=intent.kind, params=intent.params), "action")
-    except (FaildrillError, ValueError) as error:
-        timeline.note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
-        return False
-    given = Supplies(run, timeout=intent.undo_within)
-    try:
-        await call(_put_back(action, intent, given), intent.undo_within)
-    except (ActionError, CannotSee) as error:
-        timeline.note(UndoFailed(step=intent.step, because=words(error)))
-    else:
-        timeline.note(Undone(step=intent.step))
-    seen = await observe(lambda: _restored(action, intent.before, given), deadline)
-    if not seen.holds:
-        timeline.note(UndoNotVerified(step=intent.step, because=seen.because))
-        return False
-    return timeline.note(UndoVerified(step=intent.step, because=seen.because))
+class _Undo:
+    """How one intent is put back."""
+
+    def __init__(self, intent: Intended, timeline: Timeline, run: str, by: By) -> None:
+        self.intent = intent
+        self.patience = min(SETTLE, intent.within)
+        self._timeline = timeline
+        self._by = by
+        self._given = Supplies(run, timeout=intent.undo_within)
+
+    async def is_in_effect(self, until: float = 0.0) -> bool:
+        """Look for the effect, once at least and until the loop's clock passes `until`."""
+        try:
+            action = self._action()
+        except (FaildrillError, ValueError):
+            return False
+        seen = await observe(lambda: effect(action, self.intent.before, self._given), until)
+        return seen.holds
+
+    async def run(self) -> bool:
+        """Put it back, and tell whether that was seen."""
+        intent, note = self.intent, self._timeline.note
+        if intent.undo == "none":
+            return note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
+        note(Undoing(step=intent.step, by=self._by))
+        deadline = asyncio.get_running_loop().time() + intent.undo_within
+        try:
+            action = self._action()
+        except (FaildrillError, ValueError) as error:
+            note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
+            return False
+        try:
+            await call(_put_back(action, intent, self._given), intent.undo_within)
+        except (ActionError, CannotSee) as error:
+            note(UndoFailed(step=intent.step, because=words(error)))
+        else:
+            note(Undone(step=intent.step))
+        seen = await observe(lambda: restored(action, intent.before, self._given), deadline)
+        if not seen.holds:
+            note(UndoNotVerified(step=intent.step, because=seen.because))
+            return False
+        return note(UndoVerified(step=intent.step, because=seen.because))
+
+    def _action(self) -> Action:
+        action: Action = build(KindUse(kind=self.intent.kind, params=self.intent.params), "action")
+        return action
 
 
 async def _put_back(action: Action, intent: Intended, given: Supplies) -> None:
@@ -77,10 +136,3 @@ async def _put_back(action: Action, intent: Intended, given: Supplies) -> None:
         return
     named: Action = build(KindUse(kind=intent.undo_kind or "", params=intent.undo_params or {}), "action")
     await named.apply(await named.capture(given), given)
-
-
-async def _restored(action: Action, before: Captured, given: Supplies) -> Observed:
-    if isinstance(action, Restores):
-        return await action.restored(before, given)
-    now = await action.capture(given)
-    return Observed(now == before, "as it was before" if now == before else f"now {now}, before {before}")

@@ -6,6 +6,7 @@ says otherwise; every effect is written to a log beside it, so that a test can c
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -17,8 +18,13 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Duration, Given, Kind, Preview, Seen
+from faildrill.ports import Captured, Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
+
+_BLIND: dict[tuple[str, str], float] = {}
+"""By folder and name of a service, until when on the loop's clock nobody can see how it is."""
+_TIMERS: dict[str, list[asyncio.TimerHandle]] = {}
+"""By folder, what steps have left running in this process."""
 
 _LATER = """
 import sys, time
@@ -59,8 +65,11 @@ class _Place(Kind):
 
     def state(self) -> str:
         """Return what the service is: up where nothing was done to it."""
-        path = Path(self.folder) / f"{self.name}.state"
-        return path.read_text(encoding="utf-8") if path.exists() else "up"
+        try:
+            with open(f"{self.folder}/{self.name}.state", encoding="utf-8") as state:  # noqa: PTH123 - looked at often
+                return state.read()
+        except FileNotFoundError:
+            return "up"
 
     def become(self, state: str, deed: str) -> None:
         """Change the service at once, having written down that it is done."""
@@ -77,6 +86,12 @@ class _Place(Kind):
         """Write down what was done."""
         with Path(self.folder, f"{self.name}.log").open("a", encoding="utf-8") as log:
             log.write(f"{deed}\n")
+        self.tell(deed)
+
+    def tell(self, what: str) -> None:
+        """Write down what was done or asked for, in the order in which it was."""
+        with Path(self.folder, f"{self.name}.story").open("a", encoding="utf-8") as story:
+            story.write(f"{what}\n")
 
 
 class Service(_Place):
@@ -97,30 +112,61 @@ class Fault(_Place):
     simulated.fault: {folder: /tmp/place, name: pay, apply: lies}
     """
 
-    apply_how: Literal["works", "refuses", "fails", "lies", "hangs", "answers late", "acts late", "crashes"] = Field(
+    apply_how: Literal[
+        "works",
+        "refuses",
+        "fails",
+        "fails after",
+        "lies",
+        "hangs",
+        "clings",
+        "answers late",
+        "comes late",
+        "acts late",
+        "leaves a timer",
+        "crashes",
+        "exits",
+    ] = Field(
         default="works",
         alias="apply",
-        description="`lies` says it did and does nothing; `answers late` does it and then leaves the outcome open; "
-        "`acts late` leaves a process behind that does it after `delay`",
+        description="`fails after` does it and then breaks; `lies` says it did and does nothing; `hangs` does it and "
+        "never answers, `clings` is not even to be cancelled; `answers late` does it and then leaves the outcome open; "
+        "`comes late` leaves it open, and the target does it after `delay`; `acts late` leaves a process behind that "
+        "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
-    undo_how: Literal["works", "fails", "lies", "hangs"] = Field(default="works", alias="undo")
+    undo_how: Literal["works", "fails", "fails after", "lies", "hangs", "clings", "works late"] = Field(
+        default="works", alias="undo", description="`works late` comes back `undo_delay` after it was asked to"
+    )
     delay: Duration = 0.0
-    of: str = Field(default="", description="the target that it plays a member of; nothing tells what it touches else")
-
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
-        """Tell that it takes a service down."""
-        touches = [f"{self.of}/{self.name}"] if self.of else []
-        return Preview(touches, f"takes {self.name} down", f"brings {self.name} up")
+    undo_delay: Duration = 0.0
+    blind: Duration = Field(default=0.0, description="for how long nobody can see its state, from its apply on")
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
-        """Read the service's state; refused where it is down already."""
+        """Read the service's state."""
         if not Path(self.folder).is_dir():  # noqa: ASYNC240 - a local file, by design
             raise CannotSee(f"{self.folder} is no folder")
+        if asyncio.get_running_loop().time() < _BLIND.get((self.folder, self.name), 0.0):
+            raise CannotSee("nobody can see it now")
         return {"state": self.state()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Take it down, or do what `apply` says."""
-        await asyncio.sleep(0 if self.apply_how == "acts late" else self.delay)
+        self.tell("call")
+        _BLIND[self.folder, self.name] = asyncio.get_running_loop().time() + self.blind
+        if self.apply_how not in ("acts late", "comes late", "leaves a timer"):
+            await asyncio.sleep(self.delay)
+        self._fail()
+        if self.apply_how in ("lies", "acts late", "leaves a timer"):
+            self._leave_behind()
+            return {"was": "up"}
+        if self.apply_how == "comes late":
+            asyncio.get_running_loop().call_later(self.delay, self.become, "down", "came")
+            raise OutcomeUnknown("503 after it was sent")
+        self.become("down", "apply")
+        await self._answer()
+        return {"was": "up"}
+
+    def _fail(self) -> None:
         match self.apply_how:
             case "refuses":
                 raise ActionRefused("the simulated target refuses")
@@ -128,25 +174,34 @@ class Fault(_Place):
                 raise ActionFailed("the simulated target broke")
             case "crashes":
                 raise RuntimeError("a defect in the adapter")
-            case "lies":
-                return {"was": "up"}
-            case "acts late":
-                self._leave_a_process()
-                return {"was": "up"}
-        self.become("down", "apply")
-        if self.apply_how == "hangs":
-            await asyncio.Event().wait()
-        if self.apply_how == "answers late":
-            raise OutcomeUnknown("503 after it was sent")
-        return {"was": "up"}
+            case "exits":
+                raise SystemExit(0)
 
-    def _leave_a_process(self) -> None:
-        subprocess.Popen(
-            [sys.executable, "-c", _LATER, self.folder, self.name, str(self.delay)], start_new_session=True
-        )
+    async def _answer(self) -> None:
+        """Answer after the effect as `apply` says, or not at all."""
+        match self.apply_how:
+            case "hangs":
+                await asyncio.Event().wait()
+            case "clings":
+                await _cling()
+            case "answers late":
+                raise OutcomeUnknown("503 after it was sent")
+            case "fails after":
+                raise ActionFailed("the simulated target broke, having done it")
+
+    def _leave_behind(self) -> None:
+        if self.apply_how == "acts late":
+            subprocess.Popen(
+                [sys.executable, "-c", _LATER, self.folder, self.name, str(self.delay)], start_new_session=True
+            )
+        elif self.apply_how == "leaves a timer":
+            timer = asyncio.get_running_loop().call_later(self.delay, self.become, "down", "late")
+            _TIMERS.setdefault(self.folder, []).append(timer)
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
         """Bring it up again, or do what `undo` says."""
+        self.tell("call-back")
+        state = str(before["state"])
         match self.undo_how:
             case "fails":
                 raise ActionFailed("the simulated undo broke")
@@ -154,7 +209,29 @@ class Fault(_Place):
                 return
             case "hangs":
                 await asyncio.Event().wait()
-        self.become(str(before["state"]), "undo")
+            case "clings":
+                await _cling()
+            case "works late":
+                asyncio.get_running_loop().call_later(self.undo_delay, self.become, state, "undo")
+                return
+        self.become(state, "undo")
+        if self.undo_how == "fails after":
+            raise ActionFailed("the simulated undo broke, having done it")
+
+
+async def _cling() -> None:
+    """Never end, and take no notice of being cancelled for the first time."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
+def end_timers(folder: str) -> list[str]:
+    """End what steps have left running in this process, as a fence ends processes; return what it was."""
+    pending = [timer for timer in _TIMERS.pop(folder, []) if timer.when() > asyncio.get_running_loop().time()]
+    for timer in pending:
+        timer.cancel()
+    return [f"a timer for {timer.when():.1f}" for timer in pending]
 
 
 class Word(Kind):

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Final, Literal
 
-from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.acting.undoing import open_intents, undo_all, unsettled
 from faildrill.clock import boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
@@ -77,7 +77,7 @@ class _Recovery:
         if self._by == "recover" or any(swept):
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
-        dirty = await undo_all(open_intents(self._known), timeline, run, self._by)
+        dirty = await undo_all(open_intents(self._known), timeline, run, self._by, unsettled(self._known))
         is_steady = not self._touched() or await self._steady(timeline)
         timeline.note(RunEnded(by=self._by))
         timeline.close()

@@ -5,7 +5,7 @@ import traceback
 from typing import Final
 
 from faildrill.acting.calling import stuck
-from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.acting.undoing import open_intents, undo_all, unsettled
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding import answers
@@ -179,7 +179,7 @@ class Driving:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
         is_fenced = self._fence()
-        dirty = await undo_all(intents, scene.timeline, scene.run, "runner")
+        dirty = await undo_all(intents, scene.timeline, scene.run, "runner", unsettled(scene.timeline.written))
         is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
         return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
 

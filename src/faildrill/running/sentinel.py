@@ -41,6 +41,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED: Final = signal.SIGUSR1
 """By this `faildrill abort` asks."""
 WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
+_STDIN: Final = 0
 _POLL: Final = 0.1
 _ERROR: Final = 7
 _UNSAFE: Final = 6
@@ -171,7 +172,7 @@ class Sentinel:
 
     def _look_at_starter(self, child: Child) -> None:
         """See whether whoever started the run is gone: the run is ended then."""
-        if self._starter_is_there and _is_at_end(sys.stdin.fileno()):
+        if self._starter_is_there and _is_at_end(_STDIN):
             self._starter_is_there = False
             self._pass_on(child, signal.SIGHUP)
 

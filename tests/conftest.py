@@ -1,0 +1,51 @@
+"""Options for the whole suite: `--soak` runs the tests of safety with their full figures, and prints them."""
+
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+_FIGURES: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run tests/safety with the full figures of its promises")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_FIGURES] = []
+
+
+@pytest.fixture
+def soaking(request: pytest.FixtureRequest) -> bool:
+    """True when the full figures are wanted."""
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a measured figure, to be printed at the end."""
+    start = time.monotonic()
+
+    def take(text: str) -> None:
+        request.config.stash[_FIGURES].append(f"{text} ({time.monotonic() - start:.1f} s)")
+
+    return take
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[_FIGURES]:
+        terminalreporter.section("figures")
+        terminalreporter.write_line(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_machine()}")
+        for line in config.stash[_FIGURES]:
+            terminalreporter.write_line(line)
+
+
+def _machine() -> str:
+    memory = Path("/proc/meminfo").read_text(encoding="ascii").split()[1]
+    cores = sum(1 for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("proc"))
+    gigabytes = round(int(memory) / 1024 / 1024)
+    return f"{cores} cores, {gigabytes} GiB, Linux {platform.release()}, Python {platform.python_version()}"

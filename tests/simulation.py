@@ -1,0 +1,322 @@
+"""A whole run in a world that lies, hangs, acts late and breaks, in virtual time, drawn by a seed; and its oracle.
+
+The world draws what its services do when they are taken down and put back, when its disk fails, when a person or the
+machine interferes. The engine is the real one, and sees the world through its ports only; the oracle knows what was
+really done, and says which of the promises a run broke.
+"""
+
+import asyncio
+import errno
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from faildrill import judging
+from faildrill.acting.doing import SETTLE
+from faildrill.adapters.simulated import end_timers
+from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
+from faildrill.environment import Environment
+from faildrill.errors import FaildrillError
+from faildrill.guarding.holding import marks
+from faildrill.journal import Disk
+from faildrill.judging.result import Verdict
+from faildrill.probing.watching import Watching
+from faildrill.recovering.fencing import Swept
+from faildrill.recovering.steadying import GRACE
+from faildrill.running.driving import WARM_UP_PATIENCE, Driving
+from faildrill.running.scene import Scene
+from faildrill.running.stopping import Stop
+from faildrill.targets import KindUse
+from faildrill.timeline import FILE, Intended, LeftApplied, RunEnded, RunStarted, Timeline, Undoing, entries
+from virtual import START, LoopClock, TaskProbers, run
+
+RUN: Final = "run-1"
+BYSTANDER: Final = "bystander"
+WARM_UP: Final = 0.4
+LIMIT: Final = 5.0
+"""Seconds within which the drill expects to be steady again."""
+APPLIES: Final = (
+    *("works",) * 16,
+    *("refuses", "fails", "fails after", "lies", "hangs", "clings", "answers late", "comes late"),
+    *("leaves a timer", "crashes", "exits"),
+)
+UNDOS: Final = (*("works",) * 16, "fails", "fails after", "lies", "hangs", "clings", "works late")
+FAILURES: Final = ("ENOSPC", "EIO", "short", "sync")
+
+
+class FailingDisk(Disk):
+    """Fails from the n-th write on, for a while or for good, in one of several ways."""
+
+    def __init__(self, first: int, last: int, how: str) -> None:
+        self._first = first
+        self._last = last
+        self._how = how
+        self._calls = 0
+
+    def _is_failing(self) -> bool:
+        return self._first <= self._calls <= self._last
+
+    def write(self, descriptor: int, content: bytes | memoryview) -> int:
+        self._calls += 1
+        if not self._is_failing() or self._how == "sync":
+            return os.write(descriptor, content)
+        if self._how == "EIO":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if self._how == "short" and len(content) > 1:
+            self._calls -= 1
+            self._how = "ENOSPC"
+            return os.write(descriptor, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def sync(self, descriptor: int) -> None:
+        del descriptor
+        if self._is_failing() and self._how == "sync":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@dataclass
+class World:
+    """What one seed draws: a drill, and everything that goes wrong."""
+
+    seed: int
+    steps: list[Step | Wait | Parallel] = field(default_factory=list)
+    asks: list[float] = field(default_factory=list)
+    """When a person asks the run to stop."""
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    """When a service that no step touches goes down by itself, and for how long."""
+    dead_prober: float | None = None
+    disk: tuple[int, int, str] | None = None
+    aborts: tuple[KindUse, ...] = ()
+    leave_applied: bool = False
+
+    @classmethod
+    def draw(cls, seed: int, place: Path) -> "World":
+        """Draw a world."""
+        draw = random.Random(seed)  # noqa: S311 - it must be the same for the same seed
+        world = cls(seed)
+        names = [f"service{number}" for number in range(draw.choice((1, 1, 2, 2, 3)))]
+        steps: list[Step | Wait] = [_fault(draw, name, place) for name in names]
+        if len(steps) > 1 and draw.random() < 0.2:
+            world.steps = [Parallel(id="group", name="at once", steps=tuple(steps))]
+        else:
+            world.steps = list(steps)
+        world.steps.append(_wait(draw))
+        if draw.random() < 0.3:
+            world.asks = sorted(draw.uniform(0, 12) for _ in range(draw.randint(1, 3)))
+        if draw.random() < 0.15:
+            world.outages = [(draw.uniform(0, 12), draw.choice((0.3, 2.0, 500.0)))]
+        if draw.random() < 0.1:
+            world.dead_prober = draw.uniform(0, 10)
+        if draw.random() < 0.25:
+            first = draw.randint(1, 30)
+            world.disk = (first, first + draw.choice((0, 1, 3, 1000)), draw.choice(FAILURES))
+        if draw.random() < 0.2:
+            params = {"of": draw.choice(names), "longer_than": draw.choice(("500ms", "2s"))}
+            world.aborts = (KindUse.model_validate({"kind": "outage", "params": params}),)
+        world.leave_applied = draw.random() < 0.03
+        return world
+
+    @property
+    def faults(self) -> list[Step]:
+        """The steps that take something down."""
+        flat = [one for step in self.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+        return [step for step in flat if isinstance(step, Step)]
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the run may take at the most: every limit in it used up, with a second's slack for each."""
+        waits = sum(step.within + 1 for step in self.steps if isinstance(step, Wait))
+        steps = sum(2 * step.within + 2 * SETTLE + 2 * step.undo_within + 6 for step in self.faults)
+        return WARM_UP + WARM_UP_PATIENCE + steps + waits + LIMIT + GRACE + WARM_UP + 5
+
+
+def _fault(draw: random.Random, name: str, place: Path) -> Step:
+    params: dict[str, Any] = {
+        "folder": str(place),
+        "name": name,
+        "apply": draw.choice(APPLIES),
+        "undo": draw.choice(UNDOS),
+        "delay": draw.choice(("0ms", "0ms", "300ms", "1s", "1900ms")),
+        "undo_delay": draw.choice(("100ms", "1s", "8s")),
+        "blind": draw.choice(("0ms",) * 6 + ("500ms", "4s", "60s")),
+    }
+    how = "none" if draw.random() < 0.05 else "own"
+    use = KindUse(kind="simulated.fault", params=params)
+    undo = Undo(how=how)
+    return Step(id=name, name=name, use=use, within=2.0, undo=undo, undo_within=draw.choice((2.0, 5.0)))
+
+
+def _wait(draw: random.Random) -> Wait:
+    hold = draw.choice((0.1, 1.0, 4.0))
+    return Wait(id="wait", name="wait", hold=hold, within=hold + 1)
+
+
+Fence = Callable[[str], list[str]]
+
+
+@dataclass
+class Lived:
+    """A world after its run, and what was really done in it."""
+
+    world: World
+    place: Path
+    folder: Path
+    took: float
+    is_marked: bool
+    verdict: Verdict | None
+
+    def book(self, name: str, book: str) -> list[str]:
+        path = self.place / f"{name}.{book}"
+        return path.read_text().split() if path.exists() else []
+
+    def state(self, name: str) -> str:
+        path = self.place / f"{name}.state"
+        return path.read_text() if path.exists() else "up"
+
+
+def live(seed: int, folder: Path, fence: Fence = end_timers, driving: type[Driving] = Driving) -> Lived:
+    """Live through the world of a seed; `fence` and `driving` are the engine's own, or worse ones to be found out."""
+    place, reports = folder / "place", folder / "run"
+    place.mkdir()
+    reports.mkdir()
+    world = World.draw(seed, place)
+    took, identity = run(_drive(world, place, reports, fence, driving))
+    is_marked = any(one.run == RUN for one in marks(identity))
+    return Lived(world, place, reports, took, is_marked, _verdict(reports))
+
+
+def _verdict(folder: Path) -> Verdict | None:
+    try:
+        return judging.judge(folder).verdict
+    except FaildrillError:
+        return None
+
+
+async def _drive(world: World, place: Path, folder: Path, fence: Fence, driving: type[Driving]) -> tuple[float, str]:
+    scene = _scene(world, place, folder)
+    scene.fence = lambda: Swept(fence(str(place)), [])
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    for when in world.asks:
+        loop.call_later(when, stop.ask, "person", "Ctrl-C")
+    for when, length in world.outages:
+        loop.call_later(when, (place / f"{BYSTANDER}.state").write_text, "down")
+        loop.call_later(when + length, (place / f"{BYSTANDER}.state").write_text, "up")
+    if world.dead_prober is not None:
+        loop.call_later(world.dead_prober, setattr, scene.probers, "broken", "the prober ended with -9")
+    await driving(scene, stop).drive()
+    return loop.time() - START, scene.environment.proven_identity
+
+
+def _scene(world: World, place: Path, folder: Path) -> Scene:
+    probes = tuple(
+        ProbePlan(
+            name=name,
+            use=KindUse(kind="simulated.service", params={"folder": str(place), "name": name}),
+            every=0.1,
+            timeout=0.3,
+        )
+        for name in (*(step.id for step in world.faults), BYSTANDER)
+    )
+    drill = Drill(
+        name="simulated",
+        environment="simulation",
+        probes=probes,
+        steps=tuple(world.steps),
+        expect=(KindUse(kind="steady_again", params={"within": f"{LIMIT:g}s"}),),
+        abort_when=world.aborts,
+        warm_up=WARM_UP,
+    )
+    word = KindUse(kind="simulated.word", params={"about": str(folder)})
+    environment = Environment(name="simulation", drillable=True, identity=(word,))
+    clock = LoopClock()
+    _lay_out(drill, environment, folder, world)
+    timeline = Timeline.resume(folder, clock, FailingDisk(*world.disk) if world.disk else FailingDisk(0, -1, ""))
+    probers = TaskProbers(folder, RUN)
+    scene = Scene(folder, RUN, drill, environment, timeline, clock, Watching(probes), probers, pace=0.05)
+    scene.leave_applied = world.leave_applied
+    return scene
+
+
+def _lay_out(drill: Drill, environment: Environment, folder: Path, world: World) -> None:
+    timeline = Timeline.create(folder, LoopClock())
+    timeline.record(
+        RunStarted(
+            run=RUN,
+            drill=drill.model_dump(mode="json"),
+            environment=environment.name,
+            place=environment.model_dump(mode="json"),
+            identity=environment.proven_identity,
+            boot="boot",
+            version="0",
+            host="h",
+            user="u",
+            leave_applied=world.leave_applied,
+        )
+    )
+    timeline.close()
+
+
+def broken_promises(lived: Lived) -> Iterator[str]:
+    """Name every promise that a run broke, by what was really done."""
+    yield from _about_effects(lived)
+    yield from _about_leaving(lived)
+    yield from _about_undoing(lived)
+    if lived.took > lived.world.longest:
+        yield f"a wait did not end: it took {lived.took:.1f} s of at most {lived.world.longest:.1f} s"
+
+
+def _about_effects(lived: Lived) -> Iterator[str]:
+    for step in lived.world.faults:
+        story = lived.book(step.id, "story")
+        if story.count("call") > 1:
+            yield f"{step.id} was called {story.count('call')} times"
+        if lived.verdict is Verdict.PASSED and not {"apply", "late", "came"} & set(story):
+            yield f"PASSED, but {step.id} was never done"
+        if "call" in story and not any(event.step == step.id for event in _all(lived, Intended)):
+            yield f"{step.id} was called without an intent"
+
+
+def _about_leaving(lived: Lived) -> Iterator[str]:
+    if lived.world.leave_applied:
+        return
+    left = [step.id for step in lived.world.faults if step.undo.how != "none" and lived.state(step.id) != "up"]
+    if left and not lived.is_marked:
+        yield f"{left} left on, and no mark tells"
+    if left and lived.verdict is not Verdict.UNSAFE and not _disk_failed(lived):
+        yield f"{left} left on, and the verdict is {lived.verdict}"
+    if lived.verdict is Verdict.PASSED and (left or lived.is_marked):
+        yield f"PASSED with {left} on, marked: {lived.is_marked}"
+
+
+def _about_undoing(lived: Lived) -> Iterator[str]:
+    if lived.world.leave_applied or _disk_failed(lived):
+        return
+    open_ones = [event.step for event in _all(lived, Intended)]
+    tried = list(dict.fromkeys(event.step for event in lived_undos(lived)))  # what comes late is undone once more
+    if tried != list(reversed(open_ones)):
+        yield f"intended {open_ones}, tried to undo {tried}"
+    for step in lived.world.faults:
+        story = lived.book(step.id, "story")
+        if "call-back" in story and "late" in story[story.index("call-back") :]:
+            yield f"{step.id}: something of the run acted after the undo: {story}"
+    if not isinstance(entries(lived.folder / FILE)[-1].what, RunEnded):
+        yield "the timeline has no end"
+
+
+def lived_undos(lived: Lived) -> list[Undoing | LeftApplied]:
+    """List what was put back or left on purpose, in the order of the timeline."""
+    found = [entry.what for entry in entries(lived.folder / FILE)]
+    return [event for event in found if isinstance(event, Undoing | LeftApplied)]
+
+
+def _all(lived: Lived, kind: type[Intended]) -> list[Intended]:
+    return [entry.what for entry in entries(lived.folder / FILE) if isinstance(entry.what, kind)]
+
+
+def _disk_failed(lived: Lived) -> bool:
+    """Tell whether the disk may have swallowed what the timeline should tell."""
+    return lived.world.disk is not None
