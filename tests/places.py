@@ -26,11 +26,11 @@ class Place:
         self.reports = folder / "reports"
         self.steps: list[Step | Wait] = []
         self.identity = "a"
-        self.warm_up = 0.3
         self.probes: list[ProbePlan] = []
         self.expect = [KindUse(kind="steady_again", params={"within": "10s"})]
         self.abort_when: list[KindUse] = []
         self.warm_up = 0.3
+        self.kind = "simulated.fault"
         self.declared: dict[str, Any] = {}
         """What the environment declares besides: guards, a lock, a blast radius."""
 
@@ -52,7 +52,7 @@ class Place:
     def fault(self, name: str, within: float = 10.0, **how: object) -> None:
         """Add a step that takes a service down."""
         params: dict[str, Any] = {"folder": str(self.folder), "name": name, **how}
-        use = KindUse(kind="simulated.fault", params=params)
+        use = KindUse(kind=self.kind, params=params)
         self.steps.append(Step(id=name, name=f"take {name} down", use=use, within=within, undo_within=5.0))
 
     def wait(self, seconds: float) -> None:

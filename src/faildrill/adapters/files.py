@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import os
 import stat
 import threading
@@ -151,9 +152,10 @@ def _content(path: Path) -> bytes:
 
 def _time(line: str) -> float | None:
     try:
-        return float(line) if line.replace(".", "", 1).isdecimal() else _instant(line)
+        at = float(line) if line.replace(".", "", 1).isdecimal() else _instant(line)
     except (ValueError, OverflowError):
         return None
+    return at if at is not None and math.isfinite(at) else None
 
 
 def _instant(line: str) -> float | None:

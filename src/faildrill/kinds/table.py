@@ -25,6 +25,7 @@ ACTIONS: Final = {
     "patroni.kill_primary": "faildrill.adapters.patroni.kill:KillPrimary",
     "patroni.switchover": "faildrill.adapters.patroni.handover:Switchover",
     "simulated.fault": "faildrill.adapters.simulated:Fault",
+    "simulated.member_fault": "faildrill.adapters.simulated_members:MemberFault",
 }
 
 GUARDS: Final = {

@@ -1,0 +1,19 @@
+"""A simulated service that plays a member of a target, so that what a drill touches can be limited and told."""
+
+from pydantic import Field
+
+from faildrill.adapters.simulated import Fault
+from faildrill.ports import Given, Preview
+
+
+class MemberFault(Fault):
+    """Take a simulated service down that plays a member of a target, or misbehave as `simulated.fault` does.
+
+    simulated.member_fault: {folder: /tmp/place, name: pay1, of: payment-servers}
+    """
+
+    of: str = Field(description="the target that it plays a member of")
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
+        """Tell that it takes a member down."""
+        return Preview([f"{self.of}/{self.name}"], f"takes {self.name} down", f"brings {self.name} up")

@@ -1,0 +1,96 @@
+"""Guards on files and programs of this host: whatever is not exactly what was declared objects."""
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue, ValidationError
+
+from faildrill.adapters.files import LARGEST
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.targets import KindUse
+
+GIVEN = Supplies("run-1", 2.0)
+
+
+def said(kind: str, **params: JsonValue) -> str | None:
+    guard = build(KindUse(kind=kind, params=params), "guard")
+    answer: str | None = asyncio.run(guard.objection(GIVEN))
+    return answer
+
+
+@pytest.mark.parametrize("content", [b"staging 7", b"staging 7\n", b"  staging 7 \r\n"])
+def test_the_declared_content_proves_the_host(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "place"
+    path.write_bytes(content)
+    assert said("file.identity", path=str(path), content="staging 7") is None
+    assert said("file.identity", path=str(path), sha256=hashlib.sha256(content).hexdigest()) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"staging 8", b"staging 7x", b"xstaging 7", b"staging 7\0", b"STAGING 7"])
+def test_any_other_content_objects(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "place"
+    path.write_bytes(content)
+    assert "does not hold what was declared" in str(said("file.identity", path=str(path), content="staging 7"))
+    sha256 = hashlib.sha256(b"staging 7").hexdigest()
+    assert "does not hold" in str(said("file.identity", path=str(path), sha256=sha256))
+
+
+def test_what_is_no_plain_file_of_a_sane_size_objects(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"x" * (LARGEST + 1))
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for name in ("pipe", "large", "circle", "missing", "."):
+        assert "can't be read" in str(said("file.identity", path=str(tmp_path / name), content="x")), name
+
+
+def test_content_and_digest_at_once_or_neither_is_a_mistake() -> None:
+    for params in ({}, {"content": "a", "sha256": "0" * 64}):
+        with pytest.raises(ValidationError, match="either `content` or `sha256`"):
+            build(KindUse.model_validate({"kind": "file.identity", "params": {"path": "/x", **params}}), "guard")
+
+
+@pytest.mark.parametrize(("age", "word"), [(10, None), (3500, None), (3700, "older than 1 h"), (-600, "future")])
+def test_a_file_must_be_younger(tmp_path: Path, age: float, word: str | None) -> None:
+    path = tmp_path / "backup"
+    path.touch()
+    os.utime(path, (time.time() - age,) * 2)
+    answer = said("file.younger", path=str(path), than="1h")
+    assert answer is None if word is None else word in str(answer)
+
+
+def test_a_file_that_is_missing_is_not_young(tmp_path: Path) -> None:
+    assert "can't be looked at" in str(said("file.younger", path=str(tmp_path / "no"), than="1h"))
+
+
+PYTHON: list[JsonValue] = [sys.executable, "-c"]
+
+
+@pytest.mark.parametrize(
+    ("program", "word"),
+    [
+        ("import time; print('log'); print(time.time() - 10)", None),
+        ("import datetime; print(datetime.datetime.now(datetime.UTC).isoformat())", None),
+        ("import time; print(int(time.time()) - 7200)", "older than 1 h"),
+        ("print('2026-11-22T10:30:00')", "no time with its zone"),
+        ("print('yesterday')", "no time"),
+        ("print('-1')", "no time"),
+        ("print('9' * 400)", "no time"),
+        ("print('nan')", "no time"),
+        ("pass", "no time"),
+        ("import time; print(time.time()); exit(3)", "ended with 3"),
+        ("import time; print(time.time(), flush=True); time.sleep(60)", "did not end in time"),
+    ],
+)
+def test_a_program_must_tell_a_young_time(program: str, word: str | None) -> None:
+    answer = said("command.younger", argv=[*PYTHON, program], than="1h")
+    assert answer is None if word is None else word in str(answer)
+
+
+def test_a_program_that_is_not_there_objects() -> None:
+    assert "can't be started" in str(said("command.younger", argv=["/no/such/program"], than="1h"))
