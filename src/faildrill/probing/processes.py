@@ -1,6 +1,9 @@
 """The probing processes of a run: started, followed, and ended."""
 
 import asyncio
+import contextlib
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +68,16 @@ class ProberProcesses:
         if one.process.returncode is not None:
             return
         one.asked = True
-        one.process.terminate()
+        _signal(one.process, signal.SIGTERM)
         try:
             async with asyncio.timeout(STOPPING):
                 await one.process.wait()
         except TimeoutError:
-            one.process.kill()
+            _signal(one.process, signal.SIGKILL)
             await one.process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal it by its number: asyncio's own way may reap it first, and then its exit code is lost."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)

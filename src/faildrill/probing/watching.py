@@ -19,7 +19,7 @@ class View:
     plan: ProbePlan
     last: Sample | None = None
     good_since: int | None = None
-    """When the first look of the present unbroken row of good ones was sent."""
+    """When the first answer of the present unbroken row of good ones arrived: from then on it is known to be good."""
     good: int = 0
     """How many looks that row has."""
     slowest: int = 0
@@ -36,7 +36,7 @@ class View:
         if sample.outcome is not Outcome.OK:
             self.good_since, self.good, self.slowest = None, 0, 0
             return
-        self.good_since = self.good_since or sample.sent
+        self.good_since = self.good_since or sample.answered
         self.good += 1
         self.slowest = max(self.slowest, sample.answered - sample.due)
 
