@@ -20,9 +20,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def soaking(request: pytest.FixtureRequest) -> bool:
-    """True when the full figures are wanted."""
-    return bool(request.config.getoption("--soak"))
+def many(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Chooses how many: the first number in every run of the tests, the second one with `--soak`."""
+    is_soaking = bool(request.config.getoption("--soak"))
+    return lambda usually, soaking: soaking if is_soaking else usually
 
 
 @pytest.fixture

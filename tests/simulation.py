@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -93,12 +93,12 @@ class World:
     leave_applied: bool = False
 
     @classmethod
-    def draw(cls, seed: int, place: Path) -> "World":
-        """Draw a world."""
+    def draw(cls, seed: int, place: Path, applies: tuple[str, ...] = APPLIES) -> "World":
+        """Draw a world whose faults are taken from among these."""
         draw = random.Random(seed)  # noqa: S311 - it must be the same for the same seed
         world = cls(seed)
         names = [f"service{number}" for number in range(draw.choice((1, 1, 2, 2, 3)))]
-        steps: list[Step | Wait] = [_fault(draw, name, place) for name in names]
+        steps: list[Step | Wait] = [_fault(draw, name, place, applies) for name in names]
         if len(steps) > 1 and draw.random() < 0.2:
             world.steps = [Parallel(id="group", name="at once", steps=tuple(steps))]
         else:
@@ -133,13 +133,15 @@ class World:
         return WARM_UP + WARM_UP_PATIENCE + steps + waits + LIMIT + GRACE + WARM_UP + 5
 
 
-def _fault(draw: random.Random, name: str, place: Path) -> Step:
+def _fault(draw: random.Random, name: str, place: Path, applies: tuple[str, ...]) -> Step:
+    apply = draw.choice(applies)
+    later = ("3s", "6s") if apply == "leaves a timer" else ()
     params: dict[str, Any] = {
         "folder": str(place),
         "name": name,
-        "apply": draw.choice(APPLIES),
+        "apply": apply,
         "undo": draw.choice(UNDOS),
-        "delay": draw.choice(("0ms", "0ms", "300ms", "1s", "1900ms")),
+        "delay": draw.choice(("0ms", "0ms", "300ms", "1s", "1900ms", *later)),
         "undo_delay": draw.choice(("100ms", "1s", "8s")),
         "blind": draw.choice(("0ms",) * 6 + ("500ms", "4s", "60s")),
     }
@@ -152,9 +154,6 @@ def _fault(draw: random.Random, name: str, place: Path) -> Step:
 def _wait(draw: random.Random) -> Wait:
     hold = draw.choice((0.1, 1.0, 4.0))
     return Wait(id="wait", name="wait", hold=hold, within=hold + 1)
-
-
-Fence = Callable[[str], list[str]]
 
 
 @dataclass
@@ -177,13 +176,13 @@ class Lived:
         return path.read_text() if path.exists() else "up"
 
 
-def live(seed: int, folder: Path, fence: Fence = end_timers, driving: type[Driving] = Driving) -> Lived:
-    """Live through the world of a seed; `fence` and `driving` are the engine's own, or worse ones to be found out."""
+def live(seed: int, folder: Path, driving: type[Driving] = Driving, applies: tuple[str, ...] = APPLIES) -> Lived:
+    """Live through the world of a seed; `driving` is the engine's own, or a worse one to be found out."""
     place, reports = folder / "place", folder / "run"
     place.mkdir()
     reports.mkdir()
-    world = World.draw(seed, place)
-    took, identity = run(_drive(world, place, reports, fence, driving))
+    world = World.draw(seed, place, applies)
+    took, identity = run(_drive(world, place, reports, driving))
     is_marked = any(one.run == RUN for one in marks(identity))
     return Lived(world, place, reports, took, is_marked, _verdict(reports))
 
@@ -195,9 +194,9 @@ def _verdict(folder: Path) -> Verdict | None:
         return None
 
 
-async def _drive(world: World, place: Path, folder: Path, fence: Fence, driving: type[Driving]) -> tuple[float, str]:
+async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]) -> tuple[float, str]:
     scene = _scene(world, place, folder)
-    scene.fence = lambda: Swept(fence(str(place)), [])
+    scene.fence = lambda: Swept(end_timers(str(place)), [])
     stop = Stop()
     loop = asyncio.get_running_loop()
     for when in world.asks:

@@ -178,11 +178,11 @@ SERIES: Final = [
 def test_kill_9_at_every_point_leaves_nothing_on(
     ground: Path,
     series: Series,
-    soaking: bool,
+    many: Callable[[int, int], int],
     figure: Callable[[str], None],
 ) -> None:
     every = series.trials(ground)
-    trials = every if soaking else some(every, series.ci)
+    trials = some(every, many(series.ci, len(every)))
     said = spread([_attempting(ground, trial) for trial in trials])
     wrong = [one for one in said if not one.isdigit()]
     deaths = sum(int(one) for one in said if one.isdigit())

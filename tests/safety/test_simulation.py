@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.acting.calling import call
+from faildrill.acting.doing import Done, intent
+from faildrill.acting.undoing import undo_all
+from faildrill.drill import Step
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.running.driving import Driving
+from faildrill.running.stepping import Steps
+from faildrill.timeline import Applied, Applying, Confirmed, Intended
 from forks import spread
-from simulation import broken_promises, live
+from simulation import APPLIES, broken_promises, live
 
 
 @pytest.fixture
@@ -38,16 +47,133 @@ def weigh_some(seeds: range, ground: Path, **parts: object) -> str:
     return " || ".join(one for one in said if not one.startswith("ok")) or " ".join(one[3:] for one in said)
 
 
-def test_no_world_breaks_a_promise(ground: Path, soaking: bool, figure: Callable[[str], None]) -> None:  # noqa: FBT001
-    many = 50_000 if soaking else 2_000
-    stretches = [range(first, first + 50) for first in range(0, many, 50)]
-    said = spread([_weighing(stretch, ground) for stretch in stretches])
+def test_no_world_breaks_a_promise(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    seeds = many(2_000, 50_000)
+    said = spread([_weighing(range(first, first + 50), ground) for first in range(0, seeds, 50)])
     broken = [one for one in said if "seed" in one or "broke" in one]
     verdicts = " ".join(said).split()
     counts = ", ".join(f"{verdicts.count(one)} {one}" for one in sorted(set(verdicts))) if not broken else "see above"
-    figure(f"simulated worlds: {len(broken)} broken promises in {many} seeds: {counts}")
+    figure(f"simulated worlds: {len(broken)} broken promises in {seeds} seeds: {counts}")
     assert broken == []
 
 
-def _weighing(seeds: range, ground: Path) -> Callable[[], str]:
-    return lambda: weigh_some(seeds, ground)
+def _weighing(seeds: range, ground: Path, **parts: object) -> Callable[[], str]:
+    return lambda: weigh_some(seeds, ground, **parts)
+
+
+class FencesLate(Driving):
+    """Undoes before it fences."""
+
+    def _fence(self) -> bool:
+        return True
+
+    async def _steady(self, grace: float) -> bool:
+        super()._fence()
+        return await super()._steady(grace)
+
+
+class _Retrying(Steps):
+    async def _do(self, step: Step) -> Done:
+        done = await super()._do(step)
+        return done if done.outcome in ("done", "refused") else await super()._do(step)
+
+
+class Retries(Driving):
+    """Calls again when the answer was no good."""
+
+    steps = _Retrying
+
+
+class _Trusting(Steps):
+    async def _do(self, step: Step) -> Done:
+        scene = self._scene
+        action, given = build(step.use, "action"), Supplies(scene.run, step.within)
+        before = await action.capture(given)
+        scene.timeline.record(intent(step, before))
+        scene.timeline.record(Applying(step=step.id))
+        answer = await call(action.apply(before, given), step.within)
+        scene.timeline.record(Applied(step=step.id, answer=answer))
+        scene.timeline.record(Confirmed(step=step.id, because="it said so"))
+        return Done("done")
+
+
+class Trusts(Driving):
+    """Takes an answer for the effect."""
+
+    steps = _Trusting
+
+
+class _Hasty(Steps):
+    async def _do(self, step: Step) -> Done:
+        scene = self._scene
+        action, given = build(step.use, "action"), Supplies(scene.run, step.within)
+        before = await action.capture(given)
+        answer = await call(action.apply(before, given), step.within)
+        scene.timeline.record(intent(step, before))
+        scene.timeline.record(Applied(step=step.id, answer=answer))
+        return Done("done")
+
+
+class ActsBeforeItIntends(Driving):
+    """Writes the intent down after the effect."""
+
+    steps = _Hasty
+
+
+class StopsUndoing(Driving):
+    """Stops at the first undo that fails."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        for number, one in enumerate(reversed(intents), 1):
+            if await super()._undo([one]):
+                return [intent.step for intent in intents[: len(intents) - number + 1]]
+        return []
+
+
+class UndoesForwards(Driving):
+    """Undoes the first step first."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        return await super()._undo(intents[::-1])
+
+
+class BelievesUndos(Driving):
+    """Takes an undo that returned for what it says."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        await super()._undo(intents)
+        return []
+
+
+class LooksOnce(Driving):
+    """Does not look again for what a call asked for that was cut short."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
+
+
+@pytest.mark.parametrize(
+    ("bug", "applies", "found"),
+    [
+        (FencesLate, ("leaves a timer",), "acted after the undo"),
+        (Retries, APPLIES, "was called 2 times"),
+        (Trusts, APPLIES, "was never done"),
+        (ActsBeforeItIntends, APPLIES, "called without an intent"),
+        (StopsUndoing, APPLIES, "tried to undo"),
+        (UndoesForwards, APPLIES, "tried to undo"),
+        (BelievesUndos, APPLIES, "no mark tells"),
+        (LooksOnce, ("comes late",), "left on"),
+    ],
+    ids=lambda one: one.__name__ if isinstance(one, type) else "",
+)
+def test_a_known_bug_is_found(
+    ground: Path, bug: type[Driving], applies: tuple[str, ...], found: str, figure: Callable[[str], None]
+) -> None:
+    for seed in range(600):
+        said = weigh(seed, ground, driving=bug, applies=applies)
+        if found in said:
+            figure(f"the bug {bug.__name__} is found by seed {seed}")
+            return
+    pytest.fail(f"not found: {bug.__doc__}")

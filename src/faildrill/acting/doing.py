@@ -42,7 +42,7 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
         return _refused(step, timeline, words(error))
     if not _is_data(before):
         return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
-    timeline.record(_intent(step, before))
+    timeline.record(intent(step, before))
     timeline.record(Applying(step=step.id))
     started = asyncio.get_running_loop().time()
     answer = await _apply(action, before, step, timeline, given)
@@ -65,7 +65,8 @@ def _is_data(before: Captured) -> bool:
     return read == before
 
 
-def _intent(step: Step, before: Captured) -> Intended:
+def intent(step: Step, before: Captured) -> Intended:
+    """Return all that a fresh process needs to put a step back."""
     named = step.undo.use
     return Intended(
         step=step.id,

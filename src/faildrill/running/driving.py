@@ -45,6 +45,9 @@ SLOW_LEAST: Final = 0.05
 class Driving:
     """Drives one run from its first guard to its last event."""
 
+    steps: type[Steps] = Steps
+    """What does the steps."""
+
     def __init__(self, scene: Scene, stop: Stop) -> None:
         self._scene = scene
         self._stop = stop
@@ -136,7 +139,7 @@ class Driving:
 
     async def _act(self) -> None:
         self._phase("acting")
-        steps = Steps(self._scene)
+        steps = self.steps(self._scene)
         conditions = [build(use, "abort") for use in self._scene.drill.abort_when]
         self._aborts = [one.watch(self._rates()) for one in conditions if isinstance(one, Aborts)]
         acting = asyncio.create_task(steps.all())
@@ -179,9 +182,13 @@ class Driving:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
         is_fenced = self._fence()
-        dirty = await undo_all(intents, scene.timeline, scene.run, "runner", unsettled(scene.timeline.written))
+        dirty = await self._undo(intents)
         is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
         return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        scene = self._scene
+        return await undo_all(intents, scene.timeline, scene.run, "runner", unsettled(scene.timeline.written))
 
     def _fence(self) -> bool:
         """End what the steps have left running, so that nothing of them acts after the undo; tell whether it ended."""

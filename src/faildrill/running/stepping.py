@@ -2,7 +2,7 @@
 
 import asyncio
 
-from faildrill.acting.doing import do
+from faildrill.acting.doing import Done, do
 from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
 from faildrill.guarding.radius import Radius
@@ -44,7 +44,7 @@ class Steps:
         if because is not None:
             scene.timeline.record(ApplyFailed(step=ready.id, how="refused", because=because))
             return False
-        done = await do(ready, scene.timeline, scene.run)
+        done = await self._do(ready)
         self._outputs[step.id] = done.answer
         return done.outcome == "done"
 
@@ -56,3 +56,6 @@ class Steps:
         if undo.use is not None:
             undo = undo.model_copy(update={"use": complete(undo.use, self._outputs)})
         return step.model_copy(update={"use": complete(step.use, self._outputs), "undo": undo})
+
+    async def _do(self, step: Step) -> Done:
+        return await do(step, self._scene.timeline, self._scene.run)
