@@ -5,6 +5,7 @@ from typing import Final
 PROBES: Final = {
     "command.look": "faildrill.adapters.command:Look",
     "haproxy.backends": "faildrill.adapters.haproxy:Backends",
+    "http.ledger": "faildrill.adapters.charging:Ledger",
     "http.request": "faildrill.adapters.http:Request",
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
@@ -60,6 +61,7 @@ EXPECTATIONS: Final = {
 
 ABORTS: Final = {
     "alertmanager.quiet": "faildrill.adapters.answers:Quiet",
+    "canaries": "faildrill.judging.canaries:Canaries",
     "errors": "faildrill.judging.aborting:ErrorsAbove",
     "http.answer": "faildrill.adapters.answers:Answer",
     "outage": "faildrill.judging.aborting:OutageLonger",

@@ -131,9 +131,9 @@ async def objections(
 
 @pytest.mark.parametrize(("wrong", "guard"), [(wrong_system, "identity"), (wrong_marker, "marker")])
 def test_no_mutated_identity_is_ever_taken_for_the_declared_one(
-    wrong: Callable[[random.Random], Serve], guard: str, *, soaking: bool, figure: Callable[[str], None]
+    wrong: Callable[[random.Random], Serve], guard: str, many: Callable[[int, int], int], figure: Callable[[str], None]
 ) -> None:
-    count = 5_000 if soaking else 80
+    count = many(80, 5_000)
     said = asyncio.run(objections(wrong, guard, count))
     allowed = sum(one is None for one in said)
     figure(f"P11: {allowed} of {count} mutated answers to {guard} allowed, seed {SEED}")
