@@ -139,7 +139,7 @@ class Simulation:
             ProbePlan(
                 name=name,
                 use=KindUse(kind="simulated.service", params={"folder": str(self.place), "name": name}),
-                every=0.02,
+                every=0.05,
                 timeout=0.5,
             )
             for name in names
@@ -171,7 +171,7 @@ class Simulation:
             )
         )
         probers = TaskProbers(self.folder, "run-1")
-        self.scene = Scene(self.folder, "run-1", drill, place, timeline, clock, Watching(probes), probers)
+        self.scene = Scene(self.folder, "run-1", drill, place, timeline, clock, Watching(probes), probers, pace=0.025)
         return self.scene
 
     def events(self, *kinds: type[AnyEvent]) -> list[AnyEvent]:
