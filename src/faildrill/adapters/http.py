@@ -37,7 +37,8 @@ def _a_list(value: object) -> object:
     return (value,) if isinstance(value, int) else value
 
 
-def _no_injection(headers: dict[str, str]) -> dict[str, str]:
+def no_injection(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers as they are; ValueError when one of them could hold more than itself."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} can't be the name of a header")
@@ -46,7 +47,8 @@ def _no_injection(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-def _a_url(url: str) -> str:
+def a_url(url: str) -> str:
+    """Return an address as it is; ValueError when it is none that can be asked over HTTP."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("a URL looks like http://HOST:PORT/PATH or https://…")
@@ -67,9 +69,9 @@ class Request(Kind):
     apart. Redirects are not followed. An answer that comes after the deadline is recorded as the late answer it is.
     """
 
-    url: Annotated[str, AfterValidator(_a_url)]
+    url: Annotated[str, AfterValidator(a_url)]
     method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    headers: Annotated[dict[str, str], AfterValidator(_no_injection)] = Field(default={})
+    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     body: str | None = Field(default=None, description="sent as it is")
@@ -135,7 +137,7 @@ def wire(request: Request) -> bytes:
     if body or request.method in ("POST", "PUT", "PATCH"):
         headers["Content-Length"] = str(len(body))
     secrets = {name: reference.resolve().reveal() for name, reference in request.secret_headers.items()}
-    given = {**request.headers, **_no_injection(secrets)}
+    given = {**request.headers, **no_injection(secrets)}
     overridden = {name.lower() for name in given}
     lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() not in overridden]
     lines += [f"{name}: {value}" for name, value in given.items()]

@@ -1,7 +1,9 @@
 """A payment server: takes payments over HTTP and writes each into the database before it says so.
 
     POST /payments {"amount": 100}   201 with id, server and database node; also as X-Server, X-Database-Node.
-                                     With `Idempotency-Key: k` the same k is the same payment, written once.
+                                     With `Idempotency-Key: k` the same k is the same payment, written once;
+                                     with `"reference": "k"` it is only a note, and written as often as it is sent.
+    GET /payments/keys?prefix=k      the keys and references that begin so, in the order of their payments
     GET /payments/count              how many there are
     GET /health                      this process is alive
 
@@ -19,7 +21,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 from aiohttp import web
@@ -27,10 +29,14 @@ from aiohttp import web
 from faildrill.lab.plan import DATABASE
 
 _INSERT = """
-    INSERT INTO payments (amount, server, idempotency_key) VALUES ($1, $2, $3)
+    INSERT INTO payments (amount, server, idempotency_key, reference) VALUES ($1, $2, $3, $4)
     ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, amount, inet_server_port() AS port
 """
 _FIND = "SELECT id, amount, inet_server_port() AS port FROM payments WHERE idempotency_key = $1"
+_KEYS = """
+    SELECT coalesce(idempotency_key, reference) AS key, inet_server_port() AS port FROM payments
+    WHERE starts_with(coalesce(idempotency_key, reference), $1) ORDER BY id
+"""
 _COUNT = "SELECT count(*) AS count, inet_server_port() AS port FROM payments"
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LONGEST_KEY = 200
@@ -67,6 +73,16 @@ class Settings:
         return Path(self.password_file).read_text(encoding="ascii").strip()
 
 
+class Payment(NamedTuple):
+    """What is asked for."""
+
+    amount: int
+    key: str | None = None
+    """The same key is the same payment."""
+    reference: str | None = None
+    """A note of whoever pays."""
+
+
 class Server:
     """Takes payments."""
 
@@ -80,6 +96,7 @@ class Server:
         application = web.Application(client_max_size=4096)
         application.router.add_post("/payments", self.pay)
         application.router.add_get("/payments/count", self.count)
+        application.router.add_get("/payments/keys", self.keys)
         application.router.add_get("/health", self.health)
         application.cleanup_ctx.append(self._connected)
         return application
@@ -87,13 +104,11 @@ class Server:
     async def pay(self, request: web.Request) -> web.Response:
         """Write one payment."""
         try:
-            amount, key = _read(await request.text()), request.headers.get("Idempotency-Key")
+            payment = _read(await request.text(), request.headers.get("Idempotency-Key"))
         except ValueError as error:
             return self._answer(400, {"error": str(error), "written": "no"})
-        if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii()):
-            return self._answer(400, {"error": f"a key has 1 to {_LONGEST_KEY} ASCII characters", "written": "no"})
         try:
-            return await self._pay(amount, key)
+            return await self._pay(payment)
         except Unavailable as error:
             return self._answer(503, {"error": str(error), "written": error.written})
 
@@ -105,11 +120,19 @@ class Server:
             return self._answer(503, {"error": str(error)})
         return self._answer(200, {"count": row["count"]}, row["port"])
 
+    async def keys(self, request: web.Request) -> web.Response:
+        """List the keys and references of payments."""
+        try:
+            rows = await self._ask(_KEYS, request.query.get("prefix", ""))
+        except Unavailable as error:
+            return self._answer(503, {"error": str(error)})
+        return self._answer(200, {"keys": [row["key"] for row in rows]}, rows[0]["port"] if rows else None)
+
     async def health(self, _: web.Request) -> web.Response:
         """Say that this process is alive; see the module's docstring for what it leaves out, and why."""
         return self._answer(200, {"alive": True})
 
-    async def _pay(self, amount: int, key: str | None) -> web.Response:
+    async def _pay(self, payment: Payment) -> web.Response:
         loop = asyncio.get_running_loop()
         until = loop.time() + self.settings.within_seconds
         try:
@@ -118,15 +141,16 @@ class Server:
             raise Unavailable(f"{self.settings.capacity} payments are being worked on already", "no") from None
         try:
             await asyncio.sleep(self.settings.service_seconds)
-            rows = await self._ask(_INSERT, amount, self.settings.name, key, until=until)
+            values = (payment.amount, self.settings.name, payment.key, payment.reference)
+            rows = await self._ask(_INSERT, *values, until=until)
             status = 201 if rows else 200
-            rows = rows or await self._ask(_FIND, key, until=until)
+            rows = rows or await self._ask(_FIND, payment.key, until=until)
             if not rows:
                 raise Unavailable("the payment of this key was there a moment ago", "unknown")
             row = rows[0]
-            if row["amount"] != amount:
+            if row["amount"] != payment.amount:
                 return self._answer(422, {"error": "this key belongs to another amount", "written": "no"})
-            return self._answer(status, {"id": row["id"], "amount": amount}, row["port"])
+            return self._answer(status, {"id": row["id"], "amount": payment.amount}, row["port"])
         finally:
             self._places.release()
 
@@ -176,15 +200,19 @@ class Server:
         return web.json_response(content, status=status, headers=headers)
 
 
-def _read(text: str) -> int:
-    """Return the amount of a payment; raises ValueError that says what is wrong with it."""
+def _read(text: str, key: str | None) -> Payment:
+    """Return a payment; raises ValueError that says what is wrong with it."""
     try:
-        amount = json.loads(text)["amount"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        body = json.loads(text)
+        amount, reference = body["amount"], body.get("reference")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError('a payment looks like {"amount": 100}') from None
     if type(amount) is not int or not 0 < amount <= _LARGEST_AMOUNT:
         raise ValueError("an amount is a whole number above 0")
-    return amount
+    for one in (key, reference):
+        if one is not None and not (isinstance(one, str) and 0 < len(one) <= _LONGEST_KEY and one.isascii()):
+            raise ValueError(f"a key and a reference have 1 to {_LONGEST_KEY} ASCII characters")
+    return Payment(amount, key, reference)
 
 
 def _said(error: BaseException) -> str:

@@ -13,6 +13,7 @@ CREATE TABLE payments (
     amount bigint NOT NULL CHECK (amount > 0),
     server text NOT NULL,
     idempotency_key text UNIQUE,
+    reference text,
     written_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE faildrill_probe (

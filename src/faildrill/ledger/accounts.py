@@ -108,6 +108,18 @@ def rows_path(folder: Path, name: str, node: str) -> Path:
     return folder / f"{name}@{node}.rows"
 
 
+def integers(numbers: list[int]) -> Integers:
+    """Return numbers as an array."""
+    return np.array(numbers, dtype=np.int64)
+
+
+def keep(folder: Path, name: str, node: str, rows: Rows) -> None:
+    """Keep the rows of a node in the folder of a run, unless an earlier reading of it is kept there."""
+    path = rows_path(folder, name, node)
+    if not path.exists():
+        rows.save(path)
+
+
 def accounts(folder: Path, name: str, ended: Moment | None = None) -> dict[str, Account]:
     """Weigh a ledger of a run against every node that was read before the run ended, by the node's name.
 

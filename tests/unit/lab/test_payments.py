@@ -96,6 +96,11 @@ def test_more_than_its_capacity_waits_and_is_then_refused(settings: Settings) ->
     [
         *("", "{", "[]", "1", "[" * 2000),
         *('{"amount": 0}', '{"amount": -1}', '{"amount": 1.5}', '{"amount": true}', '{"amount": "1"}'),
+        *(
+            '{"amount": 1, "reference": ""}',
+            '{"amount": 1, "reference": 7}',
+            f'{{"amount": 1, "reference": "{"k" * 201}"}}',
+        ),
         *('{"amount": 1e3}', f'{{"amount": {2**63}}}'),
     ],
 )

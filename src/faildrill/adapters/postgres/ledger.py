@@ -1,9 +1,5 @@
 """`postgres.ledger`: numbered writes through the users' path, each noted before it is sent, and read back."""
 
-import asyncio
-import time
-from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +20,7 @@ from faildrill.adapters.postgres.asking import (
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.errors import CannotSee
 from faildrill.ledger import MOST_WRITERS, Note, path_of
-from faildrill.ledger import Ledger as Book
+from faildrill.ledger.keeping import Keeping
 from faildrill.ports import Captured, Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Cluster, Database
@@ -38,7 +34,6 @@ _WRITE: Final = (
     f"INSERT INTO {TABLE.name} (run, ledger, writer, number) VALUES ($1, $2, $3, $4) "  # noqa: S608 - a constant
     "RETURNING host(inet_server_addr()), inet_server_port()"
 )
-_SYNC_EVERY: Final = 0.2
 _OPEN: Final = ("08", "40003", "57", "58", "XX")
 """Classes of SQLSTATE after which a write may be there all the same: connection, statement completion unknown,
 operator intervention (the commit is local, its waiting for a standby was cut short), system, internal."""
@@ -48,13 +43,10 @@ operator intervention (the commit is local, its waiting for a standby was cut sh
 class _Writing:
     """What stands between looks."""
 
-    book: Book | None = None
+    keeping: Keeping | None = None
     nodes: dict[tuple[str, int], str] = field(default_factory=dict)
     missing: str = ""
-    idle: deque[int] = field(default_factory=deque)
-    """The writers that are not at work, the one that has waited longest first."""
     connections: dict[int, Any] = field(default_factory=dict)
-    syncing: asyncio.Task[None] | None = None
 
 
 class Ledger(Kind):
@@ -84,9 +76,7 @@ class Ledger(Kind):
     async def open(self, given: Given) -> None:
         """Open the record, find the table or create it, and remove rows of earlier runs."""
         writing = self._writing
-        writing.book = Book(path_of(_folder(given), given.name))
-        writing.idle = deque(range(self.writers))
-        writing.syncing = asyncio.create_task(_sync(writing.book))
+        writing.keeping = Keeping(path_of(_folder(given), given.name), self.writers)
         writing.nodes = await addresses(self.cluster)
         writing.missing = await prepare(TABLE, by_users_path(self.database), given.run)
 
@@ -95,26 +85,22 @@ class Ledger(Kind):
         writing = self._writing
         for connection in writing.connections.values():
             connection.terminate()
-        if writing.syncing is not None:
-            writing.syncing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing.syncing
-        if writing.book is not None:
-            writing.book.close()
+        if writing.keeping is not None:
+            await writing.keeping.close()
         self._writing = _Writing()
 
     async def look(self, given: Given) -> Seen:
         """Write the next number, if a writer is free."""
-        writing = self._writing
-        if writing.book is None:
+        keeping = self._writing.keeping
+        if keeping is None:
             raise RuntimeError("the ledger was not opened: there is nowhere to note what is sent")
-        if not writing.idle:
+        writer = keeping.take()
+        if writer is None:
             return Seen(Outcome.SKIPPED)
-        writer = writing.idle.popleft()
         try:
-            return await self._write(writing.book, writer, given)
+            return await self._write(keeping, writer, given)
         finally:
-            writing.idle.append(writer)
+            keeping.give_back(writer)
 
     async def read_back(self, given: Given) -> Captured:
         """Read the rows of this run from every node, and keep them beside the record."""
@@ -125,12 +111,12 @@ class Ledger(Kind):
         what = rereading.What(TABLE.name, given.run, given.name, _folder(given))
         return await rereading.read_back(logins or {"path": by_users_path(self.database)}, what, given.timeout)
 
-    async def _write(self, book: Book, writer: int, given: Given) -> Seen:
+    async def _write(self, keeping: Keeping, writer: int, given: Given) -> Seen:
         try:
             connection = await self._connected(writer, given.timeout)
         except failures() as error:
             return proven(error)
-        number = book.send(time.monotonic_ns(), writer)
+        number = keeping.send(writer)
         note = Note.UNKNOWN
         try:
             host, port = await ask(connection, _WRITE, given.run, given.name, writer, number)
@@ -141,8 +127,7 @@ class Ledger(Kind):
                 return Seen(Outcome.WRONG, detail=self._writing.missing or f"no table {TABLE.name}")
             return proven(error)
         finally:
-            answered = time.monotonic_ns()
-            book.end(answered, number, writer, note)
+            answered = keeping.end(number, writer, note)
             if note != Note.ACKNOWLEDGED:
                 self._writing.connections.pop(writer).terminate()
         return Seen(Outcome.OK, name_of(self._writing.nodes, host, port), answered=answered)
@@ -167,9 +152,3 @@ def _folder(given: Given) -> Path:
     if given.folder is None or not given.name:
         raise CannotSee("a ledger needs a run's folder to keep its record in")
     return given.folder
-
-
-async def _sync(book: Book) -> None:
-    while True:
-        await asyncio.sleep(_SYNC_EVERY)
-        await asyncio.to_thread(book.sync)

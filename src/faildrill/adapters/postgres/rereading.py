@@ -13,7 +13,7 @@ from faildrill.adapters.postgres.asking import Login, ask, connect, failures, in
 from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
 from faildrill.ledger import path_of
-from faildrill.ledger.accounts import Rows, noted, rows_path
+from faildrill.ledger.accounts import Rows, keep, noted
 from faildrill.ports import Captured
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
@@ -87,9 +87,7 @@ async def _node(name: str, login: Login, what: What, shared: _Reading) -> _Read:
     except failures() as error:
         return _Read(missing=in_words(error))
     rows = Rows(_decoded(numbers), shared.read_at, writer, shared.noted, boot_id())
-    path = rows_path(what.folder, what.ledger, name)
-    if not path.exists():
-        rows.save(path)
+    keep(what.folder, what.ledger, name, rows)
     return _Read(writer, len(rows.numbers))
 
 

@@ -1,0 +1,269 @@
+"""`http.ledger`: numbered requests to a business endpoint, each noted before it is sent, and read back."""
+
+import asyncio
+import json as formats
+import re
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple, Self
+
+import aiohttp
+import tenacity
+from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
+
+from faildrill.adapters.http import a_url, no_injection
+from faildrill.clock import boot_id
+from faildrill.errors import CannotSee
+from faildrill.ledger import MOST_WRITERS, Note, path_of
+from faildrill.ledger.keeping import Keeping
+from faildrill.ports import Captured, Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.secrets import SecretReference
+
+KEY: Final = "{key}"
+PREFIX: Final = "{prefix}"
+NODE: Final = "path"
+"""What the rows are kept under: they were read by the users' path."""
+_SHARE: Final = 0.9
+"""The part of a look's time that its tries may take, so that the last one is told before the look is cut off."""
+_GOOD: Final = range(200, 300)
+_REFUSALS: Final = range(400, 500)
+_OPEN: Final = (408, 409, 425)
+"""Refusals that prove nothing: it took too long, or it is being done."""
+_LARGEST: Final = 1 << 20
+_LARGEST_BACK: Final = 1 << 30
+_AGAIN_EVERY: Final = 0.5
+
+
+class _Ended(NamedTuple):
+    """How one try ended: what was seen, and what that proves of the write."""
+
+    seen: Seen
+    note: Note
+
+
+class Back(Kind):
+    """Where the keys of everything written can be read, in the order in which it was written."""
+
+    url: Annotated[str, AfterValidator(a_url)] = Field(
+        description="answers GET; holds `{prefix}`, which all keys share"
+    )
+    keys: str = Field(default="keys", description="where in the JSON of the answer the list is: `data.keys`")
+    field: str | None = Field(default=None, description="in each element of it, the field that holds the key")
+
+    @model_validator(mode="after")
+    def _asks_for_its_own(self) -> Self:
+        if PREFIX not in self.url:
+            raise ValueError(f"the url of `back` holds {PREFIX}, so that it asks for the writes of this run alone")
+        return self
+
+
+class Ledger(Kind):
+    """Sends numbered requests to a business endpoint, and afterwards accounts for every one of them.
+
+    As `postgres.ledger`, by the path that users use: each write is noted before it is sent and ends *acknowledged* (a
+    good status), *rejected* (a 4xx but 408, 409 and 425, an answer that holds `unwritten`, or no connection: nothing
+    was sent) or *unknown*. Every write has a key of its own, put wherever `{key}` stands: in the URL, a header or the
+    JSON. With `tries` an unknown one is sent again with the same key, as a client does that wants to be sure: an
+    endpoint that is not idempotent then charges twice, and `lost_writes` tells how often. When the drill is over the
+    keys of the run are read from `back`.
+
+        probes:
+          charges:
+            http.ledger:
+              url: "${services.payments}/payments"
+              headers: {Idempotency-Key: "{key}"}
+              json: {amount: 100}
+              unwritten: '"written": "no"'
+              tries: 2
+              back: {url: "${services.payments}/payments/keys?prefix={prefix}"}
+            every: 50ms
+            timeout: 5s
+        expect:
+          - lost_writes: {of: charges, at_most: 0}
+    """
+
+    url: Annotated[str, AfterValidator(a_url)]
+    method: str = Field(default="POST", pattern=r"^[A-Z]+$")
+    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
+    secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
+    json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
+    unwritten: str | None = Field(default=None, min_length=1, description="an answer that holds it proves no write")
+    writers: int = Field(default=4, ge=1, le=MOST_WRITERS, description="how many write at once")
+    tries: int = Field(default=1, ge=1, le=10, description="how often an unknown write is sent, with the same key")
+    who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
+    back: Back = Field(description="where the keys can be read when the drill is over")
+
+    _keeping: Keeping | None = PrivateAttr(default=None)
+    _session: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _has_its_key(self) -> Self:
+        if KEY not in formats.dumps([self.url, self.headers, self.json_body]):
+            raise ValueError(f"put {KEY} where the endpoint keeps it: in the url, a header or the json")
+        return self
+
+    async def open(self, given: Given) -> None:
+        """Open the record."""
+        self._keeping = Keeping(path_of(_folder(given), given.name), self.writers)
+        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        self._session = aiohttp.ClientSession(
+            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), headers=self._secrets()
+        )
+
+    async def close(self) -> None:
+        """Close the record and every connection."""
+        if self._session is not None:
+            await self._session.close()
+        if self._keeping is not None:
+            await self._keeping.close()
+        self._keeping = self._session = None
+
+    async def look(self, given: Given) -> Seen:
+        """Send the next write, if a writer is free."""
+        keeping = self._keeping
+        if keeping is None:
+            raise RuntimeError("the ledger was not opened: there is nowhere to note what is sent")
+        writer = keeping.take()
+        if writer is None:
+            return Seen(Outcome.SKIPPED)
+        number = keeping.send(writer)
+        note = Note.UNKNOWN
+        try:
+            seen, note = await self._written(key(given, number), given.timeout * _SHARE)
+        finally:
+            answered = keeping.end(number, writer, note)
+            keeping.give_back(writer)
+        return seen._replace(answered=answered)
+
+    async def read_back(self, given: Given) -> Captured:
+        """Read the keys of this run, and keep their numbers beside the record."""
+        from faildrill.ledger import accounts  # noqa: PLC0415 - NumPy is for after the run, not for a prober
+
+        folder = _folder(given)
+        read_at, noted = time.monotonic_ns(), accounts.noted(path_of(folder, given.name))
+        numbers = [number_of(given, one) for one in await self._keys(given)]
+        rows = accounts.Rows(accounts.integers(numbers), read_at, noted=noted, boot=boot_id())
+        accounts.keep(folder, given.name, NODE, rows)
+        return {"read_at": read_at, "nodes": {NODE: {"writer": True, "rows": len(numbers), "missing": ""}}}
+
+    async def _written(self, its_key: str, within: float) -> _Ended:
+        """Try until it is known whether it is written, or the tries are used up.
+
+        Once a try has left it open, a later refusal proves nothing: only an acknowledgement does.
+        """
+        doubted: _Ended | None = None
+        for _ in range(self.tries):
+            ended = await self._try(its_key, within / self.tries)
+            if ended.note is Note.ACKNOWLEDGED:
+                return ended
+            if ended.note is Note.REJECTED and doubted is None:
+                return ended
+            doubted = _Ended(ended.seen, Note.UNKNOWN)
+        assert doubted is not None  # noqa: S101 - there is one try at least
+        return doubted
+
+    async def _try(self, its_key: str, within: float) -> _Ended:
+        url, headers, body = (_filled(one, its_key) for one in (self.url, self.headers, self.json_body))
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._session.request(
+                    self.method, url, headers=headers, json=body, allow_redirects=False, timeout=None
+                ) as answer,
+            ):
+                said = (await answer.content.read(_LARGEST)).decode(errors="replace")
+        except aiohttp.ClientConnectorError as error:
+            return _Ended(Seen(_refused(error), detail="no connection"), Note.REJECTED)
+        except TimeoutError:
+            return _Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
+        except (OSError, aiohttp.ClientError):
+            return _Ended(Seen(Outcome.RESET), Note.UNKNOWN)
+        return self._weighed(answer.status, said, answer.headers.get(self.who_header, "")[:100])
+
+    def _weighed(self, status: int, said: str, who: str) -> _Ended:
+        if status in _GOOD:
+            return _Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
+        is_refused = status in _REFUSALS and status not in _OPEN
+        is_unwritten = self.unwritten is not None and self.unwritten in said
+        note = Note.REJECTED if is_refused or is_unwritten else Note.UNKNOWN
+        return _Ended(Seen(Outcome.WRONG, who, f"HTTP {status}"), note)
+
+    async def _keys(self, given: Given) -> list[str]:
+        """Ask for the keys until there is an answer; CannotSee when there is none in time."""
+        within = given.timeout * _SHARE
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type((OSError, aiohttp.ClientError)),
+            wait=tenacity.wait_fixed(_AGAIN_EVERY),
+            stop=tenacity.stop_before_delay(within),
+            reraise=True,
+        )
+        try:
+            content: bytes = await waiting(self._asked, self.back.url.replace(PREFIX, prefix(given)), within / 2)
+            return _picked(formats.loads(content), self.back)
+        except (OSError, aiohttp.ClientError) as error:
+            raise CannotSee(f"what was written can't be read back: {error!r}") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise CannotSee(f"what was read back holds no list of keys at {self.back.keys!r}: {error!r}") from error
+
+    async def _asked(self, url: str, within: float) -> bytes:
+        async with (
+            asyncio.timeout(within),
+            aiohttp.ClientSession(trust_env=False, headers=self._secrets()) as session,
+            session.get(url, allow_redirects=False, raise_for_status=True) as answer,
+        ):
+            content: bytearray = bytearray()
+            async for chunk in answer.content.iter_any():
+                content += chunk
+                if len(content) > _LARGEST_BACK:
+                    raise CannotSee("what was read back is more than 1 GiB")
+        return bytes(content)
+
+    def _secrets(self) -> dict[str, str]:
+        return no_injection({name: one.resolve().reveal() for name, one in self.secret_headers.items()})
+
+
+def prefix(given: Given) -> str:
+    """Return what the keys of a run's ledger share."""
+    return f"{given.run}.{given.name}."
+
+
+def key(given: Given, number: int) -> str:
+    """Return the key of a write: letters, digits, dots and dashes."""
+    return f"{prefix(given)}{number}"
+
+
+def number_of(given: Given, its_key: str) -> int:
+    """Return the number of a key; -1 for one that this ledger never gave."""
+    found = re.fullmatch(re.escape(prefix(given)) + r"([1-9]\d{0,11})", its_key)
+    return int(found.group(1)) if found else -1
+
+
+def _picked(content: JsonValue, back: Back) -> list[str]:
+    found: Any = content
+    for name in back.keys.split("."):
+        found = found[name]
+    if not isinstance(found, list):
+        raise TypeError(f"{type(found).__name__} instead of a list")
+    return [str(one[back.field] if back.field else one) for one in found]
+
+
+def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Put a key wherever its place is."""
+    if isinstance(value, str):
+        return value.replace(KEY, its_key)
+    if isinstance(value, list):
+        return [_filled(one, its_key) for one in value]
+    if isinstance(value, dict):
+        return {name: _filled(one, its_key) for name, one in value.items()}
+    return value
+
+
+def _refused(error: "aiohttp.ClientConnectorError") -> Outcome:
+    return Outcome.REFUSED if isinstance(error.os_error, ConnectionRefusedError) else Outcome.UNREACHABLE
+
+
+def _folder(given: Given) -> Path:
+    if given.folder is None or not given.name:
+        raise CannotSee("a ledger needs a run's folder to keep its record in")
+    return given.folder
