@@ -46,5 +46,8 @@ lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
 
+bench: $(READY) ## measure beside other tools (about 20 minutes) and write docs/benchmarks.md; SECTIONS="ledger --quick"
+	PYTHONPATH=tests $(BIN)/python -m benchmarks --write $(SECTIONS)
+
 clean: ## remove what was built; never a report
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

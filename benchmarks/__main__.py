@@ -32,10 +32,9 @@ def _put(name: str, text: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     marked = f"<!-- {name} -->\n{text.rstrip()}\n<!-- end of {name} -->"
     there = re.compile(f"<!-- {name} -->.*<!-- end of {name} -->", re.DOTALL)
-    if there.search(page):
-        page = there.sub(lambda _: marked, page)
-    else:
+    if not there.search(page):
         page = f"{page.rstrip()}\n\n{marked}\n"
+    page = there.sub(lambda _: marked, page)
     PAGE.write_text(page, encoding="utf-8")
 
 

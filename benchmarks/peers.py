@@ -20,7 +20,9 @@ def peer(program: str) -> str | None:
     """Return the path of a program, installed if need be; None where it can't be had, which is said on stderr."""
     if program in SYSTEM:
         found = shutil.which(program)
-        return found or _without(program, f"install it with: apt-get install {SYSTEM[program]}")
+        if found is None:
+            _without(program, f"install it with: apt-get install {SYSTEM[program]}")
+        return found
     folder = WHERE / program
     path = folder / "bin" / program
     if not path.exists():
@@ -30,7 +32,8 @@ def peer(program: str) -> str | None:
             subprocess.run(pip, check=True, timeout=WITHIN, capture_output=True)
         except (OSError, subprocess.SubprocessError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            return _without(program, f"pip could not install {PINNED[program]}: {error}")
+            _without(program, f"pip could not install {PINNED[program]}: {error}")
+            return None
     return str(path)
 
 

@@ -28,10 +28,11 @@ def section(*, quick: bool) -> Section:
     head = ["", "faildrill, ms", "its CPU, ms", "Chaos Toolkit, ms", "its CPU, ms", "ratio", "ratio of CPU"]
     bare = median(one.wall for one in found["python", "-c pass"])
     note = (
-        f"Medians of {ROUNDS[quick]} alternating runs; CPU counts every process of the run; load {load()}. Bare Python: "
-        f"{ms(bare)} ms. A run of faildrill is a sentinel, a runner, a prober and a report, and it watches a probe "
-        "before, while and after it acts (warm-up 10 ms); Chaos Toolkit is one process that looks at nothing. "
-        "A step of faildrill is captured, written down before it is done, done, seen, put back and seen put back.\n"
+        f"Medians of {ROUNDS[quick]} alternating runs; CPU counts every process of the run; load {load()}. Bare "
+        f"Python: {ms(bare)} ms. A run of faildrill is a sentinel, a runner, a prober and a report, and it watches "
+        "a probe before, while and after it acts (warm-up 10 ms); Chaos Toolkit is one process that looks at "
+        "nothing. A step of faildrill is captured, written down before it is done, done, seen, put back and seen "
+        "put back.\n"
     )
     return Section("startup", "Start-up and steps", table(head, rows) + "\n" + note + skipped("chaos"))
 
@@ -54,7 +55,15 @@ def _steps(found: dict[Key, list[Ran]]) -> list[str]:
         return wall / MORE, cpu / MORE
 
     (wall, cpu), (other, its) = one("faildrill"), one("chaos")
-    return ["one more step", ms(wall, 1), ms(cpu, 1), ms(other, 1), ms(its, 1), f"{wall / other:.1f}", f"{cpu / its:.1f}"]
+    return [
+        "one more step",
+        ms(wall, 1),
+        ms(cpu, 1),
+        ms(other, 1),
+        ms(its, 1),
+        f"{wall / other:.1f}",
+        f"{cpu / its:.1f}",
+    ]
 
 
 def _ours(folder: Path) -> dict[Key, Callable[[], Ran]]:

