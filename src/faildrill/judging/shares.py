@@ -35,6 +35,24 @@ Share = Annotated[
 """A field that is a share (`0.1%`) or a whole number of looks."""
 
 
+def _percent(value: object) -> object:
+    read = _share(value)
+    if not isinstance(read, str):
+        raise ValueError("give a share, e.g. 99.9%")  # noqa: TRY004 - pydantic's way
+    return read
+
+
+Percent = Annotated[
+    str, BeforeValidator(_percent), WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$"})
+]
+"""A field that is a share: `99.9%`."""
+
+
+def percent(share: str) -> float:
+    """Return a share as a fraction."""
+    return float(share.removesuffix("%")) / _WHOLE
+
+
 def fraction(share: str | int) -> float | None:
     """Return a share as a fraction, or None when it is a count."""
     return float(share.removesuffix("%")) / _WHOLE if isinstance(share, str) else None

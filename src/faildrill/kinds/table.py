@@ -50,7 +50,9 @@ REACHES: Final = {
 }
 
 EXPECTATIONS: Final = {
+    "error_budget": "faildrill.judging.budgets:ErrorBudget",
     "errors": "faildrill.judging.errors:Errors",
+    "flaps": "faildrill.judging.flaps:Flaps",
     "latency": "faildrill.judging.latency:Latency",
     "lost_writes": "faildrill.judging.lost_writes:LostWrites",
     "never": "faildrill.judging.never:Never",
