@@ -5,22 +5,29 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
+from faildrill.running.starting import start
+from faildrill.targets import KindUse
 from faildrill.timeline import (
+    FILE,
     Applied,
     Confirmed,
     Fenced,
     GuardAnswered,
     Intended,
+    RunEnded,
     Undoing,
+    entries,
 )
 from places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 
-ABORTED, UNSAFE, REFUSED = 5, 6, 3
+ABORTED, UNSAFE, REFUSED, ERROR = 5, 6, 3, 7
 
 
 @pytest.fixture
@@ -133,3 +140,162 @@ def test_both_killed_the_place_is_dirty_refuses_the_next_run_and_recover_cleans_
     assert recovered.returncode == 0, recovered.stderr
     assert place.deeds("pay") == ["apply", "undo"]
     assert all_marks() == {}
+
+
+def test_a_timeline_altered_while_it_is_written_stops_nobody_from_putting_back(place: Place) -> None:
+    place.fault("pay")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        path = started.folder / FILE
+        path.write_bytes(path.read_bytes().replace(b'"drillable"', b'"drillabla"', 1))
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        assert started.sentinel.wait(30) == UNSAFE
+        assert place.deeds("pay") == ["apply", "undo"]
+        assert len(all_marks()) == 1
+        assert list(started.folder.glob("put-back-*.jsonl"))
+
+
+def test_a_timeline_removed_under_a_living_run_is_put_back_from_what_the_runner_knows(place: Place) -> None:
+    place.fault("pay")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        (started.folder / FILE).unlink()
+        started.sentinel.send_signal(signal.SIGINT)
+        assert started.sentinel.wait(60) != 0
+        assert place.deeds("pay") == ["apply", "undo"]
+
+
+def test_an_empty_timeline_is_no_run_and_no_verdict(place: Place) -> None:
+    place.fault("pay")
+    folder = place.lay_out()
+    (folder / FILE).write_bytes(b"")
+    started = start(folder)
+    with ended(started):
+        assert started.sentinel.wait(30) == ERROR
+        assert "is no run" in (folder / "sentinel.log").read_text()
+
+
+def test_a_sentinel_that_is_stopped_is_as_good_as_dead(place: Place) -> None:
+    place.fault("pay")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        os.kill(started.sentinel.pid, signal.SIGSTOP)
+        assert started.sentinel.wait(30) == -signal.SIGKILL
+        assert place.deeds("pay") == ["apply", "undo"]
+        assert (started.folder / "result.json").exists()
+        until(lambda: not of_run(started.folder.name))
+        assert all_marks() == {}
+
+
+def test_recover_does_not_touch_a_run_that_is_under_way(place: Place) -> None:
+    place.fault("pay")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        asked = faildrill("recover", str(started.folder))
+        assert asked.returncode not in (0, 1)
+        assert f"being drilled by run {started.folder.name}" in asked.stderr + asked.stdout
+        assert place.deeds("pay") == ["apply"]
+        started.sentinel.send_signal(signal.SIGTERM)
+        assert started.sentinel.wait(30) == ABORTED
+
+
+def test_an_undo_that_hangs_in_recover_ends_at_its_limit_and_the_others_are_done(place: Place) -> None:
+    place.fault("one")
+    place.fault("two", undo="hangs")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        until(lambda: len(events(started.folder, Confirmed)) == 2)
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        assert started.sentinel.wait(60) == UNSAFE
+        assert (place.state("one"), place.state("two")) == ("up", "down")
+        assert len(all_marks()) == 1
+
+
+def test_what_a_step_left_running_is_ended_before_its_undo_in_a_run_that_lives(place: Place) -> None:
+    place.fault("pay", within=1.0, apply="acts late", delay="2500ms")
+    started = place.start()
+    with ended(started):
+        started.sentinel.wait(30)
+        [fenced] = [one for one in events(started.folder, Fenced) if isinstance(one, Fenced)]
+        assert len(fenced.processes) == 1
+        time.sleep(2.0)
+        assert place.deeds("pay") in (["undo"], [])
+
+
+def test_a_run_within_a_run_is_put_back_by_its_own_sentinel(place: Place, tmp_path: Path) -> None:
+    inner = Place(tmp_path / "inner")
+    inner.identity = "inner"
+    inner.fault("within")
+    inner.wait(60)
+    nested = inner.lay_out()
+    script = "import sys, pathlib, faildrill.running.starting as s; s.start(pathlib.Path(sys.argv[1])).sentinel.wait()"
+    params = {
+        "argv": [sys.executable, "-c", script, str(nested)],
+        "undo_argv": ["true"],
+        "verify_argv": ["false"],
+        "env": {"FAILDRILL_STATE": os.environ["FAILDRILL_STATE"]},
+    }
+    use = KindUse.model_validate({"kind": "command.run", "params": params})
+    place.fault("pay")
+    place.steps.append(Step(id="nested", name="a run within", use=use, within=60.0, undo_within=5.0))
+    place.probes.append(place.probe("nested"))
+    started = place.start()
+    with ended(started):
+        recorded(nested, Confirmed)
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        assert started.sentinel.wait(60) == ABORTED
+        assert place.state("pay") == "up"
+        recorded(nested, RunEnded)
+        assert inner.deeds("within") == ["apply", "undo"]
+        until(lambda: not of_run(nested.name))
+        until(lambda: all_marks() == {})
+
+
+def test_a_prober_that_is_stopped_outlives_nothing(place: Place, many: Callable[[int, int], int]) -> None:
+    if not many(0, 1):
+        pytest.skip("waits 15 s for the prober: runs with --soak")
+    place.fault("pay")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        os.kill(prober_of(started.folder), signal.SIGSTOP)
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        started.sentinel.wait(200)
+        assert place.state("pay") == "up"
+        assert of_run(started.folder.name) == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_fence_is_up_within_a_second(
+    place: Place, number: signal.Signals, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    took = []
+    place.fault("pay")
+    place.wait(60)
+    for _ in range(many(2, 25)):
+        started = place.start()
+        with ended(started):
+            recorded(started.folder, Confirmed)
+            runner = runner_of(started.folder)
+            died = time.monotonic_ns()
+            os.kill(runner, number)
+            assert started.sentinel.wait(30) == ABORTED
+            [fenced] = [entry for entry in entries(started.folder / FILE) if isinstance(entry.what, Fenced)]
+            took.append((fenced.at - died) / 1e9)
+    figure(f"P5 fenced after {number.name}: at most {max(took):.3f} s in {len(took)} runs")
+    assert max(took) <= 1.0
+
+
+def faildrill(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "faildrill", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from faildrill import redacting
 from faildrill.recovering.living import BEAT, beat, leave
 from faildrill.recovering.recover import recover
 
@@ -25,4 +26,5 @@ async def _recover(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    sys.stderr = redacting.Stream(sys.stderr)
     asyncio.run(_recover(Path(sys.argv[1])))

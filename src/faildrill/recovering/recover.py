@@ -18,7 +18,7 @@ from faildrill.recovering.fencing import carries, fence, probers
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
-from faildrill.recovering.steadying import Patience, steady
+from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.samples import Files
 from faildrill.timeline import (
     FILE,
@@ -32,6 +32,7 @@ from faildrill.timeline import (
     RunnerDied,
     RunStarted,
     Timeline,
+    WarmedUp,
 )
 
 By = Literal["sentinel", "recover"]
@@ -41,10 +42,14 @@ _PATIENCE: Final = 15.0
 
 def started(folder: Path) -> RunStarted:
     """Return the first event of a run; WrongUsage when the folder holds none."""
-    found = salvage(folder / FILE)
-    if not found or not isinstance(found[0].what, RunStarted):
+    first = _first(salvage(folder / FILE))
+    if first is None:
         raise WrongUsage(f"{folder} holds no run: there is no timeline that begins with a start")
-    return found[0].what
+    return first
+
+
+def _first(known: list[Entry]) -> RunStarted | None:
+    return known[0].what if known and isinstance(known[0].what, RunStarted) else None
 
 
 async def recover(folder: Path, by: By, ground: Ground | None = None) -> bool:
@@ -64,12 +69,13 @@ class _Recovery:
         self._folder = folder
         self._by = by
         self._ground = ground
-        self._first = started(folder)
         self._known = salvage(folder / FILE)
-        self._is_whole = not is_altered(folder / FILE)
+        self._first = _first(self._known)
+        self._run = self._first.run if self._first else folder.name
+        self._is_whole = self._first is not None and not is_altered(folder / FILE)
 
     async def run(self) -> bool:
-        run = self._first.run
+        run = self._run
         swept = fence(run, None, probers(self._known, run) if self._by == "sentinel" else ())
         timeline = go_on(self._folder, self._ground.clock, self._ground.disk)
         if self._by == "recover":
@@ -78,27 +84,32 @@ class _Recovery:
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
         dirty = await undo_all(open_intents(self._known), timeline, run, self._by, unsettled(self._known))
-        is_steady = not self._touched() or await self._steady(timeline)
+        grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
+        is_steady = not self._touched() or await self._steady(timeline, grace)
         timeline.note(RunEnded(by=self._by))
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
-        if is_clean:
+        if is_clean and self._first:
             clear(self._first.identity, run)
         return is_clean
 
     def _touched(self) -> bool:
         return any(isinstance(entry.what, Intended) for entry in self._known)
 
-    async def _steady(self, timeline: Timeline) -> bool:
+    async def _steady(self, timeline: Timeline, grace: float) -> bool:
         """Watch until every probe is good again: with the probers of the run that still look, or with new ones."""
         timeline.note(PhaseStarted(phase="steadying"))
+        if self._first is None:
+            timeline.note(NotSteady(probes={"all": "nobody knows the probes: the first event is lost"}, waited=0.0))
+            return False
         drill = Drill.model_validate(self._first.drill)
         place = Environment.model_validate(self._first.place)
         named = {plan.name for plan in drill.probes}
         watching = Watching((*drill.probes, *(plan for plan in place.probes if plan.name not in named)))
         looking = self._looking()
+        watching.limit(next((one.what.slow for one in self._known if isinstance(one.what, WarmedUp)), {}))
         read_end, write_end = os.pipe()
-        fresh = self._ground.probers(self._folder, self._first.run, read_end, len(_generations(self._known)))
+        fresh = self._ground.probers(self._folder, self._run, read_end, len(_generations(self._known)))
         try:
             if {name for one in looking for name in one.probes} == set(watching.views):
                 for one in looking:
@@ -106,7 +117,9 @@ class _Recovery:
             else:
                 plans = tuple(view.plan for view in watching.views.values())
                 await fresh.start(plans, watching, timeline)
-            return await steady(watching, self._ground.clock, timeline, drill, Patience(pace=self._ground.pace))
+            return await steady(
+                watching, self._ground.clock, timeline, drill, Patience(grace=grace, pace=self._ground.pace)
+            )
         except (FaildrillError, OSError) as error:
             timeline.note(NotSteady(probes={"all": f"could not be watched: {error}"}, waited=0.0))
             return False
@@ -116,12 +129,12 @@ class _Recovery:
                 await _end(one, timeline)
             os.close(read_end)
             os.close(write_end)
-            await read_back((view.plan for view in watching.views.values()), self._first.run, self._folder)
+            await read_back((view.plan for view in watching.views.values()), self._run, self._folder)
 
     def _looking(self) -> list[ProberStarted]:
         """List the probers of the run that still look."""
         started = [entry.what for entry in self._known if isinstance(entry.what, ProberStarted)]
-        return [one for one in started if carries(one.pid, self._first.run)]
+        return [one for one in started if carries(one.pid, self._run)]
 
 
 def _generations(known: list[Entry]) -> set[str]:
