@@ -24,7 +24,7 @@ from faildrill.samples.columns import load as samples_of
 from faildrill.targets import KindUse
 
 RATES: Final = (100, 1_000, 5_000)
-SECONDS: Final = {False: 5.0, True: 1.5}
+SECONDS: Final = {False: 4.0, True: 1.5}
 ROUNDS: Final = {False: 3, True: 1}
 SETTLING: Final = 1.0
 """Seconds between the first request of a tool and its measurement."""

@@ -6,7 +6,6 @@ from typing import Final
 
 from faildrill import timeline
 from faildrill.judging.result import Result
-from faildrill.reports import junit, looks, page, review
 
 PAGE: Final = "report.html"
 _LONGEST_NOTES: Final = 100_000
@@ -18,6 +17,8 @@ def write(folder: Path, result: Result) -> Path:
     Returns the path of the page. Raises JournalDamaged when the timeline was altered, OSError when the disk takes
     no more; what was there before stays then.
     """
+    from faildrill.reports import junit, looks, page, review  # noqa: PLC0415 - NumPy and Jinja, which words don't need
+
     entries = timeline.entries(folder / timeline.FILE)
     seen = looks.read(folder, entries[0].at) if entries else {}
     notes = _notes(folder / review.NOTES)
