@@ -20,6 +20,7 @@ from faildrill.adapters.simulated import burn
 from faildrill.guarding.holding import Holder, hold
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
+from faildrill.recovering.fencing import MARK
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.recover import recover, started
 from faildrill.recovering.salvaging import salvage
@@ -36,11 +37,14 @@ _WITHIN = 30.0
 class BurningDisk(Disk):
     """Counts down the fuse at every point of every call; remembers what a power loss would leave of the file."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, slow: float = 0.0) -> None:
         self._place = place
+        self._slow = slow
+        """Real seconds that a write takes, so that a run in virtual time can be interrupted from outside."""
 
     def write(self, descriptor: int, content: bytes | memoryview) -> int:
         burn(self._place)
+        time.sleep(self._slow)
         half = os.write(descriptor, content[: len(content) // 2])
         burn(self._place)
         half += os.write(descriptor, content[half:])
@@ -62,15 +66,14 @@ class BurningDisk(Disk):
 class Forks:
     """The crew of a sentinel, forked from it."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, place: Path, slow: float = 0.0) -> None:
+        self._ground = ground(place, slow)
 
     def runner(self, folder: Path, run_id: str, lines: Lines) -> int:
-        del run_id
-        return fork(lambda: _runner(folder, lines, self._place), lines)
+        return fork(lambda: _runner(folder, run_id, lines, self._ground), lines)
 
     def recover(self, folder: Path, lines: Lines) -> int:
-        return fork(lambda: 0 if _recover(folder, self._place, by_person=False) else 6, lines)
+        return fork(lambda: 0 if _recover(folder, self._ground, by_person=False) else 6, lines)
 
     def report(self, folder: Path, lines: Lines) -> int:
         return fork(lambda: _judge(folder), lines)
@@ -105,9 +108,9 @@ def close_all_but(kept: Collection[int]) -> None:
                 os.close(descriptor)
 
 
-def ground(place: Path) -> Ground:
+def ground(place: Path, slow: float = 0.0) -> Ground:
     """Virtual time, and a disk that burns the fuse of this place."""
-    return Ground(LoopClock(), BurningDisk(place), TaskProbers, PACE)
+    return Ground(LoopClock(), BurningDisk(place, slow), TaskProbers, PACE)
 
 
 def _after(folder: Path) -> float:
@@ -115,14 +118,15 @@ def _after(folder: Path) -> float:
     return max(entry.at for entry in salvage(folder / FILE)) / 1e9 + 0.1
 
 
-def _runner(folder: Path, lines: Lines, place: Path) -> int:
-    if run(run_drill(folder, lines, ground(place)), _after(folder)):
+def _runner(folder: Path, run_id: str, lines: Lines, stand: Ground) -> int:
+    os.environ[MARK] = run_id
+    if run(run_drill(folder, lines, stand), _after(folder)):
         _judge(folder)
     return 0
 
 
-def _recover(folder: Path, place: Path, *, by_person: bool) -> bool:
-    return run(recover(folder, "recover" if by_person else "sentinel", ground(place)), _after(folder))
+def _recover(folder: Path, stand: Ground, *, by_person: bool) -> bool:
+    return run(recover(folder, "recover" if by_person else "sentinel", stand), _after(folder))
 
 
 def _judge(folder: Path) -> int:
@@ -130,14 +134,20 @@ def _judge(folder: Path) -> int:
     return 0
 
 
-def watched(folder: Path, place: Path) -> int:
-    """See a run that is laid out through, as its sentinel does; return what that exited with, negative when killed."""
+def watched(folder: Path, place: Path, meanwhile: Callable[[int], object] | None = None, slow: float = 0.0) -> int:
+    """See a run that is laid out through, as its sentinel does; return what that exited with, negative when killed.
+
+    `meanwhile` gets the pid of the sentinel, to do something to it or to what descends from it.
+    """
     reading, writing = os.pipe()  # held open: whoever started the run is there until it is over
-    pid = fork(lambda: watch_over(folder, Forks(place), BurningDisk(place)), Lines(stdin=reading))
+    pid = fork(lambda: watch_over(folder, Forks(place, slow), BurningDisk(place)), Lines(stdin=reading))
     os.close(reading)
-    code = ended(pid)
-    os.close(writing)
-    return code
+    try:
+        if meanwhile is not None:
+            meanwhile(pid)
+        return ended(pid)
+    finally:
+        os.close(writing)
 
 
 def recovered(folder: Path, place: Path) -> int:
@@ -146,7 +156,7 @@ def recovered(folder: Path, place: Path) -> int:
     def what() -> int:
         first = started(folder)
         lock = hold(first.identity, Holder(first.run, str(folder), os.getpid(), "test", ""))
-        clean = _recover(folder, place, by_person=True)
+        clean = _recover(folder, ground(place), by_person=True)
         os.close(lock)
         return 0 if clean else 6
 

@@ -89,6 +89,11 @@ class Place:
         path = self.folder / f"{name}.log"
         return path.read_text().split() if path.exists() else []
 
+    def story(self, name: str) -> list[str]:
+        """Return what was asked of a service and what was done to it, in order."""
+        path = self.folder / f"{name}.story"
+        return path.read_text().split() if path.exists() else []
+
 
 def events(folder: Path, *kinds: type[AnyEvent]) -> list[AnyEvent]:
     """Return the events of a run, of these kinds if any are named."""

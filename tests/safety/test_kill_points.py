@@ -54,16 +54,6 @@ class Trial:
         return f"{self.shape}, {', then '.join(self.fuse)}{', power lost' if self.power_loss else ''}"
 
 
-@pytest.fixture
-def ground(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in memory where there is one: thousands of runs sync thousands of times."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    monkeypatch.setenv("FAILDRILL_STATE", str(folder / "state"))
-    yield folder
-    shutil.rmtree(folder)
-
-
 def points(ground: Path, shape: str, *before: str) -> int:
     """Count the points that a run has, from the end of the last fuse before on."""
     folder = Path(tempfile.mkdtemp(dir=ground))

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,16 +18,6 @@ from faildrill.running.stepping import Steps
 from faildrill.timeline import Applied, Applying, Confirmed, Intended
 from forks import spread
 from simulation import APPLIES, broken_promises, live
-
-
-@pytest.fixture
-def ground(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in memory where there is one."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    monkeypatch.setenv("FAILDRILL_STATE", str(folder / "state"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def weigh(seed: int, ground: Path, **parts: object) -> str:
