@@ -299,6 +299,8 @@ class Aborts(Protocol):
         ...
 
 
+ASKS_EVERY_NODE: Final = "asks_every_node"
+"""A probe class with a true class variable of this name asks each node itself who writes: it can see two at once."""
 BLOCKING: Final = "blocking"
 """A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""
 

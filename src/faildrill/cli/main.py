@@ -1,14 +1,21 @@
 """The command line. Starts without importing what a command does not need."""
 
 import importlib
-from typing import Any
+import os
+import sys
+import traceback
+from typing import Any, Final
 
 import click
 
-from faildrill import __version__
+from faildrill import __version__, redacting
 from faildrill.cli.lazily import lazily
 from faildrill.errors import FaildrillError
 
+_USAGE: Final = 2
+_ABORTED: Final = 5
+_ERROR: Final = 7
+_BROKEN_PIPE: Final = 141
 _COMMANDS = {
     "run": "faildrill.cli.run:run",
     "plan": "faildrill.cli.plan:plan",
@@ -25,6 +32,7 @@ _COMMANDS = {
     "init": "faildrill.cli.files:init",
     "judge": "faildrill.cli.runs:judge",
     "report": "faildrill.cli.runs:report",
+    "export": "faildrill.cli.export:export",
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
@@ -43,6 +51,7 @@ _SHORT = {
     "init": "Write a first drill to start from.",
     "judge": "Judge a recorded run again: the same files give the same verdict.",
     "report": "Write the reports of a recorded run anew.",
+    "export": "Write the samples of a recorded run as CSV or Parquet.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 
@@ -85,6 +94,21 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
+    sys.stderr = redacting.Stream(sys.stderr)
     lazily()
-    cli()
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        code = _ABORTED
+    except click.ClickException as error:
+        error.show()
+        code = _USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - the one place where a defect of the command line becomes an exit code
+        click.echo(traceback.format_exc(), err=True)
+        code = _ERROR
+    sys.exit(code if isinstance(code, int) else 0)

@@ -9,6 +9,7 @@ import click
 
 from faildrill import loading
 from faildrill.environment import Environment
+from faildrill.guarding.holding import marks
 
 LAB: Final = "lab"
 """The lab that a command starts for itself when it is asked to drill there and it isn't up."""
@@ -40,6 +41,14 @@ def _started(stack: contextlib.ExitStack) -> Path:
 
     click.echo("the lab is not up: starting one for this run", err=True)
     facts = starting.up(LAB, tell=lambda text: click.echo(text, err=True))
-    stack.callback(ending.down, LAB)
-    stack.callback(click.echo, "taking the lab down", err=True)
+    identity = loading.load_environment(facts.environment).proven_identity
+
+    def take_down() -> None:
+        if marks(identity):
+            click.echo("the lab stays up, as not everything is put back; when it is: faildrill lab down", err=True)
+            return
+        click.echo("taking the lab down", err=True)
+        ending.down(LAB)
+
+    stack.callback(take_down)
     return facts.environment

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from faildrill import durations, guarding
-from faildrill.acting.calling import call
+from faildrill import durations, guarding, redacting
+from faildrill.acting.calling import call, words
 from faildrill.cli.places import environment
 from faildrill.drill import Drill, Parallel, Step, Wait
 from faildrill.environment import Environment
@@ -81,9 +81,10 @@ async def _line(step: Step | Wait) -> Line:
     try:
         seen = await call(action.preview(Supplies("plan", timeout=_WITHIN)), _WITHIN)
     except (ActionError, CannotSee) as error:
-        return Line(step.id, step.name, step.use.kind, f"can't be done now: {error}", [], undo[step.undo.how])
+        return Line(step.id, step.name, step.use.kind, f"can't be done now: {words(error)}", [], undo[step.undo.how])
     told = seen.undo if step.undo.how == "own" else undo[step.undo.how]
-    return Line(step.id, step.name, step.use.kind, seen.effect, seen.touches, told)
+    effect, touches = redacting.clean(seen.effect), redacting.clean_all(seen.touches)
+    return Line(step.id, step.name, step.use.kind, effect, touches, redacting.clean(told))
 
 
 def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:

@@ -10,24 +10,20 @@ import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
-from faildrill.guarding.holding import Holder, all_marks, hold
-from faildrill.timeline import FILE
+from faildrill.guarding.holding import Holder, all_marks, hold, marks
+from faildrill.recovering.salvaging import salvage
+from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
 _UNSAFE = 6
 
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--by-sentinel", is_flag=True, hidden=True)
-def recover(run: Path | None, *, by_sentinel: bool) -> None:
+def recover(run: Path | None) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
     Safe to repeat, also after it was killed. Exits 0 when everything was seen put back and steady, else 6.
     """
-    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
-
-    if by_sentinel and run:
-        sys.exit(0 if asyncio.run(put_back(run, "sentinel")) else _UNSAFE)
     folders = [run] if run else [Path(one.folder) for some in all_marks().values() for one in some]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
@@ -43,6 +39,9 @@ def _recover(folder: Path) -> bool:
     if not folder.is_dir():
         raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
     first = started(folder)
+    if _is_over(folder) and not any(one.run == first.run for one in marks(first.identity)):
+        click.echo(f"nothing to recover: {folder} ended with everything put back")
+        return True
     holder = Holder(first.run, str(folder.resolve()), os.getpid(), getpass.getuser(), SystemClock().wall())
     lock = hold(first.identity, holder)
     was_judged = (folder / "result.json").exists()
@@ -53,5 +52,28 @@ def _recover(folder: Path) -> bool:
         os.close(lock)
     if not was_judged:
         conclude(folder)
-    click.echo("put back, and seen steady" if clean else f"NOT put back; see the end of {folder / FILE}")
+    click.echo("put back, and seen steady" if clean else "NOT put back:")
+    for line in [] if clean else _missing(folder):
+        click.echo(f"  {line}")
     return clean
+
+
+def _is_over(folder: Path) -> bool:
+    return any(isinstance(entry.what, RunEnded) for entry in salvage(folder / FILE))
+
+
+def _missing(folder: Path) -> list[str]:
+    """Say what is not as it was, by the last look at it."""
+    found: dict[str, str] = {}
+    for entry in salvage(folder / FILE):
+        match entry.what:
+            case UndoNotVerified(step=step, because=because):
+                found[f"step {step}"] = because
+            case UndoVerified(step=step):
+                found.pop(f"step {step}", None)
+            case NotSteady(probes=probes):
+                found |= {f"probe {name}": trouble for name, trouble in probes.items()}
+            case _:
+                pass
+    lines = [f"{what}: {because}" for what, because in found.items()]
+    return [*lines, "mend that by hand, then run `faildrill recover` again"]

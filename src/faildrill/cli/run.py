@@ -13,7 +13,8 @@ from faildrill.cli.places import environment
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.guarding.holding import marks
+from faildrill.errors import WrongUsage
+from faildrill.guarding.holding import await_release, marks
 from faildrill.judging.result import Result
 from faildrill.loading import load_drill
 from faildrill.reports import terminal
@@ -49,10 +50,16 @@ def run(  # noqa: PLR0913 - one parameter an option
 
 def _run(drill: Drill, place: Environment, reports: Path, how: tuple[Mode, str], *, leave_applied: bool) -> int:
     mode, output = how
-    folder = lay_out(drill, place, reports, SystemClock(), leave_applied=leave_applied)
+    try:
+        folder = lay_out(drill, place, reports, SystemClock(), leave_applied=leave_applied)
+    except OSError as error:
+        raise WrongUsage(f"no folder for the run can be made in {reports}: {error.strerror}") from error
     started = start(folder)
     asyncio.run(_follow(started, mode))
     code = started.sentinel.wait()
+    if code < 0:
+        click.echo("the sentinel died; the runner puts everything back by itself", err=True)
+        await_release(place.proven_identity)
     path = folder / RESULT
     if not path.exists():
         click.echo(

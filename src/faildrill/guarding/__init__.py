@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from faildrill.acting.calling import call
-from faildrill.drill import Drill
+from faildrill.acting.calling import call, words
+from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import approving, halting, outside
@@ -23,6 +23,8 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     """Ask every guard of an environment and of a drill, whatever the others say: nothing is changed to find out."""
     yield _declared(environment)
     yield _provable(environment)
+    if drill is not None:
+        yield _covered(environment, drill)
     yield GuardAnswered(guard="halt", objection=halting.objection(environment.proven_identity))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
@@ -50,10 +52,28 @@ def _provable(environment: Environment) -> GuardAnswered:
     return GuardAnswered(guard="identity", objection=objection)
 
 
+def _covered(environment: Environment, drill: Drill) -> GuardAnswered:
+    """Object to a cluster that is acted on and that no identity guard has read."""
+    proven = {name for use in environment.identity for name in _clusters(use)}
+    steps = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    touched = {name for step in steps if isinstance(step, Step) for name in _clusters(step.use)}
+    unproven = ", ".join(sorted(touched - proven))
+    objection = None
+    if unproven:
+        objection = f"{unproven} is acted on, but no guard of `identity:` reads what it is; name it in one"
+    return GuardAnswered(guard="identity of what is acted on", objection=objection)
+
+
+def _clusters(use: KindUse) -> list[str]:
+    """Return the names of the clusters that a kind is given."""
+    given = [value for value in use.params.values() if isinstance(value, dict) and "scope" in value]
+    return [str(value["name"]) for value in given]
+
+
 async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> GuardAnswered:
     try:
         guard: Guard = build(use, shape)
         objection = await call(guard.objection(Supplies(run, timeout=WITHIN)), WITHIN)
     except (ActionError, CannotSee) as error:
         objection = f"could not be answered, and so objects: {error}"
-    return GuardAnswered(guard=use.kind, objection=objection)
+    return GuardAnswered(guard=use.kind, objection=None if objection is None else words(objection))

@@ -54,6 +54,15 @@ def hold(identity: str, holder: Holder) -> int:
     return descriptor
 
 
+def await_release(identity: str) -> None:
+    """Wait until nobody holds the environment: the processes of a run, its report among them, are gone then."""
+    descriptor = os.open(_place(identity) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
+
+
 def holders() -> dict[str, Holder]:
     """Return, by identity, who was the last to take each lock of this machine; whether they live is not asked."""
     found: dict[str, Holder] = {}

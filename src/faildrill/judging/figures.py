@@ -14,6 +14,9 @@ from faildrill.samples.columns import Columns, Integers
 
 MOST_OUTAGES: Final = 200
 """Outages of a probe that are listed; where there are more, the longest."""
+_MANAGERS: Final = ("patroni.writer",)
+"""Kinds that ask who manages the writer, and say in their detail when nobody holds the lead any more."""
+UNLOCKED: Final = "unlocked"
 _PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
 
@@ -92,7 +95,7 @@ def _phases(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
 
 
 class _Writers:
-    """Who wrote when, from the probe that tells best: one that asks for the writer, else one that writes."""
+    """Who wrote when, and when who manages that was seen to act: each from the probe that tells it best."""
 
     def __init__(self, evidence: Evidence) -> None:
         def tells(plan: ProbePlan) -> int:
@@ -100,24 +103,38 @@ class _Writers:
             return 2 if kind.endswith(("writer", "writers")) else 1 if kind == "postgres.write" else 0
 
         best = max(evidence.plans.values(), key=tells, default=None)
-        self._looks: Columns | None = evidence.looks(best.name) if best is not None and tells(best) else None
-        self._asks = best is not None and tells(best) > 1
+        self._looks = _sent(evidence, best) if best is not None and tells(best) else None
+        asked = next((plan for plan in evidence.plans.values() if plan.use.kind in _MANAGERS), None)
+        self._managed = _sent(evidence, asked) if asked is not None else None
 
     def after(self, fault: int, until: int | None) -> dict[str, int]:
-        """Return when the writer of before the fault was no longer named, and when another one first was."""
-        if self._looks is None:
-            return {}
-        looks = self._looks.where(self._looks.is_look)
-        named = looks.where((looks.who > 0) & (looks.answered <= fault))
-        if not len(named):
-            return {}
-        old = named.who[-1]
-        later = looks.where((looks.sent >= fault) & (looks.answered <= (until or np.iinfo(np.int64).max)))
+        """Return when the loss of the writer of before the fault was noticed, and when another one first was named."""
+        end = until or int(np.iinfo(np.int64).max)
         moments: dict[str, int] = {}
-        gone = np.flatnonzero(later.who != old)
-        if len(gone) and self._asks:
-            moments["detected"] = int(later.answered[gone[0]])
-        new = np.flatnonzero((later.who != old) & (later.who > 0) & later.is_good)
-        if len(new):
-            moments["new_writer"] = int(later.answered[new[0]])
+        if self._managed is not None and (noticed := _first(self._managed, fault, end, unlocked=True)) is not None:
+            moments["detected"] = noticed
+        if self._looks is not None and (named := _first(self._looks, fault, end, unlocked=False)) is not None:
+            moments["new_writer"] = named
         return moments
+
+
+def _sent(evidence: Evidence, plan: ProbePlan) -> Columns:
+    looks = evidence.looks(plan.name)
+    return looks.where(looks.is_look)
+
+
+def _first(looks: Columns, fault: int, until: int, *, unlocked: bool) -> int | None:
+    """Return when another writer than that of before the fault was first named, or with `unlocked` nobody's lead told.
+
+    That nobody is named is no notice: a probe sees a dead writer at once, and who manages it much later.
+    """
+    named = looks.where((looks.who > 0) & (looks.answered <= fault))
+    if not len(named):
+        return None
+    later = looks.where((looks.sent >= fault) & (looks.answered <= until))
+    told = (later.who != named.who[-1]) & (later.who > 0) & later.is_good
+    if unlocked:
+        says = np.array([UNLOCKED in name.split("; ") for name in later.names])
+        told |= says[later.detail]
+    places = np.flatnonzero(told)
+    return int(later.answered[places[0]]) if len(places) else None

@@ -29,10 +29,10 @@ class _Between(NamedTuple):
 class Latency(Kind):
     """Answers come within a time, by percentile, counted from when each look was *due*.
 
-    A look without an answer took at least until its deadline; refused, reset and wrong ones are for `errors`. A look
-    that was skipped may have taken any time, one that the prober sent late may have taken less: where that matters, or
-    where there are too few looks for the percentile, it is INCONCLUSIVE. `when`: before the first step, during (from
-    it until all is steady again), after, or the whole run.
+    A look without an answer took at least until its deadline; one that was refused, reset or wrong has no good answer
+    at all, and counts as slower than any limit. A look that was skipped may have taken any time, one that the prober
+    sent late may have taken less: where that matters, or where there are too few looks for the percentile, it is
+    INCONCLUSIVE. `when`: before the first step, during (from it until all is steady again), after, or the whole run.
 
     latency: {of: pay, p99: 200ms, when: before}
     """
@@ -72,7 +72,6 @@ class Latency(Kind):
     def _weighed(self, evidence: Evidence, name: str, share: float, limit: float) -> Weighed:
         span = self._span(evidence)
         looks = evidence.looks(self.of).between(*(span or (0, 0)))
-        looks = looks.where((looks.outcome == Outcome.OK) | (looks.outcome == Outcome.TIMED_OUT) | ~looks.is_look)
         if not len(looks):
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
         rank = max(math.ceil(round(share * len(looks), 6)), 1) - 1
@@ -113,11 +112,15 @@ def _percentile(looks: Columns, rank: int) -> _Between:
     """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
     known = looks.is_look
     at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
+    failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
+    at_least = np.where(failed, _FOREVER, at_least)
     at_most = np.where(looks.is_good, looks.answered - looks.due, _FOREVER)
     return _Between(int(np.partition(at_least, rank)[rank]), int(np.partition(at_most, rank)[rank]))
 
 
 def _words(seen: _Between) -> str:
+    if seen.at_least == _FOREVER:
+        return "a look that got no good answer"
     least = durations.show(seconds(seen.at_least))
     if seen.at_most == _FOREVER:
         return f"at least {least}"

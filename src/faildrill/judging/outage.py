@@ -70,9 +70,15 @@ class OutageAtMost(Kind):
         if one.last_good is None:
             return "its start was not seen"
         good_until = evidence.good_until(self.of)
-        if good_until is None or good_until - one.first_good < nanoseconds(self.hold):
+        is_short = good_until is None or good_until - one.first_good < nanoseconds(self.hold)
+        if is_short and self._could_decide(evidence, one):
             return f"it was not seen good for {durations.show(self.hold)} after"
         return None
+
+    def _could_decide(self, evidence: Evidence, one: Stretch) -> bool:
+        """Tell whether it would break the limit, were all of the time until the looking ended dark as well."""
+        last = int(evidence.looks(self.of).answered.max())
+        return one.last_good is None or last - one.last_good > nanoseconds(self.at_most)
 
     def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
         if not found:

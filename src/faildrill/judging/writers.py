@@ -7,7 +7,8 @@ from faildrill import durations
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
-from faildrill.ports import Kind, ProbeName
+from faildrill.kinds import find
+from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
 from faildrill.samples.columns import Columns, Integers, Mask
 
 
@@ -15,7 +16,8 @@ class Writers(Kind):
     """No more than `at_most` nodes accept writes at once; more than one is a split brain.
 
     One look asks the nodes one after the other, so a writer that moves may be seen twice in it. Nodes that are all
-    seen again by a look sent after that one was answered were writers at once: FAILED. Otherwise it is INCONCLUSIVE.
+    seen again by a look sent after that one was answered were writers at once: FAILED. Otherwise it is INCONCLUSIVE,
+    and so it is with a probe that does not ask every node itself.
 
     writers: {of: writer, at_most: 1}
     """
@@ -29,6 +31,9 @@ class Writers(Kind):
         return [finding("writers", claim, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
+        if not getattr(find(evidence.plans[self.of].use.kind, "probe"), ASKS_EVERY_NODE, False):
+            because = f"{self.of} does not ask every node itself, so it can't see two writers at once"
+            return cannot_tell(because, "expect it of a patroni.writer or postgres.writers probe")
         looks = evidence.looks(self.of)
         numbers = np.array([len([one for one in name.split(",") if one]) for name in looks.names])
         if not (looks.is_look & (looks.who > 0)).any():

@@ -14,6 +14,8 @@ from faildrill.errors import WrongUsage
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 DEFAULT: Final = "lab"
 """The lab that is meant when none is named."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
+"""What every part takes in the path of a socket, unquoted."""
 _LONGEST_RUN_PATH: Final = 72
 """Bytes: a socket's path may have 107, and PostgreSQL and HAProxy add their own names to it."""
 
@@ -59,7 +61,8 @@ class Place:
         inside = self.folder / "run"
         if inside.is_symlink():
             return inside.readlink()
-        return inside if len(os.fsencode(inside)) <= _LONGEST_RUN_PATH else self.short_run
+        fits = len(os.fsencode(inside)) <= _LONGEST_RUN_PATH and _PLAIN.fullmatch(str(inside)) is not None
+        return inside if fits else self.short_run
 
     @property
     def short_run(self) -> Path:

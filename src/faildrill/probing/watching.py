@@ -1,6 +1,6 @@
 """Follow the samples of a run while they are written: how each probe is now, and since when."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from faildrill import durations
@@ -26,6 +26,8 @@ class View:
     """The slowest answer of that row, from due to answered."""
     heard: int = 0
     """When the last look was due."""
+    slow: float | None = None
+    """Seconds after which an answer is too late to be good, once the warm-up has told; as judging sees it."""
 
     def take(self, sample: Sample) -> None:
         """Take the next sample into account; one that was skipped proves nothing."""
@@ -33,7 +35,7 @@ class View:
         if sample.outcome is Outcome.SKIPPED:
             return
         self.last = sample
-        if sample.outcome is not Outcome.OK:
+        if sample.outcome is not Outcome.OK or self._is_late(sample):
             self.good_since, self.good, self.slowest = None, 0, 0
             return
         self.good_since = self.good_since or sample.answered
@@ -50,7 +52,12 @@ class View:
         if self.last.outcome is not Outcome.OK:
             name = self.last.outcome.name.lower().replace("_", " ")
             return f"{name}: {self.last.detail}" if self.last.detail else name
+        if self._is_late(self.last):
+            return f"too slow: {durations.show(seconds(self.last.answered - self.last.sent))}"
         return None
+
+    def _is_late(self, sample: Sample) -> bool:
+        return self.slow is not None and sample.answered - sample.sent > nanoseconds(self.slow)
 
 
 class Watching:
@@ -59,6 +66,11 @@ class Watching:
     def __init__(self, plans: Iterable[ProbePlan]) -> None:
         self.views = {plan.name: View(plan) for plan in plans}
         self._followers: list[Follower] = []
+
+    def limit(self, slow: Mapping[str, float]) -> None:
+        """From now on, answers later than these seconds, by probe, are not good."""
+        for name, view in self.views.items():
+            view.slow = slow.get(name)
 
     def follow(self, files: Files) -> None:
         """Follow one more prober's samples, from their beginning."""

@@ -108,6 +108,7 @@ class Driving:
             if since is not None and now - since >= length:
                 self._slow = self._slow_limits()
                 scene.timeline.record(WarmedUp(since=since, slow=self._slow))
+                scene.watching.limit(self._slow)
                 return True
             if seconds(now - start) > scene.drill.warm_up + WARM_UP_PATIENCE or scene.probers.trouble():
                 troubles = scene.watching.troubles(now) or {"all": scene.probers.trouble() or "good, never for long"}

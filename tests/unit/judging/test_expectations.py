@@ -18,7 +18,8 @@ PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUS
 
 
 def run(kind: str, *, every: float = 0.02, who: str = "", **params: object) -> Run:
-    made = Run(expect=[{kind: {"of": "pay", **params}}], probes=[probe(every=every)])
+    looks = "patroni.writer" if kind == "writers" else "http.request"
+    made = Run(expect=[{kind: {"of": "pay", **params}}], probes=[probe(every=every, kind=looks)])
     return made.usual().good(every=every, who=who)
 
 
@@ -107,10 +108,29 @@ def test_skipped_looks_widen_what_could_hide_and_count_no_further(tmp_path: Path
 
 
 def test_an_outage_after_which_it_was_not_seen_good_for_the_hold_is_never_a_pass(tmp_path: Path) -> None:
-    made = run("outage", at_most="30s", hold="2s").saw(ticks(17.0, 18.5), Outcome.REFUSED)
+    made = run("outage", at_most="2s", hold="2s").saw(ticks(17.0, 18.5), Outcome.REFUSED)
     found = weighed(made, tmp_path)
     assert found.verdict is INCONCLUSIVE
     assert "not seen good for 2 s after" in found.because
+
+
+def test_an_end_that_was_not_seen_for_long_decides_nothing_about_a_limit_far_away(tmp_path: Path) -> None:
+    made = run("outage", at_most="30s", hold="2s").saw(ticks(18.4, 18.5), Outcome.REFUSED)
+    assert weighed(made, tmp_path).verdict is PASSED
+
+
+def test_writers_of_a_probe_that_does_not_ask_every_node_are_never_a_pass(tmp_path: Path) -> None:
+    made = Run(expect=[{"writers": {"of": "pay"}}], probes=[probe()]).usual().good(who="pg1")
+    found = weighed(made, tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "does not ask every node itself" in found.because
+
+
+def test_looks_without_a_good_answer_are_slower_than_any_limit(tmp_path: Path) -> None:
+    made = run("latency", p90="500ms", when="during").saw(ticks(FAULT, FAULT + 4), Outcome.WRONG)
+    found = weighed(made, tmp_path)
+    assert found.verdict is FAILED
+    assert "no good answer" in found.because
 
 
 def test_a_probe_that_could_not_look_is_never_a_pass_and_says_why(tmp_path: Path) -> None:

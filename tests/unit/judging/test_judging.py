@@ -72,12 +72,19 @@ def test_the_schema_is_the_published_one() -> None:
 
 
 def test_an_outage_is_split_into_phases_since_the_fault(tmp_path: Path) -> None:
-    phases = judging.judge(crash().write(tmp_path)).probes[0].outages[0].phases
+    noticed = crash().saw(ticks(FAULT + 1, FAULT + 2, 0.1), Outcome.WRONG, name="writer", detail="no writer; unlocked")
+    phases = judging.judge(noticed.write(tmp_path)).probes[0].outages[0].phases
     assert list(phases) == ["first_dark", "detected", "new_writer", "first_good", "stable"]
-    assert phases["first_dark"] <= phases["detected"] < 0.15
+    assert 1.0 <= phases["detected"] < 1.1
     assert 2.0 <= phases["new_writer"] < 2.1
     assert 3.0 <= phases["first_good"] < 3.05
     assert phases["stable"] == phases["first_good"] + 1.0
+
+
+def test_a_writer_that_is_only_unseen_is_not_detected_before_another_one_is_named(tmp_path: Path) -> None:
+    """The probe sees a dead writer at once; who manages it notices when it says so, or acts."""
+    phases = judging.judge(crash().write(tmp_path)).probes[0].outages[0].phases
+    assert phases["detected"] == phases["new_writer"] >= 2.0
 
 
 def test_an_outage_while_all_is_put_back_is_split_since_its_undo_began(tmp_path: Path) -> None:

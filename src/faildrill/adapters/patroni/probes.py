@@ -1,6 +1,6 @@
 """`patroni.writer` and `patroni.redundancy`: who takes writes, and whether another node could take over."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
@@ -40,12 +40,15 @@ class Writer(_Looking):
     """Asks every node of a Patroni cluster whether it is the primary; good when exactly one says so.
 
     `who` is the primary's name, or all their names when more than one node says that it is. Every node is asked
-    itself and has a deadline of its own, so a hung one doesn't hide the others. None: `wrong`, `no writer`. Two or
-    more: `wrong`, `2 writers`. This is what Patroni says of its nodes; `postgres.writers` tries it in the database.
+    itself and has a deadline of its own, so a hung one doesn't hide the others. None: `wrong`, `no writer`, with
+    `unlocked` once Patroni itself has noticed: from then on an outage counts as detected. Two or more: `wrong`,
+    `2 writers`. This is what Patroni says of its nodes; `postgres.writers` tries it in the database.
 
         probes:
           writer: {patroni.writer: {cluster: payments}, every: 100ms}
     """
+
+    asks_every_node: ClassVar[bool] = True
 
     async def look(self, given: Given) -> Seen:
         """Ask all nodes at once."""

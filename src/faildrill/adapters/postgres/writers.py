@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import ClassVar, Any, Final
 
 import asyncpg
 from pydantic import Field, PrivateAttr
@@ -48,6 +48,8 @@ class Writers(Kind):
         expect:
           - writers: {of: writers, at_most: 1}
     """
+
+    asks_every_node: ClassVar[bool] = True
 
     cluster: Cluster = Field(description="the cluster, every node of which is tried")
 
