@@ -75,6 +75,10 @@ class Columns:
         first, end = np.searchsorted(self.due, [since, until], side="left")
         return self._taken(slice(int(first), int(end)))
 
+    def part(self, first: int, end: int) -> "Columns":
+        """Keep the samples from the place `first` on and before `end`; a view, nothing is copied."""
+        return self._taken(slice(first, end))
+
     def sample(self, probe: str, number: int) -> Sample:
         """Spell out one sample."""
         return Sample(

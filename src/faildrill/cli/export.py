@@ -1,0 +1,50 @@
+"""`faildrill export`: the samples of a recorded run, for other tools."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from faildrill.cli.runs import FOLDER, find
+from faildrill.errors import WrongUsage
+from faildrill.judging.evidence import Evidence, gather
+from faildrill.samples.exporting import Origin, write_csv, write_parquet
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
+)
+@click.option("--format", "how", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; CSV goes to stdout without.")
+def export(run: str, among: Path, how: str, output: Path | None) -> None:
+    """Write the samples of a recorded run as CSV or Parquet.
+
+    RUN is its folder, the id of the run, or `last`. One row a look, with its times in nanoseconds since the run's
+    first event. Parquet needs pyarrow.
+    """
+    if how == "parquet" and output is None:
+        raise WrongUsage("Parquet is not for a terminal: name a file with -o")
+    evidence = gather(find(run, among))
+    try:
+        number = _written(evidence, how, output)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise WrongUsage(f"{output} can't be written: {error.strerror}") from error
+    if output is not None:
+        click.echo(f"{number} samples of {len(evidence.columns)} probes in {output}", err=True)
+
+
+def _written(evidence: Evidence, how: str, output: Path | None) -> int:
+    start = evidence.entries[0]
+    origin = Origin(start.at, start.wall)
+    if output is None:
+        return write_csv(sys.stdout, evidence.columns, origin)
+    if how == "csv":
+        with output.open("w", encoding="utf-8", newline="") as file:
+            return write_csv(file, evidence.columns, origin)
+    first = evidence.first
+    about = {"run": first.run, "drill": evidence.drill.name, "environment": first.environment, "started": start.wall}
+    return write_parquet(output, evidence.columns, origin, about)
