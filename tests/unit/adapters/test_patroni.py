@@ -58,6 +58,14 @@ def test_no_node_that_says_it_is_primary_is_no_writer() -> None:
     asyncio.run(story())
 
 
+def test_a_lead_that_nobody_holds_is_told_as_soon_as_a_node_knows() -> None:
+    async def story() -> Seen:
+        async with cluster(TwoNodes(leader=None, standby={"cluster_unlocked": True})) as noticed:
+            return await look(Writer(cluster=noticed))
+
+    assert asyncio.run(story()).detail.startswith("no writer; unlocked; pg1 ")
+
+
 @pytest.mark.parametrize(
     ("standby", "detail"),
     [

@@ -134,6 +134,11 @@ class Sight:
         receivers = status.replication if status else []
         return sorted(one.application_name or "?" for one in receivers if one.sync_state in _SYNCHRONOUS)
 
+    @property
+    def unlocked(self) -> bool:
+        """Some node says that nobody holds the lead any more: Patroni has noticed that the leader is gone."""
+        return any(node.status.cluster_unlocked for node in self.nodes.values() if node.status)
+
     def lag(self, name: str) -> int | None:
         """Bytes by which a standby is behind the leader; None where that can't be told."""
         leader = self.nodes[self.leader].status if self.leader else None
@@ -163,8 +168,9 @@ class Sight:
         """Tell what keeps the cluster from being whole; empty when one leads and all others could take over."""
         if self.leader is None:
             primaries = self.primaries
-            first = f"{len(primaries)} writers" if primaries else "no writer"
-            return [first, *sorted(str(node) for node in self.nodes.values() if not node.is_primary)]
+            unlocked = ["unlocked"] if self.unlocked else []
+            first = [f"{len(primaries)} writers"] if primaries else ["no writer", *unlocked]
+            return [*first, *sorted(str(node) for node in self.nodes.values() if not node.is_primary)]
         missing = [lacks for name in sorted(self.nodes) if name != self.leader and (lacks := self.lacks(name, most))]
         return [*missing, "paused"] if self.paused else missing
 
