@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY  := $(VENV)/.ready
 
-.PHONY: help setup drill check test soak bench lint types lock report clean
+.PHONY: help setup drill check test soak bench lint types kinds lock clean
 
 help:    ## what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
@@ -45,6 +45,9 @@ kinds: $(READY) ## bring docs/kinds.md up to date
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
+
+soak: $(READY) ## the promises of safety with their full figures, printed with machine and date (hours)
+	$(BIN)/pytest tests/safety --soak --timeout=0
 
 bench: $(READY) ## measure beside other tools (about 20 minutes) and write docs/benchmarks.md; SECTIONS="ledger --quick"
 	PYTHONPATH=tests $(BIN)/python -m benchmarks --write $(SECTIONS)
