@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Self
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import core_schema
 
+from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
+from faildrill.redacting import HIDDEN as HIDDEN  # noqa: PLC0414 - part of this module's face
 
 _KINDS: Final = ("env", "file")
-HIDDEN: Final = "•••"
-"""What is shown in place of a secret."""
 
 
 class Secret:
@@ -47,17 +47,31 @@ class Reference:
         self.text = text
 
     def resolve(self) -> Secret:
-        """Look the secret up now; UnresolvedSecret says which reference leads nowhere and how to give it."""
+        """Look the secret up now; UnresolvedSecret says which reference leads nowhere and how to give it.
+
+        From here on this process keeps the value out of everything that it writes down.
+        """
+        value = self._looked_up()
+        try:
+            redacting.learn(value)
+        except ValueError as error:
+            raise UnresolvedSecret(f"{self.text}: {error}; give a longer one") from error
+        return Secret(value)
+
+    def _looked_up(self) -> str:
         kind, _, rest = self.text.partition(":")
         if kind == "env":
             value = os.environ.get(rest)
             if value is None:
                 raise UnresolvedSecret(f"{self.text}: the variable is not set; export {rest}=… and try again")
-            return Secret(value)
+            return value
         try:
-            return Secret(Path(rest).expanduser().read_text(encoding="utf-8").rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UnresolvedSecret(f"{self.text}: can't be read ({error}); put the secret there, mode 0600") from error
+            return Path(rest).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            why = "it is no text"
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+        raise UnresolvedSecret(f"{self.text}: can't be read ({why}); put the secret there, mode 0600")
 
     def __repr__(self) -> str:
         return f"Reference({self.text!r})"

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
+from faildrill import redacting
 from faildrill.clock import Clock
 from faildrill.errors import JournalDamaged, JournalError, JournalFull
 from faildrill.journal import Disk, Journal, Reading, read
@@ -304,6 +305,10 @@ DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunE
 """Events that are on disk for good before the next thing is done."""
 
 
+_WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer", "evidence"})
+"""Fields that hold what kinds said."""
+
+
 class Timeline:
     """Writes events; one process at a time is its writer."""
 
@@ -334,9 +339,10 @@ class Timeline:
         """Append an event and return its entry; intents and undos survive a power loss on return.
 
         Words that are no text and values that are no data are written as they can be; an intent is written exactly
-        or not at all. Raises JournalFull when it could not be written: then what it announces must not be done.
+        or not at all. Secrets that this process has resolved are kept out of all words. Raises JournalFull when it
+        could not be written: then what it announces must not be done.
         """
-        entry = Entry(self._next, self._clock.now_ns(), self._clock.wall(), event)
+        entry = Entry(self._next, self._clock.now_ns(), self._clock.wall(), _without_secrets(event))
         self._journal.append(self._encoded(entry), durable=isinstance(event, DURABLE))
         self._next += 1
         self.written.append(entry)
@@ -361,6 +367,22 @@ class Timeline:
     def close(self) -> None:
         """Close the file."""
         self._journal.close()
+
+
+def _without_secrets(event: AnyEvent) -> AnyEvent:
+    """Return an event whose words and values hold no known secret; names and ids in it are left as they are.
+
+    The first event and intents are data to act on, and hold references only: `do` refuses a state with a secret in it.
+    """
+    if isinstance(event, RunStarted | Intended):
+        return event
+    changed: dict[str, Json] = {}
+    for name in _WORDS & set(event.__struct_fields__):
+        value = getattr(event, name)
+        cleaned = redacting.clean_all(value)
+        if cleaned != value:
+            changed[name] = cleaned
+    return msgspec.structs.replace(event, **changed) if changed else event
 
 
 def _mended(value: Json) -> Json:

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from faildrill import durations
+from faildrill import durations, redacting
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
 
@@ -86,8 +86,8 @@ def _answer(task: "asyncio.Task[T]") -> T:
 
 
 def words(what: object) -> str:
-    """Return a kind's words as they can be written down: no half characters, and not without end."""
-    text = str(what).encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return a kind's words as they can be written down: no secrets, no half characters, and not without end."""
+    text = redacting.clean(str(what)).encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from faildrill import redacting
 from faildrill.acting.calling import TookTooLong, call, observe, words
 from faildrill.acting.seeing import effect
 from faildrill.drill import Step
@@ -42,7 +43,10 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
         return _refused(step, timeline, words(error))
     if not _is_data(before):
         return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
-    timeline.record(intent(step, before))
+    intended = intent(step, before)
+    if redacting.holds_secret([intended.params, intended.before, intended.undo_params]):
+        return _refused(step, timeline, "its parameters or the state to go back to hold a secret: nothing was done")
+    timeline.record(intended)
     timeline.record(Applying(step=step.id))
     started = asyncio.get_running_loop().time()
     answer = await _apply(action, before, step, timeline, given)

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
+from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
@@ -123,7 +124,7 @@ class Answer(_Bounded):
         found: Any = answer
         for key in filter(None, self.value.split(".")):
             found = _inner(found, key)
-        shown = f"{self.url}: {self.value or 'the answer'} is {str(found)[:_SHOWN]!r}"
+        shown = f"{self.url}: {self.value or 'the answer'} is {redacting.clean(str(found))[:_SHOWN]!r}"
         if self.equals is not None and (
             found != self.equals or isinstance(found, bool) != isinstance(self.equals, bool)
         ):
@@ -230,7 +231,7 @@ def _prometheus(answer: JsonValue) -> dict[str, float]:
     try:
         found = msgspec.convert(answer, _Result)
         if found.status != "success":
-            raise _Unanswered(f"answers {found.status[:_SHOWN]!r}")
+            raise _Unanswered(f"answers {redacting.clean(found.status)[:_SHOWN]!r}")
         if isinstance(found.data, _Scalar):
             return {"": float(found.data.result[1])}
         return {_name(one.metric): float(one.value[1]) for one in found.data.result}

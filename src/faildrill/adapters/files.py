@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from faildrill import durations
+from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.ports import Duration, Given, Kind
 
@@ -110,7 +110,7 @@ class CommandYounger(Surroundings):
         line = ended.said.rpartition("\n")[2].strip()
         at = _time(line)
         if at is None:
-            return f"{self.argv[0]} wrote {line[:_SHOWN]!r}, which is no time with its zone"
+            return f"{self.argv[0]} wrote {redacting.clean(line)[:_SHOWN]!r}, which is no time with its zone"
         return _too_old(f"what {self.argv[0]} tells", at, self.than)
 
 

@@ -7,7 +7,9 @@ and it exits with 0. It changes nothing but `NAME.samples` and `NAME.names`.
 import sys
 from pathlib import Path
 
+from faildrill import redacting
 from faildrill.probing.prober import main
 
 if __name__ == "__main__":
+    sys.stderr = redacting.Stream(sys.stderr)
     sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

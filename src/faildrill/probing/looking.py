@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from faildrill import redacting
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen
@@ -201,5 +202,5 @@ class _Hurry:
 
 
 def _reason(error: Exception) -> str:
-    first_line = str(error).partition("\n")[0]
+    first_line = redacting.clean(str(error)).partition("\n")[0]
     return f"{type(error).__name__}: {first_line}"[:LONGEST_DETAIL].rstrip(": ")

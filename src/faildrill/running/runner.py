@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from faildrill import redacting
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
@@ -129,6 +130,7 @@ async def _main(folder: Path, lines: Lines) -> None:
 
 def main() -> None:
     """Drive the run in the folder that the command line names."""
+    sys.stderr = redacting.Stream(sys.stderr)
     told = os.environ.pop(LINES, "-1,-1,-1,-1")
     lines = Lines(_STDIN, *(int(one) for one in told.split(",")))
     for descriptor in lines[1:]:

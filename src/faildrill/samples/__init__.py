@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from faildrill import redacting
+
 RECORD: Final = struct.Struct("<QQQQ")
 SIZE: Final = RECORD.size
 _CHECK: Final = 0xA5
@@ -115,6 +117,10 @@ class Names:
         self._numbers[name] = number = len(self._numbers) + 1
         return number
 
+    def number_of_words(self, words: str) -> int:
+        """Return the number of what was seen, without any secret that this process has resolved."""
+        return self._numbers.get(words) or self.number(redacting.clean(words))
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
@@ -146,8 +152,8 @@ class Recorder:
         names = self._names
         tail = (
             names.number(sample.probe)
-            | names.number(sample.who) << 16
-            | names.number(sample.detail) << 32
+            | names.number_of_words(sample.who) << 16
+            | names.number_of_words(sample.detail) << 32
             | sample.outcome << 48
         )
         self._kept += pack(sample.due, sample.sent, sample.answered, tail)

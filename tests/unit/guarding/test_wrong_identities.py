@@ -26,7 +26,7 @@ def cluster(port: int) -> Cluster:
     return Cluster(name="payments", scope="payments", user="u", members={"pg1": member})
 
 
-class Place:
+class Server:
     """One server whose answer is changed from look to look."""
 
     def __init__(self) -> None:
@@ -40,7 +40,10 @@ class Place:
 
 
 class Torn(Says):
-    """Says what it is told, with some bytes of it broken: flipped, cut off, or repeated."""
+    """Says what it is told, with some bytes of the value broken: flipped, cut off, or garbage.
+
+    The frames stay whole: what breaks those can break the driver itself, which is a test of its own.
+    """
 
     def __init__(self, truth: Says, dice: random.Random) -> None:
         super().__init__(truth.types, truth.rows)
@@ -50,12 +53,13 @@ class Torn(Says):
         whole = super()._reply(kind)
         if kind != b"E":
             return whole
-        at = self._dice.randrange(11, 11 + len(self.rows[0][-1] or b"x"))  # within the last value of the row
+        [length] = {len(one[-1] or b"") for one in self.rows}
+        at = 11 + self._dice.randrange(length)  # within the last value of the row
         how = self._dice.choice(["flip", "cut", "garbage"])
         if how == "cut":
             return whole[:at]
         if how == "garbage":
-            return self._dice.randbytes(len(whole))
+            return whole[:11] + self._dice.randbytes(length) + whole[11 + length :]
         return whole[:at] + bytes([whole[at] ^ (1 << self._dice.randrange(8))]) + whole[at + 1 :]
 
 
@@ -115,7 +119,7 @@ async def objections(
 ) -> list[str | None]:
     """Ask `count` times, each time somebody who is not the declared place."""
     dice = random.Random(SEED)  # noqa: S311 - nothing to keep secret
-    place = Place()
+    place = Server()
     said: list[str | None] = []
     async with serving(place) as port:
         asks = (

@@ -1,0 +1,145 @@
+"""P18: a secret that kinds let out wherever they can is in nothing that a run writes, prints or keeps."""
+
+import base64
+import os
+import shutil
+import subprocess
+import sysconfig
+import venv
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from faildrill.timeline import FILE, ApplyFailed, Applying, entries
+
+CANARY = "c4n&ry/ö'\"7 Zq%"
+"""Needs an escape in a URL, in JSON and in Python."""
+PASSED, REFUSED, INCONCLUSIVE, UNSAFE = 0, 3, 4, 6
+
+DRILL = """
+drill: leaking
+environment: place
+warm_up: 200ms
+probes:
+  pay: {{leaking.look: {{secret: "env:CANARY"}}, every: 50ms}}
+steps:
+  - name: leak
+    leaking.act: {{secret: "env:CANARY", captures: {captures}}}
+    within: 5s
+expect:
+  - steady_again: {{within: 10s}}
+"""
+PLACE = """
+environment: place
+drillable: true
+identity:
+  - leaking.refuses: {{secret: "env:CANARY", objects: {objects}}}
+{more}
+"""
+BROKEN = 'probes: {broken: {leaking.broken: {secret: "env:CANARY"}, every: 50ms}}'
+
+
+def written_as(value: str) -> list[bytes]:
+    """Every way in which a value may be found."""
+    raw = value.encode()
+    encoded = [base64.b64encode(b"user:" + raw)[8:-4], raw.hex().encode()]
+    escaped = [quote(value, safe="").encode(), ascii(value)[1:-1].encode(), b"c4n&ry"]
+    return [raw, *encoded, *escaped]
+
+
+def _python_with_the_kinds(folder: Path) -> Path:
+    """Install the leaking kinds beside all that is installed here: a prober inherits no PYTHONPATH."""
+    venv.create(folder, symlinks=True)
+    [packages] = folder.glob("lib/python3*/site-packages")
+    here = sysconfig.get_paths()["purelib"]
+    (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    shutil.copy(Path(__file__).with_name("leaking.py"), packages / "leaking.py")
+    info = packages / "leaking-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaking\nVersion: 1.0\n")
+    names = {"look": "Look", "broken": "Broken", "act": "Act", "refuses": "Refuses"}
+    points = "".join(f"leaking.{name} = leaking:{one}\n" for name, one in names.items())
+    (info / "entry_points.txt").write_text(f"[faildrill.kinds]\n{points}")
+    return folder / "bin" / "python"
+
+
+class Place:
+    """A folder with a leaking drill in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "here"
+        self.folder.mkdir()
+        self._python = _python_with_the_kinds(folder / "python")
+
+    def run(self, *words: str, captures: str = "false", objects: str = "false", more: str = "") -> int:
+        """Run a command on the drill, keeping what it prints."""
+        (self.folder / "drill.yaml").write_text(DRILL.format(captures=captures))
+        (self.folder / "place.yaml").write_text(PLACE.format(objects=objects, more=more))
+        here = {"FAILDRILL_STATE": str(self.folder / "state"), "CANARY": CANARY}
+        with (self.folder / "printed").open("wb") as printed:
+            return subprocess.run(
+                [str(self._python), "-m", "faildrill", words[0], "drill.yaml", "--env", "place.yaml", *words[1:]],
+                env=os.environ | here,
+                cwd=self.folder,
+                stdout=printed,
+                stderr=printed,
+                timeout=90,
+                check=False,
+            ).returncode
+
+    @property
+    def timeline(self) -> Path:
+        """The timeline of the one run."""
+        [found] = self.folder.glob(f"reports/*/{FILE}")
+        return found
+
+    def leaks(self) -> dict[str, list[bytes]]:
+        """By file, what of the canary is in it."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        found = {}
+        for path in files:
+            content = path.read_bytes()
+            if hits := [one for one in written_as(CANARY) if one in content]:
+                found[str(path.relative_to(self.folder))] = hits
+        return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_run_whose_kinds_leak_everywhere_writes_and_prints_no_secret(place: Place) -> None:
+    assert place.run("run") == PASSED
+    logs = b"".join(path.read_bytes() for path in place.folder.rglob("*.log"))
+    assert b"on stderr: " in logs  # it did leak, and what leaked was kept
+    assert "•••" in place.timeline.read_text()
+    assert place.leaks() == {}
+
+
+def test_a_guard_that_leaks_in_its_objection_refuses_without_the_secret(place: Place) -> None:
+    assert place.run("run", objects="true") == REFUSED
+    assert "no: •••" in place.timeline.read_text()
+    assert place.leaks() == {}
+
+
+def test_a_probe_that_breaks_with_the_secret_cut_in_two_shows_none_of_it(place: Place) -> None:
+    assert place.run("run", more=BROKEN) == REFUSED
+    assert b"RuntimeError: xxxx" in b"".join(path.read_bytes() for path in place.folder.rglob("*.names"))
+    assert place.leaks() == {}
+
+
+def test_a_state_to_go_back_to_with_a_secret_in_it_is_not_written_down_and_nothing_is_done(place: Place) -> None:
+    assert place.run("run", captures="true") == INCONCLUSIVE
+    events = [entry.what for entry in entries(place.timeline)]
+    assert ["hold a secret" in one.because for one in events if isinstance(one, ApplyFailed)] == [True]
+    assert not [one for one in events if isinstance(one, Applying)]
+    assert place.leaks() == {}
+
+
+@pytest.mark.parametrize("objects", ["false", "true"])
+def test_plan_prints_no_secret(place: Place, objects: str) -> None:
+    assert place.run("plan", objects=objects) == (REFUSED if objects == "true" else 0)
+    assert "•••" in (place.folder / "printed").read_text()
+    assert place.leaks() == {}
