@@ -73,7 +73,7 @@ def _judged(folder: Path, count: int) -> list[str]:
     expect = [
         {"outage": {"of": "pay", "at_most": "30s"}},
         {"errors": {"of": "pay", "at_most": "50%"}},
-        {"latency": {"of": "pay", "p99": "1s"}},
+        {"latency": {"of": "pay", "p99": "1s", "when": "before"}},
         {"steady_again": {"within": "60s"}},
     ]
     run = Run(expect=expect, probes=[probe(every=END / count)]).usual()
