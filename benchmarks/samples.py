@@ -20,9 +20,9 @@ import resource, sys, time
 from pathlib import Path
 from faildrill.judging import judge
 folder = Path(sys.argv[1])
-start = time.perf_counter()
+start = time.process_time()
 result = judge(folder)
-took = time.perf_counter() - start
+took = time.process_time() - start
 print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(result.findings))
 """
 
@@ -34,14 +34,14 @@ def section(*, quick: bool) -> Section:
         writing = {batch: partial(_written, folder, batch) for batch in (1, 5, 100)}
         written = [[f"{batch}", f"{median(some) * 1e9:,.0f}"] for batch, some in alternating(writing, ROUNDS).items()]
         judged = [_judged(folder / f"run{count}", count) for count in COUNTS[quick]]
-    head = ["samples", "file, MB", "judging, ms", "its memory, MiB", "`judge`, s", "`report`, s", "report.html, KB"]
+    head = ["samples", "file, MB", "judging, ms of CPU", "its memory, MiB", "`judge`, s", "`report`, s", "report.html, KB"]
     note = (
         f"Medians of {ROUNDS} runs; load {load()} at the end. Judging is the pure function, in a process that has "
         "its imports; `judge` and `report` are the whole commands, `report` judging too. The run has one probe, "
         "an outage of 3 s and four expectations. One write a sample is what the prober does when one look ends in "
         "a turn of its loop; several that end together share it. What is written survives kill -9.\n"
     )
-    text = table(["samples a write", "ns a sample"], written) + "\n" + table(head, judged) + "\n" + note
+    text = table(["samples a write", "ns of CPU a sample"], written) + "\n" + table(head, judged) + "\n" + note
     return Section("samples", "Samples: written, judged, reported", text)
 
 
@@ -56,15 +56,15 @@ def _looks(count: int) -> Iterator[Sample]:
 
 
 def _written(folder: Path, batch: int) -> float:
-    """Return the seconds that a sample costs, handed to the kernel with each `batch` of them."""
+    """Return the seconds of a processor that a sample costs, handed to the kernel with each `batch` of them."""
     looks = list(_looks(WRITTEN))
     recorder = Recorder(Files(folder, f"{time.monotonic_ns()}"))
-    start = time.perf_counter()
+    start = time.process_time()
     for number, look in enumerate(looks, 1):
         recorder.keep(look)
         if number % batch == 0:
             recorder.flush()
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     recorder.close()
     return took / WRITTEN
 
