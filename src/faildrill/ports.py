@@ -4,8 +4,8 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
@@ -251,6 +251,35 @@ class Guard(Protocol):
 
     async def objection(self, given: Given) -> str | None:
         """Return why the drill must not start, or None. What can't be read or parsed is an objection."""
+        ...
+
+
+class Checked(NamedTuple):
+    """One thing that a drill will need, looked at beforehand."""
+
+    what: str
+    ok: bool
+    told: str
+    """What was seen."""
+    remedy: str = ""
+    """What to do about it, where it isn't as it should be."""
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """Looks at a target as a drill will, for `faildrill doctor`; its one field `target` is the target."""
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Look, and change nothing; what can't be reached is told, never raised."""
+        ...
+
+
+@runtime_checkable
+class Limits(Protocol):
+    """An action whose fault may carry its own time limit at the target, so that it ends without us."""
+
+    def limit(self) -> float | None:
+        """Return the seconds after which the target ends it by itself, None when it doesn't."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.errors import ActionRefused, CannotSee
-from faildrill.ports import Given, Kind
+from faildrill.ports import Checked, Given, Kind
 from faildrill.targets import Group, GroupMember
 
 _SHARE: Final = 0.8
@@ -35,7 +35,7 @@ class Capacity(Kind):
     async def objection(self, given: Given) -> str | None:
         """Look at every member, and name those that are not up."""
         members = list(self.group.members.values())
-        seen = await asyncio.gather(*(self._lacks(one, given) for one in members))
+        seen = await asyncio.gather(*(self.lacks(one, given) for one in members))
         lacking = [f"{one.name} {lacks}" for one, lacks in zip(members, seen, strict=True) if lacks]
         up = len(members) - len(lacking)
         if up >= self.at_least:
@@ -44,7 +44,8 @@ class Capacity(Kind):
             lacking
         )
 
-    async def _lacks(self, member: GroupMember, given: Given) -> str:
+    async def lacks(self, member: GroupMember, given: Given) -> str:
+        """Tell what keeps a member from being up; the empty string when nothing does."""
         within = given.timeout * _SHARE
         if member.reach is None and member.address is None:
             return "has neither reach nor address"
@@ -61,6 +62,23 @@ class Capacity(Kind):
         if member.address is not None and not await accepts(member.address, within):
             return f"accepts no connection at {member.address}"
         return ""
+
+
+class Members(Kind):
+    """Looks whether every member of a group runs, and accepts connections."""
+
+    target: Group
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Look at all members at once."""
+        members = list(self.target.members.values())
+        capacity = Capacity(group=self.target, at_least=1)
+        seen = await asyncio.gather(*(capacity.lacks(one, given) for one in members))
+        remedy = "start it, or give the environment its `reach` and `address`"
+        return [
+            Checked(f"{self.target.name}/{one.name}", not lacks, lacks or "is up", remedy if lacks else "")
+            for one, lacks in zip(members, seen, strict=True)
+        ]
 
 
 async def accepts(address: str, within: float) -> bool:

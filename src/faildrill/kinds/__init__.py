@@ -14,16 +14,17 @@ from typing import Any, Final, Literal
 
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
-from faildrill.ports import Aborts, Action, Guard, Kind, Lock, Probe
+from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
 from faildrill.targets import KindUse
 
-Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock"]
+Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check"]
 _Protocols = tuple[type[Any], ...]
 _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "probe": (Probe,),
     "action": (Action,),
     "guard": (Guard,),
     "lock": (Lock,),
+    "check": (Examines,),
     "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
 }
 

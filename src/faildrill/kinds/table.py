@@ -75,6 +75,16 @@ LOCKS: Final = {
     "simulated.lock": "faildrill.adapters.simulated:SharedLock",
 }
 
+CHECKS: Final = {
+    "clusters.nodes": "faildrill.adapters.postgres.examining:Nodes",
+    "clusters.patroni": "faildrill.adapters.patroni.examining:Patroni",
+    "databases.path": "faildrill.adapters.postgres.examining:UsersPath",
+    "groups.members": "faildrill.adapters.capacity:Members",
+    "load_balancers.haproxy": "faildrill.adapters.haproxy_examining:LoadBalancers",
+    "services.http": "faildrill.adapters.answers_examining:Services",
+}
+"""What `faildrill doctor` looks at: by section of an environment, a dot, and a word."""
+
 TABLES: Final = {
     "probe": PROBES,
     "action": ACTIONS,
@@ -82,5 +92,6 @@ TABLES: Final = {
     "reach": REACHES,
     "expectation": EXPECTATIONS,
     "abort": ABORTS,
+    "check": CHECKS,
     "lock": LOCKS,
 }

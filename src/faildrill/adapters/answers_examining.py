@@ -1,0 +1,42 @@
+"""What a drill will need of a service, looked at by `faildrill doctor`."""
+
+import asyncio
+import time
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import aiohttp
+
+from faildrill.clocks import clock_check
+from faildrill.ports import Checked, Given, Kind
+from faildrill.targets import Service
+
+_SECOND: Final = 1.0
+
+
+class Services(Kind):
+    """Looks whether a service answers over HTTP, whatever it answers, and what time it has."""
+
+    target: Service
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Ask for the headers of its address: HEAD, which changes nothing."""
+        what, url = f"service {self.target.name}", self.target.url
+        connector = aiohttp.TCPConnector(force_close=True)
+        before = time.time()
+        try:
+            async with (
+                asyncio.timeout(given.timeout),
+                aiohttp.ClientSession(connector=connector, trust_env=False) as session,
+                session.head(url, allow_redirects=False) as response,
+            ):
+                status, date = response.status, response.headers.get("Date")
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            remedy = f"see that it answers at {url}"
+            return [Checked(what, ok=False, told=f"does not answer ({type(error).__name__})", remedy=remedy)]
+        found = [Checked(what, ok=True, told=f"answers HTTP {status}")]
+        try:
+            told = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return found
+        return [*found, clock_check(what, told, (before, time.time()), _SECOND)]

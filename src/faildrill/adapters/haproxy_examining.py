@@ -1,0 +1,33 @@
+"""What a drill will need of HAProxy, looked at by `faildrill doctor`."""
+
+import asyncio
+
+from faildrill.adapters.haproxy import Backends
+from faildrill.ports import Checked, Given, Kind
+from faildrill.samples import Outcome
+from faildrill.targets import LoadBalancer
+
+
+class LoadBalancers(Kind):
+    """Looks whether HAProxy's runtime socket answers, and knows the declared servers."""
+
+    target: LoadBalancer
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Ask for the state of every declared backend."""
+        what = f"load balancer {self.target.name}"
+        socket = self.target.haproxy_socket
+        if not any(self.target.backends.values()):
+            remedy = "list its backends and their servers in the environment file"
+            return [Checked(what, ok=False, told="declares no servers, so nothing would be noticed", remedy=remedy)]
+        try:
+            async with asyncio.timeout(given.timeout):
+                seen = await Backends(load_balancer=self.target).look(given)
+        except OSError as error:
+            remedy = f"see that {socket} is there and that this user may write to it"
+            return [Checked(what, ok=False, told=f"does not answer ({error.strerror or 'timed out'})", remedy=remedy)]
+        answers = seen.outcome in (Outcome.OK, Outcome.WRONG)
+        known = answers and "missing" not in seen.detail and "not HAProxy" not in seen.detail
+        told = f"UP: {seen.who or 'none'}" + (f"; {seen.detail}" if seen.detail else "")
+        remedy = "" if known else f"see that {socket} is HAProxy's runtime socket and that it has the declared servers"
+        return [Checked(what, known, told if answers else seen.outcome.name.lower(), remedy)]

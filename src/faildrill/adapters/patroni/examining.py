@@ -1,0 +1,30 @@
+"""What a drill will need of Patroni, looked at by `faildrill doctor`."""
+
+from faildrill.adapters.patroni.nodes import SHARE, Observer
+from faildrill.ports import Checked, Given, Kind
+from faildrill.targets import Cluster
+
+
+class Patroni(Kind):
+    """Looks whether Patroni answers on every node, and whether the cluster is whole."""
+
+    target: Cluster
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Ask all nodes at once."""
+        async with Observer.opened() as observer:
+            sight = await observer.look(self.target, given.timeout * SHARE)
+        name = self.target.name
+        found = [
+            Checked(
+                f"{name}/{one} Patroni",
+                node.status is not None,
+                str(node).removeprefix(f"{one} "),
+                "" if node.status else f"see that Patroni is up at {self.target.members[one].api}",
+            )
+            for one, node in sorted(sight.nodes.items())
+        ]
+        missing = sight.missing()
+        told = "; ".join(missing) or f"{sight.leader} leads, all others stream"
+        remedy = "bring the cluster back to one primary and streaming standbys, out of pause" if missing else ""
+        return [*found, Checked(f"{name} is whole", not missing, told, remedy)]

@@ -1,0 +1,77 @@
+"""What a drill will need of PostgreSQL, looked at by `faildrill doctor`."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
+from faildrill.clocks import clock_check
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Checked, Given, Kind
+from faildrill.targets import Cluster, Database
+
+_QUESTION: Final = (
+    "SELECT pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp())::float8 AS clock, "
+    "current_setting('server_version') AS version, pg_has_role(current_user, 'pg_monitor', 'MEMBER') AS monitor, "
+    "has_function_privilege('pg_control_system()', 'EXECUTE') AS control"
+)
+
+
+class Nodes(Kind):
+    """Looks whether every node of a cluster lets us in, and what we may ask there."""
+
+    target: Cluster
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Look at all nodes at once."""
+        cluster, within = self.target, given.timeout * SHARE
+        names = list(cluster.members)
+        found = await asyncio.gather(
+            *(_examined(f"{cluster.name}/{one}", directly(cluster, cluster.members[one]), within) for one in names)
+        )
+        return [one for some in found for one in some]
+
+
+class UsersPath(Kind):
+    """Looks whether the path that users take leads to a server that takes writes."""
+
+    target: Database
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Look once."""
+        return await _examined(
+            f"database {self.target.name}", by_users_path(self.target), given.timeout * SHARE, writes=True
+        )
+
+
+async def _examined(what: str, login: Login, within: float, *, writes: bool = False) -> list[Checked]:
+    where = f"{login.host}:{login.port}"
+    try:
+        async with asyncio.timeout(within):
+            connection = await connect(login, within, "faildrill doctor")
+            try:
+                before = time.time()
+                row = await ask(connection, _QUESTION)
+                after = time.time()
+            finally:
+                connection.terminate()
+    except UnresolvedSecret as error:
+        return [Checked(f"{what} lets us in", ok=False, told=str(error), remedy="give the secret that it refers to")]
+    except failures() as error:
+        remedy = f"see that it is up at {where} and that {login.user} may connect to {login.database}"
+        return [Checked(f"{what} lets us in", ok=False, told=in_words(error), remedy=remedy)]
+    return _told(what, login, row, writes=writes, clock=clock_check(what, row["clock"], (before, after)))
+
+
+def _told(what: str, login: Login, row: Any, *, writes: bool, clock: Checked) -> list[Checked]:  # noqa: ANN401 - a row
+    role = "standby" if row["standby"] else "takes writes"
+    found = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {row['version']}, {role}"), clock]
+    if writes:
+        remedy = "see which server the load balancer sends writes to"
+        found.append(Checked(f"{what} takes writes", not row["standby"], role, remedy if row["standby"] else ""))
+        return found
+    rights = {"pg_monitor": row["monitor"], "EXECUTE ON FUNCTION pg_control_system()": row["control"]}
+    missing = [name for name, granted in rights.items() if not granted]
+    told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
+    remedy = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)
+    return [*found, Checked(f"{what} answers our questions", not missing, told, remedy)]

@@ -1,0 +1,135 @@
+"""Look at all that a drill will need of an environment and of this machine, before there is a drill."""
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from faildrill import __version__, durations, state
+from faildrill.acting.calling import call, words
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding import answers
+from faildrill.guarding.holding import marks
+from faildrill.kinds import build, names
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Checked, Examines, Opens, Probe
+from faildrill.samples import Outcome
+from faildrill.targets import KindUse, Member
+
+WITHIN: Final = 5.0
+"""Seconds for one look."""
+ROOM: Final = 256 << 20
+"""Bytes that must be free where runs and state are written."""
+
+
+async def examine(environment: Environment, reports: Path) -> AsyncIterator[Checked]:
+    """Look at everything, whatever the others say; changes nothing but makes the state folder."""
+    for one in machine(environment, reports):
+        yield one
+    for use in _checks(environment):
+        for one in await _examined(use):
+            yield one
+    async for one in _members(environment):
+        yield one
+    async for one in _probes(environment):
+        yield one
+    async for answer in answers(environment, "doctor"):
+        remedy = "see `faildrill plan` and docs/guards.md" if answer.objection else ""
+        yield Checked(f"guard {answer.guard}", answer.objection is None, answer.objection or "agrees", remedy)
+
+
+def machine(environment: Environment, reports: Path) -> Iterator[Checked]:
+    """Look at this machine: versions, disk, what runs have left."""
+    python = ".".join(str(one) for one in sys.version_info[:3])
+    yield Checked("faildrill", ok=True, told=f"{__version__} on Python {python}, Linux {os.uname().release}")
+    yield _fencing()
+    for what, folder in (("reports", reports), ("state", state.folder())):
+        yield _room(what, folder)
+    left = ", ".join(one.run for one in marks(environment.proven_identity))
+    remedy = "faildrill recover" if left else ""
+    yield Checked("nothing is left on", not left, f"not put back: {left}" if left else "no run left anything", remedy)
+
+
+def _fencing() -> Checked:
+    """Look whether the kernel offers what fencing a dead run needs."""
+    what = "fencing"
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        Path("/proc/self/environ").read_bytes()
+        Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
+    except (OSError, AttributeError) as error:
+        remedy = "a dead run's processes can't all be found here: use Linux 5.4 or newer with /proc mounted"
+        return Checked(what, ok=False, told=f"{error}", remedy=remedy)
+    return Checked(what, ok=True, told="what a dead run leaves running can be found and ended")
+
+
+def _room(what: str, folder: Path) -> Checked:
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    if not os.access(there, os.W_OK):
+        return Checked(
+            f"room for {what}", ok=False, told=f"{there} can't be written", remedy="give this user the right"
+        )
+    remedy = f"free some space on {there}, or name another folder" if free < ROOM else ""
+    return Checked(f"room for {what}", free >= ROOM, f"{free >> 20:,} MiB free at {there}", remedy)
+
+
+def _checks(environment: Environment) -> Iterator[KindUse]:
+    """Yield every check that there is for every target."""
+    for kind in names("check"):
+        targets = getattr(environment, kind.partition(".")[0])
+        for target in targets.values():
+            yield KindUse(kind=kind, params={"target": target.model_dump(mode="json")})
+
+
+async def _examined(use: KindUse) -> list[Checked]:
+    check: Examines = build(use, "check")
+    try:
+        return await call(check.examine(Supplies("doctor", timeout=WITHIN)), WITHIN * 1.5)
+    except (ActionError, CannotSee) as error:
+        return [Checked(use.kind, ok=False, told=words(error), remedy="see that the target is up and reachable")]
+
+
+async def _members(environment: Environment) -> AsyncIterator[Checked]:
+    """Look whether every member can be reached to put it back: signalled, started, seen."""
+    in_clusters = [(one.name, member) for one in environment.clusters.values() for member in one.members.values()]
+    in_groups = [(one.name, member) for one in environment.groups.values() for member in one.members.values()]
+    for target, member in (*in_clusters, *in_groups):
+        yield await _reached(f"{target}/{member.name} reach", member)
+
+
+async def _reached(what: str, member: Member) -> Checked:
+    given = Supplies("doctor", timeout=WITHIN)
+    try:
+        seen = await call(given.reach(member).state(member.name), WITHIN)
+    except (ActionError, CannotSee) as error:
+        remedy = "without it nothing can be done to it, nor put back; give it a `reach` that answers"
+        return Checked(what, ok=False, told=words(error), remedy=remedy)
+    return Checked(what, seen == "running", f"is {seen}", "" if seen == "running" else "start it")
+
+
+async def _probes(environment: Environment) -> AsyncIterator[Checked]:
+    """Look once with every probe of the environment."""
+    for plan in environment.probes:
+        what = f"probe {plan.name}"
+        given = Supplies("doctor", timeout=plan.timeout, every=plan.every, name=plan.name)
+        try:
+            probe: Probe = build(plan.use, "probe")
+            if isinstance(probe, Opens):
+                await call(probe.open(given), WITHIN)
+            try:
+                seen = await call(probe.look(given), plan.timeout)
+            finally:
+                if isinstance(probe, Opens):
+                    await call(probe.close(), WITHIN)
+        except (ActionError, CannotSee, ValidationError) as error:
+            yield Checked(what, ok=False, told=words(error), remedy=f"a look may take {durations.show(plan.timeout)}")
+            continue
+        told = f"{seen.outcome.name.lower().replace('_', ' ')}{': ' if seen.detail else ''}{words(seen.detail)}"
+        is_ok = seen.outcome is Outcome.OK
+        yield Checked(what, is_ok, told, "" if is_ok else "no drill starts before every probe is good")
