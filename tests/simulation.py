@@ -178,13 +178,25 @@ class Lived:
 
 def live(seed: int, folder: Path, driving: type[Driving] = Driving, applies: tuple[str, ...] = APPLIES) -> Lived:
     """Live through the world of a seed; `driving` is the engine's own, or a worse one to be found out."""
+    return live_in(World.draw(seed, folder / "place", applies), folder, driving)
+
+
+def live_in(world: World, folder: Path, driving: type[Driving] = Driving) -> Lived:
+    """Live through a world whose place is in this folder."""
     place, reports = folder / "place", folder / "run"
     place.mkdir()
     reports.mkdir()
-    world = World.draw(seed, place, applies)
     took, identity = run(_drive(world, place, reports, driving))
     is_marked = any(one.run == RUN for one in marks(identity))
     return Lived(world, place, reports, took, is_marked, _verdict(reports))
+
+
+def fault(folder: Path, name: str, **how: str) -> Step:
+    """Return a step that takes a service down in a chosen way."""
+    use = KindUse.model_validate(
+        {"kind": "simulated.fault", "params": {"folder": str(folder / "place"), "name": name, **how}}
+    )
+    return Step(id=name, name=name, use=use, within=2.0, undo_within=2.0)
 
 
 def _verdict(folder: Path) -> Verdict | None:

@@ -42,6 +42,11 @@ class Trial:
     power_loss: bool = False
     """The machine dies: what was not synced is lost, and every process."""
 
+    @property
+    def is_survived(self) -> bool:
+        """Tell whether one of sentinel and runner lives on, so that nobody has to come and recover."""
+        return len(self.fuse) == 1 and not self.fuse[0].endswith("both")
+
     def place(self, folder: Path) -> Place:
         place = Place(folder)
         for number, how in enumerate(SHAPES[self.shape]):
@@ -73,6 +78,8 @@ def attempt(ground: Path, trial: Trial) -> str:
         code = watched(run, place.folder)
         if is_unfinished(run) and deaths_of(trial, place) == 0:
             return f"{trial}: unfinished without a death: {code}, {[entry.what for entry in entries(run / FILE)][-12:]}"
+        if is_unfinished(run) and trial.is_survived:
+            return f"{trial}: one of the two was left, and did not put back"
         if trial.power_loss:
             lose_power(run, place)
         recoveries = 0

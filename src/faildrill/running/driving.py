@@ -80,6 +80,7 @@ class Driving:
                 await read_back(scene.plans, scene.run, scene.folder)
         except Exception as error:  # noqa: BLE001 - everything is put back by now: the end is recorded all the same
             self._broke(error)
+        self._stop.on_asked = None  # who asks from now on asks for nothing: it is over
         self._note(RunEnded(by="runner"))
 
     async def _objects(self) -> bool:

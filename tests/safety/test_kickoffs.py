@@ -1,0 +1,94 @@
+"""P10: two hundred kickoffs at once; exactly one wins, and the others are told at once who holds the place."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from faildrill.errors import Objection
+from faildrill.guarding.holding import Holder, hold
+from faildrill.running.crew import Lines
+from faildrill.timeline import GuardAnswered
+from forks import fork
+from places import Place, ended, events
+
+AT_ONCE: Final = 200
+WITHIN: Final = 0.2
+REFUSED: Final = 3
+
+
+@contextlib.contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    try:
+        yield reading, writing
+    finally:
+        for end in (reading, writing):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
+def ask(identity: str, number: int, start: int, answers: int, over: int) -> int:
+    """In a process of its own: wait for the start, ask for the lock once, tell the answer, hold until all is over."""
+    os.read(start, 1)
+    began = time.monotonic()
+    try:
+        hold(identity, Holder(f"run-{number}", "folder", os.getpid(), "somebody", "now"))
+        said = ""
+    except Objection as error:
+        said = str(error)
+    answer = {"number": number, "said": said, "took": time.monotonic() - began}
+    os.write(answers, json.dumps(answer).encode() + b"\n")
+    os.read(over, 1)
+    return 0
+
+
+def kick_off(identity: str, count: int) -> list[dict[str, Any]]:
+    """Have so many processes ask at once and return their answers."""
+    with pipe() as (start, go), pipe() as (listen, answers), pipe() as (over, end):
+        lines = Lines(lifeline=start, alive=answers, beat=over)
+        pids = [fork(lambda n=number: ask(identity, n, start, answers, over), lines) for number in range(count)]  # type: ignore[misc]
+        os.close(answers)
+        os.close(go)
+        with os.fdopen(os.dup(listen)) as told:
+            found = [json.loads(told.readline()) for _ in pids]
+        os.close(end)
+        for pid in pids:
+            os.waitpid(pid, 0)
+    return found
+
+
+def test_exactly_one_of_two_hundred_wins_and_the_others_are_told_who(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    rounds = many(2, 50)
+    slowest = 0.0
+    for number in range(rounds):
+        answers = kick_off(f"{ground.name}-{number}", AT_ONCE)
+        winners = [one for one in answers if not one["said"]]
+        assert len(winners) == 1
+        others = [one for one in answers if one["said"]]
+        assert all(f"run run-{winners[0]['number']} of somebody" in one["said"] for one in others)
+        slowest = max(slowest, *(one["took"] for one in others))
+    figure(
+        f"P10 {AT_ONCE} kickoffs at once, {rounds} times: one winner each, told after {slowest * 1000:.0f} ms at most"
+    )
+    assert slowest <= WITHIN
+
+
+def test_of_six_runs_started_at_once_one_is_done_and_five_are_refused(ground: Path) -> None:
+    place = Place(ground)
+    place.fault("pay")
+    place.wait(4)
+    started = [place.start() for _ in range(6)]
+    with contextlib.ExitStack() as stack:
+        for one in started:
+            stack.enter_context(ended(one))
+        codes = sorted(one.sentinel.wait(60) for one in started)
+        assert codes == [0, *[REFUSED] * 5]
+        assert place.deeds("pay") == ["apply", "undo"]
+        refused = [one for one in started if one.sentinel.returncode == REFUSED]
+        assert all("is being drilled by run" in str(events(one.folder, GuardAnswered)) for one in refused)

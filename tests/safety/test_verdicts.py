@@ -1,0 +1,123 @@
+"""P6 to P9: lies are found out, a failure stops no undo, nothing unseen passes, nothing is done twice."""
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from faildrill.judging.result import Verdict
+from faildrill.timeline import FILE, Undoing, entries
+from safety.trials import series
+from simulation import Lived, World, fault, live_in
+
+NAMES = ("one", "two", "three", "four")
+EFFECTIVE = ("works", "works", "answers late", "hangs", "fails after", "clings")
+PROVES_NOTHING = ("lies", "refuses", "fails", "crashes", "exits")
+OPEN = ("answers late", "fails after", "hangs", "clings", "comes late")
+
+
+def one_lies(folder: Path, draw: random.Random) -> list[str]:
+    """One of several undos says that it did and does nothing, or comes too late."""
+    names = NAMES[: draw.randint(1, 3)]
+    world = World(0)
+    liar = draw.choice(names)
+    lie = draw.choice([{"undo": "lies"}, {"undo": "works late", "undo_delay": "9s"}])
+    for name in names:
+        how = {"apply": draw.choice(EFFECTIVE)} if name == names[-1] else {}
+        world.steps.append(fault(folder, name, **how, **(lie if name == liar else {})))
+    lived = live_in(world, folder)
+    if "call" not in lived.book(liar, "story"):
+        return []
+    wrong = [] if lived.verdict is Verdict.UNSAFE else [f"{liar} lies, and it is {lived.verdict}"]
+    return wrong if lived.is_marked else [*wrong, "no mark"]
+
+
+def test_an_undo_that_does_nothing_is_always_unsafe(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    count = many(100, 500)
+    wrong = series(ground, one_lies, count)
+    figure(f"P6 undos that lie: {len(wrong)} not UNSAFE in {count}")
+    assert wrong == []
+
+
+CASES = [
+    (names, broken, how)
+    for names in (NAMES[:count] for count in (1, 2, 3, 4))
+    for broken in itertools.chain.from_iterable(itertools.combinations(names, k) for k in range(1, len(names) + 1))
+    for how in ("fails", "hangs", "lies", "clings")
+]
+
+
+def some_break(folder: Path, draw: random.Random) -> list[str]:
+    """Some of several undos break; which and how is counted by the seed."""
+    names, broken, how = CASES[draw.randrange(len(CASES))]
+    return _broken(folder, names, broken, how)
+
+
+def _broken(folder: Path, names: tuple[str, ...], broken: tuple[str, ...], how: str) -> list[str]:
+    world = World(0, [fault(folder, name, **({"undo": how} if name in broken else {})) for name in names])
+    lived = live_in(world, folder)
+    tried = [entry.what.step for entry in entries(lived.folder / FILE) if isinstance(entry.what, Undoing)]
+    left = tuple(name for name in names if lived.state(name) != "up")
+    wrong = [] if tried == list(reversed(names)) else [f"{broken} {how} of {names}: tried {tried}"]
+    return wrong if left == broken else [*wrong, f"{broken} {how} of {names}: left {left}"]
+
+
+def test_whichever_undos_break_the_others_are_done_in_reverse(ground: Path, figure: Callable[[str], None]) -> None:
+    wrong = series(ground, _nth_case, len(CASES))
+    figure(f"P7 any k of n undos break: {len(wrong)} not tried or not in reverse in all {len(CASES)} cases")
+    assert wrong == []
+
+
+def _nth_case(folder: Path, draw: random.Random) -> list[str]:
+    """The seed of a series is the number of the trial: take its place in the list from the first draw of each."""
+    return _broken(folder, *CASES[SEEDED[draw.random()]])
+
+
+SEEDED = {random.Random(seed).random(): seed for seed in range(len(CASES))}  # noqa: S311 - the trials' own seeds
+
+
+def nothing_done(folder: Path, draw: random.Random) -> list[str]:
+    """At least one of the faults proves nothing."""
+    names = NAMES[: draw.randint(1, 3)]
+    world = World(0)
+    idle = draw.choice(names)
+    for name in names:
+        world.steps.append(fault(folder, name, apply=draw.choice(PROVES_NOTHING if name == idle else ("works",))))
+    lived = live_in(world, folder)
+    return ["it PASSED"] if lived.verdict is Verdict.PASSED else []
+
+
+def test_nothing_passes_whose_effect_was_not_seen(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    count = many(100, 500)
+    wrong = series(ground, nothing_done, count)
+    figure(f"P8 faults that do nothing: {len(wrong)} false passes in {count}")
+    assert wrong == []
+
+
+def left_open(folder: Path, draw: random.Random) -> list[str]:
+    """Every call does it and gives no good answer."""
+    names = NAMES[: draw.randint(1, 2)]
+    world = World(0)
+    for name in names:
+        world.steps.append(fault(folder, name, apply=draw.choice(OPEN), delay=draw.choice(("0ms", "500ms", "1500ms"))))
+    if draw.random() < 0.5:
+        world.asks = [draw.uniform(0.4, 4.0)]
+    lived = live_in(world, folder)
+    return [f"{name}: {_story(lived, name)}" for name in names if _story(lived, name).count("call") > 1]
+
+
+def _story(lived: Lived, name: str) -> list[str]:
+    return lived.book(name, "story")
+
+
+def test_a_call_that_changes_something_is_made_once(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    count = many(100, 500)
+    wrong = series(ground, left_open, count)
+    figure(f"P9 targets that apply, then say 503, drop or stall: {len(wrong)} double effects in {count}")
+    assert wrong == []
