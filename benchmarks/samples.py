@@ -34,7 +34,15 @@ def section(*, quick: bool) -> Section:
         writing = {batch: partial(_written, folder, batch) for batch in (1, 5, 100)}
         written = [[f"{batch}", f"{median(some) * 1e9:,.0f}"] for batch, some in alternating(writing, ROUNDS).items()]
         judged = [_judged(folder / f"run{count}", count) for count in COUNTS[quick]]
-    head = ["samples", "file, MB", "judging, ms of CPU", "its memory, MiB", "`judge`, s", "`report`, s", "report.html, KB"]
+    head = [
+        "samples",
+        "file, MB",
+        "judging, ms of CPU",
+        "its memory, MiB",
+        "`judge`, s",
+        "`report`, s",
+        "report.html, KB",
+    ]
     note = (
         f"Medians of {ROUNDS} runs; load {load()} at the end. Judging is the pure function, in a process that has "
         "its imports; `judge` and `report` are the whole commands, `report` judging too. The run has one probe, "

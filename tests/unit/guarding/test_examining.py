@@ -38,7 +38,7 @@ def test_a_clock_is_as_far_off_as_the_answer_proves(
     asked: tuple[float, float],
     grain: float,
     ok: bool,
-    words: str,  # noqa: FBT001 - a table
+    words: str,
 ) -> None:
     check = clock_check("pg1", told, asked, grain)
     assert (check.ok, check.told, bool(check.remedy)) == (ok, words, not ok)

@@ -43,7 +43,7 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
         (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
         (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
         (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
-    (TimeoutError, Outcome.TIMED_OUT, ""),
+        (TimeoutError, Outcome.TIMED_OUT, ""),
         (ConnectionRefusedError, Outcome.REFUSED, ""),
         (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import ClassVar, Any, Final
+from typing import Any, ClassVar, Final
 
 import asyncpg
 from pydantic import Field, PrivateAttr
