@@ -94,6 +94,15 @@ class Reach(Protocol):
         ...
 
 
+@runtime_checkable
+class SignalsFor(Protocol):
+    """A reach whose target ends a signal's effect by itself after a while, also when nobody asks it to any more."""
+
+    async def signal_for(self, member: str, name: Literal["KILL", "STOP"], seconds: float) -> None:
+        """Send a signal, and have the member run again after float seconds, unless it does already."""
+        ...
+
+
 class Given(Protocol):
     """What the engine gives to a kind when it calls it."""
 

@@ -32,5 +32,5 @@ def test_what_a_parameter_takes_is_told_in_words() -> None:
     assert told["at_most"].takes == "time"
     assert told["at_most"].default == ""
     assert told["hold"].default == "`1s`"
-    [group, _] = describe("member.kill", "action").parameters
+    [group, *_] = describe("member.kill", "action").parameters
     assert group.takes == "name of one of the environment's groups"

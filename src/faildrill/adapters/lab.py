@@ -27,6 +27,10 @@ class Supervisor(Kind):
         """
         await self._change({"op": "signal", "node": member, "signal": name})
 
+    async def signal_for(self, member: str, name: Literal["KILL", "STOP"], seconds: float) -> None:
+        """Send a signal, and have the supervisor bring the node back after float seconds, whoever is there to ask."""
+        await self._change({"op": "signal", "node": member, "signal": name, "for": seconds})
+
     async def start(self, member: str) -> None:
         """Start a node that is down; does nothing where it runs."""
         await self._change({"op": "start", "node": member})

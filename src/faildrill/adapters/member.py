@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Group
@@ -21,6 +22,7 @@ class _OneOfGroup(Kind):
 
     group: Group = Field(description="the group; never all of it is touched")
     member: str = Field(description="which of its members")
+    at_most: AtMost = None
 
     @field_validator("member")
     @classmethod
@@ -42,11 +44,12 @@ class _OneOfGroup(Kind):
         """See that the member runs, and that another one does."""
         states = await self._states(given)
         self._refuse_the_last(states)
+        refuse_unheld(self._reach(given), self.member, self.at_most)
         return {"member": self.member, "states": dict(states)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
         """Send the signal."""
-        await self._reach(given).signal(self.member, self._signal)
+        await send(self._reach(given), self.member, self._signal, self.at_most)
         return {"member": self.member}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
@@ -79,6 +82,10 @@ class _OneOfGroup(Kind):
         where = f"{self.group.name}/{self.member}"
         back = "start it" if self._signal == "KILL" else "SIGCONT"
         return Preview([where], f"SIG{self._signal} to all of {where}", f"{back}; it is to accept connections again")
+
+    def limit(self) -> float | None:
+        """Return after how long the target ends it by itself."""
+        return self.at_most
 
     def _reach(self, given: Given) -> Reach:
         return given.reach(self.group.members[self.member])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.loading import load_drill
-from faildrill.ports import Previews
+from faildrill.ports import Limits, Previews
 from faildrill.running.waiting import describe
 from faildrill.timeline import GuardAnswered
 
@@ -35,6 +35,8 @@ class Line:
     effect: str
     touches: list[str] = field(default_factory=list)
     undo: str = ""
+    limit: str = ""
+    """Whether the target ends it without us."""
 
 
 @click.command()
@@ -66,6 +68,19 @@ async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], 
 
 
 async def _line(step: Step | Wait) -> Line:
+    line = await _seen(step)
+    return line if isinstance(step, Wait) else replace(line, limit=_limit(step))
+
+
+def _limit(step: Step) -> str:
+    action = None if step.late else build(step.use, "action")
+    after = action.limit() if isinstance(action, Limits) else None
+    if after is not None:
+        return f"without us after {durations.show(after)}: the target holds that limit"
+    return "only when it is put back: the target holds no time limit"
+
+
+async def _seen(step: Step | Wait) -> Line:
     if isinstance(step, Wait):
         until = describe(step.until, step.hold) if step.until else durations.show(step.hold)
         return Line(step.id, step.name, "wait", f"waits for {until}, {durations.show(step.within)} at most")
@@ -104,6 +119,7 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
         if line.touches:
             click.echo(f"     touches  {', '.join(line.touches)}")
         if line.kind != "wait":
+            click.echo(f"     ends     {line.limit}")
             click.echo(f"     undo     {line.undo}, within {durations.show(_undo_within(drill, line.id))}")
     click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
 

@@ -30,6 +30,7 @@ from faildrill.lab import (
     remains,
     staging,
 )
+from faildrill.lab.limits import Limits
 from faildrill.lab.places import Place
 
 WATCH_EVERY = 1.0
@@ -49,6 +50,7 @@ class Supervisor:
         self._starter: socket.socket | None = starter
         self._ending = asyncio.Event()
         self._staging = staging.Staging(self._planned())
+        self._limits = Limits()
 
     def _planned(self) -> plan.Plan:
         planned = plan.new(self.place)
@@ -69,6 +71,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         server.close()
+        self._limits.lift_all()
         await self._staging.end()
 
     async def _bring_up(self, *, keep: bool) -> None:
@@ -154,11 +157,17 @@ class Supervisor:
 
     async def _signal(self, request: dict[str, Any]) -> dict[str, Any]:
         node = self._staging.node(request["node"])
-        await node.signal(request["signal"])
+        self._limits.set(node, request.get("for"))
+        try:
+            await node.signal(request["signal"])
+        except FaildrillError:
+            self._limits.lift(node)
+            raise
         return {"state": node.state()}
 
     async def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         node = self._staging.node(request["node"])
+        self._limits.lift(node)
         started = not node.init
         if started:
             await node.start()

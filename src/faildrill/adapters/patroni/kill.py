@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.patroni.nodes import LAG, Sight, patience
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused, CannotSee
@@ -32,7 +33,7 @@ class KillPrimary(Kind):
 
     cluster: Cluster = Field(description="the cluster whose primary is killed")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")
-
+    at_most: AtMost = None
     standby: Literal["streaming", "running"] = Field(
         default="streaming", description="what another node must be at least; `running` after its network was cut"
     )
@@ -43,12 +44,13 @@ class KillPrimary(Kind):
         primary = self._victim(sight)
         if await given.reach(self.cluster.members[primary]).state(primary) != "running":
             raise ActionRefused(f"{self.cluster.name}/{primary} leads but does not run here: its `reach` is another's")
+        refuse_unheld(given.reach(self.cluster.members[primary]), primary, self.at_most)
         return {"primary": primary, **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Kill it."""
         primary = str(before["primary"])
-        await given.reach(self.cluster.members[primary]).signal(primary, "KILL")
+        await send(given.reach(self.cluster.members[primary]), primary, "KILL", self.at_most)
         return {"primary": primary, "timeline": before["timeline"]}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
@@ -84,6 +86,10 @@ class KillPrimary(Kind):
         primary = self._victim(await self._sight(given))
         where = f"{self.cluster.name}/{primary}"
         return Preview([where], f"SIGKILL to all of {where}, which leads now", f"start {where}; it is to stream again")
+
+    def limit(self) -> float | None:
+        """Return after how long the target starts the node again by itself."""
+        return self.at_most
 
     async def _sight(self, given: Given) -> Sight:
         return await sighted(self.cluster, patience(given))
