@@ -14,9 +14,9 @@ from faildrill.judging.result import Verdict
 from places import Place
 from safety.trials import effects, finished, series, verdict, watched
 
-SLOW: Final = 0.002
-"""Real seconds that a write takes here: a run takes about a quarter of a second."""
-LONGEST: Final = 0.4
+SLOW: Final = 0.005
+"""Real seconds that a write takes here: a run takes about a third of a second."""
+LONGEST: Final = 0.3
 """Real seconds within which something happens to a run."""
 
 KEYS: Final = [

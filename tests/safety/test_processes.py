@@ -1,5 +1,6 @@
 """P4, P5, P14 and the corners: real processes, real signals, a simulated place."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
+from faildrill.running.crew import Lines, Processes
+from faildrill.running.sentinel import watch_over
 from faildrill.running.starting import start
 from faildrill.targets import KindUse
 from faildrill.timeline import (
@@ -22,9 +25,11 @@ from faildrill.timeline import (
     GuardAnswered,
     Intended,
     RunEnded,
+    RunnerBroke,
     Undoing,
     entries,
 )
+from forks import fork
 from places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 
 ABORTED, UNSAFE, REFUSED, ERROR = 5, 6, 3, 7
@@ -299,3 +304,56 @@ def test_the_fence_is_up_within_a_second(
 def faildrill(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "faildrill", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+DRILL = """\
+drill: simulated
+environment: simulation
+warm_up: 300ms
+probes:
+  pay: {{simulated.service: {{folder: "{place}", name: pay}}, every: 20ms}}
+steps:
+  - name: take it down
+    simulated.fault: {{folder: "{place}", name: pay}}
+    within: 2s
+expect:
+  - steady_again: {{within: 10s}}
+"""
+ENVIRONMENT = """\
+environment: simulation
+drillable: true
+identity:
+  - simulated.word: {{about: "{place}"}}
+"""
+
+
+def test_a_verdict_does_not_hang_on_somebody_reading_it(place: Place, tmp_path: Path) -> None:
+    environment = tmp_path / "environment.yaml"
+    environment.write_text(ENVIRONMENT.format(place=place.folder))
+    drill = tmp_path / "drill.yaml"
+    drill.write_text(DRILL.format(place=place.folder))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "faildrill", "run", str(drill), "--env", str(environment)]
+    run = subprocess.run(
+        [*command, "--reports", str(place.reports)], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert run.returncode == 0, run.stderr
+    assert place.deeds("pay") == ["apply", "undo"]
+
+
+def test_a_runner_that_can_t_be_started_is_an_error_and_nothing_is_touched(place: Place) -> None:
+    place.fault("pay")
+    folder = place.lay_out()
+    refusing = Lines(stdin=0)
+
+    class NoRunner(Processes):
+        def runner(self, folder: Path, run: str, lines: Lines) -> int:
+            raise OSError(errno.EAGAIN, f"no more processes for {run} in {folder} on {lines}")
+
+    pid = fork(lambda: watch_over(folder, NoRunner()), refusing)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == ERROR
+    assert "could not be started" in str(events(folder, RunnerBroke))
+    assert place.deeds("pay") == []
+    assert all_marks() == {}

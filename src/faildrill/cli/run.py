@@ -1,6 +1,7 @@
 """`faildrill run`: start a run, show it, pass signals on, and exit as the verdict says."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -69,10 +70,14 @@ def _run(drill: Drill, place: Environment, reports: Path, how: tuple[Mode, str],
         )
         return 7
     result = msgspec.json.decode(path.read_bytes(), type=Result)
-    if output == "json":
-        click.echo(path.read_text(encoding="utf-8"))
-    else:
-        terminal.summary(result, folder, sys.stdout, quiet=mode == "quiet")
+    try:
+        if output == "json":
+            click.echo(path.read_text(encoding="utf-8"))
+        else:
+            terminal.summary(result, folder, sys.stdout, quiet=mode == "quiet")
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more: that says nothing about the drill
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if any(one.run == folder.name for one in marks(place.proven_identity)):
         click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
     return result.exit_code
@@ -86,10 +91,10 @@ async def _follow(started: Started, mode: Mode) -> None:
 
     def pass_on(number: signal.Signals) -> None:
         nonlocal got
-        got += 1
+        got += number == signal.SIGINT
         if started.sentinel.poll() is None:
             started.sentinel.send_signal(number)
-        if got == _LEAVES:
+        if got == _LEAVES and number == signal.SIGINT:
             click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
