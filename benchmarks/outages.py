@@ -30,12 +30,13 @@ from unit.probing.ground import Dark, Ground, Mode, ground
 WINDOWS: Final = {False: 100, True: 5}
 SHORTEST: Final = 0.05
 LONGEST: Final = 5.0
-APART: Final = 0.3
+APART: Final = 1.2
+"""Seconds between two windows, at the least: more than the timeout, and than the interval of the slowest instrument."""
 EVERY: Final = 0.001
 SLOW: Final = 10_000_000
 TIMEOUT: Final = 0.5
 MODES: Final[dict[str, Mode]] = {"refused": "refused", "hung, then answering": "held", "hung, requests lost": "silent"}
-AROUND: Final = int(APART * 1e9) // 2
+AROUND: Final = 150_000_000
 TRIES: Final = 30
 """Seconds that an instrument may take to end."""
 
