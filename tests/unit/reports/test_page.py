@@ -98,7 +98,7 @@ def test_hostile_strings_make_no_markup(text: str, tmp_path: Path, recorded: Pat
         ("data:text/html,x", False),
     ],
 )
-def test_only_a_plain_web_address_becomes_a_link(text: str, linked: bool, recorded: Path) -> None:  # noqa: FBT001 - a case
+def test_only_a_plain_web_address_becomes_a_link(text: str, linked: bool, recorded: Path) -> None:
     result = msgspec.structs.replace(judged.result(), runbook=text)
     away = [one for one in Read(rendered(recorded, result)).values("href") if not one.startswith(("#", "data:,"))]
     assert away == ([text] if linked else [])
