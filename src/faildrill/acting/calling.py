@@ -14,7 +14,7 @@ LOOK_AGAIN: Final = 0.1
 """Seconds between two looks at an effect."""
 LONGEST: Final = 2000
 """Characters of a kind's words that are kept."""
-LET_GO: Final = 0.2
+LET_GO: Final = 0.1
 """Seconds that a call which was cut short has to end; one that holds on is left behind and waited for no more."""
 
 _stuck: "set[asyncio.Task[Any]]" = set()
