@@ -69,8 +69,8 @@ def section(*, quick: bool) -> Section:
     note = (
         f"{WINDOWS[quick]} windows a mode, {ms(SHORTEST)} ms to {LONGEST:g} s long (evenly in the logarithm), the "
         f"same for all; load {load()} at the end. faildrill looks {1 / EVERY:,.0f} times a second over fresh "
-        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms; its error is that of its upper bound, the length "
-        "that it judges by when it must. The closed loop asks, waits for the answer or the timeout and 10 ms "
+        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms; it reports two bounds and no number between "
+        "them, so its error is given for two readings. The closed loop asks, waits for the answer or the timeout and 10 ms "
         "more, and takes the outage to last from the start of its first failed check to the end of the next good "
         "one, the kindest reading. Chaos Toolkit's continuous hypothesis is told a frequency of 10 ms and the "
         "same timeout, and its journal is read in the same way; `default` is its own frequency of 1 s. An outage "
@@ -103,7 +103,7 @@ async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[s
     if peer("chaos"):
         loops |= {"Chaos Toolkit, 10 ms": fast, "Chaos Toolkit, default": usual}
     ours = _ours(title, truths, samples_of(folder)["look"])
-    return [ours, *(_loop(title, name, truths, checks) for name, checks in loops.items())]
+    return [*ours, *(_loop(title, name, truths, checks) for name, checks in loops.items())]
 
 
 def _darken(server: Ground, mode: Mode, lengths: list[float], chance: random.Random) -> list[Dark]:
@@ -119,22 +119,27 @@ def _length(truth: Dark) -> float:
     return (sum(truth.ended) - sum(truth.began)) / 2e9
 
 
-def _ours(title: str, truths: list[Dark], columns: Columns) -> list[str]:
-    errors, widths, held, unseen = [], [], 0, 0
+def _ours(title: str, truths: list[Dark], columns: Columns) -> list[list[str]]:
+    """Return two rows: the upper bound taken for the length, and the middle of the bounds."""
+    upper, middle, widths, held, unseen = [], [], [], 0, 0
     for truth in truths:
         near = columns.between(truth.began[0] - AROUND, truth.ended[1] + AROUND)
         dark = [one for one in outages(near, Silence(SLOW, SLOW)) if _overlap(one.first_dark, one.last_dark, truth)]
         most = dark[0].at_most if len(dark) == 1 else None
         if most is None:
             unseen += 1
-            errors.append(_length(truth))
+            upper.append(_length(truth))
+            middle.append(_length(truth))
             continue
-        errors.append(abs(most / 1e9 - _length(truth)))
-        widths.append((most - dark[0].at_least) / 1e9)
+        least = dark[0].at_least
+        upper.append(abs(most / 1e9 - _length(truth)))
+        middle.append(abs((least + most) / 2e9 - _length(truth)))
+        widths.append((most - least) / 1e9)
         widest, surely = truth.perhaps[1] - truth.perhaps[0], truth.surely[1] - truth.surely[0]
-        held += dark[0].at_least <= widest and most >= surely
+        held += least <= widest and most >= surely
     bounds = [f"{held} of {len(truths)}", ms(median(widths), 1)]
-    return [*_row((title, "faildrill"), errors, unseen), *bounds]
+    by_upper, by_middle = (title, "faildrill, upper bound"), (title, "faildrill, middle of the bounds")
+    return [[*_row(by_upper, upper, unseen), *bounds], [*_row(by_middle, middle, unseen), *bounds]]
 
 
 def _overlap(first: int, last: int, truth: Dark) -> bool:
