@@ -1,12 +1,15 @@
 """The lock between hosts: two state folders are two hosts that share a place."""
 
+import fcntl
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from faildrill.targets import KindUse
-from faildrill.timeline import AbortAsked, Confirmed, GuardAnswered
-from places import Place, ended, events, recorded
+from faildrill.timeline import AbortAsked, Confirmed, GuardAnswered, Undoing
+from places import Place, ended, events, recorded, runner_of, until
 
 ABORTED, REFUSED, PASSED = 5, 3, 0
 GUARD = "lock between hosts"
@@ -80,3 +83,32 @@ def test_a_lock_that_can_t_be_asked_refuses(hosts: Hosts) -> None:
     with ended(started):
         assert started.sentinel.wait(30) == REFUSED
         assert "nobody knows whether another host drills here" in str(said(started.folder)[0])
+
+
+def test_while_the_sentinel_puts_back_what_a_dead_runner_did_other_hosts_are_kept_away(hosts: Hosts) -> None:
+    here = hosts.on("a")
+    here.steps.clear()
+    here.fault("pay", undo="hangs")
+    here.wait(60)
+    started = here.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        recorded(started.folder, Undoing)
+        until(lambda: is_held(hosts.lock))
+        there = hosts.on("b")
+        second = there.start()
+        with ended(second):
+            assert second.sentinel.wait(30) == REFUSED
+            assert started.folder.name in str(said(second.folder)[0])
+
+
+def is_held(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,7 +1,10 @@
 """The lock between hosts, where an environment declares one: taken besides the machine's own."""
 
+import asyncio
+import contextlib
 import getpass
 import socket
+from collections.abc import AsyncIterator
 from typing import Final
 
 from faildrill.acting.calling import call
@@ -50,3 +53,20 @@ class Shared:
         lock, self._lock = self._lock, None
         if lock is not None:
             await call(lock.release(), WITHIN)
+
+
+@contextlib.asynccontextmanager
+async def kept_away(environment: Environment, run: str) -> AsyncIterator[None]:
+    """Keep other hosts away meanwhile, as well as it can be done: putting back never waits for the lock, nor needs it.
+
+    Takes the lock again that was lost with the session of a runner that died.
+    """
+    shared = Shared(environment, run)
+    taking = asyncio.create_task(shared.objection())
+    try:
+        yield
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        with contextlib.suppress(ActionError, CannotSee):
+            await shared.release()

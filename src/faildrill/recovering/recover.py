@@ -13,6 +13,7 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import clear
+from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence, probers
 from faildrill.recovering.ground import Ground
@@ -59,7 +60,11 @@ async def recover(folder: Path, by: By, ground: Ground | None = None) -> bool:
     is not touched twice. Of a timeline that was altered everything that can still be read is put back, but then
     nobody can tell whether that is all: it is never clean, and its mark stays.
     """
-    return await _Recovery(folder, by, ground or Ground()).run()
+    recovery = _Recovery(folder, by, ground or Ground())
+    if recovery.place is None:
+        return await recovery.run()
+    async with kept_away(recovery.place, folder.name):
+        return await recovery.run()
 
 
 class _Recovery:
@@ -74,7 +79,13 @@ class _Recovery:
         self._run = self._first.run if self._first else folder.name
         self._is_whole = self._first is not None and not is_altered(folder / FILE)
 
+    @property
+    def place(self) -> Environment | None:
+        """The environment, None where nobody knows any more which it was."""
+        return Environment.model_validate(self._first.place) if self._first else None
+
     async def run(self) -> bool:
+        """Fence, put back, see it steady, and tell whether it is clean."""
         run = self._run
         swept = fence(run, None, probers(self._known, run) if self._by == "sentinel" else ())
         timeline = go_on(self._folder, self._ground.clock, self._ground.disk)
