@@ -114,7 +114,9 @@ def _tools(server: Arrivals, rate: int, folder: Path, seconds: float) -> dict[st
         users = max(1, rate // 500)
         file.write_text(_LOCUST.format(each=rate / users), encoding="utf-8")
         command = [locust, "-f", str(file), "--headless", "--only-summary", "-u", str(users), "-r", str(users)]
-        tools["Locust"] = partial(measured, [*command, "-H", server.url, "-t", f"{seconds + STARTING:.0f}s"])
+        tools["Locust"] = partial(
+            measured, [*command, "-H", server.url.rstrip("/"), "-t", f"{seconds + STARTING:.0f}s"]
+        )
     if hey := peer("hey"):
         tools["hey"] = partial(
             measured, [hey, "-c", "1", "-q", str(rate), "-z", f"{seconds + STARTING:.0f}s", server.url]
@@ -175,17 +177,18 @@ def _window(server: Arrivals, pid: int, seconds: float, rate: int) -> tuple[Pace
 def _lateness(came: "np.typing.NDArray[np.int64]", rate: int) -> list[float]:
     """Return how many seconds each arrival is behind its place in the schedule that was asked for.
 
-    The schedule begins with the offset at which most arrive. Seen from the end, each arrival takes the last place that
-    is over and not taken: what comes in a burst was late, what was left out is not counted but lowers the rate.
+    The schedule begins with the offset at which most arrive; a quarter of an interval before that is punctual too.
+    Seen from the end, each arrival takes the last place that is over and not taken: what comes in a burst was late,
+    what was left out is not counted but lowers the rate.
     """
     every = 1e9 / rate
     offsets = (came - came[0]) % every
     counts, edges = np.histogram(offsets, bins=_BINS, range=(0, every))
-    start = edges[int(np.argmax(counts))] - every / _BINS
+    start = edges[int(np.argmax(counts))]
     late, before = [], int(1e18)
     for at in (came[::-1] - came[0]).tolist():
-        place = min(int((at - start) // every), before - 1)
-        late.append((at - start - place * every) / 1e9)
+        place = min(int((at - start + every / 4) // every), before - 1)
+        late.append(max(0.0, at - start - place * every) / 1e9)
         before = place
     return late
 

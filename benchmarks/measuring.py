@@ -1,5 +1,6 @@
 """What all measurements share: programs that are timed, medians, tables in Markdown, and what machine this is."""
 
+import math
 import os
 import platform
 import resource
@@ -94,8 +95,8 @@ def load() -> str:
 
 
 def ms(seconds: float, digits: int = 0) -> str:
-    """Write seconds as milliseconds."""
-    return f"{seconds * 1e3:,.{digits}f}"
+    """Write seconds as milliseconds; what is not known as a dash."""
+    return "-" if math.isnan(seconds) else f"{seconds * 1e3:,.{digits}f}"
 
 
 def machine() -> str:
