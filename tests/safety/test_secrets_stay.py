@@ -27,6 +27,7 @@ steps:
   - name: leak
     leaking.act: {{secret: "env:CANARY", captures: {captures}}}
     within: 5s
+    undo_within: 3s
 expect:
   - steady_again: {{within: 10s}}
 """
@@ -76,10 +77,14 @@ class Place:
         """Run a command on the drill, keeping what it prints."""
         (self.folder / "drill.yaml").write_text(DRILL.format(captures=captures))
         (self.folder / "place.yaml").write_text(PLACE.format(objects=objects, more=more))
-        here = {"FAILDRILL_STATE": str(self.folder / "state"), "CANARY": CANARY}
+        return self.call(words[0], "drill.yaml", "--env", "place.yaml", *words[1:], CANARY=CANARY)
+
+    def call(self, *words: str, **variables: str) -> int:
+        """Call faildrill with these variables, keeping what it prints."""
+        here = {"FAILDRILL_STATE": str(self.folder / "state"), **variables}
         with (self.folder / "printed").open("wb") as printed:
             return subprocess.run(
-                [str(self._python), "-m", "faildrill", words[0], "drill.yaml", "--env", "place.yaml", *words[1:]],
+                [str(self._python), "-m", "faildrill", *words],
                 env=os.environ | here,
                 cwd=self.folder,
                 stdout=printed,
@@ -142,4 +147,14 @@ def test_a_state_to_go_back_to_with_a_secret_in_it_is_not_written_down_and_nothi
 def test_plan_prints_no_secret(place: Place, objects: str) -> None:
     assert place.run("plan", objects=objects) == (REFUSED if objects == "true" else 0)
     assert "•••" in (place.folder / "printed").read_text()
+    assert place.leaks() == {}
+
+
+def test_recover_says_which_secret_it_lacks_and_how_to_give_it(place: Place) -> None:
+    assert place.run("run", "--leave-applied") == UNSAFE
+    assert place.call("recover") == UNSAFE
+    assert (
+        "env:CANARY: the variable is not set; export CANARY=… and try again" in (place.folder / "printed").read_text()
+    )
+    assert place.call("recover", CANARY=CANARY) == PASSED
     assert place.leaks() == {}
