@@ -64,14 +64,9 @@ def _tools() -> dict[str, Command]:
     tools: dict[str, Command] = {"faildrill": _drill}
     chaos = peer("chaos")
     if chaos is not None:
-        tools["Chaos Toolkit, default"] = lambda folder, fault: [
-            *_chaos(chaos, folder),
-            str(_experiment(folder, fault)),
-        ]
-        tools["Chaos Toolkit, --rollback-strategy always"] = lambda folder, fault: [
-            *_chaos(chaos, folder),
-            *("--rollback-strategy", "always", str(_experiment(folder, fault))),
-        ]
+        always = ("--rollback-strategy", "always")
+        tools["Chaos Toolkit, default"] = partial(_chaos, chaos, ())
+        tools["Chaos Toolkit, --rollback-strategy always"] = partial(_chaos, chaos, always)
     return tools
 
 
