@@ -63,7 +63,7 @@ def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_time
 ) -> None:
     async def story() -> list[Seen]:
         cluster = place.clusters["payments"]
-        seen = []
+        seen: list[Seen] = []
         async with opened(probe("postgres.writers", cluster=cluster)) as watched:
             first = await look(watched)
             assert first is not None
