@@ -18,7 +18,7 @@ import pytest
 from faildrill import judging
 from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
-from faildrill.timeline import FILE, AbortAsked, Intended, RunEnded, entries
+from faildrill.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from forks import recovered, spread, watched
 from places import Place
 
@@ -124,14 +124,20 @@ def faults(run: Path, place: Place) -> Iterator[str]:
             yield f"{name} has an effect without an intent"
     if is_unfinished(run):
         yield "the mark stays"
-    verdict = judging.judge(run).verdict
-    is_over = isinstance(known[-1].what, RunEnded) and not any(isinstance(one.what, AbortAsked) for one in known)
-    if verdict is Verdict.PASSED and not (is_over and known[-1].what == RunEnded(by="runner")):
+    if judging.judge(run).verdict is Verdict.PASSED and not came_to_its_end(run):
         yield "it PASSED"
 
 
 def _attempting(ground: Path, trial: Trial) -> Callable[[], str]:
     return lambda: attempt(ground, trial)
+
+
+def came_to_its_end(run: Path) -> bool:
+    """Tell whether the runner had ended the run by itself before anybody died: then a verdict stands."""
+    for entry in entries(run / FILE):
+        if isinstance(entry.what, RunEnded | AbortAsked | RunnerDied):
+            return entry.what == RunEnded(by="runner")
+    return False
 
 
 def some(trials: list[Trial], most: int) -> list[Trial]:

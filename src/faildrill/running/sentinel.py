@@ -86,10 +86,11 @@ class Sentinel:
             return self._judge()
         try:
             how = self._watch(runner)
+            runner.kill()  # nothing where it has ended by itself
             if how is None:
                 self._sweep()
             else:
-                self._clean_up(runner, how)
+                self._clean_up(how)
         except _Left:
             self._fence("left as it is, at the third Ctrl-C")
         return self._judge()
@@ -130,9 +131,9 @@ class Sentinel:
     def _watch(self, runner: Child) -> str | None:
         """Wait for the end of the runner and return how it died, or None when it ended as it should."""
         ending = self._wait(runner, _SILENCE)
-        if ending.code != 0:
-            return ending.how
-        return None if self._is_over() else "ended before the run was over"
+        if self._is_over():
+            return None
+        return "ended before the run was over" if ending.code == 0 else ending.how
 
     def _wait(self, child: Child, silence: int, patience: int | None = None) -> Ending:
         """Wait for the end of a child, and pass signals on to it; one that is stuck is killed."""
@@ -181,9 +182,8 @@ class Sentinel:
         known = salvage(self._folder / FILE)
         return not is_altered(self._folder / FILE) and bool(known) and isinstance(known[-1].what, RunEnded)
 
-    def _clean_up(self, runner: Child, how: str) -> None:
+    def _clean_up(self, how: str) -> None:
         """Fence at once, then have everything put back, seen and recorded; the lock stays ours all the while."""
-        runner.kill()
         self._fence(how)
         for _ in range(_RECOVERIES):
             listen, beat = os.pipe()
