@@ -1,6 +1,7 @@
 """Options for the whole suite: `--soak` runs the tests of safety with their full figures, and prints them."""
 
 import platform
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Started in the background by a shell, the tests would ignore SIGINT, and so would all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_FIGURES] = []
 
 
