@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from faildrill.guarding.asking import sentinel_of, under_way
 from faildrill.guarding.holding import Holder, Mark, all_marks, mark
-from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted
+from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted, UndoVerified
 from places import Place, ended, events, of_run, recorded, until
 
 ID = "0123456789abcdef"
@@ -56,7 +57,7 @@ def test_abort_stops_a_run_puts_all_back_and_says_who_asked_and_why(place: Place
 
 
 def test_three_aborts_hurry_a_run_but_never_leave_anything_on(place: Place) -> None:
-    place.fault("pay", undo="works")
+    place.fault("pay", undo="works late", undo_delay="2s")
     place.wait(60)
     started = place.start()
     with ended(started):
@@ -65,8 +66,11 @@ def test_three_aborts_hurry_a_run_but_never_leave_anything_on(place: Place) -> N
         assert sentinel
         for _ in range(3):
             sentinel.end()
+            time.sleep(0.3)  # signals that wait to be taken are one
         assert started.sentinel.wait(20) == ABORTED
         assert place.deeds("pay") == ["apply", "undo"]
+        assert events(started.folder, UndoVerified)
+        assert all_marks() == {}
         sentinel.close()
 
 
