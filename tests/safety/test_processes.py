@@ -26,6 +26,7 @@ from faildrill.timeline import (
     Intended,
     RunEnded,
     RunnerBroke,
+    RunnerDied,
     Undoing,
     entries,
 )
@@ -278,6 +279,21 @@ def test_a_prober_that_is_stopped_outlives_nothing(place: Place, many: Callable[
         started.sentinel.wait(200)
         assert place.state("pay") == "up"
         assert of_run(started.folder.name) == {}
+
+
+def test_an_undo_that_blocks_its_whole_process_keeps_no_other_from_being_done(
+    place: Place, many: Callable[[int, int], int]
+) -> None:
+    if not many(0, 1):
+        pytest.skip("waits for three processes to be silent for 20 s: runs with --soak")
+    place.fault("one")
+    place.fault("two", undo="blocks")
+    started = place.start()
+    with ended(started):
+        assert started.sentinel.wait(200) == UNSAFE
+        assert (place.state("one"), place.state("two")) == ("up", "down")
+        assert "gave no sign of life" in str(events(started.folder, RunnerDied))
+        assert len(all_marks()) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

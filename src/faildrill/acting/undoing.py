@@ -1,6 +1,7 @@
 """Put back what is open: in reverse, every one of them, and each seen put back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
@@ -28,6 +29,8 @@ from faildrill.timeline import (
 )
 
 By = Literal["runner", "sentinel", "recover"]
+SILENT: Final = 2
+"""Undos without an outcome after which the others go first."""
 SETTLE: Final = 5.0
 """Seconds for which the effect of a call that was cut short is looked for after its undo; less for quick steps."""
 
@@ -44,6 +47,23 @@ def open_intents(entries: Iterable[Entry]) -> list[Intended]:
             case _:
                 pass
     return list(still.values())
+
+
+def put_off(intents: list[Intended], entries: Iterable[Entry]) -> list[Intended]:
+    """Move those to the end of the undoing whose undo has twice been the last that anybody heard of its process.
+
+    One that blocks a whole process, or kills it, must not keep the others from being put back.
+    """
+    silent: Counter[str] = Counter()
+    for entry in entries:
+        match entry.what:
+            case Undoing(step=step):
+                silent[step] += 1
+            case Undone(step=step) | UndoFailed(step=step) | UndoNotVerified(step=step):
+                silent[step] -= 1
+            case _:
+                pass
+    return sorted(intents, key=lambda intent: silent[intent.step] < SILENT)  # undone from the last one on
 
 
 def unsettled(entries: Iterable[Entry]) -> set[str]:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -134,8 +135,11 @@ class Fault(_Place):
         "`comes late` leaves it open, and the target does it after `delay`; `acts late` leaves a process behind that "
         "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
-    undo_how: Literal["works", "fails", "fails after", "lies", "hangs", "clings", "works late"] = Field(
-        default="works", alias="undo", description="`works late` comes back `undo_delay` after it was asked to"
+    undo_how: Literal["works", "fails", "fails after", "lies", "hangs", "blocks", "clings", "works late"] = Field(
+        default="works",
+        alias="undo",
+        description="`blocks` stops the whole process that does it; `works late` comes back `undo_delay` after it was "
+        "asked to",
     )
     delay: Duration = 0.0
     undo_delay: Duration = 0.0
@@ -209,6 +213,8 @@ class Fault(_Place):
                 return
             case "hangs":
                 await asyncio.Event().wait()
+            case "blocks":
+                time.sleep(3600)  # noqa: ASYNC251 - what a blocking library does to us
             case "clings":
                 await _cling()
             case "works late":

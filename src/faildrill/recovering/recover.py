@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Final, Literal
 
-from faildrill.acting.undoing import open_intents, undo_all, unsettled
+from faildrill.acting.undoing import open_intents, put_off, undo_all, unsettled
 from faildrill.clock import boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
@@ -94,7 +94,8 @@ class _Recovery:
         if self._by == "recover" or any(swept):
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
-        dirty = await undo_all(open_intents(self._known), timeline, run, self._by, unsettled(self._known))
+        intents = put_off(open_intents(self._known), self._known)
+        dirty = await undo_all(intents, timeline, run, self._by, unsettled(self._known))
         grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
         is_steady = not self._touched() or await self._steady(timeline, grace)
         timeline.note(RunEnded(by=self._by))
