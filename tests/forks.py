@@ -140,7 +140,7 @@ def watched(folder: Path, place: Path, meanwhile: Callable[[int], object] | None
     `meanwhile` gets the pid of the sentinel, to do something to it or to what descends from it.
     """
     reading, writing = os.pipe()  # held open: whoever started the run is there until it is over
-    pid = fork(lambda: watch_over(folder, Forks(place, slow), BurningDisk(place)), Lines(stdin=reading))
+    pid = fork(lambda: _watch_over(folder, place, slow), Lines(stdin=reading))
     os.close(reading)
     try:
         if meanwhile is not None:
@@ -148,6 +148,11 @@ def watched(folder: Path, place: Path, meanwhile: Callable[[int], object] | None
         return ended(pid)
     finally:
         os.close(writing)
+
+
+def _watch_over(folder: Path, place: Path, slow: float) -> int:
+    (place / "parent").write_text(str(os.getpid()), encoding="ascii")  # whom the fuse may kill besides who burns it
+    return watch_over(folder, Forks(place, slow), BurningDisk(place))
 
 
 def recovered(folder: Path, place: Path) -> int:

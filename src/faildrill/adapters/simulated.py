@@ -41,7 +41,8 @@ with (folder / f"{name}.log").open("a") as log:
 def burn(folder: Path) -> None:
     """Count the fuse of a simulated place down by one, where it has one; at its end kill whom it names.
 
-    Its first line is `COUNT self`, `COUNT parent` or `COUNT both`; the next line is the fuse from then on.
+    Its first line is `COUNT self`, `COUNT parent` or `COUNT both`; the next line is the fuse from then on. A parent is
+    killed only if a file `parent` in the folder holds its pid: it might be anybody otherwise.
     """
     path = folder / "fuse"
     if not path.exists():
@@ -52,7 +53,8 @@ def burn(folder: Path) -> None:
         path.write_text(f"{int(count) - 1} {whom}\n{rest}", encoding="ascii")
         return
     path.write_text(rest, encoding="ascii")
-    if whom in ("parent", "both"):
+    parent = folder / "parent"
+    if whom in ("parent", "both") and parent.exists() and parent.read_text(encoding="ascii") == str(os.getppid()):
         os.kill(os.getppid(), signal.SIGKILL)
     if whom in ("self", "both"):
         os.kill(os.getpid(), signal.SIGKILL)
