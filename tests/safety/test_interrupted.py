@@ -141,6 +141,6 @@ def test_what_is_ahead_when_the_runner_is_killed_never_comes(
     ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
 ) -> None:
     count, ahead = many(12, 200), many(1, 10)
-    wrong = series(ground, functools.partial(overtaken, ahead), count)
+    wrong = series(ground, functools.partial(overtaken, ahead), count, workers=6)  # which sleep most of the time
     figure(f"P4 an effect 0 to {ahead} s ahead: {len(wrong)} late effects in {count}")
     assert wrong == []

@@ -51,9 +51,9 @@ def verdict(run: Path) -> Verdict | None:
         return None
 
 
-def series(ground: Path, trial: Callable[[Path, random.Random], list[str]], many: int) -> list[str]:
+def series(ground: Path, trial: Callable[[Path, random.Random], list[str]], many: int, workers: int = 2) -> list[str]:
     """Do a trial many times, each in a folder of its own and with a seed; return what was wrong, with the seed."""
-    said = spread([_once(ground, trial, seed) for seed in range(many)])
+    said = spread([_once(ground, trial, seed) for seed in range(many)], workers)
     return [one for one in said if one != "ok"]
 
 
