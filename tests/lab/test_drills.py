@@ -132,7 +132,8 @@ def test_a_limit_shorter_than_the_real_failover_fails(tmp_path: Path) -> None:
 
 
 def test_a_probe_too_slow_for_its_limit_is_inconclusive(tmp_path: Path) -> None:
-    slow = drill(tmp_path, SWITCHOVER, "  - outage: {of: pay, at_most: 2900ms}", every="1500ms")
+    watched = f"{SWITCHOVER}  - wait: 15s\n"  # long enough for more looks than the fewest to go by
+    slow = drill(tmp_path, watched, "  - outage: {of: pay, at_most: 2900ms}", every="1500ms")
     ran = run(slow, tmp_path)
     assert ran.code == 4, ran.said
     assert "every" in " ".join(one.get("advice", "") for one in ran.result["findings"])
