@@ -1,17 +1,15 @@
 """HAProxy, asked through its runtime socket."""
 
-import asyncio
-import csv
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy_socket import statistics, tell
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import LoadBalancer
 
-_LARGEST: Final = 1 << 22
 _LONGEST: Final = 200
 _SERVERS: Final = 4
 """`show stat -1 4 -1`: servers only, of every backend."""
@@ -50,7 +48,7 @@ class Backends(Kind):
     async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
         """Ask for the state of every server."""
         try:
-            answer = await _tell(self.load_balancer.haproxy_socket, f"show stat -1 {_SERVERS} -1")
+            answer = await tell(self.load_balancer.haproxy_socket, f"show stat -1 {_SERVERS} -1")
         except (ConnectionRefusedError, FileNotFoundError):
             return Seen(Outcome.REFUSED)
         except ConnectionError:
@@ -86,34 +84,15 @@ class Backends(Kind):
         return Seen(outcome, ",".join(sorted(who)), "; ".join(wrong)[:_LONGEST])
 
 
-async def _tell(socket: str, command: str) -> str:
-    """Send one command and return the whole answer; ValueError when it is not a bounded text, OSError as it comes."""
-    host, colon, port = socket.rpartition(":")
-    if colon and port.isdigit() and "/" not in socket:
-        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    else:
-        reader, writer = await asyncio.open_unix_connection(socket)
-    try:
-        writer.write(f"{command}\n".encode())
-        answer = bytearray()
-        while chunk := await reader.read(1 << 16):
-            answer += chunk
-            if len(answer) > _LARGEST:
-                raise ValueError("an answer too long to be HAProxy's")
-    finally:
-        writer.transport.abort()
-    return answer.decode(errors="replace")
-
-
 def _states(answer: str) -> dict[tuple[str, str], str] | None:
     """Read the state of every server from `show stat`: one word each; None when it is something else.
 
     `UP 1/2` (going down, still used) is UP and `DOWN 1/2` (coming up, not used yet) is DOWN.
     """
-    if not answer.startswith("# pxname,svname,"):
+    rows = statistics(answer)
+    if rows is None:
         return None
-    rows = csv.DictReader(answer.removeprefix("# ").splitlines())
-    return {(row["pxname"], row["svname"]): _word(row.get("status")) for row in rows if row.get("svname")}
+    return {(row["pxname"], row["svname"]): _word(row.get("status")) for row in rows}
 
 
 def _word(status: str | None) -> str:
