@@ -46,8 +46,8 @@ lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra dns --extra nginx --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
-soak: $(READY) ## the promises of safety with their full figures, printed with machine and date (hours)
-	$(BIN)/pytest tests/safety --soak --timeout=0
+soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
+	$(BIN)/pytest tests/safety tests/unit/probing/test_ground_truth.py --soak --timeout=0
 
 bench: $(READY) ## measure beside other tools (about 20 minutes) and write docs/benchmarks.md; SECTIONS="ledger --quick"
 	PYTHONPATH=tests $(BIN)/python -m benchmarks --write $(SECTIONS)

@@ -1,4 +1,4 @@
-"""Options for the whole suite: `--soak` runs the tests of safety with their full figures, and prints them."""
+"""Options for the whole suite: `--soak` runs tests that count with their full figures, and prints them."""
 
 import platform
 import signal
@@ -13,7 +13,7 @@ _FIGURES: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run tests/safety with the full figures of its promises")
+    parser.addoption("--soak", action="store_true", help="run with the full figures of the promises")
 
 
 def pytest_configure(config: pytest.Config) -> None:

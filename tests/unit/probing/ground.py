@@ -21,9 +21,21 @@ from subprocess import PIPE, Popen
 from typing import IO, Literal
 
 Mode = Literal[
-    "good", "refused", "reset", "silent", "held", "500", "one of three", "drip", "endless", "hang up", "slow"
+    "good",
+    "refused",
+    "reset",
+    "silent",
+    "held",
+    "500",
+    "one of three",
+    "one of three fails",
+    "drip",
+    "endless",
+    "hang up",
+    "slow",
 ]
 SLOWLY = 0.01
+BACKLOG = 256
 RESETTING = struct.pack("ii", 1, 0)
 
 
@@ -81,14 +93,19 @@ class Ground:
         finally:
             self.process.send_signal(signal.SIGCONT)
 
-    def stopped(self, seconds: float) -> Dark:
-        """Be stopped by a signal for so long; return when it goes on."""
+    def stopped(self, seconds: float, backlog: int | None = None) -> Dark:
+        """Be stopped by a signal for so long; return when it goes on.
+
+        With a `backlog` of a few, the queue of connections is soon full, and the kernel drops every other SYN.
+        """
+        if backlog is not None:
+            self._tell({"backlog": backlog})
         first = time.monotonic_ns()
         with self.hung():
             began = (first, time.monotonic_ns())
             time.sleep(seconds)
             last = time.monotonic_ns()
-        self._tell({"mode": "good"})
+        self._tell({"mode": "good", "backlog": BACKLOG})
         return Dark(began, (last, time.monotonic_ns()))
 
     def kill(self) -> None:
@@ -136,7 +153,7 @@ class _Server:
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
-            lambda: _Connection(self), "127.0.0.1", self.port, reuse_address=True, backlog=256
+            lambda: _Connection(self), "127.0.0.1", self.port, reuse_address=True, backlog=BACKLOG
         )
         self.port = self._listener.sockets[0].getsockname()[1]
 
@@ -167,6 +184,11 @@ class _Server:
     async def obey(self, command: dict[str, object]) -> dict[str, object]:
         if "count" in command:
             return {"count": [self.counts[str(command["count"])]]}
+        if isinstance(backlog := command.get("backlog"), int) and self._listener:
+            with socket.socket(fileno=os.dup(self._listener.sockets[0].fileno())) as listening:
+                listening.listen(backlog)  # of one that listens already, it changes the length of the queue
+            if "mode" not in command:
+                return {}
         began = await self.turn(command["mode"])  # type: ignore[arg-type]
         seconds = command.get("for")
         if not isinstance(seconds, float):
@@ -199,8 +221,10 @@ class _Connection(asyncio.Protocol):
         server.counts["requests"] += 1
         if server.mode in ("good", "500"):
             self.answer(500 if server.mode == "500" else 200, "s1")
-        elif server.mode == "one of three" and server.counts["requests"] % 3:
+        elif server.mode in ("one of three", "one of three fails") and server.counts["requests"] % 3:
             self.answer(200, f"s{server.counts['requests'] % 3}")
+        elif server.mode == "one of three fails":
+            self.answer(500, "s0")
         elif server.mode in ("reset", "refused"):  # refused: it was accepted just before the listener was closed
             self.reset()
         elif server.mode == "slow":
