@@ -18,6 +18,7 @@ from pathlib import Path
 from faildrill import judging
 from faildrill.adapters.simulated import burn
 from faildrill.guarding.holding import Holder, hold
+from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
 from faildrill.recovering.fencing import MARK
@@ -90,7 +91,7 @@ def fork(what: Callable[[], int], lines: Lines = Lines()) -> int:  # noqa: B008 
         os.setsid()
         if lines.stdin >= 0:
             os.dup2(lines.stdin, 0)
-        close_all_but({0, 1, 2, *lines[1:]})
+        close_all_but({0, 1, 2, *lines.kept})
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         code = what()
     except BaseException:  # noqa: BLE001 - a forked test must never go on as its parent
@@ -160,9 +161,10 @@ def recovered(folder: Path, place: Path) -> int:
 
     def what() -> int:
         first = started(folder)
-        lock = hold(first.identity, Holder(first.run, str(folder), os.getpid(), "test", ""))
+        locks = hold(Proven.of(first), Holder(first.run, str(folder), os.getpid(), "test", ""))
         clean = _recover(folder, ground(place), by_person=True)
-        os.close(lock)
+        for lock in locks:
+            os.close(lock)
         return 0 if clean else 6
 
     return ended(fork(what))

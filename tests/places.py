@@ -25,12 +25,14 @@ class Place:
         self.folder.mkdir(parents=True)
         self.reports = folder / "reports"
         self.steps: list[Step | Wait] = []
-        self.identity = "a"
+        self.identity = str(folder)  # the locks of a machine are shared by all who run these tests on it
         self.probes: list[ProbePlan] = []
         self.expect = [KindUse(kind="steady_again", params={"within": "10s"})]
         self.abort_when: list[KindUse] = []
         self.warm_up = 0.3
         self.kind = "simulated.fault"
+        self.facts: tuple[KindUse, ...] = ()
+        """What it proves besides its own identity."""
         self.declared: dict[str, Any] = {}
         """What the environment declares besides: guards, a lock, a blast radius."""
 
@@ -71,7 +73,7 @@ class Place:
             abort_when=tuple(self.abort_when),
             warm_up=self.warm_up,
         )
-        identity = (KindUse(kind="simulated.word", params={"about": self.identity}),)
+        identity = (KindUse(kind="simulated.word", params={"about": self.identity}), *self.facts)
         place = Environment(name="simulation", drillable=True, identity=identity, **self.declared)
         return lay_out(drill, place, self.reports, SystemClock())
 

@@ -20,7 +20,9 @@ from faildrill.adapters.simulated import end_timers
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
+from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.judging.result import Verdict
 from faildrill.probing.watching import Watching
@@ -186,8 +188,8 @@ def live_in(world: World, folder: Path, driving: type[Driving] = Driving) -> Liv
     place, reports = folder / "place", folder / "run"
     place.mkdir()
     reports.mkdir()
-    took, identity = run(_drive(world, place, reports, driving))
-    is_marked = any(one.run == RUN for one in marks(identity))
+    took, where = run(_drive(world, place, reports, driving))
+    is_marked = any(one.run == RUN for one in marks(where))
     return Lived(world, place, reports, took, is_marked, _verdict(reports))
 
 
@@ -206,7 +208,7 @@ def _verdict(folder: Path) -> Verdict | None:
         return None
 
 
-async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]) -> tuple[float, str]:
+async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]) -> tuple[float, Proven]:
     scene = _scene(world, place, folder)
     scene.fence = lambda: Swept(end_timers(str(place)), [])
     stop = Stop()
@@ -219,7 +221,7 @@ async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]
     if world.dead_prober is not None:
         loop.call_later(world.dead_prober, setattr, scene.probers, "broken", "the prober ended with -9")
     await driving(scene, stop).drive()
-    return loop.time() - START, scene.environment.proven_identity
+    return loop.time() - START, proven(scene.environment)
 
 
 def _scene(world: World, place: Path, folder: Path) -> Scene:

@@ -263,6 +263,30 @@ class Guard(Protocol):
         ...
 
 
+class Told(NamedTuple):
+    """What a place says of itself when it is asked again, before something in it is put back."""
+
+    proved: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
+    """Who said what was declared."""
+    differs: list[str] = []  # noqa: RUF012 - the same
+    """Who answered and did not say it, with what it said: this may be another place by now."""
+    silent: list[str] = []  # noqa: RUF012 - the same
+    """Who could not be asked, and why: it proves nothing either way."""
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """A guard that reads from the targets what they are."""
+
+    def facts(self) -> list[str]:
+        """Return what it proves, in words that are the same for the same place, whoever declares it and however."""
+        ...
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask once more, and tell those who say something else from those who say nothing, e.g. as they are down."""
+        ...
+
+
 class Checked(NamedTuple):
     """One thing that a drill will need, looked at beforehand."""
 
@@ -339,6 +363,9 @@ class Aborts(Protocol):
 
 ASKS_EVERY_NODE: Final = "asks_every_node"
 """A probe class with a true class variable of this name asks each node itself who writes: it can see two at once."""
+ONLY_GROWS: Final = "only_grows"
+"""A probe class with a true class variable of this name tells a number that never goes back as who answered: what was
+there and back between two looks shows in the later one."""
 BLOCKING: Final = "blocking"
 """A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""
 

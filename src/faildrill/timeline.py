@@ -37,12 +37,14 @@ class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
     place: dict[str, Json]
     """The environment as loaded: its targets, guards and probes; secrets as references."""
     identity: str
-    """The environment's proven identity: what locks and dirty marks are keyed by."""
+    """The environment's proven identity, as a whole."""
     boot: str
     """The boot that the monotonic times of this file belong to."""
     version: str
     host: str
     user: str
+    facts: list[str] = []
+    """Each fact of that identity by itself: a place with one of them is the same place."""
     leave_applied: bool = False
     """True when the person typed --leave-applied."""
     format: int = FORMAT

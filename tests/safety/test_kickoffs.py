@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold
+from faildrill.guarding.keys import Proven
 from faildrill.running.crew import Lines
 from faildrill.timeline import GuardAnswered
 from forks import fork
@@ -36,7 +37,7 @@ def ask(identity: str, number: int, start: int, answers: int, over: int) -> int:
     os.read(start, 1)
     began = time.monotonic()
     try:
-        hold(identity, Holder(f"run-{number}", "folder", os.getpid(), "somebody", "now"))
+        hold(Proven(identity), Holder(f"run-{number}", "folder", os.getpid(), "somebody", "now"))
         said = ""
     except Objection as error:
         said = str(error)

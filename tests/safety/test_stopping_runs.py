@@ -12,6 +12,7 @@ import pytest
 
 from faildrill.guarding.asking import sentinel_of, under_way
 from faildrill.guarding.holding import Holder, Mark, all_marks, mark
+from faildrill.guarding.keys import Proven
 from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted, UndoVerified
 from places import Place, ended, events, of_run, recorded, until
 
@@ -153,5 +154,5 @@ def test_status_tells_what_runs_from_what_is_dirty(place: Place) -> None:
         started.sentinel.send_signal(signal.SIGTERM)
         assert started.sentinel.wait(20) == ABORTED
         assert of_run(started.folder.name) == {}
-    mark(ID, Mark("run-1", "/nowhere", "drill", "yesterday"))
+    mark(Proven(ID), Mark("run-1", "/nowhere", "drill", "yesterday"))
     assert faildrill("status").returncode == UNSAFE

@@ -11,7 +11,7 @@ import msgspec
 from faildrill import durations
 from faildrill.errors import WrongUsage
 from faildrill.guarding.asking import Asked, Sentinel, leave_word, sentinel_of, under_way
-from faildrill.guarding.holding import Holder, marks
+from faildrill.guarding.holding import Holder, marks, recalled
 
 _UNSAFE: Final = 6
 _RESULT: Final = "result.json"
@@ -65,7 +65,7 @@ def _ask(sentinel: Sentinel, holder: Holder, why: str) -> None:
 
 
 def _conclude(identity: str, holder: Holder, waited: str | None) -> NoReturn:
-    dirty = any(one.run == holder.run for one in marks(identity))
+    dirty = any(one.run == holder.run for one in marks(recalled(identity)))
     if waited is not None:
         click.echo(f"not over after {waited}: it may still be putting back; look at it, and abort again to hurry it")
         sys.exit(_UNSAFE)

@@ -14,6 +14,8 @@ from faildrill.guarding.asking import under_way
 from faildrill.guarding.halting import Halt
 from faildrill.guarding.halting import halt as throw
 from faildrill.guarding.halting import resume as take_back
+from faildrill.guarding.holding import recalled
+from faildrill.guarding.keys import Proven
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
 _ENV = click.argument("env", metavar="ENV")
@@ -27,12 +29,12 @@ def halt(env: str, why: str) -> None:
 
     ENV is a name, a file, or an identity as `faildrill status` shows it. Stays until `faildrill resume ENV`.
     """
-    identity, name = _identified(env)
+    place, name = _identified(env)
     try:
-        throw(identity, Halt(name, getpass.getuser(), " ".join(why.split()), SystemClock().wall()))
+        throw(place, Halt(name, getpass.getuser(), " ".join(why.split()), SystemClock().wall()))
     except OSError as error:
         raise FaildrillError(f"NOT halted: the switch can't be written ({error}); see `faildrill abort`") from error
-    running = under_way().get(identity)
+    running = under_way().get(place.identity)
     click.echo(f"{name} is halted" + (f"; {running} stops now, and is put back" if running else ""))
 
 
@@ -40,19 +42,20 @@ def halt(env: str, why: str) -> None:
 @_ENV
 def resume(env: str) -> None:
     """Take the switch back that `faildrill halt` threw."""
-    identity, name = _identified(env)
+    place, name = _identified(env)
     try:
-        was = take_back(identity)
+        was = take_back(place)
     except OSError as error:
         raise FaildrillError(f"{name} stays halted: the switch can't be removed ({error})") from error
     click.echo(f"{name} may be drilled again; it was {was}" if was else f"{name} was not halted")
 
 
-def _identified(env: str) -> tuple[str, str]:
-    """Return the proven identity of an environment, and what to call it."""
+def _identified(env: str) -> tuple[Proven, str]:
+    """Return what is proven of an environment, and what to call it."""
     if _IDENTITY.fullmatch(env) and (state.folder() / "environments" / env).is_dir():
-        return env, env
+        return recalled(env), env
     from faildrill.cli.places import environment  # noqa: PLC0415 - loads the files that people write
+    from faildrill.guarding.facts import proven  # noqa: PLC0415 - the same
 
-    with environment(env, Path("drill.yaml"), start_lab=False) as place:
-        return place.proven_identity, place.name
+    with environment(env, Path("drill.yaml"), start_lab=False) as found:
+        return proven(found), found.name

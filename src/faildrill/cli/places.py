@@ -9,6 +9,7 @@ import click
 
 from faildrill import loading
 from faildrill.environment import Environment
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 
 LAB: Final = "lab"
@@ -41,10 +42,10 @@ def _started(stack: contextlib.ExitStack) -> Path:
 
     click.echo("the lab is not up: starting one for this run", err=True)
     facts = starting.up(LAB, tell=lambda text: click.echo(text, err=True))
-    identity = loading.load_environment(facts.environment).proven_identity
+    place = proven(loading.load_environment(facts.environment))
 
     def take_down() -> None:
-        if marks(identity):
+        if marks(place):
             click.echo("the lab stays up, as not everything is put back; when it is: faildrill lab down", err=True)
             return
         click.echo("taking the lab down", err=True)

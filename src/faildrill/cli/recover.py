@@ -11,6 +11,7 @@ import click
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, marks
+from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import salvage
 from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
@@ -39,17 +40,19 @@ def _recover(folder: Path) -> bool:
     if not folder.is_dir():
         raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
     first = started(folder)
-    if _is_over(folder) and not any(one.run == first.run for one in marks(first.identity)):
+    place = Proven.of(first)
+    if _is_over(folder) and not any(one.run == first.run for one in marks(place)):
         click.echo(f"nothing to recover: {folder} ended with everything put back")
         return True
-    holder = Holder(first.run, str(folder.resolve()), os.getpid(), getpass.getuser(), SystemClock().wall())
-    lock = hold(first.identity, holder)
+    now, user = SystemClock().wall(), getpass.getuser()
+    locks = hold(place, Holder(first.run, str(folder.resolve()), os.getpid(), user, now, place.identity))
     was_judged = (folder / "result.json").exists()
     try:
         click.echo(f"recovering {folder} …")
         clean = asyncio.run(put_back(folder, "recover"))
     finally:
-        os.close(lock)
+        for lock in locks:
+            os.close(lock)
     if not was_judged:
         conclude(folder)
     click.echo("put back, and seen steady" if clean else "NOT put back:")

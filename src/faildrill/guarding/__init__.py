@@ -8,6 +8,7 @@ from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import approving, halting, outside
+from faildrill.guarding.facts import proven
 from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
@@ -25,7 +26,7 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     yield _provable(environment)
     if drill is not None:
         yield _covered(environment, drill)
-    yield GuardAnswered(guard="halt", objection=halting.objection(environment.proven_identity))
+    yield GuardAnswered(guard="halt", objection=halting.objection(proven(environment)))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
     if drill is None:

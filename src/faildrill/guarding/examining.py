@@ -14,6 +14,7 @@ from faildrill.acting.calling import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import answers
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
@@ -50,7 +51,7 @@ def machine(environment: Environment, reports: Path) -> Iterator[Checked]:
     yield _fencing()
     for what, folder in (("reports", reports), ("state", state.folder())):
         yield _room(what, folder)
-    left = ", ".join(one.run for one in marks(environment.proven_identity))
+    left = ", ".join(one.run for one in marks(proven(environment)))
     remedy = "faildrill recover" if left else ""
     yield Checked("nothing is left on", not left, f"not put back: {left}" if left else "no run left anything", remedy)
 

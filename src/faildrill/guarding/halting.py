@@ -1,4 +1,4 @@
-"""The switch that stops every drill of an environment: kept per machine, under the environment's proven identity.
+"""The switch that stops every drill of an environment: kept per user and machine, under each fact that it proves.
 
 A switch that can't be read counts as thrown: whoever threw it must not be overruled by a torn file or a wrong mode.
 Kept small and quick: a run looks at it several times a second.
@@ -6,16 +6,19 @@ Kept small and quick: a run looks at it several times a second.
 
 import json
 import os
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from faildrill import state
+from faildrill.guarding.keys import Proven
 from faildrill.journal import sync_folder
 
 FILE: Final = "halted"
 _LARGEST: Final = 8192
+_KEY: Final = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,23 @@ class Halt:
     by: str
     why: str
     since: str
+    identity: str = ""
+    """Of the environment as a whole."""
+    facts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"halted by {self.by} since {self.since}: {self.why}"
 
 
-def halt(identity: str, one: Halt) -> None:
+def halt(proven: Proven, one: Halt) -> None:
     """Throw the switch, over one that is thrown already; durable on return. OSError when it can't be written."""
-    place = state.folder() / "environments" / identity
+    told = replace(one, identity=proven.identity, facts=proven.facts)
+    for key in proven.keys:
+        _throw(key, told)
+
+
+def _throw(key: str, one: Halt) -> None:
+    place = _path(key).parent
     place.mkdir(parents=True, exist_ok=True)
     fresh = place / f"{FILE}.{os.getpid()}"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -46,26 +58,39 @@ def halt(identity: str, one: Halt) -> None:
     sync_folder(place)
 
 
-def resume(identity: str) -> Halt | None:
-    """Take the switch back and return what it said, None when it was not thrown. OSError when it can't be removed."""
-    was = halted(identity)
-    if was is not None:
-        path = _path(identity)
-        path.unlink()
-        sync_folder(path.parent)
+def resume(proven: Proven) -> Halt | None:
+    """Take the switch back and return what it said, None when it was not thrown. OSError when it can't be removed.
+
+    A switch is taken back under all that it was thrown under, whichever of the facts it was found by.
+    """
+    was: Halt | None = None
+    for key in proven.keys:
+        found = _halted(key)
+        if found is None:
+            continue
+        was = found
+        for one in {key, *Proven(found.identity or key, found.facts).keys}:
+            _path(one).unlink(missing_ok=True)
+            if _path(one).parent.is_dir():
+                sync_folder(_path(one).parent)
     return was
 
 
-def halted(identity: str) -> Halt | None:
+def halted(proven: Proven) -> Halt | None:
     """Return the halt that is on, or None. What is there and can't be read is a halt, too."""
+    return next((found for key in proven.keys if (found := _halted(key)) is not None), None)
+
+
+def _halted(key: str) -> Halt | None:
     try:
-        descriptor = os.open(_path(identity), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(_path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:  # also of the state folder itself
         return _unreadable(error.strerror or type(error).__name__)
     try:
-        return Halt(**json.loads(os.read(descriptor, _LARGEST)))
+        read = Halt(**json.loads(os.read(descriptor, _LARGEST)))
+        return replace(read, facts=tuple(one for one in read.facts if _KEY.fullmatch(one)))
     except (OSError, ValueError, TypeError, RecursionError):
         return _unreadable("it does not hold what `faildrill halt` writes")
     finally:
@@ -73,21 +98,23 @@ def halted(identity: str) -> Halt | None:
 
 
 def all_halts() -> Iterator[tuple[str, Halt]]:
-    """Yield every halt of this machine with the identity of its environment."""
+    """Yield every halt of this machine once, with the identity of its environment."""
+    told: set[str] = set()
     for place in sorted((state.folder() / "environments").glob("*/")):
-        found = halted(place.name)
-        if found is not None:
-            yield place.name, found
+        found = _halted(place.name)
+        if found is not None and (found.identity or place.name) not in told:
+            told.add(found.identity or place.name)
+            yield found.identity or place.name, found
 
 
-def objection(identity: str) -> str | None:
+def objection(proven: Proven) -> str | None:
     """Say why no drill may run here now, and what to do; None when nobody halted it."""
-    found = halted(identity)
+    found = halted(proven)
     return f"{found}; `faildrill resume ENV` takes it back" if found else None
 
 
-def _path(identity: str) -> Path:
-    return state.folder() / "environments" / identity / FILE
+def _path(key: str) -> Path:
+    return state.folder() / "environments" / key / FILE
 
 
 def _unreadable(why: str) -> Halt:

@@ -1,20 +1,37 @@
-"""Who may drill an environment: a lock that dies with its holder, and marks of runs that are not put back.
+"""Who may drill an environment: locks that die with their holder, and marks of runs that are not put back.
 
-Both lie in the machine's state folder under the environment's proven identity, so that the same place is locked
-from every folder and under every name. Kept small: the sentinel imports it before anything else is loaded.
+Both are kept under each of the facts that the environment proves, so that the same place is locked from every folder,
+under every name, and by every file that shares a fact with ours. Marks lie in the user's state folder. A lock is a
+file there, which tells the user's other runs who holds it, and an abstract socket, which all users of the machine
+share. Kept small: the sentinel imports it before anything else is loaded.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import pwd
+import re
+import socket
+import struct
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from faildrill import state
 from faildrill.errors import Objection
+from faildrill.guarding.keys import Proven
 from faildrill.journal import sync_folder
+
+_FACTS: Final = "facts"
+_KEY: Final = re.compile("[0-9a-f]{16}")
+_WAITING: Final = 4096
+"""How many may ask a lock's socket who holds it before the kernel sends them away."""
+_CREDENTIALS: Final = struct.Struct("3i")
+"""What Linux tells of a socket's owner: its pid, user and group."""
 
 
 @dataclass(frozen=True)
@@ -26,41 +43,126 @@ class Holder:
     pid: int
     user: str
     since: str
+    identity: str = ""
+    """Of the environment as a whole."""
 
     def __str__(self) -> str:
         return f"run {self.run} of {self.user} (pid {self.pid}, since {self.since})"
 
 
-def _place(identity: str) -> Path:
-    found = state.folder() / "environments" / identity
+def _place(key: str) -> Path:
+    found = state.folder() / "environments" / key
     found.mkdir(parents=True, exist_ok=True)
     return found
 
 
-def hold(identity: str, holder: Holder) -> int:
-    """Take the environment's lock and return its descriptor; whoever inherits it holds the lock too.
+def hold(proven: Proven, holder: Holder) -> tuple[int, ...]:
+    """Take every lock of the environment and return their descriptors; whoever inherits them holds them too.
 
-    Raises Objection, with the name of the holder, when somebody else has it.
+    Raises Objection, with the name of the holder, when somebody else has one; none is held then.
     """
-    descriptor = os.open(_place(identity) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    _remember(proven)
+    with contextlib.ExitStack() as taken:
+        descriptors: list[int] = []
+        for take in (_take_file, _take_socket):
+            for key in proven.keys:
+                descriptors.append(take(key, holder))
+                taken.callback(os.close, descriptors[-1])
+        taken.pop_all()
+    return tuple(descriptors)
+
+
+def _remember(proven: Proven) -> None:
+    """Keep which facts an identity has, for those who know the identity only."""
+    path = _place(proven.identity) / _FACTS
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(proven.facts), encoding="ascii")
+        draft.replace(path)
+
+
+def recalled(identity: str) -> Proven:
+    """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
+    try:
+        facts = json.loads((state.folder() / "environments" / identity / _FACTS).read_bytes())
+        return Proven(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
+    except (OSError, ValueError, TypeError):
+        return Proven(identity)
+
+
+def _take_file(key: str, holder: Holder) -> int:
+    descriptor = _opened(key)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         other = _holder(descriptor)
         os.close(descriptor)
-        raise Objection(f"the environment is being drilled by {other}; wait for it or abort it") from error
+        raise _taken_by(f"{other}") from error
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
     return descriptor
 
 
-def await_release(identity: str) -> None:
+def _take_socket(key: str, _: Holder) -> int:
+    """Bind the name that all users of this machine share; only the kernel can free it, when its last holder is gone."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+        try:
+            lock.bind(_address(key))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise _taken_by(_owner(key)) from error
+        lock.listen(_WAITING)  # for those who ask who holds it: nobody ever answers them
+        return lock.detach()
+
+
+def _address(key: str) -> str:
+    return f"\0faildrill/{key}"
+
+
+def _taken_by(whom: str) -> Objection:
+    return Objection(f"the environment is being drilled by {whom}; wait for it or abort it")
+
+
+def _owner(key: str) -> str:
+    """Say which user and process bound a lock's socket: told by the kernel, so nobody can pass for somebody else."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)  # noqa: FBT003 - its only parameter
+        try:
+            asking.connect(_address(key))
+            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        except OSError:
+            return "somebody on this machine who has just let go of it, or is asked by too many"
+    pid, user, _ = _CREDENTIALS.unpack(told)
+    with contextlib.suppress(KeyError):
+        return f"{pwd.getpwuid(user).pw_name} (pid {pid}, with state of their own)"
+    return f"user {user} (pid {pid}, with state of their own)"
+
+
+def await_release(proven: Proven) -> None:
     """Wait until nobody holds the environment: the processes of a run, its report among them, are gone then."""
-    descriptor = os.open(_place(identity) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for key in proven.keys:
+        descriptor = _opened(key)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        finally:
+            os.close(descriptor)
+
+
+def is_held(identity: str) -> bool:
+    """Tell whether a process of this user holds the environment of that identity, alive as it is."""
+    descriptor = _opened(identity)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
+    return False
+
+
+def _opened(key: str) -> int:
+    return os.open(_place(key) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def holders() -> dict[str, Holder]:
@@ -68,7 +170,8 @@ def holders() -> dict[str, Holder]:
     found: dict[str, Holder] = {}
     for path in sorted((state.folder() / "environments").glob("*/lock")):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            found[path.parent.name] = Holder(**json.loads(path.read_bytes()))
+            holder = Holder(**json.loads(path.read_bytes()))
+            found[holder.identity or path.parent.name] = holder
     return found
 
 
@@ -89,36 +192,54 @@ class Mark:
     folder: str
     drill: str
     since: str
+    identity: str = ""
+    """Of the environment as a whole."""
 
 
-def mark(identity: str, one: Mark) -> None:
+def mark(proven: Proven, one: Mark) -> None:
     """Mark the environment as touched by a run; durable on return. OSError when it can't be written."""
-    place = _place(identity)
-    path = place / f"{one.run}.touched"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, json.dumps(asdict(one)).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_folder(place)
+    for key in proven.keys:
+        place = _place(key)
+        descriptor = os.open(place / f"{one.run}.touched", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, json.dumps(asdict(one)).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_folder(place)
 
 
-def clear(identity: str, run: str) -> None:
-    """Take a run's mark off: everything it touched was seen put back."""
-    (_place(identity) / f"{run}.touched").unlink(missing_ok=True)
-    sync_folder(_place(identity))
+def clear(proven: Proven, run: str) -> None:
+    """Take a run's mark off: everything it touched was seen put back. Killed within, the environment stays marked."""
+    for key in proven.keys:
+        (_place(key) / f"{run}.touched").unlink(missing_ok=True)
+        sync_folder(_place(key))
 
 
-def marks(identity: str) -> list[Mark]:
+def marks(proven: Proven) -> list[Mark]:
     """List the runs that left the environment touched, oldest first; a mark that can't be read is one too."""
-    return [_read(path) for path in sorted(_place(identity).glob("*.touched"))]
+    return _once(mark for key in proven.keys for mark in _marks_under(key))
 
 
 def all_marks() -> dict[str, list[Mark]]:
     """List the marks of every environment of this machine, by identity."""
-    places = sorted((state.folder() / "environments").glob("*/"))
-    return {place.name: found for place in places if (found := marks(place.name))}
+    found: dict[str, list[Mark]] = {}
+    for place in sorted((state.folder() / "environments").glob("*/")):
+        for one in _marks_under(place.name):
+            found.setdefault(one.identity or place.name, []).append(one)
+    return {identity: _once(some) for identity, some in found.items()}
+
+
+def _once(some: Iterable[Mark]) -> list[Mark]:
+    """Keep one mark of each run, the oldest run first; one that can be read, where there is one."""
+    found: dict[str, Mark] = {}
+    for one in sorted(some, key=lambda mark: (mark.run, mark.identity == "")):
+        found.setdefault(one.run, one)
+    return list(found.values())
+
+
+def _marks_under(key: str) -> list[Mark]:
+    return [_read(path) for path in sorted(_place(key).glob("*.touched"))]
 
 
 def _read(path: Path) -> Mark:

@@ -13,6 +13,7 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import clear
+from faildrill.guarding.keys import Proven
 from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence, probers
@@ -102,7 +103,7 @@ class _Recovery:
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
         if is_clean and self._first:
-            clear(self._first.identity, run)
+            clear(Proven.of(self._first), run)
         return is_clean
 
     def _touched(self) -> bool:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from faildrill.recovering.fencing import MARK
 from faildrill.recovering.living import BEAT
@@ -26,8 +26,23 @@ class Lines(NamedTuple):
     """The end to write of the same pipe, held as long as the runner lives."""
     beat: int = -1
     """A child writes to it while it lives."""
-    lock: int = -1
-    """Whoever has it open holds the environment."""
+    locks: tuple[int, ...] = ()
+    """Whoever has them open holds the environment."""
+
+    @property
+    def kept(self) -> list[int]:
+        """All but the standard input: what a child inherits under the same numbers."""
+        return [one for one in (*self[1:4], *self.locks) if one >= 0]
+
+    def told(self) -> str:
+        """Return what `heard` reads."""
+        return ",".join(str(one) for one in (*self[1:4], *self.locks))
+
+    @classmethod
+    def heard(cls, told: str, stdin: int) -> Self:
+        """Read what the runner was told of its descriptors."""
+        lifeline, alive, beat, *locks = (int(one) for one in told.split(","))
+        return cls(stdin, lifeline, alive, beat, tuple(locks))
 
 
 class Crew(Protocol):
@@ -54,8 +69,7 @@ class Processes:
 
     def runner(self, folder: Path, run: str, lines: Lines) -> int:
         """Start the runner: it carries the run's id."""
-        told = f"{lines.lifeline},{lines.alive},{lines.beat},{lines.lock}"
-        return self._start(["faildrill.running.runner", str(folder)], lines, {MARK: run, LINES: told})
+        return self._start(["faildrill.running.runner", str(folder)], lines, {MARK: run, LINES: lines.told()})
 
     def recover(self, folder: Path, lines: Lines) -> int:
         """Start to put back what the runner left."""
@@ -70,7 +84,7 @@ class Processes:
             [sys.executable, "-m", *words],
             stdin=lines.stdin if lines.stdin >= 0 else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=[one for one in lines[1:] if one >= 0],
+            pass_fds=lines.kept,
             start_new_session=True,
             preexec_fn=_hear_signals,  # noqa: PLW1509 - there are no threads here
             env={**os.environ, **told},

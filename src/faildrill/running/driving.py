@@ -9,6 +9,7 @@ from faildrill.acting.undoing import open_intents, undo_all, unsettled
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding import answers
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import Mark, clear, mark
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
@@ -130,14 +131,15 @@ class Driving:
     async def _touch(self) -> None:
         """Act, and put back whatever was done, in whatever way the acting ended."""
         scene = self._scene
-        identity = scene.environment.proven_identity
-        mark(identity, Mark(scene.run, str(scene.folder.resolve()), scene.drill.name, scene.clock.wall()))
+        place = proven(scene.environment)
+        folder = str(scene.folder.resolve())
+        mark(place, Mark(scene.run, folder, scene.drill.name, scene.clock.wall(), place.identity))
         try:
             await self._act()
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event, then all is put back
             self._broke(error)
         if await self._put_back():
-            clear(identity, scene.run)
+            clear(place, scene.run)
 
     async def _act(self) -> None:
         self._phase("acting")

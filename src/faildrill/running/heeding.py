@@ -6,6 +6,7 @@ from typing import Final
 from faildrill.acting.calling import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import halting, outside
+from faildrill.guarding.facts import proven
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds.supplying import Supplies
 from faildrill.running.scene import Scene
@@ -41,8 +42,8 @@ class Heeding:
                 raise result
 
     async def _switch(self) -> None:
-        identity = self._scene.environment.proven_identity
-        while (halt := halting.halted(identity)) is None:  # noqa: ASYNC110 - a file has no event to await
+        place = proven(self._scene.environment)
+        while (halt := halting.halted(place)) is None:  # noqa: ASYNC110 - a file has no event to await
             await asyncio.sleep(POLL)
         self._stop.ask("condition", str(halt))
 

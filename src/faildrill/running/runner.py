@@ -55,7 +55,7 @@ def _fence(scene: Scene) -> Swept:
     """End everything that a step has left running, before anything is put back."""
     sentinel = os.getppid()
     root = sentinel if carries(sentinel, scene.run, WATCHES) else os.getpid()
-    return fence(scene.run, root, probers(scene.timeline.written, scene.run))
+    return fence(scene.run, root, probers(scene.timeline.written, scene.run, load=True))
 
 
 def _give_up(scene: Scene) -> None:
@@ -131,11 +131,9 @@ async def _main(folder: Path, lines: Lines) -> None:
 def main() -> None:
     """Drive the run in the folder that the command line names."""
     sys.stderr = redacting.Stream(sys.stderr)
-    told = os.environ.pop(LINES, "-1,-1,-1,-1")
-    lines = Lines(_STDIN, *(int(one) for one in told.split(",")))
-    for descriptor in lines[1:]:
-        if descriptor >= 0:
-            os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
+    lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
+    for descriptor in lines.kept:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
     asyncio.run(_main(Path(sys.argv[1]), lines))
 
 

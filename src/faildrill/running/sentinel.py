@@ -22,6 +22,7 @@ from typing import Final
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import JournalError, Objection
 from faildrill.guarding.holding import Holder, hold, marks
+from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
 from faildrill.recovering.fencing import fence, is_putting_back, probers
@@ -71,7 +72,7 @@ class Sentinel:
         self._disk = disk
         self._signals: dict[int, list[float]] = {}
         self._starter_is_there = True
-        self._lock = -1
+        self._locks: tuple[int, ...] = ()
         self._kept: list[int] = []
 
     def run(self) -> int:
@@ -97,15 +98,16 @@ class Sentinel:
 
     def _refused(self) -> bool:
         """Take the lock; record the objection when somebody has it, or when an earlier run is not put back."""
+        now, place = SystemClock().wall(), Proven.of(self._first)
         holder = Holder(
-            self._first.run, str(self._folder.resolve()), os.getpid(), getpass.getuser(), SystemClock().wall()
+            self._first.run, str(self._folder.resolve()), os.getpid(), getpass.getuser(), now, place.identity
         )
         try:
-            self._lock = hold(self._first.identity, holder)
+            self._locks = hold(place, holder)
         except Objection as error:
             objection = GuardAnswered(guard="lock", objection=str(error))
         else:
-            left = marks(self._first.identity)
+            left = marks(place)
             if not left:
                 return False
             runs = ", ".join(f"{one.run} ({one.folder})" for one in left)
@@ -122,7 +124,7 @@ class Sentinel:
         listen, beat = os.pipe()
         self._kept = [ours, alive]  # their end tells the runner, and with its own the probers, that the sentinel died
         try:
-            pid = self._crew.runner(self._folder, self._first.run, Lines(stdin, lifeline, alive, beat, self._lock))
+            pid = self._crew.runner(self._folder, self._first.run, Lines(stdin, lifeline, alive, beat, self._locks))
         finally:
             for descriptor in (stdin, lifeline, beat):
                 os.close(descriptor)
@@ -188,7 +190,7 @@ class Sentinel:
         for _ in range(_RECOVERIES):
             listen, beat = os.pipe()
             try:
-                recover = Child(self._crew.recover(self._folder, Lines(beat=beat, lock=self._lock)), listen)
+                recover = Child(self._crew.recover(self._folder, Lines(beat=beat, locks=self._locks)), listen)
             except OSError:
                 os.close(listen)
                 time.sleep(1.0)
@@ -224,10 +226,10 @@ class Sentinel:
         Without a verdict a run that may have left something behind is UNSAFE, any other one ERROR.
         """
         with contextlib.suppress(OSError, _Left):
-            self._wait(Child(self._crew.report(self._folder, Lines(lock=self._lock))), _SILENCE, _REPORTING)
+            self._wait(Child(self._crew.report(self._folder, Lines(locks=self._locks))), _SILENCE, _REPORTING)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
-        return _UNSAFE if any(one.run == self._first.run for one in marks(self._first.identity)) else _ERROR
+        return _UNSAFE if any(one.run == self._first.run for one in marks(Proven.of(self._first))) else _ERROR
 
     def _note(self, event: AnyEvent) -> None:
         timeline = go_on(self._folder, SystemClock(), self._disk)

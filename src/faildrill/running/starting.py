@@ -14,6 +14,7 @@ from faildrill import __version__
 from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
+from faildrill.guarding.facts import proven
 from faildrill.journal import sync_folder
 from faildrill.recovering.fencing import MARK, WATCHES
 from faildrill.timeline import RunStarted, Timeline
@@ -34,15 +35,25 @@ def lay_out(
     reports.mkdir(parents=True, exist_ok=True)
     stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
     folder = reports / f"{stamp}-{drill.name}-{secrets.token_hex(3)}"
+    lay_out_as(folder, drill, environment, clock, leave_applied=leave_applied)
+    return folder
+
+
+def lay_out_as(
+    folder: Path, drill: Drill, environment: Environment, clock: Clock, *, leave_applied: bool = False
+) -> None:
+    """Make a folder for a new run, whose name is the run's id, with the first event of its timeline in it."""
     folder.mkdir()
-    sync_folder(reports)
-    sync_folder(reports.parent)
+    sync_folder(folder.parent)
+    sync_folder(folder.parent.parent)
+    place = proven(environment)
     first = RunStarted(
         run=folder.name,
         drill=drill.model_dump(mode="json"),
         environment=environment.name,
         place=environment.model_dump(mode="json"),
-        identity=environment.proven_identity,
+        identity=place.identity,
+        facts=list(place.facts),
         boot=boot_id(),
         version=__version__,
         host=socket.gethostname(),
@@ -52,7 +63,6 @@ def lay_out(
     timeline = Timeline.create(folder, clock)
     timeline.record(first)
     timeline.close()
-    return folder
 
 
 def start(folder: Path) -> Started:

@@ -11,6 +11,7 @@ from faildrill.cli.main import cli
 from faildrill.clocks import clock_check
 from faildrill.environment import Environment
 from faildrill.guarding.examining import examine
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import Mark, mark
 from faildrill.targets import KindUse
 
@@ -62,7 +63,7 @@ def test_a_place_where_all_is_well_exits_0(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_run_has_left_is_told(tmp_path: Path) -> None:
-    mark(PLACE.proven_identity, Mark("run-1", "/nowhere", "drill", "yesterday"))
+    mark(proven(PLACE), Mark("run-1", "/nowhere", "drill", "yesterday"))
 
     async def story() -> dict[str, str]:
         return {one.what: one.told for one in [one async for one in examine(PLACE, tmp_path)] if not one.ok}

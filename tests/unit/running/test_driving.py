@@ -10,7 +10,9 @@ import pytest
 from faildrill.acting.doing import do
 from faildrill.drill import Step, Undo
 from faildrill.errors import JournalFull
+from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
+from faildrill.guarding.keys import Proven
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.targets import KindUse
@@ -58,9 +60,9 @@ def drive(simulation: Simulation, stop_after: float | None = None, again_after: 
     return run(main())
 
 
-def identity_of(simulation: Simulation) -> str:
+def identity_of(simulation: Simulation) -> Proven:
     assert simulation.scene
-    return simulation.scene.environment.proven_identity
+    return proven(simulation.scene.environment)
 
 
 def test_a_whole_run_does_sees_undoes_and_sees_again(simulation: Simulation) -> None:

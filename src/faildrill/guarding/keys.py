@@ -1,0 +1,31 @@
+"""What a place is proven to be: as a whole, and by each of its facts. What locks, marks and switches are kept under.
+
+Two environment files may describe the same place with different facts; one that both declare keeps them apart. Small:
+the sentinel imports it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from faildrill.timeline import RunStarted
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The digest of all that an environment proves together, and that of each single fact."""
+
+    identity: str
+    facts: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything that it is kept under, in the one order in which everybody takes it.
+
+        The whole is among them: under it alone versions before facts kept what they left.
+        """
+        return tuple(sorted({self.identity, *self.facts}))
+
+    @classmethod
+    def of(cls, first: RunStarted) -> Self:
+        """Return what the place of a run was proven to be."""
+        return cls(first.identity, tuple(first.facts))
