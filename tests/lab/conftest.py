@@ -10,8 +10,12 @@ import pytest
 from faildrill.lab import control, ending, starting
 from faildrill.lab.facts import Facts
 from lab import traces
+from lab.drilling import Ran, run
 
 STEADY_WITHIN = 90.0
+
+Drilled = Callable[[Path], Ran]
+"""Runs a drill of `drills/` on the lab, once a session: who asks again is given the same run."""
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +34,19 @@ def lab(state_folder: Path) -> Iterator[Facts]:
     yield facts
     ending.down("lab", root=state_folder)
     assert traces.of(state_folder) == []
+
+
+@pytest.fixture(scope="session")
+def drilled(lab: Facts, tmp_path_factory: pytest.TempPathFactory) -> Drilled:  # noqa: ARG001 - the lab must be up
+    """Every drill of `drills/` run once, on a lab that its first asker made steady."""
+    known: dict[Path, Ran] = {}
+
+    def once(path: Path) -> Ran:
+        if path not in known:
+            known[path] = run(path, tmp_path_factory.mktemp(path.stem))
+        return known[path]
+
+    return once
 
 
 @pytest.fixture

@@ -130,6 +130,7 @@ def test_looks_under_way_at_once_each_have_a_connection_of_their_own(place: Envi
     asyncio.run(story())
 
 
+@pytest.mark.usefixtures("steady_lab")
 def test_a_whole_cluster_has_one_writer_and_is_redundant(place: Environment) -> None:
     async def story() -> None:
         cluster = place.clusters["payments"]

@@ -11,8 +11,9 @@ import pytest
 
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from lab.conftest import Drilled
+from lab.drilling import Ran
 from lab.kinds_here import environment
-from lab.test_drills import Ran, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -59,9 +60,9 @@ def longest(ran: Ran, probe: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("drill", ["postgres-primary-crash", "postgres-switchover"])
 def test_the_bounds_and_phases_of_a_failover_are_what_haproxy_and_patroni_wrote_down(
-    drill: str, steady_lab: Facts, tmp_path: Path
+    drill: str, steady_lab: Facts, drilled: Drilled
 ) -> None:
-    ran = run(Path(f"drills/{drill}.yaml"), tmp_path)
+    ran = drilled(Path(f"drills/{drill}.yaml"))
     assert ran.code == 0, ran.said
     started = datetime.fromisoformat(ran.result["started"])
     outage = longest(ran, "pay")

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from faildrill.lab.facts import Facts
+from lab.drilling import run
 from lab.kinds_here import environment
-from lab.test_drills import run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 

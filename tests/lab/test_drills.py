@@ -7,79 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from faildrill.guarding.holding import all_marks
 from faildrill.lab.facts import Facts
 from faildrill.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
-from lab.conftest import put_back
+from lab.conftest import Drilled, put_back
+from lab.drilling import folder_of, run, started
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240), pytest.mark.usefixtures("steady_lab")]
 DRILLS = sorted(Path("drills").glob("*.yaml"))
-
-
-@dataclass
-class Ran:
-    """A run as its user saw it."""
-
-    code: int
-    folder: Path
-    said: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """What was judged."""
-        found: dict[str, Any] = json.loads((self.folder / "result.json").read_bytes())
-        return found
-
-    def findings(self, verdict: str) -> str:
-        """All that was found with a verdict, in one text."""
-        return "\n".join(
-            f"{one['claim']}: {one['because']}" for one in self.result["findings"] if one["verdict"] == verdict
-        )
-
-
-@contextlib.contextmanager
-def started(drill: Path, tmp_path: Path, env: str = "lab") -> Iterator["subprocess.Popen[str]"]:
-    """Start a drill as a user does, and see to it that it is ended."""
-    command = [
-        sys.executable,
-        "-m",
-        "faildrill",
-        "run",
-        str(drill),
-        "--env",
-        env,
-        "--reports",
-        str(tmp_path / "reports"),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def run(drill: Path, tmp_path: Path, env: str = "lab") -> Ran:
-    """Run a drill to its end."""
-    with started(drill, tmp_path, env) as process:
-        said, _ = process.communicate(timeout=200)
-        assert process.returncode != 2, said
-        return Ran(process.returncode, folder_of(tmp_path), said)
-
-
-def folder_of(tmp_path: Path) -> Path:
-    """Return the folder of the only run."""
-    deadline = time.monotonic() + 30
-    while not (found := [one.parent for one in (tmp_path / "reports").glob(f"*/{FILE}")]):
-        assert time.monotonic() < deadline, "no run has begun"
-        time.sleep(0.02)
-    return found[0]
 
 
 def until(folder: Path, event: type[AnyEvent], within: float = 60.0) -> None:
@@ -116,8 +55,8 @@ HANG = """\
 
 
 @pytest.mark.parametrize("path", DRILLS, ids=[path.stem for path in DRILLS])
-def test_every_drill_passes_and_says_what_it_measured(path: Path, tmp_path: Path) -> None:
-    ran = run(path, tmp_path)
+def test_every_drill_passes_and_says_what_it_measured(path: Path, drilled: Drilled) -> None:
+    ran = drilled(path)
     assert ran.code == 0, ran.said
     assert "PASSED" in ran.said
     assert all_marks() == {}

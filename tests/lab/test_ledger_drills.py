@@ -12,8 +12,8 @@ from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.timeline import Confirmed
 from lab.dead_nodes import acknowledged, numbers_of, numbers_on, until
+from lab.drilling import Ran, folder_of, started
 from lab.kinds_here import environment
-from lab.test_drills import Ran, folder_of, started
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 

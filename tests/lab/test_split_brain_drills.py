@@ -7,8 +7,8 @@ import pytest
 
 from faildrill.lab.facts import Facts
 from lab.conftest import ask
+from lab.drilling import Ran, run
 from lab.kinds_here import environment, once, probe
-from lab.test_drills import Ran, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
