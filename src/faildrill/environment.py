@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faildrill.drill import ProbePlan
+from faildrill.settings import Standard
 from faildrill.targets import Cluster, Database, Group, KindUse, LoadBalancer, Service
 
 
@@ -55,6 +56,7 @@ class Environment(BaseModel):
     clusters: dict[str, Cluster] = {}
     load_balancers: dict[str, LoadBalancer] = {}
     groups: dict[str, Group] = {}
+    standards: dict[str, Standard] = Field(default={}, description="what was approved, each in a file of its own")
     probes: tuple[ProbePlan, ...] = Field(default=(), description="watched in every drill here")
     guards: tuple[KindUse, ...] = Field(default=(), description="more reasons not to start")
     lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")

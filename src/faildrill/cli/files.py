@@ -32,7 +32,7 @@ class _Checked:
 @click.option("--env", "env", metavar="NAME|FILE", help="Check against this environment, not the one a drill names.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
-    """Check drill and environment files; every mistake at its place. Nothing is touched, nothing is asked.
+    """Check drill, environment and standard files; every mistake at its place. Nothing is touched, nothing is asked.
 
     Exits 0 when all are valid, 2 when one is not. A drill whose environment can't be found is checked by itself.
     """
@@ -49,11 +49,15 @@ def _checked(path: Path, env: str | None) -> _Checked:
     from faildrill.loading import load_drill, load_environment, read_environment  # noqa: PLC0415 - imports pydantic
     from faildrill.loading.examining import environment_named_in, sort_of  # noqa: PLC0415 - the same
     from faildrill.loading.finding import find_environment  # noqa: PLC0415 - the same
+    from faildrill.loading.standards import load_standard  # noqa: PLC0415 - the same
 
     one = _Checked(str(path))
     try:
-        if sort_of(path) == "environment":
-            one.warnings += read_environment(path).warnings
+        sort = sort_of(path)
+        if sort != "drill":
+            one.warnings += read_environment(path).warnings if sort == "environment" else ()
+            if sort == "standard":
+                load_standard(path)
             return one
         place = None
         try:

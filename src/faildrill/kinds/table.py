@@ -4,12 +4,17 @@ from typing import Final
 
 PROBES: Final = {
     "command.look": "faildrill.adapters.command:Look",
+    "dns.query": "faildrill.adapters.dns:Query",
     "haproxy.backends": "faildrill.adapters.haproxy:Backends",
+    "haproxy.drift": "faildrill.adapters.haproxy_drift:Drift",
     "http.ledger": "faildrill.adapters.charging:Ledger",
     "http.request": "faildrill.adapters.http:Request",
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
+    "patroni.timeline": "faildrill.adapters.patroni.probes:Timeline",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
     "postgres.ledger": "faildrill.adapters.postgres.ledger:Ledger",
+    "postgres.timeline": "faildrill.adapters.postgres.timelines:Timeline",
+    "postgres.read": "faildrill.adapters.postgres.read:Read",
     "postgres.write": "faildrill.adapters.postgres.write:Write",
     "postgres.writers": "faildrill.adapters.postgres.writers:Writers",
     "simulated.service": "faildrill.adapters.simulated:Service",

@@ -1,6 +1,7 @@
 """The environment file of a lab, written when it is ready: where everything is, and how it proves what it is."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
@@ -8,6 +9,8 @@ from faildrill.lab.plan import DATABASE, DATABASE_NODES, PAYMENT_NODES, SCOPE, P
 from faildrill.lab.reservations import LOOPBACK
 from faildrill.lab.schema import Identity
 
+STANDARD: Final = Path(__file__).with_name("standard.yaml")
+"""What is approved for the lab's load balancer, and for what fails its database over."""
 _EVERY = {"every": "500ms", "timeout": "2s"}
 
 
@@ -19,6 +22,7 @@ def text(plan: Plan, identity: Identity) -> str:
         "drillable": True,
         "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
         **_targets(plan),
+        "standards": {"payments": standard(plan)},
         "identity": [
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
@@ -29,6 +33,13 @@ def text(plan: Plan, identity: Identity) -> str:
         },
     }
     return yaml.safe_dump(content, sort_keys=False, width=110)
+
+
+def standard(plan: Plan) -> str:
+    """Write what is approved for the lab's load balancer into its folder; return its path, seen from there."""
+    path = plan.place.environment.with_name(STANDARD.name)
+    path.write_text(STANDARD.read_text(encoding="utf-8"), encoding="utf-8")
+    return path.name
 
 
 def _targets(plan: Plan) -> dict[str, Any]:

@@ -18,10 +18,14 @@ from faildrill.loading.references import holds_reference
 from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
+from faildrill.loading.standards import read_standards
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import TARGETS, KindUse, Target
 
-KEYS: Final = ("environment", "about", "drillable", "reaches", *SECTIONS, "identity", "probes", "guards", *RULES)
+KEYS: Final = (
+    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards"),
+    *("identity", "probes", "guards", *RULES),
+)
 
 
 class LoadedEnvironment(NamedTuple):
@@ -41,10 +45,12 @@ def read_environment(path: Path) -> LoadedEnvironment:
     name = reading.name("environment", "what is this place called?")
     reaches = _reaches(reading)
     sections = {sort.section: _targets(sort, reading, reaches) for sort in TARGETS}
-    place = Environment.model_validate({"name": name or "unnamed", **sections})
+    standards = read_standards(reading, path)
+    place = Environment.model_validate({"name": name or "unnamed", **sections, "standards": standards})
     spoilt = [
         (section, key) for section in SECTIONS for key in reading.mapping(section) if key not in sections[section]
     ]
+    spoilt += [("standards", key) for key in reading.mapping("standards") if key not in standards]
     scope = Scope(place, spoilt=frozenset(spoilt))
     place = place.model_copy(
         update={

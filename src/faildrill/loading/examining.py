@@ -11,9 +11,11 @@ from faildrill.loading.nodes import Scalar
 _ONLY_ENVIRONMENTS = frozenset(KEYS) - {"environment", "about", "probes"}
 
 
-def sort_of(path: Path) -> Literal["drill", "environment"]:
-    """Tell whether a file is a drill or an environment, by its keys; InvalidFile when nothing can be made of it."""
+def sort_of(path: Path) -> Literal["drill", "environment", "standard"]:
+    """Tell by its keys what a file is; InvalidFile when nothing can be made of it."""
     keys = read(path, Mistakes(str(path))).entries
+    if "standard" in keys:
+        return "standard"
     is_environment = "drill" not in keys and bool(_ONLY_ENVIRONMENTS & set(keys))
     return "environment" if is_environment else "drill"
 

@@ -52,6 +52,8 @@ def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseMo
 
 
 def _step(model: object, step: str | int) -> Iterator[Any]:
+    if get_origin(model) is dict:
+        yield from _parts(get_args(model)[1])
     if not _is_model(model):
         return
     field = parameter_names(model).get(str(step))  # type: ignore[arg-type] # _is_model tells

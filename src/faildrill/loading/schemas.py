@@ -8,6 +8,7 @@ from pydantic_core import core_schema
 
 from faildrill.environment import Approvals, BlastRadius
 from faildrill.kinds import Shape, UnknownKind, find, names
+from faildrill.loading.loads import RATE_PATTERN
 from faildrill.loading.parameters import parameter_names
 from faildrill.ports import Duration
 from faildrill.targets import TARGETS, KindUse, Member, Target
@@ -66,6 +67,7 @@ def drill_schema() -> Schema:
     defs: Schema = {}
     uses = {shape: _uses(shape, defs) for shape in ("probe", "action", "expectation", "abort")}
     defs["probe"] = _probe(uses["probe"])
+    defs["load"] = _load(uses["probe"])
     defs["action"] = _one_of(uses["action"])
     defs |= _step_shapes(uses["action"])
     return {
@@ -80,13 +82,30 @@ def drill_schema() -> Schema:
             "runbook": _text("where it is written down what to do when this happens"),
             "warm_up": _duration("for how long every probe must be good before the first step (3s)"),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "minProperties": 1, "description": "what is watched"},
+            "load": {**_by_name({"$ref": "#/$defs/load"}), "description": "what is sent beside it, as users send it"},
             "steps": _list({"$ref": "#/$defs/step"}, "what is done on purpose, in this order"),
             "expect": _list(_one_of(uses["expectation"]), "what must be true of the whole run"),
             "abort_when": _list(_one_of(uses["abort"]), "what ends the run at once, with all put back", least=0),
+            **_of_sets(_one_of(uses["expectation"])),
         },
         "required": ["drill", "environment", "probes", "steps", "expect"],
         "additionalProperties": False,
         "$defs": defs,
+    }
+
+
+def _of_sets(expectation: Schema) -> Schema:
+    """Describe the keys that concern sets of runs."""
+    about = "whether what happens here is a reason to fail the database over"
+    way = {
+        "name": _text("what it is called, in a few words"),
+        "steps": _list({"$ref": "#/$defs/step"}, "what is done after the drill's own steps", least=0),
+        "expect": _list(expectation, "what must be true besides", least=0),
+    }
+    return {
+        "failover": {"enum": ["warranted", "needless"], "description": about},
+        "twin": _text("the file of the drill with the same symptom and another cause"),
+        "ways": _list(_object(way, ["name"]), "several answers to what the drill does, compared by `run`", least=2),
     }
 
 
@@ -105,6 +124,10 @@ def environment_schema() -> Schema:
             "drillable": {"type": "boolean", "description": "true only where nothing is lost when it is down"},
             "reaches": {**_by_name(_one_of(reaches)), "description": "how members are signalled, started, looked at"},
             **{sort.section: _section(sort, defs) for sort in TARGETS},
+            "standards": {
+                **_by_name(_text("its file, seen from this one")),
+                "description": "what was approved, by name",
+            },
             "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),
@@ -158,6 +181,15 @@ def _probe(kinds: Schema) -> Schema:
         "in_flight": {"type": "integer", "minimum": 1, "description": "how many looks may be under way at once"},
     }
     return {**_exactly_one(kinds, settings), "required": ["every"]}
+
+
+def _load(kinds: Schema) -> Schema:
+    settings = {
+        "rate": _text("how much is sent, e.g. 100/s", pattern=RATE_PATTERN),
+        "timeout": _duration("how long an answer may take (2s)"),
+        "at_most": _duration("after which time it ends, whatever becomes of the run (15m)"),
+    }
+    return {**_exactly_one(kinds, settings), "required": ["rate"]}
 
 
 def _step_shapes(actions: Schema) -> Schema:

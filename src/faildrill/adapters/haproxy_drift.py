@@ -1,0 +1,90 @@
+"""`haproxy.drift`: what HAProxy does now, against what was approved."""
+
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.haproxy_runtime import runtime
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.settings import Difference, Settings, Standard, differences
+from faildrill.targets import LoadBalancer
+
+_LONGEST: Final = 200
+_TOLD: Final = frozenset(
+    {"algorithm", "mode", "weight", "state", "backup", "max_connections", "rise", "fall", "address"}
+)
+"""What the runtime socket tells; the rest of a standard is for `faildrill audit`, which reads the file, too."""
+
+
+class Drift(Kind):
+    """Asks HAProxy itself what is in force now; good when it is what the standard says.
+
+    Otherwise the look is `wrong` and names what changed: `weight of pay1: 10, the standard says 1`, `pay2 is missing`,
+    `state of pay3: drain, the standard says ready`. Compared is what the runtime socket tells: members, weights,
+    states that an operator set, connection limits, the algorithm, and the thresholds of health checks. A server that
+    a check found dead has not drifted: `haproxy.backends` sees that. What only the file tells (timeouts, intervals) is
+    compared by `faildrill audit`. `who` is the backends that are as they should be.
+
+        probes:
+          drift: {haproxy.drift: {load_balancer: payments, standard: payments, backend: payments}, every: 500ms}
+    """
+
+    load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
+    standard: Standard = Field(description="what was approved")
+    backend: str | None = Field(default=None, description="one of the standard's backends; all of them otherwise")
+
+    @model_validator(mode="after")
+    def _can_be_seen(self) -> Self:
+        known = self.standard.backends or {}
+        if self.backend is not None and self.backend not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ValueError(f"{self.standard.name} says nothing of backend {self.backend!r}; there is {there}")
+        if not any(one.servers or one.algorithm or one.mode for one in (self._wanted.backends or {}).values()):
+            raise ValueError(f"{self.standard.name} says nothing that HAProxy's runtime socket could tell")
+        return self
+
+    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
+        """Ask, and compare."""
+        try:
+            live, _ = await runtime(self.load_balancer.haproxy_socket)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return Seen(Outcome.REFUSED)
+        except ConnectionError:
+            return Seen(Outcome.RESET)
+        except ValueError:
+            return Seen(Outcome.WRONG, detail="not HAProxy's statistics")
+        return self._weigh(live)
+
+    @property
+    def _wanted(self) -> Settings:
+        wanted = self.standard.settings.backends or {}
+        chosen = wanted if self.backend is None else {self.backend: wanted[self.backend]}
+        return Settings(backends=chosen or None)
+
+    def _weigh(self, live: Settings) -> Seen:
+        wanted = self._wanted
+        found = [one for one in differences(wanted, live) if _visible(one) and _is_of(one, wanted)]
+        drifted = {one.path[1] for one in found}
+        steady = ",".join(sorted(set(wanted.backends or {}) - drifted))
+        told = _told([one.within(self.backend) for one in found])
+        return Seen(Outcome.WRONG if found else Outcome.OK, steady, told)
+
+
+def _told(what: list[str]) -> str:
+    """Join as many as fit, and say how many more there are."""
+    fit = list(what)
+    while fit and len("; ".join(fit)) > _LONGEST:
+        fit.pop()
+    more = [f"and {len(what) - len(fit)} more"] if len(fit) < len(what) else []
+    return "; ".join([*fit, *more])
+
+
+def _visible(one: Difference) -> bool:
+    """Tell whether the runtime socket could have told it."""
+    return one.how != "unread" or one.path[-1] in _TOLD
+
+
+def _is_of(one: Difference, wanted: Settings) -> bool:
+    """Tell whether it concerns a backend that the standard is about: others may be there."""
+    return one.path[1:2] != () and one.path[1] in (wanted.backends or {})

@@ -1,0 +1,59 @@
+"""A standard's file into a `Standard`, or every mistake in it; and those that an environment lists."""
+
+from pathlib import Path
+from typing import Final
+
+from faildrill.errors import InvalidFile, WrongUsage
+from faildrill.loading.composing import read
+from faildrill.loading.mistakes import Mistakes
+from faildrill.loading.naming import NAME_RULE, is_name
+from faildrill.loading.nodes import Entry, Mapping, Place, Scalar, plain
+from faildrill.loading.reading import Reading
+from faildrill.loading.secrecy import refuse_passwords
+from faildrill.loading.uses import check_model
+from faildrill.settings import Standard
+
+KEYS: Final = ("standard", *(name for name in Standard.model_fields if name != "name"))
+
+
+def load_standard(path: Path) -> Standard:
+    """Read a standard's file; InvalidFile has every mistake at its place, WrongUsage when it can't be read."""
+    mistakes = Mistakes(str(path))
+    root = Entry(Place(1, 1), read(path, mistakes))
+    refuse_passwords(root.node, mistakes)
+    reading = Reading(root, KEYS, mistakes)
+    reading.refuse_others()
+    name = reading.name("standard", "what is this standard called?")
+    known = {key: entry for key in KEYS[1:] if (entry := reading.entry(key)) is not None}
+    node = Mapping(root.node.place, known)
+    data = plain(node)
+    assert isinstance(data, dict)  # noqa: S101 - a mapping was put in
+    found = check_model(Standard, {**data, "name": name or "unnamed"}, Entry(root.place, node), mistakes)
+    mistakes.refuse()
+    assert isinstance(found, Standard)  # noqa: S101 - otherwise there were mistakes
+    return found
+
+
+def read_standards(reading: Reading, path: Path) -> dict[str, Standard]:
+    """Read the standards that the environment file at `path` lists: by name a file, seen from that file's folder."""
+    found: dict[str, Standard] = {}
+    for name, entry in reading.mapping("standards").items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+            continue
+        given = entry.node.value if isinstance(entry.node, Scalar) else None
+        if not isinstance(given, str):
+            reading.mistakes.add(entry.node.place, "must be the path of a standard's file, seen from this one")
+            continue
+        try:
+            standard = load_standard(path.parent / given)
+        except InvalidFile as error:
+            first = error.mistakes[0]
+            more = f" (and {len(error.mistakes) - 1} more)" if len(error.mistakes) > 1 else ""
+            message = f"{error.path}:{first.line}:{first.column}: {first.message}{more}"
+            reading.mistakes.add(entry.node.place, message)
+        except WrongUsage as error:
+            reading.mistakes.add(entry.node.place, str(error))
+        else:
+            found[name] = standard.model_copy(update={"name": name})
+    return found

@@ -1,0 +1,99 @@
+"""What differs between a standard and what was read: every place where it does, in the order of the standard."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+
+from faildrill import durations
+from faildrill.settings.shapes import Part
+
+Path = tuple[str, ...]
+"""Names that lead to a setting: `("backends", "payments", "servers", "pay1", "weight")`."""
+How = Literal["differs", "missing", "extra", "unread"]
+_LISTED: Final = ("servers", "backends")
+"""What has to be there and nothing else, where a standard lists it."""
+
+
+class Difference(NamedTuple):
+    """One place where what was read is not what the standard says."""
+
+    path: Path
+    how: How
+    standard: str
+    """What the standard says there, in words; empty where it lists no such thing."""
+    live: str
+    """What was read there, in words; empty where nothing was."""
+
+    def __str__(self) -> str:
+        return self.within(None)
+
+    def within(self, backend: str | None) -> str:
+        """Tell it in a sentence's part; a server is named without its backend where that is the only one meant."""
+        what = in_words(self.path, backend)
+        if self.how == "missing":
+            return f"{what} is missing"
+        if self.how == "extra":
+            return f"{what} is not in the standard"
+        live = "can't be read" if self.how == "unread" else self.live
+        return f"{what}: {live}, the standard says {self.standard}"
+
+
+def differences(standard: Part, live: Part | None, path: Path = ()) -> Iterator[Difference]:
+    """Yield every difference; what the standard says nothing about is none, and what can't be read is one.
+
+    Of a thing that is done in another way (`how`) nothing more is told: its other settings mean something else.
+    """
+    for name in type(standard).model_fields:
+        wanted = getattr(standard, name)
+        found = list(_compared(wanted, getattr(live, name, None), (*path, name))) if wanted is not None else []
+        yield from found
+        if name == "how" and found:
+            return
+
+
+def _compared(wanted: object, found: object, path: Path) -> Iterator[Difference]:
+    if isinstance(wanted, Part):
+        yield from differences(wanted, found if isinstance(found, Part) else None, path)
+    elif isinstance(wanted, Mapping):
+        yield from _listed(wanted, found if isinstance(found, Mapping) else None, path)
+    elif found is None:
+        yield Difference(path, "unread", shown(wanted), "")
+    elif wanted != found:
+        yield Difference(path, "differs", shown(wanted), shown(found))
+
+
+def _listed(wanted: Mapping[str, object], found: Mapping[str, object] | None, path: Path) -> Iterator[Difference]:
+    if found is None:
+        yield Difference(path, "unread", ", ".join(wanted), "")
+        return
+    for name, one in wanted.items():
+        if name in found:
+            yield from _compared(one, found[name], (*path, name))
+        else:
+            yield Difference((*path, name), "missing", "there", "")
+    if path[-1] in _LISTED:
+        yield from (Difference((*path, name), "extra", "", "there") for name in found if name not in wanted)
+
+
+def shown(value: object) -> str:
+    """Write the value of a setting for people."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return durations.show(value) if isinstance(value, float) else str(value)
+
+
+def in_words(path: Path, backend: str | None = None) -> str:
+    """Name a place: `weight of payments/pay1`, `fall of the check of payments/pay1`, `timeout connect of payments`."""
+    section, *rest = path
+    if section != "backends":
+        return " ".join(one.removesuffix("s") if one == "parameters" else one for one in rest).replace("_", " ")
+    if not rest:
+        return section
+    owner, *inner = rest
+    if inner[:1] == ["servers"] and len(inner) > 1:
+        owner = inner[1] if owner == backend else f"{owner}/{inner[1]}"
+        inner = inner[2:]
+    if inner[:1] == ["check"]:
+        what = " ".join(inner[1:]).replace("_", " ")
+        return f"check of {owner}" if what in ("", "how") else f"{what} of the check of {owner}"
+    named = " ".join(one.replace("timeouts", "timeout").replace("_", " ") for one in inner)
+    return f"{named} of {owner}" if named else owner

@@ -1,0 +1,109 @@
+"""What is set at a load balancer, or at what fails a database over: plain data that any adapter can fill in.
+
+None means everywhere that nothing is known (of what was read) or said (of a standard). That there is no limit, no
+check or no timeout is said in so many words: `none`.
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from faildrill.ports import Duration
+
+Limit = Annotated[int, Field(ge=1)] | Literal["none"]
+"""How many at the most."""
+Time = Duration | Literal["none"]
+"""For how long at the most; `none` waits for ever."""
+Way = Literal["none", "passive", "tcp", "http", "tls", "pgsql", "mysql", "redis", "smtp", "ldap", "agent", "script"]
+State = Literal["ready", "drain", "maint"]
+
+
+class Part(BaseModel):
+    """A part of what is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Check(Part):
+    """How a load balancer finds out that a server is dead, and alive again."""
+
+    how: Way | None = Field(default=None, description="`passive` learns it only from requests of users that fail")
+    path: str | None = Field(default=None, description="what an HTTP check asks for")
+    interval: Duration | None = Field(default=None, description="between two checks of a server that is well")
+    fast_interval: Duration | None = Field(default=None, description="between two checks while the state is in doubt")
+    down_interval: Duration | None = Field(default=None, description="between two checks of a server that is down")
+    timeout: Time | None = Field(default=None, description="how long the answer to a check may take")
+    fall: int | None = Field(default=None, ge=1, description="failed checks in a row that make a server down")
+    rise: int | None = Field(default=None, ge=1, description="good checks in a row that make it up again")
+
+
+class Server(Part):
+    """One server behind a load balancer."""
+
+    address: str | None = None
+    weight: int | None = Field(default=None, ge=0, description="its share is this in proportion to all others")
+    state: State | None = Field(default=None, description="what an operator set it to, not what a check found")
+    backup: bool | None = Field(default=None, description="used only when all others are down")
+    max_connections: Limit | None = Field(default=None, description="more wait in the queue")
+    check: Check | None = None
+
+
+class Timeouts(Part):
+    """How long a load balancer waits, and for what."""
+
+    client: Time | None = Field(default=None, description="for the client to send or take something")
+    connect: Time | None = Field(default=None, description="for a server to take a connection")
+    queue: Time | None = Field(default=None, description="for a place at a server")
+    server: Time | None = Field(default=None, description="for a server to send or take something")
+
+
+class Backend(Part):
+    """Servers of one sort, and how requests are spread over them."""
+
+    mode: Literal["http", "tcp"] | None = None
+    algorithm: str | None = Field(default=None, description="as the load balancer calls it, e.g. roundrobin")
+    stickiness: str | None = Field(default=None, description="what ties a client to a server: none, cookie, source, …")
+    retries: int | None = Field(default=None, ge=0, description="more tries to connect after one that failed")
+    redispatch: bool | None = Field(default=None, description="whether such a try may go to another server")
+    timeouts: Timeouts | None = None
+    servers: dict[str, Server] | None = None
+
+
+class Failover(Part):
+    """When and how a database cluster fails over by itself."""
+
+    ttl: Duration | None = Field(default=None, description="after which a leader that is not heard of has lost it")
+    loop_wait: Duration | None = Field(default=None, description="between two looks of a node at the cluster's state")
+    retry_timeout: Duration | None = Field(default=None, description="for which a failing store is asked again")
+    primary_start_timeout: Duration | None = Field(default=None, description="for a crashed primary to start again")
+    maximum_lag: int | None = Field(default=None, ge=0, description="bytes a standby may lack and still take over")
+    synchronous: str | None = Field(default=None, description="off, on, strict or quorum")
+    failsafe: bool | None = Field(default=None, description="whether a primary goes on when the store is gone")
+    paused: bool | None = Field(default=None, description="whether nobody fails over by itself now")
+    rewind: bool | None = Field(default=None, description="whether pg_rewind makes an old primary a standby again")
+    parameters: dict[str, str | int | float | bool] | None = Field(default=None, description="PostgreSQL's own")
+
+
+class Unread(NamedTuple):
+    """What could not be read, and why."""
+
+    what: str
+    why: str
+
+
+class Settings(Part):
+    """All that is set at one load balancer, or of one cluster."""
+
+    backends: dict[str, Backend] | None = None
+    failover: Failover | None = None
+
+
+class Reading(NamedTuple):
+    """What was read: what is in force now, and what the file says that the next start will read."""
+
+    source: str
+    """Who was asked, in words."""
+    live: Settings
+    written: Settings | None = None
+    """What is written down, where that can differ from what runs; only what the live side tells, too."""
+    unread: tuple[Unread, ...] = ()

@@ -1,0 +1,60 @@
+"""What was approved: the settings that somebody has agreed on, as a file says them."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.ports import Duration
+from faildrill.settings.overlaying import overlaid
+from faildrill.settings.shapes import Backend, Failover, Server, Settings
+from faildrill.targets import Target
+
+
+class ApprovedBackend(Backend):
+    """A backend as it should be; what it says nothing about may be as it likes."""
+
+    every_server: Server | None = Field(default=None, description="what holds for every server that says nothing else")
+    detected_within: Duration | None = Field(
+        default=None, description="the longest that a dead server may stay in use, whatever it dies of"
+    )
+
+    @model_validator(mode="after")
+    def _names_servers(self) -> Self:
+        if self.every_server is not None and not self.servers:
+            raise ValueError("`every_server` needs `servers`: which ones belong here?")
+        return self
+
+    @property
+    def whole(self) -> Backend:
+        """The backend with what holds for every server put into each."""
+        common = self.every_server or Server()
+        servers = {name: overlaid(common, own) for name, own in (self.servers or {}).items()}
+        fields = {name: getattr(self, name) for name in Backend.model_fields}
+        return Backend.model_construct(**{**fields, "servers": servers or None})
+
+
+class Standard(Target):
+    """The approved settings of a load balancer, or of what fails a cluster over."""
+
+    section: ClassVar[str] = "standards"
+
+    about: str = ""
+    owner: str = Field(default="", description="who approves a change")
+    reviewed: str = Field(default="", description="when it was looked through last, e.g. 2026-11-22")
+    backends: dict[str, ApprovedBackend] | None = None
+    failover: Failover | None = None
+    failed_over_within: Duration | None = Field(
+        default=None, description="the longest that a dead primary may stay without a successor"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.backends and self.failover is None and self.failed_over_within is None:
+            raise ValueError("says nothing: give `backends`, `failover`, or both")
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        """What should be set, in the shape that is read."""
+        backends = {name: one.whole for name, one in (self.backends or {}).items()}
+        return Settings.model_construct(backends=backends or None, failover=self.failover)

@@ -1,0 +1,52 @@
+"""The lab's load balancer against the standard that the lab ships: as approved, changed at run time, put right."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from faildrill.adapters.haproxy_socket import tell
+from faildrill.lab import environment_file
+from faildrill.lab.facts import Facts
+from faildrill.samples import Outcome
+from lab import kinds_here
+
+pytestmark = pytest.mark.lab
+EXAMPLE = Path(__file__).parents[2] / "drills" / "standards" / "payments.yaml"
+
+
+def test_what_an_operator_changes_at_run_time_is_named_and_gone_when_it_is_put_right(steady_lab: Facts) -> None:
+    place = kinds_here.environment(steady_lab)
+    balancer = place.load_balancers["payments"]
+    drift = kinds_here.probe("haproxy.drift", load_balancer=balancer, standard=place.standards["payments"])
+
+    async def seen_after(command: str) -> tuple[Outcome, str]:
+        await tell(balancer.haproxy_socket, command)
+        seen = await kinds_here.once(drift)
+        return seen.outcome, seen.detail
+
+    async def drifting() -> list[tuple[Outcome, str]]:
+        return [
+            await seen_after("show version"),
+            await seen_after("set server payments/pay1 weight 10"),
+            await seen_after("set server payments/pay1 weight 1"),
+            await seen_after("set server payments/pay2 state drain"),
+            await seen_after("set server payments/pay2 state ready"),
+            await seen_after("disable health database/pg1"),
+            await seen_after("enable health database/pg1"),
+        ]
+
+    fine = (Outcome.OK, "")
+    assert asyncio.run(drifting()) == [
+        fine,
+        (Outcome.WRONG, "weight of payments/pay1: 10, the standard says 1"),
+        fine,
+        (Outcome.WRONG, "state of payments/pay2: drain, the standard says ready"),
+        fine,
+        (Outcome.WRONG, "check of database/pg1: none, the standard says http"),
+        fine,
+    ]
+
+
+def test_the_standard_among_the_drills_is_the_one_that_the_lab_ships() -> None:
+    assert EXAMPLE.read_text(encoding="utf-8") == environment_file.STANDARD.read_text(encoding="utf-8")
