@@ -60,6 +60,7 @@ def run(drill: Path, tmp_path: Path, env: str = "lab") -> Ran:
     with started(drill, tmp_path, env) as process:
         said, _ = process.communicate(timeout=200)
         assert process.returncode != 2, said
+        assert list((tmp_path / "reports").glob(f"*/{FILE}")), said
         return Ran(process.returncode, folder_of(tmp_path), said)
 
 
