@@ -5,6 +5,7 @@ import csv
 
 import asyncpg
 import pytest
+from pydantic import JsonValue
 
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
@@ -74,6 +75,57 @@ def test_a_write_is_acknowledged_by_the_node_that_leads_and_is_in_the_table(
         who = await leader(place)
         assert [(one.outcome, one.who) for one in seen if one] == [(Outcome.OK, who)] * 3
         assert after - before == 3
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("connection", ["kept", "fresh"])
+@pytest.mark.parametrize(
+    ("params", "outcome", "detail"),
+    [
+        ({}, Outcome.OK, ""),
+        ({"query": "SELECT pg_is_in_recovery() -- of the node;", "expect": "true"}, Outcome.OK, ""),
+        ({"query": "WITH two AS (SELECT 7, 8) SELECT * FROM two;", "expect": "7"}, Outcome.OK, ""),
+        ({"query": "SELECT 1", "expect": "2"}, Outcome.WRONG, "not the expected answer"),
+        ({"query": "SELECT NULL", "expect": ""}, Outcome.WRONG, "not the expected answer"),
+        ({"query": "SELECT 1 WHERE false"}, Outcome.WRONG, "no row"),
+        ({"query": "SELECT 1 / 0"}, Outcome.WRONG, "SQLSTATE 22012 DivisionByZeroError"),
+        ({"query": "DELETE FROM faildrill_probe RETURNING 1"}, Outcome.WRONG, "SQLSTATE 42601 PostgresSyntaxError"),
+        (
+            {"query": "WITH gone AS (DELETE FROM faildrill_probe RETURNING 1) SELECT 1"},
+            Outcome.WRONG,
+            "SQLSTATE 0A000 FeatureNotSupportedError",
+        ),
+    ],
+)
+def test_a_question_is_answered_by_the_node_that_is_read_and_changes_nothing(
+    place: Environment, connection: str, params: dict[str, JsonValue], outcome: Outcome, detail: str
+) -> None:
+    async def story() -> None:
+        cluster = place.clusters["payments"]
+        standby = await a_standby(place)
+        member = cluster.members[standby]
+        database = place.databases["payments"].model_copy(update={"host": member.host, "port": member.port})
+        watched = probe("postgres.read", database=database, cluster=cluster, connection=connection, **params)
+        async with opened(watched):
+            seen = [await look(watched) for _ in range(3)]
+        who = standby if outcome is Outcome.OK or not detail.startswith("SQLSTATE") else ""
+        assert [(one.outcome, one.who, one.detail) for one in seen if one] == [(outcome, who, detail)] * 3
+
+    asyncio.run(story())
+
+
+def test_a_read_keeps_its_connection_or_makes_one_a_look(place: Environment) -> None:
+    async def story() -> None:
+        counts = []
+        for connection in ("kept", "fresh"):
+            watched = probe("postgres.read", database=place.databases["payments"], connection=connection)
+            before = await sessions(place)
+            async with opened(watched):
+                for _ in range(5):
+                    await look(watched)
+            counts.append(await sessions(place) - before)
+        assert counts == [1, 5]
 
     asyncio.run(story())
 

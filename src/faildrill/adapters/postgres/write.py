@@ -1,13 +1,13 @@
 """`postgres.write`: one row through the users' path, look after look."""
 
-import asyncio
 import time
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import Login, addresses, ask, by_users_path, connect, failures, name_of, proven
+from faildrill.adapters.postgres.asking import Login, addresses, by_users_path, failures, name_of, proven
+from faildrill.adapters.postgres.standing import Connections
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
@@ -22,54 +22,6 @@ _WRITE: Final = (
     f"INSERT INTO {TABLE.name} (probe, run) VALUES ($1, $2) "  # noqa: S608 - a constant
     "RETURNING host(inet_server_addr()), inet_server_port()"
 )
-_PARTING: Final = 1.0
-"""Seconds that a connection may take to say goodbye."""
-
-
-class Connections:
-    """Standing connections: the one used last is used first; what gave a bad answer is never used again."""
-
-    def __init__(self) -> None:
-        self.missing = ""
-        """What to say when the table is not there."""
-        self.nodes: dict[tuple[str, int], str] = {}
-        self._idle: list[Any] = []
-        self._partings: set[asyncio.Task[None]] = set()
-
-    def take(self) -> Any | None:  # noqa: ANN401 - asyncpg is untyped
-        """Return a standing connection that is not known to be closed, or None."""
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        return None
-
-    def keep(self, connection: Any, most: int) -> None:  # noqa: ANN401 - asyncpg is untyped
-        """Keep a connection for a later look, unless enough are kept."""
-        if len(self._idle) < most:
-            self._idle.append(connection)
-        else:
-            self.part(connection)
-
-    def cut(self, connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped
-        """Cut a connection that gave a bad answer, or none, and the idle ones: they lead where it led."""
-        for one in [connection, *self._idle]:
-            if one is not None:
-                one.terminate()
-        self._idle.clear()
-
-    def part(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
-        """Close a good connection as the protocol asks for, without making anybody wait for it."""
-        task = asyncio.create_task(_goodbye(connection))
-        self._partings.add(task)
-        task.add_done_callback(self._partings.discard)
-
-    async def close(self) -> None:
-        """Close all that is left."""
-        for connection in self._idle:
-            self.part(connection)
-        self._idle.clear()
-        await asyncio.gather(*self._partings)
 
 
 class Write(Kind):
@@ -106,34 +58,15 @@ class Write(Kind):
     async def look(self, given: Given) -> Seen:
         """Write one row."""
         connections = self._connections
-        connection = connections.take() if self.connection == "kept" else None
+        is_kept = self.connection == "kept"
         try:
-            if connection is None:
-                connection = await connect(self._login, given.timeout)
-            host, port = await ask(connection, _WRITE, PROBE, given.run)
-        except asyncio.CancelledError:
-            connections.cut(connection)
-            raise
+            host, port = await connections.ask(self._login, given, (_WRITE, PROBE, given.run), is_kept=is_kept)
         except asyncpg.UndefinedTableError:
-            connections.cut(connection)
             return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}")
         except failures() as error:
-            connections.cut(connection)
             return proven(error)
-        answered = time.monotonic_ns()
-        if self.connection == "kept":
-            connections.keep(connection, max(1, given.in_flight))
-        else:
-            connections.part(connection)
-        return Seen(Outcome.OK, who=name_of(self._connections.nodes, host, port), answered=answered)
+        return Seen(Outcome.OK, who=name_of(connections.nodes, host, port), answered=time.monotonic_ns())
 
     @property
     def _login(self) -> Login:
         return by_users_path(self.database)
-
-
-async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
-    try:
-        await connection.close(timeout=_PARTING)
-    except failures():
-        connection.terminate()

@@ -1,0 +1,75 @@
+"""`postgres.read`: one question through the path that users read by, look after look."""
+
+import time
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from faildrill.adapters.postgres.asking import addresses, by_users_path, failures, name_of, proven
+from faildrill.adapters.postgres.standing import Connections
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import Cluster, Database
+
+_READ: Final = """
+    SELECT host(inet_server_addr()), inet_server_port(), coalesce(answered, false), value
+      FROM (SELECT) AS one LEFT JOIN (SELECT true AS answered, value::text FROM (
+{query}
+    ) AS asked(value) LIMIT 1) AS answer ON true
+"""
+
+
+def _one(query: str) -> str:
+    """Accept one question, without the semicolon that people end it with."""
+    query = query.strip().removesuffix(";").rstrip()
+    if not query:
+        raise ValueError("a query asks something, e.g. SELECT 1")
+    return query
+
+
+class Read(Kind):
+    """Asks one question through a path that users read by, and is good when a row comes, the expected one if told.
+
+    The question is asked within another one, so that it can be no INSERT, UPDATE or DELETE: `wrong` with PostgreSQL's
+    own error then. `expect` is compared with the first column of the first row, cast to text (`true`, `42`). A
+    question about the newest row tells how far a replica is behind; the plain one, that somebody answers. What went
+    wrong is told apart as by `postgres.write`, and `who` is the node that answered: by its name in `cluster`,
+    otherwise by its address. `connection: kept` looks over standing connections, as a pool does; `fresh` connects for
+    every look.
+
+        probes:
+          reads: {postgres.read: {database: payments, cluster: payments, connection: fresh}, every: 20ms}
+    """
+
+    database: Database = Field(description="the database, as those who read reach it")
+    query: Annotated[str, AfterValidator(_one)] = Field(default="SELECT 1", description="one question")
+    expect: str | None = Field(default=None, description="what the first column of the first row must say")
+    connection: Literal["kept", "fresh"] = Field(default="kept", description="standing connections, or one a look")
+    cluster: Cluster | None = Field(default=None, description="where the names of the nodes come from")
+
+    _connections: Connections = PrivateAttr(default_factory=Connections)
+
+    async def open(self, given: Given) -> None:
+        """Learn the nodes' addresses."""
+        del given
+        self._connections.nodes = await addresses(self.cluster)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connections.close()
+
+    async def look(self, given: Given) -> Seen:
+        """Ask once."""
+        question, is_kept = _READ.format(query=self.query), self.connection == "kept"
+        try:
+            row = await self._connections.ask(by_users_path(self.database), given, (question,), is_kept=is_kept)
+        except failures() as error:
+            return proven(error)
+        answered = time.monotonic_ns()
+        host, port, is_answered, value = row
+        who = name_of(self._connections.nodes, host, port)
+        if not is_answered:
+            return Seen(Outcome.WRONG, who, "no row", answered=answered)
+        if self.expect is not None and value != self.expect:
+            return Seen(Outcome.WRONG, who, "not the expected answer", answered=answered)
+        return Seen(Outcome.OK, who, answered=answered)

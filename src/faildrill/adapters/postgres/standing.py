@@ -1,0 +1,79 @@
+"""Connections that stand between looks, as a pool of the users keeps them, or that are made anew for each."""
+
+import asyncio
+from typing import Any, Final
+
+from faildrill.adapters.postgres.asking import Login, ask, connect, failures
+from faildrill.ports import Given
+
+_PARTING: Final = 1.0
+"""Seconds that a connection may take to say goodbye."""
+
+
+class Connections:
+    """Standing connections: the one used last is used first; what gave a bad answer is never used again."""
+
+    def __init__(self) -> None:
+        self.missing = ""
+        """What to say when the table is not there."""
+        self.nodes: dict[tuple[str, int], str] = {}
+        self._idle: list[Any] = []
+        self._partings: set[asyncio.Task[None]] = set()
+
+    async def ask(self, login: Login, given: Given, what: tuple[object, ...], *, is_kept: bool) -> Any:  # noqa: ANN401 - asyncpg is untyped
+        """Return the first row that a statement with its values gives; raises one of `failures()`.
+
+        `is_kept`: over a connection that stands, where there is one, and that stands from then on.
+        """
+        connection = self._take() if is_kept else None
+        try:
+            if connection is None:
+                connection = await connect(login, given.timeout)
+            statement, *values = what
+            row = await ask(connection, str(statement), *values)
+        except asyncio.CancelledError:
+            self._cut(connection)
+            raise
+        except failures():
+            self._cut(connection)
+            raise
+        if is_kept and len(self._idle) < max(1, given.in_flight):
+            self._idle.append(connection)
+        else:
+            self._part(connection)
+        return row
+
+    async def close(self) -> None:
+        """Close all that is left."""
+        for connection in self._idle:
+            self._part(connection)
+        self._idle.clear()
+        await asyncio.gather(*self._partings)
+
+    def _take(self) -> Any | None:  # noqa: ANN401 - asyncpg is untyped
+        """Return a standing connection that is not known to be closed, or None."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    def _cut(self, connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped
+        """Cut a connection that gave a bad answer, or none, and the idle ones: they lead where it led."""
+        for one in [connection, *self._idle]:
+            if one is not None:
+                one.terminate()
+        self._idle.clear()
+
+    def _part(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
+        """Close a good connection as the protocol asks for, without making anybody wait for it."""
+        task = asyncio.create_task(_goodbye(connection))
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)
+
+
+async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
+    try:
+        await connection.close(timeout=_PARTING)
+    except failures():
+        connection.terminate()
