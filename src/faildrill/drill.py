@@ -29,7 +29,8 @@ class ProbePlan(Plan):
     timeout: float = Field(gt=0)
     slow: float | None = Field(default=None, gt=0, description="silence longer than this is dark time")
     in_flight: int = Field(default=0, ge=0, description="looks under way at once; 0 leaves it to the prober")
-    by: Literal["drill", "environment"] = "drill"
+    by: Literal["drill", "environment", "load"] = "drill"
+    most: int = Field(default=0, ge=0, description="how many looks at the most; 0: until it is told to end")
 
 
 class Undo(Plan):
@@ -87,6 +88,7 @@ class Drill(Plan):
     runbook: str = ""
     warm_up: float = WARM_UP
     probes: tuple[ProbePlan, ...]
+    load: tuple[ProbePlan, ...] = Field(default=(), description="background traffic, sent by a prober of its own")
     steps: tuple[Step | Wait | Parallel, ...]
     expect: tuple[KindUse, ...]
     abort_when: tuple[KindUse, ...] = ()

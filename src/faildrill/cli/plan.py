@@ -17,6 +17,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.loading import load_drill
+from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
 from faildrill.running.waiting import describe
 from faildrill.timeline import GuardAnswered
@@ -104,7 +105,9 @@ async def _seen(step: Step | Wait) -> Line:
 
 def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
     guards = [{"guard": one.guard, "objection": one.objection} for one in answers]
-    click.echo(json.dumps({"drill": drill.name, "guards": guards, "steps": [asdict(one) for one in lines]}, indent=2))
+    load = {one.name: told(one) for one in drill.load}
+    steps = [asdict(one) for one in lines]
+    click.echo(json.dumps({"drill": drill.name, "guards": guards, "steps": steps, "load": load}, indent=2))
 
 
 def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
@@ -122,6 +125,8 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
             click.echo(f"     ends     {line.limit}")
             click.echo(f"     undo     {line.undo}, within {durations.show(_undo_within(drill, line.id))}")
     click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
+    for load in drill.load:
+        click.echo(f"load      {load.name}: {told(load)}")
 
 
 def _undo_within(drill: Drill, step_id: str) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from faildrill import durations
 from faildrill.drill import Step, Wait
+from faildrill.judging import loads
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, StepFigures, Verdict
 from faildrill.judging.weighing import count
@@ -30,6 +31,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *_endings(evidence),
         *_emptiness(evidence),
         *_probers(evidence),
+        *(() if is_refused(evidence) else loads.findings(evidence)),
         *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
         *(finding for step in steps for finding in _undo(step)),
         *_steadiness(evidence),

@@ -219,7 +219,7 @@ def gather(folder: Path) -> Evidence:
         guests = [ProbePlan.model_validate(one) for one in first.place.get("probes", [])]
     except ValidationError as error:
         raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
-    plans = {plan.name: plan for plan in (*guests, *drill.probes)}
+    plans = {plan.name: plan for plan in (*guests, *drill.probes, *drill.load)}
     found, later = _to_its_end(found)
     timed, foreign = _on_one_clock(found)
     columns = load(folder, foreign | later)

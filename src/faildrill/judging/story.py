@@ -11,6 +11,7 @@ from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Moment
 from faildrill.judging.weighing import count, lasted
+from faildrill.samples import LOAD
 from faildrill.samples.columns import Mask, Numbers
 from faildrill.timeline import (
     AbortAsked,
@@ -152,6 +153,8 @@ def _answered(event: GuardAnswered, _: str) -> _Told:
 
 
 def _looking(event: ProberStarted, _: str) -> _Told:
+    if event.samples.partition("-")[0] == LOAD:
+        return _Told(f"The load {', '.join(event.probes)} begins")
     return _Told(f"Looking at {', '.join(event.probes)} begins")
 
 

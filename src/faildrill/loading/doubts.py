@@ -20,7 +20,7 @@ class Doubts(Protocol):
 
 def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) -> None:
     """Note the doubts about a valid drill."""
-    probes = {probe.name: probe for probe in drill.probes}
+    probes = {probe.name: probe for probe in (*drill.probes, *drill.load)}
     for use in expected:
         built: object = use.built
         if isinstance(built, Doubts):

@@ -9,6 +9,7 @@ from faildrill.errors import Mistake
 from faildrill.kinds import Shape
 from faildrill.loading.composing import read
 from faildrill.loading.doubts import warn
+from faildrill.loading.loads import read_loads
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Entry, Place
 from faildrill.loading.probes import read_probes
@@ -20,7 +21,7 @@ from faildrill.loading.uses import Use, read_only_use
 
 KEYS: Final = (
     *("drill", "about", "environment", "owner", "runbook"),
-    *("warm_up", "probes", "steps", "expect", "abort_when"),
+    *("warm_up", "probes", "load", "steps", "expect", "abort_when"),
 )
 
 
@@ -44,7 +45,9 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     reading.refuse_others()
     named = reading.name("environment", "which place is drilled?")
     probes = _probes(reading, environment, mistakes)
-    scope = Scope(environment, _probe_names(reading, environment))
+    names = _probe_names(reading, environment)
+    load = tuple(read_loads(reading.mapping("load"), names, Scope(environment), mistakes))
+    scope = Scope(environment, (*names, *reading.mapping("load")))
     expected = _uses(reading, "expect", "expectation", scope)
     drill = Drill(
         name=reading.name("drill", "what is this drill called?"),
@@ -54,6 +57,7 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         runbook=reading.text("runbook"),
         warm_up=reading.duration("warm_up", WARM_UP),
         probes=probes,
+        load=load,
         steps=Steps(scope, mistakes).read(reading.some("steps", "a drill that does nothing proves nothing")),
         expect=tuple(use.use for use in expected),
         abort_when=tuple(use.use for use in _uses(reading, "abort_when", "abort", scope)),

@@ -19,7 +19,7 @@ def needs(drill: Drill) -> list[str]:
     flat = [one for step in drill.steps for one in getattr(step, "steps", (step,)) if isinstance(one, Step)]
     undone = [step.undo.use for step in flat if step.undo.use]
     uses: list[tuple[KindUse, Shape]] = [
-        *((probe.use, "probe") for probe in drill.probes),
+        *((probe.use, "probe") for probe in (*drill.probes, *drill.load)),
         *((step.use, "action") for step in flat),
         *((use, "action") for use in undone),
         *((use, "expectation") for use in drill.expect),

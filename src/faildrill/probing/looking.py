@@ -11,7 +11,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen
 from faildrill.probing.agenda import Agenda, Entry
-from faildrill.probing.restraint import Restraint
+from faildrill.probing.restraint import Restraint, Unrestrained
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 
 GRACE: Final = 200_000
@@ -61,7 +61,9 @@ class Looking:
         self._record = record
         self._every = nanoseconds(plan.every)
         self._timeout = nanoseconds(plan.timeout)
-        self._restraint = Restraint(given.in_flight)
+        self._is_load = plan.by == "load"
+        self._restraint = Unrestrained(given.in_flight) if self._is_load else Restraint(given.in_flight)
+        self._end_at: int | None = None
         self._looks: set[_Look] = set()
         self._next: Entry | None = None
         self._hurry = _Hurry()
@@ -72,6 +74,7 @@ class Looking:
         """Look first at this moment, and from then on at the fixed rate."""
         if isinstance(self.probe, Edges):
             self.probe.on_edge(self.given, self.tell)
+        self._end_at = first + self.plan.most * self._every if self.plan.most else None
         self._next = self._agenda.at(first, self._due)
 
     async def stop(self) -> None:
@@ -95,6 +98,8 @@ class Looking:
         for number in range(max(0, missed - MOST_MISSED), missed):
             self._skip(due + number * self._every, now, TOO_LATE)
         due += missed * self._every
+        if self._end_at is not None and due >= self._end_at:
+            return
         self._next = self._agenda.at(due + self._every, self._due)
         if self._restraint.allows(now, len(self._looks)):
             self._begin(due, now)
@@ -157,7 +162,7 @@ class Looking:
     def _write(self, sample: Sample, *, between: bool) -> None:
         for one in self._hurry.worth_recording(sample, between=between):
             self._record(one)
-        if self._hurry.is_on and not self._hurrying:
+        if self._hurry.is_on and not self._hurrying and not self._is_load:
             self._hurry_on(sample.answered)
 
     def _hurry_on(self, now: int) -> None:

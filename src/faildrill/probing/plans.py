@@ -10,6 +10,7 @@ from faildrill.drill import ProbePlan
 from faildrill.errors import WrongUsage
 from faildrill.kinds import find
 from faildrill.ports import is_blocking
+from faildrill.samples import LOAD
 
 FAST: Final = "probes"
 """The prober of all probes that don't block."""
@@ -44,11 +45,17 @@ def read(folder: Path, name: str) -> ProberPlan:
 
 
 def split(plans: tuple[ProbePlan, ...]) -> dict[str, tuple[ProbePlan, ...]]:
-    """Tell which prober gets which probes: those that block never share a process with those that don't."""
+    """Tell which prober gets which probes: load, and those that block, never share a process with the others."""
     by_name: dict[str, list[ProbePlan]] = {}
     for plan in plans:
-        by_name.setdefault(BLOCKING if _blocks(plan) else FAST, []).append(plan)
+        by_name.setdefault(_prober_of(plan), []).append(plan)
     return {name: tuple(some) for name, some in by_name.items()}
+
+
+def _prober_of(plan: ProbePlan) -> str:
+    if plan.by == "load":
+        return LOAD
+    return BLOCKING if _blocks(plan) else FAST
 
 
 def _blocks(plan: ProbePlan) -> bool:

@@ -70,7 +70,7 @@ async def _live(files: Files, plan: plans.ProberPlan) -> None:
     await asyncio.gather(*(_open(one) for one in looking))
     gc.collect()
     gc.freeze()
-    if not any(is_blocking(type(one.probe)) for one in looking):
+    if not any(is_blocking(type(one.probe)) or one.plan.by == "load" for one in looking):
         hurry()
     _start(looking, agenda)
     sys.stdout.write("ready\n")

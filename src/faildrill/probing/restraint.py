@@ -55,3 +55,12 @@ class Restraint:
         """Note that something answered, well or not, and how long it took."""
         self._quiet_since = now
         self._slowest = max(took, self._slowest - (self._slowest >> FORGETTING))
+
+
+class Unrestrained(Restraint):
+    """Sends at the rate whatever answers, as users do; only what is under way at once is bounded."""
+
+    def allows(self, now: int, pending: int) -> bool:
+        """Tell whether fewer than the most are under way."""
+        del now
+        return pending < self._most

@@ -68,9 +68,12 @@ class Watching:
         self._followers: list[Follower] = []
 
     def limit(self, slow: Mapping[str, float]) -> None:
-        """From now on, answers later than these seconds, by probe, are not good."""
+        """From now on, answers later than these seconds, by probe, are not good.
+
+        How late the answers to a load are is for `latency`: for steadiness, one of thousands would decide.
+        """
         for name, view in self.views.items():
-            view.slow = slow.get(name)
+            view.slow = slow.get(name) if view.plan.by != "load" else None
 
     def follow(self, files: Files) -> None:
         """Follow one more prober's samples, from their beginning."""

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from faildrill.samples import LOAD
 from faildrill.timeline import Entry, Fenced, PhaseStarted, ProberStarted
 
 MARK: Final = "FAILDRILL_RUN"
@@ -54,10 +55,14 @@ def fence(run: str, root: int | None, spare: Collection[int] = (), patience: flo
     return Swept(list(found.values()), [])
 
 
-def probers(entries: Iterable[Entry], run: str) -> list[int]:
-    """List the probers of a run that still look: they are spared, so that the end of the outage is on record."""
-    pids = [entry.what.pid for entry in entries if isinstance(entry.what, ProberStarted)]
-    return [pid for pid in pids if carries(pid, run)]
+def probers(entries: Iterable[Entry], run: str, *, load: bool = False) -> list[int]:
+    """List the probers of a run that still look: they are spared, so that the end of the outage is on record.
+
+    With `load`, that which sends the load too; a run whose runner is gone sends none any more.
+    """
+    started = [entry.what for entry in entries if isinstance(entry.what, ProberStarted)]
+    kept = [one for one in started if load or one.samples.partition("-")[0] != LOAD]
+    return [one.pid for one in kept if carries(one.pid, run)]
 
 
 def is_putting_back(entries: Iterable[Entry]) -> bool:

@@ -39,6 +39,6 @@ class Scene:
 
     @property
     def plans(self) -> tuple[ProbePlan, ...]:
-        """All probes to watch: the drill's, and those of the environment that it does not name itself."""
+        """All that is watched: the drill's probes, its load, and the probes of the environment that it does not name."""
         named = {plan.name for plan in self.drill.probes}
-        return (*self.drill.probes, *(plan for plan in self.environment.probes if plan.name not in named))
+        return (*self.drill.probes, *self.drill.load, *(plan for plan in self.environment.probes if plan.name not in named))

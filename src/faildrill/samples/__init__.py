@@ -32,7 +32,8 @@ _CHECK: Final = 0xA5
 _MOST_NAMES: Final = 0xFFFF
 _OVERFLOW: Final = "(more names than are kept apart)"
 
-
+LOAD: Final = "load"
+"""The name of the prober that sends the load, and so of its samples; a later one's has a number behind it."""
 SEEN_LATE: Final = "(seen late)"
 """Ends the detail of a sample whose `answered` is late through the prober's own fault: most of the time between was
 the prober's, held up by the machine. It proves life or darkness between `sent` and `answered`, but no slowness."""

@@ -55,6 +55,7 @@ class Run:
 
     expect: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=lambda: [probe()])
+    load: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=lambda: [step()])
     place: dict[str, Any] = field(default_factory=lambda: {"name": "lab"})
     events: list[tuple[float, tl.AnyEvent]] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Run:
             "environment": "lab",
             "warm_up": WARM,
             "probes": self.probes,
+            "load": self.load,
             "steps": self.steps,
             "expect": [{"kind": kind, "params": params} for one in self.expect for kind, params in one.items()],
         }

@@ -1,0 +1,53 @@
+"""Whether the load was sent at its rate: a drill under less than its load proves nothing about its load."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from faildrill import durations
+from faildrill.clock import nanoseconds
+from faildrill.drill import ProbePlan
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding
+from faildrill.judging.weighing import Weighed, cannot_tell, finding, holds
+from faildrill.samples import Outcome
+
+PUNCTUAL: Final = 0.1
+"""Seconds by which a request may be sent late, where the load's own interval is no longer."""
+KEPT: Final = 0.95
+"""The share of its requests that must have been sent when they were due."""
+
+
+def findings(evidence: Evidence) -> Iterator[Finding]:
+    """Weigh every load of the drill, from the good warm-up to the last thing done or waited for."""
+    for plan in evidence.drill.load:
+        yield finding("load", f"the load {plan.name} is sent at {_rate(plan)}", _weighed(evidence, plan))
+
+
+def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
+    since, until = evidence.since, evidence.until
+    due = (until - since) // nanoseconds(plan.every)
+    looks = evidence.looks(plan.name).between(since, until)
+    on_time = looks.is_look & (looks.sent - looks.due <= nanoseconds(max(plan.every, PUNCTUAL)))
+    sent = int(np.count_nonzero(on_time))
+    told = f"{sent} of {due} requests were sent when due"
+    if due and sent >= due * KEPT:
+        return holds(told)
+    return cannot_tell(f"{told}, fewer than {KEPT:.0%}", _cure(evidence, plan))
+
+
+def _cure(evidence: Evidence, plan: ProbePlan) -> str:
+    """Say what to do about requests that were not sent."""
+    looks = evidence.looks(plan.name)
+    if plan.most and len(looks) and int(looks.due[-1]) - evidence.since >= nanoseconds(plan.every) * (plan.most - 2):
+        return f"it ended after {durations.show(plan.most * plan.every)}, before the run: raise its at_most"
+    skipped = looks.where(looks.outcome == Outcome.SKIPPED)
+    late = sum("late" in looks.names[number] for number in skipped.detail)
+    if len(skipped) > 2 * late:
+        return "too many were under way at once: nothing answered them; shorten its timeout or lower its rate"
+    return "this machine does not keep the rate: lower it, or send from a machine with more room"
+
+
+def _rate(plan: ProbePlan) -> str:
+    return f"{1 / plan.every:g}/s" if plan.every <= 1 else f"one every {durations.show(plan.every)}"
