@@ -78,6 +78,14 @@ class Parallel(Plan):
     steps: tuple[Step | Wait, ...]
 
 
+class Way(Plan):
+    """One of several answers to what the drill does: what is done after its steps, and expected besides."""
+
+    name: str
+    steps: tuple[Step | Wait | Parallel, ...] = ()
+    expect: tuple[KindUse, ...] = ()
+
+
 class Drill(Plan):
     """A drill as loaded: every name resolved, every default filled in."""
 
@@ -92,6 +100,17 @@ class Drill(Plan):
     steps: tuple[Step | Wait | Parallel, ...]
     expect: tuple[KindUse, ...]
     abort_when: tuple[KindUse, ...] = ()
+    failover: Literal["warranted", "needless"] | None = Field(
+        default=None, description="whether what happens here is a reason to fail the database over"
+    )
+    twin: str = Field(default="", description="the file of the drill with the same symptom and another cause")
+    ways: tuple[Way, ...] = ()
+    way: Way | None = Field(default=None, description="the one that this run takes; its steps are among `steps`")
+
+    def taking(self, way: Way) -> "Drill":
+        """Return the drill that does its own steps, then those of a way, and expects what both expect."""
+        done = {"steps": (*self.steps, *way.steps), "expect": (*self.expect, *way.expect)}
+        return self.model_copy(update={**done, "ways": (), "way": way})
 
 
 Wait.model_rebuild()

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from faildrill.cli.watching import BUCKET, STRIP, Line, ProbeSeen, StepSeen, Watch
+from faildrill.cli.watching import BUCKET, STRIP, Line, ProbeSeen, StepSeen, Veil, Watch
 from faildrill.clock import NANOSECONDS, Clock, SystemClock
 from faildrill.durations import show as duration
 from faildrill.reports.wording import plain
@@ -29,22 +29,22 @@ _STYLES: Final = {"info": "", "good": "green", "bad": "red"}
 _MARKS: Final = {"info": "·", "good": "✓", "bad": "✗"}
 
 
-async def show(folder: Path, done: asyncio.Event, *, mode: Mode, out: TextIO) -> None:
+async def show(folder: Path, done: asyncio.Event, *, mode: Mode, out: TextIO, veil: Veil | None = None) -> None:
     """Show the run in a folder until `done` is set: drawn anew (`live`), a line an event (`plain`), or not at all.
 
+    Behind a veil nothing of it is shown that tells which drill it is.
     Whatever is in the files and whatever becomes of `out`, this returns once `done` is set, and raises nothing.
     """
     if mode != "quiet":
         try:
-            await _shown(folder, done, mode, out)
+            await _shown(Watch(folder, veil), done, mode, out)
         except Exception as error:  # noqa: BLE001 - a display that breaks must not end, or outlive, what it shows
             with contextlib.suppress(OSError, ValueError):
                 out.write(f"the display stopped ({type(error).__name__}); the run goes on\n")
     await done.wait()
 
 
-async def _shown(folder: Path, done: asyncio.Event, mode: Mode, out: TextIO) -> None:
-    watch = Watch(folder)
+async def _shown(watch: Watch, done: asyncio.Event, mode: Mode, out: TextIO) -> None:
     with contextlib.ExitStack() as stack:
         display = _Drawn(watch, out, stack) if mode == "live" else _Written(watch, out)
         while not done.is_set():

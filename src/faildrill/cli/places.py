@@ -17,12 +17,15 @@ LAB: Final = "lab"
 
 
 @contextlib.contextmanager
-def environment(named: str, drill: Path, *, start_lab: bool) -> Iterator[Environment]:
-    """Give the environment of that name or path; a lab that had to be started for it is taken down at the end."""
+def environment(named: str, drill: Path, *, start_lab: bool, tell: bool = True) -> Iterator[Environment]:
+    """Give the environment of that name or path; a lab that had to be started for it is taken down at the end.
+
+    `tell`: what the lab does on the way is said on standard error.
+    """
     with contextlib.ExitStack() as stack:
 
         def elsewhere(name: str) -> Path | None:
-            return lab_that_is_up(name) or (_started(stack) if start_lab and name == LAB else None)
+            return lab_that_is_up(name) or (_started(stack, tell=tell) if start_lab and name == LAB else None)
 
         yield loading.named_environment(named, drill, elsewhere)
 
@@ -37,18 +40,22 @@ def lab_that_is_up(name: str) -> Path | None:
     return up.environment if up else None
 
 
-def _started(stack: contextlib.ExitStack) -> Path:
+def _started(stack: contextlib.ExitStack, *, tell: bool) -> Path:
     from faildrill.lab import ending, starting  # noqa: PLC0415 - the lab's parts are an extra
 
-    click.echo("the lab is not up: starting one for this run", err=True)
-    facts = starting.up(LAB, tell=lambda text: click.echo(text, err=True))
+    def say(text: str) -> None:
+        if tell:
+            click.echo(text, err=True)
+
+    say("the lab is not up: starting one for this run")
+    facts = starting.up(LAB, tell=say)
     place = proven(loading.load_environment(facts.environment))
 
     def take_down() -> None:
         if marks(place):
             click.echo("the lab stays up, as not everything is put back; when it is: faildrill lab down", err=True)
             return
-        click.echo("taking the lab down", err=True)
+        say("taking the lab down")
         ending.down(LAB)
 
     stack.callback(take_down)

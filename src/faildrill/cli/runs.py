@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from faildrill import judging, reports, timeline
+from faildrill import judging, reports, sets, timeline
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
 from faildrill.reports import terminal
@@ -26,12 +26,14 @@ _OUTPUT = click.option("-o", "--output", type=click.Choice(["text", "json"]), de
 @_REPORTS
 @_OUTPUT
 def judge(run: str, among: Path, output: str) -> None:
-    """Judge a recorded run again: the same files give the same verdict.
+    """Judge a recorded run, or a set of runs, again: the same files give the same verdict.
 
-    RUN is its folder, the id of the run, or `last`. Writes result.json into the folder where it can, and exits as the
-    verdict says.
+    RUN is its folder, its id, or `last`. Writes result.json (of a set set.json) into the folder where it can, and exits
+    as the verdict says.
     """
     folder = find(run, among)
+    if is_set(folder):
+        sys.exit(_judge_set(folder, output))
     result = judging.judge(folder)
     try:
         judging.write(folder, result)
@@ -46,15 +48,34 @@ def judge(run: str, among: Path, output: str) -> None:
 @_REPORTS
 @_OUTPUT
 def report(run: str, among: Path, output: str) -> None:
-    """Judge a recorded run and write its reports anew, with what is in notes.md by now.
+    """Judge a recorded run, or a set of runs, and write its reports anew, with what is in notes.md by now.
 
-    RUN is its folder, the id of the run, or `last`. Exits 0 when they are written, whatever the verdict.
+    RUN is its folder, its id, or `last`. Exits 0 when they are written, whatever the verdict. The runs of
+    a set have reports of their own: name one by its folder.
     """
     folder = find(run, among)
+    if is_set(folder):
+        from faildrill.cli import concluding  # noqa: PLC0415 - pictures and tables, which a run needs less of
+
+        concluding.tell(concluding.conclude(folder), folder, output)
+        return
     _print(conclude(folder), folder, output)
 
 
 COMMANDS: Final = [judge, report]
+
+
+def _judge_set(folder: Path, output: str) -> int:
+    from faildrill.cli import concluding  # noqa: PLC0415 - as above
+    from faildrill.judging import sets as judging_sets  # noqa: PLC0415 - as above
+
+    result = judging_sets.judge(folder)
+    try:
+        judging_sets.write(folder, result)
+    except OSError as error:
+        click.echo(f"set.json is not written: {error.strerror}", err=True)
+    concluding.tell(result, folder, output)
+    return result.exit_code
 
 
 def conclude(folder: Path) -> Result:
@@ -72,17 +93,24 @@ def conclude(folder: Path) -> Result:
     return result
 
 
+def is_set(folder: Path) -> bool:
+    """Tell whether a folder holds a set of runs."""
+    return (folder / sets.FILE).is_file()
+
+
 def find(run: str, among: Path) -> Path:
-    """Return the folder of a run: named by its path, by `last`, or by its id or folder's name among the runs.
+    """Return the folder of a run or a set: named by its path, by `last`, or by its id or folder's name among them.
 
     A name is only ever compared with those that are there, never joined to a path. Raises WrongUsage with what can
     be named instead.
     """
     given = Path(run)
-    if (given / timeline.FILE).is_file():
+    if _is_recorded(given):
         return given
     runs = _runs(among)
-    found = runs[-1:] if run == LAST else [one for one in runs if run and (one.name == run or _id(one).startswith(run))]
+    inner = [run for one in runs if is_set(one) for run in _runs(one)]
+    named = [one for one in (*runs, *inner) if run and (one.name == run or _id(one).startswith(run))]
+    found = runs[-1:] if run == LAST else named
     if len(found) == 1:
         return found[0]
     if found:
@@ -93,9 +121,13 @@ def find(run: str, among: Path) -> Path:
 
 def _runs(among: Path) -> list[Path]:
     try:
-        return sorted(one for one in among.iterdir() if (one / timeline.FILE).is_file())
+        return sorted(one for one in among.iterdir() if _is_recorded(one))
     except OSError:
         return []
+
+
+def _is_recorded(folder: Path) -> bool:
+    return (folder / timeline.FILE).is_file() or is_set(folder)
 
 
 def _id(folder: Path) -> str:

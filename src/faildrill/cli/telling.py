@@ -20,8 +20,15 @@ def _pairs(seen: dict[str, str]) -> str:
     return "; ".join(f"{name}: {what}" for name, what in seen.items())
 
 
+def _named(drill: dict[str, Any]) -> str:
+    """Return the name of a drill, and of the way that is taken."""
+    way = drill.get("way")
+    taken = f" ({way.get('name', '?')})" if isinstance(way, dict) else ""
+    return f"{drill.get('name', '?')}{taken}"
+
+
 _INFO: Final[dict[type, Callable[[Any], str]]] = {
-    tl.RunStarted: lambda one: f"run {one.run}: {one.drill.get('name', '?')} in {one.environment}",
+    tl.RunStarted: lambda one: f"run {one.run}: {_named(one.drill)} in {one.environment}",
     tl.PhaseStarted: lambda one: one.phase,
     tl.Applying: lambda one: f"{one.step}: applying",
     tl.WaitStarted: lambda one: f"{one.step}: waiting until {one.until}, {durations.show(one.within)} at most",

@@ -31,6 +31,8 @@ _MOST_PROBES: Final = 64
 _MOST_STEPS: Final = 256
 _MOST_BYTES: Final = 4_000_000
 _MOST_SAMPLES: Final = 50_000
+_UNVEILED: Final = (tl.RunStarted, tl.PhaseStarted, tl.RunEnded)
+"""What is told of a run behind a veil; the first without its words."""
 UNREADABLE: Final = (OSError, ValueError, IndexError, TypeError, RecursionError, msgspec.MsgspecError)
 """What reading a hostile or half-written file may raise."""
 
@@ -164,11 +166,20 @@ class Tail:
             return None
 
 
-class Watch:
-    """What is known of a run by now, from its files alone."""
+@dataclass(frozen=True)
+class Veil:
+    """What may be told of a run whose cause is not to be known: how far it is, and what these probes see."""
 
-    def __init__(self, folder: Path) -> None:
+    title: str
+    probes: frozenset[str]
+
+
+class Watch:
+    """What is known of a run by now, from its files alone; behind a veil only what that lets through."""
+
+    def __init__(self, folder: Path, veil: Veil | None = None) -> None:
         self._folder = folder
+        self._veil = veil
         self._tail = Tail(folder / tl.FILE)
         self._followers: dict[str, Follower] = {}
         self.first: tl.Entry | None = None
@@ -185,8 +196,10 @@ class Watch:
         lines: list[Line] = []
         with contextlib.suppress(*UNREADABLE):
             for entry in self._tail.new():
+                if self._veil is not None and not isinstance(entry.what, _UNVEILED):
+                    continue
                 self._take(entry)
-                said = told(entry.what)
+                said = None if self._veil and isinstance(entry.what, tl.RunStarted) else told(entry.what)
                 if said is not None:
                     lines.append(Line(entry.at, said.level, self._named(entry.what, said)))
         for path in sorted(self._folder.glob("*.samples"))[:_MOST_PROBES]:
@@ -210,6 +223,8 @@ class Watch:
         return lines
 
     def _probe(self, name: str) -> ProbeSeen | None:
+        if self._veil is not None and name not in self._veil.probes:
+            return None
         found = self.probes.get(name)
         if found is None and len(self.probes) < _MOST_PROBES:
             found = self.probes[name] = ProbeSeen(name)
@@ -253,14 +268,14 @@ class Watch:
     def _start(self, entry: tl.Entry, event: tl.RunStarted) -> None:
         self.first = self.first or entry
         self.environment = event.environment
-        self.drill = str(event.drill.get("name", ""))
+        self.drill = self._veil.title if self._veil else str(event.drill.get("name", ""))
         try:
             drill = Drill.model_validate(event.drill)
         except (ValidationError, RecursionError):
             return
         for probe in drill.probes[:_MOST_PROBES]:
             self._plan(probe)
-        for step in _flat(drill.steps):
+        for step in _flat(drill.steps) if self._veil is None else ():
             if len(self.steps) < _MOST_STEPS:
                 self.steps.setdefault(step.id, StepSeen(step.id, plain(step.name, 200)))
 

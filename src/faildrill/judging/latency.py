@@ -16,11 +16,11 @@ from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
 
 When = Literal["before", "during", "after", "whole"]
-_FOREVER: Final = (1 << 63) - 1
+FOREVER: Final = (1 << 63) - 1
 
 
-class _Between(NamedTuple):
-    """What is proven of a percentile, in ns: it is at least, and at most (`_FOREVER`: nobody knows)."""
+class Between(NamedTuple):
+    """What is proven of a percentile, in ns: it is at least, and at most (`FOREVER`: nobody knows)."""
 
     at_least: int
     at_most: int
@@ -75,18 +75,18 @@ class Latency(Kind):
         if not len(looks):
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
         rank = max(math.ceil(round(share * len(looks), 6)), 1) - 1
-        seen = _percentile(looks, rank)
-        told = f"{name} of {count(len(looks), 'look')} is {_words(seen)}"
+        seen = percentile(looks, rank)
+        told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
         if seen.at_least > nanoseconds(limit):
             return broken(told)
         return (
             lack(evidence, self.of, weighs_skipped=True) or self._open(looks, seen, (name, share, limit)) or holds(told)
         )
 
-    def _open(self, looks: Columns, seen: _Between, asked: tuple[str, float, float]) -> Weighed | None:
+    def _open(self, looks: Columns, seen: Between, asked: tuple[str, float, float]) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
         name, share, limit = asked
-        told = f"{name} of {count(len(looks), 'look')} is {_words(seen)}"
+        told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
         fewest = 1 if share == 1 else math.ceil(round(1 / (1 - share), 6))
         if len(looks) < fewest:
             return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
@@ -97,32 +97,33 @@ class Latency(Kind):
     def _span(self, evidence: Evidence) -> tuple[int, int] | None:
         """From when to when looks must have been due; None when there was no such time."""
         if self.when == "whole":
-            return evidence.since, _FOREVER
+            return evidence.since, FOREVER
         if not evidence.faults:
-            return (evidence.since, _FOREVER) if self.when == "before" else None
+            return (evidence.since, FOREVER) if self.when == "before" else None
         fault = evidence.faults[0].at
         if self.when == "before":
             return evidence.since, fault
         if self.when == "during":
-            return fault, evidence.steady_since or _FOREVER
-        return (evidence.steady_since, _FOREVER) if evidence.steady_since else None
+            return fault, evidence.steady_since or FOREVER
+        return (evidence.steady_since, FOREVER) if evidence.steady_since else None
 
 
-def _percentile(looks: Columns, rank: int) -> _Between:
+def percentile(looks: Columns, rank: int) -> Between:
     """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
     known = looks.is_look
     at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
     failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
-    at_least = np.where(failed, _FOREVER, at_least)
-    at_most = np.where(looks.is_good, looks.answered - looks.due, _FOREVER)
-    return _Between(int(np.partition(at_least, rank)[rank]), int(np.partition(at_most, rank)[rank]))
+    at_least = np.where(failed, FOREVER, at_least)
+    at_most = np.where(looks.is_good, looks.answered - looks.due, FOREVER)
+    return Between(int(np.partition(at_least, rank)[rank]), int(np.partition(at_most, rank)[rank]))
 
 
-def _words(seen: _Between) -> str:
-    if seen.at_least == _FOREVER:
+def in_words(seen: Between) -> str:
+    """Write what is proven of a percentile."""
+    if seen.at_least == FOREVER:
         return "a look that got no good answer"
     least = durations.show(seconds(seen.at_least))
-    if seen.at_most == _FOREVER:
+    if seen.at_most == FOREVER:
         return f"at least {least}"
     most = durations.show(seconds(seen.at_most))
     return most if least == most else f"between {least} and {most}"

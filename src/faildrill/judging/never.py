@@ -10,38 +10,49 @@ from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
-from faildrill.ports import Kind, ProbeName
+from faildrill.kinds import find
+from faildrill.ports import ONLY_GROWS, Kind, ProbeName
+from faildrill.samples.columns import Columns
 
 _BLIND: Final = 5
 """Intervals in a row in which nobody was seen, after which a change could have hidden there."""
 
 
 class Never(Kind):
-    """Who answers the probe never `changes: true`, or is never the one of `saw`.
+    """Who answers the probe never `changes: true`, nor is promoted (`promotions: true`), or is never the one of `saw`.
 
-    A change is any look that saw somebody else than the warm-up did. INCONCLUSIVE when nobody was seen, or for so
-    long at a time that a change there and back could have gone unseen.
+    A change is any look that saw somebody else than the first one did: that it ends where it began undoes nothing.
+    INCONCLUSIVE when nobody was seen, or for so long at a time that a change there and back could have gone unseen.
+    `promotions` needs a probe of a timeline's number (`patroni.timeline`, `postgres.timeline`): as that only grows, a
+    promotion shows in it however short it was, and a time in which nobody was seen hides none.
 
     never: {of: writer, changes: true}
+    never: {of: timeline, promotions: true}
     never: {of: pay, saw: pay3}
     """
 
     of: ProbeName
     changes: bool = Field(default=False, description="true: whoever answered first must answer throughout")
+    promotions: bool = Field(default=False, description="true: the timeline's number must stay as it was")
     saw: str | None = Field(default=None, description="who must never be seen")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if self.changes == (self.saw is not None):
-            raise ValueError("never needs either `changes: true` or `saw: NAME`")
+    def _one_of_them(self) -> Self:
+        if self.changes + self.promotions + (self.saw is not None) != 1:
+            raise ValueError("never needs either `changes: true`, `promotions: true` or `saw: NAME`")
         return self
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh who was seen."""
         claim = f"{self.of} never sees {self.saw}" if self.saw is not None else f"{self.of} never sees a change"
+        if self.promotions:
+            claim = f"{self.of} never sees a promotion"
         return [finding("never", claim, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
+        if self.promotions and not self._grows(evidence):
+            because = f"{self.of} tells no timeline's number, so a promotion there and back could hide from it"
+            return cannot_tell(because, "expect it of a patroni.timeline or postgres.timeline probe")
         looks = evidence.looks(self.of)
         places = np.flatnonzero((looks.who > 0) & looks.is_look)
         if not len(places):
@@ -52,26 +63,38 @@ class Never(Kind):
         if len(bad):
             at = durations.show(evidence.since_start(int(looks.answered[bad[0]])))
             saw = looks.names[looks.who[bad[0]]]
-            because = f"{self.of} saw {saw} {at} after the start" + (f", {first} before" if self.changes else "")
+            because = f"{self.of} saw {saw} {at} after the start" + (f", {first} before" if self.saw is None else "")
             return broken(because, f"sample:{self.of}:{evidence.number(self.of, int(bad[0]))}")
         seen = holds(f"{len(places)} looks saw {self._seen(first)}")
         return lack(evidence, self.of) or self._blind(evidence) or seen
 
+    def _grows(self, evidence: Evidence) -> bool:
+        return bool(getattr(find(evidence.plans[self.of].use.kind, "probe"), ONLY_GROWS, False))
+
     def _seen(self, first: str) -> str:
-        return f"nobody but {first}" if self.changes else f"others than {self.saw}"
+        return f"others than {self.saw}" if self.saw is not None else f"nothing but {first}"
 
     def _unwanted(self, name: str, first: str) -> bool:
         if not name:
             return False
-        return name != first if self.changes else self.saw in name.split(",")
+        return self.saw in name.split(",") if self.saw is not None else name != first
 
     def _blind(self, evidence: Evidence) -> Weighed | None:
         """Say that nobody was seen for so long that a change could have hidden there, or None."""
         plan, looks = evidence.plans[self.of], evidence.looks(self.of)
         known = looks.where((looks.who > 0) & looks.is_look)
-        apart = np.diff(known.sent, append=max(evidence.until, int(known.sent[-1])))
-        longest = seconds(int(apart.max()))
+        longest = seconds(self._unseen(known, evidence))
         if longest <= plan.timeout + _BLIND * plan.every:
             return None
-        because = f"{self.of} saw nobody for {durations.show(longest)}: a change there and back could have hidden there"
+        hidden = "a change there and back" if not self._grows(evidence) else "a change"
+        because = f"{self.of} saw nobody for {durations.show(longest)}: {hidden} could have hidden there"
         return cannot_tell(because, f"probe {self.of} by a path that stays open in this drill")
+
+    def _unseen(self, known: Columns, evidence: Evidence) -> int:
+        """Return the longest time, in ns, in which a change could have hidden; before the first look, too.
+
+        A number that only grows hides nothing between two looks that saw the same one.
+        """
+        ends = [evidence.since, *known.sent.tolist(), max(evidence.until, int(known.sent[-1]))]
+        apart = np.diff(np.array(ends))
+        return int(max(apart[0], apart[-1]) if self._grows(evidence) else apart.max())

@@ -16,12 +16,14 @@ from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading, place_in
 from faildrill.loading.scope import Scope
 from faildrill.loading.secrecy import refuse_passwords
+from faildrill.loading.sets import SET_KEYS, read_failover, read_twin, read_ways
 from faildrill.loading.steps import Steps
 from faildrill.loading.uses import Use, read_only_use
 
 KEYS: Final = (
     *("drill", "about", "environment", "owner", "runbook"),
     *("warm_up", "probes", "load", "steps", "expect", "abort_when"),
+    *SET_KEYS,
 )
 
 
@@ -49,6 +51,9 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     load = tuple(read_loads(reading.mapping("load"), names, Scope(environment), mistakes))
     scope = Scope(environment, (*names, *reading.mapping("load")))
     expected = _uses(reading, "expect", "expectation", scope)
+    steps = Steps(scope, mistakes)
+    done = steps.read(reading.some("steps", "a drill that does nothing proves nothing"))
+    ways, besides = read_ways(reading, steps, scope)
     drill = Drill(
         name=reading.name("drill", "what is this drill called?"),
         about=reading.text("about"),
@@ -58,13 +63,16 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         warm_up=reading.duration("warm_up", WARM_UP),
         probes=probes,
         load=load,
-        steps=Steps(scope, mistakes).read(reading.some("steps", "a drill that does nothing proves nothing")),
+        steps=done,
         expect=tuple(use.use for use in expected),
         abort_when=tuple(use.use for use in _uses(reading, "abort_when", "abort", scope)),
+        failover=read_failover(reading),
+        twin=read_twin(reading, path),
+        ways=ways,
     )
     reading.some("expect", "a drill that expects nothing proves nothing")
     mistakes.refuse()
-    warn(drill, expected, place_in(reading.entry("steps"), reading.place), mistakes)
+    warn(drill, [*expected, *besides], place_in(reading.entry("steps"), reading.place), mistakes)
     return Loaded(drill, tuple(sorted(mistakes.warnings)))
 
 

@@ -16,13 +16,14 @@ _REFERENCE: Final = re.compile(rf"\$\{{({'|'.join(SECTIONS)})\.([a-z0-9_-]+)")
 
 def needs(drill: Drill) -> list[str]:
     """Return the targets that a drill names, as `clusters payments`; of a drill that was loaded by itself."""
-    flat = [one for step in drill.steps for one in getattr(step, "steps", (step,)) if isinstance(one, Step)]
+    steps = (*drill.steps, *(step for way in drill.ways for step in way.steps))
+    flat = [one for step in steps for one in getattr(step, "steps", (step,)) if isinstance(one, Step)]
     undone = [step.undo.use for step in flat if step.undo.use]
     uses: list[tuple[KindUse, Shape]] = [
         *((probe.use, "probe") for probe in (*drill.probes, *drill.load)),
         *((step.use, "action") for step in flat),
         *((use, "action") for use in undone),
-        *((use, "expectation") for use in drill.expect),
+        *((use, "expectation") for use in (*drill.expect, *(use for way in drill.ways for use in way.expect))),
         *((use, "abort") for use in drill.abort_when),
     ]
     return sorted({need for use, shape in uses for need in (*_named(use, shape), *_referred(dict(use.params)))})

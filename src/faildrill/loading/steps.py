@@ -28,9 +28,15 @@ class Steps:
         self._taken: set[str] = set()
         self._actions: set[str] = set()
 
+    def fork(self) -> "Steps":
+        """Return a reader of steps that come after those read so far, in one of several ways."""
+        after = Steps(self._scope, self._mistakes)
+        after._taken, after._actions = set(self._taken), set(self._actions)
+        return after
+
     def read(self, nodes: tuple[Node, ...]) -> tuple[Step | Wait | Parallel, ...]:
         """Return the steps; those with mistakes are left out."""
-        scope = Scope(self._scope.environment, self._scope.probes, frozenset(), _ids(nodes))
+        scope = Scope(self._scope.environment, self._scope.probes, frozenset(self._actions), _ids(nodes))
         steps: list[Step | Wait | Parallel] = []
         for node in nodes:
             step = self._any(node, scope)

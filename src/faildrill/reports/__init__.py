@@ -23,9 +23,9 @@ def write(folder: Path, result: Result) -> Path:
     seen = looks.read(folder, entries[0].at) if entries else {}
     notes = _notes(folder / review.NOTES)
     source = page.Source(folder.name, result, entries, seen, notes)
-    _replace(folder / junit.FILE, junit.render(result))
-    _replace(folder / review.FILE, review.render(result, folder.name, notes).encode())
-    _replace(folder / PAGE, page.render(source).encode())
+    replace(folder / junit.FILE, junit.render(result))
+    replace(folder / review.FILE, review.render(result, folder.name, notes).encode())
+    replace(folder / PAGE, page.render(source).encode())
     return folder / PAGE
 
 
@@ -38,7 +38,7 @@ def _notes(path: Path) -> str:
         return ""
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
     """Put a file in place at once: who reads it sees the old one or the new one, never half of one."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(content)

@@ -16,31 +16,50 @@ _PROPERTY_OUTAGES: Final = 50
 
 def render(result: Result) -> bytes:
     """Return the file; valid for Jenkins' schema and for the older one of Ant."""
-    cases = _cases(result)
+    return written([suite(result, result.drill)])
+
+
+def written(suites: list[ET.Element]) -> bytes:
+    """Return the file of some testsuites."""
+    root = ET.Element("testsuites")
+    root.extend(suites)
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def bare(name: str, findings: list[Finding], *, started: str, host: str) -> ET.Element:
+    """Make the testsuite of findings that are of no run alone."""
+    made = _suite(name, findings, {"timestamp": _timestamp(started), "hostname": wording.plain(host), "id": "0"}, 0.0)
+    ET.SubElement(made, "properties")
+    made.extend(_all(findings, name))
+    ET.SubElement(made, "system-out")
+    ET.SubElement(made, "system-err")
+    return made
+
+
+def _suite(name: str, cases: list[Finding], facts: dict[str, str], duration: float) -> ET.Element:
     failures = sum(one.verdict is Verdict.FAILED for one in cases)
     errors = sum(one.verdict not in (Verdict.FAILED, Verdict.PASSED) for one in cases)
-    suite = ET.Element(
-        "testsuite",
-        {
-            "name": wording.plain(result.drill),
-            "tests": str(len(cases)),
-            "failures": str(failures),
-            "errors": str(errors),
-            "time": f"{result.duration:.3f}",
-            "timestamp": _timestamp(result.started),
-            "hostname": wording.plain(result.host),
-            "id": "0",
-            "package": "faildrill",
-        },
-    )
-    suite.append(_properties(result))
-    suite.extend(_case(one, name, result) for one, name in zip(cases, _names(cases), strict=True))
-    ET.SubElement(suite, "system-out").text = _summary(result)
-    ET.SubElement(suite, "system-err")
-    suites = ET.Element("testsuites")
-    suites.append(suite)
-    ET.indent(suites)
-    return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+    counts = {"tests": str(len(cases)), "failures": str(failures), "errors": str(errors)}
+    told = {"name": wording.plain(name), **counts, "time": f"{duration:.3f}", **facts, "package": "faildrill"}
+    return ET.Element("testsuite", told)
+
+
+def _all(cases: list[Finding], name: str) -> list[ET.Element]:
+    place = f"faildrill.{name.replace('.', '-')}"
+    return [_case(one, case, place) for one, case in zip(cases, _names(cases), strict=True)]
+
+
+def suite(result: Result, name: str, number: int = 0) -> ET.Element:
+    """Make the testsuite of a run, called so, with its number in the file."""
+    cases = _cases(result)
+    facts = {"timestamp": _timestamp(result.started), "hostname": wording.plain(result.host), "id": str(number)}
+    made = _suite(name, cases, facts, result.duration)
+    made.append(_properties(result))
+    made.extend(_all(cases, name))
+    ET.SubElement(made, "system-out").text = _summary(result)
+    ET.SubElement(made, "system-err")
+    return made
 
 
 def _cases(result: Result) -> list[Finding]:
@@ -63,9 +82,9 @@ def _names(cases: list[Finding]) -> list[str]:
     return names
 
 
-def _case(finding: Finding, name: str, result: Result) -> ET.Element:
-    place = wording.plain(f"faildrill.{result.drill.replace('.', '-')}.{finding.kind}")
-    case = ET.Element("testcase", {"name": name, "classname": place, "time": "0"})
+def _case(finding: Finding, name: str, place: str) -> ET.Element:
+    class_ = wording.plain(f"{place}.{finding.kind}")
+    case = ET.Element("testcase", {"name": name, "classname": class_, "time": "0"})
     if finding.verdict is not Verdict.PASSED:
         tag = "failure" if finding.verdict is Verdict.FAILED else "error"
         message = wording.plain(f"{finding.verdict.value}: {finding.because}")

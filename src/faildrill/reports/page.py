@@ -80,7 +80,7 @@ def _rendered(source: Source, detail: Detail) -> str:
     cited = evidence.cited(_references(result, rows), source.looks, zero, rows)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
     return (
-        _environment(detail.text)
+        templates(detail.text)
         .get_template("report.html.j2")
         .render(
             rows=rows,
@@ -100,7 +100,7 @@ def _rendered(source: Source, detail: Detail) -> str:
             tracebacks=[entry.what.traceback for entry in source.entries if isinstance(entry.what, RunnerBroke)],
             notes=wording.lines(source.notes, 20 * detail.text),
             folder=wording.shell(source.folder),
-            style=_STYLE,
+            style=STYLE,
         )
     )
 
@@ -150,14 +150,14 @@ def _link(text: str) -> Markup:
 
 
 @functools.cache
-def _environment(longest: int) -> jinja2.Environment:
+def templates(longest: int) -> jinja2.Environment:
     """Return the templates, which escape all and print no text longer than that."""
 
     def finished(value: object) -> object:
         """Make every string that is printed harmless to look at; the escaping of HTML comes after it."""
         return wording.plain(value, longest) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    templates = jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.PackageLoader("faildrill.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -165,9 +165,9 @@ def _environment(longest: int) -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=finished,
     )
-    templates.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
-    templates.globals |= {"Verdict": Verdict}
-    return templates
+    found.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
+    found.globals |= {"Verdict": Verdict}
+    return found
 
 
-_STYLE: Final = Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+STYLE: Final = Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -22,6 +22,8 @@ _BAND: Final = 20.0
 MOST_LANES: Final = 20
 _MOST_STEPS: Final = 12
 _MOST_LABELS: Final = 3
+_APART: Final = 8.0
+"""Pixels on either side of a label that are its own."""
 _SOLVED: Final = ("done", "met")
 
 
@@ -31,6 +33,22 @@ class Block:
 
     drawn: Markup
     height: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What pictures that are looked at beside each other share: both axes, so that as long and as high is as much."""
+
+    before: float
+    """Seconds before the first step."""
+    after: float
+    shortest: float
+    """The shortest and the longest answer, in seconds."""
+    longest: float
+
+    def over(self, zero: float) -> Time:
+        """Return the axis of time of a run whose first step began at that second."""
+        return Time(zero - self.before, zero + self.after, LEFT, RIGHT, zero)
 
 
 def fault(result: Result) -> float | None:
@@ -45,14 +63,15 @@ def axis(result: Result) -> Time:
     return Time(start, end, LEFT, RIGHT, fault(result) or 0.0)
 
 
-def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS) -> Markup:
+def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, frame: Frame | None = None) -> Markup:
     """Draw the run; probes beyond `MOST_LANES` are left out, those with an outage come first then."""
-    time = axis(result)
+    time = axis(result) if frame is None else frame.over(fault(result) or 0.0)
     shown = _shown(result.probes)
     blocks = [_phases(result, time), _steps(result, time)]
     reduced = [_reduced(one, looks.get(one.probe), time, bins) for one in shown]
     colours = _colours(reduced)
-    blocks += [_lane(one, drawn, time, colours) for one, drawn in zip(shown, reduced, strict=True)]
+    for one, drawn in zip(shown, reduced, strict=True):
+        blocks.append(_lane(one, drawn, (time, frame), colours))
     top, pieces = 4.0, []
     for block in blocks:
         pieces.append(drawing.group(block.drawn, transform=f"translate(0 {drawing.number(top)})"))
@@ -165,12 +184,14 @@ def _colours(all_lanes: Iterable[lanes.Lane | None]) -> dict[str, int]:
     return {name: number for number, name in enumerate(sorted(names))}
 
 
-def _lane(figures: ProbeFigures, reduced: lanes.Lane | None, time: Time, colours: Mapping[str, int]) -> Block:
-    heading = _heading(figures)
+def _lane(
+    figures: ProbeFigures, reduced: lanes.Lane | None, axes: tuple[Time, Frame | None], colours: Mapping[str, int]
+) -> Block:
+    heading, time = _heading(figures), axes[0]
     if reduced is None:
         return Block(heading + drawing.label("no looks", LEFT + 8, 34, "small"), 76)
     rows, height = _rows(reduced, time, colours)
-    plot = _answers(reduced.answers, figures, time)
+    plot = _answers(reduced.answers, figures, *axes)
     outages = _marked(figures.outages, time, _LANE + height)
     return Block(heading + outages + plot + rows, _LANE + height + 26)
 
@@ -185,11 +206,14 @@ def _heading(figures: ProbeFigures) -> Markup:
     )
 
 
-def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time) -> Markup:
+def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time, frame: Frame | None) -> Markup:
     """Draw the good looks: a band from the fastest to the slowest of each bin, and their median."""
     if not len(answers.at):
         return drawing.label("no good look", LEFT + 8, _LANE / 2 + 12, "small")
-    scale = AnswerTimes.over(float(answers.low.min()), float(answers.high.max()), 26.0, _LANE)
+    shortest, longest = float(answers.low.min()), float(answers.high.max())
+    if frame is not None:
+        shortest, longest = frame.shortest, frame.longest
+    scale = AnswerTimes.over(shortest, longest, 26.0, _LANE)
     drawn = []
     for seconds, text in scale.ticks():
         drawn.append(drawing.along(scale.y(seconds), LEFT, RIGHT, "grid"))
@@ -258,6 +282,7 @@ def _row(row: lanes.Row, time: Time, y: float, class_: str) -> list[Markup]:
 def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
     """Mark the outages on a lane: proven dark is filled, possible is hatched, and the bounds are written over it."""
     drawn = []
+    written: list[tuple[float, float]] = []
     longest = sorted(outages, key=lambda one: -one.length.at_least)
     for number, one in enumerate(longest[:200]):
         first, last = time.x(one.first_dark), time.x(one.last_dark)
@@ -268,15 +293,21 @@ def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
         drawn.append(drawing.box(first, 14, max(last, first + 1), bottom, "proven", tip=tip))
         drawn.append(drawing.box(last, 14, max(after, last + 1), bottom, "possible", tip=tip))
         if number < _MOST_LABELS:
-            drawn.append(_bracket(wording.bounds(one.length), before, after))
+            drawn.append(_bracket(wording.bounds(one.length), (before, after), written))
     return Markup("").join(drawn)
 
 
-def _bracket(text: str, left: float, right: float) -> Markup:
-    width = drawing.width_of(text) / 2
-    middle = min(max((left + right) / 2, LEFT + width), RIGHT - width)
+def _bracket(text: str, over: tuple[float, float], written: list[tuple[float, float]]) -> Markup:
+    """Draw a bracket over an outage, and its bounds where no label of a longer one is in the way."""
+    left, right = over
     arms = f"M{drawing.number(left)} 18V14H{drawing.number(right)}V18"
-    return drawing.element("path", d=arms, class_="bracket") + drawing.label(text, middle, 9, "outage", "middle")
+    bracket = drawing.element("path", d=arms, class_="bracket")
+    width = drawing.width_of(text) / 2 + _APART
+    middle = min(max((left + right) / 2, LEFT + width), RIGHT - width)
+    if any(middle - width < end and start < middle + width for start, end in written):
+        return bracket
+    written.append((middle - width, middle + width))
+    return bracket + drawing.label(text, middle, 9, "outage", "middle")
 
 
 def _time_axis(time: Time, top: float, bottom: float) -> tuple[Markup, Markup]:

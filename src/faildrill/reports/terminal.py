@@ -15,7 +15,7 @@ from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.reports import PAGE, wording
 
 _MOST: Final = 40
-_STYLES: Final = {
+STYLES: Final = {
     Verdict.PASSED: "bold green",
     Verdict.FAILED: "bold red",
     Verdict.UNSAFE: "bold red",
@@ -53,7 +53,7 @@ def _told(result: Result, folder: Path) -> list[Text]:
 
 
 def _finding(finding: Finding) -> list[Text]:
-    style = _STYLES[finding.verdict]
+    style = STYLES[finding.verdict]
     mark = _MARKS.get(finding.verdict, "!")
     word = "" if finding.verdict is Verdict.PASSED else f"{finding.verdict.value}: "
     lines = [
@@ -87,6 +87,6 @@ def _verdict(result: Result) -> Text:
     took = f" in {durations.show(result.duration)}" if result.duration else ""
     drill = wording.plain(result.drill, 120)
     return Text.assemble(
-        (f" {result.verdict.value} ", f"{_STYLES[result.verdict]} reverse"),
+        (f" {result.verdict.value} ", f"{STYLES[result.verdict]} reverse"),
         f" {drill}{took}: {wording.plain(result.because)}",
     )

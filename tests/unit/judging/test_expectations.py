@@ -262,7 +262,53 @@ def test_nobody_seen_for_long_could_hide_a_change_there_and_back(tmp_path: Path)
     assert "saw nobody for 3.02 s" in found.because
 
 
-@pytest.mark.parametrize("params", [{}, {"changes": True, "saw": "a"}, {"changes": False}])
+def of_a_timeline(**params: object) -> Run:
+    made = Run(expect=[{"never": {"of": "line", **params}}], probes=[probe(), probe("line", kind="patroni.timeline")])
+    return made.usual().good().good("line", who="3")
+
+
+def test_a_change_that_ends_where_it_began_is_still_a_change(tmp_path: Path) -> None:
+    made = run("never", who="pg1", changes=True).saw(ticks(8.0, 8.4), Outcome.OK, who="pg2")
+    found = weighed(made, tmp_path)
+    assert found.verdict is FAILED
+    assert "pay saw pg2" in found.because
+
+
+def test_a_promotion_between_two_looks_shows_in_the_timeline_though_the_same_node_leads_again(tmp_path: Path) -> None:
+    made = of_a_timeline(promotions=True).saw(ticks(6.0, 12.0), Outcome.WRONG, name="line")
+    assert weighed(made, tmp_path / "none").verdict is PASSED
+    made.saw(ticks(12.0, END), Outcome.OK, name="line", who="4")
+    found = weighed(made, tmp_path / "one")
+    assert found.verdict is FAILED
+    assert "line saw 4" in found.because
+
+
+@pytest.mark.parametrize(("since", "until"), [(0.4, 6.0), (10.0, END)])
+def test_a_timeline_that_was_not_seen_at_the_start_or_at_the_end_could_hide_a_promotion(
+    since: float, until: float, tmp_path: Path
+) -> None:
+    found = weighed(of_a_timeline(promotions=True).saw(ticks(since, until), Outcome.WRONG, name="line"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "a change could have hidden there" in found.because
+
+
+def test_a_timeline_that_was_never_told_is_inconclusive(tmp_path: Path) -> None:
+    made = of_a_timeline(promotions=True).saw(ticks(0.4, END), Outcome.WRONG, name="line")
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+def test_promotions_of_a_probe_that_tells_no_timeline_are_inconclusive(tmp_path: Path) -> None:
+    found = weighed(run("never", who="pg1", promotions=True), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "patroni.timeline" in found.advice
+
+
+def test_who_was_not_seen_before_the_fault_is_not_known_to_be_the_same(tmp_path: Path) -> None:
+    made = run("never", who="pg2", changes=True).saw(ticks(0.4, 6.0), Outcome.TIMED_OUT, 0.5)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize("params", [{}, {"changes": True, "saw": "a"}, {"changes": True, "promotions": True}])
 def test_never_needs_one_thing_that_must_not_happen(params: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="either"):
         build(KindUse(kind="never", params={"of": "pay", **params}), "expectation")

@@ -1,4 +1,4 @@
-"""`patroni.writer` and `patroni.redundancy`: who takes writes, and whether another node could take over."""
+"""`patroni.writer`, `.timeline` and `.redundancy`: who takes writes, since which promotion, and who could take over."""
 
 from typing import ClassVar, Final
 
@@ -59,6 +59,31 @@ class Writer(_Looking):
             # Known as soon as the last node that answers has: a silent one adds nothing but its deadline.
             return Seen(Outcome.OK, who, answered=max(node.answered for node in sight.nodes.values()))
         return Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
+
+
+class Timeline(_Looking):
+    """Tells the number of PostgreSQL's timeline that the primary writes on: every promotion makes it grow.
+
+    `who` is that number, so that `never: {of: timeline, promotions: true}` sees a promotion also when it fell between
+    two looks, and when the same node leads again afterwards. No primary, or one that does not tell: `wrong`.
+
+        probes:
+          timeline: {patroni.timeline: {cluster: payments}, every: 500ms}
+        expect:
+          - never: {of: timeline, promotions: true}
+    """
+
+    only_grows: ClassVar[bool] = True
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all nodes at once."""
+        sight = await self._sight(given)
+        known = [node.status.timeline for node in sight.nodes.values() if node.is_primary and node.status]
+        told = [one for one in known if one is not None]
+        if not told:
+            missing = sight.missing()
+            return Seen(Outcome.WRONG, detail="; ".join(missing or ["no timeline told"])[:_LONGEST])
+        return Seen(Outcome.OK, str(max(told)))
 
 
 class Redundancy(_Looking):

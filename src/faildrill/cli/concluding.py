@@ -1,0 +1,33 @@
+"""The end of a set of runs: judged, reported, and told."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from faildrill.errors import FaildrillError
+from faildrill.judging import sets as judging
+from faildrill.reports import sets as reports
+
+
+def conclude(folder: Path) -> judging.SetResult:
+    """Judge the set in a folder, and write its result and its reports there.
+
+    A report that can't be written never hides the verdict: that is said on standard error. Raises JournalDamaged
+    when the set's own file was altered.
+    """
+    result = judging.judge(folder)
+    try:
+        judging.write(folder, result)
+        reports.write(folder, result)
+    except (OSError, FaildrillError) as error:
+        click.echo(f"the reports in {folder} are not all written: {error}", err=True)
+    return result
+
+
+def tell(result: judging.SetResult, folder: Path, output: str, *, quiet: bool = False) -> None:
+    """Print what came of a set: as JSON, or in words with the verdict last."""
+    if output == "json":
+        click.echo(judging.encode(result), nl=False)
+    else:
+        reports.summary(result, folder, sys.stdout, quiet=quiet)

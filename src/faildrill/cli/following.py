@@ -1,0 +1,82 @@
+"""One run from its laid-out folder to its result: started, shown, and told of signals."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from faildrill.environment import Environment
+from faildrill.guarding.facts import proven
+from faildrill.guarding.holding import await_release, marks
+from faildrill.judging import FILE
+from faildrill.judging.result import Result
+from faildrill.running.starting import Started, start
+
+Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]
+"""Shows a run until the event is set."""
+_LEAVES: Final = 3
+
+
+def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
+    """Start the run in a folder, show it to its end, and return its result; None, and said why, where there is none."""
+    started = start(folder)
+    asyncio.run(_follow(started, showing))
+    code = started.sentinel.wait()
+    if code < 0:
+        click.echo("the sentinel died; the runner puts everything back by itself", err=True)
+        await_release(proven(place))
+    path = folder / FILE
+    if not path.exists():
+        click.echo(
+            f"the run was not judged (sentinel: {code}); see {folder}/sentinel.log, then run: "
+            f"faildrill recover {folder}",
+            err=True,
+        )
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=Result)
+
+
+def say_if_dirty(folder: Path, place: Environment) -> None:
+    """Say how to put back what the run in a folder has left, where it has."""
+    if any(one.run == folder.name for one in marks(proven(place))):
+        click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
+
+
+@contextlib.contextmanager
+def still_read() -> Iterator[None]:
+    """Print within this: that nobody reads any more says nothing about the drill."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def _follow(started: Started, show: Showing) -> None:
+    """Show the run until its sentinel is done; signals go to the sentinel, and never end the showing."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    got = 0
+
+    def pass_on(number: signal.Signals) -> None:
+        nonlocal got
+        got += number == signal.SIGINT
+        if started.sentinel.poll() is None:
+            started.sentinel.send_signal(number)
+        if got == _LEAVES and number == signal.SIGINT:
+            click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, pass_on, number)
+    showing = asyncio.create_task(show(done))
+    while started.sentinel.poll() is None:  # noqa: ASYNC110 - a process of `subprocess` has no event to await
+        await asyncio.sleep(0.05)
+    done.set()
+    await asyncio.gather(showing, return_exceptions=True)

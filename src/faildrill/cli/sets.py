@@ -1,0 +1,126 @@
+"""`faildrill run` of a set: which runs it is made of, and one after the other seen through to one verdict."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from faildrill.cli.concluding import conclude, tell
+from faildrill.cli.following import Showing, drive, say_if_dirty, still_read
+from faildrill.cli.live import Mode, show
+from faildrill.cli.watching import Veil
+from faildrill.clock import SystemClock
+from faildrill.drill import Drill
+from faildrill.environment import Environment
+from faildrill.errors import WrongUsage
+from faildrill.judging.result import Verdict
+from faildrill.kinds import did_you_mean
+from faildrill.loading import load_drill
+from faildrill.reports import terminal, wording
+from faildrill.running.sets import LaidOut, Running, Wanted
+
+_ERROR: Final = Verdict.ERROR.exit_code
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of the runs that a drill offers are wanted."""
+
+    twins: bool = False
+    times: int = 1
+    way: str | None = None
+
+
+@dataclass(frozen=True)
+class How:
+    """How a run is shown, and where it is kept."""
+
+    mode: Mode
+    output: str
+    reports: Path
+
+
+def asked(path: Path, place: Environment, choice: Choice) -> Drill | Wanted:
+    """Return the drill that is to be run, or the set; WrongUsage where the drill does not offer what is asked for."""
+    drill = _loaded(path, place)
+    if choice.way is not None:
+        drill = _one_way(drill, choice)
+    if choice.twins:
+        if not drill.twin:
+            raise WrongUsage(f"the drill {drill.name} declares no twin; give it one with `twin: FILE`")
+        twin = _loaded(path.parent / drill.twin, place)
+        if twin.name == drill.name:
+            raise WrongUsage(f"both twins are called {drill.name}: nobody could tell them apart")
+        return Wanted(drill.name, "twins", {one.name: one for one in (drill, twin)}, choice.times)
+    if drill.ways:
+        return Wanted(drill.name, "ways", {way.name: drill.taking(way) for way in drill.ways}, choice.times)
+    return Wanted(drill.name, "times", {drill.name: drill}, choice.times) if choice.times > 1 else drill
+
+
+def _one_way(drill: Drill, choice: Choice) -> Drill:
+    names = [way.name for way in drill.ways]
+    if choice.way not in names:
+        there = did_you_mean(choice.way or "", names) if names else "; it has none"
+        raise WrongUsage(f"the drill {drill.name} has no way {choice.way!r}{there}")
+    return drill.taking(drill.ways[names.index(choice.way)])
+
+
+def _loaded(path: Path, place: Environment) -> Drill:
+    loaded = load_drill(path, place)
+    for warning in loaded.warnings:
+        click.echo(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}", err=True)
+    return loaded.drill
+
+
+def see_through(wanted: Wanted, place: Environment, how: How) -> int:
+    """Run a set to its end, judge and report it, and return the exit code of its verdict."""
+    try:
+        running = Running(wanted, place, how.reports, SystemClock())
+    except OSError as error:
+        raise WrongUsage(f"no folder for the set can be made in {how.reports}: {error.strerror}") from error
+    if how.mode != "quiet":
+        click.echo(f"{_told(wanted, running)}; its folder is {running.folder}")
+    try:
+        running.see_through(lambda one: _one(one, wanted, place, how))
+    except KeyboardInterrupt:
+        click.echo("interrupted between two runs: the rest is not started", err=True)
+    result = conclude(running.folder)
+    with still_read():
+        tell(result, running.folder, how.output, quiet=how.mode == "quiet")
+    return result.exit_code
+
+
+def _told(wanted: Wanted, running: Running) -> str:
+    runs = wording.count(len(running.order), "run")
+    names = wording.plain(", ".join(wanted.members))
+    if not wanted.is_blinded:
+        return f"a set of {runs}: {names}"
+    return f"a set of {runs}, in an order that is told at the end: {names}\nthe order is sealed: {running.seal}"
+
+
+def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How) -> int:
+    title = f"run {one.number} of {one.of}"
+    if how.mode != "quiet":
+        click.echo(f"\n{title}")
+    result = drive(one.folder, place, _showing(one, wanted, title, how))
+    say_if_dirty(one.folder, place)
+    if result is None:
+        return _ERROR
+    if how.mode != "quiet":
+        with still_read():
+            if wanted.is_blinded:
+                click.echo(f"{title} is over")
+            else:
+                terminal.summary(result, one.folder, sys.stdout, quiet=True)
+    return result.exit_code
+
+
+def _showing(one: LaidOut, wanted: Wanted, title: str, how: How) -> Showing:
+    """Show a run; of a blinded set nothing that only one of its drills has."""
+    veil = None
+    if wanted.is_blinded:
+        names = [frozenset(probe.name for probe in (*drill.probes, *drill.load)) for drill in wanted.members.values()]
+        veil = Veil(title, frozenset.intersection(*names))
+    return lambda done: show(one.folder, done, mode=how.mode, out=sys.stdout, veil=veil)

@@ -1,0 +1,154 @@
+"""What a run did to those who used the service meanwhile: the same figures of every run, so that runs can be compared.
+
+All of it counts looks that were due from the first step on. A look *hurts* when it fails, or is answered later than the
+limit of its probe.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from faildrill.clock import NANOSECONDS, nanoseconds, seconds
+from faildrill.drill import Parallel
+from faildrill.judging.bounds import Stretch
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.latency import FOREVER, percentile
+from faildrill.judging.result import Bounds, Record
+from faildrill.samples.columns import Columns, Mask
+from faildrill.timeline import Applying, Undoing
+
+_USERS: Final = ("outage", "errors", "latency", "error_budget")
+"""Expectations that say what users are promised: what they are of stands for the users."""
+_QUIET: Final = 1.0
+"""Seconds without a look that hurts, at the end of the looking, that make the pain over."""
+
+
+class Pain(Record, frozen=True, kw_only=True):
+    """What one probe, or one part of the load, went through in one run."""
+
+    probe: str
+    late_after: float
+    """Seconds from when a look was due to its answer, beyond which it counts as late; the same in every run."""
+    looks: int
+    failed: int
+    late: int
+    outage: Bounds | None = None
+    """The longest; None: none was seen."""
+    outages: int = 0
+    p50: list[float | None]
+    """What is proven of it, in seconds: at least, and at most (null: nobody knows); empty without looks."""
+    p99: list[float | None]
+    hurt: int = 0
+    """Seconds, counted from the first step, in which at least one look hurt."""
+    tail: float | None = None
+    """Seconds from the answer (the first step of the way; without one, the first undo) until the last look that hurt
+    was over; null where nothing answers, or where it was not over when the looking ended."""
+    is_over: bool = True
+    """False: looks still hurt in the last second of the looking."""
+
+
+class Books(Record, frozen=True, kw_only=True):
+    """What became of the writes of one ledger."""
+
+    probe: str
+    acknowledged: int
+    lost: int
+    duplicated: int
+
+
+def users(evidences: Iterable[Evidence]) -> list[str]:
+    """Name the probes that stand for the users in all runs: those of the load, and those that something is promised of.
+
+    Where nothing is promised of any, all that the drills themselves look at.
+    """
+    some = list(evidences)
+    promised = {str(use.params.get("of")) for one in some for use in one.drill.expect if use.kind in _USERS}
+    plans = {plan.name: plan for one in some for plan in (*one.drill.load, *one.drill.probes)}
+    kept = [name for name, plan in plans.items() if name in promised or plan.by == "load"]
+    return kept or list(plans)
+
+
+def limits(evidences: Iterable[Evidence], probes: list[str]) -> dict[str, float]:
+    """Give each probe the time from which its answers are late: the same for all runs, the most generous of them."""
+    found: dict[str, float] = {}
+    for one in evidences:
+        for name in probes:
+            if name in one.plans:
+                found[name] = max(found.get(name, 0.0), seconds(one.silence(name).slow))
+    return found
+
+
+def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
+    """Measure what one probe went through."""
+    fault = evidence.faults[0].at if evidence.faults else evidence.since
+    looks = evidence.looks(probe).between(fault, FOREVER)
+    late = looks.is_good & (looks.answered - looks.due > nanoseconds(late_after)) & ~looks.is_seen_late
+    failed = looks.is_look & ~looks.is_good
+    hurt = late | failed
+    dark = [one for one in evidence.outages(probe) if one.last_dark >= fault]
+    longest = max(dark, key=lambda one: (one.at_most is None, one.at_least), default=None)
+    over = _is_over(looks, hurt)
+    return Pain(
+        probe=probe,
+        late_after=late_after,
+        looks=int(np.count_nonzero(looks.is_look)),
+        failed=int(np.count_nonzero(failed)),
+        late=int(np.count_nonzero(late)),
+        outage=_bounds(longest) if longest is not None else None,
+        outages=len(dark),
+        p50=_at(looks, 0.5),
+        p99=_at(looks, 0.99),
+        hurt=len(np.unique((looks.due[hurt] - fault) // NANOSECONDS)),
+        tail=_tail(evidence, looks, hurt) if over else None,
+        is_over=over,
+    )
+
+
+def books(evidence: Evidence) -> list[Books]:
+    """Tell of every ledger what became of its writes, by the worst of the nodes that take writes."""
+    found = []
+    for name, nodes in evidence.ledgers.items():
+        writers = [one for one in nodes.values() if one.writer]
+        if writers:
+            worst = max(writers, key=lambda one: one.lost)
+            twice = max(one.duplicated for one in writers)
+            found.append(Books(probe=name, acknowledged=worst.acknowledged, lost=worst.lost, duplicated=twice))
+    return found
+
+
+def _bounds(one: Stretch) -> Bounds:
+    return Bounds(at_least=seconds(one.at_least), at_most=None if one.at_most is None else seconds(one.at_most))
+
+
+def _at(looks: Columns, share: float) -> list[float | None]:
+    """Bound a percentile; a failed look counts as slower than any other."""
+    if not len(looks):
+        return []
+    seen = percentile(looks, max(math.ceil(round(share * len(looks), 6)), 1) - 1)
+    return [None if one == FOREVER else seconds(one) for one in seen]
+
+
+def _is_over(looks: Columns, hurt: Mask) -> bool:
+    if not len(looks) or not hurt.any():
+        return True
+    return bool(looks.answered[hurt].max() + nanoseconds(_QUIET) <= looks.answered.max())
+
+
+def _tail(evidence: Evidence, looks: Columns, hurt: Mask) -> float | None:
+    answer = _answer(evidence)
+    if answer is None:
+        return None
+    return max(0.0, seconds(int(looks.answered[hurt].max()) - answer)) if hurt.any() else 0.0
+
+
+def _answer(evidence: Evidence) -> int | None:
+    """Return when what the drill did was first answered: by a step of the way, else by putting it back."""
+    way = evidence.drill.way
+    steps = [
+        one for step in (way.steps if way else ()) for one in (step.steps if isinstance(step, Parallel) else (step,))
+    ]
+    own = {step.id for step in steps}
+    taken = [entry.at for entry, event in evidence.events(Applying) if event.step in own]
+    return min([*taken[:1], *[entry.at for entry, _ in evidence.events(Undoing)][:1]], default=None)

@@ -1,0 +1,273 @@
+"""Weigh a set of runs: a pure function of its folder, as judging a run is. The same files give the same bytes.
+
+The verdict is the worst of its runs', or worse where the set itself was not what it was to be: not all run, or in
+another order than the one that was sealed.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from faildrill import sets
+from faildrill.drill import Drill
+from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
+from faildrill.judging import weigh
+from faildrill.judging.evidence import Evidence, gather
+from faildrill.judging.never import Never
+from faildrill.judging.pains import Books, Pain, books, limits, pain, users
+from faildrill.judging.result import Finding, Record, Result, Verdict
+from faildrill.judging.weighing import count
+from faildrill.kinds import find
+from faildrill.ports import ONLY_GROWS
+
+FILE: Final = "set.json"
+FORMAT: Final = 1
+"""Version of set.json."""
+_TELLS_WRITER: Final = ("patroni.writer", "postgres.writers", "postgres.write")
+
+Failover = Literal["done", "not done", "can't tell"]
+
+
+class RunOfSet(Record, frozen=True, kw_only=True):
+    """One run of a set, as it ended; all else about it is in its own folder."""
+
+    number: int
+    folder: str
+    name: str
+    """Of its drill, or of its way."""
+    verdict: Verdict
+    because: str
+    duration: float
+    failover: Failover
+    """What was seen of the writer, or of its timeline."""
+    failover_because: str
+    warrants: Literal["warranted", "needless", ""] = ""
+    """What the drill declares of a failover in it."""
+    pains: list[Pain]
+    books: list[Books]
+
+
+class Failovers(Record, frozen=True, kw_only=True):
+    """How often the database was failed over, of the runs that declare the same about it."""
+
+    runs: int = 0
+    done: int = 0
+    unknown: int = 0
+
+
+class SetResult(Record, frozen=True, kw_only=True):
+    """A set of runs, judged."""
+
+    format: int = FORMAT
+    set: str
+    sort: sets.Sort
+    drill: str
+    about: str
+    environment: str
+    version: str
+    host: str
+    user: str
+    started: str
+    """Wall clock of the first event, UTC."""
+    ended: str
+    verdict: Verdict
+    because: str
+    exit_code: int
+    members: list[str]
+    times: int
+    seal: str
+    seed: str
+    """What the order was drawn from; empty where it is no secret, or was not revealed."""
+    findings: list[Finding]
+    runs: list[RunOfSet]
+    warranted: Failovers
+    needless: Failovers
+
+
+class _Read(Record, frozen=True, kw_only=True):
+    """What the file of a set says."""
+
+    first: sets.SetStarted
+    began: list[sets.RunBegun]
+    end: sets.SetEnded | None
+    started: str
+    ended: str
+
+
+def judge(folder: Path) -> SetResult:
+    """Weigh the set in a folder; nothing is written.
+
+    Raises WrongUsage when it holds no set, JournalDamaged when its file is not what was written.
+    """
+    return _result(_read(folder), folder)
+
+
+def _read(folder: Path) -> _Read:
+    found = sets.entries(folder)
+    if not found or not isinstance(found[0].what, sets.SetStarted):
+        raise WrongUsage(f"{folder} holds no set of runs: there is no {sets.FILE} that begins with a start")
+    first = found[0].what
+    if first.format > sets.FORMAT:
+        raise JournalDamaged(f"{folder}: of format {first.format}; this version of faildrill reads up to {sets.FORMAT}")
+    last = found[-1].what
+    began = [one.what for one in found if isinstance(one.what, sets.RunBegun)]
+    end = last if isinstance(last, sets.SetEnded) else None
+    return _Read(first=first, began=began, end=end, started=found[0].wall, ended=found[-1].wall)
+
+
+def _result(read: _Read, folder: Path) -> SetResult:
+    first = read.first
+    seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
+    known = [one for one in seen.values() if isinstance(one, Evidence)]
+    late = limits(known, users(known))
+    runs = [_run(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
+    found = list(_findings(read, runs))
+    worst = min([*(one.verdict for one in runs), *(one.verdict for one in found)], key=list(Verdict).index)
+    return SetResult(
+        set=first.set,
+        sort=first.sort,
+        drill=first.drill,
+        about=next((one.drill.about for one in known if one.drill.name == first.drill), ""),
+        environment=first.environment,
+        version=first.version,
+        host=first.host,
+        user=first.user,
+        started=read.started,
+        ended=read.ended,
+        verdict=worst,
+        because=_because(worst, runs, found),
+        exit_code=worst.exit_code,
+        members=first.members,
+        times=first.times,
+        seal=first.seal,
+        seed=read.end.seed if read.end else "",
+        findings=found,
+        runs=runs,
+        warranted=_counted(runs, "warranted"),
+        needless=_counted(runs, "needless"),
+    )
+
+
+def encode(result: SetResult) -> bytes:
+    """Write a result as JSON, indented, ended by a newline."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def write(folder: Path, result: SetResult) -> Path:
+    """Leave set.json in the folder of a set, whole or not at all, and return its path."""
+    path = folder / FILE
+    draft = folder / f".{FILE}.{os.getpid()}"
+    draft.write_bytes(encode(result))
+    draft.replace(path)
+    return path
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of set.json."""
+    return msgspec.json.schema(SetResult)
+
+
+def _evidence(folder: Path) -> Evidence | str:
+    """Read a run, or say why it can't be judged."""
+    try:
+        return gather(folder)
+    except (FaildrillError, OSError) as error:
+        return str(error)
+
+
+def _run(number: int, folder: str, seen: Evidence | str, late: dict[str, float]) -> RunOfSet:
+    if isinstance(seen, str):
+        return RunOfSet(
+            number=number,
+            folder=folder,
+            name="?",
+            verdict=Verdict.INCONCLUSIVE,
+            because=f"it can't be judged: {seen}",
+            duration=0.0,
+            failover="can't tell",
+            failover_because="it can't be judged",
+            pains=[],
+            books=[],
+        )
+    result: Result = weigh(seen)
+    failover, because = _failover(seen)
+    return RunOfSet(
+        number=number,
+        folder=folder,
+        name=name_of(seen.drill),
+        verdict=result.verdict,
+        because=result.because,
+        duration=result.duration,
+        failover=failover,
+        failover_because=because,
+        warrants=seen.drill.failover or "",
+        pains=[pain(seen, name, after) for name, after in late.items() if name in seen.plans],
+        books=books(seen),
+    )
+
+
+def name_of(drill: Drill) -> str:
+    """Return what a run is called among the others of its set."""
+    return drill.way.name if drill.way else drill.name
+
+
+def _failover(evidence: Evidence) -> tuple[Failover, str]:
+    """Tell whether the writer changed, or its timeline: by every probe that tells; one that saw it is enough."""
+    telling = [plan.name for plan in evidence.plans.values() if _tells(plan.use.kind)]
+    found = [Never(of=name, changes=True).judge(evidence)[0] for name in telling]
+    for verdict, word in ((Verdict.FAILED, "done"), (Verdict.PASSED, "not done")):
+        for one in found:
+            if one.verdict is verdict:
+                return ("done" if word == "done" else "not done"), one.because
+    return "can't tell", found[0].because if found else "no probe tells who takes writes"
+
+
+def _tells(kind: str) -> bool:
+    return kind in _TELLS_WRITER or bool(getattr(find(kind, "probe"), ONLY_GROWS, False))
+
+
+def _counted(runs: list[RunOfSet], warrants: str) -> Failovers:
+    those = [one for one in runs if one.warrants == warrants]
+    done = sum(one.failover == "done" for one in those)
+    return Failovers(runs=len(those), done=done, unknown=sum(one.failover == "can't tell" for one in those))
+
+
+def _findings(read: _Read, runs: list[RunOfSet]) -> Iterator[Finding]:
+    first, end = read.first, read.end
+    planned = len(first.members) * first.times
+    claim = f"all {count(planned, 'run')} of the set are run"
+    if len(runs) < planned or end is None:
+        why = end.because if end and end.because else "whoever ran the set was cut short, or it is still on"
+        because = f"{len(runs)} of {planned} were: {why}"
+        yield Finding(kind="set", claim=claim, verdict=Verdict.ABORTED, because=because)
+    else:
+        yield Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=f"{len(runs)} of {planned} were")
+    names = [one.name for one in runs]
+    if not first.seal:
+        yield _in_order(names, sets.order(first.members, first.times)[: len(names)], "written down")
+    elif end is not None and end.seed:
+        kept = sets.seal(end.seed) == first.seal
+        yield _in_order(names, sets.order(first.members, first.times, end.seed)[: len(names)] if kept else [], "sealed")
+    else:
+        because = "the seed was never revealed: nobody can tell that the order was drawn before the start"
+        yield Finding(kind="set", claim="the order is the sealed one", verdict=Verdict.INCONCLUSIVE, because=because)
+
+
+def _in_order(names: list[str], planned: list[str], how: str) -> Finding:
+    claim = f"the order is the one that was {how} at the start"
+    if names == planned:
+        return Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=", then ".join(names) or "none was run")
+    told = f"the runs were {', '.join(names)}; it was {', '.join(planned)}" if planned else "the seed is another one"
+    return Finding(kind="set", claim=claim, verdict=Verdict.INCONCLUSIVE, because=told)
+
+
+def _because(worst: Verdict, runs: list[RunOfSet], found: list[Finding]) -> str:
+    """Say in one sentence what decided."""
+    if worst is Verdict.PASSED:
+        return f"all {count(len(runs), 'run')} passed"
+    those = [f"run {one.number} ({one.name}): {one.because}" for one in runs if one.verdict is worst]
+    those += [f"{one.claim}: no, {one.because}" for one in found if one.verdict is worst]
+    return those[0] + (f" (and {len(those) - 1} more)" if len(those) > 1 else "")

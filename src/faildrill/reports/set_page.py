@@ -1,0 +1,117 @@
+"""report.html of a set: the verdict, the users' pain side by side, and a picture of each run on the same axes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from markupsafe import Markup
+
+from faildrill.judging.pains import Pain
+from faildrill.judging.result import Result
+from faildrill.judging.sets import RunOfSet, SetResult
+from faildrill.reports import picture, wording
+from faildrill.reports.looks import Looks
+from faildrill.reports.page import MOST_BYTES, STYLE, templates
+from faildrill.reports.suffering import COLUMNS, Figure, figures
+from faildrill.samples import Outcome
+
+_MOST_RUNS: Final = (60, 30, 12, 4)
+"""Runs of which a page tells, from all that fit to the least."""
+_MOST_PICTURES: Final = 12
+_BINS: Final = (220, 110, 60)
+_TEXT: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One run of a set, with what its picture is drawn from; the result is None where it can't be judged."""
+
+    run: RunOfSet
+    result: Result | None
+    looks: Mapping[str, Looks]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of the table, and how far its bar reaches, in percent of the worst; None: no bar."""
+
+    text: str
+    bar: float | None
+    worst: bool = False
+
+
+def render(result: SetResult, shown: list[Shown], folder: str) -> str:
+    """Return the page, a megabyte at the most; the same set gives the same page."""
+    page = ""
+    for runs, bins in zip(_MOST_RUNS, (*_BINS, _BINS[-1]), strict=True):
+        page = _rendered(result, shown[:runs], folder, bins)
+        if len(page.encode()) <= MOST_BYTES:
+            break
+    return page
+
+
+def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> str:
+    probes = list(dict.fromkeys(pain.probe for one in shown for pain in one.run.pains))
+    return (
+        templates(_TEXT)
+        .get_template("set.html.j2")
+        .render(
+            result=result,
+            meaning=wording.MEANINGS[result.verdict],
+            columns=COLUMNS,
+            tables=[(probe, *_table(probe, shown)) for probe in probes],
+            pictures=_pictures(shown, probes, bins),
+            shown=shown,
+            left_out=len(result.runs) - len(shown),
+            folder=wording.shell(folder),
+            style=STYLE,
+        )
+    )
+
+
+def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, list[Cell]]]]:
+    """Return after which time a probe's answers are late, and a row of figures for each run that has it."""
+    found = [(one.run, pain) for one in shown for pain in one.run.pains if pain.probe == probe]
+    rows = [figures(pain) for _, pain in found]
+    longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
+    cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
+    return _late(found), [(run, row) for (run, _), row in zip(found, cells, strict=True)]
+
+
+def _late(found: list[tuple[RunOfSet, Pain]]) -> float:
+    return max((pain.late_after for _, pain in found), default=0.0)
+
+
+def _cell(figure: Figure, most: float) -> Cell:
+    if figure.size is None or not most:
+        return Cell(figure.text, None)
+    return Cell(figure.text, 100.0 * figure.size / most, worst=figure.size == most)
+
+
+def _pictures(shown: list[Shown], probes: list[str], bins: int) -> list[tuple[RunOfSet, Markup]]:
+    """Draw of each run the first probe of the users that it has, all on the same axes."""
+    drawable = []
+    for one in shown[:_MOST_PICTURES]:
+        probe = next((name for name in probes if name in one.looks and len(one.looks[name])), None)
+        if one.result is not None and probe is not None:
+            kept = [figures for figures in one.result.probes if figures.probe == probe]
+            drawable.append((one.run, msgspec.structs.replace(one.result, probes=kept), one.looks[probe]))
+    frame = _frame([(result, looks) for _, result, looks in drawable])
+    return [(run, picture.draw(result, {looks.probe: looks}, bins, frame)) for run, result, looks in drawable if frame]
+
+
+def _frame(drawable: list[tuple[Result, Looks]]) -> picture.Frame | None:
+    """Span all runs, each counted from its first step, and all their good answers."""
+    if not drawable:
+        return None
+    before, after, shortest, longest = 0.0, 0.0, np.inf, 0.0
+    for result, looks in drawable:
+        time = picture.axis(result)
+        before, after = max(before, time.zero - time.start), max(after, time.end - time.zero)
+        took = (looks.answered - looks.due)[looks.outcome == Outcome.OK]
+        shortest = min(shortest, float(took.min(initial=np.inf)))
+        longest = max(longest, float(took.max(initial=0.0)))
+    shortest = shortest if np.isfinite(shortest) else 1e-3
+    return picture.Frame(before, after, float(shortest), max(longest, float(shortest)))

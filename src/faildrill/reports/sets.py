@@ -1,0 +1,138 @@
+"""A set of runs for a terminal, a CI, a meeting: what each run came to, and what it did to the users, side by side."""
+
+import io
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from faildrill import judging, timeline
+from faildrill.errors import FaildrillError
+from faildrill.judging.result import Finding, Result, Verdict
+from faildrill.judging.sets import RunOfSet, SetResult
+from faildrill.reports import PAGE, junit, replace, set_page, terminal, wording
+from faildrill.reports.set_page import Shown
+from faildrill.reports.suffering import COLUMNS, figures
+
+
+def write(folder: Path, result: SetResult) -> Path:
+    """Write `junit.xml` and `report.html` into the set's folder, each whole or not at all; return the page's path.
+
+    Raises OSError when the disk takes no more; what was there before stays then.
+    """
+    from faildrill.reports import looks  # noqa: PLC0415 - NumPy, which words don't need
+
+    shown = []
+    for run in result.runs:
+        judged = _judged(folder / run.folder)
+        seen = {}
+        if judged is not None:
+            origin = timeline.entries(folder / run.folder / timeline.FILE)[0].at
+            seen = looks.read(folder / run.folder, origin)
+        shown.append(Shown(run, judged, seen))
+    replace(folder / junit.FILE, _junit(result, shown))
+    replace(folder / PAGE, set_page.render(result, shown, folder.name).encode())
+    return folder / PAGE
+
+
+def _judged(folder: Path) -> Result | None:
+    try:
+        return judging.judge(folder)
+    except (FaildrillError, OSError):
+        return None
+
+
+def _junit(result: SetResult, shown: list[Shown]) -> bytes:
+    """Return a testsuite for the set itself, and one for each run."""
+    name = f"{result.drill}, the set"
+    suites = [_own(result, name)]
+    for number, one in enumerate(shown, 1):
+        if one.result is not None:
+            suites.append(junit.suite(one.result, f"{result.drill}: {label(one.run)}", number))
+    return junit.written(suites)
+
+
+def _own(result: SetResult, name: str) -> ET.Element:
+    """Make the testsuite of the set: what it promises itself, and that each run that can't be judged is an error."""
+    found = [
+        *result.findings,
+        *(
+            Finding(kind="run", claim=f"{label(one)} passes", verdict=one.verdict, because=one.because)
+            for one in result.runs
+        ),
+    ]
+    return junit.bare(name, found, started=result.started, host=result.host)
+
+
+def label(run: RunOfSet) -> str:
+    """Return what a run is called in a report, different for every run of a set."""
+    return f"{run.number}. {wording.plain(run.name, 120)}"
+
+
+def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False) -> None:
+    """Print how a set ended; with `quiet` the verdict's line only. Colours only where `out` is a terminal."""
+    written = io.StringIO()
+    console = Console(
+        file=written,
+        force_terminal=out.isatty(),
+        highlight=False,
+        soft_wrap=True,
+        emoji=False,
+        markup=False,
+        width=160,
+    )
+    for line in [] if quiet else _told(result, folder):
+        console.print(line)
+    words = f" {result.drill}, {wording.count(len(result.runs), 'run')}: {wording.plain(result.because)}"
+    console.print(Text.assemble((f" {result.verdict.value} ", f"{terminal.STYLES[result.verdict]} reverse"), words))
+    encoding = out.encoding or "utf-8"
+    out.write(written.getvalue().encode(encoding, "replace").decode(encoding))
+    out.flush()
+
+
+def _told(result: SetResult, folder: Path) -> list[Text | Table]:
+    told: list[Text | Table] = [Text()]
+    for one in result.runs:
+        told.append(Text.assemble((f"  {one.verdict.value:<13}", terminal.STYLES[one.verdict]), label(one)))
+        told.append(Text(f"                 {wording.plain(one.because)}", style="dim"))
+    told += [
+        Text(f"  {one.verdict.value}: {wording.plain(one.claim)}: {wording.plain(one.because)}")
+        for one in result.findings
+        if one.verdict is not Verdict.PASSED
+    ]
+    for probe in probes(result):
+        told += [Text(), _table(result, probe)]
+    counted = failovers(result)
+    told += [Text(), *(Text(f"failover   {line}") for line in counted)] if counted else []
+    page = folder / PAGE
+    told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(page if page.exists() else folder))), Text()]
+    return told
+
+
+def probes(result: SetResult) -> list[str]:
+    """List the probes whose pain is told, in their order."""
+    return list(dict.fromkeys(pain.probe for run in result.runs for pain in run.pains))
+
+
+def _table(result: SetResult, probe: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(wording.plain(probe, 40))
+    for name in COLUMNS:
+        table.add_column(name)
+    for run in result.runs:
+        for pain in (one for one in run.pains if one.probe == probe):
+            table.add_row(label(run), *(figure.text for figure in figures(pain)))
+    return table
+
+
+def failovers(result: SetResult) -> list[str]:
+    """Say how often the database was failed over, of the runs that declare what they make of it."""
+    told = []
+    for counted, words in ((result.warranted, "is warranted"), (result.needless, "is needless")):
+        if counted.runs:
+            unknown = f", {counted.unknown} can't be told" if counted.unknown else ""
+            told.append(f"done in {counted.done} of {wording.count(counted.runs, 'run')} in which it {words}{unknown}")
+    return told

@@ -1,0 +1,64 @@
+"""What one run did to the users, in the figures that are set side by side: the same for a terminal and a page."""
+
+from typing import Final, NamedTuple
+
+from faildrill import durations
+from faildrill.judging.pains import Pain
+from faildrill.reports import wording
+
+COLUMNS: Final = ("failed", "late", "longest outage", "p50", "p99", "seconds that hurt", "tail after the answer")
+"""What is told of each run, in this order."""
+
+
+class Figure(NamedTuple):
+    """One figure: its words, and how much it is, for a bar; the size None where nobody can tell."""
+
+    text: str
+    size: float | None
+
+
+def figures(pain: Pain) -> list[Figure]:
+    """Put a run's pain into the figures of `COLUMNS`."""
+    return [
+        _share(pain.failed, pain.looks),
+        _share(pain.late, pain.looks),
+        _outage(pain),
+        _percentile(pain.p50),
+        _percentile(pain.p99),
+        Figure(wording.count(pain.hurt, "second"), float(pain.hurt)),
+        _tail(pain),
+    ]
+
+
+def _share(some: int, of: int) -> Figure:
+    if not of:
+        return Figure("no look", None)
+    share = some / of
+    return Figure(f"{some:,} of {of:,} ({share * 100:.3g}%)" if some else "none", share)
+
+
+def _outage(pain: Pain) -> Figure:
+    if pain.outage is None:
+        return Figure("none seen", 0.0)
+    more = f", the longest of {pain.outages}" if pain.outages > 1 else ""
+    return Figure(f"{wording.bounds(pain.outage)}{more}", pain.outage.at_least)
+
+
+def _percentile(seen: list[float | None]) -> Figure:
+    if not seen:
+        return Figure("no look", None)
+    least, most = seen
+    if least is None:
+        return Figure("no good answer", None)
+    if most is None:
+        return Figure(f"at least {durations.show(least)}", least)
+    words = durations.show(most) if least == most else f"{durations.show(least)} to {durations.show(most)}"
+    return Figure(words, most)
+
+
+def _tail(pain: Pain) -> Figure:
+    if not pain.is_over:
+        return Figure("not over when the looking ended", None)
+    if pain.tail is None:
+        return Figure("nothing was answered", None)
+    return Figure(durations.show(pain.tail) if pain.tail else "none", pain.tail)
