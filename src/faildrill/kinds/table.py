@@ -23,6 +23,9 @@ PROBES: Final = {
 
 ACTIONS: Final = {
     "command.run": "faildrill.adapters.command:Run",
+    "haproxy.drain": "faildrill.adapters.haproxy_changing:Drain",
+    "haproxy.maintenance": "faildrill.adapters.haproxy_changing:Maintenance",
+    "haproxy.weights": "faildrill.adapters.haproxy_changing:Weights",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
     "patroni.configure": "faildrill.adapters.patroni.configuring:Configure",

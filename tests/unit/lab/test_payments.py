@@ -91,6 +91,22 @@ def test_more_than_its_capacity_waits_and_is_then_refused(settings: Settings) ->
     play(slow, scene)
 
 
+def test_a_payment_by_card_holds_a_place_while_its_issuer_is_asked(settings: Settings) -> None:
+    busy = replace(settings, within_seconds=1.0, authorisation_seconds=0.4, capacity=1)
+
+    async def scene(client: Client) -> None:
+        first = asyncio.create_task(client.post("/payments", json={"amount": 1, "method": "card"}))
+        await asyncio.sleep(0.1)
+        before = time.monotonic()
+        second = await client.post("/payments", json={"amount": 1, "method": "card"})
+        assert 0.1 < time.monotonic() - before < 0.3
+        assert second.status == 503
+        assert "being worked on" in (await second.json())["error"]
+        first.cancel()
+
+    play(busy, scene)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -101,7 +117,7 @@ def test_more_than_its_capacity_waits_and_is_then_refused(settings: Settings) ->
             '{"amount": 1, "reference": 7}',
             f'{{"amount": 1, "reference": "{"k" * 201}"}}',
         ),
-        *('{"amount": 1e3}', f'{{"amount": {2**63}}}'),
+        *('{"amount": 1, "method": "cash"}', '{"amount": 1e3}', f'{{"amount": {2**63}}}'),
     ],
 )
 def test_what_is_no_payment_is_refused(body: str, settings: Settings) -> None:

@@ -1,0 +1,262 @@
+"""What can be done to the servers behind HAProxy through its runtime socket: weights, drain, maintenance.
+
+The socket must be one of level `operator` or `admin`. What is set through it is forgotten at HAProxy's next reload.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.haproxy_socket import tell
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.targets import LoadBalancer
+
+_MAINT: Final = 0x01 | 0x02 | 0x04 | 0x20
+"""Bits of `srv_admin_state`: in maintenance, by command, inherited, by the configuration, or for want of an address."""
+_DRAIN: Final = 0x08 | 0x10
+"""The same: draining, by command or inherited."""
+_TAKES_REQUESTS: Final = (1, 2)
+"""Values of `srv_op_state`: starting, running."""
+_HEAVIEST: Final = 256
+Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
+
+
+class _Server(NamedTuple):
+    """One line of `show servers state`."""
+
+    operational: int
+    administrative: int
+    weight: int
+
+    @property
+    def usable(self) -> bool:
+        """True when HAProxy sends new requests to it."""
+        return self.operational in _TAKES_REQUESTS and not self.administrative and self.weight > 0
+
+    @property
+    def state(self) -> str:
+        """Say what was asked of it: ready, drain or maint."""
+        if self.administrative & _MAINT:
+            return "maint"
+        return "drain" if self.administrative & _DRAIN else "ready"
+
+
+class _OfServers(Kind):
+    """What the actions share: the servers, looked at through the socket, and the one change of them."""
+
+    load_balancer: LoadBalancer = Field(description="the load balancer that is told")
+    backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the backend that the servers are in")
+
+    @model_validator(mode="after")
+    def _are_declared(self) -> Self:
+        known = self.load_balancer.backends
+        if self.backend not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        for name in self._named:
+            if name not in known[self.backend]:
+                there = ", ".join(sorted(known[self.backend])) or "none"
+                raise ValueError(f"{self.backend} declares no server {name!r}; there is {there}")
+        return self
+
+    @property
+    @abstractmethod
+    def _named(self) -> list[str]: ...
+
+    @abstractmethod
+    def _becomes(self, server: str, now: _Server) -> _Server:
+        """Return what becomes of a named server."""
+
+    @abstractmethod
+    def _commands(self, server: str, wanted: _Server) -> list[str]:
+        """Return the commands that make a server what it is to be."""
+
+    @abstractmethod
+    def _told(self, server: str, now: _Server) -> str:
+        """Say of a server what this action is about."""
+
+    async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
+        """Read what the servers are; refused when they are so already, or when none would be left."""
+        seen = await self._seen()
+        self._refuse(seen)
+        return {"servers": {name: list(seen[name]) for name in self._named}}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
+        """Tell HAProxy once, in one line."""
+        former = _former(before)
+        wanted = {name: self._becomes(name, former[name]) for name in self._named}
+        await self._tell(wanted)
+        return {"servers": ",".join(self._named)}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
+        """Read back what HAProxy says the servers are."""
+        former, seen = _former(before), await self._seen()
+        holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
+        return Observed(holds, self._words(seen))
+
+    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
+        """Tell HAProxy what they were."""
+        await self._tell(_former(before))
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
+        """Read back that they are what they were."""
+        former, seen = _former(before), await self._seen()
+        return Observed(all(self._is_back(seen[name], one) for name, one in former.items()), self._words(seen))
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+        """See whether it would be refused now."""
+        seen = await self._seen()
+        self._refuse(seen)
+        where = f"{self.load_balancer.name}/{self.backend}"
+        wanted = {name: self._becomes(name, seen[name]) for name in self._named}
+        effect = f"{self.backend}: {self._words(wanted)}"
+        return Preview([f"{where}/{name}" for name in self._named], effect, f"{self.backend}: {self._words(seen)}")
+
+    def _same(self, one: _Server, other: _Server) -> bool:
+        return self._told("", one) == self._told("", other)
+
+    def _is_back(self, now: _Server, former: _Server) -> bool:
+        return self._same(now, former)
+
+    def _words(self, seen: Mapping[str, _Server]) -> str:
+        return ", ".join(self._told(name, seen[name]) for name in self._named)
+
+    def _refuse(self, seen: Mapping[str, _Server]) -> None:
+        wanted = {name: self._becomes(name, seen[name]) for name in self._named}
+        if all(self._same(seen[name], one) for name, one in wanted.items()):
+            raise ActionRefused(f"{self.backend}: {self._words(seen)} already: there is nothing to change")
+        if not any(one.usable for one in {**seen, **wanted}.values()):
+            raise ActionRefused(f"{self.backend} would have no server left that takes requests")
+
+    async def _tell(self, wanted: Mapping[str, _Server]) -> None:
+        commands = [command for name, one in wanted.items() for command in self._commands(name, one)]
+        prefix = f"set server {self.backend}/"
+        try:
+            answer = await tell(self.load_balancer.haproxy_socket, "; ".join(prefix + one for one in commands))
+        except (ConnectionRefusedError, FileNotFoundError, PermissionError) as error:
+            raise ActionRefused(f"{self.load_balancer.name} can't be told: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            raise OutcomeUnknown(f"{self.load_balancer.name} gave no whole answer: {error}") from error
+        objections = " ".join(answer.split())
+        if objections:
+            sort = ActionRefused if len(commands) == 1 else ActionFailed
+            raise sort(f"{self.load_balancer.name} says: {objections}")
+
+    async def _seen(self) -> dict[str, _Server]:
+        """Read every server of the backend; CannotSee when HAProxy does not tell, or one of those named is missing."""
+        try:
+            answer = await tell(self.load_balancer.haproxy_socket, f"show servers state {self.backend}")
+        except (OSError, ValueError) as error:
+            raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
+        seen = _read(answer)
+        missing = sorted(set(self._named) - set(seen))
+        if missing:
+            raise CannotSee(f"{self.backend} has no {', '.join(missing)}: {' '.join(answer.split())[:100]}")
+        return seen
+
+
+class Weights(_OfServers):
+    """Sets the weights of servers, all in one command, as somebody does who misconfigures a load balancer.
+
+    Refused when they are so already, and when no server that takes requests would be left. Its effect is seen when
+    HAProxy tells the new weights; put back means that it tells the former ones.
+
+        steps:
+          - name: most requests to one server
+            haproxy.weights: {load_balancer: payments, backend: payments, set: {pay1: 70, pay2: 10, pay3: 10}}
+    """
+
+    set: dict[str, Weight] = Field(min_length=1, description="by server, its weight: 0 to 256")
+
+    @property
+    def _named(self) -> list[str]:
+        return list(self.set)
+
+    def _becomes(self, server: str, now: _Server) -> _Server:
+        return now._replace(weight=self.set[server])
+
+    def _commands(self, server: str, wanted: _Server) -> list[str]:
+        return [f"{server} weight {wanted.weight}"]
+
+    def _told(self, server: str, now: _Server) -> str:
+        return f"{server} weight {now.weight}".strip()
+
+
+class _State(_OfServers):
+    """What drain and maintenance share."""
+
+    server: str = Field(description="which of its servers")
+
+    @property
+    def _named(self) -> list[str]:
+        return [self.server]
+
+    def _commands(self, server: str, wanted: _Server) -> list[str]:
+        states = ["ready"]
+        states += ["drain"] if wanted.administrative & _DRAIN else []
+        states += ["maint"] if wanted.administrative & _MAINT else []
+        return [f"{server} state {state}" for state in (states[1:] or states)]
+
+    def _told(self, server: str, now: _Server) -> str:
+        return f"{server} {now.state}".strip()
+
+    def _is_back(self, now: _Server, former: _Server) -> bool:
+        return self._same(now, former) and (now.usable or not former.usable)
+
+
+class Drain(_State):
+    """Drains one server: it gets no new requests but those of clients that are bound to it, and ends what it has.
+
+    Refused when it drains already, or when no server that takes requests would be left. Its effect is seen when HAProxy
+    says that it drains; put back means that it is what it was.
+
+        steps:
+          - name: drain a payment server
+            haproxy.drain: {load_balancer: payments, backend: payments, server: pay1}
+    """
+
+    def _becomes(self, server: str, now: _Server) -> _Server:  # noqa: ARG002 - the base's signature
+        return now._replace(administrative=now.administrative | 0x08)
+
+
+class Maintenance(_State):
+    """Takes one server out: it gets no requests at all and is not checked, as during maintenance.
+
+    Refused when it is out already, or when no server that takes requests would be left. Its effect is seen when HAProxy
+    says so; put back means that it is what it was, which HAProxy's checks must find first.
+
+        steps:
+          - name: take a payment server out
+            haproxy.maintenance: {load_balancer: payments, backend: payments, server: pay1}
+    """
+
+    def _becomes(self, server: str, now: _Server) -> _Server:  # noqa: ARG002 - the base's signature
+        return now._replace(administrative=now.administrative | 0x01)
+
+
+def _read(answer: str) -> dict[str, _Server]:
+    """Read `show servers state`, by the names of its columns."""
+    lines = [line for line in answer.splitlines() if line.strip()]
+    columns = next((line.removeprefix("# ").split() for line in lines if line.startswith("# be_id")), [])
+    seen = {}
+    for line in lines:
+        row = dict(zip(columns, line.split(" "), strict=False))
+        values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
+        if "srv_name" in row and all(one.isdigit() for one in values):
+            seen[row["srv_name"]] = _Server(*(int(one) for one in values))
+    return seen
+
+
+def _former(before: Captured) -> dict[str, _Server]:
+    """Read back what `capture` wrote."""
+    servers = before["servers"]
+    if not isinstance(servers, dict):
+        raise ActionFailed("what the servers were before is not on record")
+    return {
+        name: _Server(*(int(str(one)) for one in values))
+        for name, values in servers.items()
+        if isinstance(values, list)
+    }
