@@ -31,6 +31,7 @@ class Place:
         self.abort_when: list[KindUse] = []
         self.warm_up = 0.3
         self.kind = "simulated.fault"
+        self.identity_use: KindUse | None = None
         self.facts: tuple[KindUse, ...] = ()
         """What it proves besides its own identity."""
         self.declared: dict[str, Any] = {}
@@ -73,7 +74,8 @@ class Place:
             abort_when=tuple(self.abort_when),
             warm_up=self.warm_up,
         )
-        identity = (KindUse(kind="simulated.word", params={"about": self.identity}), *self.facts)
+        own = self.identity_use or KindUse(kind="simulated.word", params={"about": self.identity})
+        identity = (own, *self.facts)
         place = Environment(name="simulation", drillable=True, identity=identity, **self.declared)
         return lay_out(drill, place, self.reports, SystemClock())
 

@@ -4,7 +4,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -320,8 +320,8 @@ class Limits(Protocol):
 class Lock(Protocol):
     """Keeps other hosts from drilling the same place at the same time; ends with the process that holds it."""
 
-    async def take(self, key: str, holder: str, given: Given) -> str | None:
-        """Take it and return None, or return who holds it. CannotSee when that can't be told."""
+    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:
+        """Take it under every key and return None, or return who holds one. CannotSee when that can't be told."""
         ...
 
     async def lost(self) -> str:

@@ -167,6 +167,18 @@ class WaitEnded(Event, frozen=True, tag="wait.ended", kw_only=True):
     because: str
 
 
+class PlaceAsked(Event, frozen=True, tag="place.asked", kw_only=True):
+    """Before anything is put back, the place was asked again what it is."""
+
+    proved: list[str]
+    differs: list[str]
+    """Who says that it is something else: nothing is touched then."""
+    silent: list[str]
+    """Who could not be asked: the drill may have taken it down."""
+    because: str = ""
+    """Why nothing is touched, or what was gone by where nobody answered."""
+
+
 class Undoing(Event, frozen=True, tag="undo.started", kw_only=True):
     """Durable before the undo of a step is called; `by` is who undoes."""
 
@@ -277,6 +289,7 @@ AnyEvent = (
     | NotConfirmed
     | WaitStarted
     | WaitEnded
+    | PlaceAsked
     | Undoing
     | Undone
     | UndoFailed

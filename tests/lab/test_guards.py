@@ -61,12 +61,12 @@ def database(lab: Facts) -> Database:
 def test_only_one_host_holds_the_lock_and_the_other_is_told_which(steady_lab: Facts) -> None:
     async def story() -> None:
         here, there = Advisory(database=database(steady_lab)), Advisory(database=database(steady_lab))
-        assert await here.take("identity", "ada@here run-1", GIVEN) is None
-        assert str(await there.take("identity", "grace@there run-2", GIVEN)).startswith("faildrill ada@here run-1 from")
-        assert await there.take("another", "grace@there run-2", GIVEN) is None
+        assert await here.take(["identity"], "ada@here run-1", GIVEN) is None
+        assert str(await there.take(["identity"], "grace@there run-2", GIVEN)).startswith("faildrill ada@here run-1 from")
+        assert await there.take(["another"], "grace@there run-2", GIVEN) is None
         await there.release()
         await here.release()
-        assert await there.take("identity", "grace@there run-2", GIVEN) is None
+        assert await there.take(["identity"], "grace@there run-2", GIVEN) is None
         await there.release()
 
     asyncio.run(story())
@@ -75,7 +75,7 @@ def test_only_one_host_holds_the_lock_and_the_other_is_told_which(steady_lab: Fa
 def test_a_session_that_is_ended_loses_the_lock_and_knows_it_at_once(steady_lab: Facts) -> None:
     async def story() -> tuple[str, float]:
         lock = Advisory(database=database(steady_lab))
-        assert await lock.take("identity", "ada@here run-1", GIVEN) is None
+        assert await lock.take(["identity"], "ada@here run-1", GIVEN) is None
         losing = asyncio.create_task(lock.lost())
         await asyncio.sleep(1.5)
         assert not losing.done()
@@ -101,12 +101,12 @@ def test_a_session_that_is_ended_loses_the_lock_and_knows_it_at_once(steady_lab:
 def test_a_lock_that_hangs_is_lost(steady_lab: Facts) -> None:
     async def story() -> str:
         lock = Advisory(cluster=kinds_here.environment(steady_lab).clusters["payments"])
-        assert await lock.take("identity", "ada@here run-1", GIVEN) is None
+        assert await lock.take(["identity"], "ada@here run-1", GIVEN) is None
         for node in ("pg1", "pg2"):
             await asyncio.to_thread(tell, steady_lab, {"op": "signal", "node": node, "signal": "STOP"})
         because = await asyncio.wait_for(lock.lost(), 5.0)
         with pytest.raises(CannotSee):
-            await Advisory(database=database(steady_lab)).take("identity", "x", Supplies("run-2", 1.0))
+            await Advisory(database=database(steady_lab)).take(["identity"], "x", Supplies("run-2", 1.0))
         await lock.release()
         return because
 

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
-from faildrill.ports import Duration, Given, Kind
+from faildrill.ports import Duration, Given, Kind, Told
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that proves what a host is, at the most."""
@@ -47,6 +47,19 @@ class Identity(Kind):
             raise ValueError("give either `content` or `sha256`")
         return self
 
+    def facts(self) -> list[str]:
+        """Return the path with the digest of its content: given as text, with and without a line's end."""
+        plain = (self.content or "").strip()
+        digests = [self.sha256] if self.sha256 else [_sha256(plain), _sha256(f"{plain}\n")]
+        return [f"file {self.path} {one}" for one in digests]
+
+    async def ask_again(self, given: Given) -> Told:
+        """Read the file again; one that isn't there proves nothing, one that holds something else does."""
+        differs = await self.objection(given)
+        if differs is None:
+            return Told(proved=[self.path])
+        return Told(differs=[differs]) if await aside(lambda: Path(self.path).exists()) else Told(silent=[differs])
+
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Read the file, and object to anything that isn't what was declared."""
         try:
@@ -60,6 +73,10 @@ class Identity(Kind):
         if same:
             return None
         return f"{self.path} does not hold what was declared: this is not the declared host, or the file was changed"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Younger(Kind):

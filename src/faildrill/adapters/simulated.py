@@ -13,13 +13,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Duration, Given, Kind, Seen
+from faildrill.ports import Captured, Duration, Given, Kind, Seen, Told
 from faildrill.samples import Outcome
 
 _BLIND: dict[tuple[str, str], float] = {}
@@ -251,12 +252,30 @@ class Word(Kind):
     objection_: str | None = Field(default=None, alias="objection")
     defect: bool = False
     about: str = Field(default="", description="tells one simulated place from another")
+    now: str = Field(default="", description="a file: what it holds is what it says when asked again, `differs` or so")
 
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Return the objection it was given."""
         if self.defect:
             raise RuntimeError("a defect in the guard")
         return self.objection_
+
+    def facts(self) -> list[str]:
+        """Return what it is about."""
+        return [f"simulated {self.about}"]
+
+    async def ask_again(self, given: Given) -> Told:  # noqa: ARG002 - the port's signature
+        """Read what it says by now; the same as before where there is no such file."""
+        path = Path(self.now)
+        says = path.read_text(encoding="ascii") if self.now and path.exists() else ""  # noqa: ASYNC240 - a local file
+        match says:
+            case "differs":
+                return Told(differs=["it says that it is another place"])
+            case "silent":
+                return Told(silent=["it does not answer"])
+            case "hangs":
+                await asyncio.Event().wait()
+        return Told(proved=[self.about])
 
 
 class SharedLock(Kind):
@@ -270,7 +289,7 @@ class SharedLock(Kind):
     path: str = Field(description="the file that all hosts share")
     _descriptor: int = PrivateAttr(default=-1)
 
-    async def take(self, key: str, holder: str, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Lock the file, or read who has."""
         path = Path(self.path)
         try:

@@ -20,7 +20,8 @@ _UNSAFE = 6
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-def recover(run: Path | None) -> None:
+@click.option("--unproven", is_flag=True, help="The place is the same, though nothing of it answers what it is.")
+def recover(run: Path | None, *, unproven: bool) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
     Safe to repeat, also after it was killed. Exits 0 when everything was seen put back and steady, else 6.
@@ -28,11 +29,11 @@ def recover(run: Path | None) -> None:
     folders = [run] if run else [Path(one.folder) for some in all_marks().values() for one in some]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
-    results = [_recover(folder) for folder in folders]
+    results = [_recover(folder, unproven=unproven) for folder in folders]
     sys.exit(0 if all(results) else _UNSAFE)
 
 
-def _recover(folder: Path) -> bool:
+def _recover(folder: Path, *, unproven: bool) -> bool:
     from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
     from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
     from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
@@ -49,7 +50,7 @@ def _recover(folder: Path) -> bool:
     was_judged = (folder / "result.json").exists()
     try:
         click.echo(f"recovering {folder} …")
-        clean = asyncio.run(put_back(folder, "recover"))
+        clean = asyncio.run(put_back(folder, "recover", unproven=unproven))
     finally:
         for lock in locks:
             os.close(lock)

@@ -10,6 +10,7 @@ from typing import Final
 from faildrill.acting.calling import call
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding.facts import proven
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Lock
@@ -33,7 +34,7 @@ class Shared:
             return None
         lock: Lock = build(use, "lock")
         holder = f"{getpass.getuser()}@{socket.gethostname()} {self._run}"
-        taking = lock.take(self._environment.proven_identity, holder, Supplies(self._run, timeout=WITHIN))
+        taking = lock.take(proven(self._environment).keys, holder, Supplies(self._run, timeout=WITHIN))
         try:
             other = await call(taking, WITHIN)
         except (ActionError, CannotSee) as error:

@@ -28,6 +28,7 @@ from faildrill.timeline import (
     NotHealthy,
     NotSteady,
     PhaseStarted,
+    PlaceAsked,
     ProberEnded,
     ProberStarted,
     RunEnded,
@@ -190,6 +191,15 @@ def _prober_ended(event: ProberEnded, _: str) -> _Told | None:
     return None if event.asked else _Told(f"A prober ended by itself: {event.because or 'it says not why'}", "bad")
 
 
+def _asked_again(event: PlaceAsked, _: str) -> _Told | None:
+    """Tell of a place only what somebody must know before trusting what was put back."""
+    if event.differs:
+        return _Told(f"Nothing is touched: {event.because}", "bad")
+    if event.because:
+        return _Told(f"Nobody here answers what this place is ({'; '.join(event.silent)}); {event.because}")
+    return None
+
+
 def _undoing(event: Undoing, step: str) -> _Told:
     by = "" if event.by == "runner" else f" by {event.by}"
     return _Told(f"Putting back: {step}{by}")
@@ -211,6 +221,7 @@ _TELLERS: Final[dict[type[Any], Callable[[Any, str], _Told | None]]] = {
     NotConfirmed: lambda event, step: _Told(f"{step} had no effect that could be seen: {event.because}", "bad"),
     WaitStarted: lambda event, step: _Told(f"{step}: waiting until {event.until}"),
     WaitEnded: _waited,
+    PlaceAsked: _asked_again,
     Undoing: _undoing,
     Undone: lambda _, step: _Told(f"{step}: its undo returned"),
     UndoFailed: lambda event, step: _Told(f"{step} could not be put back: {event.because}", "bad"),

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from faildrill.acting.undoing import open_intents, put_off, undo_all, unsettled
-from faildrill.clock import boot_id
+from faildrill.clock import boot_id, seconds
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import clear
 from faildrill.guarding.keys import Proven
+from faildrill.guarding.proving import TYPED, Trust, refusal, since
 from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence, probers
@@ -34,6 +35,7 @@ from faildrill.timeline import (
     RunnerDied,
     RunStarted,
     Timeline,
+    UndoNotVerified,
     WarmedUp,
 )
 
@@ -54,14 +56,15 @@ def _first(known: list[Entry]) -> RunStarted | None:
     return known[0].what if known and isinstance(known[0].what, RunStarted) else None
 
 
-async def recover(folder: Path, by: By, ground: Ground | None = None) -> bool:
+async def recover(folder: Path, by: By, ground: Ground | None = None, *, unproven: bool = False) -> bool:
     """Put a run back whose runner is gone, and tell whether all of it was seen put back and steady.
 
     The caller holds the environment's lock. Can be killed at any point and called again: what was seen put back
     is not touched twice. Of a timeline that was altered everything that can still be read is put back, but then
-    nobody can tell whether that is all: it is never clean, and its mark stays.
+    nobody can tell whether that is all: it is never clean, and its mark stays. `unproven`: a person says that the place
+    is the same, though nothing of it answers.
     """
-    recovery = _Recovery(folder, by, ground or Ground())
+    recovery = _Recovery(folder, by, ground or Ground(), unproven=unproven)
     if recovery.place is None:
         return await recovery.run()
     async with kept_away(recovery.place, folder.name):
@@ -71,10 +74,11 @@ async def recover(folder: Path, by: By, ground: Ground | None = None) -> bool:
 class _Recovery:
     """One cleaning up."""
 
-    def __init__(self, folder: Path, by: By, ground: Ground) -> None:
+    def __init__(self, folder: Path, by: By, ground: Ground, *, unproven: bool) -> None:
         self._folder = folder
         self._by = by
         self._ground = ground
+        self._unproven = unproven
         self._known = salvage(folder / FILE)
         self._first = _first(self._known)
         self._run = self._first.run if self._first else folder.name
@@ -96,15 +100,43 @@ class _Recovery:
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
         intents = put_off(open_intents(self._known), self._known)
-        dirty = await undo_all(intents, timeline, run, self._by, unsettled(self._known))
-        grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
-        is_steady = not self._touched() or await self._steady(timeline, grace)
+        is_steady = False
+        if await self._is_the_place(intents, timeline):
+            dirty = await undo_all(intents, timeline, run, self._by, unsettled(self._known))
+            grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
+            is_steady = not self._touched() or await self._steady(timeline, grace)
+        else:
+            dirty = [one.step for one in intents]
+            await self._end_looking(timeline)
         timeline.note(RunEnded(by=self._by))
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
         if is_clean and self._first:
             clear(Proven.of(self._first), run)
         return is_clean
+
+    async def _is_the_place(self, intents: list[Intended], timeline: Timeline) -> bool:
+        """Ask the place what it is, and record of every step that it stays where this is another one.
+
+        Of a run whose first event is lost nobody knows how its place proves itself: it is put back all the same.
+        """
+        if not intents or self.place is None:
+            return True
+        because = await refusal(self.place, self._run, timeline, self._trust())
+        for intent in intents if because else ():
+            timeline.note(UndoNotVerified(step=intent.step, because=f"{because}"))
+        return because is None
+
+    def _trust(self) -> Trust:
+        if self._unproven:
+            return TYPED
+        boots = [entry.what.boot for entry in self._known if isinstance(entry.what, RunStarted | RunnerDied)]
+        left = max(entry.at for entry in self._known)
+        return since(boots[-1] == boot_id(), seconds(self._ground.clock.now_ns() - left))
+
+    async def _end_looking(self, timeline: Timeline) -> None:
+        for one in self._looking():
+            await _end(one, timeline)
 
     def _touched(self) -> bool:
         return any(isinstance(entry.what, Intended) for entry in self._known)
@@ -138,8 +170,7 @@ class _Recovery:
             return False
         finally:
             await fresh.stop(timeline)
-            for one in looking:
-                await _end(one, timeline)
+            await self._end_looking(timeline)
             os.close(read_end)
             os.close(write_end)
             await read_back((view.plan for view in watching.views.values()), self._run, self._folder)

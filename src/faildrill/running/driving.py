@@ -11,6 +11,7 @@ from faildrill.errors import FaildrillError
 from faildrill.guarding import answers
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import Mark, clear, mark
+from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
 from faildrill.ports import Aborts, Rate, Watcher
@@ -32,6 +33,7 @@ from faildrill.timeline import (
     PhaseStarted,
     RunEnded,
     RunnerBroke,
+    UndoNotVerified,
     WarmedUp,
 )
 
@@ -186,9 +188,17 @@ class Driving:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
         is_fenced = self._fence()
-        dirty = await self._undo(intents)
+        dirty = await self._undo(intents) if await self._is_the_place(intents) else [one.step for one in intents]
         is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
         return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
+
+    async def _is_the_place(self, intents: list[Intended]) -> bool:
+        """Ask the place again what it is, and record of every step that it stays where this is another one."""
+        scene = self._scene
+        because = await refusal(scene.environment, scene.run, scene.timeline, ITSELF) if intents else None
+        for intent in intents if because else ():
+            self._note(UndoNotVerified(step=intent.step, because=f"{because}"))
+        return because is None
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         scene = self._scene

@@ -25,7 +25,7 @@ def row(values: list[bytes | None]) -> bytes:
 
 
 class Says:
-    """Answers with the rows it is given, each a list of values in PostgreSQL's own form; then with none."""
+    """Answers with the rows it is given, each a list of values as text."""
 
     def __init__(self, types: list[int], rows: list[list[bytes | None]]) -> None:
         self.types = types
@@ -52,17 +52,10 @@ class Says:
         writer.write(message(b"K", struct.pack("!II", 1, 2)) + message(b"Z", b"I"))
 
     def _reply(self, kind: bytes) -> bytes:
-        if kind == b"D":
-            return message(b"t", struct.pack("!H", 0)) + described(self.types)
-        if kind == b"E":
-            return b"".join(row(one) for one in self.rows) + message(b"C", b"SELECT 1\0")
-        known = {
-            b"P": message(b"1", b""),
-            b"B": message(b"2", b""),
-            b"S": message(b"Z", b"I"),
-            b"C": message(b"3", b""),
-        }
-        return known.get(kind, b"")
+        if kind != b"Q":
+            return b""
+        rows = b"".join(row(one) for one in self.rows)
+        return described(self.types) + rows + message(b"C", b"SELECT 1\0") + message(b"Z", b"I")
 
 
 def says_text(*values: bytes | None) -> Says:
@@ -72,5 +65,5 @@ def says_text(*values: bytes | None) -> Says:
 
 def says_marker(count: int, *, drillable: bool | None, uid: bytes | None) -> Says:
     """What the question about a marker is answered with."""
-    truth = None if drillable is None else struct.pack("!?", drillable)
-    return Says([_INT8, _BOOL, _TEXT], [[struct.pack("!q", count), truth, uid]])
+    truth = None if drillable is None else b"t" if drillable else b"f"
+    return Says([_INT8, _BOOL, _TEXT], [[b"%d" % count, truth, uid]])

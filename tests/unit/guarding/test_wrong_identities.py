@@ -42,7 +42,7 @@ class Server:
 class Torn(Says):
     """Says what it is told, with some bytes of the value broken: flipped, cut off, or garbage.
 
-    The frames stay whole: what breaks those can break the driver itself, which is a test of its own.
+    Or with any byte of the whole answer broken, the frames themselves among them.
     """
 
     def __init__(self, truth: Says, dice: random.Random) -> None:
@@ -51,15 +51,19 @@ class Torn(Says):
 
     def _reply(self, kind: bytes) -> bytes:
         whole = super()._reply(kind)
-        if kind != b"E":
+        if kind != b"Q":
             return whole
-        [length] = {len(one[-1] or b"") for one in self.rows}
-        at = 11 + self._dice.randrange(length)  # within the last value of the row
-        how = self._dice.choice(["flip", "cut", "garbage"])
-        if how == "cut":
-            return whole[:at]
-        if how == "garbage":
-            return whole[:11] + self._dice.randbytes(length) + whole[11 + length :]
+        start = whole.index(self.rows[0][-1] or b"")
+        length = len(self.rows[0][-1] or b"")
+        at = start + self._dice.randrange(length)
+        match self._dice.choice(["flip", "cut", "garbage", "frame"]):
+            case "cut":
+                return whole[:at]
+            case "garbage":
+                return whole[:start] + self._dice.randbytes(length) + whole[start + length :]
+            case "frame":
+                head = self._dice.choice([0, start - 11, start - 8, start - 4])  # of a frame, of a row, of its value
+                return whole[:head] + self._dice.randbytes(4) + whole[head + 4 :][: self._dice.choice([0, 3, 10_000])]
         return whole[:at] + bytes([whole[at] ^ (1 << self._dice.randrange(8))]) + whole[at + 1 :]
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, Final, Self
+from collections.abc import Iterator, Sequence
+from typing import Final, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
+from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.talking import Login, Talk
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind
 from faildrill.targets import Cluster, Database
@@ -23,11 +23,12 @@ _KEEPALIVE: Final = (
     "set_config('tcp_keepalives_count', '3', false), pg_is_in_recovery() AS standby"
 )
 _HELD: Final = (
-    "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = (($1::bigint >> 32) & 4294967295)::oid "
-    "AND l.objid = ($1::bigint & 4294967295)::oid "
+    "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+    "AND l.classid = (({key}::bigint >> 32) & 4294967295)::oid "
+    "AND l.objid = ({key}::bigint & 4294967295)::oid "
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-_MINE: Final = f"SELECT count(*) FROM pg_locks l WHERE l.pid = pg_backend_pid() AND {_HELD}"  # noqa: S608 - constant
+_MINE: Final = f"SELECT count(*) FROM pg_locks l WHERE l.pid = pg_backend_pid() AND {_HELD}"  # noqa: S608 - keys are numbers
 _WHOSE: Final = (
     "SELECT coalesce(nullif(a.application_name, ''), 'a session without a name') || ' from ' "  # noqa: S608 - constant
     "|| coalesce(host(a.client_addr), 'the server itself') "
@@ -50,8 +51,8 @@ class Advisory(Kind):
 
     database: Database | None = Field(default=None, description="where the lock is, by the users' path")
     cluster: Cluster | None = Field(default=None, description="where the lock is: on the member that takes writes")
-    _connection: Any = PrivateAttr(default=None)
-    _key: int = PrivateAttr(default=0)
+    _talk: Talk | None = PrivateAttr(default=None)
+    _keys: list[int] = PrivateAttr(default=[])
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
@@ -59,37 +60,47 @@ class Advisory(Kind):
             raise ValueError("name either a database or a cluster")
         return self
 
-    async def take(self, key: str, holder: str, given: Given) -> str | None:
-        """Take it and return None, or return who holds it; CannotSee when nobody can be asked."""
-        self._key = int.from_bytes(hashlib.sha256(f"faildrill {key}".encode()).digest()[:8], "big", signed=True)
+    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:
+        """Take all and return None, or return who holds one; CannotSee when nobody can be asked."""
+        self._keys = [_number(key) for key in keys]
         within = given.timeout * SHARE
         try:
             async with asyncio.timeout(within):
-                connection = await self._writer(holder, within)
-                [ours] = await ask(connection, "SELECT pg_try_advisory_lock($1::bigint)", self._key)
-                if ours:
-                    self._connection = connection
-                    return None
-                row = await ask(connection, _WHOSE, self._key)
-                connection.terminate()
+                talk = await self._writer(holder)
+                other = await self._locked(talk)
         except UnresolvedSecret as error:
             raise CannotSee(str(error)) from error
-        except failures() as error:
+        except OSError as error:
             raise CannotSee(f"the lock can't be asked for: {in_words(error)}") from error
-        return str(row[0]) if row else "somebody who has just let go of it"
+        if other is None:
+            self._talk = talk
+        else:
+            talk.end()
+        return other
 
-    async def _writer(self, holder: str, within: float) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    async def _locked(self, talk: Talk) -> str | None:
+        """Lock every key, or return who holds the first that is not free."""
+        for key in self._keys:
+            if await talk.ask(f"SELECT pg_try_advisory_lock({key})") != ["t"]:
+                row = await talk.ask(_WHOSE.format(key=key))
+                return str(row[0]) if row else "somebody who has just let go of it"
+        return None
+
+    async def _writer(self, holder: str) -> Talk:
         """Connect to the server that takes writes; CannotSee when there is none."""
         said: list[str] = []
         for login in self._logins():
             try:
-                connection = await connect(login, within, f"faildrill {holder}"[:_LONGEST_NAME])
-            except failures() as error:
+                talk = await Talk.begin(login, f"faildrill {holder}"[:_LONGEST_NAME])
+                role = await talk.ask(_KEEPALIVE)
+            except TimeoutError:
+                raise
+            except OSError as error:
                 said.append(f"{login.host}:{login.port} {in_words(error)}")
                 continue
-            if not (await ask(connection, _KEEPALIVE))["standby"]:
-                return connection
-            connection.terminate()
+            if role and role[-1] == "f":
+                return talk
+            talk.end()
             said.append(f"{login.host}:{login.port} is a standby")
         raise CannotSee(f"nobody who keeps the lock can be asked: {'; '.join(said)}")
 
@@ -102,37 +113,24 @@ class Advisory(Kind):
 
     async def lost(self) -> str:
         """Ask every second whether the session still holds it, and return as soon as it does not."""
-        while True:
+        while self._talk is not None:
             try:
                 async with asyncio.timeout(_CHECKED_WITHIN):
-                    [held] = await ask(self._connection, _MINE, self._key)
-            except failures() as error:
+                    held = [await self._talk.ask(_MINE.format(key=key)) for key in self._keys]
+                if held != [["1"]] * len(self._keys):
+                    return "the session does not hold the lock any more"
+                await self._talk.idle(_CHECKED_EVERY)
+            except OSError as error:
                 return f"the session that holds the lock is gone ({in_words(error)})"
-            if held != 1:
-                return "the session does not hold the lock any more"
-            await self._next_check()
-
-    async def _next_check(self) -> None:
-        """Wait for the next check, or until the connection is seen to end."""
-        ended = asyncio.Event()
-
-        def tell(_: object) -> None:
-            ended.set()
-
-        self._connection.add_termination_listener(tell)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CHECKED_EVERY):
-                    await ended.wait()
-        finally:
-            self._connection.remove_termination_listener(tell)
+        return "it was given back"
 
     async def release(self) -> None:
         """End the session, and the lock with it."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            await connection.close(timeout=_CLOSED_WITHIN)
-        except failures():
-            connection.terminate()
+        talk, self._talk = self._talk, None
+        if talk is not None:
+            await talk.leave(_CLOSED_WITHIN)
+
+
+def _number(key: str) -> int:
+    """Return the number that a key has among the server's locks."""
+    return int.from_bytes(hashlib.sha256(f"faildrill {key}".encode()).digest()[:8], "big", signed=True)

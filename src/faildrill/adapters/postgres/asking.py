@@ -1,17 +1,19 @@
 """Connections to PostgreSQL that end when they are told to, and what their failures prove."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
 
+from faildrill.adapters.postgres.talking import Login as Login  # noqa: PLC0414 - part of this module's face
+from faildrill.adapters.postgres.talking import NotPostgres, Said, Talk
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from faildrill.secrets import Reference
 from faildrill.targets import Cluster, ClusterMember, Database
 
 SHARE: Final = 0.8
@@ -42,21 +44,12 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
         (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
         (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
         (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
+        (NotPostgres, Outcome.WRONG, "not PostgreSQL's protocol"),
         (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
         (TimeoutError, Outcome.TIMED_OUT, ""),
         (ConnectionRefusedError, Outcome.REFUSED, ""),
         (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
     )
-
-
-class Login(NamedTuple):
-    """Where to ask, and as whom."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: Reference | None
 
 
 def by_users_path(database: Database) -> Login:
@@ -69,11 +62,35 @@ def directly(cluster: Cluster, member: ClusterMember) -> Login:
     return Login(member.host, member.port, cluster.database, cluster.user, cluster.password)
 
 
+_STATES: Final[dict[str, type[Exception]]] = {
+    "25006": asyncpg.ReadOnlySQLTransactionError,
+    "57P01": asyncpg.AdminShutdownError,
+    "57P02": asyncpg.CrashShutdownError,
+    "57P03": asyncpg.CannotConnectNowError,
+    "53300": asyncpg.TooManyConnectionsError,
+    "28000": asyncpg.InvalidAuthorizationSpecificationError,
+    "28P01": asyncpg.InvalidPasswordError,
+    "3D000": asyncpg.InvalidCatalogNameError,
+}
+_sound: Final[set[tuple[str, int]]] = set()
+"""Servers that were seen to speak the protocol, so that asyncpg may be let near them."""
+
+
+async def _see_it_sound(login: Login) -> None:
+    """See once in a process that a server speaks the protocol: what breaks frames can crash asyncpg, or hang it."""
+    if (login.host, login.port) not in _sound:
+        with contextlib.suppress(Said):  # an error is an answer, too: asyncpg will get it and say what it proves
+            (await Talk.begin(login, "faildrill")).end()
+        _sound.add((login.host, login.port))
+
+
 async def connect(login: Login, within: float, purpose: str = "faildrill") -> Any:  # noqa: ANN401 - asyncpg is untyped
     """Open a connection; raises one of `failures()`, or UnresolvedSecret.
 
     Nothing is left to the process's surroundings (PGOPTIONS, PGTARGETSESSIONATTRS, a service file).
     """
+    async with asyncio.timeout(within):
+        await _see_it_sound(login)
     return await asyncpg.connect(
         host=login.host,
         port=login.port,
@@ -127,9 +144,12 @@ def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | 
 
 def proven(error: BaseException) -> Seen:
     """Tell what one of `failures()` proves about the server."""
+    known = _STATES.get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
     for kind, outcome, words in _words():
-        if isinstance(error, kind):
+        if issubclass(known, kind):
             return Seen(outcome, detail=words)
+    if isinstance(error, Said):
+        return Seen(Outcome.WRONG, detail=f"SQLSTATE {error.sqlstate}")
     if isinstance(error, asyncpg.PostgresError):
         return Seen(Outcome.WRONG, detail=f"SQLSTATE {getattr(error, 'sqlstate', '?')} {type(error).__name__}")
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
+from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.talking import Login, Row, Talk
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
@@ -48,29 +49,46 @@ async def _examined(what: str, login: Login, within: float, *, writes: bool = Fa
     where = f"{login.host}:{login.port}"
     try:
         async with asyncio.timeout(within):
-            connection = await connect(login, within, "faildrill doctor")
+            talk = await Talk.begin(login, "faildrill doctor")
             try:
                 before = time.time()
-                row = await ask(connection, _QUESTION)
+                row = await talk.ask(_QUESTION)
                 after = time.time()
             finally:
-                connection.terminate()
+                talk.end()
+            seen = _read(row)
     except UnresolvedSecret as error:
         return [Checked(f"{what} lets us in", ok=False, told=str(error), remedy="give the secret that it refers to")]
-    except failures() as error:
+    except (OSError, ValueError) as error:
         remedy = f"see that it is up at {where} and that {login.user} may connect to {login.database}"
         return [Checked(f"{what} lets us in", ok=False, told=in_words(error), remedy=remedy)]
-    return _told(what, login, row, writes=writes, clock=clock_check(what, row["clock"], (before, after)))
+    return _told(what, login, seen, writes=writes, clock=clock_check(what, seen.clock, (before, after)))
 
 
-def _told(what: str, login: Login, row: Any, *, writes: bool, clock: Checked) -> list[Checked]:  # noqa: ANN401 - a row
-    role = "standby" if row["standby"] else "takes writes"
-    found = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {row['version']}, {role}"), clock]
+class _Seen(NamedTuple):
+    """What a server said of itself."""
+
+    standby: bool
+    clock: float
+    version: str
+    monitor: bool
+    control: bool
+
+
+def _read(row: Row | None) -> _Seen:
+    """Read the answer; ValueError when it is none."""
+    standby, clock, version, monitor, control = row or Row()
+    return _Seen(standby == "t", float(clock or "nan"), version or "?", monitor == "t", control == "t")
+
+
+def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked) -> list[Checked]:
+    role = "standby" if seen.standby else "takes writes"
+    found = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {seen.version}, {role}"), clock]
     if writes:
         remedy = "see which server the load balancer sends writes to"
-        found.append(Checked(f"{what} takes writes", not row["standby"], role, remedy if row["standby"] else ""))
+        found.append(Checked(f"{what} takes writes", not seen.standby, role, remedy if seen.standby else ""))
         return found
-    rights = {"pg_monitor": row["monitor"], "EXECUTE ON FUNCTION pg_control_system()": row["control"]}
+    rights = {"pg_monitor": seen.monitor, "EXECUTE ON FUNCTION pg_control_system()": seen.control}
     missing = [name for name, granted in rights.items() if not granted]
     told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
     remedy = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)

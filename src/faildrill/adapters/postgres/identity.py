@@ -4,21 +4,30 @@ import asyncio
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from faildrill.adapters.postgres.asking import SHARE, Login, ask, by_users_path, connect, directly, failures, in_words
+from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.talking import Login, NotPostgres, Row, Said, Talk
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind
+from faildrill.ports import Given, Kind, Told
 from faildrill.targets import Cluster, Database
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
+_PROVED, _DIFFERS, _SILENT = range(3)
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 
 
 def _digits(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class _Answer(NamedTuple):
+    """What asking one server came to, by its place in what is told."""
+
+    place: int
+    words: str
 
 
 class _Asked(Kind):
@@ -35,10 +44,17 @@ class _Asked(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask all at once, and tell apart who answers otherwise and who is down, hangs, or is on the way up."""
         logins = self._logins()
         answers = await asyncio.gather(*(self._one(login, given.timeout * SHARE) for login in logins.values()))
-        said = [f"{name} {answer}" for name, answer in zip(logins, answers, strict=True) if answer is not None]
-        return "; ".join(said) or None
+        told = Told([], [], [])
+        for name, answer in zip(logins, answers, strict=True):
+            told[answer.place].append(f"{name} {answer.words}".strip())
+        return told
 
     def _logins(self) -> Mapping[str, Login]:
         found: dict[str, Login] = {}
@@ -49,26 +65,29 @@ class _Asked(Kind):
             found[f"database {self.database.name}"] = by_users_path(self.database)
         return found
 
-    async def _one(self, login: Login, within: float) -> str | None:
+    async def _one(self, login: Login, within: float) -> "_Answer":
         where = f"{login.host}:{login.port}"
         try:
             async with asyncio.timeout(within):
-                connection = await connect(login, within, "faildrill guard")
+                talk = await Talk.begin(login, "faildrill guard")
                 try:
-                    return await self._differs(connection)
+                    differs = await self._differs(talk)
                 finally:
-                    connection.terminate()
+                    talk.end()
         except UnresolvedSecret as error:
-            return f"can't be asked what it is: {error}"
-        except failures() as error:
-            return f"did not prove what it is ({where}: {in_words(error)}): {self._remedy}"
+            return _Answer(_SILENT, f"can't be asked what it is: {error}")
+        except OSError as error:
+            is_other = isinstance(error, NotPostgres) or (isinstance(error, Said) and not error.is_passing)
+            words = f"did not prove what it is ({where}: {in_words(error)}): {self._remedy}"
+            return _Answer(_DIFFERS if is_other else _SILENT, words)
+        return _Answer(_PROVED, "") if differs is None else _Answer(_DIFFERS, differs)
 
     @property
     @abstractmethod
     def _remedy(self) -> str: ...
 
     @abstractmethod
-    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
+    async def _differs(self, talk: Talk) -> str | None:
         """Return how the answer differs from what was declared, and what to do; None when it doesn't."""
         ...
 
@@ -92,9 +111,13 @@ class Identity(_Asked):
     def _remedy(self) -> str:
         return "bring it up, and see that the login may call pg_control_system()"
 
-    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
-        row = await ask(connection, _SYSTEM)
-        said = row[0] if row else None
+    def facts(self) -> list[str]:
+        """Return the system, however it is reached."""
+        return [f"postgres system {self.system_identifier}"]
+
+    async def _differs(self, talk: Talk) -> str | None:
+        row = await talk.ask(_SYSTEM)
+        [said] = (row or [None])[:1]
         if said == self.system_identifier:
             return None
         return (
@@ -128,16 +151,19 @@ class Marker(_Asked):
     def _remedy(self) -> str:
         return f"see that it is up, and that the login may read the one row of {self.table}"
 
-    async def _differs(self, connection: Any) -> str | None:  # noqa: ANN401 - asyncpg is untyped
-        row = await ask(
-            connection,
+    def facts(self) -> list[str]:
+        """Return the marker's name, wherever it is kept."""
+        return [f"postgres marker {self.uid}"]
+
+    async def _differs(self, talk: Talk) -> str | None:
+        row = await talk.ask(
             f"SELECT count(*), bool_and(drillable IS TRUE), min(uid::text) FROM {self.table}",  # noqa: S608 - see _is_a_name
         )
-        count, drillable, uid = row
-        if count != 1:
+        count, drillable, uid = (*(row or Row()), None, None, None)[:3]
+        if count != "1":
             return f"holds {count} rows in {self.table} where exactly one is due: {self._remedy}"
         if uid != self.uid:
             return f"carries the marker {uid!r}, not {self.uid!r}: this is not the declared place"
-        if drillable is not True:
+        if drillable != "t":
             return f"carries a marker that does not say drillable: set {self.table}.drillable only if it may be drilled"
         return None

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.adapters.postgres.asking import SHARE, ask, connect, directly, failures, in_words
+from faildrill.adapters.postgres.asking import SHARE, directly, in_words
+from faildrill.adapters.postgres.talking import Talk
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.targets import Cluster, ClusterMember
@@ -69,14 +70,14 @@ class Replication(Kind):
     async def _asked(self, member: ClusterMember, within: float) -> _Said:
         try:
             async with asyncio.timeout(within):
-                connection = await connect(directly(self.cluster, member), within, "faildrill guard")
+                talk = await Talk.begin(directly(self.cluster, member), "faildrill guard")
                 try:
-                    return await _said(connection)
+                    return await _said(talk)
                 finally:
-                    connection.terminate()
+                    talk.end()
         except UnresolvedSecret as error:
             return _Said(trouble=f"can't be asked: {error}")
-        except failures() as error:
+        except OSError as error:
             return _Said(trouble=in_words(error))
 
     def _lacking(self, said: Mapping[str, _Said], primary: str) -> list[str]:
@@ -98,12 +99,14 @@ class Replication(Kind):
         return ""
 
 
-async def _said(connection: Any) -> _Said:  # noqa: ANN401 - asyncpg is untyped
-    row = await ask(connection, _ROLE)
-    if row[0]:
-        return _Said(standby=True)
-    [told] = await ask(connection, _ALL)
+async def _said(talk: Talk) -> _Said:
+    role = await talk.ask(_ROLE)
+    if role != ["f"]:
+        return _Said(standby=True) if role == ["t"] else _Said(trouble="does not say whether it takes writes")
+    [told] = await talk.ask(_ALL) or [None]
     try:
-        return _Said(standbys={one.application_name: one for one in msgspec.json.decode(told, type=list[_Standby])})
+        return _Said(
+            standbys={one.application_name: one for one in msgspec.json.decode(told or "", type=list[_Standby])}
+        )
     except msgspec.MsgspecError:
         return _Said(trouble="tells about its standbys what can't be read")

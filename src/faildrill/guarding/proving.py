@@ -1,0 +1,72 @@
+"""Before anything is put back: is this still the place that the drill acted on? An address may lead elsewhere now."""
+
+import asyncio
+from typing import Final, NamedTuple
+
+from faildrill.acting.calling import call, words
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Guard, Proves, Told
+from faildrill.targets import KindUse
+from faildrill.timeline import PlaceAsked, Timeline
+
+WITHIN: Final = 2.0
+"""Seconds in which the place may answer: putting back waits no longer for those that the drill took down."""
+FRESH: Final = 3600.0
+"""Seconds after the last event of a run for which a place that says nothing is still taken for the one it was."""
+
+
+class Trust(NamedTuple):
+    """Why a place that does not answer at all is put back all the same; `refused` when it is not."""
+
+    because: str
+    refused: bool = False
+
+
+ITSELF: Final = Trust("this run has proven it before its first step")
+TYPED: Final = Trust("--unproven was typed")
+
+
+def since(same_boot: bool, seconds: float) -> Trust:  # noqa: FBT001 - both are what is known of the run
+    """Return what can be trusted when a run was left `seconds` ago."""
+    if same_boot and seconds <= FRESH:
+        return Trust(f"the run proved it, and was left {seconds:.0f} s ago, in this boot of the machine")
+    ago = f"{seconds / 3600:.1f} h ago" if same_boot else "before this machine was started"
+    return Trust(
+        f"nothing of it answers what it is, and the run was left {ago}: its addresses may lead elsewhere by now. Bring "
+        "a part of it up that proves it, or say that you know it is the same: faildrill recover --unproven RUN",
+        refused=True,
+    )
+
+
+async def refusal(place: Environment, run: str, timeline: Timeline, silent: Trust) -> str | None:
+    """Ask the place what it is, note it, and return why nothing of it may be touched; None when it may be put back.
+
+    Whoever answers must say what was declared. Who is silent proves nothing, as the drill may have taken it down: then
+    another part of the place is enough, and where nothing answers at all, `silent` decides. `--unproven` is for
+    silence only: a place that says that it is another one is never touched.
+    """
+    told = [await asked for asked in asyncio.as_completed([_asked(use, run) for use in place.identity])]
+    proved, differs, quiet = ([words(line) for one in told for line in one[part]] for part in range(3))
+    because = None
+    if differs:
+        because = f"this is not the place that the drill acted on, so nothing is touched: {'; '.join(differs)}"
+    elif not proved and silent.refused:
+        because = silent.because
+    went_by = silent.because if quiet and not proved and because is None else ""
+    timeline.note(PlaceAsked(proved=proved, differs=differs, silent=quiet, because=because or went_by))
+    return because
+
+
+async def _asked(use: KindUse, run: str) -> Told:
+    try:
+        guard: Guard = build(use, "guard")
+        given = Supplies(run, timeout=WITHIN)
+        if isinstance(guard, Proves):
+            return await call(guard.ask_again(given), WITHIN)
+        objection = await call(guard.objection(given), WITHIN)
+    except (ActionError, CannotSee) as error:
+        return Told(silent=[f"{use.kind} could not be asked: {error}"])
+    return Told(proved=[use.kind]) if objection is None else Told(silent=[f"{use.kind} {objection}"])
