@@ -25,20 +25,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from faildrill.judging.proving import Dark, Life, Silence, longest_unproven, prove
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers, Mask
 
+__all__ = ["Dark", "Life", "Silence", "Stretch", "longest_unproven", "outages", "prove"]
+
 _NEVER: Final = (1 << 63) - 1
 _UNSEEN: Final = -(1 << 63)
-
-
-class Silence(NamedTuple):
-    """When silence counts as dark, in ns."""
-
-    slow: int
-    """No answer for longer than this is dark."""
-    usual: int
-    """The longest answer of a service that is alive; at most `slow`."""
 
 
 @dataclass(frozen=True)
@@ -62,73 +56,6 @@ class Stretch:
     """Of how many dark stretches it is made, life proven between them."""
     outcomes: dict[str, int]
     """How the looks that prove it dark ended, by outcome in lower case; `slow` for late good answers."""
-
-
-class Life(NamedTuple):
-    """Intervals that each hold a moment of life, ordered by their left ends."""
-
-    since: Integers
-    """Left ends."""
-    by: Integers
-    """For each, the smallest right end of it and all that follow."""
-    reach: Integers
-    """For each, the largest right end of it and all before."""
-
-
-class Dark(NamedTuple):
-    """Intervals that each hold a moment of darkness, ordered by their left ends."""
-
-    still_at: Integers
-    """Left ends: an outage was still on at this moment, or later."""
-    begun_by: Integers
-    """Right ends: it had begun by this moment."""
-    sample: Integers
-    """The number of the sample that proves it."""
-
-
-def prove(columns: Columns, silence: Silence) -> tuple[Life, Dark]:
-    """Turn looks into intervals of life and of darkness."""
-    good = columns.is_good
-    timely = columns.is_seen_late
-    late = (columns.answered - columns.sent > silence.slow) & ~timely
-    silent = late | ((columns.outcome == Outcome.TIMED_OUT) & ~timely)
-    return _life(columns, good, late, silence), _dark(columns, columns.is_look & (~good | late), silent, silence)
-
-
-def _life(columns: Columns, good: Mask, late: Mask, silence: Silence) -> Life:
-    by = columns.answered[good]
-    since = columns.sent[good]
-    tardy = late[good]
-    if tardy.any():
-        since = np.where(tardy, np.maximum(since, by - silence.usual), since)
-    since, by = _ordered(since, by)
-    return Life(since, np.minimum.accumulate(by[::-1])[::-1], np.maximum.accumulate(by))
-
-
-def _dark(columns: Columns, proof: Mask, silent: Mask, silence: Silence) -> Dark:
-    numbers = np.flatnonzero(proof)
-    still_at, begun_by = columns.sent[numbers], columns.answered[numbers]
-    begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + silence.usual), begun_by)
-    order = np.argsort(still_at, kind="stable")
-    return Dark(still_at[order], begun_by[order], numbers[order])
-
-
-def _ordered(keys: Integers, others: Integers) -> tuple[Integers, Integers]:
-    if bool(np.all(keys[1:] >= keys[:-1])):
-        return keys, others
-    order = np.argsort(keys, kind="stable")
-    return keys[order], others[order]
-
-
-def longest_unproven(life: Life, since: int, until: int) -> int:
-    """Return the longest time within [since, until] in which no moment of life is proven, in ns.
-
-    An outage that long, and none longer, could hide between the looks.
-    """
-    inside = slice(*(int(at) for at in np.searchsorted(life.since, [since, until])))
-    starts = np.concatenate(([since], life.since[inside]))
-    ends = np.concatenate((life.by[inside], [until]))
-    return int(np.max(ends - starts, initial=0))
 
 
 def outages(

@@ -185,7 +185,8 @@ class Evidence:
 
     def _proofs(self, probe: str) -> tuple[Life, Dark]:
         if probe not in self._proven:
-            self._proven[probe] = prove(self.looks(probe), self.silence(probe))
+            marks = (self.since, max(self.until, self.since))
+            self._proven[probe] = prove(self.looks(probe), self.silence(probe), marks)
         return self._proven[probe]
 
     @cached_property

@@ -4,8 +4,10 @@ A record whose check does not hold, whose outcome is none, or whose probe has no
 """
 
 import json
+import mmap
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -24,6 +26,10 @@ Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
 _Which: TypeAlias = "Mask | slice | Integers"
 
 _CHECK: Final = 0xA5
+BLOCK: Final = 1 << 15
+"""Samples that are gone through at once: as many as fit a processor's cache."""
+_FORGET_EVERY: Final = 1 << 6
+"""Blocks after which what was read of a file is given back."""
 _FIRST_OUTCOME: Final = min(Outcome)
 _LAST_OUTCOME: Final = max(Outcome)
 
@@ -32,7 +38,8 @@ _LAST_OUTCOME: Final = max(Outcome)
 class Columns:
     """The samples of one probe, in the order in which they were due; times are monotonic ns.
 
-    `who` and `detail` are numbers of `names`, whose number 0 is the empty one.
+    `who` and `detail` are numbers of `names`, whose number 0 is the empty one. The columns may be views of a file: go
+    through very many samples in `blocks`, and what was read is given back on the way.
     """
 
     due: Integers
@@ -44,6 +51,8 @@ class Columns:
     names: tuple[str, ...]
     damaged: int = 0
     """Records of its files that are none: which probe they were of can't be told."""
+    source: mmap.mmap | None = None
+    """The file that the columns are views of."""
 
     def __len__(self) -> int:
         return len(self.due)
@@ -63,8 +72,28 @@ class Columns:
     @cached_property
     def is_seen_late(self) -> Mask:
         """Where the prober itself was held up, so that the time of the answer proves no slowness."""
+        marked = self.seen_late
+        return np.zeros(len(self), np.bool_) if marked is None else marked[self.detail]
+
+    @property
+    def seen_late(self) -> "Mask | None":
+        """By number of a detail, whether it says so; None where none does."""
         marked = np.array([name.endswith(SEEN_LATE) for name in self.names])
-        return marked[self.detail] if marked.any() else np.zeros(len(self), np.bool_)
+        return marked if marked.any() else None
+
+    def blocks(self, size: int = BLOCK, *, backwards: bool = False) -> Iterator[tuple[int, "Columns"]]:
+        """Give the samples piece by piece, each with the number of its first sample."""
+        firsts = range(0, len(self), size)
+        for number, first in enumerate(reversed(firsts) if backwards else firsts, 1):
+            yield first, self.part(first, first + size)
+            if number % _FORGET_EVERY == 0:
+                self.forget()
+        self.forget()
+
+    def forget(self) -> None:
+        """Give back the memory of what was read of the file; it can be read again."""
+        if self.source is not None:
+            self.source.madvise(mmap.MADV_DONTNEED)
 
     def where(self, mask: Mask) -> "Columns":
         """Keep the samples where the mask is true."""
@@ -72,8 +101,8 @@ class Columns:
 
     def between(self, since: int, until: int) -> "Columns":
         """Keep the samples due from `since` on and before `until`; a view, nothing is copied."""
-        first, end = np.searchsorted(self.due, [since, until], side="left")
-        return self._taken(slice(int(first), int(end)))
+        first = bisect_left(self.due, since)
+        return self._taken(slice(first, bisect_left(self.due, until, first)))
 
     def part(self, first: int, end: int) -> "Columns":
         """Keep the samples from the place `first` on and before `end`; a view, nothing is copied."""
@@ -101,6 +130,7 @@ class Columns:
             self.detail[which],
             self.names,
             self.damaged,
+            self.source if isinstance(which, slice) else None,
         )
 
 
@@ -131,36 +161,50 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     count = files.samples.stat().st_size // SIZE
     if not count:
         return
-    words = np.memmap(files.samples, dtype="<u8", mode="r", shape=(count, SIZE // 8))
-    due, sent, answered, tail = (np.ascontiguousarray(words[:, number]) for number in range(words.shape[1]))
-    halves, octets = tail.view("<u2").reshape(count, -1), tail.view("u1").reshape(count, -1)
-    probes, outcome = np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(octets[:, 6])
-    whole = _holds(due ^ sent ^ answered ^ tail) & (outcome >= _FIRST_OUTCOME) & (outcome <= _LAST_OUTCOME)
-    whole &= (probes > 0) & (probes < len(names))
+    with files.samples.open("rb") as file:
+        source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
+    everything, whole, probes = _everything(source, names)
     damaged = count - int(np.count_nonzero(whole))
-    who, detail = _known(halves[:, 1], len(names)), _known(halves[:, 2], len(names))
-    times = (due.view(np.int64), sent.view(np.int64), answered.view(np.int64))
-    everything = Columns(*times, outcome, who, detail, names, damaged)
     held = np.bincount(probes[whole] if damaged else probes, minlength=len(names))
     for number in np.flatnonzero(held):
-        only = held[number] == count
-        yield names[number], everything if only else everything.where(whole & (probes == number))
+        if held[number] == count:
+            yield names[number], everything
+        else:
+            which = np.flatnonzero(whole & (probes == number))
+            yield names[number], replace(everything._taken(which), damaged=damaged)  # noqa: SLF001 - of the same module
 
 
-def _holds(folded: Words) -> Mask:
-    """Tell where the check of a record holds, given the exclusive or of its words; see `samples.holds`."""
+def _everything(source: mmap.mmap, names: tuple[str, ...]) -> tuple[Columns, Mask, Numbers]:
+    """Give all records of a file as views of it, which of them are samples, and whose."""
+    words = np.frombuffer(source, "<u8").reshape(-1, SIZE // 8)
+    halves, octets = words.view("<u2"), words.view("u1")
+    count = len(words)
+    outcome, probes, whole = np.empty(count, np.uint8), np.empty(count, np.uint16), np.empty(count, np.bool_)
+    who, detail = np.empty(count, np.uint16), np.empty(count, np.uint16)
+    times = words.view(np.int64)
+    found = Columns(times[:, 0], times[:, 1], times[:, 2], outcome, who, detail, names, 0, source)
+    for first, part in found.blocks():
+        here = slice(first, first + len(part))
+        outcome[here], probes[here], who[here], detail[here] = (
+            octets[here, 30],
+            halves[here, 12],
+            halves[here, 13],
+            halves[here, 14],
+        )
+        whole[here] = _holds(words[here]) & (outcome[here] >= _FIRST_OUTCOME) & (outcome[here] <= _LAST_OUTCOME)
+        whole[here] &= (probes[here] > 0) & (probes[here] < len(names))
+        for numbers in (who[here], detail[here]):
+            numbers[numbers >= len(names)] = 0
+    return found, whole, probes
+
+
+def _holds(words: Words) -> Mask:
+    """Tell where the check of a record holds, given the words of each; see `samples.holds`."""
+    folded = words[:, 0] ^ words[:, 1] ^ words[:, 2] ^ words[:, 3]
     for shift in (32, 16, 8):
         folded ^= folded >> np.uint64(shift)
     held: Mask = folded.astype(np.uint8) == _CHECK
     return held
-
-
-def _known(numbers: Numbers, names: int) -> Numbers:
-    """Copy the numbers of names; one that has no name reads as none."""
-    copied: Numbers = np.array(numbers)
-    if len(copied) and int(copied.max()) >= names:
-        copied[copied >= names] = 0
-    return copied
 
 
 def _names(files: Files) -> tuple[str, ...]:
@@ -194,6 +238,12 @@ def _merged(parts: list[Columns]) -> Columns:
 
 
 def _in_order(columns: Columns) -> Columns:
-    if bool(np.all(columns.due[1:] >= columns.due[:-1])):
+    last = -1
+    for _, part in columns.blocks():
+        due = part.due
+        if due[0] < last or not np.all(due[1:] >= due[:-1]):
+            break
+        last = int(due[-1])
+    else:
         return columns
     return columns._taken(np.argsort(columns.due, kind="stable"))  # noqa: SLF001 - of the same module

@@ -1,0 +1,210 @@
+"""What looks prove, each by itself: intervals that hold a moment of life or of darkness. See `bounds` for the rules.
+
+Looks are gone through in blocks that fit a processor's cache. Where nothing dark is near, only the first and the last
+life of a block are kept, with the longest time that passed between two lives of it: nothing that is asked of the
+proofs depends on the others, so that a day of a thousand looks a second takes no more memory than a minute.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill.samples import Outcome
+from faildrill.samples.columns import BLOCK, Columns, Integers, Mask
+
+_UNSEEN: Final = -(1 << 63)
+_NEVER: Final = (1 << 63) - 1
+_FEW: Final = 3
+"""Of so few looks there is nothing to leave out."""
+
+
+class Silence(NamedTuple):
+    """When silence counts as dark, in ns."""
+
+    slow: int
+    """No answer for longer than this is dark."""
+    usual: int
+    """The longest answer of a service that is alive; at most `slow`."""
+
+
+class Life(NamedTuple):
+    """Intervals that each hold a moment of life, ordered by their left ends; of those far from any dark one, some."""
+
+    since: Integers
+    """Left ends."""
+    by: Integers
+    """For each, the smallest right end of it and all that follow."""
+    reach: Integers
+    """For each, the largest right end of it and all before."""
+    gap: Integers
+    """For each, the longest time from one left end to the next `by`, of all pairs since the one before it here."""
+
+
+class Dark(NamedTuple):
+    """Intervals that each hold a moment of darkness, ordered by their left ends."""
+
+    still_at: Integers
+    """Left ends: an outage was still on at this moment, or later."""
+    begun_by: Integers
+    """Right ends: it had begun by this moment."""
+    sample: Integers
+    """The number of the sample that proves it."""
+
+
+def prove(columns: Columns, silence: Silence, marks: Iterable[int] = (), block: int = BLOCK) -> tuple[Life, Dark]:
+    """Turn looks into intervals of life and of darkness.
+
+    `marks`: moments that `longest_unproven` will be asked about; around them every life is kept.
+    """
+    marked = columns.seen_late
+    blocks: list[_Block] = []
+    dark: list[Dark] = []
+    later = _NEVER
+    for first, part in columns.blocks(block, backwards=True):
+        found = _proven(part, silence, marked)
+        if len(found.dark.sample):
+            dark.append(found.dark._replace(sample=found.dark.sample + first))
+        if len(found.since):
+            blocks.append(_summary(found, (first, first + len(part)), later))
+            later = min(later, blocks[-1].lowest)
+    blocks.reverse()
+    proofs = _together(dark[::-1])
+    return _life(
+        [
+            _whole(_proven(columns.part(one.first, one.end), silence, marked)) if whole else one.ends()
+            for one, whole in zip(blocks, _kept_whole(blocks, proofs, sorted(marks)), strict=True)
+        ]
+    ), proofs
+
+
+def longest_unproven(life: Life, since: int, until: int) -> int:
+    """Return the longest time within [since, until] in which no moment of life is proven, in ns.
+
+    An outage that long, and none longer, could hide between the looks.
+    """
+    first, end = (int(at) for at in np.searchsorted(life.since, [since, until]))
+    if first == end:
+        return max(until - since, 0)
+    inside = int(np.max(life.gap[first + 1 : end], initial=0))
+    return max(int(life.by[first]) - since, inside, until - int(life.since[end - 1]), 0)
+
+
+class _Proven(NamedTuple):
+    """What the looks of one block prove; lives as they come, not ordered yet."""
+
+    since: Integers
+    by: Integers
+    dark: Dark
+
+
+def _proven(part: Columns, silence: Silence, marked: "Mask | None") -> _Proven:
+    sent, answered = np.ascontiguousarray(part.sent), np.ascontiguousarray(part.answered)
+    took = answered - sent
+    if part.is_good.all() and int(took.max(initial=0)) <= silence.slow:
+        none = np.empty(0, np.int64)
+        return _Proven(sent, answered, Dark(none, none, none))
+    timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
+    good = part.is_good
+    late = (took > silence.slow) & ~timely
+    silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
+    since, by = sent[good], answered[good]
+    since = np.where(late[good], np.maximum(since, by - silence.usual), since)
+    numbers = np.flatnonzero(part.is_look & (~good | late))
+    still_at, begun_by = sent[numbers], answered[numbers]
+    begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + silence.usual), begun_by)
+    return _Proven(since, by, Dark(still_at, begun_by, numbers))
+
+
+def _together(parts: Sequence[Dark]) -> Dark:
+    if not parts:
+        none = np.empty(0, np.int64)
+        return Dark(none, none, none)
+    still_at, begun_by, sample = (np.concatenate(some) for some in zip(*parts, strict=True))
+    order = np.argsort(still_at, kind="stable")
+    return Dark(still_at[order], begun_by[order], sample[order])
+
+
+class _Kept(NamedTuple):
+    """Lives that are kept: for each, right ends that stand for it and the lives beside it that are not."""
+
+    since: Integers
+    lowest: Integers
+    highest: Integers
+    gap: Integers
+    """The longest pair within what is left out before it; 0 where nothing is."""
+
+
+def _whole(found: _Proven) -> _Kept:
+    return _Kept(found.since, found.by, found.by, np.zeros(len(found.by), np.int64))
+
+
+class _Block(NamedTuple):
+    """The lives of one block in short, as its first and its last one stand for them all."""
+
+    first: int
+    """The number of its first look."""
+    end: int
+    since: tuple[int, int]
+    """The smallest and the largest left end."""
+    by: tuple[int, int]
+    """Right ends of the first and the last life."""
+    lowest: int
+    """The smallest right end."""
+    highest: int
+    gap: int
+    """The longest pair of lives within."""
+    is_ordered: bool
+    """The left ends are in order; where they aren't, the first and the last can't stand for the others."""
+
+    def ends(self) -> _Kept:
+        """Keep the first and the last life only."""
+        low, high, gap = (self.lowest, self.by[1]), (self.by[0], self.highest), (0, self.gap)
+        return _Kept(*(np.array(one, np.int64) for one in (self.since, low, high, gap)))
+
+
+def _summary(found: _Proven, numbers: tuple[int, int], later: int) -> _Block:
+    """Sum up the lives of a block; `later`: the smallest right end of all later blocks."""
+    since, by = found.since, found.by
+    falling = np.minimum(np.minimum.accumulate(by[::-1])[::-1], later)
+    return _Block(
+        *numbers,
+        since=(int(since.min()), int(since.max())),
+        by=(int(by[0]), int(by[-1])),
+        lowest=int(by.min()),
+        highest=int(by.max()),
+        gap=int(np.max(falling[1:] - since[:-1], initial=0)),
+        is_ordered=bool(np.all(since[1:] >= since[:-1])),
+    )
+
+
+def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> Iterator[bool]:
+    """Tell of each block whether all of its lives must be kept.
+
+    That is where a dark interval or a mark meets it, or where its lives are not in one order with those beside it.
+    """
+    begun_by = np.maximum.accumulate(dark.begun_by)
+    next_since = [*accumulate((one.since[0] for one in reversed(blocks)), min, initial=_NEVER)][-2::-1]
+    highest = _UNSEEN
+    for one, following in zip(blocks, next_since, strict=True):
+        last = max(one.highest, one.since[1])
+        before = int(np.searchsorted(dark.still_at, last, side="right"))
+        met = before > 0 and int(begun_by[before - 1]) >= one.since[0]
+        met |= any(one.since[0] <= mark <= last for mark in marks)
+        apart = highest <= one.since[0] and one.since[1] <= following
+        highest = max(highest, one.since[1])
+        yield met or not apart or not one.is_ordered or one.end - one.first < _FEW
+
+
+def _life(parts: Sequence[_Kept]) -> Life:
+    if not parts:
+        none = np.empty(0, np.int64)
+        return Life(none, none, none, none)
+    since, lowest, highest, gap = (np.concatenate(some) for some in zip(*parts, strict=True))
+    if not np.all(since[1:] >= since[:-1]):
+        order = np.argsort(since, kind="stable")
+        since, lowest, highest, gap = since[order], lowest[order], highest[order], gap[order]
+    by = np.minimum.accumulate(lowest[::-1])[::-1]
+    pairs = np.concatenate(([0], by[1:] - since[:-1]))
+    return Life(since, by, np.maximum.accumulate(highest), np.where(gap > 0, gap, pairs))
