@@ -4,15 +4,16 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import configs, links, readiness
+from faildrill.lab import configs, environment_file, links, readiness
 from faildrill.lab.facts import Facts
 from faildrill.lab.nodes import Node, Recipe
-from faildrill.lab.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan
+from faildrill.lab.places import Place
+from faildrill.lab.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan, new
 from faildrill.lab.readiness import NotReady, until
 from faildrill.lab.reservations import LOOPBACK
 from faildrill.lab.schema import Identity
@@ -43,6 +44,10 @@ class Staging:
         if name not in self.links:
             raise FaildrillError(f"no such link: {name!r}; there are {', '.join(self.links)}")
         return self.links[name]
+
+    def environment_text(self, identity: Identity) -> str:
+        """Return the text of the environment file."""
+        return environment_file.text(self.plan, identity)
 
     async def bring_up(self, progress: Progress) -> Identity:
         """Start everything and wait until a payment goes through it.
@@ -137,8 +142,17 @@ class Staging:
         return True
 
 
-def prepare(plan: Plan) -> None:
-    """Make the folders, the link to the sockets' folder and the passwords of a lab."""
+def make(place: Place) -> Staging:
+    """Plan a lab and lay it out in its folders."""
+    planned = new(place)
+    make_folders(planned, ("etcd", *DATABASE_NODES, *PAYMENT_NODES, "haproxy"))
+    for role in ROLES:
+        planned.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
+    return Staging(planned)
+
+
+def make_folders(plan: Plan, nodes: Iterable[str]) -> None:
+    """Make the folders of a lab, one for each node among them, and the link to the sockets' folder."""
     place = plan.place
     shared = plan.postgres_user.how == "other"
     run = place.short_run if shared else place.run
@@ -148,12 +162,10 @@ def prepare(plan: Plan) -> None:
     run.mkdir(mode=0o700)
     for folder in (place.logs, place.passwords):
         folder.mkdir()
-    for name in ("etcd", *DATABASE_NODES, *PAYMENT_NODES, "haproxy"):
+    for name in nodes:
         plan.folder(name).mkdir(parents=True)
     if shared:
         _let_in(run, plan)
-    for role in ROLES:
-        plan.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
 
 
 def _let_in(run: Path, plan: Plan) -> None:

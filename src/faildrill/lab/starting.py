@@ -14,6 +14,7 @@ from faildrill.errors import FaildrillError
 from faildrill.lab import control, facts, lock, nodes, places
 from faildrill.lab.facts import Facts
 from faildrill.lab.places import Place
+from faildrill.lab.sorts import PAYMENTS
 
 WITHIN = 120.0
 """Seconds after which starting a lab is given up."""
@@ -37,8 +38,10 @@ def find(name: str, root: Path | None = None) -> Facts | None:
     return facts.read(place.facts)
 
 
-def up(name: str = "lab", *, root: Path | None = None, tell: Tell = lambda _: None, keep: bool = False) -> Facts:
-    """Return the lab of that name, ready: the one that is up, or one that is started now.
+def up(
+    name: str = "lab", *, root: Path | None = None, tell: Tell = lambda _: None, keep: bool = False, of: str = PAYMENTS
+) -> Facts:
+    """Return the lab of that name, ready: the one that is up, or one that is started now, of a sort among `sorts`.
 
     `tell` is told in words how far it is. With `keep`, a lab that can't be started is left as it is, to be looked
     at. Raises LabFailed with the reason; when this process ends before the lab is ready, nothing of it stays.
@@ -51,7 +54,7 @@ def up(name: str = "lab", *, root: Path | None = None, tell: Tell = lambda _: No
             return ready
         holder = lock.holder(place.lock)
         if holder is None:
-            _start(place, tell, keep=keep)
+            _start(place, tell, [*(["--keep"] if keep else []), f"--of={of}"])
         else:
             tell(f"the lab {name!r} is being started or ended by process {holder}: waiting for it")
             _wait_for_another(place)
@@ -77,11 +80,10 @@ def _wait_for_another(place: Place) -> None:
         time.sleep(0.1)
 
 
-def _start(place: Place, tell: Tell, *, keep: bool) -> None:
+def _start(place: Place, tell: Tell, options: list[str]) -> None:
     """Start a supervisor and wait until it has brought the lab up, or another one holds the lock."""
     ours, theirs = socket.socketpair()
     root = place.folder.parent.parent
-    options = ["--keep"] if keep else []
     argv = [sys.executable, "-P", "-m", "faildrill.lab.supervisor", place.name, str(root), *options]
     with ours, theirs:
         process = subprocess.Popen(

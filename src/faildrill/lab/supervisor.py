@@ -1,4 +1,4 @@
-"""The process that owns a lab: `python -m faildrill.lab.supervisor NAME STATE_FOLDER [--keep]`.
+"""The process that owns a lab: `python -m faildrill.lab.supervisor NAME STATE_FOLDER [--keep] [--of=SORT]`.
 
 It holds the lab's lock, starts every node under an init of its own, serves the control socket, and takes everything
 with it when it ends. Its standard input is a channel to whoever starts the lab: it says there how far it is, and when
@@ -20,14 +20,13 @@ from faildrill import kernel
 from faildrill.errors import FaildrillError
 from faildrill.lab import (
     control,
-    environment_file,
     links,
     lock,
     places,
-    plan,
     processes,
     readiness,
     remains,
+    sorts,
     staging,
 )
 from faildrill.lab.limits import Limits
@@ -41,7 +40,7 @@ ANSWERED = 0.01
 class Supervisor:
     """One lab, from its first process to its last."""
 
-    def __init__(self, place: Place, starter: socket.socket) -> None:
+    def __init__(self, place: Place, starter: socket.socket, sort: str) -> None:
         self.place = place
         self.phase = "starting"
         self.keep_logs = False
@@ -49,13 +48,8 @@ class Supervisor:
         self._timings: dict[str, float] = {}
         self._starter: socket.socket | None = starter
         self._ending = asyncio.Event()
-        self._staging = staging.Staging(self._planned())
+        self._staging = sorts.make(sort, place)
         self._limits = Limits()
-
-    def _planned(self) -> plan.Plan:
-        planned = plan.new(self.place)
-        staging.prepare(planned)
-        return planned
 
     async def run(self, *, keep: bool) -> None:
         """Bring the lab up, serve until asked to end, take it down."""
@@ -86,7 +80,7 @@ class Supervisor:
             if not keep:
                 self._ending.set()
             return
-        self.place.environment.write_text(environment_file.text(self._staging.plan, identity), encoding="utf-8")
+        self.place.environment.write_text(self._staging.environment_text(identity), encoding="utf-8")
         staging.facts(self._staging, self._timings).write(self.place.facts)
         self.phase = "ready"
         leaving.cancel()
@@ -214,14 +208,19 @@ def _log_to(path: Path) -> None:
     os.close(log)
 
 
-def supervise(place: Place, starter: socket.socket, *, keep: bool) -> None:
+def sort_among(options: list[str]) -> str:
+    """Return which sort of lab is asked for: `--of=SORT`, or the payments staging."""
+    return next((one.partition("=")[2] for one in options if one.startswith("--of=")), sorts.PAYMENTS)
+
+
+def supervise(place: Place, starter: socket.socket, options: list[str]) -> None:
     """Own the lab at `place` from start to end; its lock is held already."""
     keep_logs = False
 
     async def whole_life() -> bool:
-        supervisor = Supervisor(place, starter)
+        supervisor = Supervisor(place, starter, sort_among(options))
         _log_to(place.logs / "supervisor.log")
-        await supervisor.run(keep=keep)
+        await supervisor.run(keep="--keep" in options)
         return supervisor.keep_logs
 
     try:
@@ -248,7 +247,7 @@ def main() -> None:
     if not lock.acquire(place.lock):
         tell(starter, {"busy": lock.holder(place.lock)})
         return
-    supervise(place, starter, keep="--keep" in options)
+    supervise(place, starter, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,109 @@
+"""The environment file and the Ansible inventory of a lab of hosts."""
+
+from typing import Any, Final
+
+import yaml
+
+from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, USER, HostsPlan
+from faildrill.lab.plan import DATABASE, SCOPE
+from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.schema import Identity
+
+_EVERY: Final = {"every": "500ms", "timeout": "2s"}
+
+
+def text(plan: HostsPlan, identity: Identity) -> str:
+    """Return the environment file's text."""
+    content = {
+        "environment": plan.place.name,
+        "about": "Five hosts that are reached over SSH: two for payments, two for the database, a load balancer.",
+        "drillable": True,
+        "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
+        **_targets(plan),
+        "identity": [
+            {"ssh.identity": {"hosts": "staging"}},
+            {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
+            {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
+        ],
+        "probes": {
+            "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},
+        },
+    }
+    return yaml.safe_dump(content, sort_keys=False, width=200)
+
+
+def inventory(plan: HostsPlan) -> str:
+    """Return the inventory's text: how each host is reached, and what playbooks need to know of it."""
+    databases = {
+        "pg_bin": str(plan.parts.postgres),
+        "pg_service": "postgres",
+        "pg_user": "postgres",
+        "pg_replication_user": "replicator",
+        "pg_become_user": "",
+    }
+    balancer = {"haproxy_socket": str(plan.place.run / "haproxy.sock")}
+    content = {
+        "all": {
+            "vars": {
+                "ansible_user": USER,
+                "ansible_ssh_private_key_file": str(plan.client_key),
+                "ansible_ssh_pipelining": True,
+            },
+            "children": {
+                "applications": {"hosts": {one: _reached(plan, one) for one in APPLICATION_HOSTS}},
+                "databases": {"hosts": {one: _database(plan, one) for one in DATABASE_HOSTS}, "vars": databases},
+                "balancers": {"hosts": {BALANCER: _reached(plan, BALANCER)}, "vars": balancer},
+            },
+        }
+    }
+    return yaml.safe_dump(content, sort_keys=False, width=200)
+
+
+def _reached(plan: HostsPlan, name: str) -> dict[str, Any]:
+    return {
+        "ansible_host": LOOPBACK,
+        "ansible_port": plan.port(f"{name} ssh"),
+        "ansible_python_interpreter": str(plan.folder(name) / "bin" / "python3"),
+    }
+
+
+def _database(plan: HostsPlan, name: str) -> dict[str, Any]:
+    folder = plan.folder(name)
+    return _reached(plan, name) | {
+        "pg_host": LOOPBACK,
+        "pg_port": plan.port(name),
+        "pg_data": str(folder / "data"),
+        "pg_config": str(folder / "etc" / "postgresql.conf"),
+        "pg_passfile": str(folder / "etc" / "pgpass"),
+    }
+
+
+def _targets(plan: HostsPlan) -> dict[str, Any]:
+    login = {"user": "faildrill", "password": f"file:{plan.password_file('faildrill')}"}
+    members = {
+        one: {"api": f"http://{LOOPBACK}:{plan.port(f'{one} role')}", "host": LOOPBACK, "port": plan.port(one)}
+        for one in DATABASE_HOSTS
+    }
+    return {
+        "services": {"payments": f"http://{LOOPBACK}:{plan.port('payments')}"},
+        "databases": {
+            "payments": {"host": LOOPBACK, "port": plan.port("database"), "database": DATABASE, **login},
+        },
+        "clusters": {"payments": {"scope": SCOPE, "database": DATABASE, **login, "members": members}},
+        "load_balancers": {
+            "payments": {
+                "haproxy_socket": str(plan.place.run / "haproxy.sock"),
+                "backends": {"payments": list(APPLICATION_HOSTS), "database": list(DATABASE_HOSTS)},
+            },
+        },
+        "groups": {"machines": {"members": {one: {"reach": "lab"} for one in HOSTS}}},
+        "hosts": {
+            "staging": {"inventory": str(plan.inventory), "keys": {one: host_key(plan, one) for one in HOSTS}},
+        },
+    }
+
+
+def host_key(plan: HostsPlan, name: str) -> str:
+    """Return the public key of a host: its type and the key itself."""
+    public = plan.folder(name) / "etc" / "ssh_host_ed25519_key.pub"
+    return " ".join(public.read_text(encoding="ascii").split()[:2])

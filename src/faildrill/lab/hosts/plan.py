@@ -1,0 +1,53 @@
+"""What the lab of hosts consists of: its hosts, what runs on each, and where it is, before anything is started."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from faildrill.lab import parts, plan, users
+from faildrill.lab.places import Place
+from faildrill.lab.reservations import Reservations
+
+APPLICATION_HOSTS: Final = ("app1", "app2")
+DATABASE_HOSTS: Final = ("db1", "db2")
+BALANCER: Final = "lb1"
+HOSTS: Final = (*APPLICATION_HOSTS, *DATABASE_HOSTS, BALANCER)
+USER: Final = "drill"
+"""Whom playbooks log in as; on every host it is the one who started the lab."""
+
+
+@dataclass(frozen=True)
+class HostsPlan(plan.Plan):
+    """A lab of hosts to be."""
+
+    def folder(self, node: str) -> Path:
+        """Return a host's own folder; that of a database host is where the user that it runs as can reach it."""
+        base = self.place.run if self.is_shared and node in DATABASE_HOSTS else self.place.folder
+        return base / "nodes" / node
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the database hosts run as another user of this system."""
+        return self.postgres_user.how == "other"
+
+    @property
+    def client_key(self) -> Path:
+        """The key that playbooks log in with."""
+        return self.place.folder / "keys" / "id_ed25519"
+
+    @property
+    def inventory(self) -> Path:
+        """The Ansible inventory of the hosts."""
+        return self.place.folder / "inventory.yml"
+
+
+def new(place: Place) -> HostsPlan:
+    """Plan a lab of hosts."""
+    return HostsPlan(
+        place=place,
+        parts=parts.find(),
+        reservations=Reservations(),
+        postgres_user=users.for_postgres(),
+        uid=secrets.token_hex(8),
+    )

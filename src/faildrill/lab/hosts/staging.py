@@ -1,0 +1,148 @@
+"""The lab of hosts as a whole: brought up host by host, each waited for until what runs on it is really ready."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import asyncpg
+import asyncssh
+
+from faildrill.lab import readiness, schema, staging
+from faildrill.lab.hosts import configs, environment_file, plan
+from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, HostsPlan
+from faildrill.lab.nodes import Node
+from faildrill.lab.places import Place
+from faildrill.lab.plan import ROLES
+from faildrill.lab.readiness import NotReady, until
+from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.schema import Identity
+
+PRIMARY, STANDBY = DATABASE_HOSTS
+_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class HostsStaging(staging.Staging):
+    """Every host of one lab."""
+
+    plan: HostsPlan
+
+    def __init__(self, planned: HostsPlan) -> None:
+        self.plan = planned
+        self.nodes = {name: Node(configs.host(planned, name)) for name in HOSTS}
+        self.links = {}
+        _make_keys(planned)
+        for name in HOSTS:
+            configs.give(planned, name)
+        planned.inventory.write_text(environment_file.inventory(planned), encoding="utf-8")
+
+    def environment_text(self, identity: Identity) -> str:
+        """Return the text of the environment file."""
+        return environment_file.text(self.plan, identity)
+
+    async def bring_up(self, progress: staging.Progress) -> Identity:
+        """Boot every host and wait until a payment goes through; raises NotReady for the first part that isn't."""
+        for node in self.nodes.values():
+            await node.start()
+        identity = await self._databases(progress)
+        for name in HOSTS:
+            await self._ready(name, "an SSH server", self._speaks_ssh)
+        progress("ssh")
+        for name in APPLICATION_HOSTS:
+            await self._ready(name, "an answer", lambda name: readiness.healthy(self.plan.port(name), "/health"))
+        progress("payment servers")
+        await self._ready(BALANCER, "backends of healthy servers", lambda _: self._balanced())
+        progress("haproxy")
+        await self._ready(BALANCER, "answer to a payment", lambda _: self._pay())
+        progress("payment")
+        return identity
+
+    async def steady(self) -> bool:
+        """Look once whether all is as it was when the lab became ready."""
+        return (
+            all(node.state() == "running" for node in self.nodes.values())
+            and await self._balanced()
+            and await self._streaming()
+            and await self._pay()
+        )
+
+    async def _ready(self, name: str, what: str, look: Callable[[str], Awaitable[object]]) -> None:
+        await until(self.nodes[name], what, partial(look, name), staging.WITHIN)
+
+    async def _databases(self, progress: staging.Progress) -> Identity:
+        await self._ready(PRIMARY, "a PostgreSQL that takes logins", lambda _: self._logs_in())
+        try:
+            identity = await schema.create(self.plan, PRIMARY)
+        except _FAILURES as error:
+            raise NotReady(PRIMARY, f"its schema can't be created: {error!r}") from error
+        progress(PRIMARY)
+        await self._ready(STANDBY, "a standby that streams", lambda _: self._streaming())
+        progress(STANDBY)
+        return identity
+
+    async def _logs_in(self) -> bool:
+        """Log in as the superuser, and give the standby a role to log in with."""
+        statement = f"CREATE ROLE replicator REPLICATION LOGIN PASSWORD '{self.plan.password('replicator')}'"
+        try:
+            await self._asked(statement)
+        except asyncpg.DuplicateObjectError:
+            return True
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ValueError(str(error)) from error
+        return True
+
+    async def _streaming(self) -> bool:
+        """Look whether the standby streams from the primary, and only it."""
+        rows = await self._asked("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")
+        return [row[0] for row in rows] == [STANDBY]
+
+    async def _asked(self, statement: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(
+            host=LOOPBACK,
+            port=self.plan.port(PRIMARY),
+            user="postgres",
+            password=self.plan.password("postgres"),
+            database="postgres",
+            ssl=False,
+            timeout=2,
+        )
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement)
+        finally:
+            connection.terminate()
+        return rows
+
+    async def _balanced(self) -> bool:
+        socket = self.plan.place.run / "haproxy.sock"
+        servers = await readiness.servers_up(socket, "payments")
+        return servers == set(APPLICATION_HOSTS) and await readiness.servers_up(socket, "database") == {PRIMARY}
+
+    async def _speaks_ssh(self, name: str) -> bool:
+        reader, writer = await asyncio.open_connection(LOOPBACK, self.plan.port(f"{name} ssh"))
+        try:
+            return (await reader.readline()).startswith(b"SSH-2.0-")
+        finally:
+            writer.close()
+
+
+def make(place: Place) -> HostsStaging:
+    """Plan a lab of hosts and lay it out in its folders."""
+    planned = plan.new(place)
+    staging.make_folders(planned, HOSTS)
+    for role in ROLES:
+        planned.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
+    return HostsStaging(planned)
+
+
+def _make_keys(planned: HostsPlan) -> None:
+    """Make the key that playbooks log in with, and one for each host."""
+    planned.client_key.parent.mkdir()
+    client = asyncssh.generate_private_key("ssh-ed25519", comment="faildrill")
+    client.write_private_key(planned.client_key)
+    planned.client_key.chmod(0o600)
+    for name in HOSTS:
+        etc = planned.folder(name) / "etc"
+        key = asyncssh.generate_private_key("ssh-ed25519", comment=name)
+        key.write_private_key(etc / "ssh_host_ed25519_key")
+        key.write_public_key(etc / "ssh_host_ed25519_key.pub")
+        client.write_public_key(etc / "authorized_keys")
