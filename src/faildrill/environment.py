@@ -4,11 +4,11 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from faildrill.drill import ProbePlan
 from faildrill.settings import Standard
-from faildrill.targets import Cluster, Database, Group, KindUse, LoadBalancer, Service
+from faildrill.targets import Cluster, Database, Group, Hosts, KindUse, LoadBalancer, MariaDB, Redis, Service
 
 
 class BlastRadius(BaseModel):
@@ -18,6 +18,7 @@ class BlastRadius(BaseModel):
 
     groups: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by group, how many members")
     clusters: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by cluster, how many members")
+    hosts: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by `hosts` target, how many of them")
     unknown: Literal["refused", "allowed"] = Field(
         default="refused", description="what becomes of a step that can't tell which members it touches"
     )
@@ -56,7 +57,11 @@ class Environment(BaseModel):
     clusters: dict[str, Cluster] = {}
     load_balancers: dict[str, LoadBalancer] = {}
     groups: dict[str, Group] = {}
+    hosts: dict[str, Hosts] = {}
+    redis: dict[str, Redis] = {}
+    mariadb: dict[str, MariaDB] = {}
     standards: dict[str, Standard] = Field(default={}, description="what was approved, each in a file of its own")
+    settings: dict[str, KindUse] = Field(default={}, description="what reads the settings that a standard is about")
     probes: tuple[ProbePlan, ...] = Field(default=(), description="watched in every drill here")
     guards: tuple[KindUse, ...] = Field(default=(), description="more reasons not to start")
     lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")
@@ -66,5 +71,15 @@ class Environment(BaseModel):
     @property
     def proven_identity(self) -> str:
         """A digest of the facts that the identity guards prove, the same from any folder and under any name."""
-        facts = sorted(json.dumps(use.model_dump(mode="json"), sort_keys=True) for use in self.identity)
+        facts = sorted(json.dumps(_proven(use.model_dump(mode="json")), sort_keys=True) for use in self.identity)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _proven(facts: JsonValue) -> JsonValue:
+    """Leave out how hosts are asked: the path of an inventory differs from checkout to checkout."""
+    if isinstance(facts, list):
+        return [_proven(one) for one in facts]
+    if not isinstance(facts, dict):
+        return facts
+    is_hosts = "inventory" in facts and "keys" in facts
+    return {name: _proven(value) for name, value in facts.items() if not is_hosts or name in ("name", "keys")}

@@ -12,7 +12,7 @@ from faildrill.samples import Outcome
 from lab import kinds_here
 
 pytestmark = pytest.mark.lab
-EXAMPLE = Path(__file__).parents[2] / "drills" / "standards" / "payments.yaml"
+EXAMPLES = Path(__file__).parents[2] / "drills" / "standards"
 
 
 def test_what_an_operator_changes_at_run_time_is_named_and_gone_when_it_is_put_right(steady_lab: Facts) -> None:
@@ -48,5 +48,6 @@ def test_what_an_operator_changes_at_run_time_is_named_and_gone_when_it_is_put_r
     ]
 
 
-def test_the_standard_among_the_drills_is_the_one_that_the_lab_ships() -> None:
-    assert EXAMPLE.read_text(encoding="utf-8") == environment_file.STANDARD.read_text(encoding="utf-8")
+def test_the_standards_among_the_drills_are_those_that_the_lab_ships() -> None:
+    theirs = {path.name: path.read_text(encoding="utf-8") for path in environment_file.STANDARDS.iterdir()}
+    assert {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES.iterdir()} == theirs

@@ -15,9 +15,10 @@ from typing import Any, Final, Literal
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
 from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
+from faildrill.settings import ReadsSettings
 from faildrill.targets import KindUse
 
-Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check"]
+Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check", "settings"]
 _Protocols = tuple[type[Any], ...]
 _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "probe": (Probe,),
@@ -25,6 +26,7 @@ _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "guard": (Guard,),
     "lock": (Lock,),
     "check": (Examines,),
+    "settings": (ReadsSettings,),
     "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
 }
 

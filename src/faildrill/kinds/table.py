@@ -7,6 +7,7 @@ PROBES: Final = {
     "dns.query": "faildrill.adapters.dns:Query",
     "haproxy.backends": "faildrill.adapters.haproxy:Backends",
     "haproxy.drift": "faildrill.adapters.haproxy_drift:Drift",
+    "haproxy.spread": "faildrill.adapters.haproxy_spread:Spread",
     "http.ledger": "faildrill.adapters.charging:Ledger",
     "http.request": "faildrill.adapters.http:Request",
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
@@ -17,6 +18,9 @@ PROBES: Final = {
     "postgres.read": "faildrill.adapters.postgres.read:Read",
     "postgres.write": "faildrill.adapters.postgres.write:Write",
     "postgres.writers": "faildrill.adapters.postgres.writers:Writers",
+    "redis.ledger": "faildrill.adapters.redis.ledger:Ledger",
+    "redis.redundancy": "faildrill.adapters.redis.probes:Redundancy",
+    "redis.writers": "faildrill.adapters.redis.probes:Writers",
     "simulated.service": "faildrill.adapters.simulated:Service",
     "tcp.connect": "faildrill.adapters.tcp:Connect",
 }
@@ -33,6 +37,8 @@ ACTIONS: Final = {
     "patroni.failover": "faildrill.adapters.patroni.handover:Failover",
     "patroni.kill_primary": "faildrill.adapters.patroni.kill:KillPrimary",
     "patroni.switchover": "faildrill.adapters.patroni.handover:Switchover",
+    "redis.failover": "faildrill.adapters.redis.failover:Failover",
+    "redis.lose_master": "faildrill.adapters.redis.losing:LoseMaster",
     "simulated.fault": "faildrill.adapters.simulated:Fault",
     "simulated.member_fault": "faildrill.adapters.simulated_members:MemberFault",
 }
@@ -48,6 +54,7 @@ GUARDS: Final = {
     "postgres.marker": "faildrill.adapters.postgres.identity:Marker",
     "postgres.replication": "faildrill.adapters.postgres.replication:Replication",
     "prometheus.query": "faildrill.adapters.answers:Query",
+    "redis.identity": "faildrill.adapters.redis.identity:Identity",
     "simulated.word": "faildrill.adapters.simulated:Word",
     "window.allowed": "faildrill.adapters.windows:Allowed",
     "window.blocked": "faildrill.adapters.windows:Blocked",
@@ -58,6 +65,7 @@ REACHES: Final = {
 }
 
 EXPECTATIONS: Final = {
+    "detected": "faildrill.judging.detected:Detected",
     "error_budget": "faildrill.judging.budgets:ErrorBudget",
     "errors": "faildrill.judging.errors:Errors",
     "flaps": "faildrill.judging.flaps:Flaps",
@@ -93,6 +101,12 @@ CHECKS: Final = {
 }
 """What `faildrill doctor` looks at: by section of an environment, a dot, and a word."""
 
+SETTINGS: Final = {
+    "haproxy.settings": "faildrill.adapters.haproxy_settings:Balancer",
+    "nginx.settings": "faildrill.adapters.nginx_settings:Upstreams",
+    "patroni.settings": "faildrill.adapters.patroni.settings:Dynamic",
+}
+
 TABLES: Final = {
     "probe": PROBES,
     "action": ACTIONS,
@@ -102,4 +116,5 @@ TABLES: Final = {
     "abort": ABORTS,
     "check": CHECKS,
     "lock": LOCKS,
+    "settings": SETTINGS,
 }

@@ -9,7 +9,7 @@ from faildrill.lab.plan import DATABASE, DATABASE_NODES, PAYMENT_NODES, SCOPE, P
 from faildrill.lab.reservations import LOOPBACK
 from faildrill.lab.schema import Identity
 
-STANDARD: Final = Path(__file__).with_name("standard.yaml")
+STANDARDS: Final = Path(__file__).with_name("standards")
 """What is approved for the lab's load balancer, and for what fails its database over."""
 _EVERY = {"every": "500ms", "timeout": "2s"}
 
@@ -22,7 +22,17 @@ def text(plan: Plan, identity: Identity) -> str:
         "drillable": True,
         "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
         **_targets(plan),
-        "standards": {"payments": standard(plan)},
+        "standards": standards(plan),
+        "settings": {
+            "payments": {
+                "haproxy.settings": {
+                    "load_balancer": "payments",
+                    "file": str(plan.folder("haproxy") / "haproxy.cfg"),
+                    "binary": str(plan.parts.haproxy),
+                }
+            },
+            "database": {"patroni.settings": {"cluster": SCOPE}},
+        },
         "identity": [
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
@@ -35,11 +45,13 @@ def text(plan: Plan, identity: Identity) -> str:
     return yaml.safe_dump(content, sort_keys=False, width=110)
 
 
-def standard(plan: Plan) -> str:
-    """Write what is approved for the lab's load balancer into its folder; return its path, seen from there."""
-    path = plan.place.environment.with_name(STANDARD.name)
-    path.write_text(STANDARD.read_text(encoding="utf-8"), encoding="utf-8")
-    return path.name
+def standards(plan: Plan) -> dict[str, str]:
+    """Write what is approved for the lab into its folder; return by name where, seen from the environment file."""
+    folder = plan.place.environment.with_name(STANDARDS.name)
+    folder.mkdir(exist_ok=True)
+    for path in STANDARDS.glob("*.yaml"):
+        (folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    return {path.stem: f"{folder.name}/{path.name}" for path in sorted(STANDARDS.glob("*.yaml"))}
 
 
 def _targets(plan: Plan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
+from faildrill.loading.parameters import absolute
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading
 from faildrill.loading.references import holds_reference
@@ -23,7 +24,7 @@ from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import TARGETS, KindUse, Target
 
 KEYS: Final = (
-    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards"),
+    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings"),
     *("identity", "probes", "guards", *RULES),
 )
 
@@ -44,19 +45,20 @@ def read_environment(path: Path) -> LoadedEnvironment:
     reading.refuse_others()
     name = reading.name("environment", "what is this place called?")
     reaches = _reaches(reading)
-    sections = {sort.section: _targets(sort, reading, reaches) for sort in TARGETS}
+    sections = {sort.section: _targets(sort, reading, reaches, path.parent) for sort in TARGETS}
     standards = read_standards(reading, path)
     place = Environment.model_validate({"name": name or "unnamed", **sections, "standards": standards})
     spoilt = [
         (section, key) for section in SECTIONS for key in reading.mapping(section) if key not in sections[section]
     ]
     spoilt += [("standards", key) for key in reading.mapping("standards") if key not in standards]
-    scope = Scope(place, spoilt=frozenset(spoilt))
+    scope = Scope(place, spoilt=frozenset(spoilt), folder=path.parent)
     place = place.model_copy(
         update={
             "about": reading.text("about"),
             "drillable": reading.truth("drillable", default=False),
             "identity": _guards("identity", reading, scope),
+            "settings": _settings(reading, scope),
             "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
             "guards": _guards("guards", reading, scope),
             "lock": read_lock(reading, scope),
@@ -90,22 +92,37 @@ def _guards(key: str, reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
     return tuple(use.use for use in uses if use)
 
 
-def _targets(sort: type[Target], reading: Reading, reaches: dict[str, KindUse]) -> dict[str, BaseModel]:
+def _settings(reading: Reading, scope: Scope) -> dict[str, KindUse]:
+    """Read what reads settings: by name one kind; what has the name of a standard is compared with it."""
+    found = {}
+    for name, entry in reading.mapping("settings").items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+        use = read_only_use(entry.node, "settings", scope, reading.mistakes)
+        if use:
+            found[name] = use.use
+    return found
+
+
+def _targets(
+    sort: type[Target], reading: Reading, reaches: dict[str, KindUse], folder: Path
+) -> dict[str, BaseModel]:
     found: dict[str, BaseModel] = {}
     for name, entry in reading.mapping(sort.section).items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
             continue
-        target = _target(sort, name, entry, reaches, reading.mistakes)
+        target = _target((sort, folder), name, entry, reaches, reading.mistakes)
         if target is not None:
             found[name] = target
     return found
 
 
 def _target(
-    sort: type[Target], name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes
+    of: tuple[type[Target], Path], name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes
 ) -> BaseModel | None:
     """Read one target; what is a single text stands for its only required parameter, e.g. the URL of a service."""
+    sort, folder = of
     _refuse_references(entry.node, mistakes)
     node = entry.node
     if isinstance(node, Scalar) and node.value is not None:
@@ -120,6 +137,7 @@ def _target(
     if "name" in data:
         mistakes.add(node.entries["name"].place, "unknown key 'name': a target is named by its key")
     data["name"] = name
+    absolute(sort, data, folder)
     members = node.entries.get("members")
     if members is not None and isinstance(members.node, Mapping):
         data["members"] = _members(members.node, reaches, mistakes)

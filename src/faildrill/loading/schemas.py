@@ -112,7 +112,8 @@ def _of_sets(expectation: Schema) -> Schema:
 def environment_schema() -> Schema:
     """Return the JSON Schema of an environment file."""
     defs: Schema = {}
-    probes, guards, reaches, locks = (_uses(shape, defs) for shape in ("probe", "guard", "reach", "lock"))
+    shapes: tuple[Shape, ...] = ("probe", "guard", "reach", "lock", "settings")
+    probes, guards, reaches, locks, settings = (_uses(shape, defs) for shape in shapes)
     defs["probe"] = _probe(probes)
     return {
         "$schema": _DIALECT,
@@ -128,6 +129,7 @@ def environment_schema() -> Schema:
                 **_by_name(_text("its file, seen from this one")),
                 "description": "what was approved, by name",
             },
+            "settings": {**_by_name(_one_of(settings)), "description": "what reads the settings that are audited"},
             "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),

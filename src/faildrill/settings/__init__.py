@@ -1,11 +1,12 @@
 """What is set at load balancers and at what fails databases over, what was approved, and where the two differ.
 
-An adapter reads settings (`ports.ReadsSettings`), a file says a standard, and `differences` compares them; nothing here
+An adapter reads settings (`ReadsSettings`), a file says a standard, and `differences` compares them; nothing here
 knows of which make a load balancer is.
 """
 
 from faildrill.settings.comparing import Difference, How, Path, differences, in_words
 from faildrill.settings.overlaying import overlaid
+from faildrill.settings.reading import PutsRight, ReadsSettings
 from faildrill.settings.shapes import (
     Backend,
     Check,
@@ -26,7 +27,9 @@ __all__ = [
     "Failover",
     "How",
     "Path",
+    "PutsRight",
     "Reading",
+    "ReadsSettings",
     "Server",
     "Settings",
     "Standard",

@@ -22,6 +22,10 @@ class Difference(NamedTuple):
     """What the standard says there, in words; empty where it lists no such thing."""
     live: str
     """What was read there, in words; empty where nothing was."""
+    wanted: object = None
+    """What the standard says there, as itself."""
+    found: object = None
+    """What was read there, as itself."""
 
     def __str__(self) -> str:
         return self.within(None)
@@ -56,9 +60,16 @@ def _compared(wanted: object, found: object, path: Path) -> Iterator[Difference]
     elif isinstance(wanted, Mapping):
         yield from _listed(wanted, found if isinstance(found, Mapping) else None, path)
     elif found is None:
-        yield Difference(path, "unread", shown(wanted), "")
-    elif wanted != found:
-        yield Difference(path, "differs", shown(wanted), shown(found))
+        yield Difference(path, "unread", shown(wanted), "", wanted)
+    elif not _same(wanted, found):
+        yield Difference(path, "differs", shown(wanted), shown(found), wanted, found)
+
+
+def _same(wanted: object, found: object) -> bool:
+    """Tell whether two values are the same; times are, to the microsecond: `100ms` and `100000us` differ as floats."""
+    if isinstance(wanted, float) and isinstance(found, float):
+        return round(wanted * 1e6) == round(found * 1e6)
+    return wanted == found
 
 
 def _listed(wanted: Mapping[str, object], found: Mapping[str, object] | None, path: Path) -> Iterator[Difference]:

@@ -32,6 +32,7 @@ class Check(Part):
     interval: Duration | None = Field(default=None, description="between two checks of a server that is well")
     fast_interval: Duration | None = Field(default=None, description="between two checks while the state is in doubt")
     down_interval: Duration | None = Field(default=None, description="between two checks of a server that is down")
+    connect: Time | None = Field(default=None, description="how long connecting for a check may take")
     timeout: Time | None = Field(default=None, description="how long the answer to a check may take")
     fall: int | None = Field(default=None, ge=1, description="failed checks in a row that make a server down")
     rise: int | None = Field(default=None, ge=1, description="good checks in a row that make it up again")

@@ -12,7 +12,7 @@ LIVE = {
             "algorithm": "roundrobin",
             "timeouts": {"connect": "1s", "server": "none"},
             "servers": {
-                "pay1": {"weight": 10, "state": "ready", "check": {"how": "http", "fall": 2, "interval": "500ms"}},
+                "pay1": {"weight": 10, "state": "ready", "check": {"how": "http", "fall": 2, "interval": "100ms"}},
                 "pay2": {"weight": 1, "state": "drain", "check": {"how": "none"}},
             },
         },
@@ -34,6 +34,8 @@ def told(standard: dict[str, object], live: dict[str, object] | None = None) -> 
         ({"algorithm": "leastconn"}, ["algorithm of payments: roundrobin, the standard says leastconn"]),
         ({"timeouts": {"server": "10s"}}, ["timeout server of payments: none, the standard says 10 s"]),
         ({"timeouts": {"connect": "1000ms"}}, []),
+        ({"timeouts": {"connect": "1000000us"}}, []),
+        ({"servers": {"pay1": {"check": {"interval": "100000us"}}, "pay2": {}}}, []),
         ({"redispatch": True}, ["redispatch of payments: can't be read, the standard says on"]),
         ({"servers": {"pay1": {}, "pay2": {}}}, []),
         ({"servers": {"pay1": {}}}, ["payments/pay2 is not in the standard"]),
@@ -53,7 +55,7 @@ def told(standard: dict[str, object], live: dict[str, object] | None = None) -> 
         (
             {"servers": {"pay1": {"check": {"fall": 3, "interval": "1s"}}, "pay2": {}}},
             [
-                "interval of the check of payments/pay1: 500 ms, the standard says 1 s",
+                "interval of the check of payments/pay1: 100 ms, the standard says 1 s",
                 "fall of the check of payments/pay1: 2, the standard says 3",
             ],
         ),

@@ -1,0 +1,134 @@
+"""`nginx.settings`: what is set at an NGINX, from its configuration."""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final, Self
+
+import crossplane
+from pydantic import Field, ValidationError, model_validator
+
+from faildrill.adapters.nginx_reading import Block, read
+from faildrill.errors import CannotSee
+from faildrill.ports import Given, Kind
+from faildrill.settings import Difference, Reading, Settings
+
+_SHARE: Final = 0.8
+_LARGEST: Final = 8 << 20
+_MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
+"""What `nginx -T` writes above each file."""
+
+
+class Upstreams(Kind):
+    """Reads an NGINX's upstreams and what passes requests to them, from its files or from what `nginx -T` printed.
+
+    An NGINX without its commercial API tells nobody what is in force, so what is read is what the next reload takes.
+    With `binary`, `nginx -T` is run here, which also checks the files; `dump` is a file that holds its output, e.g. one
+    fetched from the host; `file` is the main file on this machine. Health checks are `passive` there: NGINX takes a
+    server out after `max_fails` requests of users failed within `fail_timeout`.
+
+        settings:
+          edge: {nginx.settings: {file: /etc/nginx/nginx.conf}}
+    """
+
+    file: str | None = Field(default=None, description="the main configuration file, on this machine")
+    dump: str | None = Field(default=None, description="a file with the output of `nginx -T`")
+    binary: str | None = Field(default=None, description="the program that prints its configuration, e.g. nginx")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if sum(one is not None for one in (self.file, self.dump, self.binary)) != 1:
+            raise ValueError("name one source: `file`, `dump` or `binary`")
+        return self
+
+    async def settings(self, given: Given) -> Reading:
+        """Read the configuration."""
+        source = self.file or self.dump or f"{self.binary} -T"
+        try:
+            blocks = await self._blocks(given.timeout * _SHARE)
+            found, unread = read(blocks)
+            live = Settings.model_validate({"backends": found})
+        except (OSError, ValueError, ValidationError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            raise CannotSee(f"{source} can't be read: {said}") from error
+        return Reading(f"NGINX's configuration {source}", live, unread=unread)
+
+    def remedy(self, difference: Difference) -> str:  # noqa: ARG002 - every difference is put right in the same way
+        """Return what to do: NGINX is changed by its file only."""
+        return f"correct {self.file or 'the file'}, check it with `nginx -t`, and reload: `nginx -s reload`"
+
+    async def _blocks(self, within: float) -> list[Block]:
+        if self.file is not None:
+            return _parsed(Path(self.file))
+        text = await _printed(self.binary, within) if self.binary else _text(Path(self.dump or ""))
+        return _from_dump(text)
+
+
+def _parsed(file: Path, *, single: bool = False) -> list[Block]:
+    payload = crossplane.parse(
+        str(file), combine=not single, single=single, comments=False, check_ctx=False, check_args=False
+    )
+    errors = [one["error"] for one in payload["errors"]]
+    if errors:
+        raise ValueError("; ".join(str(one) for one in errors[:3]))
+    blocks: list[Block] = [block for config in payload["config"] for block in config["parsed"]]
+    return blocks
+
+
+def _from_dump(text: str) -> list[Block]:
+    """Take a dump apart into its files, parse each, and put what is included in its place."""
+    names = _MARK.findall(text)
+    if not names:
+        raise ValueError("not the output of `nginx -T`: no `# configuration file` in it")
+    texts = _MARK.split(text)[2::2]
+    files: dict[str, list[Block]] = {}
+    with tempfile.TemporaryDirectory(prefix="faildrill-nginx-") as folder:
+        for number, (name, inner) in enumerate(zip(names, texts, strict=True)):
+            path = Path(folder, f"{number}.conf")
+            path.write_text(inner, encoding="utf-8")
+            files.setdefault(name, _parsed(path, single=True))
+    return list(_included(files[names[0]], files, Path(names[0]).parent, 0))
+
+
+def _included(blocks: list[Block], files: dict[str, list[Block]], folder: Path, depth: int) -> Iterator[Block]:
+    if depth > 16:  # noqa: PLR2004 - deeper than anybody includes
+        raise ValueError("files that include each other")
+    for block in blocks:
+        if block["directive"] == "include":
+            pattern = str(folder / block["args"][0])
+            for name in sorted(one for one in files if fnmatch(one, pattern)):
+                yield from _included(files[name], files, folder, depth + 1)
+        elif "block" in block:
+            yield {**block, "block": list(_included(block["block"], files, folder, depth))}
+        else:
+            yield block
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"has more than {_LARGEST} bytes")
+    return data.decode(errors="replace")
+
+
+async def _printed(binary: str, within: float) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(binary, "-T"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(within):
+            out, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise ValueError("`nginx -T` did not end in time") from None
+    if process.returncode != 0:
+        raise ValueError(f"`nginx -T` refuses it: {errors.decode(errors='replace').strip()[-300:]}")
+    return out.decode(errors="replace")

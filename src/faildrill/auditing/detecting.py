@@ -1,0 +1,72 @@
+"""How long a dead server stays in use, computed from the settings; and a dead primary without a successor.
+
+HAProxy's configuration manual (`inter`, `fastinter`, `fall`, `timeout check`) gives the parts: a check begins
+`interval` after the last one ended; after the first failure the next ones follow after `fast_interval`; each may take
+as long as connecting and answering may; `fall` of them in a row make a server down. A server that dies just
+after it was found well is therefore down, at the latest, after
+
+    interval + fall * (connect + timeout) + (fall - 1) * fast_interval
+
+and, where its host refuses connections at once, after interval + (fall - 1) * fast_interval.
+
+Patroni's documentation gives the others: a leader's key runs out `ttl` after it was renewed, and a standby looks at the
+latest `loop_wait` later; a crashed PostgreSQL under a Patroni that lives may take `primary_start_timeout` to start, so
+`loop_wait + primary_start_timeout + loop_wait`.
+"""
+
+from collections.abc import Iterator
+
+from faildrill import durations
+from faildrill.auditing.remarks import Detection
+from faildrill.settings import Backend, Check, Settings, Standard
+
+
+def detections(name: str, live: Settings, standard: Standard | None, objective: float | None) -> Iterator[Detection]:
+    """Yield one for every backend, that of its slowest server, and one for the cluster; objectives in seconds."""
+    for backend, settings in (live.backends or {}).items():
+        approved = ((standard.backends or {}).get(backend) if standard else None) or None
+        limit = approved.detected_within if approved and approved.detected_within is not None else objective
+        never = _never(backend, settings)
+        worst, refused, formula = (None, None, never) if never else _of_backend(settings)
+        yield Detection(name, backend, worst, refused, formula, limit, never=bool(never))
+    if live.failover is not None:
+        limit = standard.failed_over_within if standard and standard.failed_over_within is not None else None
+        ttl, wait = live.failover.ttl, live.failover.loop_wait
+        total = None if ttl is None or wait is None else ttl + wait
+        formula = "" if ttl is None or wait is None else f"ttl {_s(ttl)} + loop_wait {_s(wait)}"
+        yield Detection(name, "the primary", total, None, formula, limit)
+
+
+def worst_case(check: Check) -> tuple[float, float, str] | None:
+    """Return the seconds until a silent server is down and until a refusing one is, and how the first came about.
+
+    None where the settings don't tell, or set no bound.
+    """
+    interval, timeout, fall = check.interval, check.timeout, check.fall
+    if interval is None or fall is None or not isinstance(timeout, float):
+        return None
+    connect = check.connect if isinstance(check.connect, float) else 0.0
+    fast = check.fast_interval if check.fast_interval is not None else interval
+    silent = interval + fall * (connect + timeout) + (fall - 1) * fast
+    one = f"({_s(connect)} + {_s(timeout)})" if connect else _s(timeout)
+    formula = f"interval {_s(interval)} + {fall} * {one} + {fall - 1} * {_s(fast)}"
+    return silent, interval + (fall - 1) * fast, formula
+
+
+def _never(name: str, backend: Backend) -> str:
+    """Tell whose death nothing notices but users' requests, empty where every server is checked or nobody knows."""
+    ways = {server: one.check.how if one.check else None for server, one in (backend.servers or {}).items()}
+    return "; ".join(f"{name}/{server}: {how}" for server, how in ways.items() if how in ("none", "passive"))
+
+
+def _of_backend(backend: Backend) -> tuple[float | None, float | None, str]:
+    """Return the figures of the server that is noticed last; where one of them is not known, none is."""
+    found = [worst_case(one.check) if one.check else None for one in (backend.servers or {}).values()]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return None, None, "an interval, a time-out or a threshold of a check is not known"
+    return max(known, key=lambda one: one[0])
+
+
+def _s(seconds: float) -> str:
+    return durations.show(seconds)

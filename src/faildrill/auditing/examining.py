@@ -1,0 +1,111 @@
+"""An audit: every place that is listed is read at once, compared with what was approved, and weighed by the rules."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from faildrill.acting.calling import call, words
+from faildrill.auditing import rules
+from faildrill.auditing.detecting import detections
+from faildrill.auditing.knowing import known
+from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee, WrongUsage
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.settings import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
+
+WITHIN: Final = 10.0
+"""Seconds that reading one place may take."""
+
+
+async def audit(environment: Environment, objective: float | None = None, within: float = WITHIN) -> Audit:
+    """Audit all that an environment lists; changes nothing, and ends within `within` seconds.
+
+    `objective`: seconds within which a dead server must be noticed, where no standard says it. Raises WrongUsage when
+    the environment lists nothing to read.
+    """
+    if not environment.settings:
+        raise WrongUsage(
+            f"{environment.name} lists nothing to audit; give it e.g.\n"
+            "  settings:\n    payments: {haproxy.settings: {load_balancer: payments, file: /etc/haproxy/haproxy.cfg}}"
+        )
+    names = list(environment.settings)
+    readers = [build(environment.settings[name], "settings") for name in names]
+    readings = await asyncio.gather(*(_read(one, within) for one in readers))
+    found = [
+        _weighed(name, reader, reading, environment.standards.get(name), objective)
+        for name, reader, reading in zip(names, readers, readings, strict=True)
+    ]
+    return Audit(
+        environment.name,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        [one for audited, _, _ in found for one in audited],
+        [*(one for _, some, _ in found for one in some), *_unused(environment)],
+        [one for _, _, some in found for one in some],
+    )
+
+
+async def _read(reader: ReadsSettings, within: float) -> Reading | str:
+    try:
+        return await call(reader.settings(Supplies("audit", timeout=within)), within)
+    except (ActionError, CannotSee) as error:
+        return words(error)
+
+
+_Found = tuple[list[Audited], list[Remark], list[Detection]]
+
+
+def _weighed(
+    name: str, reader: ReadsSettings, reading: Reading | str, standard: Standard | None, objective: float | None
+) -> _Found:
+    """Weigh what was read of one place; where nothing was, that is what was found."""
+    if isinstance(reading, str):
+        unread = Remark("readable", Grade.UNREAD, name, reading, "what can't be read is never right")
+        return [Audited(name, "", compared=False)], [unread], []
+    noticed = list(detections(name, reading.live, standard, objective))
+    found = [
+        *(
+            _compared(name, reader, standard, reading.live)
+            if standard
+            else [rules.without_standard(name, reading.live)]
+        ),
+        *rules.remarks(name, reading),
+        *(one for detection in noticed if (one := rules.slow(detection))),
+    ]
+    order = list(Grade)
+    return (
+        [Audited(name, reading.source, compared=standard is not None)],
+        sorted(dict.fromkeys(found), key=lambda one: order.index(one.grade)),
+        noticed,
+    )
+
+
+def _compared(name: str, reader: ReadsSettings, standard: Standard, live: Settings) -> Iterator[Remark]:
+    for one in differences(standard.settings, live):
+        grade, why = known(one)
+        if one.path[-1] == "weight" and _same_shares(one.path[1], standard, live):
+            grade, why = Grade.NOTE, "the numbers differ, and every server's share is the approved one all the same"
+        remedy = reader.remedy(one) if isinstance(reader, PutsRight) and grade is not Grade.UNREAD else ""
+        yield Remark("standard", grade, name, str(one), why, remedy, one.standard, one.live, one.path)
+
+
+def _same_shares(backend: str, standard: Standard, live: Settings) -> bool:
+    """Tell whether all weights of a backend are the approved ones times the same number."""
+    wanted = ((standard.settings.backends or {})[backend].servers or {}).items()
+    there = ((live.backends or {})[backend].servers or {}).items()
+    approved = {name: one.weight for name, one in wanted}
+    now = {name: one.weight for name, one in there}
+    if set(approved) != set(now) or None in (*approved.values(), *now.values()):
+        return False
+    total, sum_now = sum(one or 0 for one in approved.values()), sum(one or 0 for one in now.values())
+    return sum_now > 0 and all((approved[name] or 0) * sum_now == (now[name] or 0) * total for name in approved)
+
+
+def _unused(environment: Environment) -> Iterator[Remark]:
+    """Tell of standards that nothing was compared with."""
+    for name in environment.standards:
+        if name not in environment.settings:
+            what = f"the standard {name!r} was compared with nothing: no `settings` is called so"
+            yield Remark("standard", Grade.UNREAD, name, what, "what can't be read is never right")

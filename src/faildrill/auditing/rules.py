@@ -1,0 +1,175 @@
+"""What can be wrong with settings whatever anybody approved. Pure: from what was read to remarks."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from faildrill import durations
+from faildrill.auditing.remarks import Detection, Grade, Remark
+from faildrill.settings import Backend, Failover, Reading, Settings, differences, in_words
+from faildrill.settings.shapes import Server
+
+RULES: Final = {
+    "standard": "the settings are the approved ones",
+    "readable": "everything that an audit needs can be read",
+    "saved": "what runs is what the file says",
+    "checked": "every server has a health check of its own",
+    "detection": "a dead one is noticed within its objective",
+    "timeouts": "timeouts are set, and don't contradict each other",
+    "redispatch": "a request whose server just died may go to another one",
+    "redundant": "no backend depends on one server",
+    "failover": "the times of the failover fit together",
+}
+"""Every rule, with the claim that it weighs."""
+
+
+def remarks(name: str, reading: Reading) -> Iterator[Remark]:
+    """Yield what every rule finds that needs no standard."""
+    for one in reading.unread:
+        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", "what can't be read is never right")
+    yield from _unsaved(name, reading)
+    for backend, settings in (reading.live.backends or {}).items():
+        for rule in _OF_BACKENDS:
+            yield from (one._replace(path=("backends", backend)) for one in rule(name, backend, settings))
+    if reading.live.failover is not None:
+        yield from _failover(name, reading.live.failover)
+
+
+def slow(one: Detection) -> Remark | None:
+    """Tell when a dead one is not noticed within its objective; None where it is, or where there is none."""
+    if one.objective is None:
+        return None
+    limit = durations.show(one.objective)
+    what = f"a dead server of {one.of}" if one.refused is not None or one.worst is None else f"a dead one ({one.of})"
+    if one.never:
+        why = "no check notices it: requests go to it until a person does"
+        return Remark("detection", Grade.SEVERE, one.source, f"{what} may stay in use ({one.formula})", why)
+    if one.worst is None:
+        why = "without the figures nobody knows for how long requests go to a dead server"
+        return Remark("detection", Grade.UNREAD, one.source, f"when {what} is noticed can't be computed", why)
+    if one.worst <= one.objective:
+        return None
+    said = f"{what} is noticed after {durations.show(one.worst)} at the worst, the objective is {limit}"
+    why = f"until then it is still given requests: {one.formula}"
+    remedy = "shorten the interval or the timeout of its checks, or take fewer failures for a death"
+    return Remark("detection", Grade.SEVERE, one.source, said, why, remedy, limit, durations.show(one.worst))
+
+
+def _unsaved(name: str, reading: Reading) -> Iterator[Remark]:
+    """Tell what runs and is not in the file: the next reload takes it back, for good or ill."""
+    if reading.written is None:
+        return
+    for one in differences(reading.written, reading.live):
+        if one.how in ("unread", "extra") and "servers" not in one.path:
+            continue
+        told = {"missing": "is in the file, and does not run", "extra": "runs, and is not in the file"}.get(
+            one.how, f"{one.live} runs, the file says {one.standard}"
+        )
+        what = f"{in_words(one.path)}: {told}"
+        why = "it was changed at run time: nobody sees it in the file, and the next reload takes it back"
+        remedy = "put it right, or write it into the file, so that both say the same"
+        yield Remark("saved", Grade.WARNING, name, what, why, remedy, one.standard, one.live, one.path)
+
+
+def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    for server, one in (settings.servers or {}).items():
+        how = one.check.how if one.check else None
+        where = f"{backend}/{server}"
+        if how == "none":
+            why = "a server that dies goes on being given requests"
+            yield Remark("checked", Grade.SEVERE, name, f"{where} has no health check", why, "give it a check")
+        elif how == "passive":
+            why = "its death is learned from requests of users that fail, again after every time-out"
+            yield Remark("checked", Grade.NOTE, name, f"{where} is checked only by users' requests", why)
+        elif how is None:
+            why = "what can't be read is never right"
+            yield Remark("checked", Grade.UNREAD, name, f"how {where} is checked can't be read", why)
+
+
+def _timeouts(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    if settings.timeouts is None:
+        return
+    for what in ("client", "connect", "server"):
+        if getattr(settings.timeouts, what) == "none":
+            why = "a connection that hangs is held for ever; enough of them, and nothing is served any more"
+            said = f"{backend} has no timeout {what}"
+            yield Remark("timeouts", Grade.WARNING, name, said, why, f"set `timeout {what}`")
+    client, server = settings.timeouts.client, settings.timeouts.server
+    if settings.mode == "tcp" and isinstance(client, float) and isinstance(server, float) and client != server:
+        said = f"{backend} is cut after {durations.show(client)} by one side and {durations.show(server)} by the other"
+        why = "in TCP mode a connection that is idle on both sides ends by whichever is shorter"
+        yield Remark("timeouts", Grade.NOTE, name, said, why, "make `timeout client` and `timeout server` the same")
+    yield from _intervals(name, backend, settings)
+
+
+def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    found = {
+        (one.check.interval, one.check.fast_interval)
+        for one in (settings.servers or {}).values()
+        if one.check and one.check.interval is not None and one.check.fast_interval is not None
+    }
+    for interval, fast in sorted(found):
+        if fast > interval:
+            said = f"{backend} is checked every {durations.show(interval)}, and in doubt every {durations.show(fast)}"
+            why = "a server that just failed a check is asked less often than one that is well"
+            yield Remark("timeouts", Grade.WARNING, name, said, why, "make the interval in doubt the shorter one")
+
+
+def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    if len(_serving(settings)) < 2 or settings.mode == "tcp":  # noqa: PLR2004 - one has nobody to turn to
+        return
+    if settings.redispatch is False or settings.retries == 0:
+        said = f"{backend} does not turn to another server when a connection fails"
+        why = "until a dead server is noticed, its share of the users gets errors that a second try would spare them"
+        yield Remark("redispatch", Grade.WARNING, name, said, why, "set `option redispatch 1` and `retries 2` or more")
+    elif settings.redispatch is None or settings.retries is None:
+        said = f"whether {backend} turns to another server can't be read"
+        yield Remark("redispatch", Grade.UNREAD, name, said, "what can't be read is never right")
+
+
+def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    if not settings.servers:
+        return
+    serving = _serving(settings)
+    if len(serving) < 2:  # noqa: PLR2004 - one is no redundancy
+        said = f"{backend} has {', '.join(serving) or 'no server'}{' alone' if serving else ''} to send requests to"
+        why = "when it dies, everybody is without it"
+        yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one that is out back in")
+
+
+def _serving(settings: Backend) -> list[str]:
+    """Name the servers that may be given requests: neither taken out by a person, nor weighing nothing."""
+
+    def serves(one: Server) -> bool:
+        return one.state in (None, "ready") and one.weight != 0
+
+    return [name for name, one in (settings.servers or {}).items() if serves(one)]
+
+
+def _failover(name: str, settings: Failover) -> Iterator[Remark]:
+    """Patroni's documentation of dynamic settings: `loop_wait + 2 * retry_timeout <= ttl`."""
+    ttl, wait, retry = settings.ttl, settings.loop_wait, settings.retry_timeout
+    if ttl is not None and wait is not None and retry is not None and wait + 2 * retry > ttl:
+        needed = durations.show(wait + 2 * retry)
+        said = f"ttl is {durations.show(ttl)}, and loop_wait + 2 * retry_timeout is {needed}"
+        why = "a primary that still tries to reach its store loses the lead before it gives up: a needless failover"
+        yield Remark("failover", Grade.SEVERE, name, said, why, f"patronictl edit-config -s ttl={needed}")
+    if settings.paused:
+        why = "nobody takes over from a dead primary until it is resumed"
+        yield Remark("failover", Grade.SEVERE, name, "Patroni is paused", why, "patronictl resume")
+    start = settings.primary_start_timeout
+    if start and wait is not None:
+        said = f"a primary that crashes and starts slowly is waited for {durations.show(2 * wait + start)} at the most"
+        why = "Patroni lets a crashed PostgreSQL start again before it lets another one take over"
+        remedy = "patronictl edit-config -s primary_start_timeout=SECONDS, where that is too long"
+        yield Remark("failover", Grade.NOTE, name, said, why, remedy)
+
+
+_Rule = Callable[[str, str, Backend], Iterator[Remark]]
+_OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _timeouts, _redispatch, _single)
+
+
+def without_standard(name: str, live: Settings) -> Iterator[Remark]:
+    """Tell that there was nothing to compare the settings with."""
+    what = f"no standard is called {name!r}, so what is set here was compared with nothing"
+    why = f"{len(live.backends or {})} backends are as they are, approved or not"
+    yield Remark("standard", Grade.NOTE, name, what, why, "write a standard, and list it in the environment")

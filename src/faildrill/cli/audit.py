@@ -1,0 +1,90 @@
+"""`faildrill audit`: what is set at load balancers and databases, against what was approved."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from faildrill import durations
+from faildrill.auditing import Audit, Grade, audit
+from faildrill.auditing.measuring import measured
+from faildrill.cli.places import environment
+from faildrill.cli.runs import find
+from faildrill.errors import WrongUsage
+from faildrill.reports import audits, sarif
+
+_DIFFERS: Final = 1
+_UNREAD: Final = 4
+
+
+def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    try:
+        return durations.parse(given) if given is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command("audit")
+@click.argument("env", metavar="ENV")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "junit", "sarif"]), default="text")
+@click.option("--json", "as_json", type=click.Path(path_type=Path), help="Write JSON into this file, too.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit into this file, too.")
+@click.option("--sarif", "as_sarif", type=click.Path(path_type=Path), help="Write SARIF into this file, too.")
+@click.option(
+    "--fail-on", type=click.Choice(["severe", "warning"]), default="warning", show_default=True, help="What exits 1."
+)
+@click.option(
+    "--objective", callback=_seconds, metavar="TIME", help="A dead server must be noticed within it, e.g. 5s."
+)
+@click.option("--run", "run", metavar="RUN", help="Tell beside it what this recorded run measured.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+def audit_command(  # noqa: PLR0913 - one parameter an option
+    *,
+    env: str,
+    output: str,
+    as_json: Path | None,
+    junit: Path | None,
+    as_sarif: Path | None,
+    fail_on: str,
+    objective: float | None,
+    run: str | None,
+    reports: Path,
+) -> None:
+    """Compare what is set with what was approved, and with what can never be right. Changes nothing.
+
+    ENV lists what is read (`settings`) and what was approved (`standards`). Exits 0 when all is as approved, 1 when
+    something differs or can't be right, 2 for wrong usage, 4 when something could not be read and nothing else is
+    wrong: what can't be read never passes.
+    """
+    with environment(env, Path("drill.yaml"), start_lab=False) as place:
+        found = asyncio.run(audit(place, objective))
+    if run is not None:
+        found = measured(found, find(run, reports))
+    texts = {
+        "text": lambda: "\n".join(audits.lines(found)),
+        "json": lambda: audits.as_json(found),
+        "junit": lambda: audits.as_junit(found).decode(),
+        "sarif": lambda: sarif.render(found, f"drills/environments/{place.name}.yaml"),
+    }
+    click.echo(texts[output]())
+    for name, path in (("json", as_json), ("junit", junit), ("sarif", as_sarif)):
+        if path is not None:
+            _write(path, texts[name]())
+    sys.exit(exit_code(found, fail_on))
+
+
+def exit_code(found: Audit, fail_on: str = "warning") -> int:
+    """Return 1 where something is wrong that counts, else 4 where something could not be read, else 0."""
+    grades = {one.grade for one in found.remarks}
+    if Grade.SEVERE in grades or (fail_on == "warning" and Grade.WARNING in grades):
+        return _DIFFERS
+    return _UNREAD if Grade.UNREAD in grades else 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(f"{path} can't be written: {error.strerror}") from error

@@ -1,0 +1,82 @@
+"""An audit for a terminal, as JSON, and as JUnit for a CI server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from faildrill import durations
+from faildrill.auditing import RULES, Audit, Detection, Grade, Remark
+from faildrill.judging.result import Finding, Verdict
+from faildrill.reports import junit
+from faildrill.reports.wording import plain
+
+FORMAT: Final = 1
+"""Version of the JSON."""
+_VERDICTS: Final = {Grade.SEVERE: Verdict.FAILED, Grade.WARNING: Verdict.FAILED, Grade.UNREAD: Verdict.INCONCLUSIVE}
+_INDENT: Final = " " * 11
+
+
+def lines(audit: Audit) -> Iterator[str]:
+    """Yield what a person reads: what was read, what was found, how fast the dead are noticed, and the sum of it."""
+    for one in audit.audited:
+        against = "against its standard" if one.compared else "without a standard"
+        yield f"{'read':<10} {one.name}: {plain(one.source)}, {against}" if one.source else f"{'unread':<10} {one.name}"
+    for remark in audit.remarks:
+        yield f"{remark.grade:<10} {plain(str(remark))}"
+        yield f"{_INDENT}{plain(remark.why)}"
+        if remark.remedy:
+            yield f"{_INDENT}→ {plain(remark.remedy)}"
+    for detection in audit.detections:
+        yield f"{'detection':<10} {plain(_detection(detection))}"
+    yield _sum(audit)
+
+
+def plainly(audit: Audit) -> dict[str, Any]:
+    """Return it as data for JSON."""
+    worst = audit.worst()
+    return {
+        "format": FORMAT,
+        "environment": audit.environment,
+        "at": audit.at,
+        "worst": str(worst) if worst else None,
+        "audited": [one._asdict() for one in audit.audited],
+        "remarks": [{**one._asdict(), "path": list(one.path)} for one in audit.remarks],
+        "detections": [one._asdict() for one in audit.detections],
+    }
+
+
+def as_json(audit: Audit) -> str:
+    """Write it as JSON."""
+    return json.dumps(plainly(audit), indent=2, ensure_ascii=False)
+
+
+def as_junit(audit: Audit) -> bytes:
+    """Write it as JUnit: a testcase for every rule and place, so that what is right is counted, too."""
+    found = [_case(one.name, rule, claim, audit.remarks) for one in audit.audited for rule, claim in RULES.items()]
+    return junit.written([junit.bare(f"audit-{audit.environment}", found, started=audit.at, host="")])
+
+
+def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
+    found = [one for one in remarks if one.source == name and one.rule == rule]
+    counted = [one for one in found if one.grade in _VERDICTS]
+    verdict = min((_VERDICTS[one.grade] for one in counted), key=list(Verdict).index, default=Verdict.PASSED)
+    because = "; ".join(one.what for one in found) or "nothing was found"
+    advice = "; ".join(dict.fromkeys(one.remedy for one in counted if one.remedy))
+    return Finding(kind=rule, claim=f"{name}: {claim}", verdict=verdict, because=because, advice=advice)
+
+
+def _detection(one: Detection) -> str:
+    if one.worst is None:
+        return f"{one.of}: {'never noticed' if one.never else 'not known'} ({one.formula})"
+    told = f"{one.of}: {durations.show(one.worst)} at the worst = {one.formula}"
+    if one.refused is not None:
+        told += f"; {durations.show(one.refused)} where connections are refused"
+    if one.objective is not None:
+        told += f"; the objective is {durations.show(one.objective)}"
+    return told + (f"; {one.measured}" if one.measured else "")
+
+
+def _sum(audit: Audit) -> str:
+    counts = {grade: sum(one.grade is grade for one in audit.remarks) for grade in Grade}
+    told = ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
+    return f"{audit.environment}: {told or 'as approved'}"

@@ -1,0 +1,171 @@
+"""What an audit finds in settings, how bad it is, and how long a dead server stays in use."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from faildrill.auditing import rules
+from faildrill.auditing.detecting import detections, worst_case
+from faildrill.auditing.examining import _same_shares
+from faildrill.auditing.knowing import known
+from faildrill.settings import Check, Reading, Settings, Standard, Unread, differences
+
+GOOD: dict[str, Any] = {
+    "mode": "http",
+    "retries": 2,
+    "redispatch": True,
+    "timeouts": {"client": "10s", "connect": "1s", "server": "10s"},
+    "servers": {
+        name: {
+            "weight": 1,
+            "state": "ready",
+            "check": {"how": "http", "interval": "2s", "fast_interval": "1s", "timeout": "2s", "fall": 3},
+        }
+        for name in ("pay1", "pay2")
+    },
+}
+FAILOVER = {"ttl": "30s", "loop_wait": "10s", "retry_timeout": "10s", "primary_start_timeout": "0s"}
+
+
+def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> list[str]:
+    """Return rule, grade and claim of every remark on the good settings with some changed."""
+    backend = copy.deepcopy(GOOD)
+    backend.update({key: one for key, one in change.items() if key != "server"})
+    backend["servers"]["pay1"].update(change.get("server", {}))
+    live = Settings.model_validate({"backends": {"payments": backend}, "failover": failover})
+    return [f"{one.rule} {one.grade}: {one.what}" for one in rules.remarks("front", Reading("x", live))]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"server": {"check": {"how": "none"}}}, ["checked severe: payments/pay1 has no health check"]),
+        ({"server": {"check": {}}}, ["checked unread: how payments/pay1 is checked can't be read"]),
+        (
+            {"server": {"check": {"how": "passive"}}},
+            ["checked note: payments/pay1 is checked only by users' requests"],
+        ),
+        (
+            {"timeouts": {"client": "10s", "connect": "1s", "server": "none"}},
+            ["timeouts warning: payments has no timeout server"],
+        ),
+        (
+            {"server": {"check": {"how": "tcp", "interval": "1s", "fast_interval": "5s"}}},
+            ["timeouts warning: payments is checked every 1 s, and in doubt every 5 s"],
+        ),
+        (
+            {"mode": "tcp", "timeouts": {"client": "10s", "connect": "1s", "server": "1m"}},
+            ["timeouts note: payments is cut after 10 s by one side and 1 min by the other"],
+        ),
+        (
+            {"redispatch": False},
+            ["redispatch warning: payments does not turn to another server when a connection fails"],
+        ),
+        ({"redispatch": None}, ["redispatch unread: whether payments turns to another server can't be read"]),
+        ({"server": {"state": "maint"}}, ["redundant warning: payments has pay2 alone to send requests to"]),
+        ({"server": {"weight": 0}}, ["redundant warning: payments has pay2 alone to send requests to"]),
+    ],
+)
+def test_a_rule_finds_what_can_not_be_right_and_nothing_else(change: dict[str, Any], expected: list[str]) -> None:
+    assert found(change) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"ttl": "29s"}, ["failover severe: ttl is 29 s, and loop_wait + 2 * retry_timeout is 30 s"]),
+        ({"paused": True}, ["failover severe: Patroni is paused"]),
+    ],
+)
+def test_the_times_of_a_failover_must_fit_together(change: dict[str, Any], expected: list[str]) -> None:
+    assert found({}, {**FAILOVER, **change}) == expected
+
+
+def test_what_runs_and_is_not_in_the_file_is_told() -> None:
+    written = Settings.model_validate({"backends": {"payments": GOOD}})
+    changed = copy.deepcopy(GOOD)
+    changed["servers"]["pay1"]["weight"] = 10
+    changed["servers"]["pay9"] = changed["servers"].pop("pay2")
+    live = Settings.model_validate({"backends": {"payments": changed}})
+    told = [one.what for one in rules.remarks("front", Reading("x", live, written)) if one.rule == "saved"]
+    assert told == [
+        "weight of payments/pay1: 10 runs, the file says 1",
+        "payments/pay2: is in the file, and does not run",
+        "payments/pay9: runs, and is not in the file",
+    ]
+
+
+def test_what_could_not_be_read_is_told_as_unread() -> None:
+    [one] = rules.remarks("front", Reading("x", Settings(), unread=(Unread("timeouts", "no file is named"),)))
+    assert (one.grade, one.what) == ("unread", "timeouts: no file is named")
+
+
+@pytest.mark.parametrize(
+    ("check", "silent", "refused"),
+    [
+        ({"interval": "2s", "timeout": "2s", "fall": 3}, 2 + 3 * 2 + 2 * 2, 6.0),
+        ({"interval": "2s", "fast_interval": "1s", "timeout": "2s", "fall": 3}, 2 + 3 * 2 + 2 * 1, 4.0),
+        ({"interval": "1s", "connect": "500ms", "timeout": "1s", "fall": 1}, 1 + 1.5, 1.0),
+        ({"interval": "1s", "timeout": "none", "fall": 2}, None, None),
+        ({"interval": "1s", "timeout": "1s"}, None, None),
+    ],
+)
+def test_the_longest_that_a_dead_server_stays_in_use_is_computed(
+    check: dict[str, Any], silent: float | None, refused: float | None
+) -> None:
+    figures = worst_case(Check.model_validate({"how": "http", **check}))
+    assert (figures and figures[0], figures and figures[1]) == (silent, refused)
+
+
+@pytest.mark.parametrize(
+    ("objective", "server", "grade"),
+    [
+        (10.0, {}, None),
+        (9.9, {}, "severe"),
+        (60.0, {"check": {"how": "none"}}, "severe"),
+        (60.0, {"check": {"how": "http"}}, "unread"),
+        (None, {}, None),
+    ],
+)
+def test_a_detection_that_is_slower_than_its_objective_is_severe(
+    objective: float | None, server: dict[str, Any], grade: str | None
+) -> None:
+    backend = copy.deepcopy(GOOD)
+    backend["servers"]["pay1"].update(server)
+    live = Settings.model_validate({"backends": {"payments": backend}})
+    [one] = detections("front", live, None, objective)
+    remark = rules.slow(one)
+    assert (remark.grade if remark else None) == grade
+
+
+def test_a_standards_own_objective_comes_before_a_common_one() -> None:
+    live = Settings.model_validate({"backends": {"payments": GOOD}})
+    approved = Standard.model_validate({"name": "front", "backends": {"payments": {"detected_within": "1s"}}})
+    [one] = detections("front", live, approved, 60.0)
+    assert one.objective == 1.0
+
+
+@pytest.mark.parametrize(
+    ("weights", "same"), [((100, 100), True), ((1, 1), True), ((10, 1), False), ((0, 0), False), ((0, 1), False)]
+)
+def test_weights_that_share_out_the_same_are_told_apart_from_those_that_do_not(
+    weights: tuple[int, int], same: bool
+) -> None:
+    approved = Standard.model_validate(
+        {"name": "x", "backends": {"b": {"servers": {"s1": {"weight": 1}, "s2": {"weight": 1}}}}}
+    )
+    servers = {f"s{number}": {"weight": weight} for number, weight in enumerate(weights, 1)}
+    live = Settings.model_validate({"backends": {"b": {"servers": servers}}})
+    assert _same_shares("b", approved, live) is same
+
+
+def test_every_setting_has_a_reason_to_matter() -> None:
+    whole = {"mode": "tcp", "servers": {"s": {"weight": 2, "state": "ready", "check": {"how": "tcp"}}}}
+    live = {"mode": "http", "servers": {"s": {"weight": 1, "state": "drain", "check": {"how": "none"}}, "t": {}}}
+    wanted = Settings.model_validate({"backends": {"b": whole, "gone": {}}})
+    graded = [known(one) for one in differences(wanted, Settings.model_validate({"backends": {"b": live}}))]
+    assert [grade for grade, _ in graded] == ["severe", "severe", "warning", "severe", "severe", "severe"]
+    assert all(why for _, why in graded)
