@@ -30,6 +30,7 @@ def _heading(shape: Shape) -> str:
         "abort": "Abort conditions",
         "guard": "Guards",
         "lock": "Locks",
+        "settings": "Readers of settings",
         "reach": "Reaches",
     }[shape]
 
