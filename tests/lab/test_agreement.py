@@ -73,7 +73,8 @@ def test_the_bounds_and_phases_of_a_failover_are_what_haproxy_and_patroni_wrote_
     good = paid(steady_lab, started)
 
     inside = [one for one in good if one.accepted > at["first_dark"] + EDGE and one.answered < at["last_dark"] - EDGE]
-    assert inside == [] or outage.get("stretches", 1) > 1  # none was served while it was surely dark
+    # None was served while it was surely dark, but for those whose answer was too late for the probe.
+    assert len(inside) <= outage["looks"].get("slow", 0) or outage.get("stretches", 1) > 1
     assert any(abs(one.accepted - at["last_good"]) < EDGE for one in good)
     assert any(abs(one.answered - at["first_good"]) < EDGE for one in good)
 
