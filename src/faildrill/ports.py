@@ -55,6 +55,14 @@ ProbeName = Annotated[str, ProbeMark(), Field(description="the name of a probe o
 """A field that names a probe of the drill; loading refuses a name that is not one."""
 
 
+class StepMark:
+    """Marks a field that names a step of the drill."""
+
+
+StepName = Annotated[str, StepMark(), Field(description="the id of a step of this drill")]
+"""A field that names a step of the drill by its id; loading refuses an id that no step has."""
+
+
 class Seen(NamedTuple):
     """What one look saw. Times are monotonic ns; None leaves them to the prober (before and after the call)."""
 

@@ -1,11 +1,13 @@
 """What is valid in a drill and will disappoint its author: warnings, never mistakes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from faildrill.drill import Drill, ProbePlan, Step
+from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.kinds import did_you_mean, find
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Place
+from faildrill.loading.parameters import step_parameters
 from faildrill.loading.uses import Use
 
 
@@ -16,6 +18,16 @@ class Doubts(Protocol):
     def doubts(self, probes: Mapping[str, ProbePlan]) -> list[str]:
         """Return why not, e.g. that a probe looks too seldom for a limit, with what to write instead."""
         ...
+
+
+def refuse_unknown_steps(expected: list[Use], steps: Sequence[Step | Wait | Parallel], mistakes: Mistakes) -> None:
+    """Note every expectation that names a step by an id that none has."""
+    ids = [one.id for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    for use in expected:
+        for name in step_parameters(find(use.use.kind, "expectation")):
+            given = use.use.params.get(name)
+            if isinstance(given, str) and given not in ids:
+                mistakes.add(use.place, f"{name}: no step has the id {given!r}{did_you_mean(given, ids)}")
 
 
 def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) -> None:

@@ -8,7 +8,7 @@ from faildrill.environment import Environment
 from faildrill.errors import Mistake
 from faildrill.kinds import Shape
 from faildrill.loading.composing import read
-from faildrill.loading.doubts import warn
+from faildrill.loading.doubts import refuse_unknown_steps, warn
 from faildrill.loading.loads import read_loads
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Entry, Place
@@ -71,6 +71,9 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         ways=ways,
     )
     reading.some("expect", "a drill that expects nothing proves nothing")
+    refuse_unknown_steps(
+        [*expected, *besides], (*drill.steps, *(one for way in drill.ways for one in way.steps)), mistakes
+    )
     mistakes.refuse()
     warn(drill, [*expected, *besides], place_in(reading.entry("steps"), reading.place), mistakes)
     return Loaded(drill, tuple(sorted(mistakes.warnings)))

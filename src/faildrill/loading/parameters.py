@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from faildrill.ports import ProbeMark
+from faildrill.ports import ProbeMark, StepMark
 from faildrill.targets import Target
 
 
@@ -27,6 +27,14 @@ def target_type(field: FieldInfo) -> type[Target] | None:
 def names_probe(field: FieldInfo) -> bool:
     """Tell whether a field (or each item of it) is the name of a probe."""
     return any(isinstance(part, ProbeMark) for part in (*field.metadata, *_parts(field.annotation)))
+
+
+@cache
+def step_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the parameters of a kind that name a step."""
+    fields = parameter_names(kind).items()
+    marked = ((name, (*field.metadata, *_parts(field.annotation))) for name, field in fields)
+    return tuple(name for name, parts in marked if any(isinstance(part, StepMark) for part in parts))
 
 
 @cache

@@ -28,6 +28,8 @@ WORTH: Final = 4
 """Looks in between are worth it where this many fit into an interval."""
 MOST_MISSED: Final = 1_000
 """Looks missed in one go that are recorded one by one; when more were missed, the gap in the samples says so."""
+CATCH_UP: Final = 1_000_000_000
+"""By how much (ns) a request of a load may be late and still be sent: what comes then is no flood."""
 LONGEST_DETAIL: Final = 120
 TOO_MANY: Final = "too many looks under way"
 TOO_LATE: Final = "the prober itself was late"
@@ -96,7 +98,7 @@ class Looking:
     def _due(self, due: int, now: int) -> None:
         missed = (now - due) // self._every
         for number in range(max(0, missed - MOST_MISSED), missed):
-            self._skip(due + number * self._every, now, TOO_LATE)
+            self._missed(due + number * self._every, now)
         due += missed * self._every
         if self._end_at is not None and due >= self._end_at:
             return
@@ -105,6 +107,13 @@ class Looking:
             self._begin(due, now)
         else:
             self._skip(due, now, TOO_MANY)
+
+    def _missed(self, due: int, now: int) -> None:
+        """Leave out a look that is an interval late; of a load it is sent late, so that users still come as often."""
+        if self._is_load and now - due <= CATCH_UP and self._restraint.allows(now, len(self._looks)):
+            self._begin(due, now)
+        else:
+            self._skip(due, now, TOO_LATE)
 
     def _skip(self, due: int, now: int, why: str) -> None:
         self._record(Sample(self.plan.name, due, 0, now, Outcome.SKIPPED, detail=why))

@@ -14,7 +14,7 @@ from unit.probing.watched import plan, watching
 
 def load(url: str, every: float = 0.01, most: int = 0, timeout: float = 0.5) -> ProbePlan:
     made = plan("users", every=every, timeout=timeout, url=url)
-    return made.model_copy(update={"by": "load", "most": most, "in_flight": round(timeout / every) + 2})
+    return made.model_copy(update={"by": "load", "most": most, "in_flight": 2 * round(timeout / every)})
 
 
 def test_load_is_sent_by_a_prober_of_its_own(tmp_path: Path) -> None:

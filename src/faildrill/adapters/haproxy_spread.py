@@ -1,0 +1,128 @@
+"""`haproxy.spread`: how HAProxy spreads requests, from its own counters."""
+
+from functools import cached_property
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.spreading import Row, Spreads, now, servers_of
+from faildrill.ports import Given, Seen
+from faildrill.samples import Outcome
+from faildrill.settings import Standard
+from faildrill.spread.keeping import Kept
+from faildrill.targets import LoadBalancer
+
+_MILLISECOND = 1e-3
+
+
+class _Counters:
+    """The counters as they were at the last look."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def since(self, rows: list[Row]) -> dict[str, Row] | None:
+        """Return those of the look before; None where there was none, or where they have begun anew since."""
+        former, self.rows = self.rows, {row.name: row for row in rows}
+        anew = any(row.number("lbtot") < _count(former, row, "lbtot") for row in rows)
+        return None if anew else former or None
+
+
+class Spread(Spreads):
+    """Weighs how HAProxy spreads requests over the servers of a backend, from its runtime counters.
+
+    Good while each server gets its due share within `tolerance`; `wrong`, with the overloaded ones as `who`, from the
+    moment that chance can be ruled out until it is proven even again; proves nothing while there are too few requests.
+    Due is what `standard` or `weights` say, or else the weights of HAProxy's own file, never those set at run time,
+    shared among the servers that take new requests now. Counted are HAProxy's own choices (`lbtot`), so sticky clients
+    are no skew, nor are long connections; a server that drains, is down, in maintenance or a backup is due nothing, one
+    that starts slowly as much as HAProxy says. Counters that begin anew (a reload) are begun anew.
+
+        probes:
+          spread:
+            haproxy.spread: {load_balancer: payments, backend: payments, standard: payments}
+            every: 500ms
+    """
+
+    load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
+    backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")
+    standard: Standard | None = Field(
+        default=None, description="the standard that says its weights, in place of `weights`"
+    )
+
+    @model_validator(mode="after")
+    def _is_declared(self) -> Self:
+        known = self.load_balancer.backends
+        if self.backend not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        if self.standard is not None and (self.weights or not self.approved):
+            raise ValueError("give either `weights` or a `standard` that says the weights of this backend's servers")
+        strangers = sorted(set(self.weights) - set(known[self.backend]))
+        if strangers:
+            raise ValueError(f"{self.backend} declares no server {', '.join(strangers)}")
+        return self
+
+    @property
+    def approved(self) -> dict[str, int]:
+        """The approved weights by server; empty where nobody says any."""
+        backends = self.standard.settings.backends if self.standard is not None else None
+        servers = (backends[self.backend].servers if backends and self.backend in backends else None) or {}
+        return self.weights or {name: one.weight for name, one in servers.items() if one.weight is not None}
+
+    @cached_property
+    def counters(self) -> _Counters:
+        """The counters as they were at the last look."""
+        return _Counters()
+
+    async def open(self, given: Given) -> None:
+        """Read the counters, so that the first look has something to go by."""
+        await self.look(given)
+
+    async def close(self) -> None:
+        """Close what the counts are kept in."""
+        self.hang_up()
+
+    async def look(self, given: Given) -> Seen:
+        """Read the counters and weigh what came since the last look."""
+        try:
+            rows = await servers_of(self.load_balancer.haproxy_socket, self.backend)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return Seen(Outcome.REFUSED)
+        except ConnectionError:
+            return Seen(Outcome.RESET)
+        except ValueError as error:
+            return Seen(Outcome.BROKEN, detail=str(error))
+        former = self.counters.since(rows)
+        if former is None:
+            self.now.forget()
+            return Seen(Outcome.BROKEN, detail="the counters have just begun")
+        active = {row.name: row.due(self.approved) for row in rows if not row.number("bck")}
+        if not any(active.values()):
+            return Seen(Outcome.BROKEN, detail="no server is due anything: at the most backups are left")
+        return self.tell(_kept(rows, former, active), given)
+
+
+def _kept(rows: list[Row], former: dict[str, Row], due: dict[str, float]) -> Kept:
+    """Return what came since the last look; of servers that take nothing now, what they got does not count."""
+    came = {row.name: row.number("lbtot") - _count(former, row, "lbtot") for row in rows}
+    failed = {
+        row.name: sum(row.number(one) - _count(former, row, one) for one in ("hrsp_5xx", "eresp", "econ"))
+        for row in rows
+    }
+    return Kept(
+        at=now(),
+        counts={name: one for name, one in came.items() if one and (due.get(name) or _is_stranger(name, rows))},
+        due=due,
+        errors={name: one for name, one in failed.items() if one},
+        seconds={row.name: row.number("ttime") * _MILLISECOND for row in rows if row.number("ttime")},
+    )
+
+
+def _is_stranger(name: str, rows: list[Row]) -> bool:
+    """Tell whether a server takes requests that nobody approved."""
+    return any(row.name == name and row.takes and not row.number("bck") for row in rows)
+
+
+def _count(former: dict[str, Row], row: Row, column: str) -> float:
+    return former[row.name].number(column) if row.name in former else 0.0

@@ -1,0 +1,166 @@
+"""What every spread probe shares: its parameters, what is due to each server, and how a look is told."""
+
+import math
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Final
+
+import msgspec
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.ports import Duration, Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.spread import AT_LEAST, TOLERANCE, Spread
+from faildrill.spread.following import OVER, SETTLE, Following
+from faildrill.spread.keeping import Keeping, Kept, path_of
+
+_MOST_NAMED: Final = 4
+_ROUND: Final = 20
+"""Shares in words are rounded to a twentieth, as words are interned: the exact ones are kept beside the samples."""
+_DRAINS: Final = 0x08 | 0x10
+_UP: Final = ("UP", "no")
+_TAKES: Final = (*_UP, "DRAIN")
+_LARGEST: Final = 1_000_000
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip().removesuffix("%")) / 100
+        except ValueError:
+            pass
+    if isinstance(value, float):
+        return value
+    raise ValueError("give a share, e.g. 25%")
+
+
+Tolerance = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(gt=0, le=10),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$", "examples": ["25%"]}),
+]
+Weights = dict[str, Annotated[int, Field(ge=0, le=_LARGEST)]]
+
+
+class Spreads(Kind):
+    """Parameters of a probe that weighs how requests are spread."""
+
+    weights: Weights = Field(default={}, description="by server, its approved weight")
+    tolerance: Tolerance = Field(default=TOLERANCE, description="how much of its due share a server may be off")
+    at_least: int = Field(default=AT_LEAST, ge=1, description="fewer requests than these tell nothing")
+    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is weighed")
+    settle: Duration = Field(default=SETTLE, description="how long nothing is weighed after the servers changed")
+
+    @cached_property
+    def now(self) -> Following:
+        """The spread as it is now."""
+        return Following(self.tolerance, self.at_least, self.over, self.settle)
+
+    @cached_property
+    def _kept(self) -> list[Keeping]:
+        return []
+
+    def tell(self, kept: Kept, given: Given) -> Seen:
+        """Take in what came since the last look, keep it, and say how it is."""
+        spread = self.now.take(kept.at, kept.counts, kept.due)
+        if given.folder is not None:
+            if not self._kept:
+                self._kept.append(Keeping(path_of(given.folder, given.name)))
+            self._kept[0].keep(msgspec.structs.replace(kept, skewed=spread.verdict == "skewed"))
+        if spread.verdict == "open":
+            return Seen(Outcome.BROKEN, detail=f"too few requests to tell: {self.at_least} are the fewest")
+        if spread.verdict == "even":
+            return Seen(Outcome.OK)
+        return Seen(Outcome.WRONG, ",".join(sorted(spread.overloaded)), in_words(spread, kept))
+
+    def hang_up(self) -> None:
+        """Close what the counts are kept in."""
+        while self._kept:
+            self._kept.pop().close()
+
+
+def in_words(spread: Spread, kept: Kept) -> str:
+    """Say which servers are off, the farthest first, with their answer times and errors: `pay1 80% (due 35%, 2.3x)`."""
+    first = list(spread.off)
+    rest = sorted(set(spread.shares) - set(first), key=lambda name: -spread.shares[name].part)
+    told = [_one(name, spread, kept, long=name in first) for name in (first + rest)[:_MOST_NAMED]]
+    more = len(spread.shares) - len(told)
+    return "; ".join(told) + (f"; {more} more" if more > 0 else "")
+
+
+def _one(name: str, spread: Spread, kept: Kept, *, long: bool) -> str:
+    share = spread.shares[name]
+    told = f"{name} {_percent(share.part)} (due {_percent(share.due)})"
+    if not long:
+        return told
+    if name in kept.seconds:
+        told += f" in {_coarse(kept.seconds[name])}"
+    failed = kept.errors.get(name, 0) / max(kept.counts.get(name, 0), 1)
+    return told + (f", {_percent(min(failed, 1.0))} failed" if failed >= 1 / _ROUND else "")
+
+
+def _percent(part: float) -> str:
+    return f"{round(part * _ROUND) * 100 // _ROUND}%"
+
+
+def _coarse(seconds: float) -> str:
+    """Write a time as 1, 2 or 5 of its decade."""
+    if seconds <= 0:
+        return "0 ms"
+    decade = 10.0 ** math.floor(math.log10(seconds))
+    nice = decade * next(one for one in (1, 2, 5, 10) if seconds <= decade * one * 1.01)
+    return f"{nice:g} s" if nice >= 1 else f"{nice * 1000:g} ms"
+
+
+class Row(dict[str, str]):
+    """One server's line of `show stat`, with what `show servers state` says of it beside."""
+
+    @property
+    def name(self) -> str:
+        """The server's."""
+        return self["svname"]
+
+    def number(self, column: str) -> float:
+        """Read a number; 0 where there is none."""
+        text = self.get(column) or "0"
+        return float(text) if text.replace(".", "", 1).isdigit() else 0.0
+
+    @property
+    def takes(self) -> bool:
+        """True while HAProxy may send it new requests as it likes.
+
+        A server whose weight was set to 0 says DRAIN as one does that was told to drain; only the latter is meant.
+        """
+        status = self.get("status", "").split(" ", 1)[0]
+        return status in _UP or (status == "DRAIN" and not int(self.number("srv_admin_state")) & _DRAINS)
+
+    def due(self, weights: Mapping[str, float]) -> float:
+        """Return what is due to it, by the approved weights or else by those of HAProxy's own file, while it takes any.
+
+        While it starts slowly, HAProxy says by how much its weight is throttled.
+        """
+        if not self.takes:
+            return 0.0
+        throttle = self.number("throttle") / 100 if self.get("throttle") else 1.0
+        return (weights.get(self.name, 0.0) if weights else self.number("srv_iweight")) * throttle
+
+
+async def servers_of(socket: str, backend: str) -> list[Row]:
+    """Ask HAProxy for every server of a backend; ValueError when it says something else, OSError as it comes."""
+    answer = await tell(socket, f"show stat -1 4 -1; show servers state {backend}")
+    table, _, states = answer.partition("\n1\n# be_id ")
+    rows = statistics(table)
+    if rows is None or not states:
+        raise ValueError("not HAProxy's statistics")
+    columns, *lines = [line.split(" ") for line in f"be_id {states}".strip().splitlines()]
+    beside = [dict(zip(columns, line, strict=False)) for line in lines]
+    by_name = {one.get("srv_name", ""): one for one in beside}
+    return [Row({**row, **by_name.get(row["svname"], {})}) for row in rows if row.get("pxname") == backend]
+
+
+def now() -> int:
+    """Return the moment, in monotonic ns."""
+    return time.monotonic_ns()

@@ -1,0 +1,99 @@
+"""A HAProxy of a test's own, whose servers are HAProxy itself, all on sockets in a folder, without a port."""
+
+import asyncio
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from faildrill.adapters.haproxy_socket import tell
+from faildrill.lab.parts import find
+from faildrill.targets import LoadBalancer
+
+CONFIG = """\
+global
+    stats socket {folder}/admin.sock level admin
+    nbthread 1
+    log {folder}/log.sock local0
+
+defaults
+    mode {mode}
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+
+frontend users
+    {log}
+    bind unix@{folder}/users.sock
+    default_backend payments
+
+backend payments
+    {backend}
+    server s1 unix@{folder}/s1.sock {server} cookie s1
+    server s2 unix@{folder}/s2.sock {server} cookie s2
+    server s3 unix@{folder}/s3.sock {server} cookie s3
+    {more}
+
+listen servers
+    mode http
+    bind unix@{folder}/s1.sock
+    bind unix@{folder}/s2.sock
+    bind unix@{folder}/s3.sock
+    bind unix@{folder}/s4.sock
+    http-request return status 200 content-type text/plain string fine
+"""
+
+
+PARTS = {"mode": "http", "backend": "balance roundrobin", "server": "", "more": "", "log": ""}
+
+
+@dataclass
+class Balancer:
+    """It runs for as long as the block does."""
+
+    folder: Path
+
+    @property
+    def target(self) -> LoadBalancer:
+        """What a kind is given."""
+        servers = ["s1", "s2", "s3", "s4"]
+        return LoadBalancer(
+            name="front", haproxy_socket=str(self.folder / "admin.sock"), backends={"payments": servers}
+        )
+
+    async def tell(self, *commands: str) -> str:
+        """Tell it something."""
+        return await tell(self.target.haproxy_socket, "; ".join(commands))
+
+    async def ask(self, times: int, *, header: str = "", kept: bool = False) -> None:
+        """Send requests one after the other, each on a connection of its own or all on one."""
+        left = times
+        while left:
+            reader, writer = await asyncio.open_unix_connection(self.folder / "users.sock")
+            for _ in range(left if kept else 1):
+                writer.write(f"GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert b" 200 " in head.splitlines()[0] + b" "
+                await reader.readexactly(4)
+                left -= 1
+            writer.close()
+
+
+@contextlib.contextmanager
+def balancer(folder: Path, **parts: str) -> Iterator[Balancer]:
+    """Start one, wait until it answers, and end it; `parts` are the words of its configuration that a test sets."""
+    made = Balancer(folder)
+    config = folder / "haproxy.cfg"
+    config.write_text(CONFIG.format(folder=folder, **{**PARTS, **parts}))
+    with subprocess.Popen([str(find().haproxy), "-db", "-q", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not (folder / "admin.sock").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield made
+        finally:
+            process.kill()

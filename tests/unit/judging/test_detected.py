@@ -1,0 +1,83 @@
+"""`detected`: an alarm that must go off after a step, soon enough, and was not on before."""
+
+from pathlib import Path
+
+import pytest
+
+from faildrill import timeline as tl
+from faildrill.judging import judge
+from faildrill.judging.result import Finding, Verdict
+from faildrill.samples import Outcome
+from unit.judging.runs import END, FAULT, Run, probe, ticks
+
+PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
+EVERY = 0.5
+
+
+def run(within: str = "5s", **more: object) -> Run:
+    made = Run(expect=[{"detected": {"of": "spread", "after": "crash", "within": within, **more}}])
+    made.probes.append(probe("spread", EVERY))
+    return made.usual().good().good("spread", EVERY)
+
+
+def alarm(made: Run, since: float, until: float = END, outcome: Outcome = Outcome.WRONG) -> Run:
+    return made.saw(ticks(since, until, EVERY), outcome, name="spread", who="pay1", detail="pay1 80% (due 35%)")
+
+
+def weighed(made: Run, folder: Path) -> Finding:
+    return judge(made.write(folder)).findings[0]
+
+
+def test_an_alarm_in_time_is_detection_and_says_when_and_what(tmp_path: Path) -> None:
+    found = weighed(alarm(run(), FAULT + 2), tmp_path)
+    assert found.verdict is PASSED
+    assert found.claim == "spread notices within 5 s of crash"
+    assert found.because == "at least 1.80 s, at most 2.01 s after it: pay1 80% (due 35%)"
+    assert found.evidence == ["sample:spread:10"]
+
+
+def test_an_alarm_that_comes_late_is_none(tmp_path: Path) -> None:
+    assert weighed(alarm(run("5s"), FAULT + 6), tmp_path).verdict is FAILED
+
+
+def test_an_alarm_that_never_comes_fails(tmp_path: Path) -> None:
+    found = weighed(run(), tmp_path)
+    assert (found.verdict, found.because) == (FAILED, "none of 11 looks in that time noticed")
+
+
+def test_a_limit_within_the_time_that_the_step_took_is_inconclusive(tmp_path: Path) -> None:
+    assert weighed(alarm(run("1.9s"), FAULT + 2), tmp_path).verdict is INCONCLUSIVE
+
+
+def test_an_alarm_that_was_on_before_detects_nothing(tmp_path: Path) -> None:
+    found = weighed(alarm(run(), FAULT - 1), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "bad already" in found.because
+
+
+def test_an_alarm_must_say_what_is_asked_for(tmp_path: Path) -> None:
+    assert weighed(alarm(run(says="pay1 80%"), FAULT + 2), tmp_path / "1").verdict is PASSED
+    assert weighed(alarm(run(says="pay2"), FAULT + 2), tmp_path / "2").verdict is FAILED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.BROKEN])
+def test_an_alarm_that_could_not_look_is_no_failure_to_notice(outcome: Outcome, tmp_path: Path) -> None:
+    found = weighed(alarm(run(), FAULT, outcome=outcome), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+
+
+def test_an_alarm_that_stopped_looking_is_no_failure_to_notice(tmp_path: Path) -> None:
+    made = run("5s")
+    made.samples["spread"] = [one for one in made.samples["spread"] if one.due < made.samples["pay"][300].due]
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+def test_a_step_that_was_put_back_before_the_limit_was_over_proves_nothing(tmp_path: Path) -> None:
+    found = weighed(run("15s"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert found.because.startswith("crash was put back after 11.5 s")
+
+
+def test_a_step_that_was_never_done_can_not_be_noticed(tmp_path: Path) -> None:
+    made = alarm(run(), FAULT + 2).without(tl.Applying, tl.Applied, tl.Confirmed)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
