@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.clock import SystemClock
-from faildrill.drill import Drill, ProbePlan, Step, Wait
+from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.environment import Environment
 from faildrill.recovering.fencing import carries
 from faildrill.running.starting import Started, lay_out, start
@@ -31,6 +31,8 @@ class Place:
         self.abort_when: list[KindUse] = []
         self.warm_up = 0.3
         self.kind = "simulated.fault"
+        self.group: Parallel | None = None
+        """What is done in place of the steps: they, at once."""
         self.identity_use: KindUse | None = None
         self.facts: tuple[KindUse, ...] = ()
         """What it proves besides its own identity."""
@@ -69,7 +71,7 @@ class Place:
             name="simulated",
             environment="simulation",
             probes=(*(self.probe(name) for name in names), *self.probes),
-            steps=tuple(self.steps),
+            steps=(self.group,) if self.group else tuple(self.steps),
             expect=tuple(self.expect),
             abort_when=tuple(self.abort_when),
             warm_up=self.warm_up,

@@ -244,6 +244,24 @@ class Restores(Protocol):
         ...
 
 
+@runtime_checkable
+class Hears(Protocol):
+    """What the engine gives to an action may also take news of what it does, for the timeline."""
+
+    def tell(self, told: str, at: int, *, began: bool = False) -> None:
+        """Record what happened at a moment, in monotonic ns; `began` where that was the beginning of the effect."""
+        ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """An action that can tell, before anything is touched, whether it could be done at all."""
+
+    async def objection(self, given: Given) -> str | None:
+        """Return why it could not be done, or None; changes nothing and reaches no target."""
+        ...
+
+
 class Preview(NamedTuple):
     """What an action would do now, for `plan`: nothing is changed to find out."""
 
@@ -251,6 +269,9 @@ class Preview(NamedTuple):
     """The members that it would touch, e.g. `payments/pg1`."""
     effect: str
     undo: str
+    spares: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
+    """The healthy members of the same target that it leaves alone, e.g. `payments/pg2`: of steps that are done at once
+    nobody takes the last of them."""
 
 
 @runtime_checkable

@@ -128,6 +128,17 @@ class Applied(Event, frozen=True, tag="step.applied", kw_only=True):
     answer: dict[str, Json]
 
 
+class Happened(Event, frozen=True, tag="step.happened", kw_only=True):
+    """An action told of something that it did or saw being done, perhaps a moment ago."""
+
+    step: str
+    at: int
+    """Monotonic ns at which it happened; this entry was written when it was heard."""
+    told: str
+    began: bool = False
+    """This is when the effect began: an outage counts from here, not from the call."""
+
+
 class ApplyFailed(Event, frozen=True, tag="step.failed", kw_only=True):
     """The call was refused, broke, or its outcome is unknown and to be settled by observing."""
 
@@ -165,6 +176,12 @@ class WaitEnded(Event, frozen=True, tag="wait.ended", kw_only=True):
     step: str
     met: bool
     because: str
+
+
+class LockKept(Event, frozen=True, tag="lock.kept", kw_only=True):
+    """The lock between hosts is held by a process of the run that outlives its runner."""
+
+    pid: int
 
 
 class PlaceAsked(Event, frozen=True, tag="place.asked", kw_only=True):
@@ -284,12 +301,14 @@ AnyEvent = (
     | Intended
     | Applying
     | Applied
+    | Happened
     | ApplyFailed
     | Confirmed
     | NotConfirmed
     | WaitStarted
     | WaitEnded
     | PlaceAsked
+    | LockKept
     | Undoing
     | Undone
     | UndoFailed
@@ -320,7 +339,7 @@ DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunE
 """Events that are on disk for good before the next thing is done."""
 
 
-_WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer", "evidence"})
+_WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer", "evidence", "told"})
 """Fields that hold what kinds said."""
 
 

@@ -13,8 +13,8 @@ import pytest
 from faildrill.guarding.asking import sentinel_of, under_way
 from faildrill.guarding.holding import Holder, Mark, all_marks, mark
 from faildrill.guarding.keys import Proven
-from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted, UndoVerified
-from places import Place, ended, events, of_run, recorded, until
+from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted, Undoing, UndoVerified
+from places import Place, ended, events, of_run, recorded, runner_of, until
 
 ID = "0123456789abcdef"
 ABORTED, REFUSED, UNSAFE, USAGE = 5, 3, 6, 2
@@ -156,3 +156,18 @@ def test_status_tells_what_runs_from_what_is_dirty(place: Place) -> None:
         assert of_run(started.folder.name) == {}
     mark(Proven(ID), Mark("run-1", "/nowhere", "drill", "yesterday"))
     assert faildrill("status").returncode == UNSAFE
+
+
+def test_status_tells_who_puts_back_what_a_run_did_whose_sentinel_died(place: Place) -> None:
+    place.fault("pay", undo="hangs")
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        runner = runner_of(started.folder)
+        started.sentinel.kill()
+        recorded(started.folder, Undoing)
+        told = faildrill("status")
+        assert (told.returncode, f"is being put back by pid {runner}; wait for it" in told.stdout) == (UNSAFE, True)
+        os.kill(runner, signal.SIGKILL)
+        until(lambda: "put it back with: faildrill recover" in faildrill("status").stdout)

@@ -78,10 +78,17 @@ class _OneOfGroup(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
-        self._refuse_the_last(await self._states(given))
+        states = await self._states(given)
+        self._refuse_the_last(states)
         where = f"{self.group.name}/{self.member}"
+        others = [f"{self.group.name}/{name}" for name, is_now in states.items() if is_now == "running"]
         back = "start it" if self._signal == "KILL" else "SIGCONT"
-        return Preview([where], f"SIG{self._signal} to all of {where}", f"{back}; it is to accept connections again")
+        return Preview(
+            [where],
+            f"SIG{self._signal} to all of {where}",
+            f"{back}; it is to accept connections again",
+            [one for one in others if one != where],
+        )
 
     def limit(self) -> float | None:
         """Return after how long the target ends it by itself."""

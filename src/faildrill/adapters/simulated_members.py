@@ -13,7 +13,10 @@ class MemberFault(Fault):
     """
 
     of: str = Field(description="the target that it plays a member of")
+    others: tuple[str, ...] = Field(default=(), description="the other members of it, which are up or down as well")
 
     async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
         """Tell that it takes a member down."""
-        return Preview([f"{self.of}/{self.name}"], f"takes {self.name} down", f"brings {self.name} up")
+        up = [one for one in self.others if self.model_copy(update={"name": one}).state() == "up"]
+        spares = [f"{self.of}/{one}" for one in up]
+        return Preview([f"{self.of}/{self.name}"], f"takes {self.name} down", f"brings {self.name} up", spares)

@@ -35,6 +35,7 @@ def recover(run: Path | None, *, unproven: bool) -> None:
 
 def _recover(folder: Path, *, unproven: bool) -> bool:
     from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
+    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - the same
     from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
     from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
 
@@ -50,6 +51,8 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
     was_judged = (folder / "result.json").exists()
     try:
         click.echo(f"recovering {folder} …")
+        for line in lacking(folder):
+            click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
         clean = asyncio.run(put_back(folder, "recover", unproven=unproven))
     finally:
         for lock in locks:

@@ -4,16 +4,19 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 import click
 
 from faildrill.guarding.asking import under_way
 from faildrill.guarding.halting import Halt, all_halts
-from faildrill.guarding.holding import Holder, Mark, all_marks
+from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
+from faildrill.recovering.fencing import carries
 
 _UNSAFE: Final = 6
 _REFUSED: Final = 3
+RUNNER: Final = b"faildrill.running.runner"
 
 
 @click.command()
@@ -33,6 +36,28 @@ def status(output: str) -> None:
     sys.exit(_UNSAFE if dirty else _REFUSED if halts else 0)
 
 
+def _putting_back(identity: str, one: Mark) -> int | None:
+    """Return the process that puts a run back though its sentinel is gone: its runner, or somebody's `recover`."""
+    if not is_held(identity):
+        return None
+    holder = holders().get(identity)
+    if holder is not None and holder.run == one.run and _words(holder.pid):  # of a dead one there are none
+        return holder.pid
+    return next((pid for pid in _everybody() if carries(pid, one.run) and RUNNER in _words(pid)), None)
+
+
+def _everybody() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _words(pid: int) -> list[bytes]:
+    """Return the command line of a process, nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")[1:]
+    except OSError:
+        return []
+
+
 def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     """Return the marks of runs that are over: one that is under way puts back what it touched itself."""
     found: dict[str, list[Mark]] = {}
@@ -47,7 +72,10 @@ def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
 def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
     return {
         "running": {identity: asdict(one) for identity, one in running.items()},
-        "dirty": {identity: [asdict(one) for one in some] for identity, some in dirty.items()},
+        "dirty": {
+            identity: [{**asdict(one), "put_back_by": _putting_back(identity, one)} for one in some]
+            for identity, some in dirty.items()
+        },
         "halted": {identity: asdict(one) for identity, one in halts.items()},
     }
 
@@ -57,6 +85,10 @@ def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
         yield f"running {identity}: {holder}; stop it with: faildrill abort {holder.folder}"
     for identity, some in dirty.items():
         for one in some:
+            pid = _putting_back(identity, one)
+            if pid is not None:
+                yield f"DIRTY {identity}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
+                continue
             yield f"DIRTY {identity}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
     for identity, halt in halts.items():
         yield f"HALTED {identity} ({halt.environment}): {halt}; take it back with: faildrill resume {identity}"

@@ -10,7 +10,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Previews
+from faildrill.ports import Preview, Previews
 
 WITHIN: Final = 10.0
 """Seconds in which an action must tell what it would touch."""
@@ -43,6 +43,51 @@ class Radius:
         """Return why a step, complete and due, must not be done; None, with what it touches counted, when it may."""
         return await self._objection(step, due=True) if self._limits is not None else None
 
+    async def objection_to_group(self, steps: list[Step]) -> str | None:
+        """Return why steps that are due at once must not be done, whatever each of them sees before the others act.
+
+        Counts the members that the whole group touches, and refuses it where it would take the last healthy member of
+        a target. Nothing is counted as touched yet: every step asks once more for itself.
+        """
+        ahead = Radius(self._environment, self._run)
+        ahead._touched = set(self._touched)
+        seen: list[Preview] = []
+        for step in steps:
+            because = await ahead.objection(step)
+            if because is not None:
+                return f"{step.name}: {because}"
+            seen.append(await ahead._preview(step))
+        together = {one for each in seen for one in each.touches}
+        taken = ", ".join(sorted(together))
+        for target in sorted({_target(one) for one in together}):
+            if self._is_taken_whole(target, together, seen):
+                return f"together these steps take the last healthy member of {target}: {taken}"
+        return None
+
+    def _is_taken_whole(self, target: str, together: set[str], seen: list[Preview]) -> bool:
+        """Tell whether nothing healthy of a target is left by all steps together, where each alone leaves some."""
+        healthy = {one for each in seen for one in each.spares if _target(one) == target}
+        if healthy:
+            return not healthy - together
+        members = self._members(target)
+        return bool(members) and members <= together and not any(members <= set(one.touches) for one in seen)
+
+    def _members(self, target: str) -> set[str]:
+        """Return the declared members of a group or a cluster; none where it is neither."""
+        group, cluster = self._environment.groups.get(target), self._environment.clusters.get(target)
+        names = [*(group.members if group else ()), *(cluster.members if cluster else ())]
+        return {f"{target}/{name}" for name in names}
+
+    async def _preview(self, step: Step) -> Preview:
+        """Look at what a step would touch and spare; nothing where it can't tell, as its own capture looks again."""
+        action = build(step.use, "action")
+        if not isinstance(action, Previews):
+            return Preview([], "", "")
+        try:
+            return await call(action.preview(Supplies(self._run, timeout=WITHIN)), WITHIN)
+        except (ActionError, CannotSee):
+            return Preview([], "", "")
+
     async def _objection(self, step: Step, *, due: bool) -> str | None:
         action = build(step.use, "action")
         touches: list[str] = []
@@ -64,12 +109,18 @@ class Radius:
 
     def _exceeded(self) -> Iterator[str]:
         limits = self._limits
-        for section in ("groups", "clusters") if limits else ():
-            targets = getattr(self._environment, section)
+        for section in ("groups", "clusters", "hosts") if limits else ():
             for name, most in getattr(limits, section).items():
-                touched = sorted(one for one in targets[name].members if f"{name}/{one}" in self._touched)
+                touched = self._of(section, name)
                 if len(touched) > most:
                     yield f"touches {len(touched)} members of {name} ({', '.join(touched)}) where {most} may be touched"
+
+    def _of(self, section: str, name: str) -> list[str]:
+        """List what is touched of a target; which hosts one has is told by its inventory, and so by what is touched."""
+        if section == "hosts":
+            return sorted(one.removeprefix(f"{name}:") for one in self._touched if one.startswith(f"{name}:"))
+        members = getattr(self._environment, section)[name].members
+        return sorted(one for one in members if f"{name}/{one}" in self._touched)
 
 
 def _known(drill: Drill) -> Iterator[Step]:

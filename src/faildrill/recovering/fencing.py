@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.samples import LOAD
-from faildrill.timeline import Entry, Fenced, PhaseStarted, ProberStarted
+from faildrill.timeline import Entry, Fenced, LockKept, PhaseStarted, ProberStarted
 
 MARK: Final = "FAILDRILL_RUN"
 """The variable by which a process belongs to a run."""
@@ -63,6 +63,12 @@ def probers(entries: Iterable[Entry], run: str, *, load: bool = False) -> list[i
     started = [entry.what for entry in entries if isinstance(entry.what, ProberStarted)]
     kept = [one for one in started if load or one.samples.partition("-")[0] != LOAD]
     return [one.pid for one in kept if carries(one.pid, run)]
+
+
+def keepers(entries: Iterable[Entry], run: str) -> list[int]:
+    """List the processes of a run that hold its lock between hosts: spared, they let go when all is put back."""
+    pids = [entry.what.pid for entry in entries if isinstance(entry.what, LockKept)]
+    return [pid for pid in pids if carries(pid, run)]
 
 
 def is_putting_back(entries: Iterable[Entry]) -> bool:

@@ -17,7 +17,7 @@ from faildrill.guarding.keys import Proven
 from faildrill.guarding.proving import TYPED, Trust, refusal, since
 from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import carries, fence, probers
+from faildrill.recovering.fencing import carries, fence, keepers, probers
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
@@ -67,6 +67,11 @@ async def recover(folder: Path, by: By, ground: Ground | None = None, *, unprove
     recovery = _Recovery(folder, by, ground or Ground(), unproven=unproven)
     if recovery.place is None:
         return await recovery.run()
+    if recovery.keepers:  # the dead runner's lock is still held: nobody could come in between
+        try:
+            return await recovery.run()
+        finally:
+            recovery.let_go()
     async with kept_away(recovery.place, folder.name):
         return await recovery.run()
 
@@ -89,10 +94,22 @@ class _Recovery:
         """The environment, None where nobody knows any more which it was."""
         return Environment.model_validate(self._first.place) if self._first else None
 
+    @property
+    def keepers(self) -> list[int]:
+        """The processes that still hold the run's lock between hosts; those of a run without a sentinel let go."""
+        return keepers(self._known, self._run) if self._by == "sentinel" else []
+
+    def let_go(self) -> None:
+        """Have the lock between hosts let go of."""
+        for pid in self.keepers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     async def run(self) -> bool:
         """Fence, put back, see it steady, and tell whether it is clean."""
         run = self._run
-        swept = fence(run, None, probers(self._known, run) if self._by == "sentinel" else ())
+        spared = [*probers(self._known, run), *self.keepers] if self._by == "sentinel" else []
+        swept = fence(run, None, spared)
         timeline = go_on(self._folder, self._ground.clock, self._ground.disk)
         if self._by == "recover":
             timeline.note(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))

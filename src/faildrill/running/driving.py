@@ -27,6 +27,7 @@ from faildrill.timeline import (
     GuardAnswered,
     Intended,
     LeftApplied,
+    LockKept,
     NotHealthy,
     NotSteady,
     Phase,
@@ -56,7 +57,7 @@ class Driving:
         self._stop = stop
         self._aborts: list[Watcher] = []
         self._slow: dict[str, float] = {}
-        self._shared = Shared(scene.environment, scene.run)
+        self._shared = scene.keeper or Shared(scene.environment, scene.run)
         self._heeding = Heeding(scene, stop, self._shared)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
@@ -91,6 +92,8 @@ class Driving:
         held = await self._shared.objection()
         if self._scene.environment.lock is not None:
             self._scene.timeline.record(GuardAnswered(guard="lock between hosts", objection=held))
+        if self._scene.keeper and self._scene.keeper.pid:
+            self._scene.timeline.record(LockKept(pid=self._scene.keeper.pid))
         objections = held is not None
         async for answer in answers(self._scene.environment, self._scene.run, self._scene.drill):
             self._scene.timeline.record(answer)

@@ -7,6 +7,7 @@ from faildrill.acting.calling import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import halting, outside
 from faildrill.guarding.facts import proven
+from faildrill.guarding.keeping import Keeper
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds.supplying import Supplies
 from faildrill.running.scene import Scene
@@ -19,7 +20,7 @@ POLL: Final = 0.1
 class Heeding:
     """Looks outside from the warm-up to the last step, and asks the run to stop at the first reason."""
 
-    def __init__(self, scene: Scene, stop: Stop, shared: Shared) -> None:
+    def __init__(self, scene: Scene, stop: Stop, shared: Shared | Keeper) -> None:
         self._scene = scene
         self._stop = stop
         self._shared = shared

@@ -20,8 +20,9 @@ from faildrill import redacting
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
+from faildrill.guarding.keeping import Keeper
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, probers
+from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.living import beat, leave
 from faildrill.running.crew import LINES, Lines
@@ -47,6 +48,8 @@ def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
     made.leave_applied = first.leave_applied
     made.watching = Watching(made.plans)
     made.fence = functools.partial(_fence, made)
+    if place.lock is not None:
+        made.keeper = Keeper(folder, lifeline)
     made.give_up = functools.partial(_give_up, made)
     return made
 
@@ -55,7 +58,12 @@ def _fence(scene: Scene) -> Swept:
     """End everything that a step has left running, before anything is put back."""
     sentinel = os.getppid()
     root = sentinel if carries(sentinel, scene.run, WATCHES) else os.getpid()
-    return fence(scene.run, root, probers(scene.timeline.written, scene.run, load=True))
+    return fence(scene.run, root, _spared(scene))
+
+
+def _spared(scene: Scene) -> list[int]:
+    known = scene.timeline.written
+    return [*probers(known, scene.run, load=True), *keepers(known, scene.run)]
 
 
 def _give_up(scene: Scene) -> None:

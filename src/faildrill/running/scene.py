@@ -7,6 +7,7 @@ from pathlib import Path
 from faildrill.clock import Clock
 from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
+from faildrill.guarding.keeping import Keeper
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import Swept
 from faildrill.recovering.ground import PACE, Probers
@@ -34,6 +35,8 @@ class Scene:
     """Ends what the steps have left running; nothing where they run in no processes."""
     give_up: Callable[[], object] = _nothing
     """Leaves a run that can't end its own doings to the sentinel; returns where there is none."""
+    keeper: Keeper | None = None
+    """Holds the lock between hosts, where there is one; without it the runner holds it itself."""
     pace: float = PACE
     """Seconds between two looks at what the probers have written."""
 
@@ -41,4 +44,8 @@ class Scene:
     def plans(self) -> tuple[ProbePlan, ...]:
         """All that is watched: the drill's probes, its load, and the probes of the environment that it does not name."""
         named = {plan.name for plan in self.drill.probes}
-        return (*self.drill.probes, *self.drill.load, *(plan for plan in self.environment.probes if plan.name not in named))
+        return (
+            *self.drill.probes,
+            *self.drill.load,
+            *(plan for plan in self.environment.probes if plan.name not in named),
+        )

@@ -25,7 +25,7 @@ from faildrill.guarding.holding import Holder, hold, marks
 from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
-from faildrill.recovering.fencing import fence, is_putting_back, probers
+from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
 from faildrill.timeline import (
@@ -204,7 +204,7 @@ class Sentinel:
         self._let_go()
         known = salvage(self._folder / FILE)
         root = None if is_putting_back(known) else os.getpid()
-        swept = fence(self._first.run, root, probers(known, self._first.run))
+        swept = fence(self._first.run, root, [*probers(known, self._first.run), *keepers(known, self._first.run)])
         self._note(RunnerDied(how=how, boot=boot_id()))
         self._note(swept.event)
 

@@ -29,6 +29,8 @@ class Steps:
 
     async def _one(self, step: Step | Wait | Parallel) -> bool:
         if isinstance(step, Parallel):
+            if not await self._may_together(step):
+                return False
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._one(one)) for one in step.steps]
             return all(task.result() for task in tasks)
@@ -47,6 +49,17 @@ class Steps:
         done = await self._do(ready)
         self._outputs[step.id] = done.answer
         return done.outcome == "done"
+
+    async def _may_together(self, group: Parallel) -> bool:
+        """See that the steps of a group may be done at once; what each sees alone, the others have not done yet."""
+        steps = [one for one in group.steps if isinstance(one, Step)]
+        try:
+            because = await self._radius.objection_to_group([self._complete(one) for one in steps])
+        except ActionRefused as error:
+            because = str(error)
+        for step in steps if because else ():
+            self._scene.timeline.record(ApplyFailed(step=step.id, how="refused", because=f"{because}"))
+        return because is None
 
     def _complete(self, step: Step) -> Step:
         """Put what earlier steps gave into a late step and its undo; ActionRefused when they did not give it."""

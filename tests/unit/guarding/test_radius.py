@@ -96,3 +96,46 @@ def test_a_step_that_is_known_only_when_it_is_due_is_refused_then_and_the_others
         assert "touches 2 members of pay" in refused.because
         assert [one.step for one in events(started.folder, Applying) if isinstance(one, Applying)] == ["pay1"]
         assert (simulated.deeds("pay1"), simulated.deeds("pay2")) == (["apply", "undo"], [])
+
+
+def together(simulated: Place, *names: str, **how: Any) -> None:  # noqa: ANN401 - the fields of a kind
+    """Have these members taken down at once."""
+    for name in names:
+        simulated.fault(name, of="pay", **how)
+    steps = tuple(one for one in simulated.steps if isinstance(one, Step))
+    simulated.group = Parallel(id="group", name="at once", steps=steps)
+
+
+def test_a_group_of_steps_never_takes_the_last_healthy_member_though_each_alone_would_leave_one(
+    simulated: Place,
+) -> None:
+    simulated.declared = {"groups": {"pay": GROUP}}
+    simulated.become("pay3", "down")
+    together(simulated, "pay1", "pay2", others=["pay1", "pay2", "pay3"])
+    started = simulated.start()
+    with ended(started):
+        assert started.sentinel.wait(30) == INCONCLUSIVE
+        refused = [one for one in events(started.folder, ApplyFailed) if isinstance(one, ApplyFailed)]
+        assert [one.step for one in refused] == ["pay1", "pay2"]
+        assert "together these steps take the last healthy member of pay: pay/pay1, pay/pay2" in refused[0].because
+        assert (simulated.deeds("pay1"), simulated.deeds("pay2")) == ([], [])
+
+
+def test_a_group_that_leaves_a_healthy_member_is_done(simulated: Place) -> None:
+    simulated.declared = {"groups": {"pay": GROUP}}
+    together(simulated, "pay1", "pay2", others=["pay1", "pay2", "pay3"])
+    started = simulated.start()
+    with ended(started):
+        assert started.sentinel.wait(30) == 0
+        assert (simulated.deeds("pay1"), simulated.deeds("pay2")) == (["apply", "undo"], ["apply", "undo"])
+
+
+def together_said(environment: Environment, *steps: Step) -> str | None:
+    return asyncio.run(Radius(environment, "run-1").objection_to_group(list(steps)))
+
+
+def test_a_group_is_counted_whole_before_its_first_step() -> None:
+    assert "touches 2 members of pay" in str(together_said(place(groups={"pay": 1}), step("pay1"), step("pay2")))
+    everybody = [step(name) for name in GROUP.members]
+    assert "the last healthy member of pay" in str(together_said(place(), *everybody))
+    assert together_said(place(), *everybody[:2]) is None

@@ -83,9 +83,11 @@ class KillPrimary(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be killed now."""
-        primary = self._victim(await self._sight(given))
-        where = f"{self.cluster.name}/{primary}"
-        return Preview([where], f"SIGKILL to all of {where}, which leads now", f"start {where}; it is to stream again")
+        sight = await self._sight(given)
+        where = f"{self.cluster.name}/{self._victim(sight)}"
+        heirs = [f"{self.cluster.name}/{name}" for name in self._heirs(sight)]
+        effect = f"SIGKILL to all of {where}, which leads now"
+        return Preview([where], effect, f"start {where}; it is to stream again", heirs)
 
     def limit(self) -> float | None:
         """Return after how long the target starts the node again by itself."""

@@ -62,16 +62,21 @@ def directly(cluster: Cluster, member: ClusterMember) -> Login:
     return Login(member.host, member.port, cluster.database, cluster.user, cluster.password)
 
 
-_STATES: Final[dict[str, type[Exception]]] = {
-    "25006": asyncpg.ReadOnlySQLTransactionError,
-    "57P01": asyncpg.AdminShutdownError,
-    "57P02": asyncpg.CrashShutdownError,
-    "57P03": asyncpg.CannotConnectNowError,
-    "53300": asyncpg.TooManyConnectionsError,
-    "28000": asyncpg.InvalidAuthorizationSpecificationError,
-    "28P01": asyncpg.InvalidPasswordError,
-    "3D000": asyncpg.InvalidCatalogNameError,
-}
+@cache
+def _states() -> dict[str, type[Exception]]:
+    """Return the driver's own error for each state of a server that our small client is told."""
+    return {
+        "25006": asyncpg.ReadOnlySQLTransactionError,
+        "57P01": asyncpg.AdminShutdownError,
+        "57P02": asyncpg.CrashShutdownError,
+        "57P03": asyncpg.CannotConnectNowError,
+        "53300": asyncpg.TooManyConnectionsError,
+        "28000": asyncpg.InvalidAuthorizationSpecificationError,
+        "28P01": asyncpg.InvalidPasswordError,
+        "3D000": asyncpg.InvalidCatalogNameError,
+    }
+
+
 _sound: Final[set[tuple[str, int]]] = set()
 """Servers that were seen to speak the protocol, so that asyncpg may be let near them."""
 
@@ -144,7 +149,7 @@ def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | 
 
 def proven(error: BaseException) -> Seen:
     """Tell what one of `failures()` proves about the server."""
-    known = _STATES.get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
+    known = _states().get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
     for kind, outcome, words in _words():
         if issubclass(known, kind):
             return Seen(outcome, detail=words)
