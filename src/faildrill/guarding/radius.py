@@ -123,6 +123,10 @@ class Radius:
         return sorted(one for one in members if f"{name}/{one}" in self._touched)
 
 
+def _target(member: str) -> str:
+    return member.rpartition("/")[0]
+
+
 def _known(drill: Drill) -> Iterator[Step]:
     """Yield the steps that are complete before the drill starts."""
     for step in _flat(drill.steps):
