@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faildrill import sets
 from faildrill.timeline import FILE
 
 
@@ -60,14 +61,18 @@ def run(drill: Path, tmp_path: Path, env: str = "lab") -> Ran:
     with started(drill, tmp_path, env) as process:
         said, _ = process.communicate(timeout=200)
         assert process.returncode != 2, said
-        assert list((tmp_path / "reports").glob(f"*/{FILE}")), said
+        assert _recorded(tmp_path), said
         return Ran(process.returncode, folder_of(tmp_path), said)
 
 
 def folder_of(tmp_path: Path) -> Path:
-    """Return the folder of the only run."""
+    """Return the folder of the only run, or set of runs."""
     deadline = time.monotonic() + 30
-    while not (found := [one.parent for one in (tmp_path / "reports").glob(f"*/{FILE}")]):
+    while not (found := _recorded(tmp_path)):
         assert time.monotonic() < deadline, "no run has begun"
         time.sleep(0.02)
     return found[0]
+
+
+def _recorded(tmp_path: Path) -> list[Path]:
+    return [one.parent for name in (FILE, sets.FILE) for one in (tmp_path / "reports").glob(f"*/{name}")]

@@ -74,7 +74,7 @@ def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> 
 def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, list[Cell]]]]:
     """Return after which time a probe's answers are late, and a row of figures for each run that has it."""
     found = [(one.run, pain) for one in shown for pain in one.run.pains if pain.probe == probe]
-    rows = [figures(pain) for _, pain in found]
+    rows = [figures(pain, run.books) for run, pain in found]
     longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
     cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
     return _late(found), [(run, row) for (run, _), row in zip(found, cells, strict=True)]

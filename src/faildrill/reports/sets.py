@@ -3,7 +3,7 @@
 import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,9 @@ from faildrill.judging.sets import RunOfSet, SetResult
 from faildrill.reports import PAGE, junit, replace, set_page, terminal, wording
 from faildrill.reports.set_page import Shown
 from faildrill.reports.suffering import COLUMNS, figures
+
+_WIDTH: Final = 200
+"""Characters in a line where no terminal says how many there are."""
 
 
 def write(folder: Path, result: SetResult) -> Path:
@@ -82,7 +85,7 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
         soft_wrap=True,
         emoji=False,
         markup=False,
-        width=160,
+        width=None if out.isatty() else _WIDTH,
     )
     for line in [] if quiet else _told(result, folder):
         console.print(line)
@@ -124,7 +127,7 @@ def _table(result: SetResult, probe: str) -> Table:
         table.add_column(name)
     for run in result.runs:
         for pain in (one for one in run.pains if one.probe == probe):
-            table.add_row(label(run), *(figure.text for figure in figures(pain)))
+            table.add_row(label(run), *(figure.text for figure in figures(pain, run.books)))
     return table
 
 

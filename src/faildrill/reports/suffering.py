@@ -3,11 +3,18 @@
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.judging.pains import Pain
+from faildrill.judging.pains import Books, Pain
 from faildrill.reports import wording
 
-COLUMNS: Final = ("failed", "late", "longest outage", "p50", "p99", "seconds that hurt", "tail after the answer")
+COLUMNS: Final = (
+    *("failed", "late", "longest outage", "p50", "p99"),
+    *("seconds that hurt", "tail after the answer", "writes lost"),
+)
 """What is told of each run, in this order."""
+
+
+_FINE: Final = 0.05
+"""Bounds that are nearer to each other, for their size, are written as the higher one."""
 
 
 class Figure(NamedTuple):
@@ -17,8 +24,8 @@ class Figure(NamedTuple):
     size: float | None
 
 
-def figures(pain: Pain) -> list[Figure]:
-    """Put a run's pain into the figures of `COLUMNS`."""
+def figures(pain: Pain, books: list[Books]) -> list[Figure]:
+    """Put a run's pain, and what became of its writes, into the figures of `COLUMNS`."""
     return [
         _share(pain.failed, pain.looks),
         _share(pain.late, pain.looks),
@@ -27,6 +34,7 @@ def figures(pain: Pain) -> list[Figure]:
         _percentile(pain.p99),
         Figure(wording.count(pain.hurt, "second"), float(pain.hurt)),
         _tail(pain),
+        _lost(books),
     ]
 
 
@@ -49,10 +57,11 @@ def _percentile(seen: list[float | None]) -> Figure:
         return Figure("no look", None)
     least, most = seen
     if least is None:
-        return Figure("no good answer", None)
+        return Figure("a failed look", None)
     if most is None:
         return Figure(f"at least {durations.show(least)}", least)
-    words = durations.show(most) if least == most else f"{durations.show(least)} to {durations.show(most)}"
+    fine = most - least <= _FINE * most
+    words = durations.show(most) if fine else f"{durations.show(least)} to {durations.show(most)}"
     return Figure(words, most)
 
 
@@ -62,3 +71,10 @@ def _tail(pain: Pain) -> Figure:
     if pain.tail is None:
         return Figure("nothing was answered", None)
     return Figure(durations.show(pain.tail) if pain.tail else "none", pain.tail)
+
+
+def _lost(books: list[Books]) -> Figure:
+    if not books:
+        return Figure("no ledger", None)
+    lost, kept = sum(one.lost for one in books), sum(one.acknowledged for one in books)
+    return Figure(f"{lost:,} of {kept:,}", float(lost))

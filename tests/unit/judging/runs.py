@@ -61,6 +61,8 @@ class Run:
     events: list[tuple[float, tl.AnyEvent]] = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     slow: dict[str, float] = field(default_factory=lambda: {"pay": 0.05})
+    more: dict[str, Any] = field(default_factory=dict)
+    """What the drill says besides."""
 
     def start(self) -> tl.RunStarted:
         drill = {
@@ -71,6 +73,7 @@ class Run:
             "load": self.load,
             "steps": self.steps,
             "expect": [{"kind": kind, "params": params} for one in self.expect for kind, params in one.items()],
+            **self.more,
         }
         return tl.RunStarted(
             run=NAME, drill=drill, environment="lab", place=self.place, identity="1f", boot="b1", version="0.1",
