@@ -1,0 +1,66 @@
+"""The incident on the lab: what `load-balancer-skew` measured, and every expectation of it seen red, in one run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.conftest import Drilled
+from lab.drilling import Ran, run
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240), pytest.mark.usefixtures("steady_lab")]
+DRILL = Path("drills/load-balancer-skew.yaml")
+
+
+def changed(tmp_path: Path) -> Path:
+    """Write it with a threshold too high, an alarm that looks elsewhere, and people who fail over and mend nothing."""
+    text = DRILL.read_text()
+    head, _, rest = text.partition("  - name: put the weights right\n")
+    expect = rest[rest.index("expect:") :]
+    answer = (
+        "  - name: take it for the database\n    patroni.switchover: {cluster: payments}\n    within: 30s\n"
+        "  - name: users are no better for it\n    wait: 4s\n\n"
+    )
+    blind = head.replace("standard: payments}, every: 500ms}", "standard: payments, tolerance: 400%}, every: 500ms}")
+    blind = blind.replace("standard: payments, backend: payments}", "standard: payments, backend: database}")
+    blind = blind.replace("wait: 6s", "wait: 2s")
+    assert blind.count("tolerance: 400%") == blind.count("backend: database}") == 1
+    path = tmp_path / "load-balancer-skew.yaml"
+    (tmp_path / "standards").symlink_to(Path("drills/standards").resolve())
+    expect = expect.replace("when: after", "when: during").replace("above: 70%", "above: 95%")
+    path.write_text(blind + answer + expect.replace("at_most: 45%", "at_most: 5%"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def red(tmp_path_factory: pytest.TempPathFactory, lab: object) -> Ran:
+    """One run in which everything goes as it should not."""
+    del lab
+    tmp_path = tmp_path_factory.mktemp("red")
+    return run(changed(tmp_path), tmp_path)
+
+
+def test_a_quarter_of_the_users_suffers_and_both_alarms_tell_within_their_limits(drilled: Drilled) -> None:
+    ran = drilled(DRILL)
+    assert ran.code == 0, ran.said
+    passed = ran.findings("PASSED")
+    assert "notices, saying 'pay1'," in passed
+    assert "weight of pay1: 70, the standard says 1" in passed
+    [worst] = re.findall(r"looks failed \((\d+(?:\.\d+)?)%\) in the worst", passed)
+    assert 15 < float(worst) < 40
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "spread notices, saying 'pay1', within 5 s of skew",
+        "drift notices, saying 'weight of pay1', within 5 s of skew",
+        "writer never sees a change",
+        "no more than 5% of the looks of users fail in any 5 s",
+        "p99 of users is within 1 s during the drill",
+    ],
+    ids=["threshold-too-high", "alarm-off", "failed-over", "users-suffer", "not-recovered"],
+)
+def test_what_goes_wrong_fails_the_drill(claim: str, red: Ran) -> None:
+    assert red.code == 1, red.said
+    assert f"{claim}:" in red.findings("FAILED"), red.findings("FAILED")
