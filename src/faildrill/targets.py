@@ -4,11 +4,14 @@ A kind whose field is annotated with one of these classes takes a *name* in a dr
 target in its place, so that a kind, an intent on disk and a probing process need no environment file.
 """
 
-from typing import ClassVar
+import re
+from typing import Annotated, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from faildrill.secrets import SecretReference
+
+_PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 
 
 class KindUse(BaseModel):
@@ -108,5 +111,87 @@ class Group(Target):
     members: dict[str, GroupMember] = Field(min_length=1)
 
 
-TARGETS: tuple[type[Target], ...] = (Service, Database, Cluster, LoadBalancer, Group)
+class RedisMember(Member):
+    """One Redis node, reached directly."""
+
+    host: str
+    port: int = Field(default=6379, ge=1, le=65535)
+    known_as: str | None = Field(
+        default=None,
+        description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
+    )
+
+    @property
+    def address(self) -> str:
+        """How the Sentinels and the other nodes name it."""
+        return self.known_as or f"{self.host}:{self.port}"
+
+
+class Redis(Target):
+    """A Redis master with its replicas, watched by Sentinels; every node reached directly."""
+
+    section: ClassVar[str] = "redis"
+
+    master: str = Field(description="its name with the Sentinels, e.g. `mymaster`")
+    user: str | None = Field(default=None, description="of an ACL; without it the password alone is sent")
+    password: SecretReference | None = None
+    sentinel_password: SecretReference | None = None
+    sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
+    members: dict[str, RedisMember] = Field(min_length=1)
+
+
+class MariaDBMember(Member):
+    """One MariaDB server, reached directly."""
+
+    host: str
+    port: int = Field(default=3306, ge=1, le=65535)
+
+
+class MariaDB(Target):
+    """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them."""
+
+    section: ClassVar[str] = "mariadb"
+
+    database: str
+    user: str
+    password: SecretReference | None = None
+    replication_user: str = Field(description="whom a replica logs in as on the one it replicates from")
+    replication_password: SecretReference | None = None
+    address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
+    members: dict[str, MariaDBMember] = Field(min_length=1)
+
+
+class PathMark:
+    """Marks a field that holds a path of a file or folder."""
+
+
+FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
+"""A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
+
+
+class Hosts(Target):
+    """Hosts under Ansible, reached as its inventory says."""
+
+    section: ClassVar[str] = "hosts"
+
+    inventory: FilePath = Field(description="the Ansible inventory: a file, a folder, or a program that prints one")
+    keys: dict[str, str] = Field(
+        default={}, description="by host, its public key as `ssh-keyscan` prints it; with these no other is accepted"
+    )
+    python: str = Field(default="/usr/bin/python3", description="on hosts for which the inventory names no interpreter")
+    programs: FilePath | None = Field(
+        default=None, description="the folder of `ansible-playbook`, where it is not on PATH or beside this Python"
+    )
+    vault_password: SecretReference | None = Field(default=None, description="for what Ansible Vault has encrypted")
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        for host, key in value.items():
+            if not _PUBLIC_KEY.fullmatch(key):
+                raise ValueError(f"{host}: a public key looks like `ssh-ed25519 AAAA…`, without the name of the host")
+        return value
+
+
+TARGETS: tuple[type[Target], ...] = (Service, Database, Cluster, LoadBalancer, Group, Hosts, Redis, MariaDB)
 """Every class of target, in the order of an environment file's sections."""

@@ -1,31 +1,15 @@
 """`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
 
-from typing import Final, Literal, Protocol, Self, runtime_checkable
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.linking import MODES, How, Links, Mode, links
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
 from faildrill.targets import Cluster
-
-Mode = Literal["open", "cut", "blackhole", "delay"]
-How = Literal["silent", "reset", "delayed"]
-_MODES: Final[dict[How, Mode]] = {"silent": "blackhole", "reset": "cut", "delayed": "delay"}
-
-
-@runtime_checkable
-class Links(Protocol):
-    """A reach that can change the network by which the other nodes reach a member."""
-
-    async def link(self, member: str, mode: Mode, delay_ms: int = 0) -> None:
-        """Change what the link to a member does; connections of its users are not on it."""
-        ...
-
-    async def link_mode(self, member: str) -> tuple[str, int]:
-        """Tell what the link does now, and its delay in milliseconds."""
-        ...
 
 
 class CutReplication(Kind):
@@ -96,7 +80,7 @@ class CutReplication(Kind):
 
     @property
     def _wanted(self) -> tuple[Mode, int]:
-        return _MODES[self.how], round(self.delay * 1000)
+        return MODES[self.how], round(self.delay * 1000)
 
     async def _found(self, given: Given) -> tuple[str, list[str]]:
         sight = await sighted(self.cluster, patience(given))
@@ -108,10 +92,7 @@ class CutReplication(Kind):
         return sight.leader, streaming
 
     def _links(self, primary: str, given: Given) -> Links:
-        reach = given.reach(self.cluster.members[primary])
-        if not isinstance(reach, Links):
-            raise ActionRefused(f"the reach of {self.cluster.name}/{primary} can't change its network")
-        return reach
+        return links(given.reach(self.cluster.members[primary]), f"{self.cluster.name}/{primary}")
 
 
 def _whole(before: Captured) -> int:

@@ -1,0 +1,209 @@
+"""`redis.failover`: another node is made the master, by a Sentinel that is asked to."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+import tenacity
+from pydantic import Field
+
+from faildrill.adapters.redis.nodes import LAG, SHARE, Sight, asked, patience, sighted
+from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.targets import Redis
+
+_INTERVAL: Final = 0.25
+_NEVER: Final = "0"
+"""The priority of a replica that is not promoted."""
+_NOTHING_DONE: Final = ("NOGOODSLAVE", "INPROG", "ERR", "NOAUTH", "NOPERM", "WRONGPASS")
+
+
+class Failover(Kind):
+    """Makes another Redis node the master, as planned: `SENTINEL FAILOVER`, exactly once, to one Sentinel.
+
+    The Sentinels choose among the replicas by their priorities and offsets. Refused, with nothing touched, unless one
+    node is the master, a replica could take over now and every Sentinel agrees. Redis does not wait for replicas: a
+    write that is acknowledged meanwhile can be lost, which `redis.ledger` tells. Put back means that the first master
+    is it again: when it follows, the others are given priority 0, the Sentinels are waited for to see that (up to ten
+    seconds), one failover is asked for, and the priorities are as they were.
+
+        steps:
+          - name: fail over
+            redis.failover: {redis: sessions}
+            within: 20s
+    """
+
+    redis: Redis = Field(description="what gets another master")
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who is the master, that another one could be, and which priorities the nodes have."""
+        sight = await self._sight(given)
+        self._next(sight)
+        return {**sight.as_data(), "priorities": await self._priorities(patience(given))}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Ask the first Sentinel that lets us in, exactly once."""
+        await self._ask_for_it(given.timeout * SHARE)
+        return {"from": before["master"]}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See another node as the one master, and every Sentinel name it."""
+        sight = await self._sight(given)
+        blind = sight.blind()
+        holds = sight.leader not in (None, before["master"]) and not blind
+        because = "; ".join(blind) or f"{sight.leader} is the master, {before['master']} was"
+        return Observed(holds, because if sight.leader else "; ".join(sight.missing()), sight.as_data())
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
+        first = str(before["master"])
+        try:
+            await self._give_back(first, given)
+        finally:
+            await self._set_priorities(_priorities_of(before), patience(given))
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See the first master as it, all others following that did, the Sentinels agreed, the priorities as before."""
+        sight = await self._sight(given)
+        first = before["master"]
+        lost = [*sight.lost(before, self.lag_at_most), *sight.blind()]
+        if sight.leader not in (None, first):
+            lost = [f"{sight.leader} is the master, not {first}", *lost]
+        known = _priorities_of(before)
+        now = await self._priorities(patience(given))
+        lost += [
+            f"{name} has priority {now[name]}, not {known[name]}" for name in known if now.get(name) != known[name]
+        ]
+        return Observed(not lost, "; ".join(lost) or f"{first} is the master again", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would hand over now."""
+        sight = await self._sight(given)
+        candidates = self._next(sight)
+        where = f"{self.redis.name}/{sight.leader}"
+        touches = [where, *(f"{self.redis.name}/{name}" for name in candidates)]
+        return Preview(touches, f"failover from {where} to {' or '.join(candidates)}", f"failover back to {where}")
+
+    def _next(self, sight: Sight) -> list[str]:
+        """Return who could be the next master, or refuse."""
+        name, missing = self.redis.name, "; ".join(sight.missing(self.lag_at_most))
+        if sight.leader is None:
+            raise ActionRefused(f"{name} has no single master to hand over: {missing}")
+        if not sight.candidates(self.lag_at_most):
+            raise ActionRefused(f"{name}: nobody could take over from {sight.leader}: {missing or 'no other member'}")
+        if blind := sight.blind():
+            raise ActionRefused(f"the Sentinels of {name} are not at one: {'; '.join(blind)}")
+        return sight.candidates(self.lag_at_most)
+
+    async def _give_back(self, first: str, given: Given) -> None:
+        ready = await self._until(lambda sight: sight.leader == first or first in sight.candidates(), given.timeout / 4)
+        if ready is None:
+            raise ActionFailed(f"{self.redis.name}/{first} does not get fit to be the master again; nothing was sent")
+        if ready.leader == first:
+            return
+        others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
+        await self._set_priorities(others, patience(given))
+        await self._until_seen(others, given.timeout / 3)
+        with suppress(OutcomeUnknown):  # whether it happened is seen below, and by `restored`: nothing is sent twice
+            await self._ask_for_it(patience(given))
+        await self._until(lambda sight: sight.leader == first, given.timeout / 4)
+
+    async def _until(self, holds: Any, within: float) -> Sight | None:  # noqa: ANN401 - a predicate of one Sight
+        """Observe until something holds; None when it doesn't in time."""
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda sight: not holds(sight)),
+            wait=tenacity.wait_fixed(_INTERVAL),
+            stop=tenacity.stop_before_delay(within),
+            retry_error_callback=lambda _: None,
+        )
+        found: Sight | None = await waiting(sighted, self.redis, min(1.0, within / 2))
+        return found
+
+    async def _until_seen(self, priorities: dict[str, str], within: float) -> None:
+        """Wait until the Sentinel that will be asked has seen the priorities: it looks every ten seconds."""
+        wanted = {self.redis.members[name].address: one for name, one in priorities.items()}
+
+        async def seen() -> bool:
+            try:
+                rows = await self._asked_first("REPLICAS", min(1.0, within / 2))
+            except OSError:
+                return False
+            known = {f"{row['ip']}:{row['port']}": row["slave-priority"] for row in map(_pairs, rows)}
+            return all(known.get(address) == one for address, one in wanted.items())
+
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda there: not there),
+            wait=tenacity.wait_fixed(_INTERVAL),
+            stop=tenacity.stop_before_delay(within),
+        )
+        try:
+            await waiting(seen)
+        except tenacity.RetryError as error:
+            raise ActionFailed(
+                "the Sentinels do not see the priorities that would bring the first master back"
+            ) from error
+
+    async def _ask_for_it(self, within: float) -> None:
+        try:
+            await self._asked_first("FAILOVER", within)
+        except Said as error:
+            if error.code in _NOTHING_DONE:
+                raise ActionRefused(f"the Sentinel refuses: {error}") from error
+            raise ActionFailed(f"the Sentinel said {error}") from error
+        except OSError as error:
+            raise OutcomeUnknown(f"the Sentinel did not say whether it has begun: {in_words(error)}") from error
+
+    async def _asked_first(self, what: str, within: float) -> Any:  # noqa: ANN401 - what Sentinels answer
+        """Ask the first Sentinel that lets us in, once; ActionRefused when none does."""
+        refusals = []
+        async with asyncio.timeout(within):
+            for login in sentinels(self.redis):
+                try:
+                    async with asyncio.timeout(within / 2):
+                        talk = await Talk.begin(login)
+                except (OSError, UnresolvedSecret) as error:
+                    refusals.append(f"{login.host}:{login.port} {in_words(error)}")
+                    continue
+                try:
+                    return await talk.ask("SENTINEL", what, self.redis.master)
+                finally:
+                    talk.end()
+        raise ActionRefused(f"no Sentinel of {self.redis.name} lets us in: {'; '.join(refusals)}")
+
+    async def _priorities(self, within: float) -> dict[str, str]:
+        return {name: await self._priority(name, within) for name in self.redis.members}
+
+    async def _priority(self, name: str, within: float) -> str:
+        login = directly(self.redis, self.redis.members[name])
+        try:
+            said = await asked(login, lambda talk: talk.ask("CONFIG", "GET", "replica-priority"), within)
+            return str(_pairs(said)["replica-priority"])
+        except (OSError, UnresolvedSecret, KeyError) as error:
+            raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
+
+    async def _set_priorities(self, priorities: dict[str, str], within: float) -> None:
+        for name, priority in priorities.items():
+            login = directly(self.redis, self.redis.members[name])
+            try:
+                await _set(login, priority, within)
+            except (OSError, UnresolvedSecret) as error:
+                raise ActionFailed(f"{self.redis.name}/{name} takes no priority: {in_words(error)}") from error
+
+    async def _sight(self, given: Given) -> Sight:
+        return await sighted(self.redis, patience(given))
+
+
+async def _set(login: Login, priority: str, within: float) -> None:
+    await asked(login, lambda talk: talk.ask("CONFIG", "SET", "replica-priority", priority), within)
+
+
+def _priorities_of(before: Captured) -> dict[str, str]:
+    known = before["priorities"]
+    return {name: str(one) for name, one in known.items()} if isinstance(known, dict) else {}
+
+
+def _pairs(flat: list[str]) -> dict[str, str]:
+    """Return a flat list of names and values as what it stands for."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,70 @@
+"""`redis.identity`: what every node says that it is, before anything is touched."""
+
+import asyncio
+from typing import Any, Final
+
+from pydantic import Field
+
+from faildrill.adapters.redis.nodes import SHARE, asked
+from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Given, Kind, Told
+from faildrill.redacting import clean
+from faildrill.targets import Redis
+
+_SHOWN: Final = 80
+
+
+class Identity(Kind):
+    """Refuses the drill unless every Redis node, asked itself, holds the declared text under a key.
+
+    Write it once, on the master of what may be drilled: `redis-cli SET faildrill:identity UID`, with a random UID of
+    your own; its replicas get it by themselves, and a dump carries it. A node that holds something else or nothing,
+    can't be reached, or is no Redis, is an objection.
+
+        identity:
+          - redis.identity: {redis: sessions, key: "faildrill:identity", holds: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
+    """
+
+    redis: Redis = Field(description="every member of it is asked directly")
+    key: str = Field(default="faildrill:identity", min_length=1, description="the key that holds it")
+    holds: str = Field(min_length=8, description="what the key holds here and nowhere else")
+
+    def facts(self) -> list[str]:
+        """Tell the text under the key."""
+        return [f"redis {self.key} {self.holds}"]
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask all at once, and tell apart who answers otherwise and who can't be asked."""
+        members = self.redis.members
+        within = given.timeout * SHARE
+        answers = await asyncio.gather(*(self._one(directly(self.redis, one), within) for one in members.values()))
+        told = Told([], [], [])
+        for name, (place, words) in zip(members, answers, strict=True):
+            told[place].append(f"{self.redis.name}/{name} {words}".strip())
+        return told
+
+    async def _one(self, login: Login, within: float) -> tuple[int, str]:
+        """Return where in what is told a node's answer belongs, and the words for it."""
+        where = f"{login.host}:{login.port}"
+
+        async def what(talk: Talk) -> Any:  # noqa: ANN401 - text, None, or whatever else it says
+            return await talk.ask("GET", self.key)
+
+        try:
+            found = await asked(login, what, within)
+        except (OSError, UnresolvedSecret) as error:
+            because = f"did not prove what it is ({where}: {in_words(error)}): see that it runs and lets this login in"
+            return (1 if isinstance(error, NotRedis) else 2), because
+        if found == self.holds:
+            return 0, ""
+        shown = "nothing" if found is None else repr(clean(str(found))[:_SHOWN])
+        return 1, (
+            f"is not the declared one: {self.key} holds {shown}; if it may be drilled, write the declared value there "
+            "on its master"
+        )

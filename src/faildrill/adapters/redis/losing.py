@@ -1,0 +1,147 @@
+"""`redis.lose_master`: the node that takes writes dies, hangs, or is cut off from all others."""
+
+import asyncio
+from typing import Final, Literal
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.limiting import AtMost, refuse_unheld, send
+from faildrill.adapters.linking import links
+from faildrill.adapters.redis.nodes import LAG, Sight, patience, sighted
+from faildrill.adapters.redis.talking import Login, Said, Talk
+from faildrill.errors import ActionRefused
+from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
+from faildrill.targets import Redis
+
+_EFFECTS: Final = {
+    "killed": "SIGKILL to all of {where}, which is the master now",
+    "hung": "SIGSTOP to all of {where}, which is the master now",
+    "cut_off": "what the others send to {where}, which is the master now, is swallowed, and its answers, too",
+}
+
+
+class LoseMaster(Kind):
+    """Takes the Redis master away: `killed`, `hung`, or `cut_off` from its replicas and the Sentinels.
+
+    Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node is
+    the master, a replica could take over now, and the Sentinels could have it promoted: the last healthy node is
+    never taken. One that is cut off goes silent for the others and still
+    serves its clients, as in a real partition (the `reach` must be able to: the lab's is). Later steps
+    may use `${steps.ID.master}`. Put back means that the node runs, is reached, and follows whoever is the master by
+    then (the Sentinels see to that, within some ten seconds); being the master is not given back (a `redis.failover`
+    step does that).
+
+        steps:
+          - name: kill the master
+            redis.lose_master: {redis: sessions, how: killed}
+            within: 10s
+    """
+
+    redis: Redis = Field(description="whose master is taken away")
+    how: Literal["killed", "hung", "cut_off"] = Field(default="killed", description="killed, hung or cut_off")
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the replica to take over may be behind")
+    at_most: AtMost = None
+
+    @model_validator(mode="after")
+    def _can_be_limited(self) -> "LoseMaster":
+        if self.how == "cut_off" and self.at_most is not None:
+            raise ValueError("a network that is cut carries no time limit: leave `at_most` out")
+        return self
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who is the master, and that somebody else could be."""
+        sight = await self._sight(given)
+        master = self._victim(sight)
+        reach = self._reach(master, given)
+        if self.how == "cut_off":
+            mode, _ = await links(reach, f"{self.redis.name}/{master}").link_mode(master)
+            if mode != "open":
+                raise ActionRefused(f"the link to {self.redis.name}/{master} is {mode} already")
+        elif await reach.state(master) != "running":
+            raise ActionRefused(f"{self.redis.name}/{master} is the master but does not run here: another's `reach`")
+        refuse_unheld(reach, master, self.at_most)
+        return sight.as_data()
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Do it."""
+        master = str(before["master"])
+        reach = self._reach(master, given)
+        if self.how == "cut_off":
+            await links(reach, master).link(master, "blackhole")
+        else:
+            await send(reach, master, "KILL" if self.how == "killed" else "STOP", self.at_most)
+        return {"master": master}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See the member in the state that it leads to, or silent where the others would reach it."""
+        master = str(before["master"])
+        reach = self._reach(master, given)
+        if self.how != "cut_off":
+            state = await reach.state(master)
+            return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{master} is {state}")
+        mode, _ = await links(reach, master).link_mode(master)
+        answers = await _answers(self.redis.members[master].address, patience(given) / 2)
+        because = f"the link to {master} is {mode}" + (", and yet it answers there" if answers else "")
+        return Observed(mode != "open" and not answers, because)
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Open the network, let it go on or start it, whichever it needs."""
+        master = str(before["master"])
+        reach = self._reach(master, given)
+        if self.how == "cut_off":
+            await links(reach, master).link(master, "open")
+        if await reach.state(master) == "stopped":
+            await reach.signal(master, "CONT")
+        await reach.start(master)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See it among the others again, as master or following the one there is, and so all that did before."""
+        sight = await self._sight(given)
+        master = str(before["master"])
+        lost = [*sight.lost(before, self.lag_at_most), *sight.blind()]
+        does = "is the master again" if sight.leader == master else f"follows {sight.leader}"
+        return Observed(not lost, "; ".join(lost) or f"{master} {does}", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would be lost now."""
+        where = f"{self.redis.name}/{self._victim(await self._sight(given))}"
+        back = {"killed": "start it", "hung": "SIGCONT", "cut_off": "open it again"}[self.how]
+        return Preview([where], _EFFECTS[self.how].format(where=where), f"{back}; {where} is to follow again")
+
+    def limit(self) -> float | None:
+        """Return after how long the target brings the node back by itself."""
+        return self.at_most
+
+    def _reach(self, master: str, given: Given) -> Reach:
+        return given.reach(self.redis.members[master])
+
+    async def _sight(self, given: Given) -> Sight:
+        return await sighted(self.redis, patience(given))
+
+    def _victim(self, sight: Sight) -> str:
+        name, missing = self.redis.name, "; ".join(sight.missing(self.lag_at_most))
+        if sight.leader is None:
+            raise ActionRefused(f"{name} has no single master to lose: {missing}")
+        if not sight.candidates(self.lag_at_most):
+            raise ActionRefused(
+                f"{name}/{sight.leader} is the last healthy node, it is not taken: {missing or 'the only member'}"
+            )
+        if blind := sight.blind():
+            raise ActionRefused(f"the Sentinels of {name} would promote nobody now: {'; '.join(blind)}")
+        return sight.leader
+
+
+async def _answers(address: str, within: float) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(within):
+            talk = await Talk.begin(Login(host, int(port)))
+            try:
+                await talk.ask("PING")
+            finally:
+                talk.end()
+    except Said:
+        return True  # it wants a password
+    except OSError:
+        return False
+    return True

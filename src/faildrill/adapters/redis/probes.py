@@ -1,0 +1,115 @@
+"""`redis.writers` and `redis.redundancy`: who takes writes, and whether another one could take over."""
+
+import asyncio
+import time
+from typing import ClassVar, Final
+
+from pydantic import Field, PrivateAttr
+
+from faildrill.adapters.redis.nodes import LAG, SHARE, role, sighted
+from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import Redis
+
+_LONGEST: Final = 200
+_TRIED: Final = "faildrill:tried"
+
+
+class Writers(Kind):
+    """Tries on every Redis node itself whether it accepts writes; good when exactly one does.
+
+    A write is queued in a transaction that is discarded, so nothing is written: a replica refuses it (`READONLY`), and
+    so does a master without the replicas that `min-replicas-to-write` asks for (`NOREPLICAS`). `who` is every node
+    that took it: two names are a split brain, whatever the Sentinels believe. Every node has a deadline of its own.
+
+        probes:
+          writers: {redis.writers: {redis: sessions}, every: 100ms}
+        expect:
+          - writers: {of: writers, at_most: 1}
+    """
+
+    asks_every_node: ClassVar[bool] = True
+
+    redis: Redis = Field(description="the master and its replicas, every one of which is tried")
+
+    _standing: dict[str, Talk] = PrivateAttr(default_factory=dict)
+
+    async def open(self, given: Given) -> None:
+        """Do nothing: connections are made by the looks, and kept."""
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        for talk in self._standing.values():
+            talk.end()
+        self._standing.clear()
+
+    async def look(self, given: Given) -> Seen:
+        """Try all nodes at once."""
+        within = given.timeout * SHARE
+        members = self.redis.members.items()
+        tried = (self._says(name, directly(self.redis, member), within) for name, member in members)
+        says = dict(zip(self.redis.members, await asyncio.gather(*tried), strict=True))
+        who = sorted(name for name, said in says.items() if not said)
+        if len(who) == 1:
+            return Seen(Outcome.OK, who[0], answered=time.monotonic_ns())
+        first = f"{len(who)} writers" if who else "no writer"
+        others = [f"{name} {said}" for name, said in sorted(says.items()) if said]
+        return Seen(Outcome.WRONG, ",".join(who), "; ".join([first, *others])[:_LONGEST])
+
+    async def _says(self, name: str, login: Login, within: float) -> str:
+        """Return why a node takes no writes, the empty string where it does."""
+        talk = self._standing.pop(name, None)
+        try:
+            async with asyncio.timeout(within):
+                if talk is None or talk.is_over:
+                    talk = await Talk.begin(login)
+                says = await _tried(talk)
+        except (OSError, UnresolvedSecret) as error:
+            if talk is not None:
+                talk.end()
+            return in_words(error)
+        kept = self._standing.pop(name, None)  # a look that overlapped has perhaps kept its own
+        if kept is not None:
+            kept.end()
+        self._standing[name] = talk
+        return says
+
+
+class Redundancy(Kind):
+    """Good when Redis could lose its master now: all others follow it, and every Sentinel could have one promoted.
+
+    A replica could take over when it is connected to the master and no more than `lag_at_most` bytes behind. Every
+    Sentinel must name that master and see the quorum and the majority that a failover needs. Otherwise the look is
+    `wrong` and says what misses: `r2 refused`, `r3 lags`, `Sentinel 10.0.0.7:26379 timed out`. `who` is the master.
+
+        probes:
+          redundancy: {redis.redundancy: {redis: sessions}, every: 500ms, timeout: 2s}
+    """
+
+    redis: Redis = Field(description="the master, its replicas and its Sentinels, every one of which is asked itself")
+    lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a replica may be behind")
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all at once."""
+        sight = await sighted(self.redis, given.timeout * SHARE)
+        who = ",".join(sight.masters)
+        missing = sight.missing(self.lag_at_most)
+        if not missing and len(self.redis.members) == 1:
+            missing = ["only one member is declared"]
+        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)
+
+
+async def _tried(talk: Talk) -> str:
+    if not (await role("", talk)).is_master:
+        return "follows"
+    await talk.ask("MULTI")
+    try:
+        await talk.ask("SET", _TRIED, "1")
+    except Said as error:
+        return in_words(error)
+    finally:
+        if not talk.is_over:
+            await talk.ask("DISCARD")
+    return ""

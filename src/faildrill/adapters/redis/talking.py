@@ -1,0 +1,136 @@
+"""One connection to a Redis or a Sentinel: what is sent is sent once, and its answer is what came for it.
+
+The official parser reads the answers; the connection is ours, as a client library retries by itself what must not be
+sent twice, and asks for its own sake at every connect.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Self
+
+import hiredis
+
+from faildrill.errors import UnresolvedSecret
+from faildrill.secrets import SecretReference
+from faildrill.targets import Redis, RedisMember
+
+_CHUNK: Final = 1 << 16
+_LARGEST: Final = 1 << 26
+"""Bytes of one answer, at the most."""
+
+
+class Said(OSError):  # noqa: N818 - reads as the statement it makes
+    """The server refused a command; `code` is the first word of what it said: `READONLY`, `NOREPLICAS`."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.code = words.split(" ", 1)[0]
+
+
+class NotRedis(OSError):  # noqa: N818 - the same
+    """What answered does not speak the protocol."""
+
+
+class Login(NamedTuple):
+    """Where to connect to, and as whom."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: SecretReference | None = None
+
+
+def directly(redis: Redis, member: RedisMember) -> Login:
+    """Return how to log in to a node itself."""
+    return Login(member.host, member.port, redis.user, redis.password)
+
+
+def sentinels(redis: Redis) -> list[Login]:
+    """Return how to log in to every Sentinel."""
+    found = []
+    for one in redis.sentinels:
+        host, _, port = one.rpartition(":")
+        found.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password))
+    return found
+
+
+class Talk:
+    """A connection that is logged in; one command at a time. Every failure is an OSError, and ends it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._parser = hiredis.Reader(encoding="utf-8", errors="replace")
+
+    @classmethod
+    async def begin(cls, login: Login) -> Self:
+        """Connect and log in; the caller sets the deadline. UnresolvedSecret when the password can't be had."""
+        password = login.password.resolve().reveal() if login.password else None
+        talk = cls(*await asyncio.open_connection(login.host, login.port))
+        try:
+            if password is not None:
+                await talk.ask("AUTH", *([login.user] if login.user else []), password)
+        except BaseException:
+            talk.end()
+            raise
+        return talk
+
+    @property
+    def is_over(self) -> bool:
+        """Whether either side has ended it, as far as is known."""
+        return self._writer.is_closing() or self._reader.at_eof()
+
+    async def ask(self, *words: str | int) -> Any:  # noqa: ANN401 - text, a number, None, or a list of them
+        """Send a command, once, and return its answer; Said when it is refused, and the connection goes on then.
+
+        Cancelled or broken, the connection is over: an answer that comes later is nobody's.
+        """
+        whole = False
+        try:
+            self._writer.write(hiredis.pack_command(words))  # type: ignore[arg-type] # its stub takes one word only
+            await self._writer.drain()
+            answer = await self._answer()
+            whole = True
+        finally:
+            if not whole:
+                self.end()
+        if isinstance(answer, hiredis.ReplyError):
+            raise Said(str(answer))
+        return answer
+
+    async def _answer(self) -> Any:  # noqa: ANN401 - as `ask`
+        size = 0
+        try:
+            while (answer := self._parser.gets()) is False:
+                chunk = await self._reader.read(_CHUNK)
+                size += len(chunk)
+                if not chunk:
+                    raise ConnectionResetError("the server has ended the connection")
+                if size > _LARGEST:
+                    raise NotRedis("an answer too long to be Redis's")
+                self._parser.feed(chunk)
+        except hiredis.ProtocolError as error:
+            raise NotRedis("garbage") from error
+        return answer
+
+    def end(self) -> None:
+        """Cut the connection."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._writer.transport.abort()
+
+
+_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (NotRedis, "garbage"),
+    (TimeoutError, "timed out"),
+    (ConnectionRefusedError, "refused"),
+    (ConnectionError, "reset"),
+    (UnresolvedSecret, "no password"),
+)
+_CODES: Final = {"LOADING": "loading", "NOAUTH": "wants a password", "WRONGPASS": "refuses the password"}
+
+
+def in_words(error: BaseException) -> str:
+    """Tell how a server failed to answer, in a word or two that repeat."""
+    if isinstance(error, Said):
+        return _CODES.get(error.code, f"said {error.code}")
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")

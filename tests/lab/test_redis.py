@@ -1,0 +1,153 @@
+"""Redis under Sentinel, for real: the drills as a user runs them, and each kind by itself."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faildrill.adapters.redis.talking import Talk, directly
+from faildrill.errors import ActionRefused
+from faildrill.lab.facts import Facts
+from faildrill.samples import Outcome
+from faildrill.targets import Redis
+from lab.conftest import ask
+from lab.drilling import run
+from lab.kinds_here import action, done, environment, given, guard, once, probe, put_back, saw
+from lab.stores import lab_of
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+NEEDS = {"redis-server": "redis-server", "redis-sentinel": "redis-sentinel"}
+
+
+@pytest.fixture(scope="module")
+def redis_lab(state_folder: Path) -> Iterator[Facts]:
+    with lab_of("redis", NEEDS, state_folder) as facts:
+        yield facts
+
+
+@pytest.fixture
+def sessions(redis_lab: Facts) -> Redis:
+    ask(redis_lab, {"op": "steady", "within": 60}, 65)
+    return environment(redis_lab).redis["sessions"]
+
+
+async def said(redis: Redis, node: str, *words: str | int) -> Any:  # noqa: ANN401 - what Redis says
+    talk = await Talk.begin(directly(redis, redis.members[node]))
+    try:
+        return await talk.ask(*words)
+    finally:
+        talk.end()
+
+
+async def master_of(redis: Redis) -> str:
+    return (await once(probe("redis.writers", redis=redis))).who
+
+
+def test_a_crash_of_the_master_is_survived_and_writes_that_have_a_copy_are_kept(
+    redis_lab: Facts, sessions: Redis, tmp_path: Path
+) -> None:
+    assert sessions.master == "sessions"
+    ran = run(Path("drills/redis/master-crash.yaml"), tmp_path, redis_lab.name)
+    assert ran.code == 0, ran.said
+
+
+def test_what_only_a_master_that_was_cut_off_acknowledged_is_told_as_lost(
+    redis_lab: Facts, sessions: Redis, tmp_path: Path
+) -> None:
+    assert sessions.master == "sessions"
+    ran = run(Path("drills/red/redis-network-partition.yaml"), tmp_path, redis_lab.name)
+    assert ran.code == 1, ran.said
+    failed = ran.findings("FAILED")
+    assert "acknowledged writes of plain are lost" in failed
+    assert len(failed.splitlines()) == 1, failed
+
+
+def test_a_failover_is_done_by_the_sentinels_and_put_back_with_every_priority_as_it_was(sessions: Redis) -> None:
+    async def story() -> None:
+        first = await master_of(sessions)
+        for name in sessions.members:
+            await said(sessions, name, "CONFIG", "SET", "replica-priority", 90)
+        step = action("redis.failover", redis=sessions)
+        seen = await step.preview(given())
+        assert f"sessions/{first}" in seen.touches
+        before = await done(step, 30)
+        assert await master_of(sessions) != first
+        await put_back(step, before, 60)
+        assert await master_of(sessions) == first
+        for name in sessions.members:
+            assert await said(sessions, name, "CONFIG", "GET", "replica-priority") == ["replica-priority", "90"]
+            await said(sessions, name, "CONFIG", "SET", "replica-priority", 100)
+
+    asyncio.run(story())
+
+
+def test_two_nodes_that_take_writes_are_seen_and_a_master_without_replicas_takes_none(sessions: Redis) -> None:
+    async def story() -> None:
+        first = await master_of(sessions)
+        other = next(name for name in sessions.members if name != first)
+        writers = probe("redis.writers", redis=sessions)
+        await said(sessions, other, "REPLICAOF", "NO", "ONE")
+        try:
+            seen = await once(writers)
+            assert (seen.outcome, seen.who) == (Outcome.OK, first)
+            await said(sessions, other, "CONFIG", "SET", "min-replicas-to-write", 0)
+            seen = await once(writers)
+            assert (seen.outcome, seen.who) == (Outcome.WRONG, ",".join(sorted((first, other))))
+            assert "2 writers" in seen.detail
+        finally:
+            host, _, port = sessions.members[first].address.rpartition(":")
+            await said(sessions, other, "REPLICAOF", host, port)
+            await said(sessions, other, "CONFIG", "SET", "min-replicas-to-write", 1)
+        assert await said(sessions, first, "EXISTS", "faildrill:tried") == 0
+
+    asyncio.run(story())
+
+
+def test_nothing_is_taken_from_a_redis_whose_sentinels_could_not_promote_anybody(
+    redis_lab: Facts, sessions: Redis
+) -> None:
+    async def story() -> None:
+        for kind in ("redis.lose_master", "redis.failover"):
+            with pytest.raises(ActionRefused, match="Sentinel"):
+                await action(kind, redis=sessions).capture(given())
+        seen = await once(probe("redis.redundancy", redis=sessions))
+        assert seen.outcome == Outcome.WRONG
+        assert "Sentinel" in seen.detail
+
+    for name in ("s2", "s3"):
+        ask(redis_lab, {"op": "signal", "node": name, "signal": "STOP"})
+    try:
+        asyncio.run(story())
+    finally:
+        for name in ("s2", "s3"):
+            ask(redis_lab, {"op": "signal", "node": name, "signal": "CONT"})
+
+
+def test_a_master_that_hangs_goes_on_when_its_time_is_over_also_without_us(sessions: Redis) -> None:
+    async def story() -> None:
+        first = await master_of(sessions)
+        step = action("redis.lose_master", redis=sessions, how="hung", at_most="2s")
+        before = await done(step)
+        assert before["master"] == first
+        redundancy = probe("redis.redundancy", redis=sessions)
+        await saw(redundancy, lambda seen: seen.outcome == Outcome.OK)  # nobody has let it go on but the lab itself
+        await put_back(step, before)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("key", "holds", "because"), [("faildrill:identity", "another-place", "holds"), ("x", "y" * 8, "nothing")]
+)
+def test_a_redis_that_does_not_hold_what_was_declared_is_objected_to(
+    key: str, holds: str, because: str, redis_lab: Facts, sessions: Redis
+) -> None:
+    declared = environment(redis_lab).identity[0]
+    right = guard(declared.kind, redis=sessions, key="faildrill:identity", holds=redis_lab.uid)
+    wrong = guard(declared.kind, redis=sessions, key=key, holds=holds)
+    assert asyncio.run(right.objection(given())) is None
+    objection = asyncio.run(wrong.objection(given())) or ""
+    assert because in objection
+    assert all(f"sessions/{name}" in objection for name in sessions.members)

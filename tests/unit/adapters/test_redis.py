@@ -1,0 +1,84 @@
+"""The connection to a Redis, on small servers that answer as told."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from faildrill.adapters.redis.nodes import sighted
+from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
+from faildrill.targets import Redis, RedisMember
+
+
+@contextlib.asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[int]:
+    """Serve these answers, one a read, and give the port; after the last one, silence."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            for answer in answers:
+                await reader.read(1 << 16)
+                writer.write(answer)
+            await reader.read()
+        writer.transport.abort()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await ended.wait()
+    await asyncio.sleep(0)
+
+
+def test_what_a_server_refuses_is_told_with_its_code_and_the_connection_goes_on() -> None:
+    async def story() -> None:
+        async with answering(b"-READONLY You can't write\r\n", b"+OK\r\n") as port:
+            talk = await Talk.begin(Login("127.0.0.1", port))
+            with pytest.raises(Said) as refused:
+                await talk.ask("SET", "a", 1)
+            assert refused.value.code == "READONLY"
+            assert await talk.ask("PING") == "OK"
+            talk.end()
+
+    asyncio.run(story())
+
+
+def test_a_server_that_speaks_something_else_is_told_as_no_redis() -> None:
+    async def story() -> None:
+        async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+            talk = await Talk.begin(Login("127.0.0.1", port))
+            with pytest.raises(NotRedis):
+                await talk.ask("PING")
+            assert talk.is_over
+
+    asyncio.run(story())
+
+
+def test_the_answer_to_a_command_that_was_cut_off_is_nobodys() -> None:
+    async def story() -> None:
+        async with answering() as port:
+            talk = await Talk.begin(Login("127.0.0.1", port))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await talk.ask("GET", "first")
+            assert talk.is_over
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"*1\r\n$6\r\nmaster\r\n", b"*3\r\n$6\r\nmaster\r\n$1\r\nx\r\n*0\r\n", b"$6\r\nmaster\r\n", b":1\r\n", b"*-1\r\n"],
+)
+def test_a_role_that_is_none_is_garbage_and_no_master(answer: bytes) -> None:
+    async def story() -> None:
+        async with answering(answer) as port:
+            member = RedisMember(name="r1", host="127.0.0.1", port=port)
+            redis = Redis(name="s", master="s", sentinels=[f"127.0.0.1:{port}"], members={"r1": member})
+            sight = await sighted(redis, 2.0, sentinels_too=False)
+        assert sight.masters == []
+        assert sight.missing() == ["no master", "r1 garbage"]
+
+    asyncio.run(story())
