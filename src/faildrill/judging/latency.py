@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field, model_validator
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import Columns, Integers
 
 When = Literal["before", "during", "after", "whole"]
 FOREVER: Final = (1 << 63) - 1
@@ -110,12 +111,20 @@ class Latency(Kind):
 
 def percentile(looks: Columns, rank: int) -> Between:
     """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
+    [at_least] = of_ranks(lambda: (_least(part) for _, part in looks.blocks()), [rank])
+    [at_most] = of_ranks(lambda: (_most(part) for _, part in looks.blocks()), [rank])
+    return Between(at_least, at_most)
+
+
+def _least(looks: Columns) -> Integers:
     known = looks.is_look
     at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
     failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
-    at_least = np.where(failed, FOREVER, at_least)
-    at_most = np.where(looks.is_good, looks.answered - looks.due, FOREVER)
-    return Between(int(np.partition(at_least, rank)[rank]), int(np.partition(at_most, rank)[rank]))
+    return np.where(failed, FOREVER, at_least)
+
+
+def _most(looks: Columns) -> Integers:
+    return np.where(looks.is_good, looks.answered - looks.due, FOREVER)
 
 
 def in_words(seen: Between) -> str:

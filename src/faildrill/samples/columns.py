@@ -134,6 +134,17 @@ class Columns:
         )
 
 
+def counts(numbers: "Octets | Numbers", length: int) -> Integers:
+    """Count how often each number below `length` is there, in little memory."""
+    pieces = (numbers[first : first + BLOCK] for first in range(0, len(numbers), BLOCK))
+    return sum((np.bincount(one, minlength=length) for one in pieces), np.zeros(length, np.int64))
+
+
+def among(values: Integers, mask: Mask) -> Integers:
+    """Keep the values where the mask is true; all of them are not copied."""
+    return values if mask.all() else values[mask]
+
+
 def empty() -> Columns:
     """Give the columns of a probe that never recorded anything."""
     times = np.empty(0, np.int64)
@@ -163,39 +174,39 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
         return
     with files.samples.open("rb") as file:
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
-    everything, whole, probes = _everything(source, names)
-    damaged = count - int(np.count_nonzero(whole))
-    held = np.bincount(probes[whole] if damaged else probes, minlength=len(names))
+    everything, whose = _everything(source, names)
+    held = counts(whose, len(names))
+    damaged, held[0] = int(held[0]), 0
     for number in np.flatnonzero(held):
         if held[number] == count:
             yield names[number], everything
         else:
-            which = np.flatnonzero(whole & (probes == number))
-            yield names[number], replace(everything._taken(which), damaged=damaged)  # noqa: SLF001 - of the same module
+            only = everything._taken(np.flatnonzero(whose == number))  # noqa: SLF001 - of the same module
+            yield names[number], replace(only, damaged=damaged)
 
 
-def _everything(source: mmap.mmap, names: tuple[str, ...]) -> tuple[Columns, Mask, Numbers]:
-    """Give all records of a file as views of it, which of them are samples, and whose."""
+def _everything(source: mmap.mmap, names: tuple[str, ...]) -> tuple[Columns, Numbers]:
+    """Give all records of a file as views of it, and for each the number of its probe; 0 for one that is no sample."""
     words = np.frombuffer(source, "<u8").reshape(-1, SIZE // 8)
-    halves, octets = words.view("<u2"), words.view("u1")
-    count = len(words)
-    outcome, probes, whole = np.empty(count, np.uint8), np.empty(count, np.uint16), np.empty(count, np.bool_)
-    who, detail = np.empty(count, np.uint16), np.empty(count, np.uint16)
-    times = words.view(np.int64)
-    found = Columns(times[:, 0], times[:, 1], times[:, 2], outcome, who, detail, names, 0, source)
+    times, numbers = words.view(np.int64), words.view("<u2")[:, 12:15]
+    outcome, whose = np.empty(len(words), np.uint8), np.empty(len(words), np.uint16)
+    due, sent, answered = times[:, 0], times[:, 1], times[:, 2]
+    found = Columns(due, sent, answered, outcome, numbers[:, 1], numbers[:, 2], names, 0, source)
+    is_known = True
     for first, part in found.blocks():
         here = slice(first, first + len(part))
-        outcome[here], probes[here], who[here], detail[here] = (
-            octets[here, 30],
-            halves[here, 12],
-            halves[here, 13],
-            halves[here, 14],
-        )
-        whole[here] = _holds(words[here]) & (outcome[here] >= _FIRST_OUTCOME) & (outcome[here] <= _LAST_OUTCOME)
-        whole[here] &= (probes[here] > 0) & (probes[here] < len(names))
-        for numbers in (who[here], detail[here]):
-            numbers[numbers >= len(names)] = 0
-    return found, whole, probes
+        probes, ended = numbers[here, 0], words[here].view("u1")[:, 30]
+        whole = _holds(words[here]) & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < len(names))
+        outcome[here], whose[here] = ended, np.where(whole, probes, 0)
+        is_known &= max(int(part.who.max()), int(part.detail.max())) < len(names)
+    if not is_known:
+        found = replace(found, who=_known(found.who, len(names)), detail=_known(found.detail, len(names)))
+    return found, whose
+
+
+def _known(numbers: Numbers, names: int) -> Numbers:
+    """Copy the numbers of names; one that has no name reads as none."""
+    return np.where(numbers < names, numbers, 0).astype(np.uint16)
 
 
 def _holds(words: Words) -> Mask:

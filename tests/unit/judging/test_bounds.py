@@ -259,6 +259,28 @@ def test_the_fast_bounds_are_those_of_the_plain_definition(looks: list[Look], sl
     assert fast == plainly.outages(seen, silence, hold)
 
 
+marks = st.lists(st.integers(-5, 350), max_size=2)
+
+
+@settings(max_examples=400, deadline=None)
+@given(looks=some_looks, hold=st.sampled_from([0, 15]), block=st.integers(1, 9), marked=marks)
+def test_proofs_of_which_only_the_ends_are_kept_tell_the_same(
+    looks: list[Look], hold: int, block: int, marked: list[int]
+) -> None:
+    silence = Silence(20, 10)
+    seen = columns(looks)
+    all_kept, thinned = prove(seen, silence, block=1), prove(seen, silence, marked, block)
+    assert outages(seen, silence, hold, thinned) == outages(seen, silence, hold, all_kept)
+    since, until = (min(marked), max(marked)) if marked else (0, 0)
+    assert longest_unproven(thinned[0], since, until) == longest_unproven(all_kept[0], since, until)
+
+
+def test_of_a_long_time_without_anything_dark_next_to_nothing_is_kept() -> None:
+    looks = columns([look(at, at + 1) for at in range(0, 60_000, 2)] + [look(30_001, 30_002, REFUSED)])
+    life, dark = prove(looks, SILENCE, marks=(0, 60_000), block=100)
+    assert (len(dark.sample), len(life.since) < 1500) == (1, True)
+
+
 def test_a_million_looks_are_judged_in_a_moment() -> None:
     count = 1_000_000
     due = np.arange(count, dtype=np.int64) * MS

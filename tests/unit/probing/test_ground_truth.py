@@ -139,12 +139,13 @@ def _holds(found: Found) -> None:
 
 def _is_sharp(found: Found, *, silent: bool) -> None:
     """The width is an interval and an answer on either side, for silence `slow` too, and what we were late."""
-    outage, near = found.outage, found.near
+    outage, near, truth = found.outage, found.near, found.truth
     assert outage.at_most is not None
+    unsure = truth.began[1] - truth.began[0] + truth.ended[1] - truth.ended[0]
     good = near.where(near.is_good & (near.answered - near.sent <= SLOW))
     slowest = int(np.max(good.answered - good.sent))
     either = round(EVERY * 1e9) + slowest + _lateness(near) + (SLOW if silent else 0)
-    assert outage.at_most - outage.at_least <= 2 * either + MILLISECOND
+    assert outage.at_most - outage.at_least <= 2 * either + unsure + MILLISECOND
 
 
 def _lateness(near: Columns) -> int:
