@@ -37,16 +37,21 @@ def test_entries_are_called_in_the_order_of_their_moments_and_never_before() -> 
 
 
 def test_an_entry_is_called_within_a_part_of_a_millisecond() -> None:
+    assert min(_lateness() for _ in range(10)) < 200_000, "a timer of whole milliseconds is later, however idle"
+
+
+def _lateness() -> float:
+    """Return by how much the median of some entries is called late, in ns."""
     late: list[int] = []
 
     def scene(agenda: Agenda) -> None:
         start = time.monotonic_ns()
-        for number in range(200):
-            agenda.at(start + number * 500_000, lambda at, now: late.append(now - at))
+        for number in range(50):
+            agenda.at(start + number * 510_000, lambda at, now: late.append(now - at))
 
-    run(scene, 0.2)
-    assert len(late) == 200
-    assert median(late) < 500_000, "a timer of whole milliseconds would be later"
+    run(scene, 0.06)
+    assert len(late) == 50
+    return median(late)
 
 
 def test_what_is_struck_off_is_not_called() -> None:
