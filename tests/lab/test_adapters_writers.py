@@ -10,8 +10,8 @@ from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from lab.conftest import ask
-from lab.kinds_here import environment, look, once, opened, probe
+from lab.conftest import ask, put_back
+from lab.kinds_here import action, done, environment, look, once, opened, probe
 
 pytestmark = pytest.mark.lab
 
@@ -56,6 +56,40 @@ def test_a_whole_cluster_accepts_writes_on_one_node_and_keeps_no_row(place: Envi
         assert kept == 0
 
     asyncio.run(story())
+
+
+def test_both_probes_of_the_timeline_tell_the_same_number_and_every_promotion_makes_it_grow(
+    steady_lab: Facts, place: Environment
+) -> None:
+    async def told() -> int:
+        cluster = place.clusters["payments"]
+        seen = [await once(probe(f"{kind}.timeline", cluster=cluster)) for kind in ("patroni", "postgres")]
+        assert [one.outcome for one in seen] == [Outcome.OK, Outcome.OK]
+        assert seen[0].who == seen[1].who
+        return int(seen[0].who)
+
+    async def story() -> tuple[int, int]:
+        before = await told()
+        cluster = place.clusters["payments"]
+        switchover = action("patroni.switchover", cluster=cluster)
+        await done(switchover)
+        await asyncio.to_thread(put_back, steady_lab)
+        return before, await told()
+
+    before, after = asyncio.run(story())
+    assert after == before + 1
+
+
+def test_a_cluster_without_a_writer_tells_no_timeline(steady_lab: Facts, place: Environment) -> None:
+    async def story() -> list[Seen]:
+        cluster = place.clusters["payments"]
+        who = (await once(probe("patroni.writer", cluster=cluster))).who
+        ask(steady_lab, {"op": "signal", "node": who, "signal": "KILL"})
+        return [await once(probe(f"{kind}.timeline", cluster=cluster)) for kind in ("patroni", "postgres")]
+
+    for seen in asyncio.run(story()):
+        assert (seen.outcome, seen.who) == (Outcome.WRONG, "")
+        assert seen.detail.startswith("no writer")
 
 
 def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_timeline(

@@ -14,6 +14,8 @@ import pytest
 
 from faildrill import sets
 from faildrill.guarding.holding import all_marks
+from faildrill.judging.evidence import gather
+from faildrill.judging.never import Never
 from faildrill.lab.facts import Facts
 from faildrill.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
 from lab.conftest import Drilled, put_back
@@ -66,6 +68,21 @@ def test_every_drill_passes_and_says_what_it_measured(path: Path, drilled: Drill
     of_a_set = (sets.FILE, "set.json", "junit.xml", "report.html")
     for name in of_a_set if (ran.folder / sets.FILE).exists() else of_a_run:
         assert (ran.folder / name).stat().st_size > 0
+
+
+def test_a_needless_failover_is_seen_counted_and_breaks_what_forbids_it(drilled: Drilled) -> None:
+    """The same three runs, weighed against what each way forbids: the one that fails over breaks all of it."""
+    folder = drilled(Path("drills/needless-failover.yaml")).folder
+    judged = json.loads((folder / "set.json").read_bytes())
+    assert [one["failover"] for one in judged["runs"]] == ["not done", "not done", "done"]
+    assert (judged["needless"]["runs"], judged["needless"]["done"]) == (3, 1)
+    forbidden = [Never(of="writer", changes=True), Never(of="timeline", promotions=True)]
+    verdicts = [
+        [one.judge(gather(folder / run["folder"]))[0].verdict.value for one in forbidden] for run in judged["runs"]
+    ]
+    assert verdicts == [["PASSED", "PASSED"], ["PASSED", "PASSED"], ["FAILED", "FAILED"]]
+    assert [[one["probe"] for one in run["pains"]] for run in judged["runs"]] == [["users"]] * 3
+    assert all(run["pains"][0]["failed"] and run["books"][0]["acknowledged"] for run in judged["runs"])
 
 
 def test_a_limit_shorter_than_the_real_failover_fails(tmp_path: Path) -> None:

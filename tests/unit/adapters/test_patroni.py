@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.patroni.handover import Failover, Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
-from faildrill.adapters.patroni.probes import Redundancy, Writer
+from faildrill.adapters.patroni.probes import Redundancy, Timeline, Writer
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
@@ -22,7 +22,7 @@ from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 GIVEN = Supplies("run", 1.0, 0.1, 1)
 
 
-async def look(probe: Writer | Redundancy) -> Seen:
+async def look(probe: Writer | Redundancy | Timeline) -> Seen:
     await probe.open(GIVEN)
     try:
         async with asyncio.timeout(GIVEN.timeout):
@@ -44,6 +44,19 @@ def test_two_nodes_that_say_they_are_primary_are_two_writers() -> None:
             for seen in (await look(Writer(cluster=both)), await look(Redundancy(cluster=both))):
                 assert (seen.outcome, seen.who) == (Outcome.WRONG, "pg1,pg2")
                 assert seen.detail.startswith("2 writers")
+
+    asyncio.run(story())
+
+
+def test_the_timeline_is_that_of_the_primary_and_without_one_there_is_none() -> None:
+    async def story() -> None:
+        async with cluster(TwoNodes(standby={"timeline": 9})) as healthy:
+            seen = await look(Timeline(cluster=healthy))
+        assert (seen.outcome, seen.who) == (Outcome.OK, "3")
+        async with cluster(TwoNodes(leader=None)) as headless:
+            seen = await look(Timeline(cluster=headless))
+        assert (seen.outcome, seen.who) == (Outcome.WRONG, "")
+        assert seen.detail.startswith("no writer")
 
     asyncio.run(story())
 
