@@ -15,7 +15,7 @@ from faildrill.errors import JournalDamaged, JournalError, JournalFull
 from faildrill.journal import Disk, Journal, Reading, read
 
 FILE: Final = "timeline.jsonl"
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the timeline's format; a reader refuses a newer one."""
 
 Phase = Literal["guarding", "warming up", "acting", "undoing", "steadying", "judging"]
@@ -47,7 +47,8 @@ class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
     """Each fact of that identity by itself: a place with one of them is the same place."""
     leave_applied: bool = False
     """True when the person typed --leave-applied."""
-    format: int = FORMAT
+    format: int = 1
+    """Of the timeline; one that does not say is of the first. Written by whoever lays a run out."""
 
 
 class PhaseStarted(Event, frozen=True, tag="phase.started", kw_only=True):

@@ -12,6 +12,7 @@ from faildrill.errors import JournalDamaged, JournalFull
 from faildrill.journal import Journal, read
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.timeline import FILE, FORMAT, AnyEvent, Entry, Fenced, Intended, RunStarted, Timeline, Undoing, entries
+from places import Place
 
 GOLDEN = Path(__file__).parent / "golden"
 VALUES: dict[object, object] = {
@@ -68,6 +69,7 @@ def write(folder: Path) -> bytes:
 def test_a_timeline_of_every_format_reads_as_it_did(tmp_path: Path) -> None:
     for version in range(1, FORMAT + 1):
         assert entries(GOLDEN / f"timeline-{version}.jsonl"), version
+    assert entries(GOLDEN / "timeline-1.jsonl")[0].what.format == 1  # type: ignore[union-attr]  # the first is a start
     content = write(tmp_path)
     golden = (GOLDEN / f"timeline-{FORMAT}.jsonl").read_bytes()
     assert content == golden, "the format changed: raise timeline.FORMAT and add a golden file beside the old ones"
@@ -175,3 +177,11 @@ def test_what_could_not_be_ended_is_in_the_timeline(tmp_path: Path) -> None:
     written.record(Fenced(processes=["1 sleep"], left=["2 sudo"]))
     [entry] = entries(tmp_path / FILE)
     assert entry == Entry(0, entry.at, entry.wall, Fenced(processes=["1 sleep"], left=["2 sudo"]))
+
+
+def test_a_run_says_of_which_format_its_timeline_is(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.fault("pay")
+    [first] = entries(place.lay_out() / FILE)
+    assert isinstance(first.what, RunStarted)
+    assert first.what.format == FORMAT

@@ -28,6 +28,8 @@ from faildrill.journal import sync_folder
 
 _FACTS: Final = "facts"
 _KEY: Final = re.compile("[0-9a-f]{16}")
+_PATIENCE: Final = 100
+"""Looks, ten milliseconds apart, at who has just won a lock: on a busy machine it takes a while to write its name."""
 _WAITING: Final = 4096
 """How many may ask a lock's socket who holds it before the kernel sends them away."""
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -61,7 +63,6 @@ def hold(proven: Proven, holder: Holder) -> tuple[int, ...]:
 
     Raises Objection, with the name of the holder, when somebody else has one; none is held then.
     """
-    _remember(proven)
     with contextlib.ExitStack() as taken:
         descriptors: list[int] = []
         for take in (_take_file, _take_socket):
@@ -69,6 +70,7 @@ def hold(proven: Proven, holder: Holder) -> tuple[int, ...]:
                 descriptors.append(take(key, holder))
                 taken.callback(os.close, descriptors[-1])
         taken.pop_all()
+    _remember(proven)
     return tuple(descriptors)
 
 
@@ -176,7 +178,7 @@ def holders() -> dict[str, Holder]:
 
 
 def _holder(descriptor: int) -> Holder | str:
-    for _ in range(10):  # the winner writes its name just after it has won
+    for _ in range(_PATIENCE):  # the winner writes its name just after it has won
         try:
             return Holder(**json.loads(os.pread(descriptor, 4096, 0)))
         except (ValueError, TypeError):

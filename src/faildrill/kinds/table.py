@@ -3,6 +3,8 @@
 from typing import Final
 
 PROBES: Final = {
+    "access_log.spread": "faildrill.adapters.access_log_spread:Spread",
+    "ansible.playbook": "faildrill.adapters.ansible.look:Look",
     "command.look": "faildrill.adapters.command:Look",
     "dns.query": "faildrill.adapters.dns:Query",
     "haproxy.backends": "faildrill.adapters.haproxy:Backends",
@@ -10,6 +12,7 @@ PROBES: Final = {
     "haproxy.spread": "faildrill.adapters.haproxy_spread:Spread",
     "http.ledger": "faildrill.adapters.charging:Ledger",
     "http.request": "faildrill.adapters.http:Request",
+    "http.spread": "faildrill.adapters.http_spread:Spread",
     "patroni.redundancy": "faildrill.adapters.patroni.probes:Redundancy",
     "patroni.timeline": "faildrill.adapters.patroni.probes:Timeline",
     "patroni.writer": "faildrill.adapters.patroni.probes:Writer",
@@ -26,6 +29,7 @@ PROBES: Final = {
 }
 
 ACTIONS: Final = {
+    "ansible.playbook": "faildrill.adapters.ansible.playbook:Playbook",
     "command.run": "faildrill.adapters.command:Run",
     "haproxy.drain": "faildrill.adapters.haproxy_changing:Drain",
     "haproxy.maintenance": "faildrill.adapters.haproxy_changing:Maintenance",
@@ -55,6 +59,7 @@ GUARDS: Final = {
     "postgres.replication": "faildrill.adapters.postgres.replication:Replication",
     "prometheus.query": "faildrill.adapters.answers:Query",
     "redis.identity": "faildrill.adapters.redis.identity:Identity",
+    "ssh.identity": "faildrill.adapters.ansible.identity:Identity",
     "simulated.word": "faildrill.adapters.simulated:Word",
     "window.allowed": "faildrill.adapters.windows:Allowed",
     "window.blocked": "faildrill.adapters.windows:Blocked",
@@ -87,6 +92,7 @@ ABORTS: Final = {
 }
 
 LOCKS: Final = {
+    "kubernetes.lease": "faildrill.adapters.kubernetes.lease:Lease",
     "postgres.advisory": "faildrill.adapters.postgres.advisory:Advisory",
     "simulated.lock": "faildrill.adapters.simulated:SharedLock",
 }
@@ -107,6 +113,13 @@ SETTINGS: Final = {
     "patroni.settings": "faildrill.adapters.patroni.settings:Dynamic",
 }
 
+WITNESSES: Final = {
+    "haproxy.testimony": "faildrill.adapters.haproxy_testifying:Front",
+    "http.testimony": "faildrill.adapters.http_testifying:Timing",
+    "patroni.testimony": "faildrill.adapters.patroni.testifying:View",
+    "postgres.testimony": "faildrill.adapters.postgres.testifying:Nodes",
+}
+
 TABLES: Final = {
     "probe": PROBES,
     "action": ACTIONS,
@@ -117,4 +130,5 @@ TABLES: Final = {
     "check": CHECKS,
     "lock": LOCKS,
     "settings": SETTINGS,
+    "witness": WITNESSES,
 }

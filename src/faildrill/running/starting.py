@@ -17,7 +17,7 @@ from faildrill.environment import Environment
 from faildrill.guarding.facts import proven
 from faildrill.journal import sync_folder
 from faildrill.recovering.fencing import MARK, WATCHES
-from faildrill.timeline import RunStarted, Timeline
+from faildrill.timeline import FORMAT, RunStarted, Timeline
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def lay_out_as(
         host=socket.gethostname(),
         user=getpass.getuser(),
         leave_applied=leave_applied,
+        format=FORMAT,
     )
     timeline = Timeline.create(folder, clock)
     timeline.record(first)

@@ -1,0 +1,216 @@
+"""`kubernetes.lease`: a lock between hosts, kept as Leases of a Kubernetes cluster and renewed while it is held."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import msgspec
+from pydantic import Field, PrivateAttr, field_validator
+
+from faildrill.errors import CannotSee, UnresolvedSecret
+from faildrill.ports import Duration, Given, Kind
+from faildrill.secrets import SecretReference
+
+SHARE: Final = 0.8
+"""The part of a call's time that the API server may take, so that it is named before the call is cancelled."""
+_LARGEST: Final = 1 << 20
+_STEP: Final = 1.0
+"""Seconds that the API server's clock is told to: the `Date` of an answer has no fractions."""
+_LONGEST_NAME: Final = 128
+_OK: Final = (200, 201)
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_Object = dict[str, Any]
+
+
+class _Changed(Exception):  # noqa: N818 - what happened: somebody else wrote in between
+    """The object is no longer what was read."""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    status: int
+    body: _Object
+    now: datetime
+    """The API server's own clock: the only one that all holders share."""
+
+
+class Lease(Kind):
+    """Keeps other hosts from drilling the same place: one Kubernetes Lease for each fact that the place proves.
+
+    A Lease names its holder and is renewed every third of `lasts`. It is written only as it was read (by its
+    `resourceVersion`), so of two hosts that want it at once one is told that it came second. A holder that is gone
+    holds it until `lasts` is over by the API server's clock, which its own `recover` doesn't have to wait for. A run
+    that can't renew it in time does no more steps, puts back what it did, and ends ABORTED, before anybody else may
+    take it.
+
+    Nothing is taken from a kubeconfig, a context or a pod: the server, its CA and the token are named here. The token
+    needs `get`, `create` and `update` on `leases` of `coordination.k8s.io` in the namespace.
+
+    Tested against an API server of our own that keeps `resourceVersion` as Kubernetes does; not yet against a cluster.
+
+        lock:
+          kubernetes.lease:
+            server: https://10.0.0.1:6443
+            ca: /etc/faildrill/staging-ca.pem
+            token: file:/etc/faildrill/staging-token
+            namespace: drills
+    """
+
+    server: str = Field(description="the URL of the API server")
+    token: SecretReference = Field(description="of a service account")
+    ca: str | None = Field(default=None, description="a file with the CA that signed the server's certificate")
+    namespace: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="where the Leases are")
+    lasts: Duration = Field(default=15.0, ge=3.0, le=300.0, description="how long a holder that is gone still holds")
+    _held: dict[str, _Object] = PrivateAttr(default_factory=dict)
+    _holder: str = PrivateAttr(default="")
+    _renewed: float = PrivateAttr(default=0.0)
+
+    @field_validator("server")
+    @classmethod
+    def _is_encrypted(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
+            raise ValueError("an https:// URL: a token is sent there")
+        return value.rstrip("/")
+
+    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:
+        """Take a Lease for every key and return None, or return who holds one; CannotSee when that can't be told."""
+        self._holder = holder[:_LONGEST_NAME]
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(given.timeout * SHARE), self._session() as session:
+                for key in keys:
+                    other = await self._take(session, f"faildrill-{key}")
+                    if other is not None:
+                        await self._let_go(session)
+                        return other
+        except UnresolvedSecret as error:
+            raise CannotSee(str(error)) from error
+        except (OSError, aiohttp.ClientError, CannotSee) as error:
+            raise CannotSee(f"the Lease can't be asked for at {self.server}: {_words(error)}") from error
+        self._renewed = began
+        return None
+
+    async def lost(self) -> str:
+        """Renew, and return as soon as a Lease is somebody else's, or could not be renewed for two thirds of its time.
+
+        The last third is for what is still under way here to end before anybody else may begin.
+        """
+        loop = asyncio.get_running_loop()
+        trouble = "nobody answered"
+        while loop.time() < self._renewed + self.lasts * 2 / 3:
+            began = loop.time()
+            try:
+                async with asyncio.timeout_at(self._renewed + self.lasts * 2 / 3), self._session() as session:
+                    for name in list(self._held):
+                        await self._renew(session, name)
+                self._renewed = began
+            except _Changed:
+                return "somebody else has written the Lease"
+            except (OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret) as error:
+                trouble = _words(error)
+            await asyncio.sleep(self.lasts / 3 if self._renewed == began else 0.2)
+        return f"the Lease could not be renewed for {self.lasts * 2 / 3:g} s ({trouble})"
+
+    async def release(self) -> None:
+        """Give every Lease back that is ours."""
+        if self._held:
+            with contextlib.suppress(OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret):
+                async with asyncio.timeout(self.lasts / 3), self._session() as session:
+                    await self._let_go(session)
+
+    async def _let_go(self, session: aiohttp.ClientSession) -> None:
+        for name, lease in list(self._held.items()):
+            free = {"spec": {**lease["spec"], "holderIdentity": ""}}
+            with contextlib.suppress(_Changed):
+                await self._write(session, name, {**lease, **free})
+        self._held = {}
+
+    async def _take(self, session: aiohttp.ClientSession, name: str) -> str | None:
+        """Take one Lease, or return who holds it."""
+        answer = await self._call(session, "GET", self._path(name))
+        try:
+            if answer.status == _NOT_FOUND:
+                fresh = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}}
+                self._held[name] = await self._write(session, name, fresh | self._spec(answer.now), create=True)
+                return None
+            spec = answer.body.get("spec") or {}
+            other = str(spec.get("holderIdentity") or "")
+            if other and other != self._holder and not _is_over(spec, answer.now):
+                return other
+            self._held[name] = await self._write(session, name, answer.body | self._spec(answer.now))
+        except _Changed:
+            return "somebody who took it at the same moment"
+        return None
+
+    async def _renew(self, session: aiohttp.ClientSession, name: str) -> None:
+        answer = await self._call(session, "GET", self._path(name))
+        spec = answer.body.get("spec") or {}
+        if answer.status == _NOT_FOUND or spec.get("holderIdentity") != self._holder:
+            raise _Changed
+        self._held[name] = await self._write(session, name, answer.body | self._spec(answer.now))
+
+    def _spec(self, now: datetime) -> _Object:
+        told = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        seconds = -int(-self.lasts // 1)
+        return {"spec": {"holderIdentity": self._holder, "leaseDurationSeconds": seconds, "renewTime": told}}
+
+    async def _write(
+        self, session: aiohttp.ClientSession, name: str, lease: _Object, *, create: bool = False
+    ) -> _Object:
+        """Write a Lease as it was read; raises _Changed when it is another one by now. Never sent twice."""
+        answer = await self._call(session, *(("POST", self._path()) if create else ("PUT", self._path(name))), lease)
+        if answer.status in (_CONFLICT, _NOT_FOUND):
+            raise _Changed
+        return answer.body
+
+    def _path(self, name: str = "") -> str:
+        base = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
+        return f"{base}/{quote(name, safe='')}" if name else base
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        headers = {"Authorization": f"Bearer {self.token.resolve().reveal()}", "Accept": "application/json"}
+        context = ssl.create_default_context(cafile=self.ca) if self.server.startswith("https") else False
+        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+        async with aiohttp.ClientSession(headers=headers, connector=connector, trust_env=False) as session:
+            yield session
+
+    async def _call(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: _Object | None = None
+    ) -> _Answer:
+        """Call once, follow nothing, and read at most 1 MiB; CannotSee when the answer is none."""
+        url = f"{self.server}{path}"
+        async with session.request(method, url, json=body, allow_redirects=False) as answer:
+            content = await answer.content.read(_LARGEST)
+            if answer.status not in (*_OK, _NOT_FOUND, _CONFLICT):
+                raise CannotSee(f"{method} was answered with {answer.status}: see that the token may do that")
+            try:
+                now = parsedate_to_datetime(answer.headers.get("Date", ""))
+                decoded = msgspec.json.decode(content, type=dict[str, Any])
+            except (ValueError, TypeError, msgspec.MsgspecError) as error:
+                raise CannotSee("its answer is not that of an API server") from error
+            return _Answer(answer.status, decoded, now.astimezone(UTC))
+
+
+def _is_over(spec: _Object, now: datetime) -> bool:
+    """Tell whether a Lease has run out by the server's clock; one whose time can't be read has not."""
+    try:
+        renewed = datetime.fromisoformat(str(spec["renewTime"]))
+        lasts = timedelta(seconds=float(spec["leaseDurationSeconds"]) + _STEP)
+        return now > renewed + lasts
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return str(error) or type(error).__name__
