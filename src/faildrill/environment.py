@@ -62,6 +62,9 @@ class Environment(BaseModel):
     mariadb: dict[str, MariaDB] = {}
     standards: dict[str, Standard] = Field(default={}, description="what was approved, each in a file of its own")
     settings: dict[str, KindUse] = Field(default={}, description="what reads the settings that a standard is about")
+    warrants: dict[str, tuple[KindUse, ...]] = Field(
+        default={}, description="by database, the observers that are heard before it is failed over"
+    )
     probes: tuple[ProbePlan, ...] = Field(default=(), description="watched in every drill here")
     guards: tuple[KindUse, ...] = Field(default=(), description="more reasons not to start")
     lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")

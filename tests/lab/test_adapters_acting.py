@@ -74,7 +74,7 @@ def test_a_switchover_changes_the_leader_and_is_switched_back(place: Environment
 def test_a_failover_to_the_one_that_leads_is_refused_with_nothing_touched(place: Environment) -> None:
     async def story() -> None:
         who = await leader(place)
-        step = action("patroni.failover", cluster=place.clusters["payments"], to=who)
+        step = action("patroni.failover", cluster=place.clusters["payments"], to=who, unwarranted="deliberate")
         with pytest.raises(ActionRefused, match=f"payments/{who} leads already"):
             await step.capture(given())
 
@@ -86,7 +86,7 @@ def test_a_failover_by_hand_makes_the_named_member_lead(place: Environment) -> N
         cluster = place.clusters["payments"]
         old = await leader(place)
         to = next(name for name in cluster.members if name != old)
-        step = action("patroni.failover", cluster=cluster, to=to)
+        step = action("patroni.failover", cluster=cluster, to=to, unwarranted="deliberate")
         before = await done(step)
         assert await leader(place) == to
         await put_back(step, before)

@@ -17,8 +17,9 @@ from faildrill.kinds.table import TABLES
 from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
 from faildrill.settings import ReadsSettings
 from faildrill.targets import KindUse
+from faildrill.testimony import Testifies
 
-Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check", "settings"]
+Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check", "settings", "witness"]
 _Protocols = tuple[type[Any], ...]
 _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "probe": (Probe,),
@@ -27,6 +28,7 @@ _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "lock": (Lock,),
     "check": (Examines,),
     "settings": (ReadsSettings,),
+    "witness": (Testifies,),
     "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
 }
 

@@ -1,5 +1,6 @@
 """What the engine gives to a kind when it calls it: the one implementation of `ports.Given`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,13 @@ class Supplies:
     in_flight: int = 1
     name: str = ""
     folder: Path | None = None
+    hear: Callable[[str, int, bool], None] | None = None
+    """Takes news of what an action does: what happened, when in monotonic ns, and whether its effect began there."""
+
+    def tell(self, told: str, at: int, *, began: bool = False) -> None:
+        """Pass on what happened to whoever listens."""
+        if self.hear is not None:
+            self.hear(told, at, began)
 
     def reach(self, member: Member) -> Reach:
         """Return how to reach a member; ActionRefused when its environment gives no way."""

@@ -11,6 +11,12 @@ from faildrill.lab.schema import Identity
 
 STANDARDS: Final = Path(__file__).with_name("standards")
 """What is approved for the lab's load balancer, and for what fails its database over."""
+_OBSERVERS: Final[list[dict[str, Any]]] = [
+    {"postgres.testimony": {"cluster": SCOPE}},
+    {"patroni.testimony": {"cluster": SCOPE}},
+    {"http.testimony": {"url": "${services.payments}/health/database", "key": "database_ms"}},
+    {"haproxy.testimony": {"load_balancer": "payments", "backend": "payments", "standard": "payments"}},
+]
 _EVERY = {"every": "500ms", "timeout": "2s"}
 
 
@@ -33,6 +39,7 @@ def text(plan: Plan, identity: Identity) -> str:
             },
             "database": {"patroni.settings": {"cluster": SCOPE}},
         },
+        "warrants": {"payments-db": _OBSERVERS},
         "identity": [
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},

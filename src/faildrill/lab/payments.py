@@ -8,6 +8,7 @@
     GET /payments/keys?prefix=k      the keys and references that begin so, in the order of their payments
     GET /payments/count              how many there are
     GET /health                      this process is alive
+    GET /health/database             how long the database takes, as this server sees it
 
 `/health` says nothing of the database on purpose: all servers share it, so a check that depended on it would take
 every server out at once when it fails over, and their recovery would add to the outage.
@@ -19,6 +20,7 @@ Nothing is tried twice here; that is for whoever knows whether it may be.
 import asyncio
 import json
 import sys
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +42,9 @@ _KEYS = """
     WHERE starts_with(coalesce(idempotency_key, reference), $1) ORDER BY id
 """
 _COUNT = "SELECT count(*) AS count, inet_server_port() AS port FROM payments"
+_NOW = "SELECT inet_server_port() AS port"
+_LATELY = 10.0
+"""Seconds for which a statement's time counts."""
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LONGEST_KEY = 200
 _LARGEST_AMOUNT = 2**62
@@ -95,6 +100,8 @@ class Server:
         self.settings = settings
         self._places = asyncio.Semaphore(settings.capacity)
         self._pool: asyncpg.Pool | None = None
+        self._timings: deque[tuple[float, float]] = deque(maxlen=1000)
+        """When statements ended, and how many seconds they took: what the database costs, as this server sees it."""
 
     def application(self) -> web.Application:
         """Return the routes, with the pool opened before the first request and closed after the last."""
@@ -103,6 +110,7 @@ class Server:
         application.router.add_get("/payments/count", self.count)
         application.router.add_get("/payments/keys", self.keys)
         application.router.add_get("/health", self.health)
+        application.router.add_get("/health/database", self.database)
         application.cleanup_ctx.append(self._connected)
         return application
 
@@ -136,6 +144,18 @@ class Server:
     async def health(self, _: web.Request) -> web.Response:
         """Say that this process is alive; see the module's docstring for what it leaves out, and why."""
         return self._answer(200, {"alive": True})
+
+    async def database(self, _: web.Request) -> web.Response:
+        """Tell how long the database takes, by a statement now and by those of the last ten seconds."""
+        try:
+            [row] = await self._ask(_NOW)
+        except Unavailable as error:
+            return self._answer(503, {"error": str(error), "database": "unreachable"})
+        now = asyncio.get_running_loop().time()
+        lately = sorted(taken for ended, taken in self._timings if ended > now - _LATELY)
+        middle, worst = lately[len(lately) // 2], lately[-1]
+        told = {"database_ms": round(middle * 1e3, 3), "worst_ms": round(worst * 1e3, 3), "statements": len(lately)}
+        return self._answer(200, told, row["port"])
 
     async def _pay(self, payment: Payment) -> web.Response:
         loop = asyncio.get_running_loop()
@@ -171,6 +191,7 @@ class Server:
             connection = await self._pool.acquire(timeout=max(0.001, ends - loop.time()))
         except _LOST as error:
             raise Unavailable(f"no connection to the database: {_said(error)}", "no") from error
+        began = loop.time()
         try:
             async with asyncio.timeout_at(ends):
                 rows: list[asyncpg.Record] = await connection.fetch(query, *values)
@@ -182,6 +203,7 @@ class Server:
             )
             raise Unavailable(f"the database: {_said(error)}", "no" if provable else "unknown") from error
         finally:
+            self._timings.append((loop.time(), loop.time() - began))
             await self._pool.release(connection, timeout=1.0)
         return rows
 

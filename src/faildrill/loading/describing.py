@@ -20,6 +20,7 @@ SHAPES: Final[dict[Shape, str]] = {
     "guard": "a reason not to start, under `identity:` or `guards:` of an environment",
     "lock": "what keeps other hosts from drilling at the same time, under `lock:` of an environment",
     "settings": "what reads the settings of a target, under `settings:` of an environment",
+    "witness": "who is heard before a database is failed over, under `warrants:` of an environment",
     "reach": "how members of a target are signalled, started and looked at, under `reaches:` of an environment",
 }
 _TYPES: Final = {
@@ -31,7 +32,18 @@ _TYPES: Final = {
     "array": "list",
     "null": "nothing",
 }
-_SECTIONS: Final = ("probes", "steps", "expect", "abort_when", "identity", "guards", "reaches", "lock", "settings")
+_SECTIONS: Final = (
+    "probes",
+    "steps",
+    "expect",
+    "abort_when",
+    "identity",
+    "guards",
+    "reaches",
+    "lock",
+    "settings",
+    "warrants",
+)
 _NAMED: Final = re.compile(r"[a-z0-9._-]+: *\{[a-z_]+\.[a-z_]+:")
 _LIMITS: Final = {
     "minimum": "at least",
@@ -168,9 +180,13 @@ def _in_place(example: str, shape: Shape) -> str:
         return "\n    ".join(["steps:\n  - name: what it does", *uses])
     if shape == "lock":
         return "\n  ".join(["lock:", *uses])
-    if shape == "settings":
-        return "\n  ".join(["settings:", *(f"payments: {{{use}}}" for use in uses)])
-    if shape == "reach":
-        return "\n  ".join(["reaches:", *(f"here: {{{use}}}" for use in uses)])
-    section = {"expectation": "expect:", "abort": "abort_when:", "guard": "guards:"}[shape]
+    if shape in ("reach", "settings"):
+        head, name = ("reaches:", "here") if shape == "reach" else ("settings:", "payments")
+        return "\n  ".join([head, *(f"{name}: {{{use}}}" for use in uses)])
+    section = {
+        "expectation": "expect:",
+        "abort": "abort_when:",
+        "guard": "guards:",
+        "witness": "warrants:\n  payments-db:",
+    }[shape]
     return "\n  ".join([section, *(f"- {use}" for use in uses)])

@@ -31,6 +31,7 @@ def _heading(shape: Shape) -> str:
         "guard": "Guards",
         "lock": "Locks",
         "settings": "Readers of settings",
+        "witness": "Witnesses",
         "reach": "Reaches",
     }[shape]
 

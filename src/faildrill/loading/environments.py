@@ -19,12 +19,12 @@ from faildrill.loading.references import holds_reference
 from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
-from faildrill.loading.standards import read_standards
+from faildrill.loading.standards import read_settings, read_standards, read_warrants
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import TARGETS, KindUse, Target
 
 KEYS: Final = (
-    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings"),
+    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings", "warrants"),
     *("identity", "probes", "guards", *RULES),
 )
 
@@ -58,7 +58,8 @@ def read_environment(path: Path) -> LoadedEnvironment:
             "about": reading.text("about"),
             "drillable": reading.truth("drillable", default=False),
             "identity": _guards("identity", reading, scope),
-            "settings": _settings(reading, scope),
+            "settings": read_settings(reading, scope),
+            "warrants": read_warrants(reading, scope),
             "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
             "guards": _guards("guards", reading, scope),
             "lock": read_lock(reading, scope),
@@ -92,21 +93,7 @@ def _guards(key: str, reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
     return tuple(use.use for use in uses if use)
 
 
-def _settings(reading: Reading, scope: Scope) -> dict[str, KindUse]:
-    """Read what reads settings: by name one kind; what has the name of a standard is compared with it."""
-    found = {}
-    for name, entry in reading.mapping("settings").items():
-        if not is_name(name):
-            reading.mistakes.add(entry.place, NAME_RULE)
-        use = read_only_use(entry.node, "settings", scope, reading.mistakes)
-        if use:
-            found[name] = use.use
-    return found
-
-
-def _targets(
-    sort: type[Target], reading: Reading, reaches: dict[str, KindUse], folder: Path
-) -> dict[str, BaseModel]:
+def _targets(sort: type[Target], reading: Reading, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
     found: dict[str, BaseModel] = {}
     for name, entry in reading.mapping(sort.section).items():
         if not is_name(name):

@@ -112,8 +112,8 @@ def _of_sets(expectation: Schema) -> Schema:
 def environment_schema() -> Schema:
     """Return the JSON Schema of an environment file."""
     defs: Schema = {}
-    shapes: tuple[Shape, ...] = ("probe", "guard", "reach", "lock", "settings")
-    probes, guards, reaches, locks, settings = (_uses(shape, defs) for shape in shapes)
+    shapes: tuple[Shape, ...] = ("probe", "guard", "reach", "lock", "settings", "witness")
+    probes, guards, reaches, locks, settings, witnesses = (_uses(shape, defs) for shape in shapes)
     defs["probe"] = _probe(probes)
     return {
         "$schema": _DIALECT,
@@ -130,6 +130,10 @@ def environment_schema() -> Schema:
                 "description": "what was approved, by name",
             },
             "settings": {**_by_name(_one_of(settings)), "description": "what reads the settings that are audited"},
+            "warrants": {
+                **_by_name(_list(_one_of(witnesses), "who is heard")),
+                "description": "by database, the observers that are heard before it is failed over",
+            },
             "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),

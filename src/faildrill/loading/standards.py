@@ -1,4 +1,4 @@
-"""A standard's file into a `Standard`, or every mistake in it; and those that an environment lists."""
+"""A standard's file into a `Standard`, or every mistake in it; and what an environment lists of such."""
 
 from pathlib import Path
 from typing import Final
@@ -7,11 +7,13 @@ from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import NAME_RULE, is_name
-from faildrill.loading.nodes import Entry, Mapping, Place, Scalar, plain
+from faildrill.loading.nodes import Entry, Listing, Mapping, Place, Scalar, plain
 from faildrill.loading.reading import Reading
+from faildrill.loading.scope import Scope
 from faildrill.loading.secrecy import refuse_passwords
-from faildrill.loading.uses import check_model
+from faildrill.loading.uses import check_model, read_only_use
 from faildrill.settings import Standard
+from faildrill.targets import KindUse
 
 KEYS: Final = ("standard", *(name for name in Standard.model_fields if name != "name"))
 
@@ -56,4 +58,30 @@ def read_standards(reading: Reading, path: Path) -> dict[str, Standard]:
             reading.mistakes.add(entry.node.place, str(error))
         else:
             found[name] = standard.model_copy(update={"name": name})
+    return found
+
+
+def read_settings(reading: Reading, scope: Scope) -> dict[str, KindUse]:
+    """Read what reads settings: by name one kind; what has the name of a standard is compared with it."""
+    found = {}
+    for name, entry in reading.mapping("settings").items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+        use = read_only_use(entry.node, "settings", scope, reading.mistakes)
+        if use:
+            found[name] = use.use
+    return found
+
+
+def read_warrants(reading: Reading, scope: Scope) -> dict[str, tuple[KindUse, ...]]:
+    """Read who is heard before a database is failed over: by its name a list of observers."""
+    found = {}
+    for name, entry in reading.mapping("warrants").items():
+        if not is_name(name):
+            reading.mistakes.add(entry.place, NAME_RULE)
+        if not isinstance(entry.node, Listing) or not entry.node.items:
+            reading.mistakes.add(entry.node.place, "must be a list of observers (- KIND: {…})")
+            continue
+        uses = [read_only_use(node, "witness", scope, reading.mistakes) for node in entry.node.items]
+        found[name] = tuple(one.use for one in uses if one)
     return found

@@ -1,10 +1,10 @@
 """`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
 
 from abc import abstractmethod
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import tenacity
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from faildrill.adapters.patroni.nodes import LAG, PATIENCE, SHARE, Sight, patience
 from faildrill.adapters.patroni.telling import sighted, tell
@@ -150,17 +150,30 @@ class Switchover(_Handover):
 class Failover(_Handover):
     """Makes a named member of a Patroni cluster the leader, whoever leads: `POST /failover`, exactly once.
 
-    What an operator does by hand in an emergency, and what a drill is to show the cost of. Otherwise as
-    `patroni.switchover`: refused unless the member could take over now, settled by observing, put back by one
-    switchover to the first leader.
+    What an operator does by hand in an emergency, and what a drill is to show the cost of. The primary that it takes
+    the lead from is healthy (it is refused otherwise), so that nothing warrants it: a drill that does it on purpose
+    says `unwarranted: deliberate`. A planned change is `patroni.switchover`. Otherwise as that: refused unless the
+    member could take over now, settled by observing, put back by one switchover to the first leader.
 
         steps:
           - name: fail over by hand
-            patroni.failover: {cluster: payments, to: pg2}
+            patroni.failover: {cluster: payments, to: pg2, unwarranted: deliberate}
             within: 30s
     """
 
+    unwarranted: Literal["deliberate"] | None = Field(
+        default=None, description="says that a healthy primary is failed over on purpose; nothing is done without it"
+    )
     to: str = Field(description="the member that is to lead")
+
+    @model_validator(mode="after")
+    def _is_meant(self) -> Self:
+        if self.unwarranted is None:
+            raise ValueError(
+                "fails a healthy primary over, which nothing warrants: a planned change is patroni.switchover; "
+                "where the needless failover is what the drill is to show, say `unwarranted: deliberate`"
+            )
+        return self
 
     @field_validator("to")
     @classmethod

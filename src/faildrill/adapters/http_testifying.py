@@ -1,0 +1,79 @@
+"""`http.testimony`: how long the database takes, as the application itself measures it."""
+
+import asyncio
+import time
+from typing import Final
+
+import aiohttp
+import msgspec
+from pydantic import Field
+
+from faildrill import durations
+from faildrill.ports import Duration, Given, Kind
+from faildrill.testimony import Says, Testimony
+
+_SHARE: Final = 0.8
+_LARGEST: Final = 1 << 16
+_UNAVAILABLE: Final = 503
+_OK: Final = 200
+
+
+class Timing(Kind):
+    """Asks the application how long its statements take, and compares that with how long its answers take.
+
+    `url` answers with JSON in which `key` is a number of milliseconds: what the database took, as the application
+    measured it. Short statements are evidence that the database works, whatever users feel; statements longer than
+    `slow` that it does not. A 503 says that the application can't reach its database. It is asked several times, as
+    each answer is one server's.
+
+        warrants:
+          payments-db:
+            - http.testimony: {url: "${services.payments}/health/database", key: database_ms}
+    """
+
+    url: str = Field(description="where the application tells its database timing")
+    key: str = Field(default="database_ms", description="the key of the milliseconds in its answer")
+    slow: Duration = Field(default=0.5, gt=0, description="statements that take longer are slow")
+    asks: int = Field(default=6, ge=1, le=50, description="how often it is asked")
+
+    async def testify(self, given: Given) -> list[Testimony]:
+        """Ask several times at once."""
+        timeout = aiohttp.ClientTimeout(total=given.timeout * _SHARE)
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+            began = time.monotonic()
+            answers = await asyncio.gather(*(self._ask(session) for _ in range(self.asks)))
+            took = time.monotonic() - began
+        times = [one for one in answers if isinstance(one, float)]
+        failed = [one for one in answers if isinstance(one, str)]
+        if times:
+            return [self._told(times, failed, took)]
+        refusals = [one for one in failed if one.startswith("503")]
+        if len(refusals) == len(failed):
+            return [Testimony("application", Says.DEAD, f"it can't reach its database: {refusals[0]}")]
+        return [Testimony("application", Says.NOTHING, f"it tells nothing: {failed[0]}")]
+
+    def _told(self, times: list[float], failed: list[str], took: float) -> Testimony:
+        middle = sorted(times)[len(times) // 2]
+        told = (
+            f"its statements take {durations.show(middle)}, {durations.show(max(times))} at the worst; "
+            f"{len(times)} of {self.asks} answers, the last after {durations.show(took)}"
+        )
+        figures = {"seconds": round(middle, 4), "worst": round(max(times), 4), "failed": len(failed)}
+        return Testimony("application", Says.SLOW if middle > self.slow else Says.ALIVE, told, figures)
+
+    async def _ask(self, session: "aiohttp.ClientSession") -> float | str:
+        """Return the seconds that the application tells, or what it said in their place."""
+        try:
+            async with session.get(self.url, allow_redirects=False) as response:
+                body = await response.content.read(_LARGEST)
+            if response.status != _OK:
+                detail = body[:120].decode(errors="replace") if response.status == _UNAVAILABLE else ""
+                return f"{response.status} {detail}".strip()
+            value = msgspec.json.decode(body, type=dict[str, msgspec.Raw])[self.key]
+            return msgspec.json.decode(value, type=float) / 1e3
+        except TimeoutError:
+            return "timed out"
+        except (OSError, aiohttp.ClientError) as error:
+            return type(error).__name__
+        except (msgspec.MsgspecError, KeyError):
+            return f"no number called {self.key!r} in its answer"

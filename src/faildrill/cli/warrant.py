@@ -1,0 +1,84 @@
+"""`faildrill warrant`: whether failing a database over is warranted now, or was in a recorded run."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from faildrill import durations, redacting
+from faildrill.cli.places import environment
+from faildrill.cli.runs import find
+from faildrill.reports.wording import plain
+from faildrill.testimony import Testimony
+from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
+
+FORMAT: Final = 1
+"""Version of the JSON."""
+
+
+def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    try:
+        return durations.parse(given) if given is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command()
+@click.argument("env", metavar="[ENV]", required=False)
+@click.option("--for", "database", metavar="NAME", help="Which database: a name from `warrants` of the environment.")
+@click.option("--within", callback=_seconds, default=f"{WITHIN:g}s", show_default=True, help="How long it may take.")
+@click.option("--run", metavar="RUN", help="Weigh what was recorded in this run, in place of asking now.")
+@click.option("--at", callback=_seconds, metavar="TIME", help="At which moment of the run, since its start.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def warrant(  # noqa: PLR0913 - one parameter an option
+    *,
+    env: str | None,
+    database: str | None,
+    within: float,
+    run: str | None,
+    at: float | None,
+    reports: Path,
+    output: str,
+) -> None:
+    """Ask independent observers whether failing a database over is warranted. Changes nothing.
+
+    Exits 0 when it is warranted, 1 when it is not, 4 when the evidence is insufficient, 2 for wrong usage: put it in
+    front of a failover, and everything but 0 stops it. It answers within `--within`, whoever hangs.
+    """
+    if run is not None:
+        moment, heard = recorded(find(run, reports), at)
+        when = f"{durations.show(moment)} into the run"
+    elif env is None or database is None:
+        raise click.UsageError("say which environment and `--for` which database, or which recorded `--run`")
+    else:
+        began = time.monotonic()
+        with environment(env, Path("drill.yaml"), start_lab=False) as place:
+            heard = asyncio.run(hear(observers(place, database), within))
+        when = f"heard in {durations.show(time.monotonic() - began)}"
+    found = weigh([_clean(one) for one in heard])
+    click.echo(json.dumps(_plainly(found), indent=2, ensure_ascii=False) if output == "json" else _text(found, when))
+    sys.exit(found.answer.exit_code)
+
+
+def _clean(one: Testimony) -> Testimony:
+    return one._replace(because=redacting.clean(one.because))
+
+
+def _text(found: Warrant, when: str) -> str:
+    rows = [f"  {one.says:<10} {one.signal:<15} {plain(one.because)}" for one in found.heard]
+    return "\n".join([*rows, f"{found.answer.upper()} ({found.signal}; {when}): {plain(found.because)}"])
+
+
+def _plainly(found: Warrant) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "answer": str(found.answer),
+        "signal": found.signal,
+        "because": found.because,
+        "heard": [one._asdict() for one in found.heard],
+    }

@@ -1,0 +1,42 @@
+"""All observers of a database are asked at once; one that hangs holds up nobody for longer than the whole may take."""
+
+import asyncio
+from typing import Final
+
+from faildrill.acting.calling import call, words
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee, WrongUsage
+from faildrill.kinds import build, did_you_mean
+from faildrill.kinds.supplying import Supplies
+from faildrill.targets import KindUse
+from faildrill.testimony import Says, Testifies, Testimony
+
+WITHIN: Final = 5.0
+"""Seconds for all observers together, where nobody says."""
+
+
+def observers(environment: Environment, database: str) -> tuple[KindUse, ...]:
+    """Return who is asked about a database; WrongUsage when the environment names nobody."""
+    found = environment.warrants.get(database)
+    if found is None:
+        there = did_you_mean(database, sorted(environment.warrants)) if environment.warrants else "; it lists none"
+        raise WrongUsage(
+            f"{environment.name} lists no observers of {database!r} under `warrants`{there}; e.g.\n"
+            f"  warrants:\n    {database}:\n      - postgres.testimony: {{cluster: payments}}\n"
+            "      - patroni.testimony: {cluster: payments}"
+        )
+    return found
+
+
+async def hear(uses: tuple[KindUse, ...], within: float = WITHIN) -> list[Testimony]:
+    """Ask all observers at once, for `within` seconds at the most; what went wrong with one is what it said."""
+    heard = await asyncio.gather(*(_one(use, within) for use in uses))
+    return [one for some in heard for one in some]
+
+
+async def _one(use: KindUse, within: float) -> list[Testimony]:
+    witness: Testifies = build(use, "witness")
+    try:
+        return await call(witness.testify(Supplies("warrant", timeout=within)), within)
+    except (ActionError, CannotSee) as error:
+        return [Testimony(use.kind, Says.NOTHING, words(error))]

@@ -1,0 +1,124 @@
+"""What the probes of a recorded run said about the primary, at a moment of it: the warrant, offline."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill import durations
+from faildrill.clock import nanoseconds, seconds
+from faildrill.errors import WrongUsage
+from faildrill.judging.evidence import Evidence, gather
+from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns
+from faildrill.testimony import Says, Testimony
+from faildrill.timeline import Applying, Undoing
+
+WINDOW: Final = 5.0
+"""Seconds of looks before the moment that are heard."""
+SLOW: Final = 0.5
+"""Seconds from which an answer of the database is a slow one."""
+_HANDOVERS: Final = ("patroni.failover", "patroni.switchover")
+"""Actions that give a database another primary: the moment before one is what a warrant is about."""
+
+
+class _Looks(NamedTuple):
+    """The looks of one probe in the window: the last one, and how long the good ones took."""
+
+    outcome: Outcome
+    who: str
+    detail: str
+    took: float
+
+
+def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]]:
+    """Return the moment, in seconds since the run's start, and what was said in the seconds before it.
+
+    Without `at`: just before the first step that gave the database another primary, or else before anything was put
+    back. Raises WrongUsage when the folder holds no run, or when there are no looks then.
+    """
+    evidence = gather(run)
+    moment = evidence.entries[0].at + nanoseconds(at) if at is not None else _moment(evidence)
+    found = [
+        _SAID[plan.use.kind](name, looks)
+        for name, plan in evidence.plans.items()
+        if plan.use.kind in _SAID and (looks := _looks(evidence.looks(name), moment)) is not None
+    ]
+    if not found:
+        what = ", ".join(sorted(_SAID))
+        raise WrongUsage(
+            f"{run}: no probe that could tell looked in the {WINDOW:g} s before then; what can tell is {what}"
+        )
+    return evidence.since_start(moment), found
+
+
+def _moment(evidence: Evidence) -> int:
+    steps = {step.id for step in evidence.actions if step.use.kind in _HANDOVERS}
+    handovers = [entry.at for entry, event in evidence.events(Applying) if event.step in steps]
+    undone = [entry.at for entry, _ in evidence.events(Undoing)]
+    return min(handovers or undone or [evidence.until])
+
+
+def _looks(columns: Columns, moment: int) -> _Looks | None:
+    """Return the last look that was answered by the moment; None where there is none in the window."""
+    here = columns.between(moment - nanoseconds(WINDOW), moment)
+    here = here.where(here.is_look & (here.answered <= moment))
+    if not len(here):
+        return None
+    good = here.where(here.is_good)
+    took = seconds(int(np.median(good.answered - good.sent))) if len(good) else 0.0
+    last = len(here) - 1
+    return _Looks(Outcome(int(here.outcome[last])), here.names[here.who[last]], here.names[here.detail[last]], took)
+
+
+def _writer(signal: str) -> Callable[[str, _Looks], Testimony]:
+    """Return what a probe says that asks the nodes themselves who takes writes."""
+
+    def said(name: str, looks: _Looks) -> Testimony:
+        if looks.who:
+            return Testimony(signal, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
+        is_proof = looks.outcome is Outcome.WRONG and ("refused" in looks.detail or "unlocked" in looks.detail)
+        return Testimony(signal, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
+
+    return said
+
+
+def _standbys(name: str, looks: _Looks) -> Testimony:
+    if looks.outcome is Outcome.OK:
+        return Testimony("standby", Says.ALIVE, f"{name}: every standby streams from {looks.who}")
+    lost = "not streaming" in looks.detail
+    return Testimony("standby", Says.DEAD if lost else Says.NOTHING, f"{name}: {_seen(looks)}")
+
+
+def _front(name: str, looks: _Looks) -> Testimony:
+    says = {Outcome.OK: Says.CLEAR, Outcome.WRONG: Says.ELSEWHERE}.get(looks.outcome, Says.NOTHING)
+    return Testimony("load balancer", says, f"{name}: {_seen(looks)}")
+
+
+def _users(name: str, looks: _Looks) -> Testimony:
+    if looks.outcome is not Outcome.OK:
+        return Testimony("application", Says.NOTHING, f"{name}: {_seen(looks)}, by the path that users take")
+    told = f"{name}: statements take {durations.show(looks.took)} by the path that users take"
+    return Testimony("application", Says.SLOW if looks.took > SLOW else Says.ALIVE, told)
+
+
+def _seen(looks: _Looks) -> str:
+    outcome = looks.outcome.name.lower().replace("_", " ")
+    return looks.detail or (f"{looks.who} {outcome}" if looks.who else outcome)
+
+
+_SAID: Final[dict[str, Callable[[str, _Looks], Testimony]]] = {
+    "postgres.writers": _writer("primary"),
+    "patroni.writer": _writer("patroni"),
+    "patroni.redundancy": _standbys,
+    "haproxy.drift": _front,
+    "haproxy.spread": _front,
+    "haproxy.backends": _front,
+    "http.spread": _front,
+    "access_log.spread": _front,
+    "postgres.write": _users,
+    "postgres.read": _users,
+    "postgres.ledger": _users,
+}
+"""Which probes can tell something, and how what they saw is to be understood."""

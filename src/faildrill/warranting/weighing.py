@@ -1,0 +1,102 @@
+"""Testimonies into an answer. Pure, and careful on one side: what is not proven is never warranted."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from faildrill.testimony import Says, Testimony
+
+VOICES: Final = 2
+"""Independent observers that must have seen the primary's death; what none of them heard is not counted."""
+
+
+_SLOW: Final = "it is slow, and nothing says that another node would be faster"
+
+
+class Answer(StrEnum):
+    """Whether a failover is warranted."""
+
+    WARRANTED = "warranted"
+    NOT_WARRANTED = "not warranted"
+    INSUFFICIENT = "insufficient evidence"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `faildrill warrant`: 0 lets a failover go on, everything else stops it."""
+        return {"warranted": 0, "not warranted": 1, "insufficient evidence": 4}[self.value]
+
+
+class Warrant(NamedTuple):
+    """The answer, and what it rests on."""
+
+    answer: Answer
+    signal: str
+    """The signal that decided."""
+    because: str
+    heard: list[Testimony]
+    """Every testimony, in the order of the observers."""
+
+
+def weigh(heard: Iterable[Testimony]) -> Warrant:
+    """Weigh what was heard.
+
+    *Not warranted* when the primary itself answers and nothing speaks against it, or when something in front of it
+    explains what users feel and it is not slow itself. *Warranted* only when nobody heard it alive, at least two
+    observers each saw its death, and a standby is among those who answer. All else is *insufficient evidence*.
+    """
+    said = list(heard)
+    by = {one: [two for two in said if two.says is one] for one in Says}
+    if by[Says.ALIVE]:
+        return _not_dead(said, by)
+    if by[Says.DEAD]:
+        return _dead(said, by)
+    if by[Says.SLOW]:
+        slow = by[Says.SLOW][0]
+        return Warrant(Answer.INSUFFICIENT, slow.signal, f"{slow.because}: {_SLOW}", said)
+    silent = "; ".join(f"{one.signal}: {one.because}" for one in by[Says.NOTHING]) or "nobody was asked"
+    return Warrant(Answer.INSUFFICIENT, "silence", f"silence proves nothing: {silent}", said)
+
+
+_By = dict[Says, list[Testimony]]
+
+
+def _not_dead(said: list[Testimony], by: _By) -> Warrant:
+    """Somebody heard the primary alive."""
+    direct = [one for one in by[Says.ALIVE] if one.signal == "primary"]
+    if by[Says.DEAD] and not direct:
+        alive, dead = by[Says.ALIVE][0], by[Says.DEAD][0]
+        because = f"observers disagree: {alive.signal} says {alive.because}; {dead.signal} says {dead.because}"
+        return Warrant(Answer.INSUFFICIENT, "disagreement", because, said)
+    slow = [one for one in by[Says.SLOW] if one.signal == "primary"]
+    if slow:
+        return Warrant(Answer.INSUFFICIENT, "primary", f"{slow[0].because}: {_SLOW}", said)
+    if by[Says.ELSEWHERE]:
+        cause = by[Says.ELSEWHERE][0]
+        heard = (direct or by[Says.ALIVE])[0]
+        because = f"{cause.because}; the database works: {heard.because}"
+        return Warrant(Answer.NOT_WARRANTED, cause.signal, because, said)
+    if not direct:
+        because = f"only {', '.join(one.signal for one in by[Says.ALIVE])} heard it; the primary itself said nothing"
+        return Warrant(Answer.INSUFFICIENT, "primary", because, said)
+    doubts = [one for one in (*by[Says.DEAD], *by[Says.SLOW]) if one.signal != "primary"]
+    if doubts:
+        because = f"the primary works ({direct[0].because}), but {doubts[0].signal} says {doubts[0].because}"
+        return Warrant(Answer.INSUFFICIENT, doubts[0].signal, because, said)
+    return Warrant(Answer.NOT_WARRANTED, "primary", direct[0].because, said)
+
+
+def _dead(said: list[Testimony], by: _By) -> Warrant:
+    """Somebody saw its death, and nobody heard it alive."""
+    voices = by[Says.DEAD]
+    if by[Says.SLOW]:
+        slow = by[Says.SLOW][0]
+        because = f"{voices[0].signal} saw it dead, but {slow.signal} heard it: {slow.because}"
+        return Warrant(Answer.INSUFFICIENT, "disagreement", because, said)
+    if len({one.signal for one in voices}) < VOICES:
+        because = f"only {voices[0].signal} saw its death ({voices[0].because}); one voice is not enough"
+        return Warrant(Answer.INSUFFICIENT, voices[0].signal, because, said)
+    if not any(one.signal.startswith("standby") for one in said):
+        because = "no standby answers: there is nobody to fail over to"
+        return Warrant(Answer.INSUFFICIENT, "standby", because, said)
+    because = "; ".join(f"{one.signal}: {one.because}" for one in voices)
+    return Warrant(Answer.WARRANTED, voices[0].signal, because, said)

@@ -1,0 +1,86 @@
+"""`faildrill warrant lab`: during a skew, with a primary that is dead, with one that hangs, and when nobody can see."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from faildrill.adapters.haproxy_socket import tell
+from faildrill.adapters.patroni.telling import sighted
+from faildrill.lab.facts import Facts
+from lab import kinds_here
+from lab.conftest import ask, eventually
+
+pytestmark = pytest.mark.lab
+
+
+def warrant(lab: Facts) -> tuple[int, dict[str, str], str]:
+    """Ask whether a failover is warranted, as a person does; return the exit code, the answer, and who said what."""
+    command = [sys.executable, "-m", "faildrill", "warrant", lab.name, "--for", "payments-db", "-o", "json"]
+    environment = {**os.environ, "FAILDRILL_STATE": str(lab.folder.parent.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    told = json.loads(done.stdout)
+    says = {one["signal"]: one["says"] for one in told["heard"]}
+    return done.returncode, says, f"{told['answer']} ({told['signal']}): {told['because']}"
+
+
+@pytest.fixture
+def paused_lab(steady_lab: Facts) -> Iterator[Facts]:
+    """The lab with Patroni paused, so that a dead primary stays dead until a person acts."""
+    pause = kinds_here.action(
+        "patroni.configure", cluster=kinds_here.environment(steady_lab).clusters["payments"], set={"pause": True}
+    )
+    before = asyncio.run(kinds_here.done(pause))
+    yield steady_lab
+    for node in ("pg1", "pg2"):
+        if ask(steady_lab, {"op": "status"})["nodes"][node]["state"] == "absent":
+            ask(steady_lab, {"op": "start", "node": node})
+    asyncio.run(kinds_here.put_back(pause, before))
+
+
+def primary_of(lab: Facts) -> str:
+    """Return who leads."""
+    cluster = kinds_here.environment(lab).clusters["payments"]
+    leader = asyncio.run(sighted(cluster, 5.0)).leader
+    assert leader is not None
+    return leader
+
+
+def test_a_skewed_load_balancer_warrants_no_failover_and_is_named_as_the_cause(steady_lab: Facts) -> None:
+    socket = kinds_here.environment(steady_lab).load_balancers["payments"].haproxy_socket
+    asyncio.run(tell(socket, "set server payments/pay1 weight 10"))
+    try:
+        code, says, told = warrant(steady_lab)
+    finally:
+        asyncio.run(tell(socket, "set server payments/pay1 weight 1"))
+    assert code == 1, told
+    assert told.startswith("not warranted (load balancer): weight of pay1: 10, the standard says 1; the database works")
+    assert (says["primary"], says["application"]) == ("alive", "alive")
+
+
+def test_a_primary_that_hangs_and_then_is_dead_warrants_a_failover_once_its_standby_has_lost_it(
+    paused_lab: Facts,
+) -> None:
+    primary = primary_of(paused_lab)
+    ask(paused_lab, {"op": "signal", "node": primary, "signal": "STOP"})
+    eventually(lambda: warrant(paused_lab)[0] == 0, within=90)
+    ask(paused_lab, {"op": "signal", "node": primary, "signal": "KILL"})
+    code, says, told = warrant(paused_lab)
+    assert (code, says["primary"]) == (0, "dead"), told
+    assert f"primary: {primary} refused" in told
+
+
+def test_observers_who_see_nothing_are_insufficient_evidence(paused_lab: Facts) -> None:
+    for node in ("pg1", "pg2", "haproxy"):
+        ask(paused_lab, {"op": "signal", "node": node, "signal": "STOP"})
+    try:
+        code, says, told = warrant(paused_lab)
+    finally:
+        for node in ("pg1", "pg2", "haproxy"):
+            ask(paused_lab, {"op": "signal", "node": node, "signal": "CONT"})
+    assert code == 4, told
+    assert set(says.values()) == {"nothing"}
