@@ -1,6 +1,7 @@
 """Do one step: capture, write the intent, apply once, see the effect."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnkno
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured
-from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Intended, NotConfirmed, Timeline
+from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Happened, Intended, NotConfirmed, Timeline
 
 SETTLE: Final = 5.0
 """Seconds that an effect with an open outcome is looked for at least, though the step's time is over."""
@@ -36,7 +37,7 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
     outcome is open before it goes.
     """
     action: Action = build(step.use, "action")
-    given = Supplies(run, timeout=step.within)
+    given = Supplies(run, timeout=step.within, hear=hearing(timeline, step.id))
     try:
         before = await call(action.capture(given), step.within)
     except (ActionError, CannotSee) as error:
@@ -67,6 +68,15 @@ def _is_data(before: Captured) -> bool:
     except (ValueError, TypeError, OverflowError, RecursionError):
         return False
     return read == before
+
+
+def hearing(timeline: Timeline, step: str) -> Callable[[str, int, bool], None]:
+    """Return what writes the news of a step down, as far as the disk takes it."""
+    return lambda told, at, began: _ignored(timeline.note(Happened(step=step, at=at, told=words(told), began=began)))
+
+
+def _ignored(_: object) -> None:
+    return
 
 
 def intent(step: Step, before: Captured) -> Intended:

@@ -12,7 +12,7 @@ from faildrill.guarding.facts import proven
 from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Guard
+from faildrill.ports import Foresees, Guard
 from faildrill.targets import KindUse
 from faildrill.timeline import GuardAnswered
 
@@ -26,6 +26,8 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     yield _provable(environment)
     if drill is not None:
         yield _covered(environment, drill)
+        async for answer in foreseen(drill, run):
+            yield answer
     yield GuardAnswered(guard="halt", objection=halting.objection(proven(environment)))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
@@ -54,10 +56,10 @@ def _provable(environment: Environment) -> GuardAnswered:
 
 
 def _covered(environment: Environment, drill: Drill) -> GuardAnswered:
-    """Object to a cluster that is acted on and that no identity guard has read."""
-    proven = {name for use in environment.identity for name in _clusters(use)}
+    """Object to a cluster, or to hosts, acted on that no identity guard has read."""
+    proven = {name for use in environment.identity for name in _proving(use)}
     steps = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
-    touched = {name for step in steps if isinstance(step, Step) for name in _clusters(step.use)}
+    touched = {name for step in steps if isinstance(step, Step) for name in _proving(step.use)}
     unproven = ", ".join(sorted(touched - proven))
     objection = None
     if unproven:
@@ -65,10 +67,23 @@ def _covered(environment: Environment, drill: Drill) -> GuardAnswered:
     return GuardAnswered(guard="identity of what is acted on", objection=objection)
 
 
-def _clusters(use: KindUse) -> list[str]:
-    """Return the names of the clusters that a kind is given."""
-    given = [value for value in use.params.values() if isinstance(value, dict) and "scope" in value]
-    return [str(value["name"]) for value in given]
+def _proving(use: KindUse) -> list[str]:
+    """Name the clusters and hosts that a kind is given: targets that can prove what they are."""
+    given = [value for value in use.params.values() if isinstance(value, dict)]
+    return [str(value["name"]) for value in given if "scope" in value or "inventory" in value]
+
+
+async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
+    """Ask every step that can tell beforehand whether it could be done; one that is not complete yet can't."""
+    for step in (one for group in drill.steps for one in (group.steps if isinstance(group, Parallel) else (group,))):
+        action = build(step.use, "action") if isinstance(step, Step) and not step.late else None
+        if not isinstance(action, Foresees):
+            continue
+        try:
+            objection = await call(action.objection(Supplies(run, timeout=WITHIN)), WITHIN)
+        except (ActionError, CannotSee) as error:
+            objection = f"could not be told, and so objects: {error}"
+        yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
 
 
 async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> GuardAnswered:

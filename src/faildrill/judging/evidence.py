@@ -18,7 +18,7 @@ from faildrill.journal import read
 from faildrill.judging.bounds import Dark, Life, Silence, Stretch, longest_unproven, outages, prove
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
-from faildrill.samples.columns import Columns, empty, load
+from faildrill.samples.columns import Columns, among, empty, load
 from faildrill.timeline import (
     FILE,
     FORMAT,
@@ -28,6 +28,7 @@ from faildrill.timeline import (
     Confirmed,
     Entry,
     Event,
+    Happened,
     NotConfirmed,
     NotSteady,
     ProberStarted,
@@ -116,12 +117,20 @@ class Evidence:
     @cached_property
     def faults(self) -> list[Entry]:
         """When something was done, in order."""
-        return [entry for entry, _ in self.events(Applying)]
+        return [self.dated(entry) for entry, _ in self.events(Applying)]
 
     @cached_property
     def deeds(self) -> list[Entry]:
         """When something was done or put back, in order."""
-        return [entry for entry in self.entries if isinstance(entry.what, Applying | Undoing)]
+        return [self.dated(entry) for entry in self.entries if isinstance(entry.what, Applying | Undoing)]
+
+    def dated(self, entry: Entry) -> Entry:
+        """Return the entry of a call with the moment at which its effect began, where the action has told of it."""
+        if not isinstance(entry.what, Applying):
+            return entry
+        step = entry.what.step
+        began = [one.at for _, one in self.events(Happened) if one.began and one.step == step]
+        return msgspec.structs.replace(entry, at=max(entry.at, began[0])) if began else entry
 
     @cached_property
     def since(self) -> int:
@@ -195,8 +204,8 @@ class Evidence:
 
     def good_until(self, probe: str) -> int | None:
         """Return when the last good look was sent, or None when there was none."""
-        looks = self.looks(probe)
-        return int(np.max(looks.sent[looks.is_good])) if looks.is_good.any() else None
+        sent = (among(part.sent, part.is_good) for _, part in self.looks(probe).blocks())
+        return max((int(one.max()) for one in sent if len(one)), default=None)
 
     def unproven(self, probe: str) -> float:
         """Return the longest time in seconds for which nothing proves a probe's service alive."""

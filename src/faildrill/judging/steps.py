@@ -67,7 +67,7 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
         id=step.id,
         name=step.name,
         kind=step.use.kind,
-        started=_at(evidence, _last(entries, Applying) or _last(entries, Intended)),
+        started=_at(evidence, _begun(evidence, entries)),
         ended=_at(evidence, ended),
         outcome=outcome,
         because=because,
@@ -77,6 +77,11 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
         undo_ended=_at(evidence, undo_ended),
         left_by=left.what.by if left is not None and isinstance(left.what, LeftApplied) else "",
     )
+
+
+def _begun(evidence: Evidence, entries: list[Entry]) -> Entry | None:
+    applying = _last(entries, Applying)
+    return evidence.dated(applying) if applying is not None else _last(entries, Intended)
 
 
 class _Ended(NamedTuple):

@@ -22,6 +22,7 @@ from faildrill.timeline import (
     Entry,
     Fenced,
     GuardAnswered,
+    Happened,
     Intended,
     LeftApplied,
     NotConfirmed,
@@ -63,7 +64,8 @@ def moments(evidence: Evidence) -> list[Moment]:
     for entry in evidence.entries:
         told = _tell(entry, names)
         if told is not None:
-            found.append(_moment(evidence, entry.at, told, (entry, f"timeline:{entry.n}")))
+            at = entry.what.at if isinstance(entry.what, Happened) else entry.at
+            found.append(_moment(evidence, at, told, (entry, f"timeline:{entry.n}")))
     for plan in evidence.plans.values():
         found.extend(_outages(evidence, plan))
         found.extend(_changes(evidence, plan))
@@ -216,6 +218,7 @@ _TELLERS: Final[dict[type[Any], Callable[[Any, str], _Told | None]]] = {
     Intended: lambda event, step: _Told(f"How to put back {step} ({event.kind}) is on disk"),
     Applying: lambda _, step: _Told(f"{step}: now"),
     Applied: lambda _, step: _Told(f"{step}: the call returned"),
+    Happened: lambda event, step: _Told(f"{step}: {event.told}"),
     ApplyFailed: _failed,
     Confirmed: lambda event, step: _Told(f"{step} took effect: {event.because}", "good"),
     NotConfirmed: lambda event, step: _Told(f"{step} had no effect that could be seen: {event.because}", "bad"),

@@ -46,10 +46,10 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     reading = Reading(root, KEYS, mistakes)
     reading.refuse_others()
     named = reading.name("environment", "which place is drilled?")
-    probes = _probes(reading, environment, mistakes)
+    probes = _probes(reading, environment, path.parent, mistakes)
     names = _probe_names(reading, environment)
-    load = tuple(read_loads(reading.mapping("load"), names, Scope(environment), mistakes))
-    scope = Scope(environment, (*names, *reading.mapping("load")))
+    load = tuple(read_loads(reading.mapping("load"), names, Scope(environment, folder=path.parent), mistakes))
+    scope = Scope(environment, (*names, *reading.mapping("load")), folder=path.parent)
     expected = _uses(reading, "expect", "expectation", scope)
     steps = Steps(scope, mistakes)
     done = steps.read(reading.some("steps", "a drill that does nothing proves nothing"))
@@ -79,7 +79,9 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     return Loaded(drill, tuple(sorted(mistakes.warnings)))
 
 
-def _probes(reading: Reading, environment: Environment | None, mistakes: Mistakes) -> tuple[ProbePlan, ...]:
+def _probes(
+    reading: Reading, environment: Environment | None, folder: Path, mistakes: Mistakes
+) -> tuple[ProbePlan, ...]:
     entries = reading.mapping("probes")
     if not entries:
         reading.demand("probes", "a drill that watches nothing proves nothing")
@@ -88,7 +90,7 @@ def _probes(reading: Reading, environment: Environment | None, mistakes: Mistake
         if probe.name in entries:
             message = f"the environment has a probe {probe.name!r} already, which is watched in every drill there"
             mistakes.add(entries[probe.name].place, message)
-    return (*read_probes(entries, "drill", Scope(environment), mistakes), *theirs)
+    return (*read_probes(entries, "drill", Scope(environment, folder=folder), mistakes), *theirs)
 
 
 def _probe_names(reading: Reading, environment: Environment | None) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """The parameters of a kind as its class declares them: names, and which of them name a target or a probe."""
 
+import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from faildrill.ports import ProbeMark, StepMark
-from faildrill.targets import Target
+from faildrill.targets import PathMark, Target
 
 
 def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -48,6 +50,24 @@ def target_parameters(kind: type[BaseModel]) -> dict[str, type[Target]]:
 def probe_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
     """Return the parameters of a kind that name probes."""
     return tuple(name for name, field in parameter_names(kind).items() if names_probe(field))
+
+
+@cache
+def path_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the parameters of a model that hold a path."""
+    return tuple(
+        name
+        for name, field in parameter_names(kind).items()
+        if any(isinstance(part, PathMark) for part in (*field.metadata, *_parts(field.annotation)))
+    )
+
+
+def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -> None:
+    """Have every path among the parameters of a model begin at the root, from the folder of the file that names it."""
+    for name in path_parameters(kind):
+        path = given.get(name)
+        if isinstance(path, str) and path and "\0" not in path:
+            given[name] = os.path.abspath(folder / Path(path).expanduser())  # noqa: PTH100 - links stay, as Ansible looks beside them
 
 
 def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:

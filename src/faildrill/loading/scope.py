@@ -1,6 +1,7 @@
 """What names and references in a file can mean where they stand."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from pydantic import JsonValue
@@ -28,6 +29,8 @@ class Scope:
     earlier: frozenset[str] | None = None
     later: frozenset[str] = frozenset()
     spoilt: frozenset[tuple[str, str]] = frozenset()
+    folder: Path = Path()
+    """The folder of the file that is read: where its paths begin."""
 
     def after(self, done: frozenset[str]) -> Self:
         """Return the scope of what is done after more steps."""

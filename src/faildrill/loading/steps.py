@@ -1,5 +1,6 @@
 """The steps of a drill: actions, waits, and groups of both that are done at once."""
 
+from dataclasses import replace
 from typing import Final
 
 from faildrill.drill import UNDO_WITHIN, WITHIN, Condition, Parallel, Step, Undo, Wait
@@ -36,7 +37,7 @@ class Steps:
 
     def read(self, nodes: tuple[Node, ...]) -> tuple[Step | Wait | Parallel, ...]:
         """Return the steps; those with mistakes are left out."""
-        scope = Scope(self._scope.environment, self._scope.probes, frozenset(self._actions), _ids(nodes))
+        scope = replace(self._scope, earlier=frozenset(self._actions), later=_ids(nodes))
         steps: list[Step | Wait | Parallel] = []
         for node in nodes:
             step = self._any(node, scope)

@@ -10,7 +10,7 @@ from faildrill.kinds.table import TABLES
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
-from faildrill.loading.parameters import parameter_names, probe_parameters, target_parameters
+from faildrill.loading.parameters import absolute, parameter_names, probe_parameters, target_parameters
 from faildrill.loading.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults
@@ -65,6 +65,7 @@ def read_use(name: str, entry: Entry, shape: Shape, scope: Scope, mistakes: Mist
     params = _Params(Entry(entry.place, node), scope, mistakes, template=_holds_steps(node))
     resolved = {key: _resolved(inner.node, (key,), params) for key, inner in node.entries.items()}
     _put_targets(kind, resolved, params)
+    absolute(kind, resolved, scope.folder)
     _check_probe_names(kind, resolved, params)
     built = _check(kind, resolved, params)
     return Use(KindUse(kind=name, params=resolved), entry.place, built, late=params.late)

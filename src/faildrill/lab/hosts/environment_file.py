@@ -39,7 +39,6 @@ def inventory(plan: HostsPlan) -> str:
         "pg_service": "postgres",
         "pg_user": "postgres",
         "pg_replication_user": "replicator",
-        "pg_become_user": "",
     }
     balancer = {"haproxy_socket": str(plan.place.run / "haproxy.sock")}
     content = {

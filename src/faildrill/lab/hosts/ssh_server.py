@@ -1,7 +1,7 @@
 """The SSH server of one host of the lab: `python -m faildrill.lab.hosts.ssh_server FILE`.
 
 It starts the host's services, then serves commands and SFTP to whoever holds the lab's key: no passwords, no
-terminals, no forwarding. As with sshd, what a command has left running goes on when its connection is gone.
+forwarding, and terminals only in name. As with sshd, what a command has left running goes on when its connection is gone.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Host:
             kbdint_auth=False,
             process_factory=self._command,
             sftp_factory=True,
-            allow_pty=False,
+            line_editor=False,
             agent_forwarding=False,
             encoding=None,
             login_timeout=30,
@@ -72,12 +72,26 @@ class Host:
             cwd=self.folder / "home",
             start_new_session=True,
         )
-        await process.redirect(stdin=local.stdin, stdout=local.stdout, stderr=local.stderr)
-        code = await local.wait()
+        feeding = asyncio.create_task(_pass_on(process.stdin, local.stdin))
+        try:
+            await asyncio.gather(_pass_on(local.stdout, process.stdout), _pass_on(local.stderr, process.stderr))
+            code = await local.wait()
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
         with suppress(OSError, asyncssh.Error):  # nobody is there any more to be told
-            await process.stdout.drain()
-            await process.stderr.drain()
             process.exit(code if code >= 0 else 255)
+
+
+async def _pass_on(source: Any, sink: Any) -> None:  # noqa: ANN401 - asyncio's streams and asyncssh's share no type
+    """Pass bytes on to the end of the source, or of the sink."""
+    with suppress(OSError, asyncssh.Error):
+        while block := await source.read(_BLOCK):
+            sink.write(block)
+            await sink.drain()
+    with suppress(OSError, asyncssh.Error):
+        if isinstance(sink, asyncio.StreamWriter):
+            sink.close()
 
 
 def main() -> None:

@@ -127,12 +127,13 @@ def act(verb: str, unit: Unit, signal_name: str) -> int:
         case "kill":
             unit.signal(signal_name)
         case "show":
-            print(unit.main())
+            sys.stdout.write(f"{unit.main()}\n")
         case "is-active":
-            print("active" if unit.main() else "inactive")
-            return 0 if unit.main() else INACTIVE
+            is_active = bool(unit.main())
+            sys.stdout.write("active\n" if is_active else "inactive\n")
+            return 0 if is_active else INACTIVE
         case _:
-            print(f"Unknown command verb {verb}.", file=sys.stderr)
+            sys.stderr.write(f"Unknown command verb {verb}.\n")
             return 1
     return 0
 
@@ -153,6 +154,6 @@ def main() -> None:
             words.append(word)
     verb, name = words if len(words) == 2 else ("", "")  # noqa: PLR2004 - verb and name
     if "/" in name or not (units / f"{name.removesuffix('.service')}.json").is_file():
-        print(f"Unit {name} could not be found.", file=sys.stderr)
+        sys.stderr.write(f"Unit {name} could not be found.\n")
         sys.exit(NO_SUCH_UNIT)
     sys.exit(act(verb, Unit(units, name), signal_name))

@@ -1,0 +1,48 @@
+"""`ansible.playbook` as a probe: a playbook that looks."""
+
+from typing import ClassVar, Final
+
+from pydantic import Field
+
+from faildrill.adapters.ansible import plays
+from faildrill.adapters.ansible.playbook import OnHosts
+from faildrill.errors import CannotSee
+from faildrill.ports import Given, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import FilePath
+
+_LONGEST: Final = 60
+
+
+class Look(OnHosts):
+    """Plays a playbook of yours at every look; good when it ends well on every host.
+
+    A host that can't be reached is `unreachable`, a task that fails is `wrong`, with host and task as detail. Who
+    answered is what `set_stats` gives as `who`, if it does. Starting Ansible costs more than a second of a processor, so
+    such looks are made by a process of their own: every 10 s or so.
+
+        probes:
+          replicas: {ansible.playbook: {hosts: staging, playbook: ../playbooks/replicas.yml}, every: 15s, timeout: 10s}
+    """
+
+    blocking: ClassVar[bool] = True
+
+    playbook: FilePath = Field(description="the playbook; it changes nothing")
+
+    async def look(self, given: Given) -> Seen:
+        """Play it once."""
+        key = plays.key_of(given.run, given.name)
+        try:
+            played = await plays.play(self.score(self.playbook, act="look"), key, given.timeout * 2, given.run)
+        except CannotSee as error:
+            return Seen(Outcome.BROKEN, detail=str(error)[:_LONGEST])
+        who = str(played.given.get("who", ""))[:_LONGEST]
+        if played.code is None:
+            return Seen(Outcome.TIMED_OUT)
+        if played.unreachable:
+            return Seen(Outcome.UNREACHABLE, who, f"{played.unreachable[0].host} is unreachable")
+        if played.code != 0 or not played.hosts:
+            failed = played.failed
+            told = f"{failed[0].host}: {failed[0].task}" if failed else f"exit {played.code}"
+            return Seen(Outcome.WRONG, who, told[:_LONGEST])
+        return Seen(Outcome.OK, who)

@@ -1,0 +1,252 @@
+"""`ansible.playbook` as an action: one playbook does it, one puts it back, one tells whether it is in effect."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field, JsonValue, field_validator
+
+from faildrill.adapters.ansible import inventory, plays
+from faildrill.adapters.ansible.results import Played, Task, told
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
+from faildrill.secrets import SecretReference
+from faildrill.targets import FilePath, Hosts
+
+SHARE: Final = 0.9
+"""The part of a call's time that a play may take; the rest is for ending it."""
+FENCE: Final = str(Path(__file__).with_name("fence.yml"))
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OURS: Final = ("faildrill_", "ansible_shell_executable", "ansible_ssh_args")
+_TRUTHS: Final = {True: True, False: False, "True": True, "False": False}
+"""How a fact says so; Ansible before 2.19 makes texts of what a template gives."""
+_NEWS: Final = ("failed", "unreachable")
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not _VARIABLE.fullmatch(name) or name.startswith(_OURS):
+            raise ValueError(
+                f"{name!r} can't be a variable here: letters, digits and '_', and not one of faildrill's own"
+            )
+    return value
+
+
+class OnHosts(Kind):
+    """What every use of playbooks shares: where, and with what."""
+
+    hosts: Hosts = Field(description="the hosts")
+    only: tuple[str, ...] = Field(
+        default=(), alias="limit", description="hosts, groups or patterns; without it, all the play names"
+    )
+    vars: dict[str, JsonValue] = Field(default={}, description="extra variables")
+    secret_vars: dict[str, SecretReference] = Field(default={}, description="extra variables whose values are secret")
+
+    _names = field_validator("vars", "secret_vars")(_named)
+
+    def score(self, *playbooks: str, act: str, known: Mapping[str, JsonValue] | None = None) -> plays.Score:
+        """Return what is played for one act."""
+        variables = {**self.vars, "faildrill_act": act, **(known or {})}
+        return plays.Score(self.hosts, playbooks, variables, self.secret_vars, self.only)
+
+    async def listed(self, playbooks: tuple[str, ...], within: float, *options: str) -> list[inventory.Listed]:
+        """Return the hosts and tasks of each playbook as Ansible would play it now, touching none; CannotSee says why not."""
+        for playbook in playbooks:
+            if not Path(playbook).is_file():
+                raise CannotSee(f"there is no playbook {playbook}")
+        with plays.private(plays.key_of("", list(playbooks))) as folder:
+            env = plays.surroundings(self.hosts, folder, {})
+            arguments = ["-i", self.hosts.inventory, "--list-hosts", "--list-tasks", *options]
+            arguments += ["--limit", ",".join(self.only)] if self.only else []
+            arguments += ["-e", f"@{self._plain_variables(folder)}", *playbooks]
+            text = await inventory.ask("ansible-playbook", arguments, env, within, Path(playbooks[0]).parent)
+        return inventory.listed(text)
+
+    async def misnamed(self, within: float) -> str | None:
+        """Tell which of the limits names nobody of the inventory."""
+        with plays.private(plays.key_of("", self.hosts.inventory)) as folder:
+            env = plays.surroundings(self.hosts, folder, {})
+            hosts, groups = await inventory.names(self.hosts, env, within)
+        plain = [one for one in self.only if re.fullmatch(r"[\w.-]+", one)]
+        unknown = ", ".join(one for one in plain if one not in hosts | groups)
+        return f"the inventory knows no {unknown}; its hosts are {', '.join(sorted(hosts)[:20])}" if unknown else None
+
+    def _plain_variables(self, folder: Path) -> Path:
+        path = folder / "vars.json"
+        hidden = dict.fromkeys(self.secret_vars, "hidden")
+        path.write_text(json.dumps({**self.vars, **hidden, "faildrill_act": "list"}), encoding="utf-8")
+        return path
+
+
+class Playbook(OnHosts):
+    """Plays a playbook of yours on hosts as a step, and knows from another one whether its effect is there.
+
+    Three playbooks: `apply` does it, `undo` puts it back (right to play at any time, also twice), and `verify` tells:
+    it sets the fact `in_effect` to true or false on every host it is played on, and changes nothing. It is played
+    before the step (an effect that is there already refuses it), after it, and after the undo; a host that fails, can't
+    be reached or sets no such fact can't be told, and never counts as put back. It may set the fact `state`, too: what is
+    to be the same again after the undo; all three find what it was as `faildrill_before[host].state`.
+
+    Played by ansible-runner in a process of its own, which is ended with all that it started, on this machine and
+    (before the undo) on the hosts, when the step is cut short. The effect began with the start of the task `began`, or of
+    the first task that changed something. What `set_stats` and `set_fact` set is there for later steps:
+    `${steps.ID.NAME}`, `${steps.ID.HOST.NAME}`. `plan` lists hosts and tasks and touches none.
+
+        steps:
+          - name: stop payments on app1
+            ansible.playbook:
+              hosts:  staging
+              limit:  [app1]
+              apply:  ../playbooks/service-stop/apply.yml
+              undo:   ../playbooks/service-stop/undo.yml
+              verify: ../playbooks/service-stop/verify.yml
+              vars:   {service_name: payments}
+    """
+
+    apply_file: Annotated[FilePath, Field(alias="apply", description="the playbook that does it")]
+    undo_file: Annotated[FilePath, Field(alias="undo", description="the playbook that puts it back")]
+    verify_file: Annotated[FilePath, Field(alias="verify", description="sets the fact `in_effect` on every host")]
+    tags: tuple[str, ...] = Field(default=(), description="plays only these tasks of `apply`")
+    skip_tags: tuple[str, ...] = Field(default=(), description="leaves these tasks of `apply` out")
+    began: str | None = Field(default=None, description="the name of the task with which the effect begins")
+
+    async def objection(self, given: Given) -> str | None:
+        """Look whether playbooks, limits, tags and variables fit the inventory; no host is touched."""
+        within = given.timeout * SHARE
+        try:
+            misnamed = await self.misnamed(within / 2) if self.only else None
+            found, *others = await self.listed((self.apply_file, self.undo_file, self.verify_file), within / 2)
+            if self.tags or self.skip_tags:
+                found = await self._applied(within / 2)
+        except CannotSee as error:
+            return str(error)
+        if misnamed:
+            return misnamed
+        for playbook, one in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
+            if not one.hosts:
+                return f"{playbook} names no host of the inventory within the limit"
+        if self.began is not None and self.began not in (one.rpartition(" : ")[2] for one in found.tasks):
+            return f"{self.apply_file} has no task {self.began!r}; it has {', '.join(found.tasks)}"
+        return None if found.tasks else f"{self.apply_file} has no task with these tags"
+
+    async def capture(self, given: Given) -> Captured:
+        """See that no host is in the effect yet, and what the state to go back to is."""
+        seen = await self._seen(given, {})
+        there = [host for host, one in seen.items() if one["in_effect"]]
+        if there:
+            raise ActionRefused(f"it is in effect already on {', '.join(there)}: put it back first")
+        return {"hosts": {host: dict(one) for host, one in seen.items()}}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Play it, once."""
+        score = self.score(self.apply_file, act="apply", known={"faildrill_before": before["hosts"]})
+        score = replace(score, tags=self.tags, skip_tags=self.skip_tags)
+        news = _News(given, self.began)
+        try:
+            played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run, news.hear)
+        except CannotSee as error:
+            if news.tasks:
+                raise OutcomeUnknown(str(error)) from error
+            raise ActionFailed(str(error)) from error
+        return _answer(played)
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See it in effect on every host."""
+        seen = await self._seen(given, before)
+        missing = [host for host, one in seen.items() if not one["in_effect"]]
+        if missing:
+            return Observed(holds=False, because=f"not in effect on {', '.join(missing)}")
+        return Observed(holds=True, because=f"in effect on {', '.join(seen)}")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """End what earlier plays of this step have left, here and on the hosts; then play the undo."""
+        key = self._key(given)
+        plays.end_earlier(key)
+        score = self.score(FENCE, self.undo_file, act="undo", known={"faildrill_before": before["hosts"]})
+        played = await plays.play(score, key, given.timeout * SHARE, None, _News(given, None).hear)
+        if played.code != 0:
+            raise ActionFailed(told(played))
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See that no host is in the effect any more, and the state is what it was."""
+        seen = await self._seen(given, before)
+        still = [host for host, one in seen.items() if one["in_effect"]]
+        if still:
+            return Observed(holds=False, because=f"still in effect on {', '.join(still)}")
+        if seen != before["hosts"]:
+            return Observed(holds=False, because=f"the state is {seen}, before it was {before['hosts']}")
+        return Observed(holds=True, because=f"not in effect any more on {', '.join(seen)}")
+
+    async def preview(self, given: Given) -> Preview:
+        """List the hosts and tasks, touching none."""
+        found = await self._applied(given.timeout * SHARE)
+        touches = [f"{self.hosts.name}:{host}" for host in found.hosts]
+        return Preview(
+            touches, f"{Path(self.apply_file).name}: {', then '.join(found.tasks)}", f"play {self.undo_file}"
+        )
+
+    async def _applied(self, within: float) -> inventory.Listed:
+        tags = [*(["--tags", ",".join(self.tags)] if self.tags else [])]
+        skipped = [*(["--skip-tags", ",".join(self.skip_tags)] if self.skip_tags else [])]
+        [found] = await self.listed((self.apply_file,), within, *tags, *skipped)
+        return found
+
+    async def _seen(self, given: Given, before: Captured) -> dict[str, dict[str, JsonValue]]:
+        """Play what tells, and return by host whether it is in effect, and its state; CannotSee where one can't tell."""
+        known = {"faildrill_before": before.get("hosts", {})}
+        score = self.score(self.verify_file, act="verify", known=known)
+        played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run)
+        if played.code != 0 or played.unreachable:
+            raise CannotSee(told(played))
+        facts = played.facts()
+        found: dict[str, dict[str, JsonValue]] = {}
+        for host in played.hosts:
+            mine = facts.get(host, {})
+            if mine.get("in_effect") not in _TRUTHS:
+                raise CannotSee(f"{host}: {Path(self.verify_file).name} must set the fact in_effect to true or false")
+            found[host] = {"in_effect": _TRUTHS[mine["in_effect"]], "state": mine.get("state")}
+        if not found:
+            raise CannotSee(f"{self.verify_file} was played on no host")
+        return found
+
+    def _key(self, given: Given) -> str:
+        return plays.key_of(given.run, self.model_dump(mode="json", by_alias=True))
+
+
+class _News:
+    """Tells the timeline of what a play does: what it changes, what fails, and with which task the effect begins."""
+
+    def __init__(self, given: Given, began: str | None) -> None:
+        self._given = given
+        self._began = began
+        self._has_begun = False
+        self.tasks = 0
+
+    def hear(self, task: Task, start: int) -> None:
+        """Take a task that has ended."""
+        self.tasks += 1
+        is_it = task.task.rpartition(" : ")[2] == self._began if self._began else task.changed
+        begins = is_it and not self._has_begun
+        self._has_begun = self._has_begun or is_it
+        if isinstance(self._given, Hears) and (begins or task.changed or task.how in _NEWS):
+            self._given.tell(str(task), start, began=begins)
+
+
+def _answer(played: Played) -> Captured:
+    """Return what a play that ended well gives to later steps; otherwise raise what tells how far it came."""
+    if played.code is None:
+        raise OutcomeUnknown(f"the play was ended at its deadline; {played.told()}")
+    if played.unreachable and not played.changed and not any(one.how != "unreachable" for one in played.tasks):
+        raise ActionRefused(f"no host was reached: {told(played)}")
+    if played.unreachable:
+        raise OutcomeUnknown(told(played))
+    if played.code != 0:
+        raise ActionFailed(told(played))
+    if not played.hosts:
+        raise ActionRefused("the play names no host of the inventory")
+    if not played.changed:
+        raise OutcomeUnknown(f"the play changed nothing: {played.told()}")
+    return {**played.given, **played.facts(), "hosts": played.hosts, "changed": played.changed}

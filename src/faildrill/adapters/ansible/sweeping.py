@@ -1,0 +1,50 @@
+"""End what a play has left running on this machine: what carries its mark, also what has left its process group.
+
+Workers of ansible-core leave the process group of the play, and do their task later, so neither a signal to the
+group nor ansible-runner's own cancel stops them.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+MARK: Final = "FAILDRILL_PLAY"
+"""The variable that every process of a play carries, here and on its hosts: the step's key, a dot, the play."""
+PATIENCE: Final = 2.0
+"""Seconds until what does not end is given up."""
+
+
+def sweep(mark: str, folder: str) -> list[int]:
+    """Kill every process of a play, its forks included, and return those that would not end.
+
+    A play's processes carry a mark that begins with `mark`; SSH's masters write over their environment, and are told
+    by their command line, which names the folder of the play: its path begins with `folder`.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while there := _of(f"{MARK}={mark}".encode(), folder.encode()):
+        for pid in there:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return there
+        time.sleep(0.002)
+    return []
+
+
+def _of(mark: bytes, folder: bytes) -> list[int]:
+    pids = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and _belongs(pid, mark, folder)]
+
+
+def _belongs(pid: int, mark: bytes, folder: bytes) -> bool:
+    try:
+        proc = Path(f"/proc/{pid}")
+        is_marked = any(one.startswith(mark) for one in (proc / "environ").read_bytes().split(b"\0"))
+        if not is_marked and folder not in (proc / "cmdline").read_bytes():
+            return False
+        return (proc / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
