@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ CONFIG = """\
 global
     stats socket {folder}/admin.sock level admin
     nbthread 1
-    log {folder}/log.sock local0
+    log stdout format raw local0
 
 defaults
     mode {mode}
@@ -27,6 +28,7 @@ defaults
 frontend users
     {log}
     bind unix@{folder}/users.sock
+    bind fd@{listening}
     default_backend payments
 
 backend payments
@@ -38,15 +40,16 @@ backend payments
 
 listen servers
     mode http
-    bind unix@{folder}/s1.sock
-    bind unix@{folder}/s2.sock
-    bind unix@{folder}/s3.sock
-    bind unix@{folder}/s4.sock
-    http-request return status 200 content-type text/plain string fine
+    bind unix@{folder}/s1.sock name s1
+    bind unix@{folder}/s2.sock name s2
+    bind unix@{folder}/s3.sock name s3
+    bind unix@{folder}/s4.sock name s4
+    http-request return status 200 content-type application/json {names}
 """
 
 
-PARTS = {"mode": "http", "backend": "balance roundrobin", "server": "", "more": "", "log": ""}
+NAMES = """hdr X-Server "%[so_name]" lf-string '{"by":"%[so_name]"}'"""
+PARTS = {"names": NAMES, "mode": "http", "backend": "balance roundrobin", "server": "", "more": "", "log": ""}
 
 
 @dataclass
@@ -54,6 +57,13 @@ class Balancer:
     """It runs for as long as the block does."""
 
     folder: Path
+    port: int = 0
+    """A port of it, for those who come over TCP."""
+
+    @property
+    def log(self) -> Path:
+        """Its access log."""
+        return self.folder / "access.log"
 
     @property
     def target(self) -> LoadBalancer:
@@ -76,7 +86,7 @@ class Balancer:
                 writer.write(f"GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
                 head = await reader.readuntil(b"\r\n\r\n")
                 assert b" 200 " in head.splitlines()[0] + b" "
-                await reader.readexactly(4)
+                await reader.readexactly(len(b'{"by":"s1"}'))
                 left -= 1
             writer.close()
 
@@ -84,16 +94,23 @@ class Balancer:
 @contextlib.contextmanager
 def balancer(folder: Path, **parts: str) -> Iterator[Balancer]:
     """Start one, wait until it answers, and end it; `parts` are the words of its configuration that a test sets."""
-    made = Balancer(folder)
     config = folder / "haproxy.cfg"
-    config.write_text(CONFIG.format(folder=folder, **{**PARTS, **parts}))
-    with subprocess.Popen([str(find().haproxy), "-db", "-q", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while not (folder / "admin.sock").exists():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            yield made
-        finally:
-            process.kill()
+    with socket.create_server(("127.0.0.1", 0)) as listening, (folder / "access.log").open("wb") as log:
+        words = {**PARTS, **parts, "folder": folder, "listening": listening.fileno()}
+        config.write_text(CONFIG.format(**words))
+        command = [str(find().haproxy), "-db", "-f", str(config)]
+        with subprocess.Popen(command, stdout=log, stderr=subprocess.DEVNULL, pass_fds=[listening.fileno()]) as process:
+            try:
+                _until(folder / "admin.sock", process)
+                yield Balancer(folder, listening.getsockname()[1])
+            finally:
+                process.kill()
+
+
+def _until(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a file is there."""
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -18,7 +18,7 @@ def changed(tmp_path: Path) -> Path:
     head, _, rest = text.partition("  - name: put the weights right\n")
     expect = rest[rest.index("expect:") :]
     answer = (
-        "  - name: take it for the database\n    patroni.switchover: {cluster: payments}\n    within: 30s\n"
+        "  - name: take it for the database\n    patroni.switchover: {cluster: payments}\n    undo: none\n"
         "  - name: users are no better for it\n    wait: 4s\n\n"
     )
     blind = head.replace("standard: payments}, every: 500ms}", "standard: payments, tolerance: 400%}, every: 500ms}")

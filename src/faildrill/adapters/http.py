@@ -26,6 +26,7 @@ LISTEN_FOR: Final = 60_000_000_000
 """… and for how long (ns)."""
 MOST_LEAVING: Final = 64
 """Connections whose answer is whole and whose end is left to the server, at the most."""
+LONGEST_WHO: Final = 100
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
@@ -84,6 +85,7 @@ class Request(Kind):
         description="a new connection for each look, or kept ones; they see different outages",
     )
     who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
+    who_field: str = Field(default="", description="the field of a JSON answer that tells it, where no header does")
     ca: str | None = Field(default=None, description="a file of certificates to trust instead of the system's")
     server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")
 
@@ -275,6 +277,8 @@ class _Link(asyncio.Protocol):
         self._good = request.status or _GOOD
         self._text = (request.text or "").encode()
         self._who_header = request.who_header.lower().encode()
+        self._who_field = request.who_field
+        self._body = bytearray()
         self.transport: asyncio.Transport | None = None
         self._parser: Any = None
         self._answer: asyncio.Future[Seen] | None = None
@@ -292,6 +296,7 @@ class _Link(asyncio.Protocol):
         self._whole = self._lengthy = self._usable = False
         self._who = ""
         self._tail = b""
+        self._body.clear()
         self._found = not self._text
         self._parser = httptools.HttpResponseParser(self)
         answer = self._answer = asyncio.get_running_loop().create_future()
@@ -325,7 +330,7 @@ class _Link(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
         if lower == self._who_header:
-            self._who = value.decode("latin-1")[:100]
+            self._who = value.decode("latin-1")[:LONGEST_WHO]
         elif lower in (b"content-length", b"transfer-encoding"):
             self._lengthy = True
 
@@ -334,6 +339,8 @@ class _Link(asyncio.Protocol):
         self._whole = self._head_only
 
     def on_body(self, data: bytes) -> None:
+        if self._who_field:
+            self._body += data
         if not self._found:
             seen = self._tail + data
             self._found = self._text in seen
@@ -365,6 +372,7 @@ class _Link(asyncio.Protocol):
 
     def _weigh(self) -> None:
         """End the look with a whole answer."""
+        self._who = self._who or (_told_by(bytes(self._body), self._who_field) if self._who_field else "")
         if self._status not in self._good:
             self._end(Outcome.WRONG, f"HTTP {self._status}")
         elif not self._found:
@@ -386,3 +394,13 @@ class _Link(asyncio.Protocol):
             self._links.late(seen)
         elif not answer.done():
             answer.set_result(seen)
+
+
+def _told_by(body: bytes, field: str) -> str:
+    """Return the field of a JSON answer, empty where it holds no such text."""
+    try:
+        found = formats.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    who = found.get(field) if isinstance(found, dict) else None
+    return who[:LONGEST_WHO] if isinstance(who, str) else ""

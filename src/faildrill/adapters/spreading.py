@@ -15,6 +15,7 @@ from faildrill.samples import Outcome
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread
 from faildrill.spread.following import OVER, SETTLE, Following
 from faildrill.spread.keeping import Keeping, Kept, path_of
+from faildrill.targets import LoadBalancer
 
 _MOST_NAMED: Final = 4
 _ROUND: Final = 20
@@ -164,3 +165,19 @@ async def servers_of(socket: str, backend: str) -> list[Row]:
 def now() -> int:
     """Return the moment, in monotonic ns."""
     return time.monotonic_ns()
+
+
+async def dues(
+    balancer: LoadBalancer | None, backend: str | None, weights: Mapping[str, float]
+) -> dict[str, float] | str:
+    """Return what is due to each server, by its state where a HAProxy is asked; why not, where that can't be told."""
+    if balancer is None or backend is None:
+        return dict(weights)
+    try:
+        rows = await servers_of(balancer.haproxy_socket, backend)
+    except OSError as error:
+        return f"{balancer.name} does not tell its servers' states: {error.strerror}"
+    except ValueError as error:
+        return str(error)
+    due = {row.name: row.due(weights) for row in rows if not row.number("bck")}
+    return due if any(due.values()) else "no server is due anything: at the most backups are left"

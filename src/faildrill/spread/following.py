@@ -17,17 +17,20 @@ OVER: Final = 30.0
 """Seconds of the longest stretch that is weighed."""
 SETTLE: Final = 2.0
 """Seconds after a change of the servers for which nothing is weighed: a new one may be rushed to."""
-_MOST_STEPS: Final = 4096
+_NOTHING: Final = Spread("open", 0, {}, 1.0)
 
 
-class Step(NamedTuple):
-    """What came between two looks."""
+class _Sum(NamedTuple):
+    """All that came up to a look, and what was due of it, by server."""
 
     at: int
-    """Monotonic ns of the later one."""
     counts: dict[str, float]
-    due: dict[str, float]
-    """Their due shares then; they sum to 1."""
+    expected: dict[str, float]
+
+    def minus(self, other: "_Sum") -> tuple[dict[str, float], dict[str, float]]:
+        """Return what came since another look, and what was due of it."""
+        counts = {name: one - other.counts.get(name, 0) for name, one in self.counts.items()}
+        return counts, {name: one - other.expected.get(name, 0) for name, one in self.expected.items()}
 
 
 class Following:
@@ -40,7 +43,7 @@ class Following:
         self._at_least = at_least
         self._over = nanoseconds(over)
         self._settle = nanoseconds(settle)
-        self._steps: deque[Step] = deque(maxlen=_MOST_STEPS)
+        self._sums: deque[_Sum] = deque([_Sum(0, {}, {})])
         self._servers: frozenset[str] = frozenset()
         self._quiet_until = 0
         self._skewed = False
@@ -53,26 +56,32 @@ class Following:
         """
         servers = frozenset(name for name, one in due.items() if one > 0)
         if servers != self._servers:
-            if self._servers:
-                self._quiet_until = at + self._settle
+            self._quiet_until = at + self._settle if self._servers else 0
             self._servers = servers
-            self._steps.clear()
             self._skewed = False
-        whole = sum(due.values())
-        if at >= self._quiet_until and whole > 0:
-            shares = {name: one / whole for name, one in due.items()}
-            self._steps.append(Step(at, {name: one for name, one in counts.items() if one}, shares))
-        while self._steps and self._steps[0].at <= at - self._over:
-            self._steps.popleft()
+            self.forget()
+        if at >= self._quiet_until and servers:
+            self._add(at, counts, due)
+        while len(self._sums) > 1 and self._sums[1].at <= at - self._over:
+            self._sums.popleft()
         return self._weighed()
 
     def forget(self) -> None:
         """Begin anew: the counters did."""
-        self._steps.clear()
+        self._sums = deque([_Sum(0, {}, {})])
+
+    def _add(self, at: int, counts: Mapping[str, float], due: Mapping[str, float]) -> None:
+        last = self._sums[-1]
+        total, whole = sum(counts.values()), sum(due.values())
+        came = {name: last.counts.get(name, 0) + counts.get(name, 0) for name in {**last.counts, **counts}}
+        expected = {
+            name: last.expected.get(name, 0) + total * due.get(name, 0) / whole for name in {**last.expected, **due}
+        }
+        self._sums.append(_Sum(at, came, expected))
 
     def _weighed(self) -> Spread:
-        stretches = list(_stretches(self._steps))
-        last = Spread("open", 0, {}, 1.0)
+        stretches = list(self._stretches())
+        last = _NOTHING
         for counts, expected in stretches:
             if sum(counts.values()) < self._at_least:
                 continue
@@ -81,32 +90,24 @@ class Following:
                 self._skewed = last.verdict == "skewed"
                 return last
         if not last.shares:
-            return last._replace(total=round(sum(stretches[-1][0].values())) if stretches else 0)
+            return last
         within = all(abs(one.part - one.due) <= self._tolerance * one.due for one in last.shares.values())
         self._skewed = self._skewed and not within
         if not self._skewed:
             return last._replace(verdict="even")
         return last._replace(verdict="skewed", off=(_farthest(last),))
 
-
-def _stretches(steps: deque[Step]) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
-    """Give the counts, and what was due of them, of the last 1, 2, 3, 4, 6, 8 … steps and of all."""
-    counts: dict[str, float] = {}
-    expected: dict[str, float] = {}
-    for number, step in enumerate(reversed(steps), 1):
-        total = sum(step.counts.values())
-        for name, one in step.counts.items():
-            counts[name] = counts.get(name, 0) + one
-        for name, share in step.due.items():
-            expected[name] = expected.get(name, 0) + share * total
-        if _is_weighed(number) or number == len(steps):
-            yield dict(counts), dict(expected)
-
-
-def _is_weighed(number: int) -> bool:
-    """Tell whether a stretch of that many steps is weighed: 1, 2, 3, 4, 6, 8, 12, 16 and so on."""
-    part = number // 3 if number % 3 == 0 else number
-    return part & (part - 1) == 0
+    def _stretches(self) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+        """Give the counts, and what was due of them, of the last 1, 2, 3, 4, 6, 8 … looks and of all."""
+        whole = len(self._sums) - 1
+        power = 1
+        while power < whole:
+            yield self._sums[-1].minus(self._sums[-1 - power])
+            if power > 1 and power * 3 // 2 < whole:
+                yield self._sums[-1].minus(self._sums[-1 - power * 3 // 2])
+            power *= 2
+        if whole:
+            yield self._sums[-1].minus(self._sums[0])
 
 
 def _farthest(spread: Spread) -> str:

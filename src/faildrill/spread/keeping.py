@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from faildrill.journal import read, seal
-from faildrill.spread.following import Step
 
 SUFFIX: Final = ".spread"
 
@@ -27,11 +26,6 @@ class Kept(msgspec.Struct, frozen=True):
     """By server, how many of these requests failed."""
     seconds: dict[str, float] = {}
     """By server, how long its answers took lately, on average."""
-
-    @property
-    def step(self) -> Step:
-        """What the statistics take."""
-        return Step(self.at, self.counts, self.due)
 
 
 def path_of(folder: Path, name: str) -> Path:

@@ -1,0 +1,105 @@
+"""`access_log.spread`: how requests were spread, from the log that the load balancer writes of them."""
+
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.access_logs import COMBINED, Reader, Served, haproxy, nginx
+from faildrill.adapters.following_logs import Tail
+from faildrill.adapters.spreading import Spreads, dues, now
+from faildrill.ports import Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.spread.keeping import Kept
+from faildrill.targets import LoadBalancer
+
+
+class Spread(Spreads, Kind):
+    """Weighs how requests are spread, from an access log on this machine as it grows: HAProxy's, or NGINX's.
+
+    Good while each server gets its due share within `tolerance`, `wrong` with the overloaded ones as `who` otherwise;
+    it proves nothing while there are too few lines. Each attempt counts for the server that it went to, save those of
+    clients that a cookie binds to their server. `weights` are by the name in the log: for NGINX that is the address of
+    `$upstream_addr`. By itself a log tells no states; with `load_balancer`, HAProxy is asked for those, so that a
+    server that drains is not starved. Rotation is followed, and of a line only the whole is read.
+
+        probes:
+          spread:
+            access_log.spread:
+              path: /var/log/nginx/access.log
+              format: nginx
+              log_format: '$remote_addr "$request" $status $upstream_addr $upstream_response_time'
+              weights: {"10.0.0.1:8080": 1, "10.0.0.2:8080": 1}
+            every: 1s
+    """
+
+    blocking: ClassVar[bool] = True
+
+    path: str = Field(min_length=1, description="the log file")
+    format: Literal["haproxy", "nginx"] = Field(description="whose log it is")
+    log_format: str = Field(default=COMBINED, description="for NGINX: its log_format, with $upstream_addr in it")
+    load_balancer: LoadBalancer | None = Field(default=None, description="a HAProxy that is asked for states")
+    backend: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="for HAProxy: which of its backends; any otherwise"
+    )
+
+    @model_validator(mode="after")
+    def _knows_the_dues(self) -> Self:
+        if not self.weights and self.load_balancer is None:
+            raise ValueError("what is due to whom? give `weights`, or a `load_balancer` with its `backend`")
+        if self.load_balancer is not None and self.backend is None:
+            raise ValueError("a `load_balancer` needs its `backend`")
+        if self.format == "nginx":
+            nginx(self.log_format)
+        return self
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return haproxy(self.backend) if self.format == "haproxy" else nginx(self.log_format)
+
+    @cached_property
+    def _tail(self) -> Tail:
+        return Tail(Path(self.path))
+
+    async def open(self, given: Given) -> None:
+        """Take what the log holds already as read."""
+        del given
+        try:
+            self._tail.begin()
+        except OSError:
+            self._tail.close()
+
+    async def close(self) -> None:
+        """Close the log."""
+        self._tail.close()
+        self.hang_up()
+
+    async def look(self, given: Given) -> Seen:
+        """Read what was added, and weigh it."""
+        due = await dues(self.load_balancer, self.backend, self.weights)
+        try:
+            lines = self._tail.lines()
+        except OSError as error:
+            return Seen(Outcome.BROKEN, detail=f"the log can't be read: {error.strerror}")
+        if isinstance(due, str):
+            return Seen(Outcome.BROKEN, detail=due)
+        served = [one for line in lines for one in self._reader(line)]
+        return self.tell(_kept([one for one in served if not one.bound], due), given)
+
+
+def _kept(served: list[Served], due: dict[str, float]) -> Kept:
+    counts = Counter(one.server for one in served)
+    failed = Counter(one.server for one in served if one.failed)
+    times: dict[str, list[float]] = {}
+    for one in served:
+        if one.seconds is not None:
+            times.setdefault(one.server, []).append(one.seconds)
+    return Kept(
+        at=now(),
+        counts={name: float(one) for name, one in counts.items() if name not in due or due[name]},
+        due=due,
+        errors={name: float(one) for name, one in failed.items()},
+        seconds={name: sum(some) / len(some) for name, some in times.items()},
+    )

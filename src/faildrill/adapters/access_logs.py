@@ -1,0 +1,125 @@
+"""Lines of access logs, of HAProxy and of NGINX: which server answered, how long it took, and whether it failed.
+
+HAProxy: `option httplog` and `option tcplog` (configuration manual, 8.2.2 and 8.2.3), whatever a logger writes before.
+NGINX: any `log_format` (module ngx_http_log_module) that has `$upstream_addr` in it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+COMBINED: Final = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+    '"$http_user_agent" $upstream_addr $upstream_status $upstream_response_time'
+)
+"""NGINX's `combined`, with the upstream behind it: what is expected where nobody says a format."""
+_NOBODY: Final = "<NOSRV>"
+_FAILED: Final = 500
+_HTTP: Final = re.compile(
+    r" (?P<backend>[\w.:-]+)/(?P<server>[\w.:<>-]+) "
+    r"(?P<times>[+-]?\d+(?:/[+-]?\d+){4}) (?P<status>-?\d+) \+?\d+ \S+ \S+ (?P<state>\S{4}) \+?\d+/"
+)
+_TCP: Final = re.compile(
+    r" (?P<backend>[\w.:-]+)/(?P<server>[\w.:<>-]+) (?P<times>[+-]?\d+(?:/[+-]?\d+){2}) \+?\d+ (?P<state>\S\S) \+?\d+/"
+)
+_VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+_ADDRESS: Final = r"[^\s,\"]+(?:\s*[,:]\s+[^\s,\"]+)*"
+_INSIDE: Final = {'"': r'(?:[^"\\]|\\.)*', "]": r"[^\]]*"}
+"""What a variable may hold, by what stands behind it; anything else ends at a space."""
+_PARTS: Final = re.compile(r"\s*,\s+|\s+:\s+")
+
+
+class Served(NamedTuple):
+    """One request that went to a server."""
+
+    server: str
+    failed: bool
+    seconds: float | None
+    """How long the server took; None where the line does not say."""
+    bound: bool = False
+    """True where the client was bound to this server by a cookie, so that nobody chose."""
+
+
+Reader = Callable[[str], Iterator[Served]]
+"""Gives the requests that a line tells of: none where it is no such line, several where it was sent again."""
+
+
+def haproxy(backend: str | None) -> Reader:
+    """Return a reader of HAProxy's lines; those of other backends, and of requests that no server got, are left out."""
+
+    def read(line: str) -> Iterator[Served]:
+        found = _HTTP.search(line)
+        if found is not None:
+            yield from _of_http(found, backend)
+            return
+        found = _TCP.search(line)
+        if found is not None and found["server"] != _NOBODY and backend in (None, found["backend"]):
+            total = float(found["times"].split("/")[-1].lstrip("+"))
+            yield Served(found["server"], found["state"][0] in "SsKR", total / 1000 if total >= 0 else None)
+
+    return read
+
+
+def _of_http(found: re.Match[str], backend: str | None) -> Iterator[Served]:
+    if found["server"] == _NOBODY or backend not in (None, found["backend"]):
+        return
+    status, response = int(found["status"]), float(found["times"].split("/")[3])
+    failed = status >= _FAILED or status < 0
+    bound = found["state"][2] == "V"  # the client came with a cookie that names a server that is well
+    yield Served(found["server"], failed, response / 1000 if response >= 0 else None, bound)
+
+
+def nginx(log_format: str) -> Reader:
+    """Return a reader of NGINX's lines; ValueError where the format does not say which upstream answered.
+
+    A request that was sent again to another server counts for each: `$upstream_addr` lists them all.
+    """
+    names = [one or other for one, other in _VARIABLE.findall(log_format)]
+    if "upstream_addr" not in names:
+        raise ValueError("the log_format has no $upstream_addr in it, so no line says who answered")
+    pattern = re.compile(_pattern(log_format))
+
+    def read(line: str) -> Iterator[Served]:
+        found = pattern.match(line)
+        if found is None:
+            return
+        said = found.groupdict()
+        statuses = _split(said.get("upstream_status") or said.get("status"))
+        times = _split(said.get("upstream_response_time"))
+        for number, server in enumerate(_split(said["upstream_addr"])):
+            if server != "-":
+                yield Served(server, _failed(_at(statuses, number)), _seconds(_at(times, number)))
+
+    return read
+
+
+def _pattern(log_format: str) -> str:
+    """Make a pattern of a format: each variable matches up to what stands behind it."""
+    made, at, seen = "", 0, set()
+    for found in _VARIABLE.finditer(log_format):
+        name = found[1] or found[2]
+        made += re.escape(log_format[at : found.start()])
+        at = found.end()
+        inside = _ADDRESS if name.startswith("upstream_") else _INSIDE.get(log_format[at : at + 1], r"\S*")
+        made += f"(?:{inside})" if name in seen else f"(?P<{name}>{inside})"
+        seen.add(name)
+    return made + re.escape(log_format[at:]) + r"\s*$"
+
+
+def _split(text: str | None) -> list[str]:
+    return [one for one in _PARTS.split(text.strip()) if one] if text else []
+
+
+def _at(values: list[str], number: int) -> str:
+    return values[number] if number < len(values) else values[-1] if values else ""
+
+
+def _failed(status: str) -> bool:
+    return status.isdigit() and int(status) >= _FAILED
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,61 @@
+"""`http.spread`: how requests are spread, as whoever sends them sees it."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.http import Request
+from faildrill.adapters.spreading import Spreads, dues, now
+from faildrill.ports import Given, Seen, TellEdge
+from faildrill.samples import Outcome
+from faildrill.spread.keeping import Kept
+from faildrill.targets import LoadBalancer
+
+
+class Spread(Spreads, Request):
+    """Sends one HTTP request a look and weighs which servers answer: by `who_header`, or by a field of a JSON answer.
+
+    Good while each server gets its due share within `tolerance`, `wrong` with the overloaded ones as `who` otherwise; a
+    look that nobody put a name to proves nothing. It needs nothing of the load balancer, so it sees any make of it; but
+    it knows only its own requests (choose `every` so that `at_least` come soon), and by itself no states: a server that
+    drains is starved then. With `load_balancer` and `backend`, HAProxy is asked for those. It sends no cookies, so it
+    is bound to no server; where clients are bound by their address, one client sees no spread at all.
+
+        probes:
+          spread:
+            http.spread: {url: "${services.payments}/payments/count", weights: {pay1: 1, pay2: 1, pay3: 1}}
+            every: 50ms
+    """
+
+    load_balancer: LoadBalancer | None = Field(default=None, description="a HAProxy that is asked for states")
+    backend: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")
+
+    @model_validator(mode="after")
+    def _knows_the_dues(self) -> Self:
+        if not self.weights and self.load_balancer is None:
+            raise ValueError("what is due to whom? give `weights`, or a `load_balancer` with its `backend`")
+        if (self.load_balancer is None) != (self.backend is None):
+            raise ValueError("a `load_balancer` needs its `backend`, and a `backend` its `load_balancer`")
+        return self
+
+    def on_edge(self, given: Given, tell: TellEdge) -> None:
+        """Tell nothing between looks: an answer that comes late is for `http.request`."""
+
+    async def close(self) -> None:
+        """Hang up everything."""
+        self.hang_up()
+        await super().close()
+
+    async def look(self, given: Given) -> Seen:
+        """Send the request, and weigh who answered."""
+        due = await dues(self.load_balancer, self.backend, self.weights)
+        seen = await super().look(given)
+        if isinstance(due, str):
+            return Seen(Outcome.BROKEN, detail=due)
+        if not seen.who:
+            return Seen(Outcome.BROKEN, detail="no answer that tells who gave it")
+        took = ((seen.answered or 0) - (seen.sent or 0)) / 1e9
+        failed = {} if seen.outcome is Outcome.OK else {seen.who: 1.0}
+        kept = Kept(now(), {seen.who: 1.0}, due, errors=failed, seconds={seen.who: took})
+        weighed = self.tell(kept, given)
+        return weighed._replace(sent=seen.sent, answered=seen.answered)
