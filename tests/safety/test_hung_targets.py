@@ -124,33 +124,68 @@ def database(port: int) -> dict[str, object]:
     return {"name": "payments", "host": "127.0.0.1", "port": port, "database": "payments", "user": "postgres"}
 
 
-ASKED: Final[dict[str, Callable[[int], tuple[str, str, dict[str, Any]]]]] = {
-    "http.request": lambda port: ("probe", "look", {"url": f"http://127.0.0.1:{port}/"}),
-    "patroni.writer": lambda port: ("probe", "look", {"cluster": cluster(port)}),
-    "postgres.write": lambda port: ("probe", "look", {"database": database(port)}),
-    "http.answer": lambda port: ("guard", "objection", {"url": f"http://127.0.0.1:{port}/", "equals": 1}),
-    "patroni.switchover": lambda port: ("action", "capture", {"cluster": cluster(port)}),
+def lease(port: int) -> dict[str, object]:
+    return {"server": f"http://127.0.0.1:{port}", "token": "env:HUNG_TOKEN", "namespace": "drills"}
+
+
+def group(port: int) -> dict[str, object]:
+    return {"name": "pay", "members": {"pay1": {"name": "pay1", "address": f"127.0.0.1:{port}"}}}
+
+
+SYSTEM: Final = "7412345678901234567"
+BEFORE: Final = {"primary": "pg1", "leader": "pg1", "to": "pg2", "nodes": {}, "timeline": 1}
+Asks = Callable[[int], tuple[str, str, dict[str, Any], tuple[Any, ...]]]
+ASKED: Final[dict[str, Asks]] = {
+    "http.request": lambda port: ("probe", "look", {"url": f"http://127.0.0.1:{port}/"}, ()),
+    "patroni.writer": lambda port: ("probe", "look", {"cluster": cluster(port)}, ()),
+    "postgres.write": lambda port: ("probe", "look", {"database": database(port)}, ()),
+    "postgres.writers": lambda port: ("probe", "look", {"cluster": cluster(port)}, ()),
+    "http.answer": lambda port: ("guard", "objection", {"url": f"http://127.0.0.1:{port}/", "equals": 1}, ()),
+    "postgres.identity": lambda port: (
+        "guard",
+        "objection",
+        {"cluster": cluster(port), "system_identifier": SYSTEM},
+        (),
+    ),
+    "postgres.marker": lambda port: ("guard", "ask_again", {"database": database(port), "uid": SYSTEM}, ()),
+    "postgres.replication": lambda port: ("guard", "objection", {"cluster": cluster(port)}, ()),
+    "postgres.advisory": lambda port: ("lock", "take", {"database": database(port)}, (["1" * 16], "run-1")),
+    "kubernetes.lease": lambda port: ("lock", "take", lease(port), (["1" * 16], "run-1")),
+    "patroni.switchover": lambda port: ("action", "capture", {"cluster": cluster(port)}, ()),
+    "patroni.switchover, its apply": lambda port: ("action", "apply", {"cluster": cluster(port)}, (BEFORE,)),
+    "patroni.switchover, its undo": lambda port: ("action", "undo", {"cluster": cluster(port)}, (BEFORE,)),
+    "patroni.kill_primary": lambda port: ("action", "capture", {"cluster": cluster(port)}, ()),
+    "patroni.kill_primary, its effect": lambda port: ("action", "restored", {"cluster": cluster(port)}, (BEFORE,)),
+    "clusters.nodes": lambda port: ("check", "examine", {"target": cluster(port)}, ()),
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUNG_TOKEN", "a-token-for-hung-targets")
+
+
 @pytest.mark.parametrize("kind", ASKED)
-def test_a_target_that_hangs_is_given_up_at_the_deadline(kind: str, target: str, figure: Callable[[str], None]) -> None:
-    async def main() -> float:
+def test_a_target_that_hangs_is_given_up_at_the_deadline(kind: str, figure: Callable[[str], None]) -> None:
+    async def asked(target: str) -> tuple[str, float]:
         async with TARGETS[target]() as port:
-            shape, method, params = ASKED[kind](port)
-            built = build(KindUse(kind=kind, params=params), shape)  # type: ignore[arg-type]  # one of the shapes
+            shape, method, params, arguments = ASKED[kind](port)
+            built = build(KindUse(kind=kind.partition(",")[0], params=params), shape)  # type: ignore[arg-type]  # one of the shapes
             began = time.monotonic()
             with contextlib.suppress(ActionError, CannotSee):
-                await call(getattr(built, method)(Supplies("run-1", WITHIN)), WITHIN)
-            return time.monotonic() - began
+                await call(getattr(built, method)(*arguments, Supplies("run-1", WITHIN)), WITHIN)
+            return target, time.monotonic() - began
+
+    async def main() -> dict[str, float]:
+        return dict(await asyncio.gather(*(asked(target) for target in TARGETS)))
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     took = asyncio.run(main())
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    if took > WITHIN:
-        figure(f"P12 {kind}, a target that {target}: {(took - WITHIN) * 1000:.0f} ms over, {grown} KiB more memory")
-    assert took <= WITHIN + OVERSHOOT
+    target = max(took, key=lambda one: took[one])
+    over = took[target] - WITHIN
+    figure(f"P12 {kind}: {over * 1000:.0f} ms over at most (a target that {target}), {grown} KiB more memory")
+    assert over <= OVERSHOOT
     assert grown <= GROWTH
 
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from faildrill import sets
 from faildrill.cli import runs
+from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.guarding.holding import all_marks
 from faildrill.timeline import FILE, Confirmed
@@ -45,7 +46,7 @@ identity:
   - simulated.word: {{about: "{place}"}}
 """
 GOOD = "errors: {of: pay, at_most: 0%}"
-TELLTALES = ("crash", "skew", "kill the writer", "turn the weights", "ledger", "spread")
+TELLTALES = ("crash", "skew", "kill", "writer", "turn", "weights", "ledger", "spread")
 """What only one of the twins has: its name, its step, a probe of its own."""
 
 
@@ -157,6 +158,16 @@ def test_a_drill_can_be_run_several_times_and_one_that_fails_ends_no_set(place: 
     assert done.returncode == 1, done.stdout
     assert [one["verdict"] for one in the_set(place)[1]["runs"]] == ["FAILED", "FAILED"]
     assert done.stdout.splitlines()[-1].strip().startswith("FAILED")
+
+
+def test_plan_shows_each_way_and_changes_nothing(place: Place) -> None:
+    words = ["plan", str(ways(place)), "--env", str(place.folder.parent / "simulation.yaml")]
+    told = CliRunner().invoke(cli, words).output
+    assert "steps, in every way\n  1. break skew" in told
+    assert "way       left alone\n\nway       mended\n  1. mend it" in told
+    shown = json.loads(CliRunner().invoke(cli, [*words, "-o", "json"]).output)
+    assert (shown["ways"], [one["way"] for one in shown["steps"]]) == (["left alone", "mended"], ["", "", "mended"])
+    assert (place.deeds("skew"), place.deeds("mended")) == ([], [])
 
 
 def test_one_way_can_be_taken_alone(place: Place) -> None:
