@@ -110,7 +110,15 @@ class Drill(Plan):
     def taking(self, way: Way) -> "Drill":
         """Return the drill that does its own steps, then those of a way, and expects what both expect."""
         done = {"steps": (*self.steps, *way.steps), "expect": (*self.expect, *way.expect)}
-        return self.model_copy(update={**done, "ways": (), "way": way})
+        return self.model_copy(update={**done, "way": way})
+
+    def declared(self) -> "Drill":
+        """Return the drill as its file declares it: without the steps and expectations of the way that is taken."""
+        if self.way is None:
+            return self
+        own = {"steps": self.steps[: len(self.steps) - len(self.way.steps)]}
+        promised = {"expect": self.expect[: len(self.expect) - len(self.way.expect)]}
+        return self.model_copy(update={**own, **promised, "way": None})
 
 
 Wait.model_rebuild()

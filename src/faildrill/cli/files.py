@@ -109,7 +109,8 @@ def list_drills(folder: Path, output: str) -> None:
             click.echo(f"{click.style('bad', fg='red')}  {one['file']}: {one['mistakes']}; see: faildrill validate")
             continue
         click.echo(f"{click.style(str(one['drill']), bold=True)}  in {one['environment']}  ({one['file']})")
-        click.echo(f"  {one['about']}\n  needs {one['needs']}" if one["about"] else f"  needs {one['needs']}")
+        told = [one["about"], f"needs {one['needs']}", *(f"{key} {one[key]}" for key in ("ways", "twin") if one[key])]
+        click.echo("\n".join(f"  {line}" for line in told if line))
     if not listed:
         click.echo(f"no drills in {folder}/; `faildrill init` writes a first one")
 
@@ -131,6 +132,9 @@ def _listed(path: Path) -> dict[str, str]:
         "about": " ".join(drill.about.split()),
         "environment": drill.environment,
         "needs": ", ".join(needs(drill)) or "no target",
+        "ways": ", ".join(way.name for way in drill.ways),
+        "twin": drill.twin,
+        "failover": drill.failover or "",
     }
 
 

@@ -24,6 +24,7 @@ from faildrill.timeline import GuardAnswered
 
 _REFUSED = 3
 _WITHIN = 10.0
+_NOTHING = "nothing: `undo: none`"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Line:
     undo: str = ""
     limit: str = ""
     """Whether the target ends it without us."""
+    way: str = ""
+    """The one of several ways that it belongs to; empty where it is done in all of them."""
 
 
 @click.command()
@@ -61,11 +64,20 @@ def plan(drill: Path, env: str | None, output: str) -> None:
 
 
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
-    answers = [answer async for answer in guarding.answers(place, "plan", drill)]
+    answers: list[GuardAnswered] = []
+    for taken in [drill.taking(way) for way in drill.ways] or [drill]:
+        answers += [one async for one in guarding.answers(place, "plan", taken) if one not in answers]
     lines: list[Line] = []
-    for step in drill.steps:
-        lines.extend([await _line(one) for one in (step.steps if isinstance(step, Parallel) else (step,))])
+    for way, step in _all(drill):
+        lines.extend(
+            [replace(await _line(one), way=way) for one in (step.steps if isinstance(step, Parallel) else (step,))]
+        )
     return answers, lines
+
+
+def _all(drill: Drill) -> list[tuple[str, Step | Wait | Parallel]]:
+    """List the drill's own steps, then those of each of its ways, each with the name of the way."""
+    return [*(("", step) for step in drill.steps), *((way.name, step) for way in drill.ways for step in way.steps)]
 
 
 async def _line(step: Step | Wait) -> Line:
@@ -86,7 +98,7 @@ async def _seen(step: Step | Wait) -> Line:
         until = describe(step.until, step.hold) if step.until else durations.show(step.hold)
         return Line(step.id, step.name, "wait", f"waits for {until}, {durations.show(step.within)} at most")
     named = step.undo.use.kind if step.undo.use else ""
-    undo = {"own": "its own undo", "none": "nothing: `undo: none`", "named": named}
+    undo = {"own": "its own undo", "none": _NOTHING, "named": named}
     if step.late:
         return Line(
             step.id, step.name, step.use.kind, "known only when earlier steps are done", [], undo[step.undo.how]
@@ -107,7 +119,9 @@ def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -
     guards = [{"guard": one.guard, "objection": one.objection} for one in answers]
     load = {one.name: told(one) for one in drill.load}
     steps = [asdict(one) for one in lines]
-    click.echo(json.dumps({"drill": drill.name, "guards": guards, "steps": steps, "load": load}, indent=2))
+    ways = [way.name for way in drill.ways]
+    shown = {"drill": drill.name, "guards": guards, "steps": steps, "load": load, "ways": ways, "twin": drill.twin}
+    click.echo(json.dumps(shown, indent=2))
 
 
 def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
@@ -115,7 +129,19 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     click.echo("\nguards")
     for one in answers:
         click.echo(f"  objects  {one.guard}: {one.objection}" if one.objection else f"  agrees   {one.guard}")
-    click.echo("\nsteps")
+    click.echo("\nsteps, in every way" if drill.ways else "\nsteps")
+    _print_steps(drill, [line for line in lines if not line.way])
+    for way in drill.ways:
+        click.echo(f"\nway       {redacting.clean(way.name)}")
+        _print_steps(drill, [line for line in lines if line.way == way.name])
+    click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
+    for load in drill.load:
+        click.echo(f"load      {load.name}: {told(load)}")
+    if drill.twin:
+        click.echo(f"twin      {drill.twin}; `run --twins` runs both, in an order that is not told")
+
+
+def _print_steps(drill: Drill, lines: list[Line]) -> None:
     for number, line in enumerate(lines, 1):
         click.echo(f"  {number}. {line.name}  [{line.kind}]")
         click.echo(f"     does     {line.effect}")
@@ -123,12 +149,11 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
             click.echo(f"     touches  {', '.join(line.touches)}")
         if line.kind != "wait":
             click.echo(f"     ends     {line.limit}")
-            click.echo(f"     undo     {line.undo}, within {durations.show(_undo_within(drill, line.id))}")
-    click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
-    for load in drill.load:
-        click.echo(f"load      {load.name}: {told(load)}")
+            within = "" if line.undo == _NOTHING else f", within {durations.show(_undo_within(drill, line))}"
+            click.echo(f"     undo     {line.undo}{within}")
 
 
-def _undo_within(drill: Drill, step_id: str) -> float:
-    flat = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
-    return next(one.undo_within for one in flat if isinstance(one, Step) and one.id == step_id)
+def _undo_within(drill: Drill, line: Line) -> float:
+    steps = [step for way, step in _all(drill) if way == line.way]
+    flat = [one for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    return next(one.undo_within for one in flat if isinstance(one, Step) and one.id == line.id)

@@ -54,9 +54,11 @@ def asked(path: Path, place: Environment, choice: Choice) -> Drill | Wanted:
         if twin.name == drill.name:
             raise WrongUsage(f"both twins are called {drill.name}: nobody could tell them apart")
         return Wanted(drill.name, "twins", {one.name: one for one in (drill, twin)}, choice.times)
-    if drill.ways:
+    if drill.ways and drill.way is None:
         return Wanted(drill.name, "ways", {way.name: drill.taking(way) for way in drill.ways}, choice.times)
-    return Wanted(drill.name, "times", {drill.name: drill}, choice.times) if choice.times > 1 else drill
+    if choice.times == 1:
+        return drill
+    return Wanted(drill.name, "times", {drill.way.name if drill.way else drill.name: drill}, choice.times)
 
 
 def _one_way(drill: Drill, choice: Choice) -> Drill:

@@ -19,7 +19,7 @@ from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.durations import show as duration
-from faildrill.reports.wording import plain
+from faildrill.reports.wording import count, plain
 from faildrill.samples import Files, Follower, Outcome, Sample
 
 BUCKET: Final = NANOSECONDS
@@ -87,7 +87,7 @@ class ProbeSeen:
             self.good_since = sample.answered
         if self.bad_since is not None and sample.answered - self.good_since >= _HOLD:
             dark = duration(max(0, self.good_since - self.bad_since) / NANOSECONDS)
-            bad = f"{self.bad_looks:,} bad looks"
+            bad = count(self.bad_looks, "bad look")
             who = f", from {sample.who}" if sample.who else ""
             yield Line(sample.answered, "good", f"{self.name}: ok again after about {dark} ({bad}){who}")
             self.bad_since, self.bad_looks = None, 0

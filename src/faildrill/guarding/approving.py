@@ -34,7 +34,7 @@ class Approval:
 
 def digest(drill: Drill) -> str:
     """Return what tells this version of a drill, with the targets it names, from every other."""
-    data = json.dumps(drill.model_dump(mode="json"), sort_keys=True)
+    data = json.dumps(drill.declared().model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(data.encode()).hexdigest()[:32]
 
 

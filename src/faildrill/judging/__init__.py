@@ -121,6 +121,8 @@ def _because(verdict: Verdict, found: list[Finding]) -> str:
     first, *others = [one for one in found if one.verdict is verdict]
     if verdict is Verdict.PASSED:
         return f"all {count(len(found), 'finding')} hold; {first.because}"
+    if verdict is Verdict.REFUSED:
+        return f"nothing was started: {first.because}" + (f" (and {len(others)} more)" if others else "")
     answer = "can't tell" if verdict is Verdict.INCONCLUSIVE else "no"
     more = f" (and {len(others)} more)" if others else ""
     return f"{first.claim}: {answer}, {first.because}{more}"

@@ -53,7 +53,8 @@ def _refusals(evidence: Evidence) -> Iterator[Finding]:
             claim = f"the guard {answer.guard} lets the drill start"
             yield _finding("guard", claim, Verdict.REFUSED, answer.objection, entry)
     for entry, unwell in evidence.events(NotHealthy):
-        told = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
+        unwell_ones = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
+        told = f"not good in the warm-up: {unwell_ones}"
         yield _finding("guard", "every probe is good in the warm-up", Verdict.REFUSED, told, entry)
 
 

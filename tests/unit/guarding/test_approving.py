@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
-from faildrill.drill import Drill, ProbePlan, Step
+from faildrill.drill import Drill, ProbePlan, Step, Way
 from faildrill.environment import Approvals, Environment
 from faildrill.guarding import approving
 from faildrill.targets import KindUse
@@ -60,6 +60,16 @@ def test_the_same_person_counts_once() -> None:
     assert "1 of 2" in str(approving.objection(DRILL, place))
     approving.approve(DRILL, place, "grace", 60)
     assert approving.objection(DRILL, place) is None
+
+
+def test_an_approval_of_a_drill_is_one_of_each_of_its_ways(place: Environment) -> None:
+    more = Step(id="more", name="more", use=KindUse(kind="simulated.fault"))
+    ways = (Way(name="left alone"), Way(name="worse", steps=(more,), expect=(KindUse(kind="errors"),)))
+    drill = DRILL.model_copy(update={"ways": ways})
+    approving.approve(drill, place, "ada", 60)
+    assert [approving.objection(drill.taking(way), place) for way in ways] == [None, None]
+    other = drill.model_copy(update={"ways": (*ways, Way(name="another"))})
+    assert "0 of 1" in str(approving.objection(other.taking(ways[0]), place))
 
 
 def test_a_drill_that_was_changed_is_not_approved(place: Environment) -> None:

@@ -202,7 +202,8 @@ def test_a_way_is_the_drill_with_its_own_steps_and_expectations_behind() -> None
     taken = drill.taking(drill.ways[0])
     assert [one.id for one in taken.steps] == ["skew", "mend"]
     assert [one.kind for one in taken.expect] == ["outage", "errors"]
-    assert (taken.ways, taken.way) == ((), drill.ways[0])
+    assert taken.way == drill.ways[0]
+    assert taken.declared() == drill.declared() == drill
 
 
 # what it did to the users

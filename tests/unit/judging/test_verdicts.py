@@ -223,7 +223,7 @@ def refused(*events: tl.AnyEvent) -> Run:
 def test_a_guards_objection_refuses(tmp_path: Path) -> None:
     result = judge(refused(tl.GuardAnswered(guard="word", objection="it is not staging")).write(tmp_path))
     assert (result.verdict, result.exit_code) == (Verdict.REFUSED, 3)
-    assert result.because == "the guard word lets the drill start: no, it is not staging"
+    assert result.because == "nothing was started: it is not staging"
     assert [one.verdict for one in result.findings if one.kind == "outage"] == [Verdict.INCONCLUSIVE]
 
 
