@@ -66,6 +66,9 @@ class Environment(BaseModel):
         default={}, description="by database, the observers that are heard before it is failed over"
     )
     probes: tuple[ProbePlan, ...] = Field(default=(), description="watched in every drill here")
+    watched: tuple[ProbePlan, ...] = Field(
+        default=(), description="looked at by `faildrill watch` only, never in a drill"
+    )
     guards: tuple[KindUse, ...] = Field(default=(), description="more reasons not to start")
     lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")
     blast_radius: BlastRadius | None = None

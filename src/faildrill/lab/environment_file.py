@@ -40,6 +40,13 @@ def text(plan: Plan, identity: Identity) -> str:
             "database": {"patroni.settings": {"cluster": SCOPE}},
         },
         "warrants": {"payments-db": _OBSERVERS},
+        "watched": {
+            "spread": {
+                "haproxy.spread": {"load_balancer": "payments", "backend": "payments", "standard": "payments"},
+                **_EVERY,
+            },
+            "drift": {"haproxy.drift": {"load_balancer": "payments", "standard": "payments"}, **_EVERY},
+        },
         "identity": [
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},

@@ -24,7 +24,7 @@ from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import TARGETS, KindUse, Target
 
 KEYS: Final = (
-    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings", "warrants"),
+    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings", "warrants", "watched"),
     *("identity", "probes", "guards", *RULES),
 )
 
@@ -61,6 +61,7 @@ def read_environment(path: Path) -> LoadedEnvironment:
             "settings": read_settings(reading, scope),
             "warrants": read_warrants(reading, scope),
             "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
+            "watched": read_probes(reading.mapping("watched"), "environment", scope, mistakes),
             "guards": _guards("guards", reading, scope),
             "lock": read_lock(reading, scope),
             "blast_radius": read_blast_radius(reading, place),

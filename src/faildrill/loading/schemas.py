@@ -136,6 +136,7 @@ def environment_schema() -> Schema:
             },
             "identity": _list(_one_of(guards), "facts read from the targets that prove what they are", least=0),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "description": "watched in every drill here"},
+            "watched": {**_by_name({"$ref": "#/$defs/probe"}), "description": "looked at by `faildrill watch` only"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),
             "lock": {**_one_of(locks), "description": "what keeps other hosts from drilling at the same time"},
             "blast_radius": _rule(BlastRadius),

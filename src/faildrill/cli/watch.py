@@ -1,0 +1,94 @@
+"""`faildrill watch`: audit and probes as a long-running check that tells people."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Final
+
+import click
+
+from faildrill import durations, redacting
+from faildrill.alerting import Manner, Watch
+from faildrill.cli.places import environment
+from faildrill.environment import Environment
+from faildrill.errors import WrongUsage
+from faildrill.secrets import Reference
+
+_LISTEN: Final = "127.0.0.1:9766"
+
+
+def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    try:
+        return durations.parse(given) if given is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Reference]:
+    try:
+        return [Reference(one) for one in given]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command()
+@click.argument("env", metavar="ENV")
+@click.option(
+    "--notify", callback=_references, multiple=True, metavar="REF", help="An Apprise URL: env:NAME, file:PATH."
+)
+@click.option("--listen", default=_LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
+@click.option("--every", callback=_seconds, default="30s", show_default=True, help="Between two audits.")
+@click.option("--after", callback=_seconds, default="5s", show_default=True, help="Bad for so long before an alert.")
+@click.option("--calm", callback=_seconds, default="1m", show_default=True, help="Good for so long before a recovery.")
+@click.option("--objective", callback=_seconds, metavar="TIME", help="A dead server must be noticed within it.")
+def watch(  # noqa: PLR0913 - one parameter an option
+    *,
+    env: str,
+    notify: list[Reference],
+    listen: str,
+    every: float,
+    after: float,
+    calm: float,
+    objective: float | None,
+) -> None:
+    """Watch until told to end: audit now and then, look with the `watched` probes, tell people what deviates.
+
+    Changes nothing. An alert carries the evidence and the next step; what flaps makes one alert and one recovery. What
+    can't be read is an alert of its own. SIGTERM and Ctrl-C end it with 0.
+    """
+    with environment(env, Path("drill.yaml"), start_lab=False) as place:
+        if not place.settings and not place.watched:
+            raise WrongUsage(f"{place.name} lists nothing to watch: give it `settings`, `watched`, or both")
+        asyncio.run(_watched(place, Manner(every, after, calm, objective), notify, listen))
+
+
+async def _watched(place: Environment, manner: Manner, notify: list[Reference], listen: str) -> None:
+    from faildrill.adapters.exposing import Metrics  # noqa: PLC0415 - an extra that only this command needs
+    from faildrill.adapters.telling import Way  # noqa: PLC0415 - the same
+
+    ways = [Way(one) for one in notify]
+    metrics = Metrics(place.name)
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ending.set)
+    try:
+        if listen != "none":
+            host, port = _address(listen)
+            _say(f"metrics at http://{host}:{metrics.serve(host, port)}/metrics")
+        _say(f"watching {place.name}: {len(place.settings)} settings, {len(place.watched)} probes, {len(ways)} told")
+        await Watch(place, manner, ways, metrics, _say).run(ending)
+    finally:
+        metrics.close()
+    _say("ended as asked")
+
+
+def _address(given: str) -> tuple[str, int]:
+    host, colon, port = given.rpartition(":")
+    if not colon or not port.isdigit():
+        raise WrongUsage(f"{given!r} is no HOST:PORT to listen on, e.g. {_LISTEN}, or none")
+    return host.strip("[]"), int(port)
+
+
+def _say(text: str) -> None:
+    click.echo(redacting.clean(text))
