@@ -22,7 +22,8 @@ from lab.conftest import Drilled, put_back
 from lab.drilling import folder_of, run, started
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240), pytest.mark.usefixtures("steady_lab")]
-DRILLS = sorted(Path("drills").glob("*.yaml"))
+DRILLS = sorted(path for path in Path("drills").glob("*.yaml") if not path.name.startswith("hosts-"))
+"""Those of hosts have a lab of their own: `test_hosts_drills`."""
 
 
 def until(folder: Path, event: type[AnyEvent], within: float = 60.0) -> None:

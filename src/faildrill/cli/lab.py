@@ -23,12 +23,13 @@ def lab() -> None:
 @lab.command()
 @_NAME
 @click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
-def up(name: str, keep: bool) -> None:
+@click.option("--of", metavar="SORT", help="Of what: payments, hosts; a lab named lab-hosts is one of hosts.")
+def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
-    from faildrill.lab import places, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
 
-    before = time.monotonic()
-    facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep)
+    before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
+    facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
     for key, value in _worth_knowing(places.place(name), facts):
@@ -63,7 +64,7 @@ def status(name: str, output: str) -> None:
     if output == "json":
         click.echo(json.dumps({key: value for key, value in answer.items() if key != "ok"}, indent=2))
     else:
-        click.echo("\n".join(_table(place, answer)))
+        click.echo("\n".join(table(place, answer)))
     if answer["phase"] != "ready":
         raise SystemExit(1)
 
@@ -76,8 +77,15 @@ _SAID = {
 }
 
 
-def _table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
-    said = _SAID.get(answer["phase"], f"is {answer['phase']}")
+def _but(nodes: dict[str, Any]) -> str:
+    """Say which nodes are not as in a lab that is whole; nothing where all are."""
+    amiss = [f"{name} is {facts['state']}" for name, facts in nodes.items() if facts["state"] != "running"]
+    return f", but {', '.join(amiss)}" if amiss else ""
+
+
+def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
+    """Tell what a lab answered about itself, a line at a time: first how it is, then each node and link."""
+    said = _SAID.get(answer["phase"], f"is {answer['phase']}") + _but(answer["nodes"])
     yield f"lab {place.name!r} {said.format(up=place.command('up'), down=place.command('down'))}"
     if answer["nodes"]:
         yield f"  {'node':<9}{'part':<12}{'state':<10}{'for':>9}{'starts':>8}  processes"

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -11,9 +10,6 @@ from faildrill import loading
 from faildrill.environment import Environment
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
-
-LAB: Final = "lab"
-"""The lab that a command starts for itself when it is asked to drill there and it isn't up."""
 
 
 @contextlib.contextmanager
@@ -25,7 +21,7 @@ def environment(named: str, drill: Path, *, start_lab: bool, tell: bool = True) 
     with contextlib.ExitStack() as stack:
 
         def elsewhere(name: str) -> Path | None:
-            return lab_that_is_up(name) or (_started(stack, tell=tell) if start_lab and name == LAB else None)
+            return lab_that_is_up(name) or (_started(name, stack, tell=tell) if start_lab else None)
 
         yield loading.named_environment(named, drill, elsewhere)
 
@@ -40,23 +36,31 @@ def lab_that_is_up(name: str) -> Path | None:
     return up.environment if up else None
 
 
-def _started(stack: contextlib.ExitStack, *, tell: bool) -> Path:
-    from faildrill.lab import ending, starting  # noqa: PLC0415 - the lab's parts are an extra
+def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | None:
+    """Start the lab of that name, None where it is no lab that commands start for themselves."""
+    try:
+        from faildrill.lab import ending, sorts, starting  # noqa: PLC0415 - the lab's parts are an extra
+    except ImportError:
+        return None
+    sort = sorts.named(name)
+    if sort is None:
+        return None
 
     def say(text: str) -> None:
         if tell:
             click.echo(text, err=True)
 
-    say("the lab is not up: starting one for this run")
-    facts = starting.up(LAB, tell=say)
+    say(f"{name} is not up: starting it for this run")
+    facts = starting.up(name, tell=say, of=sort)
     place = proven(loading.load_environment(facts.environment))
 
     def take_down() -> None:
         if marks(place):
-            click.echo("the lab stays up, as not everything is put back; when it is: faildrill lab down", err=True)
+            down = f"faildrill lab down --name {name}"
+            click.echo(f"{name} stays up, as not everything is put back; when it is: {down}", err=True)
             return
-        say("taking the lab down")
-        ending.down(LAB)
+        say(f"taking {name} down")
+        ending.down(name)
 
     stack.callback(take_down)
     return facts.environment

@@ -4,7 +4,7 @@ import importlib
 from typing import Any, Final
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.places import Place
+from faildrill.lab.places import DEFAULT, Place
 
 PAYMENTS: Final = "payments"
 _SORTS: Final = {
@@ -13,6 +13,14 @@ _SORTS: Final = {
     "mariadb": "faildrill.lab.stores.mariadb",
     "redis": "faildrill.lab.stores.redis",
 }
+
+
+def named(name: str) -> str | None:
+    """Return the sort of the lab that a command starts for itself by that name: `lab`, `lab-hosts` and so on."""
+    if name == DEFAULT:
+        return PAYMENTS
+    sort = name.removeprefix(f"{DEFAULT}-")
+    return sort if sort != name and sort in _SORTS and sort != PAYMENTS else None
 
 
 def make(sort: str, place: Place) -> Any:  # noqa: ANN401 - a staging.Staging, which this must not import

@@ -1,4 +1,4 @@
-"""`ssh.identity`: every host of an inventory proves by its key that it is the declared one, before anything is touched."""
+"""`ssh.identity`: every host of an inventory proves by its key what it is, before anything is touched."""
 
 from pathlib import Path
 from typing import Final, Self
@@ -6,20 +6,23 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.ansible import plays
-from faildrill.adapters.ansible.results import told
+from faildrill.adapters.ansible.results import said
+from faildrill.adapters.ansible.results import told as in_words
 from faildrill.errors import CannotSee
-from faildrill.ports import Given, Kind
+from faildrill.ports import Given, Kind, Told
 from faildrill.targets import Hosts
 
 SHARE: Final = 0.9
+_OTHER_KEY: Final = "Host key verification failed"
+"""What OpenSSH says of a key that is not the declared one."""
 _LOOK: Final = str(Path(__file__).with_name("identity.yml"))
 
 
 class Identity(Kind):
     """Refuses the drill unless every host of the inventory holds the private key to its declared public key.
 
-    Every host is connected to as playbooks will be, with its user and by its jump hosts, and with no key accepted but the
-    one under its name in `keys` of the target. A host that the inventory lists and `keys` does not, one that
+    Every host is connected to as playbooks will be, with its user and by its jump hosts, and with no key accepted but
+    the one under its name in `keys` of the target. A host that the inventory lists and `keys` does not, one that
     can't be reached, hangs or shows another key is an objection. `ssh-keyscan -t ed25519 HOST` prints a key; compare it
     with what the host's console shows before you believe it.
 
@@ -35,18 +38,36 @@ class Identity(Kind):
             raise ValueError(f"hosts {self.hosts.name} declares no `keys`: nothing would be proven")
         return self
 
+    def facts(self) -> list[str]:
+        """Return the keys that are proven: the same from any checkout, under any name."""
+        return sorted(f"ssh host key {key}" for key in self.hosts.keys.values())
+
     async def objection(self, given: Given) -> str | None:
         """Connect to every host; whatever is not exactly as declared is an objection."""
+        told = await self.ask_again(given)
+        wrong = [*told.differs, *told.silent]
+        if wrong or not told.proved:
+            return "; ".join(wrong) or "the inventory lists no host, so nothing is proven"
+        return None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Connect to every host, and tell apart who shows another key and who can't be reached."""
         key = plays.key_of(given.run, "ssh.identity")
+        told = Told([], [], [])
         try:
             played = await plays.play(plays.Score(self.hosts, (_LOOK,)), key, given.timeout * SHARE, given.run)
         except CannotSee as error:
-            return f"could not be asked: {error}"
-        proven = {one.host for one in played.tasks if one.how == "ok"}
-        unproven = sorted(set(played.hosts) - proven)
-        if played.code == 0 and proven and not unproven:
-            return None
-        undeclared = [host for host in unproven if host not in self.hosts.keys]
-        because = f"no key is declared for {', '.join(undeclared)}; " if undeclared else ""
-        why = "; ".join(str(one) for one in played.unreachable[:5]) or told(played)
-        return f"{', '.join(unproven) or 'the inventory'} did not prove what it is: {because}{why}"
+            return told._replace(silent=[f"the hosts could not be asked: {error}"])
+        asked = {one.host: one for one in played.tasks}
+        for host in sorted({*asked, *played.hosts}):
+            task = asked.get(host)
+            if task is not None and task.how == "ok":
+                told.proved.append(host)
+            elif host not in self.hosts.keys:
+                told.differs.append(f"{host} is in the inventory and has no key in `keys`: declare it, or take it out")
+            else:
+                why = said(task.result) if task is not None else "it was not asked in time"
+                (told.differs if _OTHER_KEY in why else told.silent).append(f"{host} did not prove what it is: {why}")
+        if played.code != 0 and not told.differs and not told.silent:
+            told.silent.append(f"the hosts could not all be asked: {in_words(played)}")
+        return told

@@ -72,7 +72,7 @@ async def ask(program: str, arguments: list[str], env: dict[str, str], within: f
 
 async def names(hosts: Hosts, env: dict[str, str], within: float) -> tuple[set[str], set[str]]:
     """Return the hosts and the groups of an inventory; CannotSee when it can't be read, or lists nobody."""
-    if not Path(hosts.inventory).exists():
+    if not os.path.exists(hosts.inventory):  # noqa: ASYNC240, PTH110 - as quick as any call here
         raise CannotSee(f"the inventory {hosts.inventory} is not there")
     text = await ask("ansible-inventory", ["-i", hosts.inventory, "--list"], env, within)
     groups: dict[str, Any] = json.loads(text)

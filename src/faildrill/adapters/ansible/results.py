@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 _LONGEST: Final = 300
+_GATHERED: Final = ("ansible_", "discovered_")
+"""How the names of facts begin that nobody set on purpose."""
 
 
 class Task(NamedTuple):
@@ -91,7 +93,7 @@ class Played:
         return found
 
     def told(self) -> str:
-        """Tell for each host what it did, so that changed, unchanged, skipped, failed and unreachable are told apart."""
+        """Tell for each host what it did: changed, unchanged, skipped, failed and unreachable are told apart."""
         words = {"changed": "changed", "ok": "ok", "skipped": "skipped", "failures": "failed", "dark": "unreachable"}
         lines = []
         for host in self.hosts:

@@ -20,6 +20,7 @@ class Roles:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
+        self._password = Path(settings["password_file"]).read_text(encoding="ascii").strip()
         self._connection: asyncpg.Connection | None = None
 
     async def primary(self, _: web.Request) -> web.Response:
@@ -33,9 +34,12 @@ class Roles:
 
     async def _in_recovery(self) -> bool:
         if self._connection is None:
-            password = Path(self._settings["password_file"]).read_text(encoding="ascii").strip()
             self._connection = await asyncpg.connect(
-                **self._settings["database"], password=password, ssl=False, timeout=_WITHIN, command_timeout=_WITHIN
+                **self._settings["database"],
+                password=self._password,
+                ssl=False,
+                timeout=_WITHIN,
+                command_timeout=_WITHIN,
             )
         answer: bool = await self._connection.fetchval("SELECT pg_is_in_recovery()")
         return answer

@@ -1,7 +1,8 @@
 """The SSH server of one host of the lab: `python -m faildrill.lab.hosts.ssh_server FILE`.
 
 It starts the host's services, then serves commands and SFTP to whoever holds the lab's key: no passwords, no
-forwarding, and terminals only in name. As with sshd, what a command has left running goes on when its connection is gone.
+forwarding, and terminals only in name. As with sshd, what a command has left running goes on when its connection
+is gone.
 """
 
 import asyncio
@@ -53,7 +54,7 @@ class Host:
 
     def environment(self, user: str) -> dict[str, str]:
         """Return what a command finds: nothing comes from whoever connects."""
-        return self.settings["env"] | {"USER": user, "LOGNAME": user}
+        return {**self.settings["env"], "USER": user, "LOGNAME": user}
 
     async def _command(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
         """Run a command in a session of its own; a connection that is lost ends its pipes, and nothing else."""
