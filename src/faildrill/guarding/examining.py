@@ -13,9 +13,9 @@ from faildrill import __version__, durations, state
 from faildrill.acting.calling import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding import answers
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
+from faildrill.guarding.objecting import answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Checked, Examines, Opens, Probe
