@@ -155,11 +155,12 @@ class MariaDB(Target):
     database: str
     user: str = Field(description="one like the application's: without READ_ONLY ADMIN, which would write anywhere")
     password: SecretReference | None = None
-    admin: str = Field(description="who may ask and tell the servers: REPLICA MONITOR, REPLICATION SLAVE ADMIN, …")
+    admin: str = Field(description="who may ask and tell the servers; docs/mariadb.md has its GRANT")
     admin_password: SecretReference | None = None
     replication_user: str = Field(description="whom a replica logs in as on the one it replicates from")
     replication_password: SecretReference | None = None
     address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
+    tls: bool = Field(default=False, description="true: every connection is encrypted, and the certificate checked")
     members: dict[str, MariaDBMember] = Field(min_length=1)
 
 

@@ -84,6 +84,7 @@ EXPECTATIONS: Final = {
     "lost_writes": "faildrill.judging.lost_writes:LostWrites",
     "never": "faildrill.judging.never:Never",
     "outage": "faildrill.judging.outage:OutageAtMost",
+    "spread": "faildrill.judging.spread:SpreadEvenly",
     "steady_again": "faildrill.judging.steady:SteadyAgain",
     "writers": "faildrill.judging.writers:Writers",
 }

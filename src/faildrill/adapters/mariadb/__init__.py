@@ -1,0 +1,1 @@
+"""MariaDB with GTID replication and no manager: every server is asked itself, through a blocking client in threads."""

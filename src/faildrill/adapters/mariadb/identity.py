@@ -1,0 +1,73 @@
+"""`mariadb.identity`: what every server says that it is, before anything is touched."""
+
+import asyncio
+import re
+from typing import Final
+
+from pydantic import Field, field_validator
+
+from faildrill.adapters.mariadb.nodes import SHARE, asked
+from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Given, Kind, Told
+from faildrill.redacting import clean
+from faildrill.targets import MariaDB
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_SHOWN: Final = 80
+
+
+class Identity(Kind):
+    """Refuses the drill unless every MariaDB server, asked itself, holds the declared row, and no other.
+
+    Write it once, where writes are taken, in what may be drilled: `CREATE TABLE faildrill_identity (uid varchar(64))`
+    and `INSERT INTO faildrill_identity VALUES ('UID')`, with a random UID of your own; replicas get it by themselves. A
+    server that holds something else or nothing, can't be reached, or is no MariaDB, is an objection.
+
+        identity:
+          - mariadb.identity: {mariadb: payments, uid: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
+    """
+
+    mariadb: MariaDB = Field(description="every member of it is asked directly")
+    uid: str = Field(min_length=8, description="what the row holds here and nowhere else")
+    table: str = Field(default="faildrill_identity", description="the table that holds it, in its column `uid`")
+
+    @field_validator("table")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("must be the plain name of a table")
+        return value
+
+    def facts(self) -> list[str]:
+        """Tell the row."""
+        return [f"mariadb {self.table} {self.uid}"]
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask all at once, and tell apart who answers otherwise and who can't be asked."""
+        members = self.mariadb.members
+        within = given.timeout * SHARE
+        answers = await asyncio.gather(*(self._one(as_admin(self.mariadb, one), within) for one in members.values()))
+        told = Told([], [], [])
+        for name, (place, words) in zip(members, answers, strict=True):
+            told[place].append(f"{self.mariadb.name}/{name} {words}".strip())
+        return told
+
+    async def _one(self, login: Login, within: float) -> tuple[int, str]:
+        """Return where in what is told a server's answer belongs, and the words for it."""
+        where = f"{login.host}:{login.port}"
+        try:
+            rows = await asked(login, f"SELECT uid FROM {self.table} LIMIT 2", within=within)  # noqa: S608 - a plain name
+        except (OSError, UnresolvedSecret) as error:
+            because = f"did not prove what it is ({where}: {in_words(error)}): see that it runs and lets this login in"
+            return (1 if isinstance(error, NotMariaDB) else 2), because
+        found = [str(row["uid"]) for row in rows]
+        if found == [self.uid]:
+            return 0, ""
+        shown = ", ".join(repr(clean(one)[:_SHOWN]) for one in found) or "nothing"
+        return 1, f"is not the declared one: {self.table} holds {shown}; if it may be drilled, write the row there"

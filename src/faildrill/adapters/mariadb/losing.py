@@ -1,0 +1,126 @@
+"""`mariadb.lose_writer`: the server that takes writes dies, or hangs."""
+
+from typing import Literal, Self
+
+import tenacity
+from pydantic import Field, model_validator
+
+from faildrill.adapters.limiting import AtMost, refuse_unheld, send
+from faildrill.adapters.mariadb.nodes import LATE, SHARE, Sight, patience, sighted
+from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
+from faildrill.errors import ActionFailed, ActionRefused
+from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
+from faildrill.targets import MariaDB
+
+
+class LoseWriter(Kind):
+    """Takes the MariaDB server away that takes writes: `killed`, or `hung`.
+
+    Which one that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one takes
+    writes and a replica could take over now. Nobody takes over by itself: a `mariadb.promote` step, a playbook or your
+    own tool does. Later steps may use `${steps.ID.writer}`. Put back means that it runs and follows whoever takes
+    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have rolled back
+    what a replica has. One that hung is killed before, where another one takes writes by then: let go on, it would
+    take writes beside it. For the same reason its configuration must say `read_only = 1`, so that it comes back taking
+    none.
+
+        steps:
+          - name: kill the writer
+            mariadb.lose_writer: {mariadb: payments, how: killed}
+            within: 10s
+    """
+
+    mariadb: MariaDB = Field(description="whose writer is taken away")
+    how: Literal["killed", "hung"] = Field(default="killed", description="killed or hung")
+    late_at_most: Duration = Field(default=LATE, ge=0, description="by how much the replica to take over may be behind")
+    at_most: AtMost = None
+
+    @model_validator(mode="after")
+    def _is_safe_to_end(self) -> Self:
+        if self.how == "hung" and self.at_most is not None:
+            raise ValueError("one that hung and goes on by itself writes beside the one promoted: leave `at_most` out")
+        return self
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who takes writes, and that somebody else could."""
+        sight = await self._sight(given)
+        writer = self._victim(sight)
+        reach = self._reach(writer, given)
+        if await reach.state(writer) != "running":
+            raise ActionRefused(f"{self.mariadb.name}/{writer} takes writes but does not run here: another's `reach`")
+        refuse_unheld(reach, writer, self.at_most)
+        return sight.as_data()
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Do it."""
+        writer = str(before["writer"])
+        await send(self._reach(writer, given), writer, "KILL" if self.how == "killed" else "STOP", self.at_most)
+        return {"writer": writer}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See the member in the state that it leads to."""
+        writer = str(before["writer"])
+        state = await self._reach(writer, given).state(writer)
+        return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{writer} is {state}")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Start it, or let it go on where nobody else takes writes; have it follow, or who has most take writes."""
+        lost = str(before["writer"])
+        reach = self._reach(lost, given)
+        if await reach.state(lost) == "stopped":
+            other = writer_now(await self._sight(given), lost)
+            await reach.signal(lost, "CONT" if other is None else "KILL")
+        await reach.start(lost)
+        sight = await self._answering(lost, given)
+        other = writer_now(sight, lost)
+        if other is not None and (sight.writer is None or sight.lacks(lost, self.late_at_most)):
+            await follow(self.mariadb, lost, other, given.timeout * SHARE)
+        elif not sight.writers:
+            await hand_over(self.mariadb, sight.richest(first=lost), given.timeout * SHARE)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See it take writes alone, or follow the one that does, and so all that did before."""
+        sight = await self._sight(given)
+        lost = sight.lost(before, self.late_at_most)
+        name = str(before["writer"])
+        does = "takes writes again" if sight.writer == name else f"follows {sight.writer}"
+        return Observed(not lost, "; ".join(lost) or f"{name} {does}", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would be lost now."""
+        where = f"{self.mariadb.name}/{self._victim(await self._sight(given))}"
+        signal = "SIGKILL" if self.how == "killed" else "SIGSTOP"
+        return Preview([where], f"{signal} to all of {where}, which takes writes now", f"{where} runs, and follows")
+
+    def limit(self) -> float | None:
+        """Return after how long the target starts the server again by itself."""
+        return self.at_most
+
+    def _reach(self, name: str, given: Given) -> Reach:
+        return given.reach(self.mariadb.members[name])
+
+    async def _sight(self, given: Given) -> Sight:
+        return await sighted(self.mariadb, patience(given))
+
+    async def _answering(self, name: str, given: Given) -> Sight:
+        """Look until a server answers; ActionFailed when it doesn't in time."""
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda sight: bool(sight.nodes[name].silent)),
+            wait=tenacity.wait_fixed(0.25),
+            stop=tenacity.stop_before_delay(given.timeout / 2),
+        )
+        try:
+            found: Sight = await waiting(self._sight, given)
+        except tenacity.RetryError as error:
+            raise ActionFailed(f"{self.mariadb.name}/{name} was started, and does not answer") from error
+        return found
+
+    def _victim(self, sight: Sight) -> str:
+        name, missing = self.mariadb.name, "; ".join(sight.missing(self.late_at_most))
+        if sight.writer is None:
+            raise ActionRefused(f"{name} has no single server that takes writes: {missing}")
+        if not sight.candidates(self.late_at_most):
+            raise ActionRefused(
+                f"{name}/{sight.writer} is the last healthy server, it is not taken: {missing or 'the only member'}"
+            )
+        return sight.writer

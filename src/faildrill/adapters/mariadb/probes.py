@@ -1,0 +1,65 @@
+"""`mariadb.writers` and `mariadb.redundancy`: who takes writes, and whether another one could take over."""
+
+import time
+from typing import ClassVar, Final
+
+from pydantic import Field
+
+from faildrill.adapters.mariadb.nodes import LATE, SHARE, sighted
+from faildrill.ports import Duration, Given, Kind, Seen
+from faildrill.samples import Outcome
+from faildrill.targets import MariaDB
+
+_LONGEST: Final = 200
+
+
+class Writers(Kind):
+    """Asks every MariaDB server itself whether it takes writes (`read_only`); good when exactly one does.
+
+    `who` is every server that does: two names are a split brain, as nobody keeps a server that came back from taking
+    writes but its own configuration. Every server has a deadline of its own. The client is a blocking one, so these
+    looks are made by a process of their own.
+
+        probes:
+          writers: {mariadb.writers: {mariadb: payments}, every: 200ms}
+        expect:
+          - writers: {of: writers, at_most: 1}
+    """
+
+    asks_every_node: ClassVar[bool] = True
+    blocking: ClassVar[bool] = True
+
+    mariadb: MariaDB = Field(description="the servers, every one of which is asked")
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all servers at once."""
+        sight = await sighted(self.mariadb, given.timeout * SHARE)
+        who = ",".join(sight.writers)
+        if sight.writer is not None:
+            return Seen(Outcome.OK, who, answered=time.monotonic_ns())
+        return Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
+
+
+class Redundancy(Kind):
+    """Good when MariaDB could lose its writer now: one server takes writes, and all others follow it closely.
+
+    Otherwise the look is `wrong` and says what misses: `m2 refused`, `m2 does not follow (error 1236)`, `m2 is late`,
+    `m1 follows nobody`. `who` is the writer.
+
+        probes:
+          redundancy: {mariadb.redundancy: {mariadb: payments}, every: 500ms, timeout: 2s}
+    """
+
+    blocking: ClassVar[bool] = True
+
+    mariadb: MariaDB = Field(description="the servers, every one of which is asked")
+    late_at_most: Duration = Field(default=LATE, ge=0, description="by how much a replica may be behind")
+
+    async def look(self, given: Given) -> Seen:
+        """Ask all servers at once."""
+        sight = await sighted(self.mariadb, given.timeout * SHARE)
+        who = ",".join(sight.writers)
+        missing = sight.missing(self.late_at_most)
+        if not missing and len(self.mariadb.members) == 1:
+            missing = ["only one member is declared"]
+        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)

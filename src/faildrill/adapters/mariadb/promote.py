@@ -1,0 +1,117 @@
+"""`mariadb.promote`: a replica becomes the server that takes writes, as there is no manager that would see to it."""
+
+from typing import Self
+
+import tenacity
+from pydantic import Field, model_validator
+
+from faildrill.adapters.mariadb.nodes import LATE, SHARE, Sight, patience, sighted
+from faildrill.adapters.mariadb.telling import hand_over
+from faildrill.errors import ActionFailed, ActionRefused
+from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
+from faildrill.targets import MariaDB
+
+
+class Promote(Kind):
+    """Makes a MariaDB replica the server that takes writes: as planned, or because the one that did is gone.
+
+    Where one takes writes, it is made read-only first, the replica catches up, and nothing is lost; it follows the new
+    one then. Where none answers, the replica that has most is promoted, after it has applied all it had received; what
+    it never received is lost, which `mariadb.ledger` tells. Refused, with nothing touched, where two take writes, or
+    where no replica could take over. Put back means that the former writer takes writes again, and all others follow
+    it; where there was none, there is nobody to give it back to: the one promoted goes on, and the step that took the
+    writer away has it follow.
+
+        steps:
+          - name: promote the replica
+            mariadb.promote: {mariadb: payments}
+            within: 30s
+    """
+
+    mariadb: MariaDB = Field(description="what gets another writer")
+    to: str | None = Field(default=None, description="the member to promote; the one that has most where none is named")
+    late_at_most: Duration = Field(default=LATE, ge=0, description="by how much it may be behind one that is there")
+
+    @model_validator(mode="after")
+    def _is_a_member(self) -> Self:
+        if self.to is not None and self.to not in self.mariadb.members:
+            there = ", ".join(sorted(self.mariadb.members))
+            raise ValueError(f"{self.to!r} is no member of {self.mariadb.name}; there is {there}")
+        return self
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who takes writes, and who could."""
+        sight = await self._sight(given)
+        return {"to": self._next(sight), **sight.as_data()}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Hand over, once."""
+        to = str(before["to"])
+        await hand_over(self.mariadb, to, given.timeout * SHARE)
+        return {"from": before["writer"], "to": to}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See it take writes, and nobody else."""
+        sight = await self._sight(given)
+        because = f"{sight.writer} takes writes" if sight.writer else "; ".join(sight.missing())
+        return Observed(sight.writer == before["to"], because, sight.as_data())
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Give the writing back to who had it, when that one is fit to; does nothing where nobody had it."""
+        former = before["writer"]
+        if former is None:
+            return
+        first = str(former)
+        waiting = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda sight: not _is_fit(sight, first, self.late_at_most)),
+            wait=tenacity.wait_fixed(0.25),
+            stop=tenacity.stop_before_delay(given.timeout / 2),
+        )
+        try:
+            await waiting(self._sight, given)
+        except tenacity.RetryError as error:
+            raise ActionFailed(f"{self.mariadb.name}/{first} does not get fit to take writes again") from error
+        await hand_over(self.mariadb, first, given.timeout / 2 * SHARE)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See the former writer take writes again, and those follow that did; or, where there was none, one writer."""
+        sight = await self._sight(given)
+        former = before["writer"]
+        if former is None:
+            because = f"{sight.writer} goes on taking writes: nobody had before"
+            return Observed(sight.writer is not None, because if sight.writer else "; ".join(sight.missing()))
+        lost = sight.lost(before, self.late_at_most)
+        if sight.writer not in (None, former):
+            lost = [f"{sight.writer} takes writes, not {former}", *lost]
+        return Observed(not lost, "; ".join(lost) or f"{former} takes writes again", sight.as_data())
+
+    async def preview(self, given: Given) -> Preview:
+        """Look who would be promoted now."""
+        sight = await self._sight(given)
+        names = [f"{self.mariadb.name}/{name}" for name in (self._next(sight), sight.writer) if name]
+        effect = f"{names[0]} takes writes" + (f" instead of {names[1]}" if sight.writer else "")
+        return Preview(
+            names, effect, f"{names[1]} takes writes again" if sight.writer else "nothing: nobody did before"
+        )
+
+    def _next(self, sight: Sight) -> str:
+        name = self.mariadb.name
+        if len(sight.writers) > 1:
+            raise ActionRefused(f"{name} has {len(sight.writers)} servers that take writes: {', '.join(sight.writers)}")
+        if self.to is not None and self.to == sight.writer:
+            raise ActionRefused(f"{name}/{self.to} takes writes already")
+        able = sight.candidates(self.late_at_most) if sight.writer else sight.heirs()
+        chosen = [one for one in able if self.to in (None, one)]
+        if not chosen:
+            raise ActionRefused(f"{name}: nobody could be promoted now: {'; '.join(sight.missing(self.late_at_most))}")
+        return chosen[0]
+
+    async def _sight(self, given: Given) -> Sight:
+        return await sighted(self.mariadb, patience(given))
+
+
+def _is_fit(sight: Sight, first: str, most: float) -> bool:
+    """Tell whether a server takes writes, could take them over, or could since nobody does and it follows nobody."""
+    node = sight.nodes[first]
+    stranded = not sight.writers and not node.silent
+    return sight.writer == first or first in sight.candidates(most) or stranded

@@ -1,0 +1,151 @@
+"""One connection to a MariaDB server, in threads that nobody waits for: its socket timeouts are below every deadline."""
+
+import ssl
+import struct
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final, NamedTuple, Self
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from faildrill.adapters.files import aside
+from faildrill.errors import UnresolvedSecret
+from faildrill.secrets import SecretReference
+from faildrill.targets import MariaDB, MariaDBMember
+
+Row = dict[str, Any]
+_CLIENT: Final = range(2000, 3000)
+"""Numbers of errors that the client found, not the server."""
+_GARBAGE: Final = (ValueError, LookupError, AssertionError, struct.error, TypeError)
+"""What the client raises on bytes that are no answer."""
+
+
+class Said(OSError):  # noqa: N818 - reads as the statement it makes
+    """The server refused a statement; `code` is the number of its error."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(f"{words} ({code})")
+        self.code = code
+
+
+class NotMariaDB(OSError):  # noqa: N818 - the same
+    """What answered does not speak the protocol."""
+
+
+class Login(NamedTuple):
+    """Where to connect to, and as whom."""
+
+    host: str
+    port: int
+    user: str
+    password: SecretReference | None
+    database: str
+    tls: bool = False
+
+
+def as_user(mariadb: MariaDB, member: MariaDBMember) -> Login:
+    """Return how to log in to a server as the application does."""
+    return Login(member.host, member.port, mariadb.user, mariadb.password, mariadb.database, mariadb.tls)
+
+
+def as_admin(mariadb: MariaDB, member: MariaDBMember) -> Login:
+    """Return how to log in to a server as who may tell it what to do."""
+    return Login(member.host, member.port, mariadb.admin, mariadb.admin_password, mariadb.database, mariadb.tls)
+
+
+class Talk:
+    """A connection that is logged in; one statement at a time, each its own transaction. Every failure is an OSError.
+
+    Whoever gives up on a statement ends the connection: what it still does, it does for nobody.
+    """
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - pymysql is untyped
+        self._connection = connection
+
+    @classmethod
+    async def begin(cls, login: Login, within: float) -> Self:
+        """Connect and log in; UnresolvedSecret when the password can't be had."""
+        password = login.password.resolve().reveal() if login.password else ""
+
+        def connect() -> Any:  # noqa: ANN401 - pymysql is untyped
+            return pymysql.connect(
+                host=login.host,
+                port=login.port,
+                user=login.user,
+                password=password,
+                database=login.database,
+                connect_timeout=within,
+                read_timeout=within,
+                write_timeout=within,
+                autocommit=True,
+                ssl=_context() if login.tls else None,
+                ssl_disabled=not login.tls,  # left to itself, it would read all authorities at every connect
+                cursorclass=DictCursor,
+            )
+
+        return cls(await aside(lambda: _carried(connect)))
+
+    async def ask(self, statement: str, *values: str | float) -> list[Row]:
+        """Send a statement, once, and return its rows; Said when it is refused, and the connection goes on then."""
+
+        def execute() -> list[Row]:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, values or None)
+                return list(cursor.fetchall())
+
+        return await aside(lambda: _carried(execute))
+
+    def end(self) -> None:
+        """Cut the connection, also under a statement that is under way."""
+        with suppress(OSError, AttributeError):
+            self._connection._sock.shutdown(2)  # noqa: SLF001 - `close` would wait for the thread's lock on its file
+        with suppress(OSError, pymysql.Error):
+            self._connection._force_close()  # noqa: SLF001 - `close` alone says goodbye, and may block
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    """Return what checks the servers' certificates, made once."""
+    return ssl.create_default_context()
+
+
+def _carried(work: Any) -> Any:  # noqa: ANN401 - what it is given, and what that returns
+    """Do something with the client, and tell what goes wrong as an OSError."""
+    try:
+        return work()
+    except pymysql.Error as error:
+        raise _translated(error) from error
+    except _GARBAGE as error:
+        raise NotMariaDB("garbage") from error
+
+
+def _translated(error: "pymysql.Error") -> OSError:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    words = str(error.args[-1]) if error.args else type(error).__name__
+    if code and code not in _CLIENT:
+        return Said(code, words)
+    cause = getattr(error, "original_exception", None) or error.__context__
+    if isinstance(cause, OSError):
+        return cause
+    if isinstance(error, pymysql.InternalError) or not code:
+        return NotMariaDB("garbage")
+    return TimeoutError(words) if "timed out" in words else ConnectionResetError(words)
+
+
+_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (NotMariaDB, "garbage"),
+    (TimeoutError, "timed out"),
+    (ConnectionRefusedError, "refused"),
+    (ConnectionError, "reset"),
+    (UnresolvedSecret, "no password"),
+)
+READ_ONLY: Final = 1290
+_CODES: Final = {READ_ONLY: "read-only", 1045: "login refused", 1044: "login refused", 1040: "too many connections"}
+
+
+def in_words(error: BaseException) -> str:
+    """Tell how a server failed to answer, in a word or two that repeat."""
+    if isinstance(error, Said):
+        return _CODES.get(error.code, f"error {error.code}")
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")

@@ -1,0 +1,140 @@
+"""MariaDB without a manager, for real: the drill as a user runs it, and each kind by itself."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faildrill.adapters.mariadb.nodes import asked
+from faildrill.adapters.mariadb.talking import as_admin
+from faildrill.errors import ActionRefused
+from faildrill.lab.facts import Facts
+from faildrill.samples import Outcome
+from faildrill.targets import MariaDB
+from lab.conftest import ask
+from lab.drilling import run
+from lab.kinds_here import action, done, environment, given, guard, holds, once, probe, put_back
+from lab.stores import lab_of
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+NEEDS = {"mariadbd": "mariadb-server", "mariadb-install-db": "mariadb-server"}
+
+
+@pytest.fixture(scope="module")
+def mariadb_lab(state_folder: Path) -> Iterator[Facts]:
+    with lab_of("mariadb", NEEDS, state_folder) as facts:
+        yield facts
+
+
+@pytest.fixture
+def payments(mariadb_lab: Facts) -> MariaDB:
+    ask(mariadb_lab, {"op": "steady", "within": 60}, 65)
+    return environment(mariadb_lab).mariadb["payments"]
+
+
+async def told(mariadb: MariaDB, name: str, statement: str) -> None:
+    await asked(as_admin(mariadb, mariadb.members[name]), statement, within=10.0)
+
+
+async def writers_of(mariadb: MariaDB) -> str:
+    return (await once(probe("mariadb.writers", mariadb=mariadb), 10.0)).who
+
+
+def other_than(mariadb: MariaDB, name: str) -> str:
+    return next(one for one in mariadb.members if one != name)
+
+
+def test_a_crash_of_the_writer_is_survived_by_promoting_the_replica(
+    mariadb_lab: Facts, payments: MariaDB, tmp_path: Path
+) -> None:
+    assert payments.database == "payments"
+    ran = run(Path("drills/mariadb/writer-crash.yaml"), tmp_path, mariadb_lab.name)
+    assert ran.code == 0, ran.said
+
+
+def test_a_planned_promotion_is_done_with_one_writer_at_most_and_put_back(payments: MariaDB) -> None:
+    async def story() -> None:
+        first = await writers_of(payments)
+        step = action("mariadb.promote", mariadb=payments)
+        seen = await step.preview(given(10))
+        assert seen.touches == [f"payments/{other_than(payments, first)}", f"payments/{first}"]
+        before = await done(step, 30)
+        assert await writers_of(payments) == other_than(payments, first)
+        with pytest.raises(ActionRefused, match="takes writes already"):
+            await action("mariadb.promote", mariadb=payments, to=other_than(payments, first)).capture(given(10))
+        await put_back(step, before, 30)
+        assert await writers_of(payments) == first
+
+    asyncio.run(story())
+
+
+def test_where_nobody_was_promoted_the_one_that_has_most_takes_writes_again(payments: MariaDB) -> None:
+    async def story() -> None:
+        step = action("mariadb.lose_writer", mariadb=payments)
+        before = await done(step, 20)
+        assert await writers_of(payments) == ""
+        with pytest.raises(ActionRefused, match="no single server that takes writes"):
+            await step.capture(given(10))
+        await put_back(step, before, 40)
+
+    asyncio.run(story())
+
+
+def test_a_writer_that_hung_never_writes_beside_the_one_that_was_promoted_meanwhile(
+    mariadb_lab: Facts, payments: MariaDB
+) -> None:
+    async def story() -> None:
+        hang = action("mariadb.lose_writer", mariadb=payments, how="hung")
+        hung = await done(hang, 20)
+        first = str(hung["writer"])
+        starts = ask(mariadb_lab, {"op": "status"})["nodes"][first]["starts"]
+        promote = action("mariadb.promote", mariadb=payments)
+        before = await promote.capture(given(10))
+        await promote.apply(before, given(30))
+        await holds(lambda: promote.confirm(before, given(10)), 20)
+        await promote.undo(before, given(10))
+        await put_back(hang, hung, 40)
+        assert await writers_of(payments) == other_than(payments, first)
+        assert ask(mariadb_lab, {"op": "status"})["nodes"][first]["starts"] == starts + 1
+
+    asyncio.run(story())
+
+
+def test_two_servers_that_take_writes_are_seen(payments: MariaDB) -> None:
+    async def story() -> None:
+        other = other_than(payments, await writers_of(payments))
+        await told(payments, other, "SET GLOBAL read_only = 0")
+        try:
+            seen = await once(probe("mariadb.writers", mariadb=payments), 10.0)
+        finally:
+            await told(payments, other, "SET GLOBAL read_only = 1")
+        assert (seen.outcome, seen.who) == (Outcome.WRONG, "m1,m2")
+        assert seen.detail == "2 writers"
+
+    asyncio.run(story())
+
+
+def test_a_replica_that_does_not_follow_is_no_redundancy_and_nothing_is_taken_then(payments: MariaDB) -> None:
+    async def story() -> None:
+        other = other_than(payments, await writers_of(payments))
+        await told(payments, other, "STOP SLAVE")
+        try:
+            seen = await once(probe("mariadb.redundancy", mariadb=payments), 10.0)
+            assert (seen.outcome, seen.detail) == (Outcome.WRONG, f"{other} does not follow (I/O no, SQL no)")
+            with pytest.raises(ActionRefused, match="last healthy server"):
+                await action("mariadb.lose_writer", mariadb=payments).capture(given(10))
+            with pytest.raises(ActionRefused, match="nobody could be promoted now"):
+                await action("mariadb.promote", mariadb=payments).capture(given(10))
+        finally:
+            await told(payments, other, "START SLAVE")
+
+    asyncio.run(story())
+
+
+def test_a_server_that_does_not_hold_what_was_declared_is_objected_to(mariadb_lab: Facts, payments: MariaDB) -> None:
+    right = guard("mariadb.identity", mariadb=payments, uid=mariadb_lab.uid)
+    wrong = guard("mariadb.identity", mariadb=payments, uid="another-place")
+    assert asyncio.run(right.objection(given(10))) is None
+    objection = asyncio.run(wrong.objection(given(10))) or ""
+    assert all(f"payments/{name} is not the declared one" in objection for name in payments.members)

@@ -1,0 +1,67 @@
+"""The connection to a MariaDB, on small servers that answer as told."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from faildrill.adapters.mariadb.nodes import sighted
+from faildrill.targets import MariaDB, MariaDBMember
+
+
+def of(port: int) -> MariaDB:
+    member = MariaDBMember(name="m1", host="127.0.0.1", port=port)
+    return MariaDB(name="m", database="d", user="u", admin="a", replication_user="r", members={"m1": member})
+
+
+@contextlib.asynccontextmanager
+async def greeting(words: bytes) -> AsyncIterator[int]:
+    """Greet whoever connects, and then be silent until they leave; gives the port."""
+    left: list[asyncio.Event] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        gone = asyncio.Event()
+        left.append(gone)
+        writer.write(words)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.transport.abort()
+        gone.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for one in left:
+            await one.wait()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "words", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x05\x00\x00\x00\x0a5.5\x00", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9]
+)
+def test_a_server_that_speaks_something_else_is_seen_as_one_that_does_not_prove_anything(words: bytes) -> None:
+    async def story() -> None:
+        async with greeting(words) as port:
+            sight = await sighted(of(port), 0.5)
+        assert sight.writers == []
+        assert sight.nodes["m1"].silent in ("garbage", "timed out", "reset")
+
+    asyncio.run(story())
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
+    async def story() -> None:
+        async with greeting(b"") as port:
+            sight = await sighted(of(port), 0.3)
+        assert sight.missing() == ["no writer", "m1 timed out"]
+
+    asyncio.run(story())
+
+
+def test_a_port_where_nobody_listens_is_refused() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        sight = asyncio.run(sighted(of(held.getsockname()[1]), 2.0))
+    assert sight.missing() == ["no writer", "m1 refused"]
