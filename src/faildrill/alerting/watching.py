@@ -134,9 +134,8 @@ class Watch:
         if broken and not unread:
             return
         told = f"{plan.name}: {detail or outcome.name.lower().replace('_', ' ')}"
-        step = (
-            f"faildrill audit {self._environment.name}; before a failover: faildrill warrant {self._environment.name}"
-        )
+        name = self._environment.name
+        step = f"faildrill audit {name}; before any failover: faildrill warrant {name} --for DATABASE"
         condition = Condition(f"probe {plan.name}", outcome is not Outcome.OK, told, step)
         self._alarms.see([condition], time.monotonic())
 

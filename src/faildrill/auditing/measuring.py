@@ -70,4 +70,4 @@ def _seen(looks: Columns, member: str, backend: str, since: int) -> Iterator[_No
 
 
 def _names(text: str, member: str) -> bool:
-    return any(part.rpartition("/")[2].startswith(f"{member} ") for part in text.split("; "))
+    return any(part.rpartition("/")[2] == f"{member} DOWN" for part in text.split("; "))
