@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from faildrill.cli.main import cli
 from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
 from faildrill.running.crew import Lines, Processes
@@ -137,6 +139,8 @@ def test_both_killed_the_place_is_dirty_refuses_the_next_run_and_recover_cleans_
         until(lambda: not of_run(started.folder.name))
         assert place.state("pay") == "down"
         assert len(all_marks()) == 1
+        told = CliRunner().invoke(cli, ["status"])
+        assert (told.exit_code, told.output.startswith("DIRTY simulation (")) == (UNSAFE, True), told.output
     again = place.start()
     with ended(again):
         assert again.sentinel.wait(30) == REFUSED

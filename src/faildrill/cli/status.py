@@ -13,6 +13,9 @@ from faildrill.guarding.asking import under_way
 from faildrill.guarding.halting import Halt, all_halts
 from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
 from faildrill.recovering.fencing import carries
+from faildrill.recovering.salvaging import salvage
+from faildrill.reports.wording import plain
+from faildrill.timeline import FILE, RunStarted
 
 _UNSAFE: Final = 6
 _REFUSED: Final = 3
@@ -69,26 +72,42 @@ def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     return found
 
 
+def _environment(folder: str) -> str:
+    """Return the name of the environment that a run is of, empty where its timeline can't be read."""
+    known = salvage(Path(folder) / FILE)
+    return known[0].what.environment if known and isinstance(known[0].what, RunStarted) else ""
+
+
+def _named(identity: str, folder: str) -> str:
+    """Name an environment as people do, with its identity, which commands take."""
+    name = plain(_environment(folder), 120)
+    return f"{name} ({identity})" if name else identity
+
+
 def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
     return {
-        "running": {identity: asdict(one) for identity, one in running.items()},
-        "dirty": {
-            identity: [{**asdict(one), "put_back_by": _putting_back(identity, one)} for one in some]
-            for identity, some in dirty.items()
+        "running": {
+            identity: {**asdict(one), "environment": _environment(one.folder)} for identity, one in running.items()
         },
+        "dirty": {identity: [_told(identity, one) for one in some] for identity, some in dirty.items()},
         "halted": {identity: asdict(one) for identity, one in halts.items()},
     }
 
 
+def _told(identity: str, one: Mark) -> dict[str, object]:
+    who = {"environment": _environment(one.folder), "put_back_by": _putting_back(identity, one)}
+    return {**asdict(one), **who}
+
+
 def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> Iterator[str]:
     for identity, holder in running.items():
-        yield f"running {identity}: {holder}; stop it with: faildrill abort {holder.folder}"
+        yield f"running {_named(identity, holder.folder)}: {holder}; stop it with: faildrill abort {holder.folder}"
     for identity, some in dirty.items():
         for one in some:
-            pid = _putting_back(identity, one)
+            pid, where = _putting_back(identity, one), _named(identity, one.folder)
             if pid is not None:
-                yield f"DIRTY {identity}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
+                yield f"DIRTY {where}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
                 continue
-            yield f"DIRTY {identity}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
+            yield f"DIRTY {where}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
     for identity, halt in halts.items():
-        yield f"HALTED {identity} ({halt.environment}): {halt}; take it back with: faildrill resume {identity}"
+        yield f"HALTED {halt.environment} ({identity}): {halt}; take it back with: faildrill resume {identity}"

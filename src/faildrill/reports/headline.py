@@ -1,11 +1,15 @@
 """The one figure that a run is remembered by: how long users were without service, against what is allowed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from faildrill import durations
 from faildrill.judging.result import Outage, ProbeFigures, Result
 from faildrill.reports import wording
 from faildrill.timeline import Json
+
+_PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
+"""Expectations, besides `outage`, of what users notice."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,13 @@ class Headline:
 
 
 def headline(result: Result, drill: dict[str, Json]) -> Headline | None:
-    """Return the longest outage of the probe with an `outage` expectation, else of any; None where nobody looked."""
+    """Return the longest outage of what stands for the users; None where nobody looked at that.
+
+    That is what the drill promises an outage of at most, else what it promises anything else of that users notice,
+    else its load; where it says nothing of users, what it looks at itself first.
+    """
     limits = _limits(drill)
-    named = [one for one in result.probes if one.probe in limits] or result.probes
+    named = _users(result, drill, limits)
     looked = [one for one in named if one.looks > one.skipped + one.broken]
     if not looked:
         return None
@@ -36,6 +44,23 @@ def headline(result: Result, drill: dict[str, Json]) -> Headline | None:
         seen = f"none longer than {durations.show(unproven)} could have been missed" if unproven else "none seen"
         return Headline(looked[0].probe, "no outage", seen, _limit(limits.get(looked[0].probe)), 0, 0, None)
     return _of(max(outages, key=_weight), limits)
+
+
+def _users(result: Result, drill: dict[str, Json], limits: dict[str, float]) -> list[ProbeFigures]:
+    own = [str(one.get("name")) for one in _list(drill.get("probes")) if one.get("by") != "environment"]
+    load = [str(one.get("name")) for one in _list(drill.get("load"))]
+    promised = [_of_whom(use) for use in _list(drill.get("expect")) if use.get("kind") in _PROMISES]
+    choices: list[list[str]] = [list(limits), promised, load, own[:1]]
+    for names in choices:
+        found = [one for one in result.probes if one.probe in names]
+        if found:
+            return found
+    return result.probes
+
+
+def _of_whom(use: dict[str, Json]) -> str:
+    params = use.get("params")
+    return str(params.get("of")) if isinstance(params, dict) else ""
 
 
 def _weight(outage: Outage) -> tuple[bool, float]:

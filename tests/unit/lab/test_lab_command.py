@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from faildrill.cli.lab import lab
+from faildrill.cli.lab import lab, table
 from faildrill.errors import FaildrillError, WrongUsage
+from faildrill.lab.places import Place
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,17 @@ def test_status_of_a_lab_that_was_killed_says_how_to_remove_it(state: Path) -> N
     (state / "labs" / "two").mkdir(parents=True)
     result = CliRunner().invoke(lab, ["status", "--name", "two"])
     assert "has left something behind: faildrill lab down --name two" in result.output
+
+
+def test_status_of_a_lab_that_is_up_names_the_nodes_that_are_not_running(state: Path) -> None:
+    facts = {"part": "patroni", "since": 0.0, "starts": 1, "pids": []}
+    states = {"pg1": "absent", "pg2": "running", "pay1": "stopped"}
+    nodes = {name: {**facts, "state": one} for name, one in states.items()}
+    place = Place("lab", state)
+    said = next(table(place, {"phase": "ready", "nodes": nodes, "links": {}}))
+    assert said == "lab 'lab' is ready, but pg1 is absent, pay1 is stopped"
+    whole = {"pg2": nodes["pg2"]}
+    assert next(table(place, {"phase": "ready", "nodes": whole, "links": {}})) == "lab 'lab' is ready"
 
 
 def test_down_of_no_lab_says_so_and_is_no_error(state: Path) -> None:
