@@ -13,6 +13,7 @@ import httptools
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from faildrill.adapters import tcp
+from faildrill.adapters.http_naming import LONGEST_WHO, told_by
 from faildrill.adapters.tcp import LARGEST
 from faildrill.ports import Given, Kind, Seen, TellEdge
 from faildrill.samples import Outcome
@@ -26,7 +27,6 @@ LISTEN_FOR: Final = 60_000_000_000
 """… and for how long (ns)."""
 MOST_LEAVING: Final = 64
 """Connections whose answer is whole and whose end is left to the server, at the most."""
-LONGEST_WHO: Final = 100
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
@@ -372,7 +372,7 @@ class _Link(asyncio.Protocol):
 
     def _weigh(self) -> None:
         """End the look with a whole answer."""
-        self._who = self._who or (_told_by(bytes(self._body), self._who_field) if self._who_field else "")
+        self._who = self._who or (told_by(bytes(self._body), self._who_field) if self._who_field else "")
         if self._status not in self._good:
             self._end(Outcome.WRONG, f"HTTP {self._status}")
         elif not self._found:
@@ -394,13 +394,3 @@ class _Link(asyncio.Protocol):
             self._links.late(seen)
         elif not answer.done():
             answer.set_result(seen)
-
-
-def _told_by(body: bytes, field: str) -> str:
-    """Return the field of a JSON answer, empty where it holds no such text."""
-    try:
-        found = formats.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    who = found.get(field) if isinstance(found, dict) else None
-    return who[:LONGEST_WHO] if isinstance(who, str) else ""

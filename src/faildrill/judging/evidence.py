@@ -19,6 +19,8 @@ from faildrill.judging.bounds import Dark, Life, Silence, Stretch, longest_unpro
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
 from faildrill.samples.columns import Columns, among, empty, load
+from faildrill.spread import keeping as spread
+from faildrill.spread.keeping import Kept
 from faildrill.timeline import (
     FILE,
     FORMAT,
@@ -74,6 +76,8 @@ class Evidence:
     """False when the timeline's tail is torn."""
     ledgers: dict[str, dict[str, Account]] = field(default_factory=dict)
     """By probe that keeps a ledger, and by node that was read: what became of its writes."""
+    spreads: dict[str, list[Kept]] = field(default_factory=dict)
+    """By probe that weighs a spread: what it counted, look by look."""
 
     @property
     def first(self) -> RunStarted:
@@ -235,8 +239,9 @@ def gather(folder: Path) -> Evidence:
     columns = load(folder, foreign | later)
     known = {name: columns[name] if name in columns else empty() for name in plans}
     ended = _ended(found)
+    spreads = {name: some for name in plans if (some := spread.load(spread.path_of(folder, name)))}
     ledgers = {name: accounts(folder, name, ended) for name in plans if path_of(folder, name).exists()}
-    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers)
+    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers, spreads=spreads)
 
 
 def _to_its_end(found: list[Entry]) -> tuple[list[Entry], set[str]]:

@@ -1,7 +1,7 @@
 """An expectation on how late answers are, by percentile."""
 
 import math
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
@@ -11,12 +11,12 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
+from faildrill.judging.spans import WORDS, When, span
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers
 
-When = Literal["before", "during", "after", "whole"]
 FOREVER: Final = (1 << 63) - 1
 
 
@@ -57,10 +57,9 @@ class Latency(Kind):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh each percentile that has a limit."""
-        words = {"before": " before the first step", "during": " during the drill", "after": " after it", "whole": ""}
         found = []
         for name, (share, limit) in self._limits().items():
-            claim = f"{name} of {self.of} is within {durations.show(limit)}{words[self.when]}"
+            claim = f"{name} of {self.of} is within {durations.show(limit)}{WORDS[self.when]}"
             found.append(finding("latency", claim, self._weighed(evidence, name, share, limit)))
         return found
 
@@ -71,8 +70,7 @@ class Latency(Kind):
         return {name: (table[name], limit) for name, limit in given.items() if limit is not None}
 
     def _weighed(self, evidence: Evidence, name: str, share: float, limit: float) -> Weighed:
-        span = self._span(evidence)
-        looks = evidence.looks(self.of).between(*(span or (0, 0)))
+        looks = evidence.looks(self.of).between(*(span(evidence, self.when) or (0, 0)))
         if not len(looks):
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
         rank = max(math.ceil(round(share * len(looks), 6)), 1) - 1
@@ -94,19 +92,6 @@ class Latency(Kind):
         if seen.at_most > nanoseconds(limit):
             return cannot_tell(f"{told}: the limit lies between", _cure(looks))
         return None
-
-    def _span(self, evidence: Evidence) -> tuple[int, int] | None:
-        """From when to when looks must have been due; None when there was no such time."""
-        if self.when == "whole":
-            return evidence.since, FOREVER
-        if not evidence.faults:
-            return (evidence.since, FOREVER) if self.when == "before" else None
-        fault = evidence.faults[0].at
-        if self.when == "before":
-            return evidence.since, fault
-        if self.when == "during":
-            return fault, evidence.steady_since or FOREVER
-        return (evidence.steady_since, FOREVER) if evidence.steady_since else None
 
 
 def percentile(looks: Columns, rank: int) -> Between:

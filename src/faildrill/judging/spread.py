@@ -1,0 +1,120 @@
+"""An expectation on how requests are spread, weighed from what a spread probe counted, or from who answered."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import numpy as np
+from pydantic import Field
+
+from faildrill import durations
+from faildrill.clock import nanoseconds
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Finding
+from faildrill.judging.shares import Percent, percent
+from faildrill.judging.spans import WORDS, When, span
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
+from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.spread import AT_LEAST, Spread, weigh
+from faildrill.spread.following import OVER, SETTLE, Following
+from faildrill.spread.keeping import Kept
+
+_BUCKET: Final = 0.25
+"""Seconds for which answers are counted together, where single looks are counted."""
+_UNNAMED: Final = 0.05
+"""The share of answers that may have told no name: they may have been of anybody."""
+_SHOWN: Final = 4
+_BITS: Final = 16
+"""Bits of the number of a name."""
+
+
+class SpreadEvenly(Kind):
+    """Each server gets its due share of the requests, within `tolerance`, in any stretch of the time.
+
+    `of` is a spread probe, whose counts and dues are taken; or a probe or load whose answers tell who gave them, with
+    `weights` for what is due. FAILED when a skew is proven, in a few looks or in all; INCONCLUSIVE when there are too
+    few requests to prove the whole of it even, or when too many answers tell no name. `when`: before the first step,
+    during (from it until all is steady again), after, or the whole run.
+
+    spread: {of: spread, tolerance: 25%, when: after}
+    spread: {of: users, weights: {pay1: 1, pay2: 1, pay3: 1}, when: before}
+    """
+
+    of: ProbeName
+    tolerance: Percent = Field(default="25%", description="by how much of its due share a server's share may be off")
+    weights: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="by server, its approved weight, where `of` is no spread probe"
+    )
+    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is weighed by itself")
+    when: When = "whole"
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        """Weigh every stretch, and the whole."""
+        claim = f"{self.of}: every server gets its due share within {self.tolerance}{WORDS[self.when]}"
+        return [finding("spread", claim, self._weighed(evidence))]
+
+    def _weighed(self, evidence: Evidence) -> Weighed:
+        time = span(evidence, self.when)
+        kept = [one for one in self._counted(evidence) if time and time[0] <= one.at < time[1]]
+        following = Following(percent(self.tolerance), over=self.over, settle=SETTLE)
+        for one in kept:
+            seen = following.take(one.at, one.counts, one.due)
+            if seen.verdict == "skewed":
+                at = durations.show(evidence.since_start(one.at))
+                return broken(f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}")
+        return lack(evidence, self.of) or self._unnamed(evidence, time) or self._even(kept)
+
+    def _counted(self, evidence: Evidence) -> Iterator[Kept]:
+        """Give the counts that the probe kept, or count who answered."""
+        if self.of in evidence.spreads:
+            yield from evidence.spreads[self.of]
+            return
+        looks = evidence.looks(self.of)
+        named = looks.where(looks.is_look & (looks.who > 0))
+        due = {name: float(one) for name, one in self.weights.items()}
+        if not len(named) or not due:
+            return
+        keys, times = np.unique(named.answered // nanoseconds(_BUCKET) << _BITS | named.who, return_counts=True)
+        buckets: dict[int, dict[str, float]] = {}
+        for key, many in zip(keys.tolist(), times.tolist(), strict=True):
+            buckets.setdefault(key >> _BITS, {})[named.names[key & (1 << _BITS) - 1]] = float(many)
+        for bucket, counts in buckets.items():
+            yield Kept((bucket + 1) * nanoseconds(_BUCKET), counts, due)
+
+    def _unnamed(self, evidence: Evidence, time: tuple[int, int] | None) -> Weighed | None:
+        """Say that too many answers told no name, or None."""
+        if self.of in evidence.spreads or time is None:
+            return None
+        if not self.weights:
+            return cannot_tell(f"{self.of} is no spread probe", "give `weights`: what is due to each server?")
+        looks = evidence.looks(self.of).between(*time)
+        unnamed = int(np.count_nonzero(looks.is_look & (looks.who == 0)))
+        if unnamed <= len(looks) * _UNNAMED:
+            return None
+        return cannot_tell(f"{unnamed} of {count(len(looks), 'look')} of {self.of} tell nobody's name")
+
+    def _even(self, kept: list[Kept]) -> Weighed:
+        """Weigh the whole time at once: no stretch is proven skewed, but is all of it proven even."""
+        counts: dict[str, float] = {}
+        expected: dict[str, float] = {}
+        for one in kept:
+            total, whole = sum(one.counts.values()), sum(one.due.values()) or 1.0
+            for name in {**one.counts, **one.due}:
+                counts[name] = counts.get(name, 0) + one.counts.get(name, 0)
+                expected[name] = expected.get(name, 0) + total * one.due.get(name, 0) / whole
+        whole_time = weigh(counts, expected, percent(self.tolerance))
+        if whole_time.total < AT_LEAST:
+            came = count(whole_time.total, "request")
+            return cannot_tell(f"only {came} came in that time: {AT_LEAST} are the fewest")
+        told = f"{in_words(whole_time)} of {count(whole_time.total, 'request')}; Jain's index {whole_time.jain:.3f}"
+        if whole_time.verdict == "even":
+            return holds(told)
+        if whole_time.verdict == "skewed":
+            return broken(told)
+        return cannot_tell(f"{told}: too few to prove it even", "let more requests come, or allow a wider tolerance")
+
+
+def in_words(spread: Spread) -> str:
+    """Say who got how much: `pay1 78.2% (33.3% due)`, those farthest off first."""
+    names = sorted(spread.shares, key=lambda name: -abs(spread.shares[name].part - spread.shares[name].due))
+    told = [f"{name} {spread.shares[name].part:.1%} ({spread.shares[name].due:.1%} due)" for name in names[:_SHOWN]]
+    return ", ".join(told) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
