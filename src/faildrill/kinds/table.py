@@ -85,7 +85,6 @@ EXPECTATIONS: Final = {
     "never": "faildrill.judging.never:Never",
     "outage": "faildrill.judging.outage:OutageAtMost",
     "spread": "faildrill.judging.spread:SpreadEvenly",
-    "spread": "faildrill.judging.spread:SpreadEvenly",
     "steady_again": "faildrill.judging.steady:SteadyAgain",
     "writers": "faildrill.judging.writers:Writers",
 }
