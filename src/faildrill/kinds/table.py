@@ -41,6 +41,8 @@ ACTIONS: Final = {
     "mariadb.promote": "faildrill.adapters.mariadb.promote:Promote",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
+    "nginx.broken_file": "faildrill.adapters.nginx_changing:BrokenFile",
+    "nginx.upstream": "faildrill.adapters.nginx_changing:Upstream",
     "patroni.configure": "faildrill.adapters.patroni.configuring:Configure",
     "patroni.cut_replication": "faildrill.adapters.patroni.cutting:CutReplication",
     "patroni.failover": "faildrill.adapters.patroni.handover:Failover",

@@ -19,7 +19,7 @@ class LoseWriter(Kind):
     Which one that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one takes
     writes and a replica could take over now. Nobody takes over by itself: a `mariadb.promote` step, a playbook or your
     own tool does. Later steps may use `${steps.ID.writer}`. Put back means that it runs and follows whoever takes
-    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have rolled back
+    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have lost
     what a replica has. One that hung is killed before, where another one takes writes by then: let go on, it would
     take writes beside it. For the same reason its configuration must say `read_only = 1`, so that it comes back taking
     none.

@@ -1,4 +1,4 @@
-"""One connection to a MariaDB server, in threads that nobody waits for: its socket timeouts are below every deadline."""
+"""One connection to a MariaDB server, in threads that nobody waits for; its socket timeouts are below any deadline."""
 
 import ssl
 import struct

@@ -125,7 +125,7 @@ class MariaDBStaging(staging.Staging):
         return yaml.safe_dump(content, sort_keys=False, width=110)
 
     async def _install(self, name: str) -> None:
-        """Make a server's own tables; whether that went well is seen when it starts, as the supervisor reaps this child."""
+        """Make a server's own tables; whether that went well shows when it starts: the supervisor reaps this child."""
         folder = self.plan.folder(name)
         install = program("mariadb-install-db", "mariadb-server")
         argv = [str(install), "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}", "--skip-test-db"]

@@ -1,0 +1,343 @@
+"""`nginx.upstream` and `nginx.broken_file`: a file of NGINX is changed, tested, loaded, and put back.
+
+NGINX's free edition has no interface for this: its files are what it has, and a signal to its master loads them. What
+its running workers were started with is told by when they were started. All of it is on this host; on others a
+playbook does it.
+"""
+
+import os
+import re
+import signal
+import time
+from abc import abstractmethod
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.command import SHARE, Surroundings
+from faildrill.adapters.http import Request
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.samples import Outcome
+
+_LARGEST: Final = 1 << 20
+_SHUTTING_DOWN: Final = "shutting down"
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_GRAIN: Final = 2 / _TICKS
+"""Seconds by which the start of a process may seem too early."""
+_SERVER: Final = r"(?P<before>\s*server\s+{address})(?P<words>(?:\s+[^;#\s]+)*)\s*;(?P<after>.*)"
+_ASKS: Final = 20
+_BROKEN: Final = "this_line_is_no_directive_of_nginx;  # put here by faildrill\n"
+
+
+class _OfFile(Kind):
+    """What both actions share: the file, the test of it, and the signal that loads it."""
+
+    file: str = Field(description="the file that is changed, as NGINX includes it")
+    config: str = Field(default="/etc/nginx/nginx.conf", description="NGINX's main file, with which it is tested")
+    pid_file: str = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
+    binary: str = Field(default="nginx", description="the program that tests the files")
+
+    @abstractmethod
+    def _changed(self, text: str) -> str:
+        """Return what the file is to hold; ActionRefused where that makes no sense."""
+
+    @abstractmethod
+    def _unchanged(self, text: str, before: Captured) -> str:
+        """Return what the file holds without the change, whatever else was changed in it meanwhile."""
+
+    def _text(self) -> str:
+        try:
+            text = Path(self.file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotSee(f"{self.file} can't be read: {error}") from error
+        if len(text) > _LARGEST:
+            raise CannotSee(f"{self.file} is larger than 1 MiB")
+        return text
+
+    def _write(self, text: str) -> None:
+        """Put a text in the file's place, whole or not at all, as its owner's; no `include` finds the draft."""
+        path = Path(self.file).resolve()
+        draft = path.with_name(f".{path.name}.faildrill")
+        kept = path.stat()
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.chmod(kept.st_mode & 0o7777)
+            if os.geteuid() == 0:
+                os.chown(draft, kept.st_uid, kept.st_gid)
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise ActionFailed(f"{self.file} can't be written: {error}") from error
+
+    async def _tested(self, within: float) -> str:
+        """Have NGINX test its files; return what it says against them, the empty string when nothing."""
+        try:
+            ended = await Surroundings().run((self.binary, "-t", "-q", "-c", self.config), within, {})
+        except OSError as error:
+            raise CannotSee(f"{self.binary} can't be started: {error}") from error
+        if ended.code is None:
+            raise CannotSee(f"{self.binary} -t did not end in time")
+        return (ended.said or f"it ended with {ended.code}") if ended.code else ""
+
+    def _master(self) -> int:
+        try:
+            pid = int(Path(self.pid_file).read_text(encoding="ascii"))
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError) as error:
+            raise CannotSee(f"{self.pid_file} names no running process: {error}") from error
+        if not title.startswith(b"nginx: master"):
+            raise CannotSee(f"process {pid} of {self.pid_file} is no master of NGINX")
+        return pid
+
+    def _load(self) -> None:
+        """Have the master load its files."""
+        try:
+            os.kill(self._master(), signal.SIGHUP)
+        except OSError as error:
+            raise ActionFailed(f"NGINX can't be told to load its files: {error}") from error
+
+    def _is_loaded(self) -> bool:
+        """Tell whether every worker that takes connections was started since the file was written."""
+        started = [when for pid in _children(self._master()) if (when := _start_of_worker(pid)) is not None]
+        age = time.time() - Path(self.file).resolve().stat().st_mtime
+        written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
+        return bool(started) and min(started) + _GRAIN >= written
+
+
+class Upstream(_OfFile):
+    """Changes a server of an NGINX upstream: `down: true`, or another `weight`; the file is edited, tested and loaded.
+
+    Only the one line is changed, and it must be a line of its own. Refused, with nothing touched, when NGINX's files
+    are not good as they are, when the server has that already, and when no other server would take requests. A file
+    that NGINX then does not accept is put back before it is loaded, and the step refused. Its effect is seen when all
+    workers were started since; and with `url` by asking through NGINX twenty times, each on a connection of its own:
+    a server that is down must not answer, any other one must. Put back means the line as it was, loaded.
+
+        steps:
+          - name: take pay1 out
+            nginx.upstream:
+              file: /etc/nginx/conf.d/payments.conf
+              upstream: payments
+              server: 10.0.0.11:8080
+              down: true
+              url: http://127.0.0.1/health
+              who: pay1
+    """
+
+    upstream: str = Field(pattern=r"^[^\s;{}]+$", description="the name of the upstream")
+    server: str = Field(pattern=r"^[^\s;{}]+$", description="the server's address, as it is written there")
+    down: bool | None = Field(default=None, description="true: takes no requests; false: takes them again")
+    weight: int | None = Field(default=None, ge=1, le=65535, description="its weight")
+    url: str | None = Field(default=None, description="asked through NGINX, to see who answers")
+    who: str | None = Field(default=None, description="what its answers say in `header`")
+    header: str = Field(default="X-Server", description="the header that tells which server answered")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.down is None) == (self.weight is None):
+            raise ValueError("give either `down` or `weight`")
+        if (self.url is None) != (self.who is None):
+            raise ValueError("`url` and `who` belong together: what is asked, and what this server answers")
+        return self
+
+    async def capture(self, given: Given) -> Captured:
+        """Read the line; see that the files are good, and that another server is left."""
+        text = self._text()
+        number, line = self._line(text)
+        if said := await self._tested(given.timeout * SHARE):
+            raise ActionRefused(f"NGINX's files are not good as they are: {said}")
+        self._changed(text)
+        self._master()
+        return {"line": line, "at": number + 1}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Change the line, test, and load; a file that NGINX refuses is put back first."""
+        text = self._text()
+        self._write(self._changed(text))
+        try:
+            said = await self._tested(given.timeout * SHARE / 2)
+        except CannotSee as error:
+            said = str(error)
+        if said:
+            self._write(text)
+            raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
+        self._load()
+        return {"server": self.server, "line": before["line"]}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the line, workers that were started since, and who answers."""
+        _, line = self._line(self._text())
+        loaded = line == self._wanted(line) and self._is_loaded()
+        if not loaded or self.url is None:
+            return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
+        answered = await self._who_answers(given)
+        holds = (self.who in answered) != bool(self.down)
+        return Observed(holds, f"{line.strip()} is loaded; {', '.join(sorted(answered)) or 'nobody'} answers")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Put the line back, test, and load."""
+        self._write(self._unchanged(self._text(), before))
+        if said := await self._tested(given.timeout * SHARE / 2):
+            raise ActionFailed(f"NGINX refuses its files, so they are not loaded: {said}")
+        self._load()
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the line as it was, and workers that were started since."""
+        _, line = self._line(self._text())
+        if line != before["line"]:
+            return Observed(False, f"{self.file} has {line.strip()}")  # noqa: FBT003 - its name is `holds`
+        loaded = self._is_loaded()
+        return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+        """Read what would be changed now."""
+        text = self._text()
+        _, line = self._line(text)
+        self._changed(text)
+        return Preview(
+            [f"{self.upstream}/{self.server}"], f"{line.strip()} becomes {self._wanted(line).strip()}", "back"
+        )
+
+    def _changed(self, text: str) -> str:
+        number, line = self._line(text)
+        wanted = self._wanted(line)
+        if wanted == line:
+            raise ActionRefused(f"{self.file} says {line.strip()!r} already: there is nothing to change")
+        if self.down and not self._others(text, number):
+            raise ActionRefused(f"{self.server} is the last server of {self.upstream} that takes requests")
+        return _with_line(text, number, wanted)
+
+    def _unchanged(self, text: str, before: Captured) -> str:
+        number, _ = self._line(text)
+        return _with_line(text, number, str(before["line"]))
+
+    def _line(self, text: str) -> tuple[int, str]:
+        """Return the number, from 0, and the text of the server's line; CannotSee where there is not exactly one."""
+        lines = text.splitlines()
+        found = [number for number in self._block(lines) if self._match(lines[number])]
+        if len(found) != 1:
+            where = f"upstream {self.upstream} of {self.file}"
+            raise CannotSee(f"{where} has {len(found) or 'no'} lines `server {self.server} …;`: there must be one")
+        return found[0], lines[found[0]]
+
+    def _block(self, lines: list[str]) -> range:
+        opens = re.compile(rf"\s*upstream\s+[\"']?{re.escape(self.upstream)}[\"']?\s*\{{\s*(#.*)?$")
+        starts = [number for number, line in enumerate(lines) if opens.match(line)]
+        if len(starts) != 1:
+            raise CannotSee(
+                f"{self.file} has {len(starts) or 'no'} blocks `upstream {self.upstream} {{`: one is needed"
+            )
+        ends = (number for number in range(starts[0] + 1, len(lines)) if lines[number].split("#")[0].strip() == "}")
+        return range(starts[0] + 1, next(ends, len(lines)))
+
+    def _match(self, line: str, address: str | None = None) -> "re.Match[str] | None":
+        return re.fullmatch(_SERVER.format(address=address or re.escape(self.server)), line)
+
+    def _others(self, text: str, number: int) -> list[str]:
+        """List the lines of other servers that take requests."""
+        lines = text.splitlines()
+        servers = [(at, self._match(lines[at], r"[^\s;]+")) for at in self._block(lines) if at != number]
+        return [lines[at] for at, match in servers if match and "down" not in match["words"].split()]
+
+    def _wanted(self, line: str) -> str:
+        match = self._match(line)
+        words = match["words"].split() if match else []
+        if self.weight is not None:
+            words = [*(one for one in words if not one.startswith("weight=")), f"weight={self.weight}"]
+        elif self.down is not None:
+            words = [*(one for one in words if one != "down"), *(["down"] if self.down else [])]
+        same = match is not None and sorted(words) == sorted(match["words"].split())
+        if match is None or same:
+            return line
+        return f"{' '.join([match['before'], *words])};{match['after']}"
+
+    async def _who_answers(self, given: Given) -> set[str]:
+        request = Request.model_validate({"url": self.url, "who_header": self.header, "connection": "fresh"})
+        seen = [await request.look(given) for _ in range(_ASKS)]
+        return {one.who for one in seen if one.outcome == Outcome.OK}
+
+
+class BrokenFile(_OfFile):
+    """Puts a line into a file of NGINX that it can't read, and has it load: it must go on with what it had.
+
+    The mistake of somebody who edits on the host and reloads. Refused, with nothing touched, when NGINX's files are
+    not good as they are. Its effect is seen when NGINX's own test refuses the file. A restart of NGINX while it is
+    there would fail: that is what it shows. Put back means that the line is gone and the files are good and loaded.
+
+        steps:
+          - name: a typing mistake is loaded
+            nginx.broken_file: {file: /etc/nginx/conf.d/payments.conf}
+        expect:
+          - outage: {of: pay, at_most: 0s}
+    """
+
+    async def capture(self, given: Given) -> Captured:
+        """See that the files are good."""
+        if said := await self._tested(given.timeout * SHARE):
+            raise ActionRefused(f"NGINX's files are not good as they are: {said}")
+        self._changed(self._text())
+        return {"good": True, "master": self._master()}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+        """Break it, and have it loaded."""
+        self._write(self._changed(self._text()))
+        self._load()
+        return {"file": self.file}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that NGINX refuses the file, and that its master is the one it was."""
+        said = await self._tested(given.timeout * SHARE)
+        there = self._master() == before["master"]
+        return Observed(bool(said) and there, said or "NGINX accepts its files")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Take the line out, test, and load."""
+        self._write(self._unchanged(self._text(), before))
+        if said := await self._tested(given.timeout * SHARE / 2):
+            raise ActionFailed(f"NGINX refuses its files, so they are not loaded: {said}")
+        self._load()
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See that the files are good, and loaded."""
+        said = await self._tested(given.timeout * SHARE)
+        return Observed(not said and self._is_loaded(), said or f"{self.file} is good again")
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+        """Tell what would be written."""
+        self._changed(self._text())
+        return Preview([f"nginx/{Path(self.file).name}"], f"{self.file} gets a line that NGINX refuses", "take it out")
+
+    def _changed(self, text: str) -> str:
+        if _BROKEN in text:
+            raise ActionRefused(f"{self.file} has the line already: take it out first")
+        return f"{text.rstrip()}\n{_BROKEN}"
+
+    def _unchanged(self, text: str, before: Captured) -> str:  # noqa: ARG002 - the line is always the same
+        return text.replace(_BROKEN, "")
+
+
+def _with_line(text: str, number: int, line: str) -> str:
+    lines = text.splitlines(keepends=True)
+    end = "\n" if lines[number].endswith("\n") else ""
+    return "".join([*lines[:number], line + end, *lines[number + 1 :]])
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError as error:
+        raise CannotSee(f"NGINX's master {pid} can't be looked at: {error}") from error
+
+
+def _start_of_worker(pid: int) -> float | None:
+    """Return when a worker was started, in seconds after boot; None for one that ends, or is none."""
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    if not title.startswith("nginx: worker") or _SHUTTING_DOWN in title:
+        return None
+    return int(stat.rpartition(")")[2].split()[19]) / _TICKS

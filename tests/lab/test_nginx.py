@@ -1,0 +1,165 @@
+"""NGINX for real: what is done to its files, and that a mistake in them takes nothing down."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faildrill.errors import ActionRefused, FaildrillError
+from faildrill.lab.reservations import Reservations
+from faildrill.lab.stores.programs import program
+from faildrill.samples import Outcome
+from lab.kinds_here import Whole, action, done, given, once, probe, put_back
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+NAMES = ("pay1", "pay2", "pay3")
+
+
+@dataclass
+class Nginx:
+    """An NGINX in a folder of its own, with three servers behind it."""
+
+    folder: Path
+    ports: dict[str, int]
+    binary: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "conf.d" / "payments.conf"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['front']}/"
+
+    def step(self, kind: str = "nginx.upstream", **params: str | int | bool) -> Whole:
+        config, pid_file = str(self.folder / "nginx.conf"), str(self.folder / "pid")
+        here = {"file": str(self.file), "binary": str(self.binary), "config": config, "pid_file": pid_file}
+        return action(kind, **{**here, **params})
+
+    def of(self, name: str, **params: str | int | bool) -> Whole:
+        server = f"127.0.0.1:{self.ports[name]}"
+        return self.step(upstream="payments", server=server, url=self.url, who=name, **params)
+
+
+def backend(name: str, port: int) -> str:
+    return f"server {{ listen 127.0.0.1:{port}; location / {{ add_header X-Server {name}; return 200; }} }}\n"
+
+
+def lay_out(nginx: Nginx) -> None:
+    folder, ports = nginx.folder, nginx.ports
+    nginx.file.parent.mkdir(parents=True)
+    temporary = "".join(
+        f"  {one}_temp_path {folder}/{one};\n" for one in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid;\nerror_log {folder}/error.log;\nworker_processes 1;\nevents {{}}\n"
+        f"http {{\n  access_log off;\n{temporary}  include {folder}/conf.d/*.conf;\n}}\n"
+    )
+    servers = "".join(f"    server 127.0.0.1:{ports[name]}; # {name}\n" for name in NAMES)
+    front = f"server {{ listen 127.0.0.1:{ports['front']}; location / {{ proxy_pass http://payments; }} }}\n"
+    nginx.file.write_text(f"upstream payments {{\n{servers}}}\n{front}")
+    (folder / "conf.d" / "backends.conf").write_text("".join(backend(name, ports[name]) for name in NAMES))
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    try:
+        binary = program("nginx", "nginx")
+    except FaildrillError as error:
+        pytest.skip(str(error))
+    reservations = Reservations()
+    here = Nginx(tmp_path / "nginx", {name: reservations.port(name) for name in ("front", *NAMES)}, binary)
+    lay_out(here)
+    with subprocess.Popen([binary, "-c", here.folder / "nginx.conf", "-g", "daemon off;"]) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not (here.folder / "pid").exists() or not answers(here):
+                assert time.monotonic() < deadline, (here.folder / "error.log").read_text()
+                time.sleep(0.05)
+            yield here
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(20)
+            reservations.close()
+
+
+def answers(nginx: Nginx) -> bool:
+    return asyncio.run(once(probe("http.request", url=nginx.url))).outcome == Outcome.OK
+
+
+def test_a_server_is_taken_out_and_the_line_is_as_it_was_afterwards(nginx: Nginx) -> None:
+    async def story() -> None:
+        former = nginx.file.read_text()
+        step = nginx.of("pay1", down=True)
+        assert (await step.preview(given())).touches == [f"payments/127.0.0.1:{nginx.ports['pay1']}"]
+        before = await done(step, 20)
+        assert f"server 127.0.0.1:{nginx.ports['pay1']} down; # pay1" in nginx.file.read_text()
+        seen = {(await once(probe("http.request", url=nginx.url))).who for _ in range(12)}
+        assert seen == {"pay2", "pay3"}
+        with pytest.raises(ActionRefused, match="already"):
+            await step.capture(given())
+        await put_back(step, before, 20)
+        assert nginx.file.read_text() == former
+        assert {(await once(probe("http.request", url=nginx.url))).who for _ in range(12)} == set(NAMES)
+        assert sorted(path.name for path in nginx.file.parent.iterdir()) == ["backends.conf", "payments.conf"]
+
+    asyncio.run(story())
+
+
+def test_what_was_changed_meanwhile_by_others_stays_when_the_line_is_put_back(nginx: Nginx) -> None:
+    async def story() -> None:
+        step = nginx.of("pay2", weight=7)
+        before = await done(step, 20)
+        text = nginx.file.read_text()
+        assert f"server 127.0.0.1:{nginx.ports['pay2']} weight=7;" in text
+        nginx.file.write_text(f"# of somebody else\n{text}")
+        await put_back(step, before, 20)
+        assert nginx.file.read_text().startswith("# of somebody else\n")
+        assert "weight" not in nginx.file.read_text()
+
+    asyncio.run(story())
+
+
+def test_the_last_server_that_takes_requests_is_never_taken_out(nginx: Nginx) -> None:
+    async def story() -> None:
+        for name in ("pay1", "pay2"):
+            await done(nginx.of(name, down=True), 20)
+        with pytest.raises(ActionRefused, match="is the last server of payments"):
+            await nginx.of("pay3", down=True).capture(given())
+
+    asyncio.run(story())
+
+
+def test_what_nginx_refuses_is_put_back_before_it_is_loaded(nginx: Nginx) -> None:
+    async def story() -> None:
+        former = nginx.file.read_text()
+        step = nginx.of("pay1", weight=3)
+        before = await step.capture(given())
+        (nginx.folder / "conf.d" / "other.conf").write_text("somebody breaks another file;\n")
+        with pytest.raises(ActionRefused, match="it is as it was"):
+            await step.apply(before, given())
+        assert nginx.file.read_text() == former
+        with pytest.raises(ActionRefused, match="not good as they are"):
+            await step.capture(given())
+
+    asyncio.run(story())
+    assert answers(nginx)
+
+
+def test_a_mistake_that_is_loaded_takes_nothing_down_and_is_taken_out_again(nginx: Nginx) -> None:
+    async def story() -> None:
+        former = nginx.file.read_text()
+        step = nginx.step("nginx.broken_file")
+        before = await done(step, 20)
+        looks = [(await once(probe("http.request", url=nginx.url))).outcome for _ in range(20)]
+        assert set(looks) == {Outcome.OK}
+        await put_back(step, before, 20)
+        assert nginx.file.read_text() == former
+
+    asyncio.run(story())
