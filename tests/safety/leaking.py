@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+import os
 import sys
 import warnings
 from typing import ClassVar
@@ -91,6 +92,30 @@ class Act(_Leaks):
         """Say too much."""
         del given
         return Preview([self.said()], self.said(), self.said())
+
+
+class Echo(_Leaks):
+    """Is told by its target what only a probe was to know, and says so wherever it can."""
+
+    def said(self) -> str:
+        """Tell what the target holds, without ever having resolved it."""
+        return os.environ.get("CANARY", "nobody told us")
+
+    async def capture(self, given: Given) -> Captured:
+        """Capture something else."""
+        del given
+        self.shout()
+        return {"n": 1}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Break, and show the target's answer."""
+        del before, given
+        raise ActionFailed(f"the target said: {self.said()}")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Break in the same way."""
+        del before, given
+        raise ActionFailed(f"undo: {self.said()}")
 
 
 class Refuses(_Leaks):

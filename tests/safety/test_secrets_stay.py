@@ -25,7 +25,7 @@ probes:
   pay: {{leaking.look: {{secret: "env:CANARY"}}, every: 50ms}}
 steps:
   - name: leak
-    leaking.act: {{secret: "env:CANARY", captures: {captures}}}
+    {step}
     within: 5s
     undo_within: 3s
 expect:
@@ -35,7 +35,7 @@ PLACE = """
 environment: place
 drillable: true
 identity:
-  - leaking.refuses: {{secret: "env:CANARY", objects: {objects}}}
+  - leaking.refuses: {{secret: "{known}", objects: {objects}}}
 {more}
 """
 BROKEN = 'probes: {broken: {leaking.broken: {secret: "env:CANARY"}, every: 50ms}}'
@@ -59,7 +59,7 @@ def _python_with_the_kinds(folder: Path) -> Path:
     info = packages / "leaking-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaking\nVersion: 1.0\n")
-    names = {"look": "Look", "broken": "Broken", "act": "Act", "refuses": "Refuses"}
+    names = {"look": "Look", "broken": "Broken", "act": "Act", "echo": "Echo", "refuses": "Refuses"}
     points = "".join(f"leaking.{name} = leaking:{one}\n" for name, one in names.items())
     (info / "entry_points.txt").write_text(f"[faildrill.kinds]\n{points}")
     return folder / "bin" / "python"
@@ -71,12 +71,17 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "here"
         self.folder.mkdir()
+        self.step = "act"
+        self.known = "env:CANARY"
+        """What the step and the identity refer to; the probe refers to the canary always."""
         self._python = _python_with_the_kinds(folder / "python")
 
     def run(self, *words: str, captures: str = "false", objects: str = "false", more: str = "") -> int:
         """Run a command on the drill, keeping what it prints."""
-        (self.folder / "drill.yaml").write_text(DRILL.format(captures=captures))
-        (self.folder / "place.yaml").write_text(PLACE.format(objects=objects, more=more))
+        more_of_it = f", captures: {captures}" if self.step == "act" else ""
+        step = f'leaking.{self.step}: {{secret: "{self.known}"{more_of_it}}}'
+        (self.folder / "drill.yaml").write_text(DRILL.format(step=step))
+        (self.folder / "place.yaml").write_text(PLACE.format(objects=objects, more=more, known=self.known))
         return self.call(words[0], "drill.yaml", "--env", "place.yaml", *words[1:], CANARY=CANARY)
 
     def call(self, *words: str, **variables: str) -> int:
@@ -159,3 +164,21 @@ def test_recover_says_which_secret_it_lacks_and_how_to_give_it(place: Place) -> 
     assert printed.count("a secret is missing") == 1  # though four kinds refer to it
     assert place.call("recover", CANARY=CANARY) == PASSED
     assert place.leaks() == {}
+
+
+@pytest.fixture
+def told(place: Place) -> Place:
+    """A place in which only a probe has the secret, and a step is told it by its target."""
+    (place.folder / "other").write_text("another-secret")
+    place.step, place.known = "echo", f"file:{place.folder / 'other'}"
+    return place
+
+
+def test_what_a_step_is_told_is_clean_of_a_secret_that_only_a_probe_has_resolved(told: Place) -> None:
+    assert told.run("run", "--leave-applied") == UNSAFE
+    assert "the target said: •••" in told.timeline.read_text()
+    assert told.leaks() == {}
+
+    told.call("recover", CANARY=CANARY)
+    assert "undo: •••" in told.timeline.read_text()
+    assert told.leaks() == {}

@@ -15,6 +15,7 @@ from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import clear
 from faildrill.guarding.keys import Proven
 from faildrill.guarding.proving import TYPED, Trust, refusal, since
+from faildrill.guarding.secrecy import keep_secret
 from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence, keepers, probers
@@ -108,6 +109,8 @@ class _Recovery:
     async def run(self) -> bool:
         """Fence, put back, see it steady, and tell whether it is clean."""
         run = self._run
+        if self._first is not None:
+            keep_secret(Drill.model_validate(self._first.drill), Environment.model_validate(self._first.place))
         spared = [*probers(self._known, run), *self.keepers] if self._by == "sentinel" else []
         swept = fence(run, None, spared)
         timeline = go_on(self._folder, self._ground.clock, self._ground.disk)

@@ -21,6 +21,7 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
 from faildrill.guarding.keeping import Keeper
+from faildrill.guarding.secrecy import keep_secret
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground
@@ -42,6 +43,7 @@ def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
     if not isinstance(first, RunStarted):
         raise SystemExit(f"{folder} is not a run: its first event is not a start")
     drill, place = Drill.model_validate(first.drill), Environment.model_validate(first.place)
+    keep_secret(drill, place)
     probes = ground.probers(folder, first.run, lifeline, 0)
     timeline = Timeline.resume(folder, ground.clock, ground.disk)
     made = Scene(folder, first.run, drill, place, timeline, ground.clock, Watching(()), probes, pace=ground.pace)

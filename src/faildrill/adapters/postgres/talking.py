@@ -18,6 +18,8 @@ from faildrill.secrets import Reference
 
 LARGEST: Final = 1 << 20
 """Bytes of one frame, at the most."""
+MOST: Final = 1000
+"""Frames of one answer, at the most: who floods us with small ones is no server that we would believe."""
 _VERSION: Final = 196608
 _TLS: Final = struct.pack("!II", 8, 80877103)
 _KNOWN: Final = frozenset(b"RSKZTDCENAIv")
@@ -60,6 +62,7 @@ class Talk:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._frames = 0
 
     @classmethod
     async def begin(cls, login: Login, purpose: str) -> Self:
@@ -87,6 +90,7 @@ class Talk:
     async def ask(self, query: str) -> Row | None:
         """Return the first row that a statement gives, as text; None when it gives none. Raises as `begin` does."""
         self._send(b"Q", query.encode() + b"\0")
+        self._frames = 0
         row: Row | None = None
         try:
             while True:
@@ -101,6 +105,7 @@ class Talk:
 
     async def idle(self, seconds: float) -> None:
         """Wait for float seconds; raises OSError as soon as the session is over."""
+        self._frames = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -180,6 +185,9 @@ class Talk:
         self._writer.write(kind + struct.pack("!I", len(content) + 4) + content)
 
     async def _frame(self) -> tuple[bytes, bytes]:
+        self._frames += 1
+        if self._frames > MOST:
+            raise NotPostgres(f"an answer of more than {MOST:,} frames")
         kind = await self._read(1)
         [length] = struct.unpack("!I", await self._read(4))
         if kind[0] not in _KNOWN or not 4 <= length <= LARGEST:  # noqa: PLR2004 - the length counts its own four bytes

@@ -1,0 +1,36 @@
+"""Everything that a drill and its place name, to know the secrets in it before anything is written down."""
+
+from collections.abc import Iterator
+
+from faildrill.drill import Drill, Parallel, Step
+from faildrill.environment import Environment
+from faildrill.kinds import Shape
+from faildrill.kinds.referring import learn
+from faildrill.targets import KindUse
+
+
+def keep_secret(drill: Drill, place: Environment) -> None:
+    """Keep every secret that a drill or its place refers to out of all that this process writes from now on."""
+    learn((*_of_place(place), *_of_drill(drill)))
+
+
+def _of_place(place: Environment) -> Iterator[tuple[KindUse, Shape]]:
+    for use in (*place.identity, *place.guards):
+        yield use, "guard"
+    for plan in place.probes:
+        yield plan.use, "probe"
+    if place.lock is not None:
+        yield place.lock, "lock"
+
+
+def _of_drill(drill: Drill) -> Iterator[tuple[KindUse, Shape]]:
+    for plan in (*drill.probes, *drill.load):
+        yield plan.use, "probe"
+    flat = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    for step in flat:
+        if isinstance(step, Step):
+            yield step.use, "action"
+            if step.undo.use is not None:
+                yield step.undo.use, "action"
+    for use in drill.abort_when:
+        yield use, "abort"

@@ -1,0 +1,46 @@
+"""The secrets that kinds refer to."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from pydantic import BaseModel
+
+from faildrill.errors import FaildrillError, UnresolvedSecret
+from faildrill.kinds import Shape, build
+from faildrill.secrets import Reference
+from faildrill.targets import KindUse
+
+Uses = Iterable[tuple[KindUse, Shape]]
+"""Kinds with their parameters, and what each is used as."""
+
+
+def references(uses: Uses) -> Iterator[Reference]:
+    """Yield every reference to a secret in these kinds; nothing of one that can't be built, which is told elsewhere."""
+    for use, shape in uses:
+        with suppress(FaildrillError, ValueError):
+            yield from _within(build(use, shape))
+
+
+def learn(uses: Uses) -> None:
+    """Keep every secret that these kinds refer to out of all that this process writes, whoever lets it out.
+
+    What a step is told by a target may hold a secret that only a probe, in its own process, has resolved.
+    """
+    for reference in references(uses):
+        with suppress(UnresolvedSecret):
+            reference.resolve()
+
+
+def _within(value: Any) -> Iterator[Reference]:  # noqa: ANN401 - whatever a kind's fields hold
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _within(getattr(value, name))
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _within(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _within(one)
