@@ -37,6 +37,23 @@ def lab(state_folder: Path) -> Iterator[Facts]:
 
 
 @pytest.fixture(scope="session")
+def lab_of_hosts(state_folder: Path) -> Iterator[Facts]:
+    """The lab of hosts of this session."""
+    facts = starting.up("lab-hosts", root=state_folder, of="hosts")
+    yield facts
+    ending.down("lab-hosts", root=state_folder)
+    assert traces.of(state_folder) == []
+
+
+@pytest.fixture
+def hosts_lab(lab_of_hosts: Facts) -> Iterator[Facts]:
+    """The lab of hosts, steady before the test and put back after it, whatever the test has done to it."""
+    put_back(lab_of_hosts)
+    yield lab_of_hosts
+    put_back(lab_of_hosts)
+
+
+@pytest.fixture(scope="session")
 def drilled(lab: Facts, tmp_path_factory: pytest.TempPathFactory) -> Drilled:  # noqa: ARG001 - the lab must be up
     """Every drill of `drills/` run once, on a lab that its first asker made steady."""
     known: dict[Path, Ran] = {}
