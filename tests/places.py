@@ -27,6 +27,7 @@ class Place:
         self.steps: list[Step | Wait] = []
         self.identity = str(folder)  # the locks of a machine are shared by all who run these tests on it
         self.probes: list[ProbePlan] = []
+        self.load: list[ProbePlan] = []
         self.expect = [KindUse(kind="steady_again", params={"within": "10s"})]
         self.abort_when: list[KindUse] = []
         self.warm_up = 0.3
@@ -71,6 +72,7 @@ class Place:
             name="simulated",
             environment="simulation",
             probes=(*(self.probe(name) for name in names), *self.probes),
+            load=tuple(self.load),
             steps=(self.group,) if self.group else tuple(self.steps),
             expect=tuple(self.expect),
             abort_when=tuple(self.abort_when),

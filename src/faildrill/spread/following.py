@@ -7,7 +7,7 @@ then.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from faildrill.clock import nanoseconds
@@ -80,9 +80,10 @@ class Following:
         self._sums.append(_Sum(at, came, expected))
 
     def _weighed(self) -> Spread:
-        stretches = list(self._stretches())
+        stretches = self._stretches()
         last = _NOTHING
-        for counts, expected in stretches:
+        for looks in stretches:
+            counts, expected = self._sums[-1].minus(self._sums[-1 - looks])
             if sum(counts.values()) < self._at_least:
                 continue
             last = weigh(counts, expected, self._tolerance, len(stretches))
@@ -97,17 +98,14 @@ class Following:
             return last._replace(verdict="even")
         return last._replace(verdict="skewed", off=(_farthest(last),))
 
-    def _stretches(self) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
-        """Give the counts, and what was due of them, of the last 1, 2, 3, 4, 6, 8 … looks and of all."""
+    def _stretches(self) -> list[int]:
+        """List how many looks back are weighed: 1, 2, 3, 4, 6, 8 … and all."""
         whole = len(self._sums) - 1
-        power = 1
+        found, power = [], 1
         while power < whole:
-            yield self._sums[-1].minus(self._sums[-1 - power])
-            if power > 1 and power * 3 // 2 < whole:
-                yield self._sums[-1].minus(self._sums[-1 - power * 3 // 2])
+            found += [power, power * 3 // 2] if power > 1 else [power]
             power *= 2
-        if whole:
-            yield self._sums[-1].minus(self._sums[0])
+        return [*(one for one in found if one < whole), *([whole] if whole else [])]
 
 
 def _farthest(spread: Spread) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from faildrill.spread.following import Following
 
 EVERY: Final = 0.5
-EVEN_FOR: Final = 300.0
+EVEN_FOR: Final = 60.0
 SKEWED_FOR: Final = 120.0
 
 
