@@ -37,14 +37,14 @@ class Nginx:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['front']}/"
 
-    def step(self, kind: str = "nginx.upstream", **params: str | int | bool) -> Whole:
+    def step(self, kind: str, /, **params: str | int | bool) -> Whole:
         config, pid_file = str(self.folder / "nginx.conf"), str(self.folder / "pid")
         here = {"file": str(self.file), "binary": str(self.binary), "config": config, "pid_file": pid_file}
         return action(kind, **{**here, **params})
 
     def of(self, name: str, **params: str | int | bool) -> Whole:
         server = f"127.0.0.1:{self.ports[name]}"
-        return self.step(upstream="payments", server=server, url=self.url, who=name, **params)
+        return self.step("nginx.upstream", upstream="payments", server=server, url=self.url, who=name, **params)
 
 
 def backend(name: str, port: int) -> str:

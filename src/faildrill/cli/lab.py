@@ -23,7 +23,9 @@ def lab() -> None:
 @lab.command()
 @_NAME
 @click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
-@click.option("--of", metavar="SORT", help="Of what: payments, hosts; a lab named lab-hosts is one of hosts.")
+@click.option(
+    "--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too."
+)
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
     from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
@@ -32,16 +34,19 @@ def up(name: str, keep: bool, of: str | None) -> None:
     facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
-    for key, value in _worth_knowing(places.place(name), facts):
+    for key, value in _worth_knowing(places.place(name), facts, sort):
         click.echo(f"  {key:<14}{value}")
 
 
-def _worth_knowing(place: Place, facts: Facts) -> list[tuple[str, object]]:
-    return [
-        ("environment", facts.environment),
+def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, object]]:
+    service = [
         ("payments", f"{facts.payments}/payments"),
         ("database", f"127.0.0.1:{facts.database_port}"),
         ("HAProxy", facts.statistics),
+    ]
+    return [
+        ("environment", facts.environment),
+        *(service if sort in ("payments", "hosts") else []),
         ("logs", facts.logs),
         ("take it down", place.command("down")),
     ]
