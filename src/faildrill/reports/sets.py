@@ -89,7 +89,8 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
     )
     for line in [] if quiet else _told(result, folder):
         console.print(line)
-    words = f" {result.drill}, {wording.count(len(result.runs), 'run')}: {wording.plain(result.because)}"
+    drill, runs = wording.plain(result.drill, 120), wording.count(len(result.runs), "run")
+    words = f" {drill}, {runs}: {wording.plain(result.because)}"
     console.print(Text.assemble((f" {result.verdict.value} ", f"{terminal.STYLES[result.verdict]} reverse"), words))
     encoding = out.encoding or "utf-8"
     out.write(written.getvalue().encode(encoding, "replace").decode(encoding))
