@@ -59,7 +59,7 @@ _SHORT = {
     "init": "Write a first drill to start from.",
     "judge": "Judge a recorded run again: the same files give the same verdict.",
     "report": "Write the reports of a recorded run anew.",
-    "export": "Write the samples of a recorded run as CSV or Parquet.",
+    "export": "Write the samples of a recorded run as CSV, Parquet or npz.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 
