@@ -126,14 +126,14 @@ class Lease(Kind):
                 async with asyncio.timeout(self.lasts / 3), self._session() as session:
                     await self._let_go(session)
 
-    async def _let_go(self, session: aiohttp.ClientSession) -> None:
+    async def _let_go(self, session: "aiohttp.ClientSession") -> None:
         for name, lease in list(self._held.items()):
             free = {"spec": {**lease["spec"], "holderIdentity": ""}}
             with contextlib.suppress(_Changed):
                 await self._write(session, name, {**lease, **free})
         self._held = {}
 
-    async def _take(self, session: aiohttp.ClientSession, name: str) -> str | None:
+    async def _take(self, session: "aiohttp.ClientSession", name: str) -> str | None:
         """Take one Lease, or return who holds it."""
         answer = await self._call(session, "GET", self._path(name))
         try:
@@ -150,7 +150,7 @@ class Lease(Kind):
             return "somebody who took it at the same moment"
         return None
 
-    async def _renew(self, session: aiohttp.ClientSession, name: str) -> None:
+    async def _renew(self, session: "aiohttp.ClientSession", name: str) -> None:
         answer = await self._call(session, "GET", self._path(name))
         spec = answer.body.get("spec") or {}
         if answer.status == _NOT_FOUND or spec.get("holderIdentity") != self._holder:
@@ -163,7 +163,7 @@ class Lease(Kind):
         return {"spec": {"holderIdentity": self._holder, "leaseDurationSeconds": seconds, "renewTime": told}}
 
     async def _write(
-        self, session: aiohttp.ClientSession, name: str, lease: _Object, *, create: bool = False
+        self, session: "aiohttp.ClientSession", name: str, lease: _Object, *, create: bool = False
     ) -> _Object:
         """Write a Lease as it was read; raises _Changed when it is another one by now. Never sent twice."""
         answer = await self._call(session, *(("POST", self._path()) if create else ("PUT", self._path(name))), lease)
@@ -176,7 +176,7 @@ class Lease(Kind):
         return f"{base}/{quote(name, safe='')}" if name else base
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+    async def _session(self) -> "AsyncIterator[aiohttp.ClientSession]":
         headers = {"Authorization": f"Bearer {self.token.resolve().reveal()}", "Accept": "application/json"}
         context = ssl.create_default_context(cafile=self.ca) if self.server.startswith("https") else False
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
@@ -184,7 +184,7 @@ class Lease(Kind):
             yield session
 
     async def _call(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: _Object | None = None
+        self, session: "aiohttp.ClientSession", method: str, path: str, body: _Object | None = None
     ) -> _Answer:
         """Call once, follow nothing, and read at most 1 MiB; CannotSee when the answer is none."""
         url = f"{self.server}{path}"
