@@ -74,7 +74,7 @@ def _split(part: Columns) -> dict[str, Any]:
 
 
 def _probe(file: Any, name: str, names: tuple[str, ...]) -> Columns:  # noqa: ANN401 - NumPy's open file
-    pieces = []
+    pieces: list[dict[str, Any]] = []
     while f"{name}/{len(pieces)}/due" in file:
         here = f"{name}/{len(pieces)}"
         pieces.append({column: file[f"{here}/{column}"] for column in ("due", "sent", "answered", *_PLAIN)})
