@@ -18,9 +18,21 @@ from lab.conftest import ask, eventually
 pytestmark = pytest.mark.lab
 
 
-def warrant(lab: Facts) -> tuple[int, dict[str, str], str]:
+def warrant(lab: Facts, within: str = "10s") -> tuple[int, dict[str, str], str]:
     """Ask whether a failover is warranted, as a person does; return the exit code, the answer, and who said what."""
-    command = [sys.executable, "-m", "faildrill", "warrant", lab.name, "--for", "payments-db", "-o", "json"]
+    command = [
+        sys.executable,
+        "-m",
+        "faildrill",
+        "warrant",
+        lab.name,
+        "--for",
+        "payments-db",
+        "-o",
+        "json",
+        "--within",
+        within,
+    ]
     environment = {**os.environ, "FAILDRILL_STATE": str(lab.folder.parent.parent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     told = json.loads(done.stdout)
@@ -67,7 +79,7 @@ def test_a_primary_that_hangs_and_then_is_dead_warrants_a_failover_once_its_stan
 ) -> None:
     primary = primary_of(paused_lab)
     ask(paused_lab, {"op": "signal", "node": primary, "signal": "STOP"})
-    eventually(lambda: warrant(paused_lab)[0] == 0, within=90)
+    eventually(lambda: warrant(paused_lab, "5s")[0] == 0, within=90)
     ask(paused_lab, {"op": "signal", "node": primary, "signal": "KILL"})
     code, says, told = warrant(paused_lab)
     assert (code, says["primary"]) == (0, "dead"), told
@@ -78,7 +90,7 @@ def test_observers_who_see_nothing_are_insufficient_evidence(paused_lab: Facts) 
     for node in ("pg1", "pg2", "haproxy"):
         ask(paused_lab, {"op": "signal", "node": node, "signal": "STOP"})
     try:
-        code, says, told = warrant(paused_lab)
+        code, says, told = warrant(paused_lab, "2s")
     finally:
         for node in ("pg1", "pg2", "haproxy"):
             ask(paused_lab, {"op": "signal", "node": node, "signal": "CONT"})

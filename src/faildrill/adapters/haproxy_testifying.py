@@ -93,7 +93,7 @@ def _skew(before: Rows, after: Rows, due: dict[str, float]) -> list[str]:
     spread = weigh(counts, due)
     return [
         f"{name} got {spread.shares[name].part:.0%} of {spread.total} requests, {spread.shares[name].due:.0%} is due"
-        for name in spread.overloaded
+        for name in spread.off
     ]
 
 

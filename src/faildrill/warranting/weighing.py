@@ -92,6 +92,10 @@ def _dead(said: list[Testimony], by: _By) -> Warrant:
         slow = by[Says.SLOW][0]
         because = f"{voices[0].signal} saw it dead, but {slow.signal} heard it: {slow.because}"
         return Warrant(Answer.INSUFFICIENT, "disagreement", because, said)
+    store = [one for one in by[Says.ELSEWHERE] if one.signal == "store"]
+    if store:
+        because = f"{store[0].because}: a primary steps down without its store, and nobody can be made one"
+        return Warrant(Answer.INSUFFICIENT, "store", because, said)
     if len({one.signal for one in voices}) < VOICES:
         because = f"only {voices[0].signal} saw its death ({voices[0].because}); one voice is not enough"
         return Warrant(Answer.INSUFFICIENT, voices[0].signal, because, said)

@@ -238,7 +238,7 @@ def test_a_switchover_without_a_target_names_none_and_a_failover_names_its_own()
         nodes = TwoNodes()
         async with cluster(nodes) as both:
             for action in (
-                Failover(cluster=both, to="pg2"),
+                Failover(cluster=both, to="pg2", unwarranted="deliberate"),
                 Switchover(cluster=both, to="pg1"),
                 Switchover(cluster=both),
             ):

@@ -76,6 +76,12 @@ def test_the_same_observer_twice_is_one_voice() -> None:
     assert weigh(twice).answer is Answer.INSUFFICIENT
 
 
+def test_a_primary_that_stepped_down_as_the_store_is_gone_warrants_nothing() -> None:
+    said = [*heard(D, D, None, D, C), testimony.Testimony("store", E, "no node has reached the store for 40 s")]
+    found = weigh(said)
+    assert (found.answer, found.signal) == (Answer.INSUFFICIENT, "store")
+
+
 @pytest.mark.parametrize(("answer", "code"), [*zip(Answer, (0, 1, 4), strict=True)])
 def test_only_a_warranted_failover_exits_0(answer: Answer, code: int) -> None:
     assert answer.exit_code == code

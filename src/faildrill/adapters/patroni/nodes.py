@@ -59,6 +59,8 @@ class Status(msgspec.Struct, frozen=True):
     replication: list[_Receiver] = []
     pause: bool = False
     cluster_unlocked: bool = False
+    dcs_last_seen: int | None = None
+    """Seconds since the epoch, by the node's clock, at which it last reached the store that all share."""
 
 
 @dataclass(frozen=True)

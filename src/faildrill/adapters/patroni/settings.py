@@ -16,7 +16,12 @@ _TIMES: Final = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10, "primary_start
 """Patroni's dynamic settings that are times, in seconds, with what holds where nothing is set."""
 _LAG: Final = 1 << 20
 _PARAMETERS: Final = ("postgresql", "parameters")
-_NAMES: Final = {"maximum_lag": "maximum_lag_on_failover", "failsafe": "failsafe_mode", "paused": "pause"}
+_NAMES: Final = {
+    "maximum_lag": "maximum_lag_on_failover",
+    "failsafe": "failsafe_mode",
+    "synchronous": "synchronous_mode",
+    "rewind": "postgresql.use_pg_rewind",
+}
 
 
 class Dynamic(Kind):

@@ -1,10 +1,13 @@
 """`patroni.testimony`: who leads, as Patroni's nodes see it in their store."""
 
+import time
+
 from pydantic import Field
 
+from faildrill import durations
 from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import sighted
-from faildrill.ports import Given, Kind
+from faildrill.ports import Duration, Given, Kind
 from faildrill.targets import Cluster
 from faildrill.testimony import Says, Testimony
 
@@ -13,8 +16,9 @@ class View(Kind):
     """Asks every Patroni node of a cluster who leads; each answers from its own look at the store they share.
 
     A node that says it leads is evidence that the primary lives; a free lead, told by any node, that it is dead. That
-    nobody leads and nobody says that the lead is free proves nothing. That Patroni is paused is told: then it will not
-    fail over by itself.
+    nobody leads and nobody says that the lead is free proves nothing. A node that has not reached the store for `stale`
+    can't tell who leads, and where none has, nobody can be made the primary through Patroni: that is told as `store`.
+    That Patroni is paused is told: then it will not fail over by itself.
 
         warrants:
           payments-db:
@@ -22,6 +26,10 @@ class View(Kind):
     """
 
     cluster: Cluster = Field(description="every member of it is asked")
+
+    stale: Duration = Field(
+        default=30.0, gt=0, description="a node that reached the store longer ago can't tell; clocks may differ by less"
+    )
 
     async def testify(self, given: Given) -> list[Testimony]:
         """Ask all nodes at once."""
@@ -32,6 +40,11 @@ class View(Kind):
             told = f"{', '.join(sight.primaries)} says that it leads{paused}"
             return [Testimony("patroni", Says.ALIVE, told, {**figures, "leader": sight.leader})]
         told = "; ".join(str(node) for node in sight.nodes.values())
+        seen = [node.status.dcs_last_seen for node in sight.nodes.values() if node.status]
+        ages = [time.time() - one for one in seen if one is not None]
+        if ages and min(ages) > self.stale:
+            lost = f"no node has reached the store for {durations.show(min(ages))}: {told}{paused}"
+            return [Testimony("store", Says.ELSEWHERE, lost, figures)]
         if sight.unlocked:
             return [Testimony("patroni", Says.DEAD, f"nobody holds the lead: {told}{paused}", figures)]
         return [Testimony("patroni", Says.NOTHING, f"no node says that it leads, nor that it is free: {told}", figures)]
