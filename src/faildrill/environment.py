@@ -18,6 +18,8 @@ class BlastRadius(BaseModel):
 
     groups: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by group, how many members")
     clusters: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by cluster, how many members")
+    redis: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by Redis, how many members")
+    mariadb: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by MariaDB, how many members")
     hosts: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by `hosts` target, how many of them")
     unknown: Literal["refused", "allowed"] = Field(
         default="refused", description="what becomes of a step that can't tell which members it touches"

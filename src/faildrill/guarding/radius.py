@@ -12,6 +12,8 @@ from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Preview, Previews
 
+_DECLARED: Final = ("groups", "clusters", "redis", "mariadb")
+"""Sections of an environment whose targets declare their members."""
 WITHIN: Final = 10.0
 """Seconds in which an action must tell what it would touch."""
 
@@ -73,10 +75,9 @@ class Radius:
         return bool(members) and members <= together and not any(members <= set(one.touches) for one in seen)
 
     def _members(self, target: str) -> set[str]:
-        """Return the declared members of a group or a cluster; none where it is neither."""
-        group, cluster = self._environment.groups.get(target), self._environment.clusters.get(target)
-        names = [*(group.members if group else ()), *(cluster.members if cluster else ())]
-        return {f"{target}/{name}" for name in names}
+        """Return the declared members of a group, a cluster or another store; none where it is none of them."""
+        declared = (getattr(self._environment, section).get(target) for section in _DECLARED)
+        return {f"{target}/{name}" for one in declared if one for name in one.members}
 
     async def _preview(self, step: Step) -> Preview:
         """Look at what a step would touch and spare; nothing where it can't tell, as its own capture looks again."""
@@ -109,7 +110,7 @@ class Radius:
 
     def _exceeded(self) -> Iterator[str]:
         limits = self._limits
-        for section in ("groups", "clusters", "hosts") if limits else ():
+        for section in (*_DECLARED, "hosts") if limits else ():
             for name, most in getattr(limits, section).items():
                 touched = self._of(section, name)
                 if len(touched) > most:

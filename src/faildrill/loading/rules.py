@@ -14,7 +14,7 @@ from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import KindUse
 
 RULES: Final = ("lock", "blast_radius", "approvals")
-_LIMITED: Final = ("groups", "clusters", "hosts")
+_LIMITED: Final = ("groups", "clusters", "redis", "mariadb", "hosts")
 
 
 def read_lock(reading: Reading, scope: Scope) -> KindUse | None:

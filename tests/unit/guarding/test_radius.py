@@ -9,7 +9,7 @@ import pytest
 from faildrill.drill import Drill, Parallel, ProbePlan, Step
 from faildrill.environment import BlastRadius, Environment
 from faildrill.guarding.radius import Radius
-from faildrill.targets import Group, GroupMember, KindUse
+from faildrill.targets import Group, GroupMember, KindUse, Redis, RedisMember
 from faildrill.timeline import ApplyFailed, Applying, GuardAnswered
 from places import Place, ended, events
 
@@ -139,3 +139,19 @@ def test_a_group_is_counted_whole_before_its_first_step() -> None:
     everybody = [step(name) for name in GROUP.members]
     assert "the last healthy member of pay" in str(together_said(place(), *everybody))
     assert together_said(place(), *everybody[:2]) is None
+
+
+def test_members_of_a_redis_and_of_a_mariadb_are_counted_as_those_of_a_group_are() -> None:
+    redis = Redis(
+        name="sessions",
+        master="sessions",
+        sentinels=["127.0.0.1:1"],
+        members={name: RedisMember(name=name, host="127.0.0.1") for name in ("r1", "r2")},
+    )
+    limited = Environment(name="simulation", redis={"sessions": redis}, blast_radius=BlastRadius(redis={"sessions": 1}))
+    assert said(limited, step("r1", "sessions")) is None
+    assert "touches 2 members of sessions (r1, r2)" in str(
+        said(limited, step("r1", "sessions"), step("r2", "sessions"))
+    )
+    both = Parallel(id="both", name="both", steps=(step("r1", "sessions"), step("r2", "sessions")))
+    assert "touches 2 members" in str(said(limited, both))
