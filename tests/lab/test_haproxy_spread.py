@@ -18,6 +18,7 @@ from lab.haproxies import Balancer, balancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 EQUAL = {"s1": 1, "s2": 1, "s3": 1}
+CHECKED = "check inter 100ms rise 1 fall 1"
 MANY = 900
 """Enough requests to prove an even spread even."""
 
@@ -70,19 +71,23 @@ def test_weights_set_wrong_at_run_time_are_seen_and_so_is_their_correction(place
         assert kept[-1].counts == {"s1": 300, "s2": 300, "s3": 300}
 
 
-def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(place: Path) -> None:
+@pytest.mark.parametrize("server", ["", CHECKED], ids=["unchecked", "checked"])
+def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(server: str, place: Path) -> None:
+    """Of a checked one HAProxy says DRAIN then, as of one that was told to drain."""
+
     async def scene(probe: Spread, given: Supplies) -> None:
         await of.tell("set server payments/s3 weight 0")
         seen = await looked(probe, given, of.ask(300))
         assert seen.outcome is Outcome.WRONG
         assert "s3 0% (due 35%)" in seen.detail
 
-    with balancer(place) as of:
+    with balancer(place, server=server) as of:
         play(of, scene)
 
 
+@pytest.mark.parametrize("server", ["", CHECKED], ids=["unchecked", "checked"])
 @pytest.mark.parametrize("state", ["drain", "maint"])
-def test_a_server_that_drains_or_is_taken_out_is_no_skew(state: str, place: Path) -> None:
+def test_a_server_that_drains_or_is_taken_out_is_no_skew(state: str, server: str, place: Path) -> None:
     async def scene(probe: Spread, given: Supplies) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell(f"set server payments/s3 state {state}")
@@ -90,7 +95,7 @@ def test_a_server_that_drains_or_is_taken_out_is_no_skew(state: str, place: Path
         await of.tell("set server payments/s3 state ready")
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
 
-    with balancer(place) as of:
+    with balancer(place, server=server) as of:
         play(of, scene)
 
 
@@ -144,8 +149,8 @@ def test_counters_that_begin_anew_are_begun_anew(place: Path) -> None:
     async def scene(probe: Spread, given: Supplies) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell("clear counters all")
-        seen = await looked(probe, given)
-        assert seen.outcome is Outcome.BROKEN
+        seen = await probe.look(given)
+        assert (seen.outcome, seen.detail) == (Outcome.BROKEN, "the counters have just begun")
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
 
     with balancer(place) as of:

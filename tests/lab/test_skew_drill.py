@@ -58,8 +58,9 @@ def test_a_quarter_of_the_users_suffers_and_both_alarms_tell_within_their_limits
         "writer never sees a change",
         "no more than 5% of the looks of users fail in any 5 s",
         "p99 of users is within 1 s during the drill",
+        "spread: every server gets its due share within 50% during the drill",
     ],
-    ids=["threshold-too-high", "alarm-off", "failed-over", "users-suffer", "not-recovered"],
+    ids=["threshold-too-high", "alarm-off", "failed-over", "users-suffer", "not-recovered", "uneven"],
 )
 def test_what_goes_wrong_fails_the_drill(claim: str, red: Ran) -> None:
     assert red.code == 1, red.said
