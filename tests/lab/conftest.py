@@ -1,5 +1,7 @@
 """One lab of real parts for the whole session, taken down at its end, with nothing left of it."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,15 @@ STEADY_WITHIN = 90.0
 
 Drilled = Callable[[Path], Ran]
 """Runs a drill of `drills/` on the lab, once a session: who asks again is given the same run."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def last_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """See to it that no lab outlives the tests, also where they are interrupted or killed."""
+    program = Path(__file__).with_name("last_one.py")
+    command = [sys.executable, str(program), str(tmp_path_factory.getbasetemp())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield
 
 
 @pytest.fixture(scope="session")
