@@ -122,10 +122,11 @@ def test_a_read_keeps_its_connection_or_makes_one_a_look(place: Environment) -> 
             watched = probe("postgres.read", database=place.databases["payments"], connection=connection)
             before = await sessions(place)
             async with opened(watched):
-                for _ in range(5):
+                for _ in range(20):
                     await look(watched)
             counts.append(await sessions(place) - before)
-        assert counts == [1, 5]
+        assert counts[0] < 10  # the lab's own servers open sessions, too
+        assert counts[1] >= 20
 
     asyncio.run(story())
 
