@@ -62,7 +62,8 @@ def test_only_one_host_holds_the_lock_and_the_other_is_told_which(steady_lab: Fa
     async def story() -> None:
         here, there = Advisory(database=database(steady_lab)), Advisory(database=database(steady_lab))
         assert await here.take(["identity"], "ada@here run-1", GIVEN) is None
-        assert str(await there.take(["identity"], "grace@there run-2", GIVEN)).startswith("faildrill ada@here run-1 from")
+        told = await there.take(["identity"], "grace@there run-2", GIVEN)
+        assert str(told).startswith("faildrill ada@here run-1 from")
         assert await there.take(["another"], "grace@there run-2", GIVEN) is None
         await there.release()
         await here.release()

@@ -23,9 +23,7 @@ def lab() -> None:
 @lab.command()
 @_NAME
 @click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
-@click.option(
-    "--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too."
-)
+@click.option("--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too.")
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
     from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for

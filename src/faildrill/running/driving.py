@@ -8,9 +8,9 @@ from faildrill.acting.calling import stuck
 from faildrill.acting.undoing import open_intents, undo_all, unsettled
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
-from faildrill.guarding.objecting import answers
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import Mark, clear, mark
+from faildrill.guarding.objecting import answers
 from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build

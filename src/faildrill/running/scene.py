@@ -42,7 +42,7 @@ class Scene:
 
     @property
     def plans(self) -> tuple[ProbePlan, ...]:
-        """All that is watched: the drill's probes, its load, and the probes of the environment that it does not name."""
+        """All that is watched: the drill's probes, its load, and those of the environment that it does not name."""
         named = {plan.name for plan in self.drill.probes}
         return (
             *self.drill.probes,
