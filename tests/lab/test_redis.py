@@ -138,6 +138,27 @@ def test_a_master_that_hangs_goes_on_when_its_time_is_over_also_without_us(sessi
     asyncio.run(story())
 
 
+def test_the_network_to_a_member_is_cut_slowed_and_put_back_and_the_last_one_is_never_cut_off(
+    redis_lab: Facts, sessions: Redis
+) -> None:
+    async def story() -> None:
+        nodes = environment(redis_lab).groups["redis-nodes"]
+        first = await master_of(sessions)
+        one, other = (name for name in sessions.members if name != first)
+        slow = action("member.cut", group=nodes, member=first, how="delayed", delay="20ms")
+        await put_back(slow, await done(slow))
+        steps = [action("member.cut", group=nodes, member=name, how="reset") for name in (one, other)]
+        cut = [(step, await done(step)) for step in steps]
+        with pytest.raises(ActionRefused, match="last member that is reached"):
+            await action("member.cut", group=nodes, member=first, how="silent").capture(given())
+        with pytest.raises(ActionRefused, match="is cut already"):
+            await steps[0].preview(given())
+        for step, before in cut:
+            await put_back(step, before)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("key", "holds", "because"), [("faildrill:identity", "another-place", "holds"), ("x", "y" * 8, "nothing")]
 )

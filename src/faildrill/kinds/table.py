@@ -39,6 +39,7 @@ ACTIONS: Final = {
     "haproxy.weights": "faildrill.adapters.haproxy_changing:Weights",
     "mariadb.lose_writer": "faildrill.adapters.mariadb.losing:LoseWriter",
     "mariadb.promote": "faildrill.adapters.mariadb.promote:Promote",
+    "member.cut": "faildrill.adapters.member_cutting:Cut",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
     "nginx.broken_file": "faildrill.adapters.nginx_changing:BrokenFile",

@@ -111,7 +111,10 @@ class RedisStaging(staging.Staging):
                     "members": members,
                 }
             },
-            "groups": {"sentinels": {"members": {name: _reached(planned, name) for name in SENTINELS}}},
+            "groups": {
+                group: {"members": {name: _reached(planned, name) for name in names}}
+                for group, names in (("redis-nodes", NODES), ("sentinels", SENTINELS))
+            },
             "identity": [{"redis.identity": {"redis": MASTER, "key": KEY, "holds": identity.uid}}],
             "probes": {"redundancy": {"redis.redundancy": {"redis": MASTER}, **_EVERY}},
         }
