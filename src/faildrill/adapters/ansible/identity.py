@@ -6,14 +6,14 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.ansible import plays
-from faildrill.adapters.ansible.results import said
+from faildrill.adapters.ansible.results import Task, said
 from faildrill.adapters.ansible.results import told as in_words
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told
 from faildrill.targets import Hosts
 
 SHARE: Final = 0.9
-_OTHER_KEY: Final = "Host key verification failed"
+_OTHER_KEY: Final = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED", "key is known for")
 """What OpenSSH says of a key that is not the declared one."""
 _LOOK: Final = str(Path(__file__).with_name("identity.yml"))
 
@@ -55,7 +55,7 @@ class Identity(Kind):
         key = plays.key_of(given.run, "ssh.identity")
         told = Told([], [], [])
         try:
-            played = await plays.play(plays.Score(self.hosts, (_LOOK,)), key, given.timeout * SHARE, given.run)
+            played = await plays.play(plays.Score(self.hosts, _LOOK), key, given.timeout * SHARE, given.run)
         except CannotSee as error:
             return told._replace(silent=[f"the hosts could not be asked: {error}"])
         asked = {one.host: one for one in played.tasks}
@@ -67,7 +67,15 @@ class Identity(Kind):
                 told.differs.append(f"{host} is in the inventory and has no key in `keys`: declare it, or take it out")
             else:
                 why = said(task.result) if task is not None else "it was not asked in time"
-                (told.differs if _OTHER_KEY in why else told.silent).append(f"{host} did not prove what it is: {why}")
+                (told.differs if _has_other_key(task) else told.silent).append(
+                    f"{host} did not prove what it is: {why}"
+                )
         if played.code != 0 and not told.differs and not told.silent:
             told.silent.append(f"the hosts could not all be asked: {in_words(played)}")
         return told
+
+
+def _has_other_key(task: Task | None) -> bool:
+    """Tell whether OpenSSH has refused the key that a host showed."""
+    words = str(task.result.get("msg", "")) if task is not None else ""
+    return any(one in words for one in _OTHER_KEY)

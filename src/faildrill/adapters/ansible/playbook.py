@@ -19,9 +19,8 @@ from faildrill.targets import FilePath, Hosts
 
 SHARE: Final = 0.9
 """The part of a call's time that a play may take; the rest is for ending it."""
-FENCE: Final = str(Path(__file__).with_name("fence.yml"))
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OURS: Final = ("faildrill_", "ansible_shell_executable", "ansible_ssh_args")
+_OURS: Final = ("faildrill_", "ansible_shell_type", "ansible_ssh_args")
 _TRUTHS: Final = {True: True, False: False, "True": True, "False": False}
 """How a fact says so; Ansible before 2.19 makes texts of what a template gives."""
 _NEWS: Final = ("failed", "unreachable")
@@ -48,10 +47,10 @@ class OnHosts(Kind):
 
     _names = field_validator("vars", "secret_vars")(_named)
 
-    def score(self, *playbooks: str, act: str, known: Mapping[str, JsonValue] | None = None) -> plays.Score:
+    def score(self, playbook: str, act: str, known: Mapping[str, JsonValue] | None = None) -> plays.Score:
         """Return what is played for one act."""
         variables = {**self.vars, "faildrill_act": act, **(known or {})}
-        return plays.Score(self.hosts, playbooks, variables, self.secret_vars, self.only)
+        return plays.Score(self.hosts, playbook, variables, self.secret_vars, self.only)
 
     async def listed(self, playbooks: tuple[str, ...], within: float, *options: str) -> list[inventory.Listed]:
         """Return the hosts and tasks of each playbook as it would be played now; CannotSee says why not."""
@@ -119,13 +118,13 @@ class Playbook(OnHosts):
         within = given.timeout * SHARE
         try:
             misnamed = await self.misnamed(within / 2) if self.only else None
+            if misnamed:
+                return misnamed
             found, *others = await self.listed((self.apply_file, self.undo_file, self.verify_file), within / 2)
             if self.tags or self.skip_tags:
                 found = await self._applied(within / 2)
         except CannotSee as error:
             return str(error)
-        if misnamed:
-            return misnamed
         for playbook, one in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
             if not one.hosts:
                 return f"{playbook} names no host of the inventory within the limit"
@@ -166,7 +165,9 @@ class Playbook(OnHosts):
         """End what earlier plays of this step have left, here and on the hosts; then play the undo."""
         key = self._key(given)
         plays.end_earlier(key)
-        score = self.score(FENCE, self.undo_file, act="undo", known={"faildrill_before": before["hosts"]})
+        score = replace(
+            self.score(self.undo_file, act="undo", known={"faildrill_before": before["hosts"]}), fenced=True
+        )
         played = await plays.play(score, key, given.timeout * SHARE, None, _News(given, None).hear)
         if played.code != 0:
             raise ActionFailed(told(played))

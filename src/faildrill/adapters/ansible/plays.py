@@ -30,6 +30,8 @@ from faildrill.targets import Hosts
 RUN: Final = "FAILDRILL_RUN"
 """By this variable the engine's fence finds what a step has started; an undo's plays don't carry it."""
 _LONGEST_LINE: Final = 1 << 20
+BEGIN: Final = str(Path(__file__).with_name("begin.yml"))
+FENCE: Final = str(Path(__file__).with_name("fence.yml"))
 _PERSIST: Final = "-o ControlMaster=auto -o ControlPersist=30s"
 Heard = Callable[[Task, int], None]
 """Takes a task that has ended, and when it had begun, in monotonic ns."""
@@ -37,15 +39,17 @@ Heard = Callable[[Task, int], None]
 
 @dataclass(frozen=True)
 class Score:
-    """What is played: playbooks one after the other, where, and with what."""
+    """What is played, where, and with what."""
 
     hosts: Hosts
-    playbooks: tuple[str, ...]
+    playbook: str
     variables: Mapping[str, JsonValue] = field(default_factory=dict)
     hidden: Mapping[str, SecretReference] = field(default_factory=dict)
     limit: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
+    fenced: bool = False
+    """Whether what earlier plays of the step have left on the hosts is ended first."""
 
 
 def key_of(run: str, step: JsonValue) -> str:
@@ -167,8 +171,7 @@ def _spec(score: Score, folder: Path, key: str, own: str) -> dict[str, Any]:
     """Return what the process that plays is told; secrets are in a file of the folder only."""
     known: dict[str, JsonValue] = {
         **score.variables,
-        # what runs on a host carries the mark, too, so that it can be found and ended there
-        "ansible_shell_executable": f"env {MARK}={own} /bin/sh",
+        "ansible_shell_type": "faildrill",  # modules carry the mark on their hosts, too, to be found and ended there
         "faildrill_mark": f"{MARK}={key}.",
         "faildrill_own": f"{MARK}={own}",
     }
@@ -178,14 +181,13 @@ def _spec(score: Score, folder: Path, key: str, own: str) -> dict[str, Any]:
     for name, reference in score.hidden.items():
         value = reference.resolve().reveal()
         lines.append(f"{json.dumps(name)}: !unsafe {json.dumps(value, ensure_ascii=False)}")
-    *before, last = score.playbooks
     return {
         "folder": str(folder),
-        "project": str(Path(last).parent),
-        "playbook": last,
+        "project": str(Path(score.playbook).parent),
+        "playbook": score.playbook,
         "inventory": score.hosts.inventory,
         "vars": str(_write(folder / "vars.yml", "\n".join(lines) + "\n")),
-        "before": before,
+        "before": [FENCE if score.fenced else BEGIN],
         "limit": ",".join(score.limit) or None,
         "tags": ",".join(score.tags) or None,
         "skip_tags": ",".join(score.skip_tags) or None,
