@@ -100,11 +100,12 @@ class MariaDBStaging(staging.Staging):
         return Identity("", self.plan.uid)
 
     async def steady(self) -> bool:
-        """Look once whether one server takes writes, and the other one follows it."""
+        """Look once whether one server takes writes, and the other one follows it and has all that it has."""
         if not all(node.state() == "running" for node in self.nodes.values()):
             return False
         roles = [await self._role(name) for name in NODES]
-        return sorted(roles) == ["follows", "writes"]
+        reached = {(await self._ask(name, "SELECT @@global.gtid_current_pos AS it"))[0]["it"] for name in NODES}
+        return sorted(roles) == ["follows", "writes"] and len(reached) == 1
 
     def environment_text(self, identity: Identity) -> str:
         """Return the text of the environment file."""
