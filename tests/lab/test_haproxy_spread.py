@@ -73,8 +73,6 @@ def test_weights_set_wrong_at_run_time_are_seen_and_so_is_their_correction(place
 
 @pytest.mark.parametrize("server", ["", CHECKED], ids=["unchecked", "checked"])
 def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(server: str, place: Path) -> None:
-    """Of a checked one HAProxy says DRAIN then, as of one that was told to drain."""
-
     async def scene(probe: Spread, given: Supplies) -> None:
         await of.tell("set server payments/s3 weight 0")
         seen = await looked(probe, given, of.ask(300))

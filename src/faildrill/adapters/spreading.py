@@ -20,9 +20,7 @@ from faildrill.targets import LoadBalancer
 _MOST_NAMED: Final = 4
 _ROUND: Final = 20
 """Shares in words are rounded to a twentieth, as words are interned: the exact ones are kept beside the samples."""
-_DRAINS: Final = 0x08 | 0x10
 _UP: Final = ("UP", "no")
-_TAKES: Final = (*_UP, "DRAIN")
 _LARGEST: Final = 1_000_000
 
 
@@ -131,12 +129,8 @@ class Row(dict[str, str]):
 
     @property
     def takes(self) -> bool:
-        """True while HAProxy may send it new requests as it likes.
-
-        A server whose weight was set to 0 says DRAIN as one does that was told to drain; only the latter is meant.
-        """
-        status = self.get("status", "").split(" ", 1)[0]
-        return status in _UP or (status == "DRAIN" and not int(self.number("srv_admin_state")) & _DRAINS)
+        """True while HAProxy may send it new requests as it likes, whatever its weight."""
+        return self.get("status", "").split(" ", 1)[0] in _UP
 
     def due(self, weights: Mapping[str, float]) -> float:
         """Return what is due to it, by the approved weights or else by those of HAProxy's own file, while it takes any.

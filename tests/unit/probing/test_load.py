@@ -38,9 +38,14 @@ def test_load_goes_on_at_its_rate_when_nothing_answers_where_a_probe_holds_back(
 
 
 def test_load_adds_no_looks_while_refused(tmp_path: Path) -> None:
+    """A probe hurries while it is refused, and what it saw at the edge is recorded off its grid."""
+
     async def scene() -> None:
-        async with watching(tmp_path, [load(f"http://127.0.0.1:{closed_port()}/", every=0.02)], settle=0.3) as watched:
-            pass
+        port = closed_port()
+        async with watching(tmp_path, [load(f"http://127.0.0.1:{port}/", every=0.02)], settle=0.2) as watched:
+            with ground(port):
+                await asyncio.sleep(0.3)
+        assert {Outcome.OK, Outcome.REFUSED} <= set(watched.counts("users"))
         dues = sorted(one.due for one in watched.of("users"))
         assert {later - due for due, later in pairwise(dues)} == {20_000_000}
 

@@ -5,7 +5,7 @@ import pytest
 from unit.spread.simulating import WORLDS, World, simulate
 
 EVEN = [world for world in WORLDS if world.after is None]
-SEEN_WITHIN = {"7:1:1, as in the drill": 1.0, "one gets nothing": 2.0, "twice as much to one": 4.0}
+SEEN_WITHIN = {"7:1:1, as in the drill": 2.0, "one gets nothing": 3.0, "twice as much to one": 6.0}
 
 
 @pytest.mark.parametrize("world", EVEN, ids=lambda world: f"{world.name} {world.rate:g}")
