@@ -10,7 +10,8 @@ import pytest
 
 from faildrill.guarding.holding import all_marks
 from faildrill.timeline import FILE, Applying, entries
-from lab.drilling import folder_of, run, started, until
+from lab.conftest import eventually
+from lab.drilling import folder_of, run, started
 from lab.hosts_lab import PLAYS, needs_ssh
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400), pytest.mark.usefixtures("hosts_lab"), needs_ssh]
@@ -73,7 +74,7 @@ def test_kill_9_of_the_runner_ends_the_play_and_nothing_of_it_acts_later(tmp_pat
     )
     with started(late, tmp_path, "lab-hosts") as process:
         folder = folder_of(tmp_path)
-        until(folder, Applying)
+        eventually(lambda: any(isinstance(one.what, Applying) for one in entries(folder / FILE)), within=60.0)
         time.sleep(3.0)
         for path in Path("/proc").iterdir():
             with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -52,11 +53,11 @@ def test_hosts_and_tasks_are_read_from_what_ansible_lists_of_each_playbook() -> 
     assert second == (["web1"], [])
 
 
-def event(kind: str, host: str, result: dict[str, object], **more: object) -> dict[str, object]:
+def event(kind: str, host: str, result: dict[str, object], **more: object) -> dict[str, Any]:
     return {"event": kind, "event_data": {"host": host, "task": "Stop it", "res": result, **more}}
 
 
-def played(*events: dict[str, object], **stats: dict[str, int]) -> Played:
+def played(*events: dict[str, Any], **stats: dict[str, int]) -> Played:
     found = Played()
     for one in (*events, {"event": "playbook_on_stats", "event_data": stats}):
         told_of = news(one)
