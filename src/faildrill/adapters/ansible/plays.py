@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from faildrill import redacting
 from faildrill.adapters.ansible.inventory import environment
 from faildrill.adapters.ansible.results import Played, Task
-from faildrill.adapters.ansible.sweeping import MARK, sweep
+from faildrill.adapters.ansible.sweeping import HOST_MARK, MARK, sweep
 from faildrill.clock import NANOSECONDS
 from faildrill.errors import CannotSee
 from faildrill.secrets import SecretReference
@@ -172,8 +172,8 @@ def _spec(score: Score, folder: Path, key: str, own: str) -> dict[str, Any]:
     known: dict[str, JsonValue] = {
         **score.variables,
         "ansible_shell_type": "faildrill",  # modules carry the mark on their hosts, too, to be found and ended there
-        "faildrill_mark": f"{MARK}={key}.",
-        "faildrill_own": f"{MARK}={own}",
+        "faildrill_mark": f"{HOST_MARK}={key}.",
+        "faildrill_own": f"{HOST_MARK}={own}",
     }
     if score.hosts.keys:
         known["ansible_ssh_args"] = _pinned(score.hosts, folder)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 MARK: Final = "FAILDRILL_PLAY"
-"""The variable that every process of a play carries, here and on its hosts: the step's key, a dot, the play."""
+"""The variable that every process of a play carries on this machine: the step's key, a dot, the play."""
+HOST_MARK: Final = "FAILDRILL_STEP"
+"""The variable, with the same value, that what a play starts on its hosts carries."""
 PATIENCE: Final = 2.0
 """Seconds until what does not end is given up."""
 

@@ -15,7 +15,8 @@ description: Has every module find the mark of the play in its environment.
 extends_documentation_fragment:
   - shell_common
 """
-_MARK = "FAILDRILL_PLAY"
+_PLAY = "FAILDRILL_PLAY"
+_MARK = "FAILDRILL_STEP"
 
 
 class ShellModule(Sh):  # type: ignore[misc] # Ansible is untyped
@@ -23,5 +24,5 @@ class ShellModule(Sh):  # type: ignore[misc] # Ansible is untyped
 
     def env_prefix(self, **kwargs: object) -> str:
         """Return the assignments before a command, the mark of this play among them."""
-        assignments: str = super().env_prefix(**{_MARK: os.environ.get(_MARK, ""), **kwargs})
+        assignments: str = super().env_prefix(**{_MARK: os.environ.get(_PLAY, ""), **kwargs})
         return assignments
