@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY  := $(VENV)/.ready
 
-.PHONY: help setup drill check test soak bench lint types kinds lock clean
+.PHONY: playbooks help setup drill check test soak bench lint types kinds lock clean
 
 help:    ## what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
@@ -29,6 +29,9 @@ lint: $(READY) ## style and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --verbose 2>&1 | tail -n 12 && $(BIN)/lint-imports >/dev/null
+
+playbooks: $(READY) ## ansible-lint (half a minute)
+	$(BIN)/ansible-lint --offline -q playbooks/
 
 types: $(READY) ## mypy --strict
 	$(BIN)/mypy
