@@ -14,9 +14,7 @@ from faildrill.loading import load_environment
 from faildrill.targets import Hosts
 
 PLAYS = Path(__file__).with_name("plays")
-needs_ssh = pytest.mark.skipif(
-    shutil.which("ssh") is None, reason="no ssh client: apt install openssh-client"
-)
+needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client: apt install openssh-client")
 
 
 @dataclass

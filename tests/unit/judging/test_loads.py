@@ -13,9 +13,9 @@ from unit.judging.runs import Run, probe, ticks
 EVERY = 0.01
 
 
-def under_load(**more: object) -> Run:
+def under_load(most: int | None = None) -> Run:
     made = Run(expect=[{"errors": {"of": "users", "at_most": "50%"}}])
-    made.load = [probe("users", EVERY, by="load", **more)]
+    made.load = [probe("users", EVERY, by="load", most=most)]
     return made.usual().good().good("users", EVERY)
 
 
