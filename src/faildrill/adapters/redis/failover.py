@@ -14,6 +14,8 @@ from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import Redis
 
 _INTERVAL: Final = 0.25
+_ASKED_AT_MOST: Final = 3
+"""A Sentinel gives a failover up that takes too long; seen not to have happened, it is asked for again."""
 _NEVER: Final = "0"
 """The priority of a replica that is not promoted."""
 _NOTHING_DONE: Final = ("NOGOODSLAVE", "INPROG", "ERR", "NOAUTH", "NOPERM", "WRONGPASS")
@@ -26,7 +28,8 @@ class Failover(Kind):
     node is the master, a replica could take over now and every Sentinel agrees. Redis does not wait for replicas: a
     write that is acknowledged meanwhile can be lost, which `redis.ledger` tells. Put back means that the first master
     is it again: when it follows, the others are given priority 0, the Sentinels are waited for to see that (up to ten
-    seconds), one failover is asked for, and the priorities are as they were.
+    seconds), a failover is asked for (again only when it was seen not to have happened), and the
+    priorities are as they were.
 
         steps:
           - name: fail over
@@ -57,7 +60,7 @@ class Failover(Kind):
         return Observed(holds, because if sight.leader else "; ".join(sight.missing()), sight.as_data())
 
     async def undo(self, before: Captured, given: Given) -> None:
-        """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
+        """Make the first master the only one to be chosen, ask for a failover, and let all be chosen again."""
         first = str(before["master"])
         try:
             await self._give_back(first, given)
@@ -106,9 +109,11 @@ class Failover(Kind):
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
         await self._set_priorities(others, patience(given))
         await self._until_seen(others, given.timeout / 3)
-        with suppress(OutcomeUnknown):  # whether it happened is seen below, and by `restored`: nothing is sent twice
-            await self._ask_for_it(patience(given))
-        await self._until(lambda sight: sight.leader == first, given.timeout / 4)
+        for _ in range(_ASKED_AT_MOST):
+            with suppress(OutcomeUnknown, ActionRefused):  # it is seen below, and one that is under way refuses another
+                await self._ask_for_it(patience(given))
+            if await self._until(lambda sight: sight.leader == first, given.timeout / 8):
+                return
 
     async def _until(self, holds: Any, within: float) -> Sight | None:  # noqa: ANN401 - a predicate of one Sight
         """Observe until something holds; None when it doesn't in time."""
