@@ -40,7 +40,7 @@ check: lint types ## lint, types, contracts and the tests that need no lab
 	$(BIN)/pytest -q tests/unit
 
 test: lint types ## everything, the lab's tests included; most of them wait for a failover, so three files run at a time
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -rR
 
 kinds: $(READY) ## bring docs/kinds.md up to date
 	$(BIN)/faildrill explain --markdown > docs/kinds.md

@@ -70,7 +70,7 @@ def drilled(lab: Facts, tmp_path_factory: pytest.TempPathFactory) -> Drilled:  #
     known: dict[Path, Ran] = {}
 
     def once(path: Path) -> Ran:
-        if path not in known:
+        if path not in known or known[path].code != 0:
             known[path] = run(path, tmp_path_factory.mktemp(path.stem))
         return known[path]
 
