@@ -14,6 +14,9 @@ import time
 import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from faildrill import judging
 from faildrill.adapters.simulated import burn
@@ -21,6 +24,7 @@ from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
+from faildrill.kinds import Shape, find
 from faildrill.recovering.fencing import MARK
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.recover import recover, started
@@ -28,10 +32,11 @@ from faildrill.recovering.salvaging import salvage
 from faildrill.running.crew import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
-from faildrill.timeline import FILE
+from faildrill.timeline import FILE, Entry
 from virtual import LoopClock, TaskProbers, run
 
 PACE = 0.05
+_KINDS: Final[dict[str, Shape]] = {"simulated.fault": "action", "steady_again": "expectation"}
 _WITHIN = 30.0
 
 
@@ -193,6 +198,7 @@ def _children() -> str:
 
 def spread(tasks: list[Callable[[], str]], workers: int = 2) -> list[str]:
     """Do tasks in a few forked processes, each of which takes over what its children leave; return what they say."""
+    warm_up()
     gc.collect()
     gc.freeze()
     pipes = [os.pipe() for _ in range(workers)]
@@ -207,6 +213,13 @@ def spread(tasks: list[Callable[[], str]], workers: int = 2) -> list[str]:
     gc.unfreeze()
     assert len(said) == len(tasks), f"a worker died: {codes}, after {said[-3:]}"
     return said
+
+
+def warm_up() -> None:
+    """Have here, once, what every fork would load again for itself: kinds, and how an entry is read."""
+    msgspec.json.Decoder(Entry)
+    for name, shape in _KINDS.items():
+        find(name, shape)
 
 
 def _worker(tasks: list[Callable[[], str]], writing: int) -> int:

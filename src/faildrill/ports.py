@@ -270,8 +270,8 @@ class Preview(NamedTuple):
     effect: str
     undo: str
     spares: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
-    """The healthy members of the same target that it leaves alone, e.g. `payments/pg2`: of steps that are done at once
-    nobody takes the last of them."""
+    """The healthy members of the same target that go on, e.g. `payments/pg2`: those that it leaves alone, and those
+    that it touches but does not take down. Of steps that are done at once nobody takes the last of them."""
 
 
 @runtime_checkable

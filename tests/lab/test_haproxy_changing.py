@@ -67,6 +67,8 @@ def test_a_change_is_seen_and_so_is_its_undo_which_can_be_made_twice(
         preview = await action.preview(GIVEN)
         assert preview.effect == f"payments: {told}"
         assert preview.touches == [f"payments/payments/{name}" for name in becomes]
+        gone = {name for name, (state, _) in becomes.items() if state != "UP"}
+        assert set(preview.spares) == {f"payments/payments/{name}" for name in {"pay1", "pay2", "pay3"} - gone}
         before = await action.capture(GIVEN)
         assert not (await action.confirm(before, GIVEN)).holds
         await action.apply(before, GIVEN)

@@ -59,6 +59,9 @@ def test_a_planned_promotion_is_done_with_one_writer_at_most_and_put_back(paymen
         step = action("mariadb.promote", mariadb=payments)
         seen = await step.preview(given(10))
         assert seen.touches == [f"payments/{other_than(payments, first)}", f"payments/{first}"]
+        assert set(seen.spares) == {f"payments/{name}" for name in payments.members}
+        lost = await action("mariadb.lose_writer", mariadb=payments).preview(given(10))
+        assert set(lost.spares) == set(seen.spares) - {f"payments/{first}"} == set(seen.spares) - set(lost.touches)
         before = await done(step, 30)
         assert await writers_of(payments) == other_than(payments, first)
         with pytest.raises(ActionRefused, match="takes writes already"):

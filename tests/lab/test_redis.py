@@ -72,6 +72,9 @@ def test_a_failover_is_done_by_the_sentinels_and_put_back_with_every_priority_as
         step = action("redis.failover", redis=sessions)
         seen = await step.preview(given())
         assert f"sessions/{first}" in seen.touches
+        assert set(seen.spares) == {f"sessions/{name}" for name in sessions.members}
+        lost = await action("redis.lose_master", redis=sessions).preview(given())
+        assert set(lost.spares) == set(seen.spares) - set(lost.touches)
         before = await done(step, 30)
         assert await master_of(sessions) != first
         await put_back(step, before, 60)

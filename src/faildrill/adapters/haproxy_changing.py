@@ -113,7 +113,9 @@ class _OfServers(Kind):
         where = f"{self.load_balancer.name}/{self.backend}"
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
         effect = f"{self.backend}: {self._words(wanted)}"
-        return Preview([f"{where}/{name}" for name in self._named], effect, f"{self.backend}: {self._words(seen)}")
+        touches = [f"{where}/{name}" for name in self._named]
+        spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
+        return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
     def _same(self, one: _Server, other: _Server) -> bool:
         return self._told("", one) == self._told("", other)

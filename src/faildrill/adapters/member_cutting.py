@@ -1,5 +1,6 @@
 """`member.cut`: the network by which the others reach a member of a group fails, or becomes slow."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -8,6 +9,8 @@ from faildrill.adapters.linking import MODES, How, Links, Mode, links
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
 from faildrill.targets import Group
+
+_Modes = Mapping[str, tuple[str, int]]
 
 
 class Cut(Kind):
@@ -40,12 +43,9 @@ class Cut(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look what the links do now."""
-        modes = {name: await self._links(name, given).link_mode(name) for name in sorted(self.group.members)}
+        modes = await self._modes(given)
+        self._refuse(modes)
         mode, delay_ms = modes[self.member]
-        if mode != "open":
-            raise ActionRefused(f"the link to {self.group.name}/{self.member} is {mode} already")
-        if not [name for name, (how, _) in modes.items() if name != self.member and how == "open"]:
-            raise ActionRefused(f"{self.group.name}/{self.member} is the last member that is reached")
         return {"mode": mode, "delay_ms": delay_ms}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
@@ -69,9 +69,25 @@ class Cut(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
-        await self.capture(given)
+        modes = await self._modes(given)
+        self._refuse(modes)
         where = f"{self.group.name}/{self.member}"
-        return Preview([where], f"what the others send to {where} is {self.how}", "open it again")
+        spares = [f"{self.group.name}/{name}" for name in self._reached(modes)]
+        return Preview([where], f"what the others send to {where} is {self.how}", "open it again", spares)
+
+    async def _modes(self, given: Given) -> _Modes:
+        return {name: await self._links(name, given).link_mode(name) for name in sorted(self.group.members)}
+
+    def _refuse(self, modes: _Modes) -> None:
+        mode, _ = modes[self.member]
+        if mode != "open":
+            raise ActionRefused(f"the link to {self.group.name}/{self.member} is {mode} already")
+        if not self._reached(modes):
+            raise ActionRefused(f"{self.group.name}/{self.member} is the last member that is reached")
+
+    def _reached(self, modes: _Modes) -> list[str]:
+        """List the other members whose network is as it should be."""
+        return [name for name, (mode, _) in modes.items() if name != self.member and mode == "open"]
 
     @property
     def _wanted(self) -> tuple[Mode, int]:

@@ -195,19 +195,19 @@ class Upstream(_OfFile):
         """Read what would be changed now."""
         text = self._text()
         _, line = self._line(text)
-        self._changed(text)
-        return Preview(
-            [f"{self.upstream}/{self.server}"], f"{line.strip()} becomes {self._wanted(line).strip()}", "back"
-        )
+        spares = [f"{self.upstream}/{one}" for one in self._taking_requests(self._changed(text))]
+        effect = f"{line.strip()} becomes {self._wanted(line).strip()}"
+        return Preview([f"{self.upstream}/{self.server}"], effect, "back", spares)
 
     def _changed(self, text: str) -> str:
         number, line = self._line(text)
         wanted = self._wanted(line)
         if wanted == line:
             raise ActionRefused(f"{self.file} says {line.strip()!r} already: there is nothing to change")
-        if self.down and not self._others(text, number):
+        changed = _with_line(text, number, wanted)
+        if self.down and not self._taking_requests(changed):
             raise ActionRefused(f"{self.server} is the last server of {self.upstream} that takes requests")
-        return _with_line(text, number, wanted)
+        return changed
 
     def _unchanged(self, text: str, before: Captured) -> str:
         number, _ = self._line(text)
@@ -235,11 +235,11 @@ class Upstream(_OfFile):
     def _match(self, line: str, address: str | None = None) -> "re.Match[str] | None":
         return re.fullmatch(_SERVER.format(address=address or re.escape(self.server)), line)
 
-    def _others(self, text: str, number: int) -> list[str]:
-        """List the lines of other servers that take requests."""
+    def _taking_requests(self, text: str) -> list[str]:
+        """List the addresses of the servers that take requests."""
         lines = text.splitlines()
-        servers = [(at, self._match(lines[at], r"[^\s;]+")) for at in self._block(lines) if at != number]
-        return [lines[at] for at, match in servers if match and "down" not in match["words"].split()]
+        servers = [self._match(lines[at], r"[^\s;]+") for at in self._block(lines)]
+        return [one["before"].split()[-1] for one in servers if one and "down" not in one["words"].split()]
 
     def _wanted(self, line: str) -> str:
         match = self._match(line)

@@ -17,6 +17,7 @@ class MemberFault(Fault):
 
     async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
         """Tell that it takes a member down."""
-        up = [one for one in self.others if self.model_copy(update={"name": one}).state() == "up"]
+        others = [one for one in self.others if one != self.name]
+        up = [one for one in others if self.model_copy(update={"name": one}).state() == "up"]
         spares = [f"{self.of}/{one}" for one in up]
         return Preview([f"{self.of}/{self.name}"], f"takes {self.name} down", f"brings {self.name} up", spares)

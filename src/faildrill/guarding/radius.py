@@ -59,20 +59,19 @@ class Radius:
             if because is not None:
                 return f"{step.name}: {because}"
             seen.append(await ahead._preview(step))
-        together = {one for each in seen for one in each.touches}
-        taken = ", ".join(sorted(together))
-        for target in sorted({_target(one) for one in together}):
-            if self._is_taken_whole(target, together, seen):
-                return f"together these steps take the last healthy member of {target}: {taken}"
+        taken = {one for each in seen for one in {*each.touches} - {*each.spares}}
+        for target in sorted({_target(one) for one in taken}):
+            if self._is_taken_whole(target, taken, seen):
+                return f"together these steps take the last healthy member of {target}: {', '.join(sorted(taken))}"
         return None
 
-    def _is_taken_whole(self, target: str, together: set[str], seen: list[Preview]) -> bool:
+    def _is_taken_whole(self, target: str, taken: set[str], seen: list[Preview]) -> bool:
         """Tell whether nothing healthy of a target is left by all steps together, where each alone leaves some."""
         healthy = {one for each in seen for one in each.spares if _target(one) == target}
         if healthy:
-            return not healthy - together
+            return not healthy - taken
         members = self._members(target)
-        return bool(members) and members <= together and not any(members <= set(one.touches) for one in seen)
+        return bool(members) and members <= taken and not any(members <= set(one.touches) for one in seen)
 
     def _members(self, target: str) -> set[str]:
         """Return the declared members of a group, a cluster or another store; none where it is none of them."""

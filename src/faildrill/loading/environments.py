@@ -7,7 +7,7 @@ from pydantic import BaseModel, JsonValue
 
 from faildrill.environment import Environment
 from faildrill.errors import Mistake
-from faildrill.kinds import did_you_mean
+from faildrill.kinds import did_you_mean, find
 from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
@@ -21,6 +21,7 @@ from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.standards import read_settings, read_standards, read_warrants
 from faildrill.loading.uses import check_model, read_only_use
+from faildrill.ports import Proves
 from faildrill.targets import TARGETS, KindUse, Target
 
 KEYS: Final = (
@@ -57,12 +58,12 @@ def read_environment(path: Path) -> LoadedEnvironment:
         update={
             "about": reading.text("about"),
             "drillable": reading.truth("drillable", default=False),
-            "identity": _guards("identity", reading, scope),
+            "identity": _identity(reading, scope),
             "settings": read_settings(reading, scope),
             "warrants": read_warrants(reading, scope),
             "probes": read_probes(reading.mapping("probes"), "environment", scope, mistakes),
             "watched": read_probes(reading.mapping("watched"), "environment", scope, mistakes),
-            "guards": _guards("guards", reading, scope),
+            "guards": _guards(reading, scope),
             "lock": read_lock(reading, scope),
             "blast_radius": read_blast_radius(reading, place),
             "approvals": read_approvals(reading),
@@ -89,8 +90,17 @@ def _reaches(reading: Reading) -> dict[str, KindUse]:
     return found
 
 
-def _guards(key: str, reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
-    uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items(key)]
+def _guards(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
+    uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("guards")]
+    return tuple(use.use for use in uses if use)
+
+
+def _identity(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
+    """Read what proves the place; a guard that reads from no target what it is proves nothing, and is refused."""
+    uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("identity")]
+    for use in uses:
+        if use and not issubclass(find(use.use.kind, "guard"), Proves):
+            reading.mistakes.add(use.place, f"{use.use.kind} proves nothing of what a target is: put it under `guards`")
     return tuple(use.use for use in uses if use)
 
 

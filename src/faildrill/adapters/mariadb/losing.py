@@ -88,9 +88,11 @@ class LoseWriter(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
-        where = f"{self.mariadb.name}/{self._victim(await self._sight(given))}"
-        signal = "SIGKILL" if self.how == "killed" else "SIGSTOP"
-        return Preview([where], f"{signal} to all of {where}, which takes writes now", f"{where} runs, and follows")
+        sight = await self._sight(given)
+        where = f"{self.mariadb.name}/{self._victim(sight)}"
+        spares = [f"{self.mariadb.name}/{name}" for name in sight.candidates(self.late_at_most)]
+        effect = f"{'SIGKILL' if self.how == 'killed' else 'SIGSTOP'} to all of {where}, which takes writes now"
+        return Preview([where], effect, f"{where} runs, and follows", spares)
 
     def limit(self) -> float | None:
         """Return after how long the target starts the server again by itself."""

@@ -90,9 +90,9 @@ class Promote(Kind):
         sight = await self._sight(given)
         names = [f"{self.mariadb.name}/{name}" for name in (self._next(sight), sight.writer) if name]
         effect = f"{names[0]} takes writes" + (f" instead of {names[1]}" if sight.writer else "")
-        return Preview(
-            names, effect, f"{names[1]} takes writes again" if sight.writer else "nothing: nobody did before"
-        )
+        back = f"{names[1]} takes writes again" if sight.writer else "nothing: nobody did before"
+        others = sight.candidates(self.late_at_most) if sight.writer else sight.heirs()
+        return Preview(names, effect, back, sorted({*names, *(f"{self.mariadb.name}/{name}" for name in others)}))
 
     def _next(self, sight: Sight) -> str:
         name = self.mariadb.name

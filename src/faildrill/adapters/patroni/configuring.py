@@ -60,7 +60,9 @@ class Configure(Kind):
         """Read what would be changed now."""
         former = _former(await configuration(self.cluster, patience(given)), self.set)
         members = [f"{self.cluster.name}/{name}" for name in self.cluster.members]
-        return Preview(members, f"configure {self.set}", f"configure {former}")
+        sight = await sighted(self.cluster, patience(given))
+        healthy = [f"{self.cluster.name}/{name}" for name in (sight.leader, *sight.candidates()) if name]
+        return Preview(members, f"configure {self.set}", f"configure {former}", healthy)
 
     async def _patch(self, settings: Settings, given: Given) -> str:
         """Send the settings to the leader, or to any member that answers; return who was told."""

@@ -76,7 +76,10 @@ class CutReplication(Kind):
         """Look whose link would be cut now."""
         primary, streaming = await self._found(given)
         where = f"{self.cluster.name}/{primary}"
-        return Preview([where], f"{', '.join(streaming)} receives nothing from {where} ({self.how})", "open it again")
+        effect = f"{', '.join(streaming)} receives nothing from {where} ({self.how})"
+        return Preview(
+            [where], effect, "open it again", [where, *(f"{self.cluster.name}/{name}" for name in streaming)]
+        )
 
     @property
     def _wanted(self) -> tuple[Mode, int]:

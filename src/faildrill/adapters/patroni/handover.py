@@ -82,7 +82,8 @@ class _Handover(Kind):
         sight = await self._sight(patience(given))
         to = self._next(sight)
         names = [f"{self.cluster.name}/{name}" for name in (sight.leader, to)]
-        return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}")
+        others = [f"{self.cluster.name}/{name}" for name in sight.candidates(self.lag_at_most) if name != to]
+        return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}", others)
 
     def _next(self, sight: Sight) -> str:
         """Return who is to lead next (Patroni may choose another where none is declared), or refuse."""

@@ -87,7 +87,8 @@ class Failover(Kind):
         candidates = self._next(sight)
         where = f"{self.redis.name}/{sight.leader}"
         touches = [where, *(f"{self.redis.name}/{name}" for name in candidates)]
-        return Preview(touches, f"failover from {where} to {' or '.join(candidates)}", f"failover back to {where}")
+        effect = f"failover from {where} to {' or '.join(candidates)}"
+        return Preview(touches, effect, f"failover back to {where}", touches)  # none of them stops
 
     def _next(self, sight: Sight) -> list[str]:
         """Return who could be the next master, or refuse."""

@@ -104,9 +104,11 @@ class LoseMaster(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
-        where = f"{self.redis.name}/{self._victim(await self._sight(given))}"
+        sight = await self._sight(given)
+        where = f"{self.redis.name}/{self._victim(sight)}"
+        spares = [f"{self.redis.name}/{name}" for name in sight.candidates(self.lag_at_most)]
         back = {"killed": "start it", "hung": "SIGCONT", "cut_off": "open it again"}[self.how]
-        return Preview([where], _EFFECTS[self.how].format(where=where), f"{back}; {where} is to follow again")
+        return Preview([where], _EFFECTS[self.how].format(where=where), f"{back}; {where} is to follow again", spares)
 
     def limit(self) -> float | None:
         """Return after how long the target brings the node back by itself."""
