@@ -148,8 +148,7 @@ def test_an_identity_that_differs_is_refused_and_nothing_is_touched(
     changed = [f"{line.partition(':')[0]}: '12345678'" if f"{fact}:" in line else line for line in lines]
     assert changed != lines
     (tmp_path / "other.yaml").write_text("\n".join(changed))
-    for beside in steady_lab.environment.parent.glob("standard*.yaml"):
-        shutil.copy(beside, tmp_path)
+    shutil.copytree(steady_lab.environment.with_name("standards"), tmp_path / "standards")
     ran = run(drill(tmp_path, HANG, "  - outage: {of: pay, at_most: 10s}"), tmp_path, str(tmp_path / "other.yaml"))
     assert ran.code == 3, ran.said
     assert not [one for one in entries(ran.folder / FILE) if isinstance(one.what, Intended)]

@@ -18,6 +18,8 @@ from faildrill.timeline import GuardAnswered
 
 WITHIN = 10.0
 """Seconds for which a guard may look; later is an objection."""
+FORESEEING = 30.0
+"""Seconds for which a step may look at whether it could be done: programs that are started for it take their time."""
 
 
 async def answers(environment: Environment, run: str, drill: Drill | None = None) -> AsyncIterator[GuardAnswered]:
@@ -80,7 +82,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
         if not isinstance(action, Foresees):
             continue
         try:
-            objection = await call(action.objection(Supplies(run, timeout=WITHIN)), WITHIN)
+            objection = await call(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
         except (ActionError, CannotSee) as error:
             objection = f"could not be told, and so objects: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
