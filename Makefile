@@ -37,7 +37,7 @@ types: $(READY) ## mypy --strict
 	$(BIN)/mypy
 
 check: lint types ## lint, types, contracts and the tests that need no lab
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit
 
 test: lint types ## everything, the lab's tests included; most of them wait for a failover, so three files run at a time
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -rR
