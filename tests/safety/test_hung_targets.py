@@ -22,6 +22,9 @@ from faildrill.targets import KindUse
 
 WITHIN: Final = 0.5
 OVERSHOOT: Final = 0.25
+"""Seconds over, which `--soak` holds to."""
+PATIENCE: Final = 5.0
+"""Seconds over that no busy machine needs: what hangs for good takes more."""
 GROWTH: Final = 32 * 1024
 """KiB that the process may grow while a body without end comes in."""
 
@@ -160,13 +163,21 @@ ASKED: Final[dict[str, Asks]] = {
 }
 
 
+@pytest.fixture
+def overshoot(many: Callable[[int, int], int]) -> float:
+    """Seconds over a deadline that are still in time."""
+    return PATIENCE if many(1, 0) else OVERSHOOT
+
+
 @pytest.fixture(autouse=True)
 def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUNG_TOKEN", "a-token-for-hung-targets")
 
 
 @pytest.mark.parametrize("kind", ASKED)
-def test_a_target_that_hangs_is_given_up_at_the_deadline(kind: str, figure: Callable[[str], None]) -> None:
+def test_a_target_that_hangs_is_given_up_at_the_deadline(
+    kind: str, figure: Callable[[str], None], overshoot: float
+) -> None:
     async def asked(target: str) -> tuple[str, float]:
         async with TARGETS[target]() as port:
             shape, method, params, arguments = ASKED[kind](port)
@@ -185,11 +196,13 @@ def test_a_target_that_hangs_is_given_up_at_the_deadline(kind: str, figure: Call
     target = max(took, key=lambda one: took[one])
     over = took[target] - WITHIN
     figure(f"P12 {kind}: {over * 1000:.0f} ms over at most (a target that {target}), {grown} KiB more memory")
-    assert over <= OVERSHOOT
+    assert over <= overshoot
     assert grown <= GROWTH
 
 
-def test_a_call_that_does_not_let_itself_be_cancelled_is_left_behind(figure: Callable[[str], None]) -> None:
+def test_a_call_that_does_not_let_itself_be_cancelled_is_left_behind(
+    figure: Callable[[str], None], overshoot: float
+) -> None:
     async def clings() -> None:
         for _ in range(2):
             with contextlib.suppress(asyncio.CancelledError):
@@ -203,10 +216,10 @@ def test_a_call_that_does_not_let_itself_be_cancelled_is_left_behind(figure: Cal
 
     over = asyncio.run(main()) - WITHIN
     figure(f"P12 a call that can't be cancelled: {over * 1000:.0f} ms over")
-    assert over <= OVERSHOOT
+    assert over <= overshoot
 
 
-def test_a_look_that_never_comes_back_ends_the_looking_at_its_deadline() -> None:
+def test_a_look_that_never_comes_back_ends_the_looking_at_its_deadline(overshoot: float) -> None:
     async def never() -> Observed:
         await asyncio.Event().wait()
         return Observed(holds=True, because="never")
@@ -218,4 +231,4 @@ def test_a_look_that_never_comes_back_ends_the_looking_at_its_deadline() -> None
 
     seen, took = asyncio.run(main())
     assert not seen.holds
-    assert took <= 1.2 + OVERSHOOT
+    assert took <= 1.2 + overshoot

@@ -12,12 +12,14 @@ from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
 from faildrill.running.crew import Lines
-from faildrill.timeline import GuardAnswered
+from faildrill.timeline import Confirmed, GuardAnswered
 from forks import fork
-from places import Place, ended, events
+from places import Place, ended, events, recorded, until
 
 AT_ONCE: Final = 200
 REFUSED: Final = 3
+ABORTED: Final = 5
+RUNS: Final = 6
 
 
 @contextlib.contextmanager
@@ -78,19 +80,23 @@ def test_exactly_one_of_two_hundred_wins_and_the_others_are_told_who(
     told = f"told within {usually * 1000:.0f} ms (95 %), {slowest * 1000:.0f} ms at most"
     figure(f"P10 {AT_ONCE} kickoffs at once, {rounds} times: one winner each, the others {told}")
     # Two processors let the slowest wait behind 199 others; in the usual run of the tests others use them, too.
-    assert usually <= many(1000, 200) / 1000
+    assert usually <= many(5000, 200) / 1000
 
 
-def test_of_six_runs_started_at_once_one_is_done_and_five_are_refused(ground: Path) -> None:
+def test_of_six_runs_started_at_once_one_goes_on_and_five_are_refused(ground: Path) -> None:
     place = Place(ground)
     place.fault("pay")
-    place.wait(4)
-    started = [place.start() for _ in range(6)]
+    place.wait(120)
+    started = [place.start() for _ in range(RUNS)]
     with contextlib.ExitStack() as stack:
         for one in started:
             stack.enter_context(ended(one))
-        codes = sorted(one.sentinel.wait(60) for one in started)
-        assert codes == [0, *[REFUSED] * 5]
+        until(lambda: sum(one.sentinel.poll() is not None for one in started) == RUNS - 1, within=60)
+        [winner] = [one for one in started if one.sentinel.returncode is None]
+        recorded(winner.folder, Confirmed)
+        winner.sentinel.terminate()
+        assert winner.sentinel.wait(60) == ABORTED
         assert place.deeds("pay") == ["apply", "undo"]
-        refused = [one for one in started if one.sentinel.returncode == REFUSED]
+        refused = [one for one in started if one is not winner]
+        assert [one.sentinel.returncode for one in refused] == [REFUSED] * (RUNS - 1)
         assert all("is being drilled by run" in str(events(one.folder, GuardAnswered)) for one in refused)

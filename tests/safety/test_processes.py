@@ -318,7 +318,7 @@ def test_the_fence_is_up_within_a_second(
             [fenced] = [entry for entry in entries(started.folder / FILE) if isinstance(entry.what, Fenced)]
             took.append((fenced.at - died) / 1e9)
     figure(f"P5 fenced after {number.name}: at most {max(took):.3f} s in {len(took)} runs")
-    assert max(took) <= 1.0
+    assert max(took) <= many(10, 1)
 
 
 def faildrill(*words: str) -> subprocess.CompletedProcess[str]:
