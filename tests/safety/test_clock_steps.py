@@ -66,7 +66,7 @@ def library() -> Path:
 
 
 def stepped(place: Place, python: Path, clock: Path, by: str) -> tuple[Path, tuple[float, float]]:
-    """Run a drill, set the clock in the middle of an outage; return the run, and how long it was, at least and at most."""
+    """Run a drill, set the clock amid an outage; return the run, and how long that was at least and at most."""
     clock.write_text("+0\n")
     words = ["-m", "faildrill", "run", "drill.yaml", "--env", "here.yaml", "--quiet"]
     with subprocess.Popen([str(python), *words], cwd=place.folder.parent, stdout=subprocess.DEVNULL) as run:
