@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
 from faildrill.adapters.haproxy_socket import tell
@@ -96,3 +97,52 @@ def test_observers_who_see_nothing_are_insufficient_evidence(paused_lab: Facts) 
             ask(paused_lab, {"op": "signal", "node": node, "signal": "CONT"})
     assert code == 4, told
     assert set(says.values()) == {"nothing"}
+
+
+async def _hanging_writes(lab: Facts, hanging: asyncio.Event, done: asyncio.Event) -> None:
+    """Let a session of the users' path wait for a commit that nobody confirms, until it is told that it is done."""
+    place = kinds_here.environment(lab)
+    leader = (await sighted(place.clusters["payments"], 5.0)).leader
+    member = place.clusters["payments"].members[str(leader)]
+    secret = (lab.folder / "passwords" / "postgres").read_text().strip()
+    login = {"host": member.host, "port": member.port, "user": "postgres", "password": secret, "database": "payments"}
+    setting, waiting = await asyncpg.connect(**login), await asyncpg.connect(**login)
+    await setting.execute("SET synchronous_commit = local")
+    await setting.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await setting.execute("SELECT pg_reload_conf()")
+    while await setting.fetchval("SELECT current_setting('synchronous_standby_names'), pg_sleep(0.05)") != "nobody":
+        pass
+    commit = asyncio.create_task(waiting.execute("SELECT pg_logical_emit_message(true, 'test', 'it hangs')"))
+    try:
+        await asyncio.sleep(2)
+        hanging.set()
+        await done.wait()
+    finally:
+        await setting.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await setting.execute("SELECT pg_reload_conf()")
+        await commit
+        await setting.close()
+        await waiting.close()
+
+
+def test_a_primary_whose_writes_hang_is_not_said_to_work_though_a_weight_is_wrong_as_well(steady_lab: Facts) -> None:
+    async def asked() -> tuple[int, dict[str, str], str]:
+        hanging, done = asyncio.Event(), asyncio.Event()
+        waiting = asyncio.create_task(_hanging_writes(steady_lab, hanging, done))
+        first, _ = await asyncio.wait(
+            {waiting, asyncio.create_task(hanging.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        try:
+            return (0, {}, "") if waiting in first else await asyncio.to_thread(warrant, steady_lab)
+        finally:
+            done.set()
+            await waiting
+
+    socket = kinds_here.environment(steady_lab).load_balancers["payments"].haproxy_socket
+    asyncio.run(tell(socket, "set server payments/pay1 weight 10"))
+    try:
+        code, says, told = asyncio.run(asked())
+    finally:
+        asyncio.run(tell(socket, "set server payments/pay1 weight 1"))
+    assert (code, says["primary"]) == (4, "slow"), told
+    assert "waiting for more than 1 s for what they write" in told

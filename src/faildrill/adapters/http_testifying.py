@@ -16,6 +16,7 @@ _SHARE: Final = 0.8
 _LARGEST: Final = 1 << 16
 _UNAVAILABLE: Final = 503
 _OK: Final = 200
+_LOST: Final = "it can't reach its database"
 
 
 class Timing(Kind):
@@ -23,8 +24,8 @@ class Timing(Kind):
 
     `url` answers with JSON in which `key` is a number of milliseconds: what the database took, as the application
     measured it. Short statements are evidence that the database works, whatever users feel; statements longer than
-    `slow` that it does not. A 503 says that the application can't reach its database. It is asked several times, as
-    each answer is one server's.
+    `slow` that it does not. A 503 with JSON in it says that the application can't reach its database; any other 503
+    is a load balancer's, and says nothing of the database. It is asked several times, as each answer is one server's.
 
         warrants:
           payments-db:
@@ -47,9 +48,8 @@ class Timing(Kind):
         failed = [one for one in answers if isinstance(one, str)]
         if times:
             return [self._told(times, failed, took)]
-        refusals = [one for one in failed if one.startswith("503")]
-        if len(refusals) == len(failed):
-            return [Testimony("application", Says.DEAD, f"it can't reach its database: {refusals[0]}")]
+        if all(one.startswith(_LOST) for one in failed):
+            return [Testimony("application", Says.DEAD, failed[0])]
         return [Testimony("application", Says.NOTHING, f"it tells nothing: {failed[0]}")]
 
     def _told(self, times: list[float], failed: list[str], took: float) -> Testimony:
@@ -67,8 +67,7 @@ class Timing(Kind):
             async with session.get(self.url, allow_redirects=False) as response:
                 body = await response.content.read(_LARGEST)
             if response.status != _OK:
-                detail = body[:120].decode(errors="replace") if response.status == _UNAVAILABLE else ""
-                return f"{response.status} {detail}".strip()
+                return _refusal(response.status, body)
             value = msgspec.json.decode(body, type=dict[str, msgspec.Raw])[self.key]
             return msgspec.json.decode(value, type=float) / 1e3
         except TimeoutError:
@@ -77,3 +76,15 @@ class Timing(Kind):
             return type(error).__name__
         except (msgspec.MsgspecError, KeyError):
             return f"no number called {self.key!r} in its answer"
+
+
+def _refusal(status: int, body: bytes) -> str:
+    """Tell what an answer that is no timing says; only an application writes JSON, a load balancer's 503 is a page."""
+    if status != _UNAVAILABLE:
+        return str(status)
+    try:
+        told = msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.MsgspecError:
+        return f"{status}, and not the application's own: no JSON in it"
+    error = told.get("error")
+    return f"{_LOST}: {status} {error if isinstance(error, str) else ''}"[:200].strip()

@@ -21,6 +21,10 @@ SLOW: Final = 0.5
 """Seconds from which an answer of the database is a slow one."""
 _HANDOVERS: Final = ("patroni.failover", "patroni.switchover")
 """Actions that give a database another primary: the moment before one is what a warrant is about."""
+_STANDBYS: Final = ("streaming", "in recovery")
+"""What is said of a node that answers, and is no primary."""
+_WRITERS: Final = ("postgres.writers", "patroni.writer")
+"""Probes that tell who takes writes."""
 
 
 class _Looks(NamedTuple):
@@ -35,8 +39,9 @@ class _Looks(NamedTuple):
 def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]]:
     """Return the moment, in seconds since the run's start, and what was said in the seconds before it.
 
-    Without `at`: just before the first step that gave the database another primary, or else before anything was put
-    back. Raises WrongUsage when the folder holds no run, or when there are no looks then.
+    Without `at`: just before the first step that gave the database another primary, or before the first look that saw
+    another one than before, or else before anything was put back. Raises WrongUsage when the folder holds no run, or
+    when there are no looks then.
     """
     evidence = gather(run)
     moment = evidence.entries[0].at + nanoseconds(at) if at is not None else _moment(evidence)
@@ -56,8 +61,20 @@ def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]
 def _moment(evidence: Evidence) -> int:
     steps = {step.id for step in evidence.actions if step.use.kind in _HANDOVERS}
     handovers = [entry.at for entry, event in evidence.events(Applying) if event.step in steps]
+    moved = [at for name, plan in evidence.plans.items() for at in _moved(evidence, name, plan.use.kind)]
     undone = [entry.at for entry, _ in evidence.events(Undoing)]
-    return min(handovers or undone or [evidence.until])
+    return min([*handovers, *moved] or undone or [evidence.until])
+
+
+def _moved(evidence: Evidence, name: str, kind: str) -> list[int]:
+    """Return when the first look was sent that saw another primary than those before it."""
+    if kind not in _WRITERS:
+        return []
+    looks = evidence.looks(name)
+    looks = looks.where(looks.is_good)
+    if not len(looks):
+        return []
+    return [int(at) for at in looks.sent[looks.who != looks.who[0]][:1]]
 
 
 def _looks(columns: Columns, moment: int) -> _Looks | None:
@@ -78,10 +95,16 @@ def _writer(signal: str) -> Callable[[str, _Looks], Testimony]:
     def said(name: str, looks: _Looks) -> Testimony:
         if looks.who:
             return Testimony(signal, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
-        is_proof = looks.outcome is Outcome.WRONG and ("refused" in looks.detail or "unlocked" in looks.detail)
+        is_proof = looks.outcome is Outcome.WRONG and _proves(looks.detail)
         return Testimony(signal, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
 
     return said
+
+
+def _proves(detail: str) -> bool:
+    """Tell whether what nodes said is a death: the lead is free, or whoever could be the primary refuses."""
+    said = [one for one in detail.split("; ") if one != "no writer" and not one.endswith(_STANDBYS)]
+    return "unlocked" in detail or (bool(said) and all(one.endswith("refused") for one in said))
 
 
 def _standbys(name: str, looks: _Looks) -> Testimony:

@@ -7,10 +7,13 @@ from typing import Final, NamedTuple
 from faildrill.testimony import Says, Testimony
 
 VOICES: Final = 2
-"""Independent observers that must have seen the primary's death; what none of them heard is not counted."""
+"""Independent observers that must have seen the primary's death; what none of them heard is not counted.
+
+All standbys together are one of them: one broken switch takes the stream of each.
+"""
 
 
-_SLOW: Final = "it is slow, and nothing says that another node would be faster"
+_SLOW: Final = "it hangs or is slow, and nothing says that another node would do better"
 
 
 class Answer(StrEnum):
@@ -41,8 +44,9 @@ def weigh(heard: Iterable[Testimony]) -> Warrant:
     """Weigh what was heard.
 
     *Not warranted* when the primary itself answers and nothing speaks against it, or when something in front of it
-    explains what users feel and it is not slow itself. *Warranted* only when nobody heard it alive, at least two
-    observers each saw its death, and a standby is among those who answer. All else is *insufficient evidence*.
+    explains what users feel, it is not slow itself, and it or its application answers. *Warranted* only when nobody
+    heard it alive, at least two observers each saw its death, and a standby is among those who answer. All else is
+    *insufficient evidence*.
     """
     said = list(heard)
     by = {one: [two for two in said if two.says is one] for one in Says}
@@ -62,21 +66,23 @@ _By = dict[Says, list[Testimony]]
 
 def _not_dead(said: list[Testimony], by: _By) -> Warrant:
     """Somebody heard the primary alive."""
-    direct = [one for one in by[Says.ALIVE] if one.signal == "primary"]
+    direct = _of(by[Says.ALIVE], "primary")
     if by[Says.DEAD] and not direct:
         alive, dead = by[Says.ALIVE][0], by[Says.DEAD][0]
         because = f"observers disagree: {alive.signal} says {alive.because}; {dead.signal} says {dead.because}"
         return Warrant(Answer.INSUFFICIENT, "disagreement", because, said)
-    slow = [one for one in by[Says.SLOW] if one.signal == "primary"]
+    slow = _of(by[Says.SLOW], "primary")
     if slow:
         return Warrant(Answer.INSUFFICIENT, "primary", f"{slow[0].because}: {_SLOW}", said)
-    if by[Says.ELSEWHERE]:
+    lost = _of(by[Says.DEAD], "application")
+    if by[Says.ELSEWHERE] and not lost and (not _is_silent(said) or _of(by[Says.ALIVE], "application")):
         cause = by[Says.ELSEWHERE][0]
         heard = (direct or by[Says.ALIVE])[0]
         because = f"{cause.because}; the database works: {heard.because}"
         return Warrant(Answer.NOT_WARRANTED, cause.signal, because, said)
     if not direct:
-        because = f"only {', '.join(one.signal for one in by[Says.ALIVE])} heard it; the primary itself said nothing"
+        names = ", ".join(dict.fromkeys(one.signal for one in by[Says.ALIVE]))
+        because = f"only {names} heard it; {_of_silence(said)}"
         return Warrant(Answer.INSUFFICIENT, "primary", because, said)
     doubts = [one for one in (*by[Says.DEAD], *by[Says.SLOW]) if one.signal != "primary"]
     if doubts:
@@ -96,7 +102,7 @@ def _dead(said: list[Testimony], by: _By) -> Warrant:
     if store:
         because = f"{store[0].because}: a primary steps down without its store, and nobody can be made one"
         return Warrant(Answer.INSUFFICIENT, "store", because, said)
-    if len({one.signal for one in voices}) < VOICES:
+    if len({one.signal.partition(" ")[0] for one in voices}) < VOICES:
         because = f"only {voices[0].signal} saw its death ({voices[0].because}); one voice is not enough"
         return Warrant(Answer.INSUFFICIENT, voices[0].signal, because, said)
     if not any(one.signal.startswith("standby") for one in said):
@@ -104,3 +110,17 @@ def _dead(said: list[Testimony], by: _By) -> Warrant:
         return Warrant(Answer.INSUFFICIENT, "standby", because, said)
     because = "; ".join(f"{one.signal}: {one.because}" for one in voices)
     return Warrant(Answer.WARRANTED, voices[0].signal, because, said)
+
+
+def _of(some: list[Testimony], signal: str) -> list[Testimony]:
+    return [one for one in some if one.signal == signal]
+
+
+def _is_silent(said: list[Testimony]) -> bool:
+    """Tell whether the primary was asked, and said nothing: then what queues in front of it may be its own doing."""
+    return bool(asked := _of(said, "primary")) and all(one.says is Says.NOTHING for one in asked)
+
+
+def _of_silence(said: list[Testimony]) -> str:
+    asked = _of(said, "primary")
+    return f"the primary itself said nothing: {asked[0].because}" if asked else "nobody asked the primary itself"

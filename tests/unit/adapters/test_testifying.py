@@ -10,6 +10,7 @@ import pytest
 from faildrill.adapters.haproxy_testifying import Front
 from faildrill.adapters.http_testifying import Timing
 from faildrill.adapters.patroni.testifying import View
+from faildrill.adapters.postgres.testifying import Nodes
 from faildrill.kinds.supplying import Supplies
 from faildrill.targets import Cluster, LoadBalancer
 from faildrill.testimony import Says
@@ -96,7 +97,8 @@ def http(status: str, body: str) -> bytes:
     [
         (http("200 OK", '{"database_ms": 3.5}'), Says.ALIVE, "its statements take 3.5 ms"),
         (http("200 OK", '{"database_ms": 900}'), Says.SLOW, "its statements take 900 ms"),
-        (http("503 No", '{"error": "no connection"}'), Says.DEAD, "it can't reach its database: 503"),
+        (http("503 No", '{"error": "no connection"}'), Says.DEAD, "it can't reach its database: 503 no connection"),
+        (http("503 No", "<html><h1>503 Service Unavailable"), Says.NOTHING, "503, and not the application's own"),
         (http("500 No", ""), Says.NOTHING, "it tells nothing: 500"),
         (http("200 OK", '{"database_ms": "fast"}'), Says.NOTHING, "no number called 'database_ms'"),
         (http("200 OK", "<html>"), Says.NOTHING, "no number called 'database_ms'"),
@@ -148,3 +150,23 @@ def test_a_free_lead_counts_only_from_a_node_that_reaches_the_store(
 
 def test_a_paused_patroni_is_told() -> None:
     assert "Patroni is paused" in asyncio.run(patroni(role="primary", pause=True))[2]
+
+
+async def nodes() -> tuple[Says, str]:
+    """Hear a witness of a cluster one of whose members is silent, while the other one refuses."""
+    async with serving(silent) as refused:
+        pass
+    async with serving(silent) as port:
+        members = {
+            name: {"name": name, "api": "http://127.0.0.1:1", "host": "127.0.0.1", "port": at}
+            for name, at in (("pg1", port), ("pg2", refused))
+        }
+        cluster = {"name": "payments", "scope": "pay", "user": "x", "database": "x", "members": members}
+        witness = Nodes(cluster=Cluster.model_validate(cluster))
+        [one] = await witness.testify(Supplies("warrant", 0.5))
+    return one.says, one.because
+
+
+def test_a_member_that_refuses_is_no_death_while_another_one_is_silent_and_may_be_the_primary() -> None:
+    says, because = asyncio.run(nodes())
+    assert (says, because) == (Says.NOTHING, "pg1 timed out; pg2 refused")

@@ -52,6 +52,27 @@ def test_a_run_whose_primary_was_refused_and_whose_standby_lost_it_warrants_a_fa
     assert (at, weigh(heard).answer) == (15.0, Answer.WARRANTED)
 
 
+def test_without_a_handover_the_moment_is_just_before_another_primary_was_seen(tmp_path: Path) -> None:
+    dead = run()
+    dark = ticks(FAULT + 0.2, 9.0, 0.1)
+    for name in ("sql", "patroni", "spare"):
+        dead.saw(dark, Outcome.WRONG, name=name, detail="no writer; pg1 refused; pg2 not streaming")
+    for name in ("sql", "patroni"):
+        dead.saw(ticks(9.0, END, 0.1), Outcome.OK, name=name, who="pg2")
+    at, heard = recorded(dead.write(tmp_path / "run"))
+    assert at == pytest.approx(9.0, abs=0.01)
+    assert weigh(heard).answer is Answer.WARRANTED
+
+
+@pytest.mark.parametrize("detail", ["no writer; pg1 timed out; pg3 refused", "no writer; pg2 in recovery", "no writer"])
+def test_a_standby_that_refuses_beside_a_primary_that_is_silent_is_no_death(tmp_path: Path, detail: str) -> None:
+    doubtful = run()
+    for name in ("sql", "patroni"):
+        doubtful.saw(ticks(FAULT, END, 0.1), Outcome.WRONG, name=name, detail=detail)
+    _, heard = recorded(doubtful.write(tmp_path / "run"), 12.0)
+    assert Says.DEAD not in {one.says for one in heard}
+
+
 def test_a_run_whose_probes_were_silent_is_insufficient(tmp_path: Path) -> None:
     silent = run()
     for name in PROBES:

@@ -44,6 +44,10 @@ def heard(*says: Says | None) -> list[testimony.Testimony]:
         ((D, None, N, D, C), Answer.INSUFFICIENT, "standby"),
         ((N, A, A, A, C), Answer.INSUFFICIENT, "primary"),
         ((N, A, A, A, E), Answer.NOT_WARRANTED, "load balancer"),
+        ((N, A, A, N, E), Answer.INSUFFICIENT, "primary"),
+        ((N, A, A, S, E), Answer.INSUFFICIENT, "primary"),
+        ((None, A, A, None, E), Answer.NOT_WARRANTED, "load balancer"),
+        ((A, A, A, D, E), Answer.INSUFFICIENT, "application"),
         ((S, A, N, S, C), Answer.INSUFFICIENT, "primary"),
         ((S, A, N, S, E), Answer.INSUFFICIENT, "primary"),
         ((S, N, N, S, C), Answer.INSUFFICIENT, "primary"),
@@ -74,6 +78,17 @@ def test_silence_and_what_is_in_front_never_warrant_a_failover(said: list[tuple[
 def test_the_same_observer_twice_is_one_voice() -> None:
     twice = [testimony.Testimony("standby pg2", D, "x"), testimony.Testimony("standby pg2", D, "y")]
     assert weigh(twice).answer is Answer.INSUFFICIENT
+
+
+def test_several_standbys_whose_streams_are_gone_are_one_voice_as_one_switch_cuts_them_all() -> None:
+    both = [testimony.Testimony(f"standby {name}", D, "its stream is gone") for name in ("pg2", "pg3")]
+    silent = testimony.Testimony("primary", N, "pg1 timed out")
+    assert weigh([silent, *both]).answer is Answer.INSUFFICIENT
+
+
+def test_a_primary_that_says_nothing_does_not_work_because_something_in_front_is_wrong_too() -> None:
+    found = weigh(heard(N, A, A, N, E))
+    assert "only standby pg2, patroni heard it; the primary itself said nothing" in found.because
 
 
 def test_a_primary_that_stepped_down_as_the_store_is_gone_warrants_nothing() -> None:

@@ -18,6 +18,10 @@ _QUESTION: Final = (
     "SELECT pg_is_in_recovery(), current_setting('max_connections')::int, "
     "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), "
     "(SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'), "
+    "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'active' "
+    "AND wait_event = ANY ('{SyncRep,WALSync,WALWrite,WALInitSync,WALInitWrite}') "
+    "AND clock_timestamp() - query_start > interval '1 second'), "
+    "current_setting('default_transaction_read_only') = 'on', "
     "(SELECT status FROM pg_stat_wal_receiver), "
     "(SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time) FROM pg_stat_wal_receiver)"
 )
@@ -33,6 +37,8 @@ class _Heard(NamedTuple):
     connections: int = 0
     most: int = 0
     waiting: int = 0
+    stuck: int = 0
+    read_only: bool = False
     receiver: str = ""
     age: float | None = None
     trouble: str = ""
@@ -41,9 +47,11 @@ class _Heard(NamedTuple):
 class Nodes(Kind):
     """Asks every member of a cluster by SQL, past every load balancer, whether it works and what it hears.
 
-    A primary that answers within `slow` is alive; one that refuses connections is evidence of its death; one that is
-    silent proves nothing. A standby whose stream is gone has seen the primary go; one that got something less than
-    `fresh` ago has heard it alive.
+    A primary that answers within `slow` is alive; one that refuses connections is evidence of its death, where every
+    member that could be it refuses; one that is silent proves nothing. It writes nothing: that sessions have waited for
+    their commits for more than a second, for a disk or a synchronous standby, or that it is set read-only, is told as
+    slow. A standby whose stream is gone has seen the primary go; one that got something less than `fresh` ago has heard
+    it alive.
 
         warrants:
           payments-db:
@@ -84,21 +92,25 @@ class Nodes(Kind):
         if primaries:
             return self._alive(primaries[0])
         told = "; ".join(f"{one.name} {one.trouble}" for one in silent) or "no member takes writes"
-        is_proof = any(one.trouble == _REFUSED for one in silent) or not silent
+        is_proof = all(one.trouble == _REFUSED for one in silent)
         return Testimony("primary", Says.DEAD if is_proof else Says.NOTHING, told, {"standbys": ", ".join(standbys)})
 
     def _alive(self, one: _Heard) -> Testimony:
         took = durations.show(one.took)
-        told = f"{one.name} answers directly in {took} and takes writes; {one.connections} of {one.most} connections"
+        told = f"{one.name} answers directly in {took} as the primary; {one.connections} of {one.most} connections"
         if one.waiting:
             told += f", {one.waiting} waiting for locks"
+        if one.stuck:
+            told += f", {one.stuck} waiting for more than 1 s for what they write"
+        if one.read_only:
+            told += ", set read-only"
         figures: dict[str, JsonValue] = {
             "primary": one.name,
             "seconds": round(one.took, 4),
             "connections": one.connections,
             "of": one.most,
         }
-        is_slow = one.took > self.slow or one.connections >= one.most
+        is_slow = one.took > self.slow or one.connections >= one.most or one.stuck > 0 or one.read_only
         return Testimony("primary", Says.SLOW if is_slow else Says.ALIVE, told, figures)
 
     def _of_standby(self, one: _Heard) -> Testimony:
@@ -114,9 +126,9 @@ class Nodes(Kind):
 
 def _read(name: str, row: list[str | None] | None, took: float) -> _Heard:
     """Read a member's answer; ValueError when it is something else."""
-    if row is None or len(row) != 6:  # noqa: PLR2004 - what the question asks for
+    if row is None or len(row) != 8:  # noqa: PLR2004 - what the question asks for
         raise ValueError("an answer that is none")
-    standby, most, connections, waiting, receiver, age = row
+    standby, most, connections, waiting, stuck, read_only, receiver, age = row
     return _Heard(
         name,
         took,
@@ -124,6 +136,8 @@ def _read(name: str, row: list[str | None] | None, took: float) -> _Heard:
         int(connections or 0),
         int(most or 0),
         int(waiting or 0),
+        int(stuck or 0),
+        read_only == "t",
         receiver or "",
         float(age) if age else None,
     )
