@@ -6,7 +6,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from faildrill.errors import ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.samples import Outcome
+from lab.hosts_lab import done_and_put_back, here, twice
 from lab.kinds_here import Whole, action, done, given, once, probe, put_back
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
@@ -163,3 +166,36 @@ def test_a_mistake_that_is_loaded_takes_nothing_down_and_is_taken_out_again(ngin
         assert nginx.file.read_text() == former
 
     asyncio.run(story())
+
+
+def test_the_playbook_takes_a_server_out_and_has_it_back_and_leaves_no_file(nginx: Nginx, tmp_path: Path) -> None:
+    program = tmp_path / "nginx-here"
+    program.write_text(f'#!/bin/sh\nexec {nginx.binary} -c {nginx.folder}/nginx.conf "$@"\n')
+    program.chmod(0o755)
+    former = nginx.file.read_text()
+
+    def look(out: bool) -> None:
+        def asked() -> str | None:
+            with closing(HTTPConnection("127.0.0.1", nginx.ports["front"], timeout=5)) as connection:
+                connection.request("GET", "/")
+                return connection.getresponse().getheader("X-Server")
+
+        def who() -> set[str | None]:
+            return {asked() for _ in range(6)}
+
+        due = set(NAMES) - {"pay1"} if out else set(NAMES)
+        deadline = time.monotonic() + 20  # until the workers of before are gone
+        while who() != due:
+            assert time.monotonic() < deadline
+        assert (nginx.file.read_text() == former) is not out
+        assert sorted(path.name for path in nginx.file.parent.iterdir()) == ["backends.conf", "payments.conf"]
+
+    action = twice(
+        here(tmp_path),
+        "nginx-upstream",
+        nginx_hosts="here",
+        nginx_file=str(nginx.file),
+        nginx_server=f"127.0.0.1:{nginx.ports['pay1']}",
+        nginx_program=str(program),
+    )
+    asyncio.run(done_and_put_back(action, "nginx", look))
