@@ -22,8 +22,8 @@ EVERY: Final = 1_000_000
 """Nanoseconds between two looks: a thousand a second, so that 10^8 of them are a day and four hours."""
 _DARK: Final = (ns(5.0), ns(8.0))
 _AT_ONCE: Final = 1 << 20
-_MOST_DRAWN: Final = 10_000_000
-"""Samples up to which a report is made here: its pictures hold all of them in memory, about 100 bytes each."""
+_LONGEST: Final = 600.0
+"""Seconds that a command may take: 10^8 samples are 3.2 GB, read several times, on a machine that may be busy."""
 _JUDGED: Final = """
 import resource, sys, time
 from pathlib import Path
@@ -116,16 +116,11 @@ def _judged(folder: Path, count: int) -> list[str]:
     run = Run(expect=expect, probes=[probe(every=EVERY / 1e9)]).usual()
     run.write(folder)
     _record(folder, count)
-    whole = ("judge", "report") if count <= _MOST_DRAWN else ("judge",)
-    commands = {name: partial(ran, [FAILDRILL, name, str(folder)]) for name in whole}
+    commands = {name: partial(ran, [FAILDRILL, name, str(folder)], within=_LONGEST) for name in ("judge", "report")}
     commands["judging"] = partial(ran, [PYTHON, "-c", _JUDGED, str(folder)])
     found = alternating(commands, ROUNDS)
     took, memory = (median(float(one.output.split()[place]) for one in found["judging"]) for place in (0, 1))
-    page = folder / "report.html"
-    size = f"{page.stat().st_size / 1e3:,.0f}" if page.exists() else "not made"
+    size = f"{(folder / 'report.html').stat().st_size / 1e3:,.0f}"
     shutil.rmtree(folder)
-    walls = (
-        f"{median(one.wall for one in found[name]):.2f}" if name in whole else "not made"
-        for name in ("judge", "report")
-    )
+    walls = (f"{median(one.wall for one in found[name]):.2f}" for name in ("judge", "report"))
     return [f"{count:,}", f"{count * SIZE / 1e6:,.0f}", ms(took, 1), f"{memory:,.0f}", *walls, size]

@@ -7,7 +7,6 @@ proven dark, and was over between the last moment proven dark and the first good
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from markupsafe import Markup
 
 from faildrill import durations
@@ -15,7 +14,7 @@ from faildrill.judging.result import Outage
 from faildrill.reports import drawing, wording
 from faildrill.reports.axes import Time
 from faildrill.reports.lanes import FAILURES
-from faildrill.reports.looks import Looks
+from faildrill.reports.looks import Look, Looks
 from faildrill.samples import Outcome
 
 WIDTH: Final = 540.0
@@ -27,7 +26,6 @@ _EDGE: Final = 24.0
 """A label nearer to the rim than this would be cut."""
 _MOST: Final = 22
 """Looks in one panel."""
-_UNSENT: Final = (Outcome.SKIPPED, Outcome.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -56,23 +54,14 @@ def ends(outage: Outage, zero: float) -> list[Edge]:
 def draw(edge: Edge, looks: Looks, every: float) -> Markup:
     """Draw the looks around one end of an outage."""
     reach = max(6 * every, 0.6 * (edge.end - edge.start))
-    near = _nearest(looks.between(edge.start - reach, edge.end + reach), (edge.start + edge.end) / 2)
+    near = looks.nearest(edge.start - reach, edge.end + reach, _MOST)
     time = Time(edge.start - reach, edge.end + reach, _LEFT, _RIGHT, edge.zero)
     bottom = _TOP + max(len(near), 4) * _ROW + 6
-    drawn = [_ground(edge, time, bottom), *(_bar(near, number, time) for number in range(len(near)))]
+    drawn = [_ground(edge, time, bottom), *(_bar(look, number, time) for number, look in enumerate(near))]
     drawn += [_named(edge, time, bottom), _scale(time, bottom)]
     unknown = durations.show(edge.end - edge.start)
     about = f"{len(near)} looks of {looks.probe}; the moment lies within {unknown}, the hatched part."
     return drawing.picture((WIDTH, bottom + 34), f"{edge.name}: {looks.probe}", about, *drawn)
-
-
-def _nearest(looks: Looks, middle: float) -> Looks:
-    """Return the looks nearest to a moment, `_MOST` at the most, in the order in which they were sent."""
-    if len(looks) <= _MOST:
-        return looks
-    distance = np.maximum(np.maximum(looks.due - middle, middle - looks.answered), 0)
-    order = np.sort(np.lexsort((np.abs(looks.due - middle), distance))[:_MOST])
-    return looks.taken(order)
 
 
 def _ground(edge: Edge, time: Time, bottom: float) -> Markup:
@@ -82,28 +71,26 @@ def _ground(edge: Edge, time: Time, bottom: float) -> Markup:
     return drawing.box(dark[0], _TOP, dark[1], bottom, "proven") + drawing.box(left, _TOP, right, bottom, "possible")
 
 
-def _bar(looks: Looks, number: int, time: Time) -> Markup:
-    sent, answered = float(looks.sent[number]), float(looks.answered[number])
-    outcome = int(looks.outcome[number])
+def _bar(look: Look, number: int, time: Time) -> Markup:
     y = _TOP + 4 + number * _ROW
-    if outcome in _UNSENT:
-        return _unsent(looks, number, time)
-    good = outcome == Outcome.OK
-    word = "ok" if good else FAILURES[Outcome(outcome)]
-    who = wording.plain(looks.names[int(looks.who[number])], 60)
-    tip = f"{word} {who}: sent {_fine(sent - time.zero)}, took {durations.show(answered - sent)}"
+    if not look.outcome.is_look:
+        return _unsent(look, number, time)
+    good = look.outcome == Outcome.OK
+    word = "ok" if good else FAILURES[look.outcome]
+    who = wording.plain(look.who, 60)
+    tip = f"{word} {who}: sent {_fine(look.sent - time.zero)}, took {durations.show(look.answered - look.sent)}"
     class_ = "look-ok" if good else "look-bad"
-    left, right = time.x(sent), time.x(answered)
+    left, right = time.x(look.sent), time.x(look.answered)
     bar = drawing.box(left, y, max(right, left + 2), y + _ROW - 3, class_, rx=1.5, tip=tip)
-    if answered > time.end:
+    if look.answered > time.end:
         return bar
     return bar + _mark(right, y + (_ROW - 3) / 2, good=good)
 
 
-def _unsent(looks: Looks, number: int, time: Time) -> Markup:
+def _unsent(look: Look, number: int, time: Time) -> Markup:
     """Draw a look that was due and never sent as an empty box: it proves nothing."""
-    x, y = time.x(float(looks.due[number])), _TOP + 4 + number * _ROW
-    tip = f"{FAILURES[Outcome(int(looks.outcome[number]))]}: due {_fine(float(looks.due[number]) - time.zero)}"
+    x, y = time.x(look.due), _TOP + 4 + number * _ROW
+    tip = f"{FAILURES[look.outcome]}: due {_fine(look.due - time.zero)}"
     return drawing.box(x - 2.5, y, x + 2.5, y + _ROW - 3, "unproven", tip=tip)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from faildrill import durations
 from faildrill.reports import wording
 from faildrill.reports.looks import Looks
-from faildrill.samples import Outcome
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,14 @@ def _numbered(look: Cited, number: int) -> Cited:
 def _cited(reference: str, looks: Looks, number: int, zero: float) -> Cited | None:
     if number >= len(looks):
         return None
-    outcome = Outcome(int(looks.outcome[number]))
-    sent = float(looks.sent[number] if outcome.is_look else looks.due[number])
-    answered = float(looks.answered[number])
+    look = looks.look(number)
+    is_look = look.outcome.is_look
     return Cited(
         anchor="",
         reference=reference,
-        sent=wording.moment(sent - zero),
-        took=durations.show(max(0.0, answered - sent)) if outcome.is_look else "",
-        outcome=outcome.name.lower().replace("_", " "),
-        who=looks.names[int(looks.who[number])],
-        detail=looks.names[int(looks.detail[number])],
+        sent=wording.moment((look.sent if is_look else look.due) - zero),
+        took=durations.show(max(0.0, look.answered - look.sent)) if is_look else "",
+        outcome=look.outcome.name.lower().replace("_", " "),
+        who=look.who,
+        detail=look.detail,
     )

@@ -1,26 +1,31 @@
 """What the picture shows of each probe: answer times in bins, and when which failure or which server was seen.
 
-A million looks become a few hundred bins, so that a report stays small however long the run was.
+A million looks become a few hundred bins, so that a report stays small however long the run was. They are gone through
+in blocks, so that it takes no more memory either.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faildrill.clock import NANOSECONDS, seconds
+from faildrill.judging.ranks import FEW, of_ranks
 from faildrill.reports.looks import Looks
+from faildrill.reports.presences import Presence, presences
 from faildrill.samples import Outcome
+from faildrill.samples.columns import BLOCK, Columns, Integers, among
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 BINS: Final = 440
 """The most bins of a lane."""
 _LEVELS: Final = 3
 _CLOSED: Final = 10
 """Looks without a name that do not yet end its stretch: servers take turns."""
-MOST_NAMES: Final = 6
+_NEVER: Final = (1 << 63) - 1
 FAILURES: Final = {
     Outcome.REFUSED: "refused",
     Outcome.RESET: "reset",
@@ -76,90 +81,129 @@ class Lane:
     names: list[Row]
 
 
-def lane(looks: Looks, span: tuple[float, float], every: float, bins: int = BINS) -> Lane:
+@dataclass(frozen=True)
+class Pieces:
+    """How many looks are gone through at once; what is drawn does not depend on it."""
+
+    block: int = BLOCK
+    few: int = FEW
+    """Answers of one bin that are put in order at once."""
+
+
+PIECES: Final = Pieces()
+
+
+def lane(looks: Looks, span: tuple[float, float], every: float, bins: int = BINS, pieces: Pieces = PIECES) -> Lane:
     """Reduce the looks of a probe to its lane of so many bins; seconds as in the looks."""
     grid = _Grid(looks, span, bins)
-    return Lane(looks.probe, grid.answers(), grid.failures(), grid.named(_CLOSED * every))
+    named = presences(looks, max(_CLOSED * every, 2 * grid.width))
+    good = _Tally(bins)
+    bad = {outcome: _Tally(bins) for outcome in FAILURES}
+    for first, part in looks.columns.blocks(pieces.block):
+        numbers = grid.numbers(first, first + len(part))
+        took = among(part.answered - part.due, part.is_good)
+        good.add(among(numbers, part.is_good), took, took)
+        for outcome in () if len(took) == len(part) else FAILURES:
+            there = part.outcome == outcome
+            bad[outcome].add(numbers[there], part.due[there], part.answered[there])
+        for one in named:
+            one.add(part)
+    failures = [Row(FAILURES[outcome], int(one.looks.sum()), grid.stretches(one)) for outcome, one in bad.items()]
+    return Lane(
+        looks.probe,
+        grid.answers(good, pieces),
+        [row for row in failures if row.looks],
+        [_present(one, looks) for one in named],
+    )
+
+
+class _Tally:
+    """Of what is counted in bins: how many there are in each, the lowest of one value and the highest of another."""
+
+    def __init__(self, bins: int) -> None:
+        self.looks = np.zeros(bins, np.int64)
+        self.lowest = np.full(bins, _NEVER, np.int64)
+        self.highest = np.full(bins, -_NEVER, np.int64)
+
+    def add(self, bins: Integers, low: Integers, high: Integers) -> None:
+        """Count more of them, each with the number of its bin; the numbers ascend."""
+        if not len(bins):
+            return
+        firsts = np.concatenate(([0], np.flatnonzero(np.diff(bins)) + 1))
+        numbers = bins[firsts]
+        self.looks[numbers] += np.diff(firsts, append=len(bins))
+        self.lowest[numbers] = np.minimum(self.lowest[numbers], np.minimum.reduceat(low, firsts))
+        self.highest[numbers] = np.maximum(self.highest[numbers], np.maximum.reduceat(high, firsts))
 
 
 class _Grid:
-    """The looks of a probe, each with the number of its bin."""
+    """The bins of a lane: as looks are in the order in which they were due, each holds those between two numbers."""
 
     def __init__(self, looks: Looks, span: tuple[float, float], bins: int) -> None:
         start, end = span
         self._looks = looks
-        self._bins = bins
-        self._width = max((end - start) / bins, 1e-9)
         self._start = start
-        self._bin = np.clip(((looks.due - start) / self._width).astype(np.int64), 0, bins - 1)
-        self._per_bin = np.bincount(self._bin, minlength=bins)
+        self.width = max((end - start) / bins, 1e-9)
+        """Seconds that a bin is wide."""
+        self._edges = [0]
+        for number in range(1, bins):
+            self._edges.append(bisect_left(looks.columns.due, number, self._edges[-1], key=self._bin))
+        self._edges.append(len(looks))
 
-    def answers(self) -> Answers:
-        good = self._looks.outcome == Outcome.OK
-        bins = self._bin[good]
-        times = (self._looks.answered - self._looks.due)[good]
-        order = np.lexsort((times, bins))
-        times = times[order]
-        numbers, first, counts = np.unique(bins[order], return_index=True, return_counts=True)
+    def _bin(self, due: int) -> int:
+        """Return the number of the bin of a look; what is before or after all bins is below or above them."""
+        return int((self._looks.since_start(int(due)) - self._start) / self.width)
+
+    def numbers(self, first: int, end: int) -> Integers:
+        """Return the numbers of the bins of the looks from one number to before another."""
+        counts = np.diff(np.clip(self._edges, first, end))
+        return np.repeat(np.arange(len(counts)), counts)
+
+    def answers(self, good: _Tally, pieces: Pieces) -> Answers:
+        """Return the answer times of good looks, which have been counted."""
+        numbers = np.flatnonzero(good.looks)
+        middle = [self._median(number, int(good.looks[number]), pieces) for number in numbers.tolist()]
         return Answers(
-            at=self._start + (numbers + 0.5) * self._width,
-            low=times[first],
-            median=times[first + (counts - 1) // 2],
-            high=times[first + counts - 1],
-            width=self._width * 1.5,
+            at=np.asarray(self._start + (numbers + 0.5) * self.width, np.float64),
+            low=good.lowest[numbers] / NANOSECONDS,
+            median=np.array(middle, np.float64),
+            high=good.highest[numbers] / NANOSECONDS,
+            width=self.width * 1.5,
         )
 
-    def failures(self) -> list[Row]:
-        rows = [self._row(word, self._looks.outcome == outcome) for outcome, word in FAILURES.items()]
-        return [row for row in rows if row.looks]
+    def _median(self, number: int, count: int, pieces: Pieces) -> float:
+        """Return the middle answer time of a bin, of which there are so many; of two, the smaller one."""
+        inside = self._looks.columns.part(self._edges[number], self._edges[number + 1])
+        rank = (count - 1) // 2
+        if count <= pieces.few:
+            middle = int(np.partition(_took(inside), rank)[rank])
+            inside.forget()
+        else:
+            [middle] = of_ranks(lambda: (_took(part) for _, part in inside.blocks(pieces.block)), [rank], pieces.few)
+        return seconds(middle)
 
-    def named(self, gap: float) -> list[Row]:
-        """One row a name that answered, those seen most first; beyond `MOST_NAMES` they share one."""
-        codes, counts = np.unique(self._looks.who[self._looks.who > 0], return_counts=True)
-        by_name: dict[str, list[int]] = {}
-        weight: dict[str, int] = {}
-        for code, looks in zip(codes.tolist(), counts.tolist(), strict=True):
-            for name in self._looks.names[code].split(","):
-                by_name.setdefault(name, []).append(code)
-                weight[name] = weight.get(name, 0) + looks
-        ranked = sorted(by_name, key=lambda name: (-weight[name], name))
-        rows = [self._presence(name, by_name[name], gap) for name in sorted(ranked[:MOST_NAMES])]
-        rest = sorted({code for name in ranked[MOST_NAMES:] for code in by_name[name]})
-        if rest:
-            rows.append(self._presence(f"{len(ranked) - MOST_NAMES} others", rest, gap))
-        return rows
-
-    def _row(self, name: str, mask: NDArray[np.bool_]) -> Row:
-        """Return a row of stretches from the first look in them to the last; those of touching bins touch."""
-        total = int(mask.sum())
-        if not total:
-            return Row(name, 0, [])
-        here = np.bincount(self._bin[mask], minlength=self._bins)
-        share = here / np.maximum(self._per_bin, 1)
+    def stretches(self, bad: _Tally) -> list[Stretch]:
+        """Return the stretches from the first look in them to the last; those of touching bins touch."""
+        here, bins = bad.looks, len(bad.looks)
+        share = here / np.maximum(np.diff(self._edges), 1)
         level = np.where(here > 0, np.clip(np.ceil(share * _LEVELS - 1e-9), 1, _LEVELS), 0).astype(np.int64)
         edges = np.flatnonzero(np.diff(level)) + 1
-        firsts = np.concatenate(([0], edges))
-        lasts = np.concatenate((edges, [self._bins]))
-        sums = np.concatenate(([0], np.cumsum(here))).astype(np.int64)
-        parts = [part for part in zip(firsts.tolist(), lasts.tolist(), strict=True) if level[part[0]]]
-        due, answered = self._looks.due[mask], self._looks.answered[mask]
+        firsts, lasts = [0, *edges.tolist()], [*edges.tolist(), bins]
+        parts = [part for part in zip(firsts, lasts, strict=True) if level[part[0]]]
         stretches: list[Stretch] = []
         for first, last in reversed(parts):
-            begin, end = int(sums[first]), int(sums[last])
-            joined = stretches and level[min(last, self._bins - 1)] and last < self._bins
-            until = stretches[-1].start if joined else float(answered[begin:end].max())
-            stretches.append(Stretch(float(due[begin]), until, end - begin, int(level[first])))
-        return Row(name, total, stretches[::-1])
+            joined = stretches and last < bins and level[last]
+            until = stretches[-1].start if joined else self._looks.since_start(int(bad.highest[first:last].max()))
+            begin = self._looks.since_start(int(bad.lowest[first]))
+            stretches.append(Stretch(begin, until, int(here[first:last].sum()), int(level[first])))
+        return stretches[::-1]
 
-    def _presence(self, name: str, codes: list[int], gap: float) -> Row:
-        """Return a row of stretches in which no two answers of the name are further apart than the gap."""
-        mask = np.isin(self._looks.who, codes)
-        seen = np.sort(self._looks.answered[mask])
-        breaks = np.flatnonzero(np.diff(seen) > max(gap, 2 * self._width)) + 1
-        firsts = np.concatenate(([0], breaks)).astype(np.int64)
-        lasts = np.concatenate((breaks, [len(seen)])).astype(np.int64)
-        stretches = [
-            Stretch(float(seen[first]), float(seen[last - 1]), last - first, _LEVELS)
-            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
-        ]
-        return Row(name, len(seen), stretches)
+
+def _took(part: Columns) -> Integers:
+    """Return the times to the good answers, from when they were due; never below 0."""
+    return np.maximum(among(part.answered - part.due, part.is_good), 0)
+
+
+def _present(one: Presence, looks: Looks) -> Row:
+    found = [Stretch(looks.since_start(a), looks.since_start(b), count, _LEVELS) for a, b, count in one.stretches]
+    return Row(one.name, sum(part.looks for part in found), found)

@@ -1,49 +1,82 @@
-"""The looks of a run as columns, in seconds since its first event: what the pictures are drawn from."""
+"""The looks of a run, in seconds since its first event: what the pictures are drawn from, in bounded memory."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from faildrill.clock import NANOSECONDS
-from faildrill.samples import columns
+from faildrill.clock import nanoseconds, seconds
+from faildrill.samples import Outcome, columns
+from faildrill.samples.columns import Columns, among
 
 
-@dataclass(frozen=True)
+class Look(NamedTuple):
+    """One look; times are seconds since the run's first event."""
+
+    due: float
+    sent: float
+    answered: float
+    outcome: Outcome
+    who: str
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
 class Looks:
-    """The looks of one probe, sorted by when they were due; all columns have the same length."""
+    """The looks of one probe, in the order in which they were due; they stay in their file until they are asked for."""
 
     probe: str
-    due: NDArray[np.float64]
-    sent: NDArray[np.float64]
-    answered: NDArray[np.float64]
-    outcome: NDArray[np.uint8]
-    who: NDArray[np.uint16]
-    """Number of the name of who answered; 0: nobody known."""
-    detail: NDArray[np.uint16]
-    names: tuple[str, ...]
-    """Names by their number; the first is empty."""
+    columns: Columns
+    origin: int
+    """The monotonic ns of the run's first event."""
 
     def __len__(self) -> int:
-        return len(self.due)
+        return len(self.columns)
 
-    def between(self, start: float, end: float) -> "Looks":
-        """Return the looks under way at some moment between the two."""
-        return self.taken(np.flatnonzero((self.answered >= start) & (self.due <= end)))
+    def since_start(self, at: int) -> float:
+        """Turn a monotonic time into seconds since the run's first event."""
+        return seconds(at - self.origin)
 
-    def taken(self, numbers: NDArray[np.int64]) -> "Looks":
-        """Return the looks of these numbers, in their order."""
-        return Looks(
-            self.probe,
-            self.due[numbers],
-            self.sent[numbers],
-            self.answered[numbers],
-            self.outcome[numbers],
-            self.who[numbers],
-            self.detail[numbers],
-            self.names,
-        )
+    def look(self, number: int) -> Look:
+        """Spell out one look."""
+        one = self.columns.sample(self.probe, number)
+        due, sent, answered = (self.since_start(at) for at in (one.due, one.sent, one.answered))
+        return Look(due, sent, answered, one.outcome, one.who, one.detail)
+
+    def nearest(self, start: float, end: float, most: int) -> list[Look]:
+        """Return the looks under way at some moment between the two, in order; of many, those nearest to the middle."""
+        since, until = (self.origin + nanoseconds(at) for at in (start, end))
+        due, middle = self.columns.due, (since + until) // 2
+        first = bisect_left(due, since - self._longest)
+        near = np.empty(0, np.int64)
+        for begun, part in self._under_way(first, bisect_right(due, until, first)):
+            near = np.concatenate((near, begun + np.flatnonzero(part.answered >= since)))
+            if len(near) > most:
+                began, ended = due[near], self.columns.answered[near]
+                distance = np.maximum(np.maximum(began - middle, middle - ended), 0)
+                near = np.sort(near[np.lexsort((np.abs(began - middle), distance))[:most]])
+        return [self.look(number) for number in near.tolist()]
+
+    def _under_way(self, first: int, end: int) -> Iterator[tuple[int, Columns]]:
+        for begun, part in self.columns.part(first, end).blocks():
+            yield first + begun, part
+
+    @cached_property
+    def _longest(self) -> int:
+        """The longest time from when a look was due to its end, in ns."""
+        return max((int((part.answered - part.due).max()) for _, part in self.columns.blocks()), default=0)
+
+    def answer_times(self) -> tuple[float, float] | None:
+        """Return the shortest and the longest time to a good answer, in seconds; None where there is none."""
+        good = (among(part.answered - part.due, part.is_good) for _, part in self.columns.blocks())
+        found = [(int(one.min()), int(one.max())) for one in good if len(one)]
+        if not found:
+            return None
+        return seconds(min(low for low, _ in found)), seconds(max(high for _, high in found))
 
 
 def read(folder: Path, origin: int) -> dict[str, Looks]:
@@ -51,17 +84,4 @@ def read(folder: Path, origin: int) -> dict[str, Looks]:
 
     Raises JournalDamaged when the names beside the samples are not what was written.
     """
-    return {probe: _looks(probe, found, origin) for probe, found in columns.load(folder).items()}
-
-
-def _looks(probe: str, found: columns.Columns, origin: int) -> Looks:
-    return Looks(
-        probe=probe,
-        due=(found.due - origin) / NANOSECONDS,
-        sent=(found.sent - origin) / NANOSECONDS,
-        answered=(found.answered - origin) / NANOSECONDS,
-        outcome=found.outcome,
-        who=found.who,
-        detail=found.detail,
-        names=found.names,
-    )
+    return {probe: Looks(probe, found, origin) for probe, found in columns.load(folder).items()}

@@ -1,11 +1,11 @@
 """report.html of a set: the verdict, the users' pain side by side, and a picture of each run on the same axes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-import numpy as np
 from markupsafe import Markup
 
 from faildrill.judging.pains import Pain
@@ -15,7 +15,6 @@ from faildrill.reports import picture, wording
 from faildrill.reports.looks import Looks
 from faildrill.reports.page import MOST_BYTES, STYLE, templates
 from faildrill.reports.suffering import COLUMNS, Figure, figures
-from faildrill.samples import Outcome
 
 _MOST_RUNS: Final = (60, 30, 12, 4)
 """Runs of which a page tells, from all that fit to the least."""
@@ -106,12 +105,12 @@ def _frame(drawable: list[tuple[Result, Looks]]) -> picture.Frame | None:
     """Span all runs, each counted from its first step, and all their good answers."""
     if not drawable:
         return None
-    before, after, shortest, longest = 0.0, 0.0, np.inf, 0.0
+    before, after, shortest, longest = 0.0, 0.0, math.inf, 0.0
     for result, looks in drawable:
         time = picture.axis(result)
         before, after = max(before, time.zero - time.start), max(after, time.end - time.zero)
-        took = (looks.answered - looks.due)[looks.outcome == Outcome.OK]
-        shortest = min(shortest, float(took.min(initial=np.inf)))
-        longest = max(longest, float(took.max(initial=0.0)))
-    shortest = shortest if np.isfinite(shortest) else 1e-3
-    return picture.Frame(before, after, float(shortest), max(longest, float(shortest)))
+        found = looks.answer_times()
+        if found is not None:
+            shortest, longest = min(shortest, found[0]), max(longest, found[1])
+    shortest = shortest if math.isfinite(shortest) else 1e-3
+    return picture.Frame(before, after, shortest, max(longest, shortest))

@@ -1,25 +1,32 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.reports import lanes
-from faildrill.reports.looks import Looks
+from faildrill.reports.looks import Look, Looks
+from faildrill.reports.presences import presences
 from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns
+
+NAMES = ("", "pay1", "pay2", "pay1,pg2")
+told_looks = st.lists(
+    st.tuples(st.floats(0, 10), st.floats(1e-4, 1), st.sampled_from([*[Outcome.OK] * 16, *Outcome]), st.integers(0, 3)),
+    min_size=1,
+    max_size=120,
+)
 
 
 def looks(due: list[float], took: list[float], outcomes: list[Outcome], who: list[int] | None = None) -> Looks:
-    sent = np.array(due, dtype=np.float64)
-    return Looks(
-        probe="pay",
-        due=sent,
-        sent=sent,
-        answered=sent + np.array(took, dtype=np.float64),
-        outcome=np.array([int(one) for one in outcomes], dtype=np.uint8),
-        who=np.array(who or [0] * len(due), dtype=np.uint16),
-        detail=np.zeros(len(due), dtype=np.uint16),
-        names=("", "pay1", "pay2", "pay1,pg2"),
-    )
+    begun = np.array([nanoseconds(at) for at in due], dtype=np.int64)
+    lasted = np.array([nanoseconds(one) for one in took], dtype=np.int64)
+    numbers = np.array(who or [0] * len(due), dtype=np.uint16)
+    ended = np.array([int(one) for one in outcomes], dtype=np.uint8)
+    nothing = np.zeros(len(due), dtype=np.uint16)
+    return Looks("pay", Columns(begun, begun, begun + lasted, ended, numbers, nothing, NAMES), 0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(1e-4, 1), st.sampled_from(Outcome)), min_size=1, max_size=300))
@@ -27,7 +34,8 @@ def test_bins_lose_neither_the_extremes_nor_a_look(told: list[tuple[float, float
     told.sort(key=lambda one: one[0])
     seen = looks([one[0] for one in told], [one[1] for one in told], [one[2] for one in told])
     lane = lanes.lane(seen, (0.0, 10.0), 0.01)
-    good = (seen.answered - seen.due)[seen.outcome == Outcome.OK]
+    columns = seen.columns
+    good = (columns.answered - columns.due)[columns.is_good] / NANOSECONDS
     assert sum(row.looks for row in lane.failures) == len(told) - len(good)
     assert sum(part.looks for row in lane.failures for part in row.stretches) == len(told) - len(good)
     if len(good):
@@ -71,17 +79,64 @@ def test_a_switch_of_the_server_is_two_stretches() -> None:
 
 def test_a_million_looks_are_reduced_to_what_a_picture_can_show() -> None:
     many = 1_000_000
-    due = np.arange(many, dtype=np.float64) * np.float64(0.001)
+    due = np.arange(many, dtype=np.int64) * 1_000_000
     chance = np.random.default_rng(1)
-    seen = Looks(
-        probe="pay",
-        due=due,
-        sent=due,
-        answered=due + chance.lognormal(-5, 0.4, many),
-        outcome=np.where(chance.random(many) < 0.01, 2, 1).astype(np.uint8),
-        who=chance.integers(1, 3, many).astype(np.uint16),
-        detail=np.zeros(many, dtype=np.uint16),
-        names=("", "pay1", "pay2"),
-    )
+    answered = due + (chance.lognormal(-5, 0.4, many) * NANOSECONDS).astype(np.int64)
+    outcome = np.where(chance.random(many) < 0.01, 2, 1).astype(np.uint8)
+    who, nothing = chance.integers(1, 3, many).astype(np.uint16), np.zeros(many, dtype=np.uint16)
+    seen = Looks("pay", Columns(due, due, answered, outcome, who, nothing, NAMES), 0)
     lane = lanes.lane(seen, (0.0, 1000.0), 0.001)
     assert len(lane.answers.at) <= lanes.BINS
+
+
+@settings(max_examples=50)
+@given(told_looks, st.integers(1, 40), st.integers(0, 10))
+def test_a_lane_reduced_in_blocks_is_that_reduced_whole(
+    told: list[tuple[float, float, Outcome, int]], block: int, few: int
+) -> None:
+    told.sort(key=lambda one: one[0])
+    seen = looks(*([one[column] for one in told] for column in range(4)))  # type: ignore[arg-type]
+    for span, every, bins in (((0.0, 10.0), 0.01, 5), ((3.0, 6.0), 0.05, 7), ((0.0, 10.0), 0.001, lanes.BINS)):
+        pieces = lanes.lane(seen, span, every, bins, lanes.Pieces(block, few))
+        whole = lanes.lane(seen, span, every, bins, lanes.Pieces(1000, 1000))
+        assert (pieces.failures, pieces.names) == (whole.failures, whole.names)
+        for array in ("at", "low", "median", "high"):
+            assert np.array_equal(getattr(pieces.answers, array), getattr(whole.answers, array))
+
+
+@given(told_looks, st.floats(0.01, 2), st.integers(1, 40))
+def test_the_answers_of_a_row_are_those_that_a_sorted_list_tells(
+    told: list[tuple[float, float, Outcome, int]], gap: float, block: int
+) -> None:
+    told.sort(key=lambda one: one[0])
+    seen = looks(*([one[column] for one in told] for column in range(4)))  # type: ignore[arg-type]
+    for row in presences(seen, gap):
+        for _, part in seen.columns.blocks(block):
+            row.add(part)
+        codes = [code for code, name in enumerate(NAMES) if row.name in name.split(",")]
+        times = sorted(seen.columns.answered[np.isin(seen.columns.who, codes)].tolist())
+        breaks = [place for place in range(1, len(times)) if times[place] - times[place - 1] > nanoseconds(gap)]
+        parts = [times[begin:end] for begin, end in pairwise([0, *breaks, len(times)])]
+        assert row.stretches == [(one[0], one[-1], len(one)) for one in parts]
+
+
+@given(told_looks, st.floats(0, 10), st.floats(0, 4), st.integers(1, 8))
+def test_the_nearest_looks_are_those_under_way_and_no_others_are_nearer(
+    told: list[tuple[float, float, Outcome, int]], start: float, length: float, most: int
+) -> None:
+    told.sort(key=lambda one: one[0])
+    seen = looks(*([one[column] for one in told] for column in range(4)))  # type: ignore[arg-type]
+    found = seen.nearest(start, start + length, most)
+    since, until = nanoseconds(start), nanoseconds(start + length)
+    every = [seen.look(number) for number in range(len(seen))]
+    under_way = [one for one in every if nanoseconds(one.answered) >= since and nanoseconds(one.due) <= until]
+    middle = start + length / 2
+
+    def distance(look: Look) -> float:
+        return max(look.due - middle, middle - look.answered, 0.0)
+
+    assert len(found) == min(most, len(under_way))
+    assert [one for one in under_way if one in found] == found or len(set(every)) < len(every)
+    if found:
+        furthest = max(distance(one) for one in found)
+        assert sum(distance(one) < furthest - 1e-8 for one in under_way) < len(found)
