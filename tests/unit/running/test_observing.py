@@ -1,0 +1,30 @@
+"""What is told of an effect that is looked for again and again, in virtual time."""
+
+import asyncio
+
+from faildrill.acting.calling import observe
+from faildrill.ports import Observed
+from virtual import START, run
+
+
+def test_a_last_look_that_is_cut_off_does_not_hide_what_was_seen_before() -> None:
+    looks = 0
+
+    async def look() -> Observed:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0 if looks == 1 else 60)
+        return Observed(holds=False, because="not in effect on web1")
+
+    seen = run(observe(look, START + 5.0))
+    assert not seen.holds
+    assert seen.because.startswith("could not be seen: no answer within")
+    assert seen.because.endswith("; seen last: not in effect on web1")
+
+
+def test_what_was_never_seen_is_told_alone() -> None:
+    async def look() -> Observed:
+        await asyncio.sleep(60)
+        return Observed(holds=True, because="never comes")
+
+    assert run(observe(look, START + 5.0)).because == "could not be seen: no answer within 5 s"
