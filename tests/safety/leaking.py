@@ -10,7 +10,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from faildrill.errors import ActionFailed
-from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen
+from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen, Told
 from faildrill.samples import Outcome
 from faildrill.secrets import Reference
 
@@ -128,3 +128,13 @@ class Refuses(_Leaks):
         del given
         self.shout()
         return f"no: {self.said()}" if self.objects else None
+
+    def facts(self) -> list[str]:
+        """Prove what it was given."""
+        return [self.model_dump_json()]
+
+    async def ask_again(self, given: Given) -> Told:
+        """Say too much of what it proves."""
+        del given
+        self.shout()
+        return Told(proved=[self.said()])
