@@ -51,6 +51,7 @@ lock: ## write requirements.lock anew from pyproject.toml
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
 	$(BIN)/pytest tests/safety tests/unit/probing/test_ground_truth.py tests/unit/probing/test_long_runs.py --soak --timeout=0
+	$(BIN)/pytest tests/lab/test_hosts.py -k nothing_acts_after --soak
 
 bench: $(READY) ## measure beside other tools (about 20 minutes) and write docs/benchmarks.md; SECTIONS="ledger --quick"
 	PYTHONPATH=tests $(BIN)/python -m benchmarks --write $(SECTIONS)

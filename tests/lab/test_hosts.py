@@ -124,6 +124,7 @@ def plays_left(action: Playbook, run: str = "test") -> list[str]:
     return left
 
 
+@pytest.mark.timeout(7200)  # with `--soak` it takes half an hour
 @pytest.mark.parametrize("here", [True, False], ids=["waiting-here", "waiting-on-the-host"])
 def test_nothing_acts_after_a_step_was_cut_short_and_put_back(
     here: bool, hosts_lab: Facts, tmp_path: Path, many: Callable[[int, int], int]
