@@ -164,7 +164,7 @@ def test_explain_of_an_unknown_kind_says_what_was_perhaps_meant() -> None:
     assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("what", ["drill", "environment"])
+@pytest.mark.parametrize("what", ["drill", "environment", "standard"])
 def test_schema_prints_json(what: str) -> None:
     assert json.loads(_run("schema", what).output)["additionalProperties"] is False
 

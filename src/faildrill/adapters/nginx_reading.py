@@ -78,7 +78,7 @@ def _backend(block: list[Block], passes: list[_Pass], mode: str) -> dict[str, An
     next_one = words.get("proxy_next_upstream", ["on" if mode == "tcp" else "error"])
     return {
         "mode": mode,
-        "algorithm": methods[-1] if methods else "round_robin",
+        "algorithm": methods[-1] if methods else "roundrobin",
         "stickiness": (sticky[0] or ["cookie"])[0] if sticky else "source" if "ip_hash" in methods else "none",
         "redispatch": next_one[:1] != ["off"],
         "retries": (int(tries) or max(1, len(servers))) - 1 if tries.isdigit() else None,

@@ -22,6 +22,10 @@ RULES: Final = {
 """Every rule, with the claim that it weighs."""
 
 
+_NEVER: Final = "no check notices it: requests go to it until a person does"
+_BY_USERS: Final = "only requests of users that fail tell of it, again after every time-out: nothing bounds how many"
+
+
 def remarks(name: str, reading: Reading) -> Iterator[Remark]:
     """Yield what every rule finds that needs no standard."""
     for one in reading.unread:
@@ -41,7 +45,7 @@ def slow(one: Detection) -> Remark | None:
     limit = durations.show(one.objective)
     what = f"a dead server of {one.of}" if one.refused is not None or one.worst is None else f"a dead one ({one.of})"
     if one.never:
-        why = "no check notices it: requests go to it until a person does"
+        why = _NEVER if ": none" in one.formula else _BY_USERS
         return Remark("detection", Grade.SEVERE, one.source, f"{what} may stay in use ({one.formula})", why)
     if one.worst is None:
         why = "without the figures nobody knows for how long requests go to a dead server"

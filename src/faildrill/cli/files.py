@@ -156,13 +156,17 @@ def explain(kind: str | None, *, markdown: bool) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["drill", "environment"]), default="drill")
+@click.argument("what", type=click.Choice(["drill", "environment", "standard"]), default="drill")
 def schema(what: str) -> None:
-    """Print the JSON Schema of drill or environment files, for editors."""
+    """Print the JSON Schema of drill, environment or standard files, for editors."""
     from faildrill.loading import schemas  # noqa: PLC0415 - imports every kind
 
-    found = schemas.drill_schema() if what == "drill" else schemas.environment_schema()
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    made = {
+        "drill": schemas.drill_schema,
+        "environment": schemas.environment_schema,
+        "standard": schemas.standard_schema,
+    }
+    click.echo(json.dumps(made[what](), indent=2, ensure_ascii=False))
 
 
 @click.command()

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
@@ -40,6 +41,8 @@ class Pain(Record, frozen=True, kw_only=True):
     p50: list[float | None]
     """What is proven of it, in seconds: at least, and at most (null: nobody knows); empty without looks."""
     p99: list[float | None]
+    p99_good: list[float | None] = msgspec.field(default_factory=list)
+    """Of the looks that were good, so that runs can be told apart in which more than one in a hundred failed."""
     hurt: int = 0
     """Seconds, counted from the first step, in which at least one look hurt."""
     tail: float | None = None
@@ -100,6 +103,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
         outages=len(dark),
         p50=_at(looks, 0.5),
         p99=_at(looks, 0.99),
+        p99_good=_at(looks.where(looks.is_good), 0.99),
         hurt=len(np.unique((looks.due[hurt] - fault) // NANOSECONDS)),
         tail=_tail(evidence, looks, hurt) if over else None,
         is_over=over,

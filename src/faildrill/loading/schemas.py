@@ -11,6 +11,7 @@ from faildrill.kinds import Shape, UnknownKind, find, names
 from faildrill.loading.loads import RATE_PATTERN
 from faildrill.loading.parameters import parameter_names
 from faildrill.ports import Duration
+from faildrill.settings import Standard
 from faildrill.targets import TARGETS, KindUse, Member, Target
 
 Schema = dict[str, Any]
@@ -107,6 +108,14 @@ def _of_sets(expectation: Schema) -> Schema:
         "twin": _text("the file of the drill with the same symptom and another cause"),
         "ways": _list(_object(way, ["name"]), "several answers to what the drill does, compared by `run`", least=2),
     }
+
+
+def standard_schema() -> Schema:
+    """Return the JSON Schema of a file that says what was approved."""
+    found = Standard.model_json_schema(schema_generator=_Listed)
+    found["properties"] = {"standard": _text("what it is called", pattern=_NAME), **found["properties"]}
+    found["required"] = ["standard"]
+    return {"$schema": _DIALECT, **found, "title": "A standard of faildrill", "additionalProperties": False}
 
 
 def environment_schema() -> Schema:

@@ -67,7 +67,7 @@ def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
 
 def _detection(one: Detection) -> str:
     if one.worst is None:
-        return f"{one.of}: {'never noticed' if one.never else 'not known'} ({one.formula})"
+        return f"{one.of}: {'without bound' if one.never else 'not known'} ({one.formula})"
     told = f"{one.of}: {durations.show(one.worst)} at the worst = {one.formula}"
     if one.refused is not None:
         told += f"; {durations.show(one.refused)} where connections are refused"

@@ -31,7 +31,7 @@ def figures(pain: Pain, books: list[Books]) -> list[Figure]:
         _share(pain.late, pain.looks),
         _outage(pain),
         _percentile(pain.p50),
-        _percentile(pain.p99),
+        _highest(pain),
         Figure(wording.count(pain.hurt, "second"), float(pain.hurt)),
         _tail(pain),
         _lost(books),
@@ -63,6 +63,15 @@ def _percentile(seen: list[float | None]) -> Figure:
     fine = most - least <= _FINE * most
     words = durations.show(most) if fine else f"{durations.show(least)} to {durations.show(most)}"
     return Figure(words, most)
+
+
+def _highest(pain: Pain) -> Figure:
+    """Tell the p99; where failed looks take it, how many failed, and the p99 of the good ones."""
+    seen = _percentile(pain.p99)
+    if seen.size is not None or not pain.failed or not pain.p99_good:
+        return seen
+    good = _percentile(pain.p99_good)
+    return Figure(f"{seen.text} ({pain.failed / pain.looks:.1%} did); of the good ones {good.text}", None)
 
 
 def _tail(pain: Pain) -> Figure:

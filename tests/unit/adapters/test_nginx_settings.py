@@ -59,6 +59,7 @@ def test_upstreams_are_read_with_what_passes_requests_to_them(tmp_path: Path, ho
     assert sorted(backends) == ["10.0.0.9:8080", "database", "payments"]
     pay = backends["payments"]
     assert (pay.mode, pay.algorithm, pay.redispatch) == ("http", "least_conn", False)
+    assert backends["database"].algorithm == "roundrobin"
     assert pay.timeouts is not None
     assert (pay.timeouts.connect, pay.timeouts.server) == (0.5, 20.0)
     first, second, third = (pay.servers or {}).values()

@@ -257,6 +257,7 @@ def test_a_percentile_counts_a_failed_look_as_slower_than_any_other(tmp_path: Pa
     seen = pain(tmp_path, of("skew").saw(ticks(5.0, 9.0), Outcome.WRONG))
     assert seen.p50[1] == pytest.approx(0.002, abs=0.0001)
     assert seen.p99 == [None, None]
+    assert seen.p99_good[1] == pytest.approx(0.002, abs=0.0001)
 
 
 def test_only_what_users_are_promised_stands_for_them(tmp_path: Path) -> None:

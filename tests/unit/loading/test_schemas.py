@@ -11,7 +11,7 @@ from faildrill.loading.composing import compose
 from faildrill.loading.describing import describe
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import plain
-from faildrill.loading.schemas import drill_schema, environment_schema
+from faildrill.loading.schemas import drill_schema, environment_schema, standard_schema
 from faildrill.loading.sketching import sketch
 
 ROOT = Path(__file__).parents[3]
@@ -44,6 +44,14 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
 def test_the_schemas_are_schemas() -> None:
     Draft202012Validator.check_schema(drill_schema())
     Draft202012Validator.check_schema(environment_schema())
+    Draft202012Validator.check_schema(standard_schema())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "drills" / "standards").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_standard_here_fits_the_schema_and_a_slip_does_not(path: Path) -> None:
+    standards = Draft202012Validator(standard_schema())
+    assert [error.message for error in standards.iter_errors(_read(path))] == []
+    assert not standards.is_valid({**_read(path), "bakends": {}})
 
 
 @pytest.mark.parametrize("path", DRILLS, ids=lambda path: path.stem)

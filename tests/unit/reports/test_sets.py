@@ -81,6 +81,11 @@ def told(result: SetResult, folder: Path) -> str:
         ({"outage": Bounds(at_least=3.9, at_most=None)}, "longest outage", "not over when the looking ended"),
         ({"p99": [2.0, None]}, "p99", "at least 2 s"),
         ({"p99": [None, None]}, "p99", "a failed look"),
+        (
+            {"p99": [None, None], "failed": 146, "p99_good": [1.9, 1.9]},
+            "p99",
+            "a failed look (14.6% did); of the good ones 1.9 s",
+        ),
         ({"p99": [0.5, 1.0]}, "p99", "500 ms to 1 s"),
         ({"p99": [0.99, 1.0]}, "p99", "1 s"),
         ({"tail": None, "is_over": False}, "tail after the answer", "not over when the looking ended"),
