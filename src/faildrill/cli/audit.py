@@ -11,7 +11,7 @@ from faildrill import durations
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.auditing.measuring import measured
 from faildrill.cli.places import environment
-from faildrill.cli.runs import find
+from faildrill.cli.runs import find_one
 from faildrill.errors import WrongUsage
 from faildrill.reports import audits, sarif
 
@@ -61,7 +61,7 @@ def audit_command(  # noqa: PLR0913 - one parameter an option
     with environment(env, Path("drill.yaml"), start_lab=False) as place:
         found = asyncio.run(audit(place, objective))
     if run is not None:
-        found = measured(found, find(run, reports))
+        found = measured(found, find_one(run, reports))
     texts = {
         "text": lambda: "\n".join(audits.lines(found)),
         "json": lambda: audits.as_json(found),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.runs import FOLDER, find
+from faildrill.cli.runs import FOLDER, find_one
 from faildrill.errors import WrongUsage
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.samples.compacting import write_compact
@@ -27,7 +27,7 @@ def export(run: str, among: Path, how: str, output: Path | None) -> None:
     """
     if how != "csv" and output is None:
         raise WrongUsage(f"{how} is not for a terminal: name a file with -o")
-    evidence = gather(find(run, among))
+    evidence = gather(find_one(run, among))
     try:
         number = _written(evidence, how, output)
     except OSError as error:

@@ -119,6 +119,14 @@ def find(run: str, among: Path) -> Path:
     raise WrongUsage(f"no run {run!r}: no folder with a {timeline.FILE}, and none of the runs in {among}; {known}")
 
 
+def find_one(run: str, among: Path) -> Path:
+    """Return the folder of one run, as `find` does; WrongUsage for a set, with the runs in it that can be named."""
+    folder = find(run, among)
+    if is_set(folder):
+        raise WrongUsage(f"{folder} is a set of runs: name one of them, e.g. {_names(_runs(folder))}")
+    return folder
+
+
 def _runs(among: Path) -> list[Path]:
     try:
         return sorted(one for one in among.iterdir() if _is_recorded(one))

@@ -11,7 +11,7 @@ import click
 
 from faildrill import durations, redacting
 from faildrill.cli.places import environment
-from faildrill.cli.runs import find
+from faildrill.cli.runs import find_one
 from faildrill.reports.wording import plain
 from faildrill.testimony import Testimony
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
@@ -51,7 +51,7 @@ def warrant(  # noqa: PLR0913 - one parameter an option
     front of a failover, and everything but 0 stops it. It answers within `--within`, whoever hangs.
     """
     if run is not None:
-        moment, heard = recorded(find(run, reports), at)
+        moment, heard = recorded(find_one(run, reports), at)
         when = f"{durations.show(moment)} into the run"
     elif env is None or database is None:
         raise click.UsageError("say which environment and `--for` which database, or which recorded `--run`")

@@ -104,5 +104,15 @@ def test_the_command_weighs_a_recorded_run_and_exits_as_the_answer_says(tmp_path
     assert (told["answer"], told["signal"]) == ("not warranted", "primary")
 
 
+@pytest.mark.parametrize("command", [["warrant", "--run"], ["export"]])
+def test_a_set_is_no_run_and_the_runs_in_it_are_named(tmp_path: Path, command: list[str]) -> None:
+    run().write(tmp_path / "set" / "run-1-0a1b2c")
+    (tmp_path / "set" / "set.jsonl").touch()
+    done = CliRunner().invoke(cli, [*command, str(tmp_path / "set")])
+    assert isinstance(done.exception, WrongUsage | SystemExit)
+    said = f"{done.output} {done.exception}"
+    assert "is a set of runs: name one of them, e.g. run-1-0a1b2c" in said
+
+
 def test_a_question_about_nothing_is_wrong_usage() -> None:
     assert CliRunner().invoke(cli, ["warrant"]).exit_code == 2
