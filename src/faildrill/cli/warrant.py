@@ -48,7 +48,7 @@ def warrant(  # noqa: PLR0913 - one parameter an option
     """Ask independent observers whether failing a database over is warranted. Changes nothing.
 
     Exits 0 when it is warranted, 1 when it is not, 4 when the evidence is insufficient, 2 for wrong usage: put it in
-    front of a failover, and everything but 0 stops it. It answers within `--within`, whoever hangs.
+    front of a failover, and everything but 0 stops it. Whoever hangs, all are heard after `--within`.
     """
     if run is not None:
         moment, heard = recorded(find_one(run, reports), at)
