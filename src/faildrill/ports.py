@@ -6,7 +6,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
 
@@ -397,8 +397,3 @@ ONLY_GROWS: Final = "only_grows"
 there and back between two looks shows in the later one."""
 BLOCKING: Final = "blocking"
 """A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""
-
-
-def is_blocking(probe: type[Any]) -> bool:
-    """Tell whether a probe's looks block, so that it must not share a process with the fast ones."""
-    return bool(getattr(probe, BLOCKING, False))

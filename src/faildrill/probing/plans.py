@@ -2,14 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from faildrill import ports
 from faildrill.drill import ProbePlan
 from faildrill.errors import WrongUsage
 from faildrill.kinds import find
-from faildrill.ports import is_blocking
 from faildrill.samples import LOAD
 
 FAST: Final = "probes"
@@ -79,3 +79,8 @@ def references(plan: ProberPlan) -> set[str]:
         elif isinstance(one, str) and one.startswith("env:"):
             found.add(one.removeprefix("env:"))
     return found & set(os.environ)
+
+
+def is_blocking(probe: type[Any]) -> bool:
+    """Tell whether a probe's looks block, so that it must not share a process with the fast ones."""
+    return bool(getattr(probe, ports.BLOCKING, False))

@@ -19,10 +19,11 @@ from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Given, Opens, Probe, Seen, is_blocking
+from faildrill.ports import Given, Opens, Probe, Seen
 from faildrill.probing import plans
 from faildrill.probing.agenda import Agenda
 from faildrill.probing.looking import Looking
+from faildrill.probing.plans import is_blocking
 from faildrill.probing.recording import Recording
 from faildrill.probing.restraint import most_in_flight
 from faildrill.probing.urgency import hurry

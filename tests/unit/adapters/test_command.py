@@ -11,7 +11,7 @@ import pytest
 from faildrill.adapters.command import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import is_blocking
+from faildrill.probing.plans import is_blocking
 from faildrill.samples import Outcome
 
 GIVEN = Supplies("run-7", 5.0)
