@@ -50,7 +50,7 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra dns --extra nginx --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
-	$(BIN)/pytest tests/safety tests/unit/probing/test_ground_truth.py tests/unit/probing/test_long_runs.py --soak --timeout=0
+	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py tests/unit/probing/test_ground_truth.py tests/unit/probing/test_long_runs.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_hosts.py -k nothing_acts_after --soak
 
 bench: $(READY) ## measure beside other tools (about 20 minutes) and write docs/benchmarks.md; SECTIONS="ledger --quick"
