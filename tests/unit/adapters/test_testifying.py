@@ -132,19 +132,20 @@ def _answering(answer: bytes) -> Serve:
 
 
 @pytest.mark.parametrize(
-    ("status", "signal", "says"),
+    ("status", "seen_ago", "signal", "says"),
     [
-        ({"role": "primary"}, "patroni", Says.ALIVE),
-        ({"cluster_unlocked": True}, "patroni", Says.DEAD),
-        ({"cluster_unlocked": True, "dcs_last_seen": int(time.time())}, "patroni", Says.DEAD),
-        ({"cluster_unlocked": True, "dcs_last_seen": int(time.time()) - 90}, "store", Says.ELSEWHERE),
-        ({}, "patroni", Says.NOTHING),
+        ({"role": "primary"}, None, "patroni", Says.ALIVE),
+        ({"cluster_unlocked": True}, None, "patroni", Says.DEAD),
+        ({"cluster_unlocked": True}, 0, "patroni", Says.DEAD),
+        ({"cluster_unlocked": True}, 90, "store", Says.ELSEWHERE),
+        ({}, None, "patroni", Says.NOTHING),
     ],
 )
 def test_a_free_lead_counts_only_from_a_node_that_reaches_the_store(
-    status: dict[str, object], signal: str, says: Says
+    status: dict[str, object], seen_ago: int | None, signal: str, says: Says
 ) -> None:
-    found = asyncio.run(patroni(**status))
+    seen = {} if seen_ago is None else {"dcs_last_seen": int(time.time()) - seen_ago}
+    found = asyncio.run(patroni(**status, **seen))
     assert found[:2] == (signal, says), found
 
 
