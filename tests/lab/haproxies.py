@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from faildrill.adapters.haproxy_socket import tell
+from faildrill.adapters.haproxy.talking import tell
 from faildrill.lab.parts import find
 from faildrill.targets import LoadBalancer
 

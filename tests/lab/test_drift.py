@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy_socket import tell
+from faildrill.adapters.haproxy.talking import tell
 from faildrill.lab import environment_file
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome

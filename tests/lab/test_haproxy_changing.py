@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from faildrill.adapters.haproxy_changing import Drain, Maintenance, Weights
-from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
+from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts

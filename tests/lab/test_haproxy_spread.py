@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.haproxy_spread import Spread
+from faildrill.adapters.haproxy.spread import Spread
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome

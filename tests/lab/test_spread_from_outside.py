@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.access_log_spread import Spread as LogSpread
-from faildrill.adapters.http_spread import Spread as HttpSpread
+from faildrill.adapters.access_log.spread import Spread as LogSpread
+from faildrill.adapters.http.spread import Spread as HttpSpread
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from faildrill.adapters.haproxy_socket import tell
+from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.lab.facts import Facts
 from lab import kinds_here

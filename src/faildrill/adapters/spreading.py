@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread

@@ -3,16 +3,16 @@
 from typing import Final
 
 PROBES: Final = {
-    "access_log.spread": "faildrill.adapters.access_log_spread:Spread",
+    "access_log.spread": "faildrill.adapters.access_log.spread:Spread",
     "ansible.playbook": "faildrill.adapters.ansible.look:Look",
     "command.look": "faildrill.adapters.command:Look",
     "dns.query": "faildrill.adapters.dns:Query",
-    "haproxy.backends": "faildrill.adapters.haproxy:Backends",
-    "haproxy.drift": "faildrill.adapters.haproxy_drift:Drift",
-    "haproxy.spread": "faildrill.adapters.haproxy_spread:Spread",
-    "http.ledger": "faildrill.adapters.charging:Ledger",
-    "http.request": "faildrill.adapters.http:Request",
-    "http.spread": "faildrill.adapters.http_spread:Spread",
+    "haproxy.backends": "faildrill.adapters.haproxy.backends:Backends",
+    "haproxy.drift": "faildrill.adapters.haproxy.drift:Drift",
+    "haproxy.spread": "faildrill.adapters.haproxy.spread:Spread",
+    "http.ledger": "faildrill.adapters.http.ledger:Ledger",
+    "http.request": "faildrill.adapters.http.request:Request",
+    "http.spread": "faildrill.adapters.http.spread:Spread",
     "mariadb.ledger": "faildrill.adapters.mariadb.ledger:Ledger",
     "mariadb.redundancy": "faildrill.adapters.mariadb.probes:Redundancy",
     "mariadb.writers": "faildrill.adapters.mariadb.probes:Writers",
@@ -34,16 +34,16 @@ PROBES: Final = {
 ACTIONS: Final = {
     "ansible.playbook": "faildrill.adapters.ansible.playbook:Playbook",
     "command.run": "faildrill.adapters.command:Run",
-    "haproxy.drain": "faildrill.adapters.haproxy_changing:Drain",
-    "haproxy.maintenance": "faildrill.adapters.haproxy_changing:Maintenance",
-    "haproxy.weights": "faildrill.adapters.haproxy_changing:Weights",
+    "haproxy.drain": "faildrill.adapters.haproxy.changing:Drain",
+    "haproxy.maintenance": "faildrill.adapters.haproxy.changing:Maintenance",
+    "haproxy.weights": "faildrill.adapters.haproxy.changing:Weights",
     "mariadb.lose_writer": "faildrill.adapters.mariadb.losing:LoseWriter",
     "mariadb.promote": "faildrill.adapters.mariadb.promote:Promote",
     "member.cut": "faildrill.adapters.member_cutting:Cut",
     "member.kill": "faildrill.adapters.member:Kill",
     "member.stop": "faildrill.adapters.member:Stop",
-    "nginx.broken_file": "faildrill.adapters.nginx_changing:BrokenFile",
-    "nginx.upstream": "faildrill.adapters.nginx_changing:Upstream",
+    "nginx.broken_file": "faildrill.adapters.nginx.changing:BrokenFile",
+    "nginx.upstream": "faildrill.adapters.nginx.changing:Upstream",
     "patroni.configure": "faildrill.adapters.patroni.configuring:Configure",
     "patroni.cut_replication": "faildrill.adapters.patroni.cutting:CutReplication",
     "patroni.failover": "faildrill.adapters.patroni.handover:Failover",
@@ -56,17 +56,17 @@ ACTIONS: Final = {
 }
 
 GUARDS: Final = {
-    "alertmanager.quiet": "faildrill.adapters.answers:Quiet",
+    "alertmanager.quiet": "faildrill.adapters.http.answers:Quiet",
     "command.younger": "faildrill.adapters.files:CommandYounger",
     "file.identity": "faildrill.adapters.files:Identity",
     "file.younger": "faildrill.adapters.files:Younger",
     "group.capacity": "faildrill.adapters.capacity:Capacity",
-    "http.answer": "faildrill.adapters.answers:Answer",
+    "http.answer": "faildrill.adapters.http.answers:Answer",
     "mariadb.identity": "faildrill.adapters.mariadb.identity:Identity",
     "postgres.identity": "faildrill.adapters.postgres.identity:Identity",
     "postgres.marker": "faildrill.adapters.postgres.identity:Marker",
     "postgres.replication": "faildrill.adapters.postgres.replication:Replication",
-    "prometheus.query": "faildrill.adapters.answers:Query",
+    "prometheus.query": "faildrill.adapters.http.answers:Query",
     "redis.identity": "faildrill.adapters.redis.identity:Identity",
     "ssh.identity": "faildrill.adapters.ansible.identity:Identity",
     "simulated.word": "faildrill.adapters.simulated:Word",
@@ -93,12 +93,12 @@ EXPECTATIONS: Final = {
 }
 
 ABORTS: Final = {
-    "alertmanager.quiet": "faildrill.adapters.answers:Quiet",
+    "alertmanager.quiet": "faildrill.adapters.http.answers:Quiet",
     "canaries": "faildrill.judging.canaries:Canaries",
     "errors": "faildrill.judging.aborting:ErrorsAbove",
-    "http.answer": "faildrill.adapters.answers:Answer",
+    "http.answer": "faildrill.adapters.http.answers:Answer",
     "outage": "faildrill.judging.aborting:OutageLonger",
-    "prometheus.query": "faildrill.adapters.answers:Query",
+    "prometheus.query": "faildrill.adapters.http.answers:Query",
 }
 
 LOCKS: Final = {
@@ -112,20 +112,20 @@ CHECKS: Final = {
     "clusters.patroni": "faildrill.adapters.patroni.examining:Patroni",
     "databases.path": "faildrill.adapters.postgres.examining:UsersPath",
     "groups.members": "faildrill.adapters.capacity:Members",
-    "load_balancers.haproxy": "faildrill.adapters.haproxy_examining:LoadBalancers",
-    "services.http": "faildrill.adapters.answers_examining:Services",
+    "load_balancers.haproxy": "faildrill.adapters.haproxy.examining:LoadBalancers",
+    "services.http": "faildrill.adapters.http.examining:Services",
 }
 """What `faildrill doctor` looks at: by section of an environment, a dot, and a word."""
 
 SETTINGS: Final = {
-    "haproxy.settings": "faildrill.adapters.haproxy_settings:Balancer",
-    "nginx.settings": "faildrill.adapters.nginx_settings:Upstreams",
+    "haproxy.settings": "faildrill.adapters.haproxy.settings:Balancer",
+    "nginx.settings": "faildrill.adapters.nginx.settings:Upstreams",
     "patroni.settings": "faildrill.adapters.patroni.settings:Dynamic",
 }
 
 WITNESSES: Final = {
-    "haproxy.testimony": "faildrill.adapters.haproxy_testifying:Front",
-    "http.testimony": "faildrill.adapters.http_testifying:Timing",
+    "haproxy.testimony": "faildrill.adapters.haproxy.testifying:Front",
+    "http.testimony": "faildrill.adapters.http.testifying:Timing",
     "patroni.testimony": "faildrill.adapters.patroni.testifying:View",
     "postgres.testimony": "faildrill.adapters.postgres.testifying:Nodes",
 }

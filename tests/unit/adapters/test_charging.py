@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from faildrill.adapters.charging import Ledger
+from faildrill.adapters.http.ledger import Ledger
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.ledger.accounts import Account, accounts

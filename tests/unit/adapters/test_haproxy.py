@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.haproxy import Backends
+from faildrill.adapters.haproxy.backends import Backends
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome

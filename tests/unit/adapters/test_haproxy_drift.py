@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.haproxy_drift import Drift
+from faildrill.adapters.haproxy.drift import Drift
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome

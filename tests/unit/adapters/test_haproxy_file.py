@@ -2,7 +2,7 @@
 
 import pytest
 
-from faildrill.adapters.haproxy_file import parse
+from faildrill.adapters.haproxy.file import parse
 from faildrill.settings import Backend
 
 DEFAULTS = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.nginx_settings import Upstreams
+from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.settings import Backend, Reading

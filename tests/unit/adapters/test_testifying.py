@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy_testifying import Front
-from faildrill.adapters.http_testifying import Timing
+from faildrill.adapters.haproxy.testifying import Front
+from faildrill.adapters.http.testifying import Timing
 from faildrill.adapters.patroni.testifying import View
 from faildrill.adapters.postgres.testifying import Nodes
 from faildrill.kinds.supplying import Supplies

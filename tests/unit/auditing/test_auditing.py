@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from faildrill.adapters.haproxy_settings import Balancer
+from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies

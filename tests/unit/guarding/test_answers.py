@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.answers import LARGEST
+from faildrill.adapters.http.answers import LARGEST
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.targets import KindUse

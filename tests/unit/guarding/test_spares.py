@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from faildrill.adapters.nginx_changing import Upstream
+from faildrill.adapters.nginx.changing import Upstream
 from faildrill.adapters.patroni.configuring import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.drill import Step

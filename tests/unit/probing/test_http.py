@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.http import Request, _Link, wire
+from faildrill.adapters.http.request import Request, _Link, wire
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome

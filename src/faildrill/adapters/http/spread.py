@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.http import Request
+from faildrill.adapters.http.request import Request
 from faildrill.adapters.spreading import Spreads, dues, now
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.samples import Outcome

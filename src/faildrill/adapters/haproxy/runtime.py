@@ -6,7 +6,7 @@ The columns are those of `show stat` and of `show servers state` (HAProxy's mana
 from collections.abc import Mapping
 from typing import Any, Final
 
-from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.settings import Settings
 
 COMMAND: Final = "show stat -1 6 -1;show servers state;show info"

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.access_logs import COMBINED, Reader, Served, haproxy, nginx
-from faildrill.adapters.following_logs import Tail
+from faildrill.adapters.access_log.following import Tail
+from faildrill.adapters.access_log.lines import COMBINED, Reader, Served, haproxy, nginx
 from faildrill.adapters.spreading import Spreads, dues, now
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome

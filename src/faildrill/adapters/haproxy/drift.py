@@ -4,7 +4,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy_runtime import runtime
+from faildrill.adapters.haproxy.runtime import runtime
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Difference, Settings, Standard, differences

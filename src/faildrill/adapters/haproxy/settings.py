@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
-from faildrill.adapters.haproxy_file import parse
-from faildrill.adapters.haproxy_runtime import runtime
+from faildrill.adapters.haproxy.file import parse
+from faildrill.adapters.haproxy.runtime import runtime
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Reading, Settings, Unread, overlaid

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from faildrill.adapters.haproxy_servers import CHECKS, Checking, Words, duration, server
+from faildrill.adapters.haproxy.servers import CHECKS, Checking, Words, duration, server
 from faildrill.settings import Settings, Unread
 
 _PROXIES: Final = ("defaults", "frontend", "backend", "listen")

@@ -11,7 +11,7 @@ from typing import Final, Self
 import crossplane
 from pydantic import Field, ValidationError, model_validator
 
-from faildrill.adapters.nginx_reading import Block, read
+from faildrill.adapters.nginx.reading import Block, read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Reading, Settings

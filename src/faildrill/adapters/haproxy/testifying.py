@@ -6,8 +6,8 @@ from typing import Final
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.adapters.haproxy_drift import Drift
-from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.adapters.haproxy.drift import Drift
+from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.errors import CannotSee
 from faildrill.ports import Duration, Given, Kind
 from faildrill.samples import Outcome

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy_socket import statistics, tell
+from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import LoadBalancer

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy_socket import tell
+from faildrill.adapters.haproxy.talking import tell
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import LoadBalancer

@@ -13,7 +13,7 @@ import httptools
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from faildrill.adapters import tcp
-from faildrill.adapters.http_naming import LONGEST_WHO, told_by
+from faildrill.adapters.http.naming import LONGEST_WHO, told_by
 from faildrill.adapters.tcp import LARGEST
 from faildrill.ports import Given, Kind, Seen, TellEdge
 from faildrill.samples import Outcome

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from faildrill.adapters.haproxy import Backends
+from faildrill.adapters.haproxy.backends import Backends
 from faildrill.ports import Checked, Given, Kind
 from faildrill.samples import Outcome
 from faildrill.targets import LoadBalancer

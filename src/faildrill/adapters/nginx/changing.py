@@ -16,7 +16,7 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.command import SHARE, Surroundings
-from faildrill.adapters.http import Request
+from faildrill.adapters.http.request import Request
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.samples import Outcome

@@ -11,7 +11,7 @@ import aiohttp
 import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
-from faildrill.adapters.http import a_url, no_injection
+from faildrill.adapters.http.request import a_url, no_injection
 from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
 from faildrill.ledger import MOST_WRITERS, Note, path_of
