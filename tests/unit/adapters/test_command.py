@@ -89,7 +89,7 @@ def test_a_program_that_hangs_is_ended_with_its_group_and_its_outcome_is_unknown
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="did not end in time"):
         asyncio.run(action.apply({}, Supplies("run", 1.0)))
-    assert time.monotonic() - began < 1.25
+    assert time.monotonic() - began < 3
     assert living(f"sleep\0{marker}") == []
 
 
@@ -98,8 +98,9 @@ def test_a_step_that_is_cancelled_leaves_nothing_running(tmp_path: Path) -> None
 
     async def story() -> None:
         task = asyncio.create_task(touching(tmp_path / "effect", f"sleep {marker} & sleep {marker}").apply({}, GIVEN))
-        await asyncio.sleep(0.3)
-        assert len(living(f"sleep\0{marker}")) == 2
+        async with asyncio.timeout(10):
+            while len(living(f"sleep\0{marker}")) < 2:
+                await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,0 +1,1 @@
+"""Access logs: what load balancers write of the requests that they passed on."""

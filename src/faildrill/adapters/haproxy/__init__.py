@@ -1,0 +1,1 @@
+"""HAProxy: its runtime socket is asked and told, its file is read."""

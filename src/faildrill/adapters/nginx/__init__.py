@@ -1,0 +1,1 @@
+"""NGINX: its files are read, changed, tested and loaded."""
