@@ -168,6 +168,7 @@ def test_status_shows_every_node(lab: Facts) -> None:
     for node in ("etcd", "pg1", "pg2", "pay1", "pay2", "pay3", "haproxy"):
         assert node in result.output
     assert lab.name in result.output
+    assert f"environment: {lab.environment}\n" in result.output
 
 
 def test_logs_of_a_node_are_its_own(lab: Facts) -> None:

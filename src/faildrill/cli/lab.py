@@ -54,7 +54,7 @@ def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, obj
 @_NAME
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 def status(name: str, output: str) -> None:
-    """Show every node and link of a lab. Exits 1 when it isn't up."""
+    """Show every node and link of a lab, and where its environment file is. Exits 1 when it isn't up."""
     from faildrill.lab import control, places  # noqa: PLC0415 - the lab is loaded only when it is asked for
 
     place = places.place(name)
@@ -64,6 +64,8 @@ def status(name: str, output: str) -> None:
         answer = {"phase": "remains" if place.folder.exists() else "down", "nodes": {}, "links": {}}
     except TimeoutError:
         answer = {"phase": "silent", "nodes": {}, "links": {}}
+    if place.environment.exists():
+        answer["environment"] = str(place.environment)
     if output == "json":
         click.echo(json.dumps({key: value for key, value in answer.items() if key != "ok"}, indent=2))
     else:
@@ -90,6 +92,8 @@ def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
     """Tell what a lab answered about itself, a line at a time: first how it is, then each node and link."""
     said = _SAID.get(answer["phase"], f"is {answer['phase']}") + _but(answer["nodes"])
     yield f"lab {place.name!r} {said.format(up=place.command('up'), down=place.command('down'))}"
+    if "environment" in answer:
+        yield f"  environment: {answer['environment']}"
     if answer["nodes"]:
         yield f"  {'node':<9}{'part':<12}{'state':<10}{'for':>9}{'starts':>8}  processes"
     for node, facts in answer["nodes"].items():

@@ -1,21 +1,23 @@
-"""`faildrill recover`: put back what runs that died left behind."""
+"""`faildrill recover`: put back what runs that died left behind, and give them the verdict that they lack."""
 
 import asyncio
 import getpass
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
-from faildrill.guarding.holding import Holder, all_marks, hold, marks
+from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
-from faildrill.recovering.salvaging import salvage
+from faildrill.recovering.salvaging import is_altered, salvage
 from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
-_UNSAFE = 6
+_UNSAFE: Final = 6
+_RESULT: Final = "result.json"
 
 
 @click.command()
@@ -24,9 +26,11 @@ _UNSAFE = 6
 def recover(run: Path | None, *, unproven: bool) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
-    Safe to repeat, also after it was killed. Exits 0 when everything was seen put back and steady, else 6.
+    A run whose processes all died before they could judge it is judged and reported, too. Safe to repeat, also after it
+    was killed. Exits 0 when everything was seen put back and steady, else 6.
     """
-    folders = [run] if run else [Path(one.folder) for some in all_marks().values() for one in some]
+    dirty = [Path(one.folder) for some in all_marks().values() for one in some]
+    folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged()])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
     results = [_recover(folder, unproven=unproven) for folder in folders]
@@ -43,13 +47,18 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
         raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
     first = started(folder)
     place = Proven.of(first)
-    if _is_over(folder) and not any(one.run == first.run for one in marks(place)):
+    is_put_back = _is_over(folder) and not any(one.run == first.run for one in marks(place))
+    was_judged = (folder / _RESULT).exists()
+    if is_put_back and was_judged:
         click.echo(f"nothing to recover: {folder} ended with everything put back")
         return True
     now, user = SystemClock().wall(), getpass.getuser()
     locks = hold(place, Holder(first.run, str(folder.resolve()), os.getpid(), user, now, place.identity))
-    was_judged = (folder / "result.json").exists()
     try:
+        if is_put_back:
+            verdict = conclude(folder).verdict
+            click.echo(f"nothing to recover: {folder} ended with everything put back; it had no verdict yet: {verdict}")
+            return True
         click.echo(f"recovering {folder} …")
         for line in lacking(folder):
             click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
@@ -63,6 +72,13 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
     for line in [] if clean else _missing(folder):
         click.echo(f"  {line}")
     return clean
+
+
+def _unjudged() -> list[Path]:
+    """List the runs without a verdict though nobody is at them any more, of those that were the last of their place."""
+    last = [Path(one.folder) for identity, one in holders().items() if not is_held(identity)]
+    found = [one for one in last if _is_over(one) and not (one / _RESULT).exists()]
+    return [one for one in found if not is_altered(one / FILE)]  # such a one can't be judged
 
 
 def _is_over(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from faildrill.alerting import Manner, Watch
 from faildrill.cli.places import environment
 from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
+from faildrill.reports.wording import count
 from faildrill.secrets import Reference
 
 _LISTEN: Final = "127.0.0.1:9766"
@@ -76,11 +77,19 @@ async def _watched(place: Environment, manner: Manner, notify: list[Reference], 
         if listen != "none":
             host, port = _address(listen)
             _say(f"metrics at http://{host}:{metrics.serve(host, port)}/metrics")
-        _say(f"watching {place.name}: {len(place.settings)} settings, {len(place.watched)} probes, {len(ways)} told")
+        _say(f"watching {place.name}: {_what(place)}, told {_where(len(ways))}")
         await Watch(place, manner, ways, metrics, _say).run(ending)
     finally:
         metrics.close()
     _say("ended as asked")
+
+
+def _what(place: Environment) -> str:
+    return f"{count(len(place.settings), 'source')} of settings, {count(len(place.watched), 'probe')}"
+
+
+def _where(ways: int) -> str:
+    return f"here and in {count(ways, 'other way')}" if ways else "here only"
 
 
 def _address(given: str) -> tuple[str, int]:

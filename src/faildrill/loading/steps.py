@@ -109,15 +109,19 @@ class Steps:
         use: Use | None = read_only_use(node, "action", scope, self._mistakes)
         return (Undo(how="named", use=use.use), use.late) if use else (Undo(), False)
 
-    def _wait(self, node: Mapping, scope: Scope) -> Wait:
+    def _wait(self, node: Mapping, scope: Scope) -> Wait | None:
+        """Return a wait; None where neither its name nor its length is known, so that it gets no id made of a guess."""
         reading = Reading(Entry(node.place, node), _WAIT_KEYS, self._mistakes)
         for key, other in reading.others.items():
             hint = "; it belongs inside: wait: {until: …, within: …}" if key in _UNTIL_KEYS else ""
             self._mistakes.add(other.place, f"unknown key {key!r} beside `wait`{hint}")
         entry = reading.required("wait", "how long, or until what?") or Entry(node.place, node)
         until, hold, within = self._until(entry, scope)
+        is_known = until is not None or (isinstance(entry.node, Scalar) and within > 0)
+        if not (is_known or reading.entry("name") or reading.entry("id")):
+            return None
         name = reading.text("name") or (f"wait until {_told(until)}" if until else f"wait {show(within)}")
-        return Wait(id=self._id(reading, name), name=name, until=until, hold=hold, within=within)
+        return Wait(id=self._id(reading, name), name=name, until=until, hold=hold, within=within or WITHIN)
 
     def _until(self, entry: Entry, scope: Scope) -> tuple[Condition | None, float, float]:
         if isinstance(entry.node, Scalar):
@@ -140,7 +144,7 @@ class Steps:
             return as_duration(node)
         except ValueError as error:
             self._mistakes.add(node.place, str(error))
-            return WITHIN
+            return 0.0
 
     def _id(self, reading: Reading, name: str) -> str:
         """Return the id that is given or made of the name; a made one is numbered where nobody gave the name."""

@@ -8,11 +8,13 @@ from faildrill import durations
 from faildrill.auditing import RULES, Audit, Detection, Grade, Remark
 from faildrill.judging.result import Finding, Verdict
 from faildrill.reports import junit
-from faildrill.reports.wording import plain
+from faildrill.reports.wording import count, plain
 
 FORMAT: Final = 1
 """Version of the JSON."""
 _VERDICTS: Final = {Grade.SEVERE: Verdict.FAILED, Grade.WARNING: Verdict.FAILED, Grade.UNREAD: Verdict.INCONCLUSIVE}
+_SEVERAL: Final = {Grade.WARNING: "warnings", Grade.NOTE: "notes"}
+"""The grades that are nouns."""
 _INDENT: Final = " " * 11
 
 
@@ -78,5 +80,5 @@ def _detection(one: Detection) -> str:
 
 def _sum(audit: Audit) -> str:
     counts = {grade: sum(one.grade is grade for one in audit.remarks) for grade in Grade}
-    told = ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
+    told = ", ".join(count(many, grade, _SEVERAL.get(grade, grade)) for grade, many in counts.items() if many)
     return f"{audit.environment}: {told or 'as approved'}"

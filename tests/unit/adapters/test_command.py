@@ -42,6 +42,16 @@ def living(marker: str) -> list[str]:
     return found
 
 
+def are_gone(marker: str) -> bool:
+    """Wait for the processes to go: one that is killed on a busy machine is there until it is its turn."""
+    deadline = time.monotonic() + 20
+    while living(marker):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def test_a_program_is_run_its_effect_seen_and_put_back(tmp_path: Path) -> None:
     async def story() -> None:
         action = touching(tmp_path / "effect", "echo hello")
@@ -89,8 +99,8 @@ def test_a_program_that_hangs_is_ended_with_its_group_and_its_outcome_is_unknown
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="did not end in time"):
         asyncio.run(action.apply({}, Supplies("run", 1.0)))
-    assert time.monotonic() - began < 3
-    assert living(f"sleep\0{marker}") == []
+    assert time.monotonic() - began < 20
+    assert are_gone(f"sleep\0{marker}")
 
 
 def test_a_step_that_is_cancelled_leaves_nothing_running(tmp_path: Path) -> None:
@@ -106,16 +116,16 @@ def test_a_step_that_is_cancelled_leaves_nothing_running(tmp_path: Path) -> None
             await task
 
     asyncio.run(story())
-    assert living(f"sleep\0{marker}") == []
+    assert are_gone(f"sleep\0{marker}")
 
 
 def test_what_a_program_leaves_running_does_not_hold_it_up(tmp_path: Path) -> None:
     async def story() -> float:
         began = time.monotonic()
-        await touching(tmp_path / "effect", "sleep 3 &").apply({}, GIVEN)
+        await touching(tmp_path / "effect", "sleep 20 &").apply({}, GIVEN)
         return time.monotonic() - began
 
-    assert asyncio.run(story()) < 1.0
+    assert asyncio.run(story()) < 15
 
 
 def test_endless_output_is_kept_to_its_last_4_kib() -> None:
@@ -177,7 +187,7 @@ def test_a_look_cut_off_at_its_deadline_leaves_nothing_running() -> None:
                 await Look(argv=shell(f"sleep {marker} & sleep {marker}")).look(GIVEN)
 
     asyncio.run(story())
-    assert living(f"sleep\0{marker}") == []
+    assert are_gone(f"sleep\0{marker}")
 
 
 def test_looks_through_programs_get_a_process_of_their_own() -> None:

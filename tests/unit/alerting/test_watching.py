@@ -129,6 +129,7 @@ def test_a_deviation_is_told_with_its_evidence_and_so_is_its_end_and_sigterm_end
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=WITHIN)
     assert process.returncode == 0, out
+    assert "watching here: 1 source of settings, 0 probes, told here and in 1 other way\n" in out
     assert out.rstrip().endswith("ended as asked")
     assert "a-secret-path" not in out
 

@@ -60,6 +60,7 @@ def test_a_changed_weight_is_severe_with_both_values_a_reason_and_a_remedy_and_e
     assert "severe     edge: weight of payments/a:80: 10, the standard says 1" in done.output
     assert "looks like a slow database" in done.output
     assert "nginx -s reload" in done.output
+    assert done.output.endswith("here: 1 severe, 2 notes\n")
 
 
 def test_what_can_not_be_read_never_passes(tmp_path: Path) -> None:

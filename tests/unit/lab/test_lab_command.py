@@ -47,6 +47,15 @@ def test_status_of_a_lab_that_is_up_names_the_nodes_that_are_not_running(state: 
     assert next(table(place, {"phase": "ready", "nodes": whole, "links": {}})) == "lab 'lab' is ready"
 
 
+def test_status_tells_where_the_environment_file_is(state: Path) -> None:
+    folder = state / "labs" / "lab"
+    folder.mkdir(parents=True)
+    (folder / "environment.yaml").touch()
+    assert f"\n  environment: {folder}/environment.yaml\n" in CliRunner().invoke(lab, ["status"]).output
+    as_json = CliRunner().invoke(lab, ["status", "-o", "json"])
+    assert json.loads(as_json.output)["environment"] == f"{folder}/environment.yaml"
+
+
 def test_down_of_no_lab_says_so_and_is_no_error(state: Path) -> None:
     result = CliRunner().invoke(lab, ["down"])
     assert (result.exit_code, result.output) == (0, "lab 'lab' is not up\n")
