@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 _FIGURES: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -20,6 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Started in the background by a shell, the tests would ignore SIGINT, and so would all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_FIGURES] = []
+    # On a machine that others use a moment's time proves nothing; and what fails in one run of the tests fails in each.
+    patient = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.register_profile("soak", patient)
+    hypothesis.settings.register_profile("usual", patient, derandomize=True)
+    hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "usual")
 
 
 @pytest.fixture

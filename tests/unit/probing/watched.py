@@ -75,7 +75,7 @@ async def watching(folder: Path, plans: Sequence[ProbePlan], *, settle: float = 
         await asyncio.sleep(settle)
     finally:
         os.close(writing)
-        watched.status = await asyncio.wait_for(process.wait(), 10)
+        watched.status = await asyncio.wait_for(process.wait(), 60)
         watched.samples = watched.read()
 
 
