@@ -59,7 +59,7 @@ class Staging:
         everything = asyncio.gather(self._database(progress), self._front(progress))
         try:
             identity, _ = await everything
-        except BaseException:
+        except BaseException:  # also when cancelled or interrupted: nothing is started any more then
             everything.cancel()
             raise
         await until(self.nodes["haproxy"], "answer to a payment", self._pay, WITHIN)

@@ -51,7 +51,7 @@ async def start(folder: Path, name: str, plans: tuple[ProbePlan, ...], run: str,
         await asyncio.wait_for(_ready(process), READY_WITHIN)
     except (TimeoutError, EOFError) as error:
         raise ProberNotStarted(f"{await _ended(process)}; {_last_words(folder, name)}") from error
-    except BaseException:
+    except BaseException:  # also when cancelled: a prober that nobody waits for any more is ended first
         await _ended(process)
         raise
     return process

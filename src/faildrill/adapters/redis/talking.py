@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple, Self
 
 import hiredis
 
+from faildrill.adapters import encrypting
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
-from faildrill.targets import Redis, RedisMember
+from faildrill.targets import Encryption, Redis, RedisMember
 
 _CHUNK: Final = 1 << 16
 _LARGEST: Final = 1 << 26
@@ -38,11 +39,12 @@ class Login(NamedTuple):
     port: int
     user: str | None = None
     password: SecretReference | None = None
+    how: Encryption = Encryption()
 
 
 def directly(redis: Redis, member: RedisMember) -> Login:
     """Return how to log in to a node itself."""
-    return Login(member.host, member.port, redis.user, redis.password)
+    return Login(member.host, member.port, redis.user, redis.password, redis)
 
 
 def sentinels(redis: Redis) -> list[Login]:
@@ -50,7 +52,7 @@ def sentinels(redis: Redis) -> list[Login]:
     found = []
     for one in redis.sentinels:
         host, _, port = one.rpartition(":")
-        found.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password))
+        found.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password, redis))
     return found
 
 
@@ -66,11 +68,11 @@ class Talk:
     async def begin(cls, login: Login) -> Self:
         """Connect and log in; the caller sets the deadline. UnresolvedSecret when the password can't be had."""
         password = login.password.resolve().reveal() if login.password else None
-        talk = cls(*await asyncio.open_connection(login.host, login.port))
+        talk = cls(*await asyncio.open_connection(login.host, login.port, ssl=encrypting.context(login.how)))
         try:
             if password is not None:
                 await talk.ask("AUTH", *([login.user] if login.user else []), password)
-        except BaseException:
+        except BaseException:  # also when cancelled: no connection is left to nobody
             talk.end()
             raise
         return talk
