@@ -37,7 +37,8 @@ def test_entries_are_called_in_the_order_of_their_moments_and_never_before() -> 
 
 
 def test_an_entry_is_called_within_a_part_of_a_millisecond() -> None:
-    assert min(_lateness() for _ in range(10)) < 200_000, "a timer of whole milliseconds is later, however idle"
+    tries = (_lateness() for _ in range(200))  # on a machine that others use most of them are late
+    assert any(one < 200_000 for one in tries), "a timer of whole milliseconds is later, however idle"
 
 
 def _lateness() -> float:
