@@ -88,6 +88,14 @@ class Cluster(Target):
     members: dict[str, ClusterMember] = Field(min_length=1)
 
 
+class PathMark:
+    """Marks a field that holds a path of a file or folder."""
+
+
+FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
+"""A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
+
+
 class LoadBalancer(Target):
     """A HAProxy, asked through its runtime socket."""
 
@@ -95,6 +103,9 @@ class LoadBalancer(Target):
 
     haproxy_socket: str = Field(description="path of its runtime socket, or HOST:PORT")
     backends: dict[str, list[str]] = Field(default={}, description="by backend, the servers that belong in it")
+    master_socket: str | None = Field(default=None, description="the socket of its master process, as `-S` names it")
+    config_file: FilePath | None = Field(default=None, description="the file that `-f` names, where it is on this host")
+    binary: str = Field(default="haproxy", description="the program that tests its files")
 
 
 class GroupMember(Member):
@@ -162,14 +173,6 @@ class MariaDB(Target):
     address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
     tls: bool = Field(default=False, description="true: every connection is encrypted, and the certificate checked")
     members: dict[str, MariaDBMember] = Field(min_length=1)
-
-
-class PathMark:
-    """Marks a field that holds a path of a file or folder."""
-
-
-FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
-"""A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
 
 
 class Hosts(Target):

@@ -34,6 +34,7 @@ PROBES: Final = {
 ACTIONS: Final = {
     "ansible.playbook": "faildrill.adapters.ansible.playbook:Playbook",
     "command.run": "faildrill.adapters.command:Run",
+    "haproxy.broken_file": "faildrill.adapters.haproxy.breaking:BrokenFile",
     "haproxy.drain": "faildrill.adapters.haproxy.changing:Drain",
     "haproxy.maintenance": "faildrill.adapters.haproxy.changing:Maintenance",
     "haproxy.weights": "faildrill.adapters.haproxy.changing:Weights",

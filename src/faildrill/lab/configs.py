@@ -137,7 +137,8 @@ def load_balancer(plan: Plan) -> Recipe:
         ),
     )
     path = _write(plan.folder("haproxy") / "haproxy.cfg", text)
-    return _recipe(plan, "haproxy", [str(plan.parts.haproxy), "-db", "-f", str(path)], "haproxy")
+    master = f"{plan.place.run / 'haproxy-master.sock'},mode,600,level,admin"
+    return _recipe(plan, "haproxy", [str(plan.parts.haproxy), "-W", "-S", master, "-f", str(path)], "haproxy")
 
 
 def _patroni(plan: Plan, node: str) -> dict[str, Any]:

@@ -89,6 +89,9 @@ def _targets(plan: Plan) -> dict[str, Any]:
         "load_balancers": {
             "payments": {
                 "haproxy_socket": str(plan.place.run / "haproxy.sock"),
+                "master_socket": str(plan.place.run / "haproxy-master.sock"),
+                "config_file": str(plan.folder("haproxy") / "haproxy.cfg"),
+                "binary": str(plan.parts.haproxy),
                 "backends": {"payments": list(PAYMENT_NODES), "database": list(DATABASE_NODES)},
             },
         },

@@ -5,43 +5,21 @@ The socket must be one of level `operator` or `admin`. What is set through it is
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import LoadBalancer
 
-_MAINT: Final = 0x01 | 0x02 | 0x04 | 0x20
-"""Bits of `srv_admin_state`: in maintenance, by command, inherited, by the configuration, or for want of an address."""
-_DRAIN: Final = 0x08 | 0x10
-"""The same: draining, by command or inherited."""
-_TAKES_REQUESTS: Final = (1, 2)
-"""Values of `srv_op_state`: starting, running."""
+_FORCED_MAINT: Final = 0x01
+_FORCED_DRAIN: Final = 0x08
+"""Bits of `srv_admin_state` that a command sets."""
 _HEAVIEST: Final = 256
 Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
-
-
-class _Server(NamedTuple):
-    """One line of `show servers state`."""
-
-    operational: int
-    administrative: int
-    weight: int
-
-    @property
-    def usable(self) -> bool:
-        """True when HAProxy sends new requests to it."""
-        return self.operational in _TAKES_REQUESTS and not self.administrative and self.weight > 0
-
-    @property
-    def state(self) -> str:
-        """Say what was asked of it: ready, drain or maint."""
-        if self.administrative & _MAINT:
-            return "maint"
-        return "drain" if self.administrative & _DRAIN else "ready"
 
 
 class _OfServers(Kind):
@@ -67,15 +45,15 @@ class _OfServers(Kind):
     def _named(self) -> list[str]: ...
 
     @abstractmethod
-    def _becomes(self, server: str, now: _Server) -> _Server:
+    def _becomes(self, server: str, now: Server) -> Server:
         """Return what becomes of a named server."""
 
     @abstractmethod
-    def _commands(self, server: str, wanted: _Server) -> list[str]:
+    def _commands(self, server: str, wanted: Server) -> list[str]:
         """Return the commands that make a server what it is to be."""
 
     @abstractmethod
-    def _told(self, server: str, now: _Server) -> str:
+    def _told(self, server: str, now: Server) -> str:
         """Say of a server what this action is about."""
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
@@ -117,23 +95,23 @@ class _OfServers(Kind):
         spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
         return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
-    def _same(self, one: _Server, other: _Server) -> bool:
+    def _same(self, one: Server, other: Server) -> bool:
         return self._told("", one) == self._told("", other)
 
-    def _is_back(self, now: _Server, former: _Server) -> bool:
+    def _is_back(self, now: Server, former: Server) -> bool:
         return self._same(now, former)
 
-    def _words(self, seen: Mapping[str, _Server]) -> str:
+    def _words(self, seen: Mapping[str, Server]) -> str:
         return ", ".join(self._told(name, seen[name]) for name in self._named)
 
-    def _refuse(self, seen: Mapping[str, _Server]) -> None:
+    def _refuse(self, seen: Mapping[str, Server]) -> None:
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
         if all(self._same(seen[name], one) for name, one in wanted.items()):
             raise ActionRefused(f"{self.backend}: {self._words(seen)} already: there is nothing to change")
         if not any(one.usable for one in {**seen, **wanted}.values()):
             raise ActionRefused(f"{self.backend} would have no server left that takes requests")
 
-    async def _tell(self, wanted: Mapping[str, _Server]) -> None:
+    async def _tell(self, wanted: Mapping[str, Server]) -> None:
         commands = [command for name, one in wanted.items() for command in self._commands(name, one)]
         prefix = f"set server {self.backend}/"
         try:
@@ -147,13 +125,13 @@ class _OfServers(Kind):
             sort = ActionRefused if len(commands) == 1 else ActionFailed
             raise sort(f"{self.load_balancer.name} says: {objections}")
 
-    async def _seen(self) -> dict[str, _Server]:
+    async def _seen(self) -> dict[str, Server]:
         """Read every server of the backend; CannotSee when HAProxy does not tell, or one of those named is missing."""
         try:
             answer = await tell(self.load_balancer.haproxy_socket, f"show servers state {self.backend}")
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
-        seen = _read(answer)
+        seen = {name: one for (_, name), one in read(answer).items()}
         missing = sorted(set(self._named) - set(seen))
         if missing:
             raise CannotSee(f"{self.backend} has no {', '.join(missing)}: {' '.join(answer.split())[:100]}")
@@ -177,13 +155,13 @@ class Weights(_OfServers):
     def _named(self) -> list[str]:
         return list(self.set)
 
-    def _becomes(self, server: str, now: _Server) -> _Server:
+    def _becomes(self, server: str, now: Server) -> Server:
         return now._replace(weight=self.set[server])
 
-    def _commands(self, server: str, wanted: _Server) -> list[str]:
+    def _commands(self, server: str, wanted: Server) -> list[str]:
         return [f"{server} weight {wanted.weight}"]
 
-    def _told(self, server: str, now: _Server) -> str:
+    def _told(self, server: str, now: Server) -> str:
         return f"{server} weight {now.weight}".strip()
 
 
@@ -196,16 +174,13 @@ class _State(_OfServers):
     def _named(self) -> list[str]:
         return [self.server]
 
-    def _commands(self, server: str, wanted: _Server) -> list[str]:
-        states = ["ready"]
-        states += ["drain"] if wanted.administrative & _DRAIN else []
-        states += ["maint"] if wanted.administrative & _MAINT else []
-        return [f"{server} state {state}" for state in (states[1:] or states)]
+    def _commands(self, server: str, wanted: Server) -> list[str]:
+        return [f"{server} state {state}" for state in wanted.states]
 
-    def _told(self, server: str, now: _Server) -> str:
+    def _told(self, server: str, now: Server) -> str:
         return f"{server} {now.state}".strip()
 
-    def _is_back(self, now: _Server, former: _Server) -> bool:
+    def _is_back(self, now: Server, former: Server) -> bool:
         return self._same(now, former) and (now.usable or not former.usable)
 
 
@@ -220,8 +195,8 @@ class Drain(_State):
             haproxy.drain: {load_balancer: payments, backend: payments, server: pay1}
     """
 
-    def _becomes(self, server: str, now: _Server) -> _Server:  # noqa: ARG002 - the base's signature
-        return now._replace(administrative=now.administrative | 0x08)
+    def _becomes(self, server: str, now: Server) -> Server:  # noqa: ARG002 - the base's signature
+        return now._replace(administrative=now.administrative | _FORCED_DRAIN)
 
 
 class Maintenance(_State):
@@ -235,30 +210,15 @@ class Maintenance(_State):
             haproxy.maintenance: {load_balancer: payments, backend: payments, server: pay1}
     """
 
-    def _becomes(self, server: str, now: _Server) -> _Server:  # noqa: ARG002 - the base's signature
-        return now._replace(administrative=now.administrative | 0x01)
+    def _becomes(self, server: str, now: Server) -> Server:  # noqa: ARG002 - the base's signature
+        return now._replace(administrative=now.administrative | _FORCED_MAINT)
 
 
-def _read(answer: str) -> dict[str, _Server]:
-    """Read `show servers state`, by the names of its columns."""
-    lines = [line for line in answer.splitlines() if line.strip()]
-    columns = next((line.removeprefix("# ").split() for line in lines if line.startswith("# be_id")), [])
-    seen = {}
-    for line in lines:
-        row = dict(zip(columns, line.split(" "), strict=False))
-        values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
-        if "srv_name" in row and all(one.isdigit() for one in values):
-            seen[row["srv_name"]] = _Server(*(int(one) for one in values))
-    return seen
-
-
-def _former(before: Captured) -> dict[str, _Server]:
+def _former(before: Captured) -> dict[str, Server]:
     """Read back what `capture` wrote."""
     servers = before["servers"]
     if not isinstance(servers, dict):
         raise ActionFailed("what the servers were before is not on record")
     return {
-        name: _Server(*(int(str(one)) for one in values))
-        for name, values in servers.items()
-        if isinstance(values, list)
+        name: Server(*(int(str(one)) for one in values)) for name, values in servers.items() if isinstance(values, list)
     }

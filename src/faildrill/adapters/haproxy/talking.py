@@ -8,10 +8,11 @@ LARGEST: Final = 1 << 22
 """Bytes in an answer."""
 
 
-async def tell(socket: str, command: str) -> str:
+async def tell(socket: str, command: str, *, then_end: bool = False) -> str:
     """Send one command and return the whole answer; ValueError when it is not a bounded text, OSError as it comes.
 
-    The caller's deadline ends it.
+    The caller's deadline ends it. With `then_end` our side of the connection ends after the command: a master process
+    ends its own only then.
     """
     host, colon, port = socket.rpartition(":")
     if colon and port.isdigit() and "/" not in socket:
@@ -20,6 +21,8 @@ async def tell(socket: str, command: str) -> str:
         reader, writer = await asyncio.open_unix_connection(socket)
     try:
         writer.write(f"{command}\n".encode())
+        if then_end:
+            writer.write_eof()
         answer = bytearray()
         while chunk := await reader.read(1 << 16):
             answer += chunk

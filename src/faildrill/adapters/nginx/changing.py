@@ -9,29 +9,27 @@ import os
 import re
 import signal
 import time
-from abc import abstractmethod
 from pathlib import Path
 from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.command import SHARE, Surroundings
+from faildrill.adapters.command import SHARE, Argv
+from faildrill.adapters.config_files import OfBrokenFile, OfFile
 from faildrill.adapters.http.request import Request
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.samples import Outcome
 
-_LARGEST: Final = 1 << 20
 _SHUTTING_DOWN: Final = "shutting down"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _GRAIN: Final = 2 / _TICKS
 """Seconds by which the start of a process may seem too early."""
 _SERVER: Final = r"(?P<before>\s*server\s+{address})(?P<words>(?:\s+[^;#\s]+)*)\s*;(?P<after>.*)"
 _ASKS: Final = 20
-_BROKEN: Final = "this_line_is_no_directive_of_nginx;  # put here by faildrill\n"
 
 
-class _OfFile(Kind):
+class _OfNginx(OfFile):
     """What both actions share: the file, the test of it, and the signal that loads it."""
 
     file: str = Field(description="the file that is changed, as NGINX includes it")
@@ -39,47 +37,17 @@ class _OfFile(Kind):
     pid_file: str = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
     binary: str = Field(default="nginx", description="the program that tests the files")
 
-    @abstractmethod
-    def _changed(self, text: str) -> str:
-        """Return what the file is to hold; ActionRefused where that makes no sense."""
+    @property
+    def _server(self) -> str:
+        return "NGINX"
 
-    @abstractmethod
-    def _unchanged(self, text: str, before: Captured) -> str:
-        """Return what the file holds without the change, whatever else was changed in it meanwhile."""
+    @property
+    def _path(self) -> Path:
+        return Path(self.file)
 
-    def _text(self) -> str:
-        try:
-            text = Path(self.file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotSee(f"{self.file} can't be read: {error}") from error
-        if len(text) > _LARGEST:
-            raise CannotSee(f"{self.file} is larger than 1 MiB")
-        return text
-
-    def _write(self, text: str) -> None:
-        """Put a text in the file's place, whole or not at all, as its owner's; no `include` finds the draft."""
-        path = Path(self.file).resolve()
-        draft = path.with_name(f".{path.name}.faildrill")
-        kept = path.stat()
-        try:
-            draft.write_text(text, encoding="utf-8")
-            draft.chmod(kept.st_mode & 0o7777)
-            if os.geteuid() == 0:
-                os.chown(draft, kept.st_uid, kept.st_gid)
-            draft.replace(path)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise ActionFailed(f"{self.file} can't be written: {error}") from error
-
-    async def _tested(self, within: float) -> str:
-        """Have NGINX test its files; return what it says against them, the empty string when nothing."""
-        try:
-            ended = await Surroundings().run((self.binary, "-t", "-q", "-c", self.config), within, {})
-        except OSError as error:
-            raise CannotSee(f"{self.binary} can't be started: {error}") from error
-        if ended.code is None:
-            raise CannotSee(f"{self.binary} -t did not end in time")
-        return (ended.said or f"it ended with {ended.code}") if ended.code else ""
+    @property
+    def _tests(self) -> Argv:
+        return self.binary, "-t", "-q", "-c", self.config
 
     def _master(self) -> int:
         try:
@@ -91,7 +59,7 @@ class _OfFile(Kind):
             raise CannotSee(f"process {pid} of {self.pid_file} is no master of NGINX")
         return pid
 
-    def _load(self) -> None:
+    def _hang_up(self) -> None:
         """Have the master load its files."""
         try:
             os.kill(self._master(), signal.SIGHUP)
@@ -106,7 +74,7 @@ class _OfFile(Kind):
         return bool(started) and min(started) + _GRAIN >= written
 
 
-class Upstream(_OfFile):
+class Upstream(_OfNginx):
     """Changes a server of an NGINX upstream: `down: true`, or another `weight`; the file is edited, tested and loaded.
 
     Only the one line is changed, and it must be a line of its own. Refused, with nothing touched, when NGINX's files
@@ -146,8 +114,7 @@ class Upstream(_OfFile):
         """Read the line; see that the files are good, and that another server is left."""
         text = self._text()
         number, line = self._line(text)
-        if said := await self._tested(given.timeout * SHARE):
-            raise ActionRefused(f"NGINX's files are not good as they are: {said}")
+        await self._refuse_bad(given)
         self._changed(text)
         self._master()
         return {"line": line, "at": number + 1}
@@ -163,7 +130,7 @@ class Upstream(_OfFile):
         if said:
             self._write(text)
             raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
-        self._load()
+        self._hang_up()
         return {"server": self.server, "line": before["line"]}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
@@ -178,10 +145,8 @@ class Upstream(_OfFile):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
-        self._write(self._unchanged(self._text(), before))
-        if said := await self._tested(given.timeout * SHARE / 2):
-            raise ActionFailed(f"NGINX refuses its files, so they are not loaded: {said}")
-        self._load()
+        await self._put_back(self._unchanged(self._text(), before), given)
+        self._hang_up()
 
     async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
         """See the line as it was, and workers that were started since."""
@@ -259,12 +224,13 @@ class Upstream(_OfFile):
         return {one.who for one in seen if one.outcome == Outcome.OK}
 
 
-class BrokenFile(_OfFile):
+class BrokenFile(OfBrokenFile, _OfNginx):
     """Puts a line into a file of NGINX that it can't read, and has it load: it must go on with what it had.
 
     The mistake of somebody who edits on the host and reloads. Refused, with nothing touched, when NGINX's files are
-    not good as they are. Its effect is seen when NGINX's own test refuses the file. A restart of NGINX while it is
-    there would fail: that is what it shows. Put back means that the line is gone and the files are good and loaded.
+    not good as they are, and when NGINX accepts the line. Its effect is seen when NGINX's own test refuses the file. A
+    restart of NGINX while it is there would fail: that is what it shows. Put back means that the line is gone, every
+    other byte of the file is as it was, and the files are good and loaded.
 
         steps:
           - name: a typing mistake is loaded
@@ -273,49 +239,19 @@ class BrokenFile(_OfFile):
           - outage: {of: pay, at_most: 0s}
     """
 
-    async def capture(self, given: Given) -> Captured:
-        """See that the files are good."""
-        if said := await self._tested(given.timeout * SHARE):
-            raise ActionRefused(f"NGINX's files are not good as they are: {said}")
-        self._changed(self._text())
-        return {"good": True, "master": self._master()}
+    async def _running(self, given: Given) -> Captured:  # noqa: ARG002 - the base gives it
+        return {"master": self._master()}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
-        """Break it, and have it loaded."""
-        self._write(self._changed(self._text()))
-        self._load()
-        return {"file": self.file}
+    async def _load(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the base gives it
+        self._hang_up()
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See that NGINX refuses the file, and that its master is the one it was."""
-        said = await self._tested(given.timeout * SHARE)
+    async def _went_on(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the base gives it
         there = self._master() == before["master"]
-        return Observed(bool(said) and there, said or "NGINX accepts its files")
+        return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
-    async def undo(self, before: Captured, given: Given) -> None:
-        """Take the line out, test, and load."""
-        self._write(self._unchanged(self._text(), before))
-        if said := await self._tested(given.timeout * SHARE / 2):
-            raise ActionFailed(f"NGINX refuses its files, so they are not loaded: {said}")
-        self._load()
-
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
-        """See that the files are good, and loaded."""
-        said = await self._tested(given.timeout * SHARE)
-        return Observed(not said and self._is_loaded(), said or f"{self.file} is good again")
-
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
-        """Tell what would be written."""
-        self._changed(self._text())
-        return Preview([f"nginx/{Path(self.file).name}"], f"{self.file} gets a line that NGINX refuses", "take it out")
-
-    def _changed(self, text: str) -> str:
-        if _BROKEN in text:
-            raise ActionRefused(f"{self.file} has the line already: take it out first")
-        return f"{text.rstrip()}\n{_BROKEN}"
-
-    def _unchanged(self, text: str, before: Captured) -> str:  # noqa: ARG002 - the line is always the same
-        return text.replace(_BROKEN, "")
+    async def _loaded(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the base gives it
+        loaded = self._is_loaded()
+        return Observed(loaded, f"{self.file} is good again{'' if loaded else ', and not loaded yet'}")
 
 
 def _with_line(text: str, number: int, line: str) -> str:

@@ -1,0 +1,174 @@
+"""What actions on a server's configuration file on this host share: read, written whole, tested, loaded, put back."""
+
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from faildrill.adapters.command import SHARE, Argv, Surroundings
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee
+from faildrill.ports import Captured, Given, Kind, Observed, Preview
+
+_LARGEST: Final = 1 << 20
+_SIGN: Final = "# put here by faildrill"
+
+
+class OfFile(Kind):
+    """A configuration file of a server on this host."""
+
+    @property
+    @abstractmethod
+    def _server(self) -> str:
+        """The name of the server, in a sentence."""
+
+    @property
+    @abstractmethod
+    def _path(self) -> Path:
+        """The file that is changed."""
+
+    @property
+    @abstractmethod
+    def _tests(self) -> Argv:
+        """The server's own test of its files: ends with 0 where it accepts them."""
+
+    def _text(self) -> str:
+        """Read the file, every byte of it: what is no UTF-8 comes back as it was when it is written."""
+        try:
+            content = self._path.read_bytes()
+        except OSError as error:
+            raise CannotSee(f"{self._path} can't be read: {error}") from error
+        if len(content) > _LARGEST:
+            raise CannotSee(f"{self._path} is larger than 1 MiB")
+        return content.decode("utf-8", "surrogateescape")
+
+    def _write(self, text: str) -> None:
+        """Put a text in the file's place, whole or not at all, with its owner and mode; no `include` finds the draft.
+
+        ActionFailed, with the file as it was, where that can't be done.
+        """
+        try:
+            path = self._path.resolve()
+            kept = path.stat()
+            draft = path.with_name(f".{path.name}.faildrill")
+            try:
+                draft.write_bytes(text.encode("utf-8", "surrogateescape"))
+                made = draft.stat()
+                if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
+                    os.chown(draft, kept.st_uid, kept.st_gid)
+                draft.chmod(kept.st_mode & 0o7777)
+                draft.replace(path)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise ActionFailed(f"{self._path} can't be written: {error}") from error
+
+    async def _tested(self, within: float) -> str:
+        """Have the server test its files; return what it says against them, the empty string when nothing."""
+        program = self._tests[0]
+        try:
+            ended = await Surroundings().run(self._tests, within, {})
+        except OSError as error:
+            raise CannotSee(f"{program} can't be started: {error}") from error
+        if ended.code is None:
+            raise CannotSee(f"{program} did not test its files in time")
+        return (ended.said or f"it ended with {ended.code}") if ended.code else ""
+
+    async def _refuse_bad(self, given: Given) -> None:
+        """Raise ActionRefused when the files are not good as they are."""
+        if said := await self._tested(given.timeout * SHARE):
+            raise ActionRefused(f"{self._server}'s files are not good as they are: {said}")
+
+    async def _put_back(self, text: str, given: Given) -> None:
+        """Write a text where it is another one; ActionFailed when the server refuses its files then."""
+        if text != self._text():
+            self._write(text)
+        if said := await self._tested(given.timeout * SHARE / 2):
+            raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {said}")
+
+
+class OfBrokenFile(OfFile):
+    """A mistake is put into the file, and the server told to load it, as somebody does who edits on the host."""
+
+    mistake: str = Field(
+        default="this_line_is_a_mistake",
+        pattern=r"^[^\r\n]*\S[^\r\n]*$",
+        description="the line that is put at the end of the file, one that the server refuses",
+    )
+
+    @abstractmethod
+    async def _running(self, given: Given) -> Captured:
+        """Read who serves now; CannotSee where nobody does."""
+
+    @abstractmethod
+    async def _load(self, before: Captured, given: Given) -> None:
+        """Have the server load its files, whatever it says of them."""
+
+    @abstractmethod
+    async def _went_on(self, before: Captured, given: Given) -> Observed:
+        """Tell whether the server was told to load the mistake, and goes on as it did before."""
+
+    @abstractmethod
+    async def _loaded(self, before: Captured, given: Given) -> Observed:
+        """Tell whether what the file holds now is what the server runs with."""
+
+    async def capture(self, given: Given) -> Captured:
+        """See that the files are good, and who serves."""
+        await self._refuse_bad(given)
+        if self._line in self._text():
+            raise ActionRefused(f"{self._path} has the line already: take it out first")
+        return {"good": True, **await self._running(given)}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
+        text = self._text()
+        self._write(text + self._line)
+        try:
+            said = await self._tested(given.timeout * SHARE / 2)
+        except CannotSee as error:
+            self._write(text)
+            raise ActionRefused(f"{self._path} is as it was: {error}") from error
+        if not said:
+            self._write(text)
+            raise ActionRefused(f"{self._server} accepts {self.mistake!r}: it is no mistake; the file is as it was")
+        await self._load(before, given)
+        return {"file": str(self._path), "said": said}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that the server refuses the file, was told to load it, and goes on."""
+        said = await self._tested(given.timeout * SHARE)
+        if not said:
+            return Observed(holds=False, because=f"{self._server} accepts its files")
+        seen = await self._went_on(before, given)
+        return Observed(seen.holds, f"{seen.because}; {self._server} says: {said}", seen.evidence)
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Take the line out, test, and load where that was not loaded yet."""
+        await self._put_back(self._text().replace(self._line, ""), given)
+        if not (await self._loaded(before, given)).holds:
+            await self._load(before, given)
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See that the line is gone, and that the files are good and loaded."""
+        if self._line in self._text():
+            return Observed(holds=False, because=f"{self._path} has the line {self.mistake!r}")
+        if said := await self._tested(given.timeout * SHARE):
+            return Observed(holds=False, because=said)
+        return await self._loaded(before, given)
+
+    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+        """Tell what would be written."""
+        self._text()
+        effect = f"{self._path} gets the line {self.mistake!r}, and {self._server} is told to load it"
+        return Preview([self._touched], effect, "take it out, and load")
+
+    @property
+    def _touched(self) -> str:
+        return f"{self._server.lower()}/{self._path.name}"
+
+    @property
+    def _line(self) -> str:
+        """What is put at the file's end: with a break of its own before it, so that taking it out leaves every byte."""
+        return f"\n{self.mistake}  {_SIGN}\n"

@@ -1,0 +1,50 @@
+"""The servers behind HAProxy as `show servers state` tells them (HAProxy's management guide, 9.3)."""
+
+from typing import Final, NamedTuple
+
+_MAINT: Final = 0x01 | 0x02 | 0x04 | 0x20
+"""Bits of `srv_admin_state`: in maintenance, by command, inherited, by the configuration, or for want of an address."""
+_DRAIN: Final = 0x08 | 0x10
+"""The same: draining, by command or inherited."""
+_TAKES_REQUESTS: Final = (1, 2)
+"""Values of `srv_op_state`: starting, running."""
+
+
+class Server(NamedTuple):
+    """One line of the answer."""
+
+    operational: int
+    administrative: int
+    weight: int
+
+    @property
+    def usable(self) -> bool:
+        """True when HAProxy sends new requests to it."""
+        return self.operational in _TAKES_REQUESTS and not self.administrative and self.weight > 0
+
+    @property
+    def state(self) -> str:
+        """Say what was asked of it: ready, drain or maint."""
+        if self.administrative & _MAINT:
+            return "maint"
+        return "drain" if self.administrative & _DRAIN else "ready"
+
+    @property
+    def states(self) -> list[str]:
+        """List what HAProxy must be told, in this order, for a server to be asked the same as this one."""
+        drain = ["drain"] if self.administrative & _DRAIN else []
+        maint = ["maint"] if self.administrative & _MAINT else []
+        return [*drain, *maint] or ["ready"]
+
+
+def read(answer: str) -> dict[tuple[str, str], Server]:
+    """Read the servers by backend and name, by the names of the columns; nothing where the answer is another one."""
+    lines = [line for line in answer.splitlines() if line.strip()]
+    columns = next((line.removeprefix("# ").split() for line in lines if line.startswith("# be_id")), [])
+    seen = {}
+    for line in lines:
+        row = dict(zip(columns, line.split(" "), strict=False))
+        values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
+        if {"be_name", "srv_name"} <= row.keys() and all(one.isdigit() for one in values):
+            seen[row["be_name"], row["srv_name"]] = Server(*(int(one) for one in values))
+    return seen
