@@ -5,7 +5,8 @@ at: what it has not read yet it must read when it wakes, and its queue of connec
 short. So in silence looks are spaced by a growing part of its length, up to what counts as slow, and that bounded.
 Both sides are kept small: a service that answers what it was sent wakes to few requests and is seen at once, as the
 pending looks are answered; one that lost what it was sent is seen by the next look; and the bounds of the outage
-are no wider than silence makes them anyhow.
+are no wider than silence makes them anyhow. How long the service takes to answer is learned from looks sent while it
+answered: what waited for the end of a silence tells how long that was, and would keep the looks of the next one apart.
 """
 
 from typing import Final
@@ -14,8 +15,11 @@ PART: Final = 4
 """In silence, looks are spaced by its length divided by this."""
 NARROWEST: Final = 5_000_000
 """Up to this such a spacing always grows (ns), even where the slowest answer is faster …"""
+PART_OF_LONG: Final = 200
+"""A long silence is spaced by its length divided by this, so that what piles up grows with its logarithm only …"""
 WIDEST: Final = 25_000_000
-"""… and never beyond this."""
+"""… and nothing is ever spaced by more than this."""
+_NEVER: Final = -(1 << 62)
 FORGETTING: Final = 10
 """The slowest answer known is forgotten by a 2 to the power of this part with each other one."""
 MOST: Final = 512
@@ -35,6 +39,7 @@ class Restraint:
         self._slowest = 0
         self._last_sent = 0
         self._quiet_since = 0
+        self._back_since = _NEVER
 
     def allows(self, now: int, pending: int) -> bool:
         """Tell whether a look may be sent now, `pending` looks being under way."""
@@ -42,8 +47,9 @@ class Restraint:
             return True
         if pending >= self._most:
             return False
-        widest = min(max(2 * self._slowest, NARROWEST), WIDEST)
-        return now - self._last_sent >= min((now - self._quiet_since) // PART, widest)
+        silence = now - self._quiet_since
+        widest = min(max(self._tolerated(), silence // PART_OF_LONG), WIDEST)
+        return now - self._last_sent >= min(silence // PART, widest)
 
     def sent(self, now: int, pending: int) -> None:
         """Note that a look goes out; `pending` were under way before."""
@@ -53,8 +59,15 @@ class Restraint:
 
     def answered(self, now: int, took: int) -> None:
         """Note that something answered, well or not, and how long it took."""
+        if now - self._quiet_since > self._tolerated():
+            self._back_since = now
         self._quiet_since = now
-        self._slowest = max(took, self._slowest - (self._slowest >> FORGETTING))
+        if now - took >= self._back_since:
+            self._slowest = max(took, self._slowest - (self._slowest >> FORGETTING))
+
+    def _tolerated(self) -> int:
+        """Return for how long nothing may answer before that is more than the usual course of things."""
+        return max(2 * self._slowest, NARROWEST)
 
 
 class Unrestrained(Restraint):
