@@ -2,14 +2,15 @@
 
 import asyncio
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Final
 
 import click
 
-from faildrill import durations
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.auditing.measuring import measured
+from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.errors import WrongUsage
@@ -17,13 +18,6 @@ from faildrill.reports import audits, sarif
 
 _DIFFERS: Final = 1
 _UNREAD: Final = 4
-
-
-def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
-    try:
-        return durations.parse(given) if given is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.command("audit")
@@ -35,9 +29,7 @@ def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float 
 @click.option(
     "--fail-on", type=click.Choice(["severe", "warning"]), default="warning", show_default=True, help="What exits 1."
 )
-@click.option(
-    "--objective", callback=_seconds, metavar="TIME", help="A dead server must be noticed within it, e.g. 5s."
-)
+@click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it, e.g. 5s.")
 @click.option("--run", "run", metavar="RUN", help="Tell beside it what this recorded run measured.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def audit_command(  # noqa: PLR0913 - one parameter an option
@@ -66,13 +58,21 @@ def audit_command(  # noqa: PLR0913 - one parameter an option
         "text": lambda: "\n".join(audits.lines(found)),
         "json": lambda: audits.as_json(found),
         "junit": lambda: audits.as_junit(found).decode(),
-        "sarif": lambda: sarif.render(found, f"drills/environments/{place.name}.yaml"),
+        "sarif": lambda: sarif.render(found, _placed(env, place.name)),
     }
     click.echo(texts[output]())
     for name, path in (("json", as_json), ("junit", junit), ("sarif", as_sarif)):
         if path is not None:
             _write(path, texts[name]())
     sys.exit(exit_code(found, fail_on))
+
+
+def _placed(env: str, name: str) -> str:
+    """Return the environment's file as code hosts name it: a URI seen from where the command is called."""
+    path = Path(env)
+    if path.is_file() and path.resolve().is_relative_to(Path.cwd()):
+        return urllib.parse.quote(path.resolve().relative_to(Path.cwd()).as_posix())
+    return f"drills/environments/{name}.yaml"
 
 
 def exit_code(found: Audit, fail_on: str = "warning") -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from faildrill import durations, redacting
+from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.reports.wording import plain
@@ -20,19 +21,12 @@ FORMAT: Final = 1
 """Version of the JSON."""
 
 
-def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
-    try:
-        return durations.parse(given) if given is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command()
 @click.argument("env", metavar="[ENV]", required=False)
 @click.option("--for", "database", metavar="NAME", help="Which database: a name from `warrants` of the environment.")
-@click.option("--within", callback=_seconds, default=f"{WITHIN:g}s", show_default=True, help="How long it may take.")
+@click.option("--within", callback=seconds, default=f"{WITHIN:g}s", show_default=True, help="How long it may take.")
 @click.option("--run", metavar="RUN", help="Weigh what was recorded in this run, in place of asking now.")
-@click.option("--at", callback=_seconds, metavar="TIME", help="At which moment of the run, since its start.")
+@click.option("--at", callback=seconds, metavar="TIME", help="At which moment of the run, since its start.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def warrant(  # noqa: PLR0913 - one parameter an option

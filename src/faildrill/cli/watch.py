@@ -7,8 +7,9 @@ from typing import Final
 
 import click
 
-from faildrill import durations, redacting
+from faildrill import redacting
 from faildrill.alerting import Manner, Watch
+from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
@@ -16,13 +17,6 @@ from faildrill.reports.wording import count
 from faildrill.secrets import Reference
 
 _LISTEN: Final = "127.0.0.1:9766"
-
-
-def _seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
-    try:
-        return durations.parse(given) if given is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Reference]:
@@ -38,10 +32,10 @@ def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     "--notify", callback=_references, multiple=True, metavar="REF", help="An Apprise URL: env:NAME, file:PATH."
 )
 @click.option("--listen", default=_LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
-@click.option("--every", callback=_seconds, default="30s", show_default=True, help="Between two audits.")
-@click.option("--after", callback=_seconds, default="5s", show_default=True, help="Bad for so long before an alert.")
-@click.option("--calm", callback=_seconds, default="1m", show_default=True, help="Good for so long before a recovery.")
-@click.option("--objective", callback=_seconds, metavar="TIME", help="A dead server must be noticed within it.")
+@click.option("--every", callback=seconds, default="30s", show_default=True, help="Between two audits.")
+@click.option("--after", callback=seconds, default="5s", show_default=True, help="Bad for so long before an alert.")
+@click.option("--calm", callback=seconds, default="1m", show_default=True, help="Good for so long before a recovery.")
+@click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it.")
 def watch(  # noqa: PLR0913 - one parameter an option
     *,
     env: str,

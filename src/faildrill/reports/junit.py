@@ -29,7 +29,7 @@ def written(suites: list[ET.Element]) -> bytes:
 
 def bare(name: str, findings: list[Finding], *, started: str, host: str) -> ET.Element:
     """Make the testsuite of findings that are of no run alone."""
-    made = _suite(name, findings, {"timestamp": _timestamp(started), "hostname": wording.plain(host), "id": "0"}, 0.0)
+    made = _suite(name, findings, _facts(started, host, 0), 0.0)
     ET.SubElement(made, "properties")
     made.extend(_all(findings, name))
     ET.SubElement(made, "system-out")
@@ -45,6 +45,11 @@ def _suite(name: str, cases: list[Finding], facts: dict[str, str], duration: flo
     return ET.Element("testsuite", told)
 
 
+def _facts(started: str, host: str, number: int) -> dict[str, str]:
+    """Say when and where it was; the older schema wants a host, and this one where none is known."""
+    return {"timestamp": _timestamp(started), "hostname": wording.plain(host) or "localhost", "id": str(number)}
+
+
 def _all(cases: list[Finding], name: str) -> list[ET.Element]:
     place = f"faildrill.{name.replace('.', '-')}"
     return [_case(one, case, place) for one, case in zip(cases, _names(cases), strict=True)]
@@ -53,8 +58,7 @@ def _all(cases: list[Finding], name: str) -> list[ET.Element]:
 def suite(result: Result, name: str, number: int = 0) -> ET.Element:
     """Make the testsuite of a run, called so, with its number in the file."""
     cases = _cases(result)
-    facts = {"timestamp": _timestamp(result.started), "hostname": wording.plain(result.host), "id": str(number)}
-    made = _suite(name, cases, facts, result.duration)
+    made = _suite(name, cases, _facts(result.started, result.host, number), result.duration)
     made.append(_properties(result))
     made.extend(_all(cases, name))
     ET.SubElement(made, "system-out").text = _summary(result)

@@ -57,11 +57,11 @@ def cut_off(asked: dns.message.Message) -> list[bytes]:
 
 
 def after_others(asked: dns.message.Message) -> list[bytes]:
-    """Answer under another number first, then to another question, then with noise, and at last what was asked."""
+    """Answer under another number first, to another question, with noise, with the question; at last what was asked."""
     other = dns.message.make_query("else.example.", "A", id=asked.id)
     [ours] = answering("10.0.0.7")(asked)
     forged = bytes([ours[0] ^ 1]) + answering("6.6.6.6")(asked)[0][1:]
-    return [forged, *answering("6.6.6.6")(other), b"noise", ours]
+    return [forged, *answering("6.6.6.6")(other), b"noise", asked.to_wire(), ours]
 
 
 @dataclass

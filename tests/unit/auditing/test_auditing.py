@@ -96,8 +96,19 @@ def test_json_junit_and_sarif_say_the_same(tmp_path: Path) -> None:
     [severe] = [one for one in told["remarks"] if one["grade"] == "severe"]
     assert (severe["live"], severe["standard"], told["worst"]) == ("10", "1", "severe")
     [suite] = ET.fromstring(files["junit"].read_bytes()).iter("testsuite")  # noqa: S314 - written here
-    assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
+    assert (suite.get("failures"), suite.get("errors"), suite.get("hostname")) == ("1", "0", "localhost")
     _check_sarif(json.loads(files["sarif"].read_text(encoding="utf-8")), len(told["remarks"]))
+
+
+def test_sarif_names_the_environments_file_as_it_is_seen_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "our staging"
+    folder.mkdir()
+    log = json.loads(audited(folder, "-o", "sarif", weight="10").stdout)
+    places = [place["physicalLocation"] for one in log["runs"][0]["results"] for place in one["locations"]]
+    assert {one["artifactLocation"]["uri"] for one in places} == {"our%20staging/here.yaml"}
 
 
 def _check_sarif(log: dict[str, object], remarks: int) -> None:
