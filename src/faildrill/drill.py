@@ -17,7 +17,7 @@ UNDO_WITHIN = 60.0
 class Plan(BaseModel):
     """Something declared; times are float seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ProbePlan(Plan):
@@ -47,19 +47,9 @@ class Step(Plan):
     name: str
     use: KindUse
     within: float = WITHIN
-    undo: Undo = Undo()
+    undo: Undo = Field(default_factory=Undo)
     undo_within: float = Field(default=UNDO_WITHIN, gt=0, description="for the undo and for seeing it put back")
     late: bool = Field(default=False, description="holds ${steps.…}: its parameters are complete only when it is due")
-
-
-class Wait(Plan):
-    """A step that changes nothing: it waits for something to be seen, or for time to pass."""
-
-    id: str
-    name: str
-    until: "Condition | None" = None
-    hold: float = Field(default=0.0, ge=0, description="for how long it must be seen without a break")
-    within: float = Field(gt=0)
 
 
 class Condition(Plan):
@@ -68,6 +58,16 @@ class Condition(Plan):
     probe: str | None = Field(description="None: all probes")
     state: Literal["ok", "not ok", "saw", "saw not"] = "ok"
     who: str | None = Field(default=None, description="with `saw`: who answered; may be ${steps.…}")
+
+
+class Wait(Plan):
+    """A step that changes nothing: it waits for something to be seen, or for time to pass."""
+
+    id: str
+    name: str
+    until: Condition | None = None
+    hold: float = Field(default=0.0, ge=0, description="for how long it must be seen without a break")
+    within: float = Field(gt=0)
 
 
 class Parallel(Plan):
@@ -119,6 +119,3 @@ class Drill(Plan):
         own = {"steps": self.steps[: len(self.steps) - len(self.way.steps)]}
         promised = {"expect": self.expect[: len(self.expect) - len(self.way.expect)]}
         return self.model_copy(update={**own, **promised, "way": None})
-
-
-Wait.model_rebuild()

@@ -14,7 +14,7 @@ from faildrill.targets import Cluster, Database, Group, Hosts, KindUse, LoadBala
 class BlastRadius(BaseModel):
     """How many members of a target one drill may touch, at the most."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     groups: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by group, how many members")
     clusters: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by cluster, how many members")
@@ -29,7 +29,7 @@ class BlastRadius(BaseModel):
 class Approvals(BaseModel):
     """Who must have approved a drill before it may start here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     by: tuple[str, ...] = Field(min_length=1, description="the names of those who may approve")
     at_least: int = Field(default=1, ge=1, description="how many of them must have approved")
@@ -48,7 +48,7 @@ class Approvals(BaseModel):
 class Environment(BaseModel):
     """A place that is drilled."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     about: str = ""

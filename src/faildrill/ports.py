@@ -21,7 +21,7 @@ Captured = dict[str, JsonValue]
 class Kind(BaseModel):
     """What a drill file names: the fields are its parameters, and unknown ones are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, defer_build=True)
 
 
 def _seconds(value: object) -> object:

@@ -77,10 +77,10 @@ def _checked(path: Path, env: str | None) -> _Checked:
 
 def _lab_that_is_up(name: str) -> Path | None:
     try:
-        from faildrill.lab import starting  # noqa: PLC0415 - the lab's parts are an extra
+        from faildrill.lab import finding  # noqa: PLC0415 - the lab's parts are an extra
     except ImportError:
         return None
-    up = starting.find(name)
+    up = finding.find(name)
     return up.environment if up else None
 
 

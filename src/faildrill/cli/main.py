@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from faildrill import __version__, redacting
-from faildrill.cli.lazily import lazily
 from faildrill.errors import FaildrillError
+from faildrill.lazily import lazily, without_plugins
 
 _USAGE: Final = 2
 _ABORTED: Final = 5
@@ -105,6 +105,7 @@ def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
     sys.stderr = redacting.Stream(sys.stderr)
     lazily()
+    without_plugins()
     try:
         code = cli.main(standalone_mode=False)
     except click.Abort:

@@ -29,10 +29,10 @@ def environment(named: str, drill: Path, *, start_lab: bool, tell: bool = True) 
 def lab_that_is_up(name: str) -> Path | None:
     """Return the environment file of the lab of that name, None when it isn't up or labs are not installed."""
     try:
-        from faildrill.lab import starting  # noqa: PLC0415 - the lab's parts are an extra
+        from faildrill.lab import finding  # noqa: PLC0415 - the lab's parts are an extra
     except ImportError:
         return None
-    up = starting.find(name)
+    up = finding.find(name)
     return up.environment if up else None
 
 

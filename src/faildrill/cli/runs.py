@@ -6,10 +6,11 @@ from typing import Final
 
 import click
 
-from faildrill import judging, reports, sets, timeline
+from faildrill import judging, sets, timeline
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
 from faildrill.reports import terminal
+from faildrill.reports.concluding import conclude as conclude  # noqa: PLC0414 - part of this module's face
 
 FOLDER: Final = Path("reports")
 LAST: Final = "last"
@@ -76,21 +77,6 @@ def _judge_set(folder: Path, output: str) -> int:
         click.echo(f"set.json is not written: {error.strerror}", err=True)
     concluding.tell(result, folder, output)
     return result.exit_code
-
-
-def conclude(folder: Path) -> Result:
-    """Judge the run in a folder, and write its result and its reports there.
-
-    A report that can't be written never hides the verdict: that is said on standard error. Raises JournalDamaged
-    when the files of the run were altered.
-    """
-    result = judging.judge(folder)
-    try:
-        judging.write(folder, result)
-        reports.write(folder, result)
-    except OSError as error:
-        click.echo(f"the reports in {folder} are not all written: {error.strerror}", err=True)
-    return result
 
 
 def is_set(folder: Path) -> bool:

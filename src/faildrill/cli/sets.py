@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 
-from faildrill.cli.concluding import conclude, tell
 from faildrill.cli.following import Showing, drive, say_if_dirty, still_read
 from faildrill.cli.live import Mode, show
 from faildrill.cli.watching import Veil
@@ -88,6 +87,8 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
         running.see_through(lambda one: _one(one, wanted, place, how))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
+    from faildrill.cli.concluding import conclude, tell  # noqa: PLC0415 - pictures and tables, which one run needs not
+
     result = conclude(running.folder)
     with still_read():
         tell(result, running.folder, how.output, quiet=how.mode == "quiet")

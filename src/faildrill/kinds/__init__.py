@@ -9,7 +9,6 @@ import difflib
 import importlib
 import inspect
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Final, Literal
 
 from faildrill.errors import WrongUsage
@@ -39,6 +38,8 @@ class UnknownKind(WrongUsage):
 
 @cache
 def _foreign() -> dict[str, str]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - takes long, and few drills name such a kind
+
     return {point.name: point.value for point in entry_points(group="faildrill.kinds")}
 
 

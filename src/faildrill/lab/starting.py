@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import control, facts, lock, nodes, places
+from faildrill.lab import control, lock, nodes, places
 from faildrill.lab.facts import Facts
+from faildrill.lab.finding import find as find  # noqa: PLC0414 - part of this module's face
 from faildrill.lab.places import Place
 from faildrill.lab.sorts import PAYMENTS
 
@@ -25,17 +26,6 @@ Tell = Callable[[str], None]
 
 class LabFailed(FaildrillError):  # noqa: N818 - reads as the statement it makes
     """A lab could not be started."""
-
-
-def find(name: str, root: Path | None = None) -> Facts | None:
-    """Return the facts of the lab of that name if it is up and ready."""
-    place = places.place(name, root)
-    try:
-        if control.ask(place.control, {"op": "status"}, 10.0)["phase"] != "ready":
-            return None
-    except (FaildrillError, TimeoutError):
-        return None
-    return facts.read(place.facts)
 
 
 def up(
@@ -98,7 +88,7 @@ def _start(place: Place, tell: Tell, options: list[str]) -> None:
         theirs.close()
         try:
             _follow(ours, process, place, tell)
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: a lab that nobody waits for is taken down, not left half up
             ours.close()  # from here on the supervisor takes everything down
             process.wait(30)
             raise

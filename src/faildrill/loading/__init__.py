@@ -7,7 +7,7 @@ the drill runs.
 from faildrill.loading.drills import Loaded, load_drill
 from faildrill.loading.environments import LoadedEnvironment, load_environment, read_environment
 from faildrill.loading.finding import find_environment, named_environment
-from faildrill.loading.references import complete, fill_in
+from faildrill.references import complete, fill_in
 
 __all__ = [
     "Loaded",

@@ -1,6 +1,7 @@
 """Which key of a probe or a step is its kind: exactly one that is no setting."""
 
 from faildrill.kinds import Shape, did_you_mean, names
+from faildrill.kinds.table import TABLES
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Entry, Place
 
@@ -9,6 +10,8 @@ def the_kind(
     others: dict[str, Entry], place: Place, shape: Shape, settings: tuple[str, ...], mistakes: Mistakes
 ) -> tuple[str, Entry] | None:
     """Return the one kind among the keys that are no settings; None, with what is wrong noted, where it isn't one."""
+    if len(others) == 1 and not others.keys() - TABLES[shape].keys():
+        return next(iter(others.items()))  # the usual case: nothing need be known of other packages
     known = names(shape)
     kinds = {key: entry for key, entry in others.items() if key in known}
     if len(kinds) != 1 and not others:

@@ -8,9 +8,9 @@ from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_member
 from faildrill.loading.nodes import Node
 from faildrill.loading.reading import as_text
-from faildrill.loading.references import fill
 from faildrill.loading.scope import Scope
 from faildrill.loading.uses import check_probe
+from faildrill.references import fill
 
 GRAMMAR: Final = "`PROBE is ok`, `PROBE is not ok`, `all are ok`, `PROBE saw WHO` or `PROBE saw not WHO`"
 _ALL: Final = "all are ok"

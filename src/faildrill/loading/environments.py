@@ -15,13 +15,13 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.parameters import absolute
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading
-from faildrill.loading.references import holds_reference
 from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.standards import read_settings, read_standards, read_warrants
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.ports import Proves
+from faildrill.references import holds_reference
 from faildrill.targets import TARGETS, KindUse, Target
 
 KEYS: Final = (

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from faildrill.environment import Environment
 from faildrill.kinds import did_you_mean
-from faildrill.loading.references import STEPS, Later, Unresolvable, walk
+from faildrill.references import STEPS, Later, Unresolvable, walk
 from faildrill.targets import TARGETS, Target
 
 SECTIONS = tuple(target.section for target in TARGETS)

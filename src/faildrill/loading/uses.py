@@ -11,10 +11,10 @@ from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
 from faildrill.loading.parameters import absolute, parameter_names, probe_parameters, target_parameters
-from faildrill.loading.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults
 from faildrill.ports import Kind
+from faildrill.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 from faildrill.targets import KindUse, Target
 
 PathTo = tuple[str | int, ...]

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from faildrill import redacting
+from faildrill.lazily import without_plugins
 from faildrill.probing.prober import main
 
 if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
+    without_plugins()
     sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -21,7 +21,7 @@ BLOCKING: Final = "blocking"
 class ProberPlan(BaseModel):
     """The run and its probes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     run: str
     probes: tuple[ProbePlan, ...]

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from faildrill import redacting
-from faildrill.recovering.living import BEAT, beat, leave
+from faildrill.lazily import lazily, without_plugins
+from faildrill.recovering.fencing import BEAT
+from faildrill.recovering.living import beat, leave
 from faildrill.recovering.recover import recover
 
 UNSAFE: Final = 6
@@ -27,4 +29,6 @@ async def _recover(folder: Path) -> None:
 
 if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
+    lazily(["numpy"])
+    without_plugins()
     asyncio.run(_recover(Path(sys.argv[1])))

@@ -22,6 +22,8 @@ MARK: Final = "FAILDRILL_RUN"
 """The variable by which a process belongs to a run."""
 WATCHES: Final = "FAILDRILL_SENTINEL"
 """The variable that names the run a process watches over: a sentinel, and all that descends from it."""
+BEAT: Final = "FAILDRILL_BEAT"
+"""The variable that names the descriptor on which a process that puts back gives its signs of life."""
 PATIENCE: Final = 5.0
 """Seconds until a process that does not go away is given up: it hangs in the kernel, or is not ours to end."""
 

@@ -6,8 +6,6 @@ import os
 import sys
 from typing import Final, NoReturn
 
-BEAT: Final = "FAILDRILL_BEAT"
-"""The variable that names the descriptor to beat on."""
 EVERY: Final = 1.0
 """Seconds between two beats."""
 

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
-from faildrill.recovering.fencing import MARK
-from faildrill.recovering.living import BEAT
+from faildrill.recovering.fencing import BEAT, MARK
 
 LINES: Final = "FAILDRILL_LINES"
 """The variable that tells the runner its descriptors."""
@@ -77,7 +76,7 @@ class Processes:
 
     def report(self, folder: Path, lines: Lines) -> int:
         """Start to judge and report."""
-        return self._start(["faildrill", "report", str(folder)], lines, {})
+        return self._start(["faildrill.reports", str(folder)], lines, {})
 
     def _start(self, words: list[str], lines: Lines, told: dict[str, str]) -> int:
         started = subprocess.Popen(

@@ -22,6 +22,7 @@ from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
 from faildrill.guarding.keeping import Keeper
 from faildrill.guarding.secrecy import keep_secret
+from faildrill.lazily import lazily, without_plugins
 from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground
@@ -125,7 +126,7 @@ def _asked(stop: Stop, number: signal.Signals, folder: Path) -> None:
 def conclude(folder: Path) -> None:
     """Judge and report in the place of a sentinel that died; end it, if it is only stopped."""
     rest = {name: value for name, value in os.environ.items() if name != MARK}
-    subprocess.run([sys.executable, "-m", "faildrill", "report", str(folder)], env=rest, check=False)
+    subprocess.run([sys.executable, "-m", "faildrill.reports", str(folder)], env=rest, check=False)
     sentinel = os.getppid()
     if is_stopped(sentinel) and carries(sentinel, folder.name, WATCHES):
         with contextlib.suppress(ProcessLookupError):
@@ -141,6 +142,8 @@ async def _main(folder: Path, lines: Lines) -> None:
 def main() -> None:
     """Drive the run in the folder that the command line names."""
     sys.stderr = redacting.Stream(sys.stderr)
+    lazily(["numpy"])
+    without_plugins()
     lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
     for descriptor in lines.kept:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter

@@ -6,8 +6,8 @@ from faildrill.acting.doing import Done, do
 from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
 from faildrill.guarding.radius import Radius
-from faildrill.loading.references import complete
 from faildrill.ports import Captured
+from faildrill.references import complete
 from faildrill.running.scene import Scene
 from faildrill.running.waiting import wait
 from faildrill.timeline import ApplyFailed

@@ -8,9 +8,9 @@ from faildrill import durations
 from faildrill.clock import Clock, nanoseconds
 from faildrill.drill import Condition, Wait
 from faildrill.errors import ActionRefused
-from faildrill.loading.references import fill_in
 from faildrill.ports import Captured
 from faildrill.probing.watching import View, Watching
+from faildrill.references import fill_in
 from faildrill.samples import Outcome
 from faildrill.timeline import Timeline, WaitEnded, WaitStarted
 

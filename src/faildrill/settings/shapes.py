@@ -21,7 +21,7 @@ State = Literal["ready", "drain", "maint"]
 class Part(BaseModel):
     """A part of what is set."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Check(Part):

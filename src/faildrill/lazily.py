@@ -2,7 +2,8 @@
 
 A kind's module imports its library at its top, where one expects it. The command line only reads the parameters of
 most kinds, so it puts an empty module in the library's place first, which fills itself when something of it is
-used. The processes of a run do without this: what they import they use, and it must not cost time in a look.
+used. The runner does so with NumPy, which expectations import and only judging uses. Otherwise the processes of a run
+do without this: what they import they use, and it must not cost time in a look.
 
 `importlib.util.LazyLoader` is the same idea, but before Python 3.13 the statement `import aiohttp` itself counts as a
 use there.
@@ -17,6 +18,8 @@ from typing import Any, Final
 
 HEAVY: Final = ("aiohttp", "asyncpg", "numpy")
 """What takes long to import (40 to 200 ms) and most commands never use."""
+PLUGINS: Final = "pydantic.plugin._loader"
+"""What looks for plugins of pydantic, the first time that a model is built."""
 
 
 class _Unloaded(ModuleType):
@@ -45,3 +48,15 @@ def lazily(names: Sequence[str] = HEAVY) -> None:
         del module.__path__  # importing a part of the package asks for it, which loads the package first
         module.__class__ = _Unloaded
         sys.modules[name] = module
+
+
+def without_plugins() -> None:
+    """Have pydantic look for no plugins in this process, which is ours alone.
+
+    Looking reads the metadata of every package that is installed (15 to 25 ms, each process of a run); and a plugin
+    that was found would be called with all that people write and all that steps are given. pydantic has a variable of
+    the environment for this, but our children would inherit it. A pydantic that keeps its plugins elsewhere finds them.
+    """
+    empty = ModuleType(PLUGINS)
+    empty.__dict__["get_plugins"] = tuple
+    sys.modules.setdefault(PLUGINS, empty)

@@ -1,0 +1,22 @@
+"""The end of a run: judged, and reported."""
+
+import sys
+from pathlib import Path
+
+from faildrill import judging, reports
+from faildrill.judging.result import Result
+
+
+def conclude(folder: Path) -> Result:
+    """Judge the run in a folder, and write its result and its reports there.
+
+    A report that can't be written never hides the verdict: that is said on standard error. Raises WrongUsage when it
+    holds no run, JournalDamaged when its files were altered.
+    """
+    result = judging.judge(folder)
+    try:
+        judging.write(folder, result)
+        reports.write(folder, result)
+    except OSError as error:
+        sys.stderr.write(f"the reports in {folder} are not all written: {error.strerror}\n")
+    return result
