@@ -72,9 +72,9 @@ class _OneOfGroup(Kind):
         address = self.group.members[self.member].address
         if state != "running" or address is None:
             return Observed(state == "running", f"{self.member} is {state}", {"state": state})
-        accepts = await _accepts(address, min(_PATIENCE, given.timeout / 2))
-        because = f"{self.member} is running and {'accepts' if accepts else 'refuses'} connections at {address}"
-        return Observed(accepts, because, {"state": state, "accepts": accepts})
+        good = await accepts(address, min(_PATIENCE, given.timeout / 2))
+        because = f"{self.member} is running and {'accepts' if good else 'refuses'} connections at {address}"
+        return Observed(good, because, {"state": state, "accepts": good})
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
@@ -162,7 +162,8 @@ class Stop(_OneOfGroup):
         return "stopped"
 
 
-async def _accepts(address: str, within: float) -> bool:
+async def accepts(address: str, within: float) -> bool:
+    """Tell whether somebody accepts connections at HOST:PORT within float seconds."""
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(within):

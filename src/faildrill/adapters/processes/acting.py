@@ -1,0 +1,185 @@
+"""`process.kill` and `process.stop`: a process of this host dies, or hangs."""
+
+import asyncio
+from abc import abstractmethod
+from typing import Final
+
+from pydantic import Field
+
+from faildrill.adapters.limiting import AtMost
+from faildrill.adapters.member import accepts
+from faildrill.adapters.processes import limits, trees
+from faildrill.adapters.processes.finding import Named
+from faildrill.adapters.processes.trees import STOPPED, Process
+from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
+from faildrill.ports import Captured, Given, Observed, Preview
+
+_SHARE: Final = 0.8
+"""The part of a call's time that signals may take."""
+_PATIENCE: Final = 2.0
+"""Seconds for one attempt to connect, at the most."""
+
+
+class _OfProcess(Named):
+    """What both actions share: which process it is, now and afterwards."""
+
+    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is well")
+
+    @abstractmethod
+    def _signal(self, process: Process, within: float) -> None:
+        """Signal the process and all below it."""
+
+    async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+        """See that it runs, and remember which one it is."""
+        process = await self.find()
+        if process is None:
+            raise ActionRefused(f"{self.called} is no running process with {self.command!r} in its command line")
+        if process.state in STOPPED:
+            raise ActionRefused(f"process {process.pid} of {self.called} is stopped already: let it go on first")
+        return {"pid": process.pid, "start": process.start, "command": trees.title(process.pid)}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Signal that process, and no other that has its number by now."""
+        process = _former(before)
+        if process is None or self.command not in trees.title(process.pid):
+            raise ActionRefused(f"process {before['pid']} of {self.called} is gone or another one by now")
+        await self._prepare(process)
+        try:
+            await asyncio.to_thread(self._signal, process, given.timeout * _SHARE)
+        except PermissionError as error:
+            raise ActionFailed(f"this user may not signal process {process.pid}: {error}") from error
+        except TimeoutError as error:
+            raise OutcomeUnknown(str(error)) from error
+        return {"pid": process.pid}
+
+    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+        """Let it go on where it is stopped; start it where it is gone."""
+        former = _former(before)
+        if former is not None:
+            limits.lift(former)
+            await asyncio.to_thread(trees.go_on, former)
+            return
+        if await self.find() is None:
+            await self.run_again()
+
+    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - it may be another one now
+        """See it run, and accept connections where the drill says at which address."""
+        now = await self.find()
+        if now is None:
+            return Observed(holds=False, because=f"{self.called} does not run")
+        held = [one.pid for one in trees.tree(now) if one.state in STOPPED]
+        if held or self.address is None:
+            told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
+            return Observed(not held, told, {"pid": now.pid})
+        good = await accepts(self.address, min(_PATIENCE, given.timeout / 2))
+        told = f"{self.called} runs as {now.pid} and {'accepts' if good else 'refuses'} connections at {self.address}"
+        return Observed(good, told, {"pid": now.pid})
+
+    async def preview(self, given: Given) -> Preview:
+        """See which process it would be now."""
+        before = await self.capture(given)
+        return Preview([f"processes/{self.called}"], f"{self._told} {before['pid']} ({before['command']})", self._back)
+
+    @property
+    @abstractmethod
+    def _told(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def _back(self) -> str: ...
+
+    async def _prepare(self, process: Process) -> None:
+        """Do what must be done before the signal."""
+
+
+class Kill(_OfProcess):
+    """Kills one process of this host and all that descend from it, with SIGKILL, and leaves it down.
+
+    It is named by the file that holds its number, or by its service, and touched only if its command line holds
+    `command`. Its number and when it was started are on record: should it be another process by then, none is
+    signalled. Refused unless it runs, and there is a way to start it. Its effect is seen when that process is gone;
+    whether somebody has started another one is told. Put back means that one runs, and accepts connections at
+    `address` where one is given.
+
+        steps:
+          - name: kill the payments service
+            process.kill:
+              pid_file: /run/payments.pid
+              command: payments-server
+              start: [/usr/local/bin/payments-start]
+              address: 127.0.0.1:8081
+    """
+
+    async def capture(self, given: Given) -> Captured:
+        """See that it runs, and that it could be started again."""
+        if self.starting is None:
+            raise ActionRefused("give `start`, what starts it again: a killed process can't be put back otherwise")
+        return await super().capture(given)
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See that it is gone."""
+        if _former(before) is not None:
+            return Observed(holds=False, because=f"process {before['pid']} of {self.called} is there")
+        other = await self.find()
+        told = f"process {other.pid} took its place" if other else "nobody took its place"
+        return Observed(holds=True, because=f"process {before['pid']} of {self.called} is gone, and {told}")
+
+    def _signal(self, process: Process, within: float) -> None:
+        trees.end(process, within)
+
+    @property
+    def _told(self) -> str:
+        return "SIGKILL to process"
+
+    @property
+    def _back(self) -> str:
+        return f"start it: {' '.join(self.starting or ())}"
+
+
+class Stop(_OfProcess):
+    """Hangs one process of this host and all that descend from it, with SIGSTOP: it accepts, and never answers.
+
+    Named and checked as by `process.kill`. With `at_most` a process of its own, started before, lets it go on after
+    that time, also when nobody of ours lives any more. Its effect is seen when all are stopped. Put back with SIGCONT,
+    or by starting it should it have died meanwhile.
+
+        steps:
+          - name: the payments service hangs
+            process.stop: {service: payments, command: payments-server, at_most: 2m}
+    """
+
+    at_most: AtMost = None
+
+    def limit(self) -> float | None:
+        """Return after how long it goes on by itself."""
+        return self.at_most
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See that all of it is stopped."""
+        former = _former(before)
+        there = trees.tree(former) if former else []
+        running = [one.pid for one in there if one.state not in STOPPED]
+        if not there or running:
+            return Observed(holds=False, because=f"{running or 'none'} of {self.called} run")
+        return Observed(holds=True, because=f"{len(there)} processes of {self.called} are stopped")
+
+    def _signal(self, process: Process, within: float) -> None:
+        trees.stop(process, within)
+
+    async def _prepare(self, process: Process) -> None:
+        if self.at_most is not None:
+            await limits.hold(process, self.at_most)
+
+    @property
+    def _told(self) -> str:
+        return "SIGSTOP to process"
+
+    @property
+    def _back(self) -> str:
+        return "SIGCONT"
+
+
+def _former(before: Captured) -> Process | None:
+    """Return the process of before if it still lives."""
+    now = trees.look(int(str(before["pid"])))
+    return now if now and now.start == before["start"] else None

@@ -1,0 +1,92 @@
+"""A process of this host, found by what its environment says of it."""
+
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from faildrill.adapters.command import Argv, Surroundings
+from faildrill.adapters.processes import trees
+from faildrill.adapters.processes.trees import Process
+from faildrill.errors import ActionFailed, CannotSee
+from faildrill.ports import Kind
+from faildrill.targets import FilePath
+
+_ASKING: Final = 5.0
+"""Seconds for the service manager to say which process it is."""
+_STARTING: Final = 60.0
+
+
+class Named(Kind):
+    """Which process: by a file that holds its number, or by the name of its service; and what its command line says."""
+
+    pid_file: FilePath | None = Field(default=None, description="the file that holds its number")
+    service: str | None = Field(default=None, pattern=r"^[^\s-]\S*$", description="or its name with systemd")
+    control: str = Field(default="systemctl", description="the program that controls services")
+    command: str = Field(min_length=1, description="words that its command line holds: it is touched only with them")
+    start: Argv | None = Field(
+        default=None, description="starts it, and ends when it is started; with `service` its control does"
+    )
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> Self:
+        if (self.pid_file is None) == (self.service is None):
+            raise ValueError("give either `pid_file` or `service`")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What to call it in a sentence."""
+        return self.service or Path(self.pid_file or "").name.removesuffix(".pid")
+
+    @property
+    def starting(self) -> Argv | None:
+        """What starts it."""
+        return self.start or ((self.control, "start", self.service) if self.service else None)
+
+    async def find(self) -> Process | None:
+        """Return the process as it is now; None when there is none, or one that says something else of itself.
+
+        CannotSee where its number can't be read.
+        """
+        pid = await self._number()
+        one = trees.look(pid) if pid else None
+        return one if one and self.command in trees.title(one.pid) else None
+
+    async def run_again(self) -> None:
+        """Start it; what is started belongs to the host. ActionFailed when nobody knows how, or it did not work."""
+        if self.starting is None:
+            raise ActionFailed(f"{self.called} is gone, and no `start` says how it is started")
+        try:
+            ended = await Surroundings().run(self.starting, _STARTING, {})
+        except OSError as error:
+            raise ActionFailed(f"{self.starting[0]} can't be started: {error}") from error
+        if ended.code != 0:
+            raise ActionFailed(f"{self.starting[0]} {ended}")
+
+    async def _number(self) -> int:
+        """Return the number that it should have now; 0: it has none."""
+        if self.pid_file is not None:
+            return _read(Path(self.pid_file))
+        try:
+            argv = (self.control, "show", "-p", "MainPID", "--value", self.service or "")
+            ended = await Surroundings().run(argv, _ASKING, {})
+        except OSError as error:
+            raise CannotSee(f"{self.control} can't be started: {error}") from error
+        if ended.code != 0 or not ended.said.isdigit():
+            raise CannotSee(f"{self.control} does not say which process {self.service} is: it {ended}")
+        return int(ended.said)
+
+
+def _read(path: Path) -> int:
+    try:
+        words = path.read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return 0
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotSee(f"{path} can't be read: {error}") from error
+    if not words:
+        return 0  # it is being written
+    if not words[0].isdigit():
+        raise CannotSee(f"{path} holds no number of a process")
+    return int(words[0])

@@ -1,0 +1,47 @@
+"""Time limits that a process of its own holds on this host, so that a stopped process goes on without us."""
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Final
+
+from faildrill.adapters.processes import trees
+from faildrill.adapters.processes.holding import PROGRAM
+from faildrill.adapters.processes.trees import Process
+from faildrill.errors import ActionRefused
+
+_READY_WITHIN: Final = 10.0
+"""Seconds, as a Python is started for it."""
+_INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
+
+
+async def hold(process: Process, seconds: float) -> None:
+    """Have a process go on after float seconds, whoever lives then; ActionRefused when nobody could be had for it."""
+    argv = (sys.executable, "-P", "-m", PROGRAM, str(process.pid), str(process.start), str(seconds))
+    holder = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(_READY_WITHIN):
+            said = await holder.stdout.readline() if holder.stdout else b""
+    except TimeoutError:
+        said = b""
+    if said != b"ready\n":
+        lift(process)
+        raise ActionRefused(f"nobody could be started who holds the limit of process {process.pid}: nothing was done")
+
+
+def lift(process: Process) -> None:
+    """End whoever holds a limit of this process: it was put back, or is put back now."""
+    words = f" -m {PROGRAM} {process.pid} {process.start} "
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a thousand names, which need no objects
+        one = trees.look(int(name)) if name.isdigit() else None
+        if one is not None and words in f"{trees.title(one.pid)} ":
+            trees.send(one, signal.SIGKILL)
