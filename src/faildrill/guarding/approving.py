@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
+from faildrill import state, whole
 from faildrill.drill import Drill
 from faildrill.environment import Approvals, Environment
 
@@ -52,11 +52,7 @@ def approve(drill: Drill, environment: Environment, by: str, lasting: float) -> 
     one = Approval(by, drill.name, what, environment.proven_identity, now.isoformat(), until.isoformat())
     place = folder(environment)
     place.mkdir(parents=True, exist_ok=True)
-    path = place / f"{what}-{by}.json"
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(asdict(one), indent=2), encoding="utf-8")
-    draft.replace(path)
-    return path
+    return whole.write(place / f"{what}-{by}.json", json.dumps(asdict(one), indent=2).encode())
 
 
 def objection(drill: Drill, environment: Environment) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from faildrill import whole
 from faildrill.guarding.holding import Holder, holders
 
 FILE: Final = "asked.json"
@@ -75,9 +76,7 @@ def sentinel_of(holder: Holder) -> Sentinel | None:
 
 def leave_word(folder: Path, asked: Asked) -> None:
     """Leave word in the run's folder of who asks, so that its timeline can tell. OSError when it can't be left."""
-    draft = folder / f".{FILE}"
-    draft.write_text(json.dumps(asdict(asked)), encoding="utf-8")
-    draft.replace(folder / FILE)
+    whole.write(folder / FILE, json.dumps(asdict(asked)).encode())
 
 
 def word_left(folder: Path) -> Asked | None:

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
+from faildrill import state, whole
 from faildrill.errors import Objection
 from faildrill.guarding.keys import Proven
 from faildrill.journal import sync_folder
@@ -78,9 +78,7 @@ def _remember(proven: Proven) -> None:
     """Keep which facts an identity has, for those who know the identity only."""
     path = _place(proven.identity) / _FACTS
     if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(proven.facts), encoding="ascii")
-        draft.replace(path)
+        whole.write(path, json.dumps(proven.facts).encode())
 
 
 def recalled(identity: str) -> Proven:

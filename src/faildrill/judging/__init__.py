@@ -7,13 +7,13 @@ The order is: what the engine did (`engine`), then what the drill expects (one c
 the verdict, the worst of all findings. No expectation passes in a run whose steps did not all take effect.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from pydantic import ValidationError
 
+from faildrill import whole
 from faildrill.errors import FaildrillError
 from faildrill.judging import engine, figures, steps, story
 from faildrill.judging.evidence import Evidence, gather
@@ -73,11 +73,7 @@ def encode(result: Result) -> bytes:
 
 def write(folder: Path, result: Result) -> Path:
     """Leave result.json in the folder of a run, whole or not at all, and return its path."""
-    path = folder / FILE
-    draft = folder / f".{FILE}.{os.getpid()}"
-    draft.write_bytes(encode(result))
-    draft.replace(path)
-    return path
+    return whole.write(folder / FILE, encode(result))
 
 
 def schema() -> dict[str, object]:

@@ -4,14 +4,13 @@ The verdict is the worst of its runs', or worse where the set itself was not wha
 another order than the one that was sealed.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-from faildrill import sets
+from faildrill import sets, whole
 from faildrill.drill import Drill
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
 from faildrill.judging import weigh
@@ -158,11 +157,7 @@ def encode(result: SetResult) -> bytes:
 
 def write(folder: Path, result: SetResult) -> Path:
     """Leave set.json in the folder of a set, whole or not at all, and return its path."""
-    path = folder / FILE
-    draft = folder / f".{FILE}.{os.getpid()}"
-    draft.write_bytes(encode(result))
-    draft.replace(path)
-    return path
+    return whole.write(folder / FILE, encode(result))
 
 
 def schema() -> dict[str, object]:

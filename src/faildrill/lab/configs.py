@@ -101,44 +101,54 @@ def etcd(plan: Plan) -> Recipe:
 
 def database(plan: Plan, node: str) -> Recipe:
     """Patroni, which runs PostgreSQL."""
-    path = _write(plan.folder(node) / "patroni.yml", yaml.safe_dump(_patroni(plan, node), sort_keys=False))
+    path = write(plan.folder(node) / "patroni.yml", yaml.safe_dump(_patroni(plan, node), sort_keys=False))
     _give(plan, path)
     return _recipe(plan, node, [sys.executable, "-P", "-m", "patroni", str(path)], "postgresql")
 
 
 def payment_server(plan: Plan, node: str) -> Recipe:
     """One payment server."""
+    return _recipe(plan, node, serving(plan, node, plan.folder(node), DATABASE_NODES), "payments")
+
+
+def serving(plan: Plan, name: str, folder: Path, databases: Iterable[str]) -> list[str]:
+    """Write the file of a payment server into a folder, and return the command that serves by it."""
     config = {
-        "name": node,
-        "port": plan.port(node),
+        "name": name,
+        "port": plan.port(name),
         "database": {"host": LOOPBACK, "port": plan.port("database"), "user": "payments"},
         "password_file": str(plan.password_file("payments")),
-        "nodes": {str(plan.port(name)): name for name in DATABASE_NODES},
+        "nodes": {str(plan.port(one)): one for one in databases},
         "within_seconds": 2.0,
         "capacity": 32,
         "service_seconds": 0.0,
     }
-    path = _write(plan.folder(node) / "payments.json", json.dumps(config, indent=2))
-    return _recipe(plan, node, [sys.executable, "-P", "-m", "faildrill.lab.payments", str(path)], "payments")
+    path = write(folder / "payments.json", json.dumps(config, indent=2))
+    return [sys.executable, "-P", "-m", "faildrill.lab.payments", str(path)]
 
 
 def load_balancer(plan: Plan) -> Recipe:
     """HAProxy, in front of the payment servers and of the database."""
-    text = HAPROXY.format(
+    text = balancing(plan, PAYMENT_NODES, {name: f"{name} api" for name in DATABASE_NODES})
+    path = write(plan.folder("haproxy") / "haproxy.cfg", text)
+    master = f"{plan.place.run / 'haproxy-master.sock'},mode,600,level,admin"
+    return _recipe(plan, "haproxy", [str(plan.parts.haproxy), "-W", "-S", master, "-f", str(path)], "haproxy")
+
+
+def balancing(plan: Plan, servers: Iterable[str], databases: dict[str, str]) -> str:
+    """Return HAProxy's file: in front of servers, and of databases, each asked at the port for a purpose."""
+    return HAPROXY.format(
         socket=plan.place.run / "haproxy.sock",
         loopback=LOOPBACK,
         payments_port=plan.port("payments"),
         database_port=plan.port("database"),
         stats_port=plan.port("stats"),
-        payments_servers=_lines(f"server {name} {LOOPBACK}:{plan.port(name)} check" for name in PAYMENT_NODES),
+        payments_servers=_lines(f"server {name} {LOOPBACK}:{plan.port(name)} check" for name in servers),
         database_servers=_lines(
-            f"server {name} {LOOPBACK}:{plan.port(name)} check port {plan.port(f'{name} api')}"
-            for name in DATABASE_NODES
+            f"server {name} {LOOPBACK}:{plan.port(name)} check port {plan.port(asked)}"
+            for name, asked in databases.items()
         ),
     )
-    path = _write(plan.folder("haproxy") / "haproxy.cfg", text)
-    master = f"{plan.place.run / 'haproxy-master.sock'},mode,600,level,admin"
-    return _recipe(plan, "haproxy", [str(plan.parts.haproxy), "-W", "-S", master, "-f", str(path)], "haproxy")
 
 
 def _patroni(plan: Plan, node: str) -> dict[str, Any]:
@@ -209,7 +219,8 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _write(path: Path, text: str) -> Path:
+def write(path: Path, text: str) -> Path:
+    """Write a file that nobody else may read."""
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     return path

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from faildrill import whole
+
 _PATHS = ("folder", "environment", "control", "logs")
 
 
@@ -35,9 +37,7 @@ class Facts:
 
     def write(self, path: Path) -> None:
         """Write them, whole or not at all."""
-        beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(asdict(self), indent=2, default=str), encoding="utf-8")
-        beside.replace(path)
+        whole.write(path, json.dumps(asdict(self), indent=2, default=str).encode())
 
 
 def read(path: Path) -> Facts:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import faildrill
 from faildrill.lab import processes, users
-from faildrill.lab.configs import HAPROXY
+from faildrill.lab.configs import balancing, serving, write
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, DATABASE_HOSTS, HostsPlan
 from faildrill.lab.nodes import Recipe
 from faildrill.lab.reservations import LOOPBACK
@@ -65,7 +65,7 @@ def host(plan: HostsPlan, name: str) -> Recipe:
     _program(folder / "bin" / "python3", [sys.executable])
     services = _services(plan, name)
     for service, spec in services.items():
-        _write(folder / "units" / f"{service}.json", json.dumps(spec, indent=2))
+        write(folder / "units" / f"{service}.json", json.dumps(spec, indent=2))
     settings = {
         "folder": str(folder),
         "port": plan.port(f"{name} ssh"),
@@ -74,7 +74,7 @@ def host(plan: HostsPlan, name: str) -> Recipe:
         "services": list(services),
         "env": _environment(plan, name),
     }
-    path = _write(folder / "etc" / "sshd.json", json.dumps(settings, indent=2))
+    path = write(folder / "etc" / "sshd.json", json.dumps(settings, indent=2))
     user = plan.postgres_user if name in DATABASE_HOSTS else users.myself()
     argv = [sys.executable, "-P", "-m", "faildrill.lab.hosts.ssh_server", str(path)]
     return Recipe(name, argv, folder, plan.log(name), user, "ssh")
@@ -117,75 +117,46 @@ def _environment(plan: HostsPlan, name: str) -> dict[str, str]:
 
 
 def _payments(plan: HostsPlan, name: str) -> list[str]:
-    config = {
-        "name": name,
-        "port": plan.port(name),
-        "database": {"host": LOOPBACK, "port": plan.port("database"), "user": "payments"},
-        "password_file": str(plan.password_file("payments")),
-        "nodes": {str(plan.port(one)): one for one in DATABASE_HOSTS},
-        "within_seconds": 2.0,
-        "capacity": 32,
-        "service_seconds": 0.0,
-    }
-    path = _write(plan.folder(name) / "etc" / "payments.json", json.dumps(config, indent=2))
-    return [sys.executable, "-P", "-m", "faildrill.lab.payments", str(path)]
+    return serving(plan, name, plan.folder(name) / "etc", DATABASE_HOSTS)
 
 
 def _role(plan: HostsPlan, name: str) -> list[str]:
-    secret = _write(plan.folder(name) / "etc" / "role.password", plan.password("faildrill"))
+    secret = write(plan.folder(name) / "etc" / "role.password", plan.password("faildrill"))
     login = {"host": LOOPBACK, "port": plan.port(name), "user": "faildrill", "database": "postgres"}
     config = {"port": plan.port(f"{name} role"), "database": login, "password_file": str(secret)}
-    path = _write(plan.folder(name) / "etc" / "role.json", json.dumps(config, indent=2))
+    path = write(plan.folder(name) / "etc" / "role.json", json.dumps(config, indent=2))
     return [sys.executable, "-P", "-m", "faildrill.lab.hosts.role_server", str(path)]
 
 
 def _haproxy(plan: HostsPlan, name: str) -> list[str]:
-    servers = [f"    server {one} {LOOPBACK}:{plan.port(one)} check" for one in APPLICATION_HOSTS]
-    databases = [
-        f"    server {one} {LOOPBACK}:{plan.port(one)} check port {plan.port(f'{one} role')}" for one in DATABASE_HOSTS
-    ]
-    text = HAPROXY.format(
-        socket=plan.place.run / "haproxy.sock",
-        loopback=LOOPBACK,
-        payments_port=plan.port("payments"),
-        database_port=plan.port("database"),
-        stats_port=plan.port("stats"),
-        payments_servers="\n".join(servers),
-        database_servers="\n".join(databases),
-    )
-    path = _write(plan.folder(name) / "etc" / "haproxy.cfg", text)
+    text = balancing(plan, APPLICATION_HOSTS, {one: f"{one} role" for one in DATABASE_HOSTS})
+    path = write(plan.folder(name) / "etc" / "haproxy.cfg", text)
     return [str(plan.parts.haproxy), "-db", "-f", str(path)]
 
 
 def _postgres(plan: HostsPlan, name: str) -> list[str]:
     folder = plan.folder(name)
     etc, data = folder / "etc", folder / "data"
-    hba = _write(etc / "pg_hba.conf", HBA.format(loopback=LOOPBACK))
+    hba = write(etc / "pg_hba.conf", HBA.format(loopback=LOOPBACK))
     sockets = plan.postgres_sockets
     port = plan.port(name)
     config = CONFIG.format(data=data, hba=hba, loopback=LOOPBACK, port=port, sockets=sockets, name=name)
     lines = "".join(f"*:*:*:{role}:{plan.password(role)}\n" for role in ("postgres", "replicator"))
-    secret = _write(etc / "postgres.password", plan.password("postgres"))
+    secret = write(etc / "postgres.password", plan.password("postgres"))
     primary = f"host={LOOPBACK} port={plan.port(PRIMARY)} user=replicator dbname=replication application_name={name}"
     make = INITDB if name == PRIMARY else BASEBACKUP
     script = POSTGRES.format(
-        passwords=_write(etc / "pgpass", lines),
+        passwords=write(etc / "pgpass", lines),
         data=data,
         make=make.format(bin=plan.parts.postgres, password=secret, primary=shlex.quote(primary)),
         bin=plan.parts.postgres,
-        config=_write(etc / "postgresql.conf", config),
+        config=write(etc / "postgresql.conf", config),
     )
-    path = _write(folder / "bin" / "postgres-run", script)
+    path = write(folder / "bin" / "postgres-run", script)
     path.chmod(0o700)
     return [str(path)]
 
 
 def _program(path: Path, argv: list[str]) -> None:
-    _write(path, f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
+    write(path, f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
     path.chmod(0o700)
-
-
-def _write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o600)
-    return path
