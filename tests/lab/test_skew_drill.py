@@ -1,6 +1,8 @@
 """The incident on the lab: what `load-balancer-skew` measured, and every expectation of it seen red, in one run."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from lab.drilling import Ran, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240), pytest.mark.usefixtures("steady_lab")]
 DRILL = Path("drills/load-balancer-skew.yaml")
+NOT_WARRANTED = 1
 
 
 def changed(tmp_path: Path) -> Path:
@@ -48,6 +51,12 @@ def test_a_quarter_of_the_users_suffers_and_both_alarms_tell_within_their_limits
     assert "weight of pay1: 70, the standard says 1" in passed
     [worst] = re.findall(r"looks failed \((\d+(?:\.\d+)?)%\) in the worst", passed)
     assert 15 < float(worst) < 40
+
+
+def test_its_run_says_that_no_failover_was_warranted_and_why(drilled: Drilled) -> None:
+    command = [sys.executable, "-m", "faildrill", "warrant", "--run", str(drilled(DRILL).folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "pay1" in done.stdout) == (NOT_WARRANTED, True), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
