@@ -44,7 +44,7 @@ def lab(state_folder: Path) -> Iterator[Facts]:
     facts = starting.up("lab", root=state_folder)
     yield facts
     ending.down("lab", root=state_folder)
-    assert traces.of(state_folder) == []
+    assert traces.gone(state_folder) == []
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def lab_of_hosts(state_folder: Path) -> Iterator[Facts]:
     facts = starting.up("lab-hosts", root=state_folder, of="hosts")
     yield facts
     ending.down("lab-hosts", root=state_folder)
-    assert traces.of(state_folder) == []
+    assert traces.gone(state_folder, "lab-hosts") == []
 
 
 @pytest.fixture

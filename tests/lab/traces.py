@@ -1,5 +1,6 @@
 """What a lab may leave on this machine: looked for without the lab's own means."""
 
+import re
 import time
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def _touches(entry: Path, folder: str) -> bool:
         return False
     command, environment, where = texts
     marked = [line for line in environment.split("\0") if line.startswith("FAILDRILL_LAB=")]
-    return any(folder in text for text in (command, where, *marked))
+    named = re.compile(re.escape(folder) + r"(?![\w-])")  # the folder of `lab` begins as that of `lab-hosts` does
+    return any(named.search(text) for text in (command, where, *marked))
 
 
 def of(root: Path, name: str = "lab") -> list[str]:
