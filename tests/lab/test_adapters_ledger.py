@@ -104,7 +104,7 @@ def test_a_write_cut_off_at_its_deadline_is_unknown(steady_lab: Facts, place: En
         who = (await once(probe("patroni.writer", cluster=cluster))).who
         what = supplies(tmp_path, "hung", 0.3)
         async with ledger(place, what) as kept:
-            await write(kept, what, 4)
+            await write(kept, supplies(tmp_path, "hung", 20.0), 4)
             ask(steady_lab, {"op": "signal", "node": who, "signal": "STOP"})
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(kept.look(what), 0.3)

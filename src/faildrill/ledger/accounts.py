@@ -108,9 +108,9 @@ def rows_path(folder: Path, name: str, node: str) -> Path:
     return folder / f"{name}@{node}.rows"
 
 
-def integers(numbers: list[int]) -> Integers:
+def integers(numbers: "list[int] | Integers") -> Integers:
     """Return numbers as an array."""
-    return np.array(numbers, dtype=np.int64)
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def keep(folder: Path, name: str, node: str, rows: Rows) -> None:

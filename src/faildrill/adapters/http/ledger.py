@@ -3,20 +3,17 @@
 import asyncio
 import json as formats
 import re
-import time
-from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple, Self
+from typing import Annotated, Any, Final, Self
 
 import aiohttp
 import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
+from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.http.request import a_url, no_injection
-from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
-from faildrill.ledger import MOST_WRITERS, Note, path_of
-from faildrill.ledger.keeping import Keeping
-from faildrill.ports import Captured, Given, Kind, Seen
+from faildrill.ledger import Note
+from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
 
@@ -35,11 +32,13 @@ _LARGEST_BACK: Final = 1 << 30
 _AGAIN_EVERY: Final = 0.5
 
 
-class _Ended(NamedTuple):
-    """How one try ended: what was seen, and what that proves of the write."""
+class _Anew:
+    """No connection: every request makes its own."""
 
-    seen: Seen
-    note: Note
+    is_over = False
+
+    def end(self) -> None:
+        """Do nothing."""
 
 
 class Back(Kind):
@@ -58,7 +57,7 @@ class Back(Kind):
         return self
 
 
-class Ledger(Kind):
+class Ledger(Bookkeeping[_Anew]):
     """Sends numbered requests to a business endpoint, and afterwards accounts for every one of them.
 
     As `postgres.ledger`, by the path that users use: each write is noted before it is sent and ends *acknowledged* (a
@@ -89,12 +88,11 @@ class Ledger(Kind):
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     unwritten: str | None = Field(default=None, min_length=1, description="an answer that holds it proves no write")
-    writers: int = Field(default=4, ge=1, le=MOST_WRITERS, description="how many write at once")
+    writers: Writers = 4
     tries: int = Field(default=1, ge=1, le=10, description="how often an unknown write is sent, with the same key")
     who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
     back: Back = Field(description="where the keys can be read when the drill is over")
 
-    _keeping: Keeping | None = PrivateAttr(default=None)
     _session: Any = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -105,7 +103,7 @@ class Ledger(Kind):
 
     async def open(self, given: Given) -> None:
         """Open the record."""
-        self._keeping = Keeping(path_of(_folder(given), given.name), self.writers)
+        self._books = Books(given, self.writers)
         connector = aiohttp.TCPConnector(force_close=True, limit=0)
         self._session = aiohttp.ClientSession(
             connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), headers=self._secrets()
@@ -115,55 +113,36 @@ class Ledger(Kind):
         """Close the record and every connection."""
         if self._session is not None:
             await self._session.close()
-        if self._keeping is not None:
-            await self._keeping.close()
-        self._keeping = self._session = None
+        self._session = None
+        await super().close()
 
-    async def look(self, given: Given) -> Seen:
-        """Send the next write, if a writer is free."""
-        keeping = self._keeping
-        if keeping is None:
-            raise RuntimeError("the ledger was not opened: there is nowhere to note what is sent")
-        writer = keeping.take()
-        if writer is None:
-            return Seen(Outcome.SKIPPED)
-        number = keeping.send(writer)
-        note = Note.UNKNOWN
-        try:
-            seen, note = await self._written(key(given, number), given.timeout * _SHARE)
-        finally:
-            answered = keeping.end(number, writer, note)
-            keeping.give_back(writer)
-        return seen._replace(answered=answered)
+    async def _connect(self, given: Given) -> Standing[_Anew]:  # noqa: ARG002 - the shape of every ledger
+        return Standing(_Anew())
 
-    async def read_back(self, given: Given) -> Captured:
-        """Read the keys of this run, and keep their numbers beside the record."""
-        from faildrill.ledger import accounts  # noqa: PLC0415 - NumPy is for after the run, not for a prober
+    async def _put(self, standing: Standing[_Anew], write: Write) -> Ended:  # noqa: ARG002 - the same
+        return await self._written(key(write.given, write.number), write.given.timeout * _SHARE)
 
-        folder = _folder(given)
-        read_at, noted = time.monotonic_ns(), accounts.noted(path_of(folder, given.name))
+    async def _read(self, reading: Reading, given: Given) -> None:
         numbers = [number_of(given, one) for one in await self._keys(given)]
-        rows = accounts.Rows(accounts.integers(numbers), read_at, noted=noted, boot=boot_id())
-        accounts.keep(folder, given.name, NODE, rows)
-        return {"read_at": read_at, "nodes": {NODE: {"writer": True, "rows": len(numbers), "missing": ""}}}
+        reading.held(NODE, numbers, writer=True)
 
-    async def _written(self, its_key: str, within: float) -> _Ended:
+    async def _written(self, its_key: str, within: float) -> Ended:
         """Try until it is known whether it is written, or the tries are used up.
 
         Once a try has left it open, a later refusal proves nothing: only an acknowledgement does.
         """
-        doubted: _Ended | None = None
+        doubted: Ended | None = None
         for _ in range(self.tries):
             ended = await self._try(its_key, within / self.tries)
             if ended.note is Note.ACKNOWLEDGED:
                 return ended
             if ended.note is Note.REJECTED and doubted is None:
                 return ended
-            doubted = _Ended(ended.seen, Note.UNKNOWN)
+            doubted = Ended(ended.seen, Note.UNKNOWN)
         assert doubted is not None  # noqa: S101 - there is one try at least
         return doubted
 
-    async def _try(self, its_key: str, within: float) -> _Ended:
+    async def _try(self, its_key: str, within: float) -> Ended:
         url, headers, body = (_filled(one, its_key) for one in (self.url, self.headers, self.json_body))
         try:
             async with (
@@ -174,20 +153,20 @@ class Ledger(Kind):
             ):
                 said = (await answer.content.read(_LARGEST)).decode(errors="replace")
         except aiohttp.ClientConnectorError as error:
-            return _Ended(Seen(_refused(error), detail="no connection"), Note.REJECTED)
+            return Ended(Seen(_refused(error), detail="no connection"), Note.REJECTED)
         except TimeoutError:
-            return _Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
+            return Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
         except (OSError, aiohttp.ClientError):
-            return _Ended(Seen(Outcome.RESET), Note.UNKNOWN)
+            return Ended(Seen(Outcome.RESET), Note.UNKNOWN)
         return self._weighed(answer.status, said, answer.headers.get(self.who_header, "")[:100])
 
-    def _weighed(self, status: int, said: str, who: str) -> _Ended:
+    def _weighed(self, status: int, said: str, who: str) -> Ended:
         if status in _GOOD:
-            return _Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
+            return Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
         is_refused = status in _REFUSALS and status not in _OPEN
         is_unwritten = self.unwritten is not None and self.unwritten in said
         note = Note.REJECTED if is_refused or is_unwritten else Note.UNKNOWN
-        return _Ended(Seen(Outcome.WRONG, who, f"HTTP {status}"), note)
+        return Ended(Seen(Outcome.WRONG, who, f"HTTP {status}"), note)
 
     async def _keys(self, given: Given) -> list[str]:
         """Ask for the keys until there is an answer; CannotSee when there is none in time."""
@@ -261,9 +240,3 @@ def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value
 
 def _refused(error: "aiohttp.ClientConnectorError") -> Outcome:
     return Outcome.REFUSED if isinstance(error.os_error, ConnectionRefusedError) else Outcome.UNREACHABLE
-
-
-def _folder(given: Given) -> Path:
-    if given.folder is None or not given.name:
-        raise CannotSee("a ledger needs a run's folder to keep its record in")
-    return given.folder

@@ -1,18 +1,17 @@
 """One connection to a MariaDB server, in threads that nobody waits for; its socket timeouts are below any deadline."""
 
-import ssl
 import struct
 from contextlib import suppress
-from functools import cache
 from typing import Any, Final, NamedTuple, Self
 
 import pymysql
 from pymysql.cursors import DictCursor
 
+from faildrill.adapters import encrypting
 from faildrill.adapters.files import aside
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
-from faildrill.targets import MariaDB, MariaDBMember
+from faildrill.targets import Encryption, MariaDB, MariaDBMember
 
 Row = dict[str, Any]
 _CLIENT: Final = range(2000, 3000)
@@ -41,17 +40,17 @@ class Login(NamedTuple):
     user: str
     password: SecretReference | None
     database: str
-    tls: bool = False
+    how: Encryption = Encryption()
 
 
 def as_user(mariadb: MariaDB, member: MariaDBMember) -> Login:
     """Return how to log in to a server as the application does."""
-    return Login(member.host, member.port, mariadb.user, mariadb.password, mariadb.database, mariadb.tls)
+    return Login(member.host, member.port, mariadb.user, mariadb.password, mariadb.database, mariadb)
 
 
 def as_admin(mariadb: MariaDB, member: MariaDBMember) -> Login:
     """Return how to log in to a server as who may tell it what to do."""
-    return Login(member.host, member.port, mariadb.admin, mariadb.admin_password, mariadb.database, mariadb.tls)
+    return Login(member.host, member.port, mariadb.admin, mariadb.admin_password, mariadb.database, mariadb)
 
 
 class Talk:
@@ -69,6 +68,7 @@ class Talk:
         password = login.password.resolve().reveal() if login.password else ""
 
         def connect() -> Any:  # noqa: ANN401 - pymysql is untyped
+            checks = encrypting.context(login.how)
             return pymysql.connect(
                 host=login.host,
                 port=login.port,
@@ -79,12 +79,17 @@ class Talk:
                 read_timeout=within,
                 write_timeout=within,
                 autocommit=True,
-                ssl=_context() if login.tls else None,
-                ssl_disabled=not login.tls,  # left to itself, it would read all authorities at every connect
+                ssl=checks,
+                ssl_disabled=checks is None,  # left to itself, it would read all authorities at every connect
                 cursorclass=DictCursor,
             )
 
         return cls(await aside(lambda: _carried(connect)))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was ended, as far as is known."""
+        return not self._connection.open
 
     async def ask(self, statement: str, *values: str | float) -> list[Row]:
         """Send a statement, once, and return its rows; Said when it is refused, and the connection goes on then."""
@@ -104,12 +109,6 @@ class Talk:
             self._connection._force_close()  # noqa: SLF001 - `close` alone says goodbye, and may block
 
 
-@cache
-def _context() -> ssl.SSLContext:
-    """Return what checks the servers' certificates, made once."""
-    return ssl.create_default_context()
-
-
 def _carried(work: Any) -> Any:  # noqa: ANN401 - what it is given, and what that returns
     """Do something with the client, and tell what goes wrong as an OSError."""
     try:
@@ -125,6 +124,8 @@ def _translated(error: "pymysql.Error") -> OSError:
     words = str(error.args[-1]) if error.args else type(error).__name__
     if code and code not in _CLIENT:
         return Said(code, words)
+    if "SSL is required but the server doesn't support it" in words:
+        return encrypting.NoTLS(words)
     cause = getattr(error, "original_exception", None) or error.__context__
     if isinstance(cause, OSError):
         return cause
@@ -141,11 +142,18 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (UnresolvedSecret, "no password"),
 )
 READ_ONLY: Final = 1290
-_CODES: Final = {READ_ONLY: "read-only", 1045: "login refused", 1044: "login refused", 1040: "too many connections"}
+REFUSED: Final = "login refused"
+_CODES: Final = {
+    READ_ONLY: "read-only",
+    1045: REFUSED,
+    1044: REFUSED,
+    1040: "too many connections",
+}
 
 
 def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a word or two that repeat."""
     if isinstance(error, Said):
         return _CODES.get(error.code, f"error {error.code}")
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    return encrypting.in_words(error) or known

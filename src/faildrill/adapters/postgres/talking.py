@@ -3,7 +3,7 @@
 What an unknown server sends must neither crash nor hang this process: asyncpg reads frames in C, where a type of 0
 goes round for ever and a wrong length reads beyond its memory, and libpq's driver waits for five seconds on being
 cancelled. Here every frame has a bound, every byte is read by Python, and a cancelled question is over at once.
-Speaks the simple protocol with text, which is all that a guard needs.
+Speaks the simple protocol with text, which is all that a guard needs; `inserting` goes on from there.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ MOST: Final = 1000
 """Frames of one answer, at the most: who floods us with small ones is no server that we would believe."""
 _VERSION: Final = 196608
 _TLS: Final = struct.pack("!II", 8, 80877103)
-_KNOWN: Final = frozenset(b"RSKZTDCENAIv")
+_KNOWN: Final = frozenset(b"RSKZTDCENAIv1")
 """The types of frames that a server may send us."""
 _PASSING: Final = ("57P01", "57P02", "57P03", "57P04", "53300", "53400", "08006", "58000", "58030")
 """States of a server that is coming, going or full: it says nothing about what it is."""
@@ -82,7 +82,7 @@ class Talk:
             if not login.host.startswith("/"):
                 await talk._encrypt()
             await talk._log_in(login, purpose)
-        except BaseException:
+        except BaseException:  # also when cancelled: no connection is left to nobody
             talk.end()
             raise
         return talk
@@ -98,10 +98,33 @@ class Talk:
                 if kind == b"Z":
                     return row
                 if kind == b"D" and row is None:
-                    row = _row(content)
-        except BaseException:
+                    row = row_of(content)
+        except BaseException:  # also when cancelled: what is half read can't be spoken on
             self.end()
             raise
+
+    async def prepare(self, name: str, statement: str) -> None:
+        """Prepare a statement under a name. Raises as `begin` does."""
+        self._send(b"P", f"{name}\0{statement}\0".encode() + struct.pack("!H", 0))
+        self._send(b"S", b"")
+        self._frames = 0
+        while (await self._frame())[0] != b"Z":
+            continue
+
+    async def hand_over(self, protocol: asyncio.BaseProtocol) -> tuple[asyncio.WriteTransport, bytes]:
+        """Let a protocol have all that the server sends from now on; return what it writes to, and what came before.
+
+        This session is to be kept as long as that one is used: let go, it would close the connection.
+        """
+        transport = self._writer.transport
+        transport.set_protocol(protocol)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                rest = await self._reader.read(LARGEST)  # at once what is there; else it waits, and in vain
+                if not rest:
+                    raise ConnectionResetError("the server closed the connection")
+                return transport, rest
+        return transport, b""
 
     async def idle(self, seconds: float) -> None:
         """Wait for float seconds; raises OSError as soon as the session is over."""
@@ -182,7 +205,7 @@ class Talk:
         return exchange
 
     def _send(self, kind: bytes, content: bytes) -> None:
-        self._writer.write(kind + struct.pack("!I", len(content) + 4) + content)
+        self._writer.write(framed(kind, content))
 
     async def _frame(self) -> tuple[bytes, bytes]:
         self._frames += 1
@@ -194,7 +217,7 @@ class Talk:
             raise NotPostgres(f"a frame of type {kind!r} and {length} bytes")
         content = await self._read(length - 4)
         if kind == b"E":
-            raise _error(content)
+            raise error_of(content)
         return kind, content
 
     async def _read(self, count: int) -> bytes:
@@ -204,7 +227,12 @@ class Talk:
             raise ConnectionResetError("the server closed the connection") from error
 
 
-def _row(content: bytes) -> Row:
+def framed(kind: bytes, content: bytes) -> bytes:
+    """Return a message of the protocol."""
+    return kind + struct.pack("!I", len(content) + 4) + content
+
+
+def row_of(content: bytes) -> Row:
     """Read a row; NotPostgres when its lengths don't hold or a value is no text."""
     try:
         [count] = struct.unpack_from("!H", content)
@@ -221,6 +249,7 @@ def _row(content: bytes) -> Row:
     return row
 
 
-def _error(content: bytes) -> Said:
+def error_of(content: bytes) -> Said:
+    """Read an error; what it leaves out is told as unknown."""
     fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in content.split(b"\0") if part}
     return Said(fields.get(b"C", "?????")[:5], fields.get(b"M", "")[:200])
