@@ -8,6 +8,7 @@ import numpy as np
 from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Stretch
+from faildrill.judging.estimating import likely
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
@@ -82,9 +83,14 @@ def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
     def at(moment: int | None) -> float | None:
         return None if moment is None else evidence.since_start(moment)
 
+    estimate = likely(evidence.looks(probe), one)
     return Outage(
         probe=probe,
-        length=Bounds(at_least=seconds(one.at_least), at_most=None if one.at_most is None else seconds(one.at_most)),
+        length=Bounds(
+            at_least=seconds(one.at_least),
+            at_most=None if one.at_most is None else seconds(one.at_most),
+            likely=None if estimate is None else seconds(estimate),
+        ),
         last_good=at(one.last_good),
         first_dark=evidence.since_start(one.first_dark),
         last_dark=evidence.since_start(one.last_dark),

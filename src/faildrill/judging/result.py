@@ -68,6 +68,8 @@ class Bounds(Record, frozen=True, kw_only=True):
     at_least: float
     at_most: float | None
     """None: not over when the looking ended."""
+    likely: float | None = None
+    """The likeliest length within the bounds, where there is one; no proof, and no verdict rests on it."""
 
 
 class Outage(Record, frozen=True, kw_only=True):

@@ -88,10 +88,13 @@ def bounds(length: Bounds) -> str:
 
 
 def headline(length: Bounds) -> str:
-    """Say a length in one figure, for a headline that has its bounds beside it: their middle, or `≥` the least."""
+    """Say a length in one figure, for a headline that has its bounds beside it.
+
+    The likeliest one, where there is none the middle of the bounds, where there is no upper one `≥` the least.
+    """
     if length.at_most is None:
         return bounded(nanoseconds(length.at_least), None).replace("at least", "≥")
-    return durations.show((length.at_least + length.at_most) / 2)
+    return durations.show((length.at_least + length.at_most) / 2 if length.likely is None else length.likely)
 
 
 def moment(seconds: float) -> str:

@@ -72,3 +72,8 @@ def test_a_folder_in_a_command_line_is_one_word_and_never_run(text: str) -> None
     import shlex  # noqa: PLC0415 - the oracle of this test alone
 
     assert shlex.split(wording.shell(text)) == [text]
+
+
+def test_a_headline_shows_the_likeliest_length_and_where_there_is_none_the_middle_of_the_bounds() -> None:
+    assert wording.headline(Bounds(at_least=1.98, at_most=2.02)) == "2 s"
+    assert wording.headline(Bounds(at_least=1.98, at_most=2.02, likely=2.01)) == "2.01 s"

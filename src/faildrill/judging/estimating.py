@@ -1,0 +1,66 @@
+"""The likeliest length of an outage: one number between its bounds, for those who want one beside them.
+
+The bounds hold every time, so they allow for the longest answer that is still usual. Most answers take far less, so a
+look most likely saw the service half a typical answer after it was sent. An outage then most likely
+
+- began in the middle between what the last good look and the first dark one saw;
+- ended, where looks of different ages that had waited were answered together, half a typical answer before the first of
+  these. One alone tells nothing, nor do those of one age: TCP may have sent them again long after the end;
+- ended, otherwise, in the middle between what the last dark look and the first good one after it saw.
+
+It is no proof, and no verdict rests on it: docs/decisions/0014 says why it is there at all.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from faildrill.judging.bounds import Stretch
+from faildrill.samples.columns import Columns
+
+NEAR: Final = 256
+"""Looks before the first dark one, and on either side of the last one, that are taken into account."""
+BRISK: Final = 4
+"""An answer that took this many typical ones had to wait."""
+
+
+def likely(columns: Columns, outage: Stretch) -> int | None:
+    """Return the likeliest length in ns, always within the bounds; None where there is no single one.
+
+    That is where an edge of the outage was not seen, or life within it.
+    """
+    if outage.at_most is None or outage.last_good is None or outage.stretches > 1:
+        return None
+    typical = _typical(columns, outage)
+    began = (outage.last_good + int(columns.sent[outage.first]) + typical) // 2
+    ended = _answered_together(columns, outage, typical) or _answered_again(columns, outage, typical)
+    return min(max(ended - began, outage.at_least), outage.at_most)
+
+
+def _typical(columns: Columns, outage: Stretch) -> int:
+    """Return how long an answer took before the outage, in the median."""
+    before = columns.part(max(outage.first - NEAR, 0), outage.first)
+    took = (before.answered - before.sent)[before.is_good]
+    return int(np.median(took)) if len(took) else 0
+
+
+def _answered_together(columns: Columns, outage: Stretch, typical: int) -> int | None:
+    """Return when a service came back that answered what had waited for it; None where none did."""
+    near, last_dark = columns.part(max(outage.last - NEAR, 0), outage.last + NEAR), int(columns.sent[outage.last])
+    waited = near.is_good & (near.answered - near.sent > BRISK * typical)
+    waited &= (near.answered >= last_dark) & (near.sent <= last_dark)
+    sent, answered = near.sent[waited], near.answered[waited]
+    if not len(answered):
+        return None
+    first = int(answered.min())
+    ages = int(np.ptp(sent[answered <= first + BRISK * typical]))
+    return first - typical // 2 if ages > 2 * BRISK * typical > 0 else None
+
+
+def _answered_again(columns: Columns, outage: Stretch, typical: int) -> int:
+    """Return the middle between what the last dark look and the first good one after it saw."""
+    after = columns.part(outage.last + 1, outage.last + NEAR)
+    last_dark = int(columns.sent[outage.last])
+    good = after.sent[after.is_good & (after.sent >= last_dark)]
+    first_good = int(good.min()) if len(good) else last_dark
+    return (last_dark + first_good + typical) // 2
