@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from faildrill.adapters.lab import Supervisor
+from faildrill.adapters.linking import OPEN, Doing
 from faildrill.cli.lab import lab as command
 from faildrill.errors import ActionRefused, CannotSee, FaildrillError
 from faildrill.lab import starting
@@ -208,11 +209,11 @@ def test_a_cut_link_stops_replication_and_an_open_one_lets_it_go_on(steady_lab: 
     streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
     primary = pay(steady_lab)[1]["database_node"]
     reach = Supervisor(socket=str(steady_lab.control))
-    asyncio.run(reach.link(primary, "cut"))
-    assert asyncio.run(reach.link_mode(primary)) == ("cut", 0)
+    asyncio.run(reach.link(primary, Doing("cut")))
+    assert asyncio.run(reach.link_now(primary)) == Doing("cut")
     eventually(lambda: asked(steady_lab, streaming) == 0)
     assert pay(steady_lab)[0] == 201
-    asyncio.run(reach.link(primary, "open"))
+    asyncio.run(reach.link(primary, OPEN))
     eventually(lambda: asked(steady_lab, streaming) == 1)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from faildrill.adapters.linking import Doing
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Kind
 
@@ -46,19 +47,19 @@ class Supervisor(Kind):
             raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {error!r}") from error
         return state
 
-    async def link(self, member: str, mode: Literal["open", "cut", "blackhole", "delay"], delay_ms: int = 0) -> None:
-        """Change the link by which other nodes reach a database node."""
-        await self._change({"op": "link", "name": member, "mode": mode, "delay_ms": delay_ms})
+    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+        """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
+        await self._change({"op": "link", "name": member, **doing._asdict(), "for": at_most})
 
-    async def link_mode(self, member: str) -> tuple[str, int]:
-        """Tell what a link does: its mode and its delay in milliseconds."""
+    async def link_now(self, member: str) -> Doing:
+        """Tell what a link does."""
         try:
             link = (await self._ask({"op": "status"}, _LOOK_WITHIN))["links"][member]
         except KeyError:
             raise CannotSee(f"the lab has no link to {member!r}") from None
         except _LOST as error:
             raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {error!r}") from error
-        return link["mode"], link["delay_ms"]
+        return Doing(link["mode"], link["delay_ms"], link.get("jitter_ms", 0))
 
     async def _change(self, request: dict[str, Any]) -> None:
         """Send a request that changes something, once."""

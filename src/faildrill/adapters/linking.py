@@ -1,26 +1,85 @@
 """The network to a member, changed by a reach that can: what actions on it share."""
 
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
+from pydantic import Field, model_validator
+
+from faildrill.adapters.limiting import AtMost
 from faildrill.errors import ActionRefused
-from faildrill.ports import Reach
+from faildrill.ports import Captured, Duration, Kind, Reach
 
 Mode = Literal["open", "cut", "blackhole", "delay"]
 How = Literal["silent", "reset", "delayed"]
 MODES: Final[dict[How, Mode]] = {"silent": "blackhole", "reset": "cut", "delayed": "delay"}
 
 
+class Doing(NamedTuple):
+    """What a link does with what goes over it."""
+
+    mode: Mode
+    delay_ms: int = 0
+    """By how much everything is late, each way."""
+    jitter_ms: int = 0
+    """By how much more or less, each piece anew."""
+
+    @classmethod
+    def before(cls, before: Captured) -> Self:
+        """Read back what `captured` wrote."""
+        found: dict[str, Any] = {name: before[name] for name in cls._fields if name in before}
+        return cls(**found)
+
+    def captured(self) -> Captured:
+        """Return it as data."""
+        return dict(self._asdict())
+
+    def __str__(self) -> str:
+        """Tell it in a few words."""
+        jitter = f" ± {self.jitter_ms} ms" if self.jitter_ms else ""
+        return f"{self.mode} {self.delay_ms} ms{jitter}" if self.mode == "delay" else self.mode
+
+
+OPEN: Final = Doing("open")
+
+
 @runtime_checkable
 class Links(Protocol):
     """A reach that can change the network by which the other nodes reach a member."""
 
-    async def link(self, member: str, mode: Mode, delay_ms: int = 0) -> None:
-        """Change what the link to a member does; connections of its users are not on it."""
+    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+        """Change what the link to a member does; connections of its users are not on it.
+
+        With `at_most` whatever is in the path opens it after float seconds, also when nobody asks it to any more.
+        """
         ...
 
-    async def link_mode(self, member: str) -> tuple[str, int]:
-        """Tell what the link does now, and its delay in milliseconds."""
+    async def link_now(self, member: str) -> Doing:
+        """Tell what the link does now."""
         ...
+
+
+class OfLink(Kind):
+    """What a link is to do, and for how long at the most."""
+
+    how: How = Field(default="silent", description="silent, reset or delayed")
+    delay: Duration = Field(default=0.0, description="with `delayed`: by how much, each way")
+    jitter: Duration = Field(default=0.0, description="with `delayed`: by how much more or less, each piece anew")
+    at_most: AtMost = None
+
+    @model_validator(mode="after")
+    def _has_its_delay(self) -> Self:
+        if (self.how == "delayed") != (self.delay > 0):
+            raise ValueError("`delayed` needs a `delay`, and only `delayed` has one")
+        if self.jitter > self.delay:
+            raise ValueError("a `jitter` is not more than its `delay`: nothing comes before it was sent")
+        return self
+
+    def limit(self) -> float | None:
+        """Return after how long the path opens by itself."""
+        return self.at_most
+
+    @property
+    def _wanted(self) -> Doing:
+        return Doing(MODES[self.how], round(self.delay * 1000), round(self.jitter * 1000))
 
 
 def links(reach: Reach, member: str) -> Links:

@@ -19,11 +19,9 @@ class Limits:
     def set(self, node: Node, seconds: object) -> None:
         """Have a node run again after float seconds; None lifts its limit. FaildrillError when it is no such time."""
         self.lift(node)
-        if seconds is None:
-            return
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
-            raise FaildrillError(f"a limit is a number of seconds, {LONGEST:g} at the most")
-        self._timers[node.recipe.name] = asyncio.get_running_loop().call_later(seconds, self._end, node)
+        limit = checked(seconds)
+        if limit is not None:
+            self._timers[node.recipe.name] = asyncio.get_running_loop().call_later(limit, self._end, node)
 
     def lift(self, node: Node) -> None:
         """Forget a node's limit: somebody has put it back, or done something else to it."""
@@ -42,6 +40,15 @@ class Limits:
         task = asyncio.get_running_loop().create_task(_run_again(node))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def checked(seconds: object) -> float | None:
+    """Return a limit in float seconds, None where there is to be none; FaildrillError when it is no such time."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
+        raise FaildrillError(f"a limit is a number of seconds, {LONGEST:g} at the most")
+    return float(seconds)
 
 
 async def _run_again(node: Node) -> None:

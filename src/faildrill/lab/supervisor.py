@@ -29,7 +29,7 @@ from faildrill.lab import (
     sorts,
     staging,
 )
-from faildrill.lab.limits import Limits
+from faildrill.lab.limits import Limits, checked
 from faildrill.lab.places import Place
 
 WATCH_EVERY = 1.0
@@ -146,7 +146,7 @@ class Supervisor:
             }
             for name, node in self._staging.nodes.items()
         }
-        linked = {name: {"mode": one.mode, "delay_ms": one.delay_ms} for name, one in self._staging.links.items()}
+        linked = {name: one.told() for name, one in self._staging.links.items()}
         return {"phase": self.phase, "supervisor": os.getpid(), "nodes": nodes, "links": linked}
 
     async def _signal(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -184,8 +184,9 @@ class Supervisor:
         if request["mode"] not in links.MODES:
             raise FaildrillError(f"no such mode: {request['mode']!r}; there are {', '.join(links.MODES)}")
         link = self._staging.link(request["name"])
-        await link.set(request["mode"], int(request.get("delay_ms", 0)))
-        return {"mode": link.mode, "delay_ms": link.delay_ms}
+        seconds = checked(request.get("for"))
+        await link.set(request["mode"], int(request.get("delay_ms", 0)), int(request.get("jitter_ms", 0)), seconds)
+        return {**link.told()}
 
     async def _down(self, request: dict[str, Any]) -> dict[str, Any]:
         self.keep_logs = bool(request.get("keep_logs"))

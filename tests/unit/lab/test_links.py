@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from faildrill.lab.links import Link
+from faildrill.errors import FaildrillError
+from faildrill.lab.links import Link, Mode
 from faildrill.lab.reservations import LOOPBACK
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -130,6 +131,63 @@ def test_a_delay_is_added_each_way_and_keeps_the_order() -> None:
         assert 0.12 <= loop.time() - before < 1
         assert await says(pair, b"two") == b"two"
         pair[1].close()
+
+    run(scene)
+
+
+def test_a_jitter_makes_pieces_more_or_less_late_and_never_changes_their_order() -> None:
+    async def scene(link: Link) -> None:
+        pair = await connect(link)
+        await link.set("delay", 40, 40)
+        loop = asyncio.get_running_loop()
+        begun, text = loop.time(), bytes(range(200))
+        late = []
+        for one in text:
+            sent = loop.time()
+            assert await says(pair, bytes([one])) == bytes([one])
+            late.append(loop.time() - sent)
+            if len(late) == 12:
+                break
+        assert max(late) - min(late) > 0.004
+        assert await says(pair, text * 100, 20) == text * 100
+        assert loop.time() - begun > 0.1
+        pair[1].close()
+
+    run(scene)
+
+
+@pytest.mark.parametrize(("delay", "jitter"), [(-1, 0), (10, 11), (10, -1)])
+def test_a_delay_that_makes_no_sense_changes_nothing(delay: int, jitter: int) -> None:
+    async def scene(link: Link) -> None:
+        with pytest.raises(FaildrillError, match="its jitter no more than it"):
+            await link.set("delay", delay, jitter)
+        assert link.told() == {"mode": "open", "delay_ms": 0, "jitter_ms": 0}
+
+    run(scene)
+
+
+@pytest.mark.parametrize("mode", ["cut", "blackhole", "delay"])
+def test_a_link_opens_by_itself_when_its_limit_is_over(mode: Mode) -> None:
+    async def scene(link: Link) -> None:
+        await link.set(mode, 10_000, 0, 0.1)
+        assert link.mode == mode
+        async with asyncio.timeout(20):
+            while link.mode != "open":  # noqa: ASYNC110 - it is what is looked at
+                await asyncio.sleep(0.01)
+        pair = await connect(link)
+        assert await says(pair, b"hello", 10) == b"hello"
+        pair[1].close()
+
+    run(scene)
+
+
+def test_what_was_changed_since_is_not_touched_by_an_old_limit() -> None:
+    async def scene(link: Link) -> None:
+        await link.set("blackhole", 0, 0, 0.05)
+        await link.set("open")
+        await link.set("cut")
+        await asyncio.sleep(0.2)
+        assert link.mode == "cut"
 
     run(scene)
 

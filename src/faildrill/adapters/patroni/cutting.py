@@ -1,24 +1,23 @@
 """`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
 
-from typing import Self
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from faildrill.adapters.linking import MODES, How, Links, Mode, links
+from faildrill.adapters.linking import Doing, Links, OfLink, links
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused
-from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 
-class CutReplication(Kind):
+class CutReplication(OfLink):
     """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
 
     `silent` swallows everything, as a dead switch does; `reset` ends the connections and refuses new ones; `delayed`
-    passes everything later. Which node it is, is looked up when the step is due. Refused, with nothing touched,
-    unless one node leads, another one streams from it, and the reach of the leader can change its network (the lab's
-    can). Later steps may use `${steps.ID.primary}`. Put back means that the link does what it did before.
+    passes everything later. With `at_most` the path itself opens again after that time, also without us. Which node it
+    is, is looked up when the step is due. Refused, with nothing touched, unless one node leads, another one streams
+    from it, and the reach of the leader can change its network (the lab's can). Later steps may use
+    `${steps.ID.primary}`. Put back means that the link does what it did before.
 
         steps:
           - name: cut the network to the standby
@@ -26,64 +25,51 @@ class CutReplication(Kind):
     """
 
     cluster: Cluster = Field(description="the cluster whose replication is cut")
-    how: How = Field(default="silent", description="silent, reset or delayed")
-    delay: Duration = Field(default=0.0, description="with `delayed`: by how much, each way")
-
-    @model_validator(mode="after")
-    def _has_its_delay(self) -> Self:
-        if (self.how == "delayed") != (self.delay > 0):
-            raise ValueError("`delayed` needs a `delay`, and only `delayed` has one")
-        return self
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, who streams from it, and what the link does now."""
         primary, streaming = await self._found(given)
-        mode, delay_ms = await self._links(primary, given).link_mode(primary)
-        if (mode, delay_ms) == self._wanted:
-            raise ActionRefused(f"the link to {self.cluster.name}/{primary} is {mode} already")
-        return {"primary": primary, "streaming": list(streaming), "mode": mode, "delay_ms": delay_ms}
+        now = await self._links(primary, given).link_now(primary)
+        if now == self._wanted:
+            raise ActionRefused(f"the link to {self.cluster.name}/{primary} is {now} already")
+        return {"primary": primary, "streaming": list(streaming), **now.captured()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the link."""
         primary = str(before["primary"])
-        await self._links(primary, given).link(primary, *self._wanted)
+        await self._links(primary, given).link(primary, self._wanted, self.at_most)
         return {"primary": primary}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the link does it, and after a reset that nobody streams any more."""
         primary = str(before["primary"])
-        mode, delay_ms = await self._links(primary, given).link_mode(primary)
+        now = await self._links(primary, given).link_now(primary)
         still: list[str] = []
         if self.how == "reset":
             sight = await sighted(self.cluster, patience(given))
             still = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
-        because = f"the link to {primary} is {mode}" + (f"; {', '.join(still)} still streams" if still else "")
-        return Observed((mode, delay_ms) == self._wanted and not still, because, {"mode": mode})
+        because = f"the link to {primary} is {now}" + (f"; {', '.join(still)} still streams" if still else "")
+        return Observed(now == self._wanted and not still, because, {"mode": now.mode})
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let the link do what it did before."""
         primary = str(before["primary"])
-        former: Mode = before["mode"]  # type: ignore[assignment]
-        await self._links(primary, given).link(primary, former, _whole(before))
+        await self._links(primary, given).link(primary, Doing.before(before))
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that it does."""
         primary = str(before["primary"])
-        mode, delay_ms = await self._links(primary, given).link_mode(primary)
-        return Observed((mode, delay_ms) == (before["mode"], _whole(before)), f"the link to {primary} is {mode}")
+        now = await self._links(primary, given).link_now(primary)
+        return Observed(now == Doing.before(before), f"the link to {primary} is {now}")
 
     async def preview(self, given: Given) -> Preview:
         """Look whose link would be cut now."""
         primary, streaming = await self._found(given)
         where = f"{self.cluster.name}/{primary}"
-        effect = f"{', '.join(streaming)} receives nothing from {where} ({self.how})"
+        effect = f"{', '.join(streaming)} receives nothing from {where} ({self._wanted})"
         return Preview(
             [where], effect, "open it again", [where, *(f"{self.cluster.name}/{name}" for name in streaming)]
         )
-
-    @property
-    def _wanted(self) -> tuple[Mode, int]:
-        return MODES[self.how], round(self.delay * 1000)
 
     async def _found(self, given: Given) -> tuple[str, list[str]]:
         sight = await sighted(self.cluster, patience(given))
@@ -96,8 +82,3 @@ class CutReplication(Kind):
 
     def _links(self, primary: str, given: Given) -> Links:
         return links(given.reach(self.cluster.members[primary]), f"{self.cluster.name}/{primary}")
-
-
-def _whole(before: Captured) -> int:
-    delay = before["delay_ms"]
-    return delay if isinstance(delay, int) else 0

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.linking import links
+from faildrill.adapters.linking import OPEN, Doing, links
 from faildrill.adapters.redis.nodes import LAG, Sight, patience, sighted
 from faildrill.adapters.redis.talking import Login, Said, Talk
 from faildrill.errors import ActionRefused
@@ -54,7 +54,7 @@ class LoseMaster(Kind):
         master = self._victim(sight)
         reach = self._reach(master, given)
         if self.how == "cut_off":
-            mode, _ = await links(reach, f"{self.redis.name}/{master}").link_mode(master)
+            mode = (await links(reach, f"{self.redis.name}/{master}").link_now(master)).mode
             if mode != "open":
                 raise ActionRefused(f"the link to {self.redis.name}/{master} is {mode} already")
         elif await reach.state(master) != "running":
@@ -67,7 +67,7 @@ class LoseMaster(Kind):
         master = str(before["master"])
         reach = self._reach(master, given)
         if self.how == "cut_off":
-            await links(reach, master).link(master, "blackhole")
+            await links(reach, master).link(master, Doing("blackhole"), self.at_most)
         else:
             await send(reach, master, "KILL" if self.how == "killed" else "STOP", self.at_most)
         return {"master": master}
@@ -79,7 +79,7 @@ class LoseMaster(Kind):
         if self.how != "cut_off":
             state = await reach.state(master)
             return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{master} is {state}")
-        mode, _ = await links(reach, master).link_mode(master)
+        mode = (await links(reach, master).link_now(master)).mode
         answers = await _answers(self.redis.members[master].address, patience(given) / 2)
         because = f"the link to {master} is {mode}" + (", and yet it answers there" if answers else "")
         return Observed(mode != "open" and not answers, because)
@@ -89,7 +89,7 @@ class LoseMaster(Kind):
         master = str(before["master"])
         reach = self._reach(master, given)
         if self.how == "cut_off":
-            await links(reach, master).link(master, "open")
+            await links(reach, master).link(master, OPEN)
         if await reach.state(master) == "stopped":
             await reach.signal(master, "CONT")
         await reach.start(master)

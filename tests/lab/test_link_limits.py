@@ -1,0 +1,78 @@
+"""A network that is cut or made slow for a time opens by itself: the path holds the limit, whoever is killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from faildrill.adapters.linking import Doing
+from faildrill.errors import FaildrillError
+from faildrill.lab.facts import Facts
+from lab import kinds_here
+from lab.conftest import ask, eventually
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+ALONE = """
+import asyncio, sys
+from lab import kinds_here
+from pathlib import Path
+from faildrill.loading.environments import load_environment
+cluster = load_environment(Path(sys.argv[1])).clusters["payments"]
+step = kinds_here.action("patroni.cut_replication", cluster=cluster, how="silent", at_most="4s")
+
+async def story():
+    before = await step.capture(kinds_here.given(10.0))
+    await step.apply(before, kinds_here.given(10.0))
+    print(before["primary"], flush=True)
+    await asyncio.sleep(300)
+
+asyncio.run(story())
+"""
+
+
+def link(lab: Facts, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = ask(lab, {"op": "status"})["links"][name]
+    return found
+
+
+def test_a_cut_ends_by_itself_though_everybody_of_ours_is_killed(steady_lab: Facts) -> None:
+    command = [sys.executable, "-c", ALONE, str(steady_lab.environment)]
+    surroundings = {**os.environ, "PYTHONPATH": "tests"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=surroundings) as ours:
+        assert ours.stdout is not None
+        primary = ours.stdout.readline().decode().strip()
+        os.killpg(ours.pid, signal.SIGKILL)
+        ours.wait(20)
+    assert primary in ("pg1", "pg2")
+    eventually(lambda: link(steady_lab, primary)["mode"] == "open", 40.0)
+    ask(steady_lab, {"op": "steady", "within": 60}, 65)
+
+
+def test_a_delay_with_its_jitter_is_seen_and_put_back(steady_lab: Facts) -> None:
+    cluster = kinds_here.environment(steady_lab).clusters["payments"]
+    step = kinds_here.action(
+        "patroni.cut_replication", cluster=cluster, how="delayed", delay="20ms", jitter="10ms", at_most="10m"
+    )
+
+    async def story() -> None:
+        before = await kinds_here.done(step)
+        told = (await step.confirm(before, kinds_here.given())).because
+        assert told.endswith(str(Doing("delay", 20, 10)))
+        assert link(steady_lab, str(before["primary"])) == {"mode": "delay", "delay_ms": 20, "jitter_ms": 10}
+        await kinds_here.put_back(step, before)
+        assert link(steady_lab, str(before["primary"]))["mode"] == "open"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("wrong", [{"for": 0}, {"for": "2"}, {"delay_ms": 5, "jitter_ms": 6}])
+def test_a_limit_or_a_jitter_that_is_none_is_refused_and_the_link_stays(
+    steady_lab: Facts, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(FaildrillError, match=r"a limit is a number of seconds|its jitter no more"):
+        ask(steady_lab, {"op": "link", "name": "pg1", "mode": "delay", **wrong})
+    assert link(steady_lab, "pg1")["mode"] == "open"
