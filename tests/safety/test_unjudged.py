@@ -57,8 +57,10 @@ def test_it_is_found_without_being_named(unjudged: Path) -> None:
 
 def test_one_whose_timeline_was_altered_is_left_alone(unjudged: Path) -> None:
     timeline = unjudged / FILE
-    timeline.write_bytes(timeline.read_bytes().replace(b"simulated", b"simulatec", 1))
+    timeline.write_bytes(timeline.read_bytes().replace(b"steadying", b"steadyinx", 1))
     assert "no environment of this machine is dirty" in recover().output
+    told = recover(str(unjudged))
+    assert (told.exit_code, "can't be judged" in told.output) == (0, True), told.output
     assert not (unjudged / "result.json").exists()
 
 

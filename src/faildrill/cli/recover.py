@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from faildrill.clock import SystemClock
-from faildrill.errors import WrongUsage
+from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import is_altered, salvage
@@ -38,9 +38,8 @@ def recover(run: Path | None, *, unproven: bool) -> None:
 
 
 def _recover(folder: Path, *, unproven: bool) -> bool:
-    from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
-    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - the same
-    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - loads kinds
+    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - loads kinds
+    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - the same
     from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
 
     if not folder.is_dir():
@@ -56,8 +55,8 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
     locks = hold(place, Holder(first.run, str(folder.resolve()), os.getpid(), user, now, place.identity))
     try:
         if is_put_back:
-            verdict = conclude(folder).verdict
-            click.echo(f"nothing to recover: {folder} ended with everything put back; it had no verdict yet: {verdict}")
+            judged = _judged(folder)
+            click.echo(f"nothing to recover: {folder} ended with everything put back; it had no verdict yet: {judged}")
             return True
         click.echo(f"recovering {folder} …")
         for line in lacking(folder):
@@ -67,11 +66,21 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
         for lock in locks:
             os.close(lock)
     if not was_judged:
-        conclude(folder)
+        click.echo(f"judged: {_judged(folder)}")
     click.echo("put back, and seen steady" if clean else "NOT put back:")
     for line in [] if clean else _missing(folder):
         click.echo(f"  {line}")
     return clean
+
+
+def _judged(folder: Path) -> str:
+    """Judge a run and report it; return its verdict, or why nobody can judge it any more."""
+    from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
+
+    try:
+        return conclude(folder).verdict
+    except JournalDamaged as error:
+        return f"it can't be judged: {error}"
 
 
 def _unjudged() -> list[Path]:
