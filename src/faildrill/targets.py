@@ -5,9 +5,9 @@ target in its place, so that a kind, an intent on disk and a probing process nee
 """
 
 import re
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from faildrill.secrets import SecretReference
 
@@ -15,9 +15,12 @@ _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}
 
 
 class KindUse(BaseModel):
-    """A kind named in a file, with its parameters as data: what can be written down and built again."""
+    """A kind named in a file, with its parameters as data: what can be written down and built again.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Here as everywhere `defer_build` has a model built when it is first used: no process uses more than a few of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: str
     params: dict[str, JsonValue] = {}
@@ -26,7 +29,7 @@ class KindUse(BaseModel):
 class Target(BaseModel):
     """A thing in the environment; `section` is where an environment file lists it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     section: ClassVar[str]
 
     name: str = Field(description="given by its key in the environment file")
@@ -35,7 +38,7 @@ class Target(BaseModel):
 class Member(BaseModel):
     """One node or process of a target."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str = Field(description="given by its key in the environment file")
     reach: KindUse | None = Field(
@@ -122,6 +125,23 @@ class Group(Target):
     members: dict[str, GroupMember] = Field(min_length=1)
 
 
+class Encryption(BaseModel):
+    """What a target says of encrypted connections to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    tls: bool = Field(default=False, description="true: every connection is encrypted, and the certificate checked")
+    ca: FilePath | None = Field(default=None, description="the authorities that may sign it; otherwise the system's")
+    certificate: FilePath | None = Field(default=None, description="ours, where the servers ask for one")
+    certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
+
+    @model_validator(mode="after")
+    def _is_encrypted(self) -> Self:
+        if not self.tls and (self.ca or self.certificate or self.certificate_key):
+            raise ValueError("`ca` and `certificate` say how to encrypt: write `tls: true`, too")
+        return self
+
+
 class RedisMember(Member):
     """One Redis node, reached directly."""
 
@@ -138,7 +158,7 @@ class RedisMember(Member):
         return self.known_as or f"{self.host}:{self.port}"
 
 
-class Redis(Target):
+class Redis(Target, Encryption):
     """A Redis master with its replicas, watched by Sentinels; every node reached directly."""
 
     section: ClassVar[str] = "redis"
@@ -158,7 +178,7 @@ class MariaDBMember(Member):
     port: int = Field(default=3306, ge=1, le=65535)
 
 
-class MariaDB(Target):
+class MariaDB(Target, Encryption):
     """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them."""
 
     section: ClassVar[str] = "mariadb"
@@ -171,7 +191,6 @@ class MariaDB(Target):
     replication_user: str = Field(description="whom a replica logs in as on the one it replicates from")
     replication_password: SecretReference | None = None
     address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
-    tls: bool = Field(default=False, description="true: every connection is encrypted, and the certificate checked")
     members: dict[str, MariaDBMember] = Field(min_length=1)
 
 
@@ -189,6 +208,10 @@ class Hosts(Target):
         default=None, description="the folder of `ansible-playbook`, where it is not on PATH or beside this Python"
     )
     vault_password: SecretReference | None = Field(default=None, description="for what Ansible Vault has encrypted")
+    become: bool = Field(default=False, description="true: playbooks become root there; `doctor` sees whether they can")
+    tools: dict[str, list[str]] = Field(
+        default={}, description="by host or group, programs that playbooks need there; `doctor` looks for them"
+    )
 
     @field_validator("keys")
     @classmethod

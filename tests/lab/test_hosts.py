@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.ansible import plays
+from faildrill.adapters.ansible.examining import Machines
 from faildrill.adapters.ansible.identity import Identity
 from faildrill.adapters.ansible.look import Look
 from faildrill.adapters.ansible.playbook import Playbook
@@ -224,6 +225,36 @@ def test_another_host_key_is_an_objection_and_stops_every_play(hosts_lab: Facts,
             await plain.model_copy(update={"hosts": other}).capture(given())
 
     asyncio.run(scenario())
+
+
+def test_the_doctor_finds_nothing_wrong_with_hosts_that_are_as_declared(hosts_lab: Facts) -> None:
+    found = asyncio.run(Machines(target=hosts_of(hosts_lab)).examine(given()))
+    assert [one for one in found if not one.ok] == []
+    told = {one.what: one.told for one in found}
+    assert told["hosts staging inventory"] == "5 hosts, each with its key"
+    assert told["staging/db1 programs"] == "all are there"
+    assert told["staging/app1 python"].startswith("3.")
+
+
+def test_the_doctor_names_what_a_host_lacks(hosts_lab: Facts) -> None:
+    hosts = hosts_of(hosts_lab)
+    python, keys = Path(hosts.inventory).parent / "nodes" / "app2" / "bin" / "python3", dict(hosts.keys)
+    del keys["lb1"]
+    asked_for = {"keys": keys, "become": True, "tools": {"applications": ["systemctl", "no-such-program"]}}
+    ask(hosts_lab, {"op": "signal", "node": "app1", "signal": "KILL"})
+    python.rename(python.with_name("away"))
+    try:
+        found = asyncio.run(Machines(target=hosts.model_copy(update=asked_for)).examine(given()))
+    finally:
+        python.with_name("away").rename(python)
+    wrong = {one.what: one.told for one in found if not one.ok}
+    assert {one.what for one in found if not one.ok and not one.remedy} == set()
+    assert wrong["hosts staging inventory"] == "no key in `keys` for lb1"
+    assert "Connection refused" in wrong["staging/app1 login"]
+    assert "not found" in wrong["staging/app2 python"]
+    assert wrong["staging/app2 programs"] == "no no-such-program"
+    assert "staging/app2 become root" in wrong
+    assert "staging/app1 python" not in wrong  # who can't be logged in to isn't asked for more
 
 
 def test_a_probe_tells_a_playbook_that_fails_from_a_host_that_is_not_reached(hosts_lab: Facts, tmp_path: Path) -> None:

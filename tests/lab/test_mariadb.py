@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 
+from faildrill.adapters.mariadb.examining import Servers
 from faildrill.adapters.mariadb.nodes import asked
-from faildrill.adapters.mariadb.talking import as_admin
+from faildrill.adapters.mariadb.talking import as_admin, in_words
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
@@ -133,6 +135,93 @@ def test_a_replica_that_does_not_follow_is_no_redundancy_and_nothing_is_taken_th
             await told(payments, other, "START SLAVE")
 
     asyncio.run(story())
+
+
+def examined(mariadb: MariaDB) -> dict[str, str]:
+    """What the doctor finds wrong, each with a remedy."""
+    found = asyncio.run(Servers(target=mariadb).examine(given(10)))
+    assert [one for one in found if bool(one.remedy) == one.ok] == []
+    return {one.what: one.told for one in found if not one.ok}
+
+
+def as_root(lab: Facts, name: str, statement: str) -> None:
+    """Tell a server something as its root, by its own socket."""
+    where = str(lab.environment.parent / "run" / f"{name}.sock")
+    with pymysql.connect(unix_socket=where, user="root", autocommit=True) as root, root.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_the_doctor_names_what_keeps_mariadb_from_being_drilled(mariadb_lab: Facts, payments: MariaDB) -> None:
+    assert examined(payments) == {}
+    first = asyncio.run(writers_of(payments))
+    other = other_than(payments, first)
+    changes = (
+        (first, "REVOKE RELOAD ON *.* FROM drill@'127.0.0.1'", "GRANT RELOAD ON *.* TO drill@'127.0.0.1'"),
+        (
+            first,
+            "GRANT READ_ONLY ADMIN ON *.* TO payments@'127.0.0.1'",
+            "REVOKE READ_ONLY ADMIN ON *.* FROM payments@'127.0.0.1'",
+        ),
+        (other, "SET GLOBAL rpl_semi_sync_slave_enabled = 0", "SET GLOBAL rpl_semi_sync_slave_enabled = 1"),
+        (other, "SET GLOBAL gtid_strict_mode = 0", "SET GLOBAL gtid_strict_mode = 1"),
+        (other, "STOP SLAVE", "START SLAVE"),
+    )
+    for name, bad, _ in changes:
+        as_root(mariadb_lab, name, bad)
+    try:
+        wrong = examined(payments)
+    finally:
+        for name, _, good in changes:
+            as_root(mariadb_lab, name, good)
+    assert wrong[f"payments/{first} admin"] == "drill lacks RELOAD"
+    assert wrong[f"payments/{first} user"].startswith("payments has READ_ONLY ADMIN")
+    assert wrong[f"payments/{other} GTID"] == "gtid_strict_mode is off"
+    assert wrong["payments semi-sync"] == f"off on {other}, on elsewhere"
+    assert f"{other} does not follow" in wrong["payments is whole"]
+    locked_out = payments.model_copy(update={"admin": "nobody", "members": {first: payments.members[first]}})
+    assert examined(locked_out)[f"payments/{first}"] == "login refused, unencrypted"
+
+
+def test_a_mariadb_behind_tls_is_asked_with_its_certificate_checked(mariadb_lab: Facts, payments: MariaDB) -> None:
+    ca = str(mariadb_lab.environment.parent / "tls" / "ca.pem")
+    secure = payments.model_copy(update={"tls": True, "ca": ca})
+    first = asyncio.run(writers_of(payments))
+    for name in payments.members:
+        as_root(mariadb_lab, name, "SET GLOBAL require_secure_transport = 1")
+    try:
+        plain = examined(payments)
+        assert examined(secure) == {}
+        assert asyncio.run(once(probe("mariadb.redundancy", mariadb=secure), 10.0)).outcome is Outcome.OK
+    finally:
+        for name in payments.members:
+            as_root(mariadb_lab, name, "SET GLOBAL require_secure_transport = 0")
+    assert plain[f"payments/{first}"] == "login refused, unencrypted"  # MariaDB does not tell it from a wrong password
+    by_name = {first: payments.members[first].model_copy(update={"host": "localhost"})}
+    wrong_name = examined(secure.model_copy(update={"members": {**payments.members, **by_name}}))
+    assert wrong_name[f"payments/{first}"] == "certificate for another name"
+    assert (
+        examined(secure.model_copy(update={"ca": None}))[f"payments/{first}"] == "certificate of an unknown authority"
+    )
+
+
+def test_a_server_without_tls_is_told_from_one_that_is_garbage(payments: MariaDB) -> None:
+    greeting = b"\n10.11.19-MariaDB\0\1\0\0\0abcdefgh\0" + 0xF7FE.to_bytes(2, "little") + b"\x2d\2\0\xff\x81\x15"
+    greeting += b"\0" * 10 + b"abcdefghijkl\0mysql_native_password\0"
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        await reader.read(1)
+        writer.close()
+
+    async def story() -> str:
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            here = {"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1]}
+            member = payments.members["m1"].model_copy(update=here)
+            with pytest.raises(OSError, match="SSL") as raised:
+                await asked(as_admin(payments.model_copy(update={"tls": True}), member), "SELECT 1", within=10.0)
+            return in_words(raised.value)
+
+    assert asyncio.run(story()) == "speaks no TLS"
 
 
 def test_a_server_that_does_not_hold_what_was_declared_is_objected_to(mariadb_lab: Facts, payments: MariaDB) -> None:

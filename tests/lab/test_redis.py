@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from faildrill.adapters.redis.examining import Watched
 from faildrill.adapters.redis.talking import Talk, directly
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
 from faildrill.targets import Redis
-from lab.conftest import ask
+from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, done, environment, given, guard, once, probe, put_back, saw
 from lab.stores import lab_of
@@ -160,6 +161,92 @@ def test_the_network_to_a_member_is_cut_slowed_and_put_back_and_the_last_one_is_
             await put_back(step, before)
 
     asyncio.run(story())
+
+
+def examined(redis: Redis) -> tuple[dict[str, str], dict[str, str]]:
+    """What the doctor says, by what it says it of: what is well, and what is wrong, each with a remedy."""
+    found = asyncio.run(Watched(target=redis).examine(given(3)))
+    assert [one for one in found if bool(one.remedy) == one.ok] == []
+    well, wrong = ({one.what: one.told for one in found if one.ok is ok} for ok in (True, False))
+    return well, wrong
+
+
+def test_the_doctor_sees_that_nodes_and_sentinels_agree_and_keep_what_they_have(sessions: Redis) -> None:
+    well, wrong = examined(sessions)
+    assert wrong == {}
+    assert well["sessions min-replicas"] == "min-replicas-to-write 1, max-lag 2"
+    assert well["sessions persistence"] == "every node keeps its data over a restart"
+
+
+def test_the_doctor_names_what_keeps_a_redis_from_being_drilled(redis_lab: Facts, sessions: Redis) -> None:
+    first = asyncio.run(master_of(sessions))
+    one, other = (name for name in sessions.members if name != first)
+
+    async def set_on(node: str, name: str, value: str | int) -> None:
+        assert await said(sessions, node, "CONFIG", "SET", name, value) == "OK"
+
+    for name in ("s2", "s3"):
+        ask(redis_lab, {"op": "signal", "node": name, "signal": "STOP"})
+    asyncio.run(set_on(one, "min-replicas-to-write", 0))
+    asyncio.run(set_on(other, "appendonly", "no"))
+    try:
+        eventually(lambda: "has no quorum (NOQUORUM)" in examined(sessions)[1].values())  # it takes them 3 s to see
+        _, wrong = examined(sessions)
+    finally:
+        for name in ("s2", "s3"):
+            ask(redis_lab, {"op": "signal", "node": name, "signal": "CONT"})
+        asyncio.run(set_on(one, "min-replicas-to-write", 1))
+        asyncio.run(set_on(other, "appendonly", "yes"))
+    sentinels = [words for what, words in wrong.items() if "Sentinel" in what]
+    assert sorted(sentinels) == ["has no quorum (NOQUORUM)", "timed out", "timed out"]
+    assert f"{one} min-replicas-to-write 0" in wrong["sessions min-replicas"]
+    assert f"{other} would start empty" in wrong["sessions persistence"]
+    assert "Sentinel" in wrong["sessions is whole"]
+    lonely = sessions.model_copy(update={"sentinels": sessions.sentinels[:1], "password": None})
+    _, wrong = examined(lonely)
+    assert "knows of 3 Sentinels, 1 are declared" in wrong.values()
+    assert wrong[f"sessions/{first}"] == "wants a password"
+    assert "sessions settings" in wrong
+
+
+def encrypted(lab: Facts, redis: Redis, **how: Any) -> Redis:  # noqa: ANN401 - fields of the target
+    """Return the target as it is at the lab's ports for TLS."""
+    ports = {path.parent.name: _port(path) for path in lab.environment.parent.glob("nodes/*/redis.conf")}
+    members = {name: one.model_copy(update={"port": ports[name]}) for name, one in redis.members.items()}
+    watches = [f"127.0.0.1:{ports[name]}" for name in ("s1", "s2", "s3")]
+    return redis.model_copy(update={"members": members, "sentinels": watches, "tls": True, **how})
+
+
+def _port(path: Path) -> int:
+    return next(int(line.split()[1]) for line in path.read_text().splitlines() if line.startswith("tls-port"))
+
+
+def test_a_redis_behind_tls_is_asked_with_its_certificate_checked(redis_lab: Facts, sessions: Redis) -> None:
+    ca = str(redis_lab.environment.parent / "tls" / "ca.pem")
+    secure = encrypted(redis_lab, sessions, ca=ca)
+    assert examined(secure)[1] == {}
+    assert asyncio.run(once(probe("redis.redundancy", redis=secure))).outcome is Outcome.OK
+    first = next(iter(secure.members))
+    elsewhere = {first: secure.members[first].model_copy(update={"host": "localhost"})}
+    wrong_name = secure.model_copy(update={"members": {**secure.members, **elsewhere}})
+    assert examined(wrong_name)[1][f"sessions/{first}"] == "certificate for another name"
+    _, wrong = examined(secure.model_copy(update={"ca": None}))
+    assert {wrong[f"sessions/{name}"] for name in secure.members} == {"certificate of an unknown authority"}
+    assert [words for what, words in wrong.items() if "Sentinel" in what] == ["certificate of an unknown authority"] * 3
+    _, wrong = examined(secure.model_copy(update={"ca": ca + ".gone"}))
+    assert wrong[f"sessions/{first}"] == "certificate file unreadable"
+
+
+def test_who_speaks_tls_and_who_does_not_is_named(redis_lab: Facts, sessions: Redis) -> None:
+    ca = str(redis_lab.environment.parent / "tls" / "ca.pem")
+    plain_to_tls = encrypted(redis_lab, sessions, tls=False)
+    _, wrong = examined(plain_to_tls)
+    assert {wrong[f"sessions/{name}"] for name in sessions.members} == {"wants TLS"}
+    assert [words for what, words in wrong.items() if "Sentinel" in what] == ["wants TLS"] * 3
+    objection = asyncio.run(guard("redis.identity", redis=plain_to_tls, holds=redis_lab.uid).objection(given(5)))
+    assert "wants TLS" in (objection or "")
+    _, wrong = examined(sessions.model_copy(update={"tls": True, "ca": ca}))
+    assert {wrong[f"sessions/{name}"] for name in sessions.members} == {"speaks no TLS"}
 
 
 @pytest.mark.parametrize(

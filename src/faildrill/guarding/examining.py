@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -26,6 +26,14 @@ WITHIN: Final = 5.0
 """Seconds for one look."""
 ROOM: Final = 256 << 20
 """Bytes that must be free where runs and state are written."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A check that takes longer than others, as it has to start programs."""
+
+    patience: ClassVar[float]
+    """Seconds that it may take."""
 
 
 async def examine(environment: Environment, reports: Path) -> AsyncIterator[Checked]:
@@ -90,8 +98,9 @@ def _checks(environment: Environment) -> Iterator[KindUse]:
 
 async def _examined(use: KindUse) -> list[Checked]:
     check: Examines = build(use, "check")
+    within = check.patience if isinstance(check, Patient) else WITHIN
     try:
-        return await call(check.examine(Supplies("doctor", timeout=WITHIN)), WITHIN * 1.5)
+        return await call(check.examine(Supplies("doctor", timeout=within)), within * 1.5)
     except (ActionError, CannotSee) as error:
         return [Checked(use.kind, ok=False, told=words(error), remedy="see that the target is up and reachable")]
 

@@ -116,7 +116,10 @@ CHECKS: Final = {
     "clusters.patroni": "faildrill.adapters.patroni.examining:Patroni",
     "databases.path": "faildrill.adapters.postgres.examining:UsersPath",
     "groups.members": "faildrill.adapters.capacity:Members",
+    "hosts.ansible": "faildrill.adapters.ansible.examining:Machines",
     "load_balancers.haproxy": "faildrill.adapters.haproxy.examining:LoadBalancers",
+    "mariadb.servers": "faildrill.adapters.mariadb.examining:Servers",
+    "redis.sentinel": "faildrill.adapters.redis.examining:Watched",
     "services.http": "faildrill.adapters.http.examining:Services",
 }
 """What `faildrill doctor` looks at: by section of an environment, a dot, and a word."""

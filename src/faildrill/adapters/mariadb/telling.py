@@ -12,6 +12,7 @@ _FOLLOW: Final = (
     "CHANGE MASTER TO master_host=%s, master_port=%s, master_user=%s, master_password=%s, "
     "master_connect_retry=1, master_use_gtid=slave_pos"
 )
+_ENCRYPTED: Final = ", master_ssl=1"
 
 
 async def hand_over(mariadb: MariaDB, to: str, within: float) -> None:
@@ -41,7 +42,7 @@ async def follow(mariadb: MariaDB, name: str, writer: str, within: float) -> Non
     talk = await _begun(mariadb, name, within)
     try:
         await talk.ask("SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos")
-        await talk.ask(_FOLLOW, *login)
+        await talk.ask(_FOLLOW + (_ENCRYPTED if mariadb.tls else ""), *login)
         await talk.ask("START SLAVE")
     except OSError as error:
         raise _broken(mariadb, name, error) from error

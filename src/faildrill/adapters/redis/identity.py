@@ -6,12 +6,14 @@ from typing import Any, Final
 from pydantic import Field
 
 from faildrill.adapters.redis.nodes import SHARE, asked
-from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words
+from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
 from faildrill.redacting import clean
 from faildrill.targets import Redis
 
+_FIRST: Final = 0.7
+"""The part of the time for the question itself; the rest is for why there was no answer."""
 _SHOWN: Final = 80
 
 
@@ -57,9 +59,10 @@ class Identity(Kind):
             return await talk.ask("GET", self.key)
 
         try:
-            found = await asked(login, what, within)
+            found = await asked(login, what, within * _FIRST)
         except (OSError, UnresolvedSecret) as error:
-            because = f"did not prove what it is ({where}: {in_words(error)}): see that it runs and lets this login in"
+            words = await misencrypted(login, within * (1 - _FIRST)) or in_words(error)
+            because = f"did not prove what it is ({where}: {words}): see that it runs and lets this login in"
             return (1 if isinstance(error, NotRedis) else 2), because
         if found == self.holds:
             return 0, ""

@@ -1,6 +1,7 @@
 """`redis.lose_master`: the node that takes writes dies, hangs, or is cut off from all others."""
 
 import asyncio
+import ssl
 from typing import Final, Literal
 
 from pydantic import Field, model_validator
@@ -80,7 +81,7 @@ class LoseMaster(Kind):
             state = await reach.state(master)
             return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{master} is {state}")
         mode = (await links(reach, master).link_now(master)).mode
-        answers = await _answers(self.redis.members[master].address, patience(given) / 2)
+        answers = await _answers(self.redis, self.redis.members[master].address, patience(given) / 2)
         because = f"the link to {master} is {mode}" + (", and yet it answers there" if answers else "")
         return Observed(mode != "open" and not answers, because)
 
@@ -133,17 +134,17 @@ class LoseMaster(Kind):
         return sight.leader
 
 
-async def _answers(address: str, within: float) -> bool:
+async def _answers(redis: Redis, address: str, within: float) -> bool:
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(within):
-            talk = await Talk.begin(Login(host, int(port)))
+            talk = await Talk.begin(Login(host, int(port), how=redis))
             try:
                 await talk.ask("PING")
             finally:
                 talk.end()
-    except Said:
-        return True  # it wants a password
+    except (Said, ssl.SSLError):
+        return True  # it wants a password, or has a certificate for another name: it answers
     except OSError:
         return False
     return True

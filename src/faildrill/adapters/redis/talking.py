@@ -5,6 +5,7 @@ sent twice, and asks for its own sake at every connect.
 """
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
@@ -16,6 +17,8 @@ from faildrill.secrets import SecretReference
 from faildrill.targets import Encryption, Redis, RedisMember
 
 _CHUNK: Final = 1 << 16
+_ALERT: Final = b"\x15\x03"
+"""How an alert of TLS begins, with which a server answers what is not TLS."""
 _LARGEST: Final = 1 << 26
 """Bytes of one answer, at the most."""
 
@@ -30,6 +33,10 @@ class Said(OSError):  # noqa: N818 - reads as the statement it makes
 
 class NotRedis(OSError):  # noqa: N818 - the same
     """What answered does not speak the protocol."""
+
+
+class WantsTLS(OSError):  # noqa: N818 - the same
+    """What answered speaks TLS, and we did not."""
 
 
 class Login(NamedTuple):
@@ -112,7 +119,7 @@ class Talk:
                     raise NotRedis("an answer too long to be Redis's")
                 self._parser.feed(chunk)
         except hiredis.ProtocolError as error:
-            raise NotRedis("garbage") from error
+            raise (WantsTLS("an alert of TLS") if chunk.startswith(_ALERT) else NotRedis("garbage")) from error
         return answer
 
     def end(self) -> None:
@@ -121,8 +128,30 @@ class Talk:
             self._writer.transport.abort()
 
 
+async def misencrypted(login: Login, within: float) -> str:
+    """Tell whether a server that does not answer would, were it asked with TLS instead of without, or the reverse.
+
+    Redis itself says nothing to who comes the other way: it resets or waits. Empty when it would not, either.
+    """
+    with suppress(OSError):
+        async with asyncio.timeout(within):
+            if login.how.tls:
+                talk = await Talk.begin(Login(login.host, login.port))
+            else:
+                talk = Talk(*await asyncio.open_connection(login.host, login.port, ssl=encrypting.anybody()))
+            try:
+                await talk.ask("PING")
+            except (Said, ssl.SSLError):
+                pass  # it wants a password, or our certificate
+            finally:
+                talk.end()
+            return "speaks no TLS" if login.how.tls else "wants TLS"
+    return ""
+
+
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (NotRedis, "garbage"),
+    (WantsTLS, "wants TLS"),
     (TimeoutError, "timed out"),
     (ConnectionRefusedError, "refused"),
     (ConnectionError, "reset"),
@@ -135,4 +164,5 @@ def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a word or two that repeat."""
     if isinstance(error, Said):
         return _CODES.get(error.code, f"said {error.code}")
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    return encrypting.in_words(error) or known

@@ -97,7 +97,11 @@ def _targets(plan: HostsPlan) -> dict[str, Any]:
         },
         "groups": {"machines": {"members": {one: {"reach": "lab"} for one in HOSTS}}},
         "hosts": {
-            "staging": {"inventory": str(plan.inventory), "keys": {one: host_key(plan, one) for one in HOSTS}},
+            "staging": {
+                "inventory": str(plan.inventory),
+                "keys": {one: host_key(plan, one) for one in HOSTS},
+                "tools": {"all": ["systemctl"], "databases": [str(plan.parts.postgres / "pg_rewind")]},
+            },
         },
     }
 

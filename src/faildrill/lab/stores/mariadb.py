@@ -17,6 +17,7 @@ from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
 from faildrill.lab.reservations import LOOPBACK, Reservations
 from faildrill.lab.schema import Identity
+from faildrill.lab.stores import certificates
 from faildrill.lab.stores.programs import program
 
 NODES: Final = ("m1", "m2")
@@ -46,6 +47,9 @@ rpl-semi-sync-master-timeout = 1000
 rpl-semi-sync-slave-enabled = 1
 init-rpl-role = SLAVE
 slave-net-timeout = 5
+ssl-ca = {tls.ca}
+ssl-cert = {tls.server}
+ssl-key = {tls.key}
 skip-name-resolve = 1
 innodb-buffer-pool-size = 32M
 innodb-log-file-size = 16M
@@ -174,6 +178,7 @@ def make(place: Place) -> MariaDBStaging:
     staging.make_folders(planned, NODES)
     for user in USERS:
         planned.password_file(user).write_text(secrets.token_hex(16), encoding="ascii")
+    certificates.make(planned.place.folder / "tls")
     return MariaDBStaging(planned)
 
 
@@ -186,6 +191,7 @@ def _recipe(planned: plan.Plan, name: str) -> Recipe:
         folder=folder,
         socket=_socket(planned, name),
         server_id=NODES.index(name) + 1,
+        tls=certificates.at(planned.place.folder / "tls"),
         user="" if os.geteuid() else "user = root",
     )
     config.write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
 from faildrill.lab.reservations import LOOPBACK, Reservations
 from faildrill.lab.schema import Identity
+from faildrill.lab.stores import certificates
 from faildrill.lab.stores.programs import program
 
 NODES: Final = ("r1", "r2", "r3")
@@ -25,13 +26,21 @@ _QUICKLY: Final = ("SENTINEL", "DEBUG", "info-period", "1000", "publish-period",
 """Ten times as often as usual, where the Sentinel can (7.0): one that comes back follows in seconds."""
 _EVERY: Final = {"every": "500ms", "timeout": "2s"}
 
-# A master without a replica that kept up refuses writes: one that comes back from the dead takes none.
+# Every node and Sentinel also speaks TLS, at a port of its own. A master that starts again at once has all it had:
+# without a file it would empty its replicas. One without a replica that kept up refuses writes: back from the dead, it
+# takes none.
 _NODE: Final = """\
 bind {loopback}
 port {port}
+tls-port {tls_port}
+tls-cert-file {tls.server}
+tls-key-file {tls.key}
+tls-ca-cert-file {tls.ca}
+tls-auth-clients no
 dir {folder}
 save ""
-appendonly no
+appendonly yes
+appendfsync everysec
 requirepass {password}
 masterauth {password}
 replica-announce-ip {loopback}
@@ -46,6 +55,11 @@ min-replicas-max-lag 2
 _SENTINEL: Final = """\
 bind {loopback}
 port {port}
+tls-port {tls_port}
+tls-cert-file {tls.server}
+tls-key-file {tls.key}
+tls-ca-cert-file {tls.ca}
+tls-auth-clients no
 dir {folder}
 sentinel monitor {master} {loopback} {first} {quorum}
 sentinel auth-pass {master} {password}
@@ -150,6 +164,7 @@ def make(place: Place) -> RedisStaging:
     planned = plan.Plan(place, parts.find(), Reservations(), users.myself(), secrets.token_hex(8))
     staging.make_folders(planned, (*NODES, *SENTINELS))
     planned.password_file("redis").write_text(secrets.token_hex(16), encoding="ascii")
+    certificates.make(planned.place.folder / "tls")
     return RedisStaging(planned)
 
 
@@ -158,6 +173,8 @@ def _node(planned: plan.Plan, name: str, password: str) -> Recipe:
     text = _NODE.format(
         loopback=LOOPBACK,
         port=planned.port(name),
+        tls_port=planned.port(f"{name} tls"),
+        tls=certificates.at(planned.place.folder / "tls"),
         link=planned.port(f"{name} link"),
         folder=planned.folder(name),
         password=password,
@@ -170,6 +187,8 @@ def _sentinel(planned: plan.Plan, name: str, password: str) -> Recipe:
     text = _SENTINEL.format(
         loopback=LOOPBACK,
         port=planned.port(name),
+        tls_port=planned.port(f"{name} tls"),
+        tls=certificates.at(planned.place.folder / "tls"),
         folder=planned.folder(name),
         first=planned.port(f"{NODES[0]} link"),
         master=MASTER,

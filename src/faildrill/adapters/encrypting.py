@@ -1,0 +1,72 @@
+"""Encrypted connections of adapters: what checks a server's certificate, and plain words for why it was not taken."""
+
+import ssl
+from functools import cache
+from typing import Final
+
+from faildrill.targets import Encryption
+
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says where the other side speaks something else."""
+_VERIFIES: Final = {
+    10: "certificate has expired",
+    18: "certificate signed by itself",
+    19: "certificate of an unknown authority",
+    20: "certificate of an unknown authority",
+    62: "certificate for another name",
+    64: "certificate for another name",
+}
+"""OpenSSL's numbers for what is wrong with a certificate (X509_V_ERR_…)."""
+
+
+class NoTLS(OSError):  # noqa: N818 - reads as the statement it makes
+    """What answered speaks no TLS."""
+
+
+class NoFile(OSError):  # noqa: N818 - the same
+    """A file of certificates can't be read."""
+
+
+def context(how: Encryption) -> ssl.SSLContext | None:
+    """Return what checks the servers' certificates, None where connections are plain.
+
+    NoFile where one of the files can't be read.
+    """
+    return _context(how.ca, how.certificate, how.certificate_key) if how.tls else None
+
+
+@cache
+def _context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+    """Make it once: reading all authorities takes some ms."""
+    try:
+        made = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            made.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise NoFile(f"{ca or certificate}: {error}") from error
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13 refuses much of what private authorities make
+    return made
+
+
+def anybody() -> ssl.SSLContext:
+    """Return what takes any certificate: to see whether a server speaks TLS at all, and for nothing else."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def in_words(error: BaseException) -> str | None:
+    """Tell what went wrong with the encryption, in words that repeat; None where it was something else."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFIES.get(error.verify_code, f"certificate refused ({error.verify_code})")
+    if isinstance(error, NoTLS | NoFile):
+        return "speaks no TLS" if isinstance(error, NoTLS) else "certificate file unreadable"
+    if isinstance(error, ssl.SSLError):
+        reason = str(getattr(error, "reason", None) or "")
+        if reason in _NO_TLS:
+            return "speaks no TLS"
+        if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
+            return "refuses our certificate" if "CERT" in reason or "UNKNOWN_CA" in reason else "ends the TLS"
+        return f"TLS {reason.lower().replace('_', ' ')}".strip()
+    return None
