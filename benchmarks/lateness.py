@@ -41,6 +41,29 @@ class Looker(FastHttpUser):
     def look(self):
         self.client.get("/")
 """
+_K6: Final = """
+import http from "k6/http"
+export const options = {{scenarios: {{look: {{
+    executor: "constant-arrival-rate", rate: {rate}, timeUnit: "1s", duration: "{seconds:.0f}s",
+    preAllocatedVUs: 50, maxVUs: 200
+}}}}}}
+export default function () {{ http.get("{url}") }}
+"""
+_WAKE: Final = """
+import os, sys, time
+if sys.argv[3] == "first":
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+every, late = 1 / float(sys.argv[1]), []
+due = time.monotonic() + every
+end = due + float(sys.argv[2])
+while due < end:
+    time.sleep(max(0.0, due - time.monotonic()))
+    late.append(time.monotonic() - due)
+    due += every
+late.sort()
+print(*(late[int(part * (len(late) - 1))] for part in (0.5, 0.99, 1.0)), time.process_time() / len(late) * 1e4)
+"""
+"""What wakes at a rate and does nothing else: how late the machine itself is."""
 _BUSY: Final = """
 import sys, time
 end = time.monotonic() + float(sys.argv[1])
@@ -71,7 +94,9 @@ def section(*, quick: bool) -> Section:
                 length = (SECONDS[quick] + SETTLING + STARTING) * len(tools) * ROUNDS[quick]
                 with busy(length) if beside else nullcontext():
                     found = alternating(tools, ROUNDS[quick])
+                    own = [_machine(rate, SECONDS[quick], which) for which in ("first", "usual")]
                 rows += [_row(rate, "busy" if beside else "idle", tool, some) for tool, some in found.items()]
+                rows += [[f"{rate:,}", "busy" if beside else "idle", *one] for one in own]
         rows.append(_closed_loop(server))
     head = ["asked for, /s", "machine", "tool", "reached, /s", "lateness p50, ms", "p99, ms", "largest, ms"]
     head += ["own p99, ms", "CPU for 10,000, s"]
@@ -83,11 +108,11 @@ def section(*, quick: bool) -> Section:
         "one process that computes without a pause on one processor at usual priority, as a playbook does in its "
         "worst moments. faildrill takes the lowest real-time priority where it is allowed to, as it was here if "
         "the row `usual priority` differs: that row is the same prober with that taken away. CPU is that of the "
-        "tool alone, its start left out; faildrill's includes recording. wrk sends as fast as it can and keeps no "
-        "pace: its CPU is what a look could cost at the least. Not measured: vegeta, which no registry here has, "
-        "and k6, which is there only as a binary of unknown origin.\n"
+        "tool alone, its start left out; faildrill's includes recording. `waking only` is a program that sleeps until "
+        "each look would be due and does nothing else, with that priority and without: how late the machine itself is. "
+        "wrk sends as fast as it can and keeps no pace: its CPU is what a look could cost at the least.\n"
     )
-    text = table(head, rows) + "\n" + note + skipped("locust", "hey", "wrk")
+    text = table(head, rows) + "\n" + note + skipped("vegeta", "k6", "wrk2", "locust", "hey", "wrk")
     return Section("lateness", "Punctuality and cost of looks", text)
 
 
@@ -117,11 +142,34 @@ def _tools(server: Arrivals, rate: int, folder: Path, seconds: float) -> dict[st
         tools["Locust"] = partial(
             measured, [*command, "-H", server.url.rstrip("/"), "-t", f"{seconds + STARTING:.0f}s"]
         )
-    if hey := peer("hey"):
-        tools["hey"] = partial(
-            measured, [hey, "-c", "1", "-q", str(rate), "-z", f"{seconds + STARTING:.0f}s", server.url]
-        )
+    for name, command in _commands(server.url, rate, folder, f"{seconds + STARTING:.0f}s").items():
+        if program := peer(name):
+            tools[name] = partial(measured, [program, *command])
     return tools
+
+
+def _commands(url: str, rate: int, folder: Path, length: str) -> dict[str, list[str]]:
+    """Return how each tool is told to ask at a rate for so long; each records what it saw, as it does usually."""
+    targets, script = folder / "targets", folder / f"k6-{rate}.js"
+    targets.write_text(f"GET {url}\n", encoding="utf-8")
+    script.write_text(_K6.format(rate=rate, seconds=float(length[:-1]), url=url), encoding="utf-8")
+    lasting = ["-duration", length, "-targets", str(targets), "-output", str(folder / "vegeta.bin")]
+    return {
+        "vegeta": ["attack", "-rate", f"{rate}/s", *lasting],
+        "k6": ["run", "--quiet", "--no-usage-report", "--no-summary", str(script)],
+        "wrk2": ["-t", "1", "-c", "1", "-d", length, "-R", str(rate), url],
+        "hey": ["-c", "1", "-q", str(rate), "-z", length, url],
+    }
+
+
+def _machine(rate: int, seconds: float, which: str) -> list[str]:
+    """Return the row of what only wakes, first in line or at usual priority."""
+    try:
+        said = ran([sys.executable, "-c", _WAKE, str(rate), str(seconds), which]).output
+    except subprocess.CalledProcessError:
+        return [f"waking only, {which} priority", *["-"] * 6]
+    *late, cpu = (float(one) for one in said.split())
+    return [f"waking only, {which} priority", f"{rate:,}", *(ms(one, 2) for one in late), "-", f"{cpu:.2f}"]
 
 
 def _ours(server: Arrivals, rate: int, folder: Path, seconds: float) -> Paced:

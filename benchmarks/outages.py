@@ -22,6 +22,7 @@ from benchmarks.peers import peer, skipped
 from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Silence, outages
+from faildrill.judging.estimating import likely
 from faildrill.samples.columns import Columns
 from faildrill.samples.columns import load as samples_of
 from faildrill.targets import KindUse
@@ -37,6 +38,18 @@ SLOW: Final = 10_000_000
 TIMEOUT: Final = 0.5
 MODES: Final[dict[str, Mode]] = {"refused": "refused", "hung, then answering": "held", "hung, requests lost": "silent"}
 AROUND: Final = 150_000_000
+"""How much before and after a window is looked at, in ns."""
+HEAD: Final = (
+    "dark by",
+    "instrument",
+    "windows",
+    "unseen",
+    "error p50, ms",
+    "p95, ms",
+    "largest, ms",
+    "truth in the bounds",
+    "width of the bounds p50, ms",
+)
 TRIES: Final = 30
 """Seconds that an instrument may take to end."""
 
@@ -55,28 +68,17 @@ def section(*, quick: bool) -> Section:
     for title, mode in MODES.items():
         with tempfile.TemporaryDirectory() as name:
             rows += asyncio.run(_mode(title, mode, WINDOWS[quick], Path(name)))
-    head = [
-        "dark by",
-        "instrument",
-        "windows",
-        "unseen",
-        "error p50, ms",
-        "p95, ms",
-        "largest, ms",
-        "truth in the bounds",
-    ]
-    head.append("width of the bounds p50, ms")
     note = (
         f"{WINDOWS[quick]} windows a mode, {ms(SHORTEST)} ms to {LONGEST:g} s long (evenly in the logarithm), the "
         f"same for all; load {load()} at the end. faildrill looks {1 / EVERY:,.0f} times a second over fresh "
-        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms; it reports two bounds and no number between "
-        "them, so its error is given for two readings. The closed loop asks, waits for the answer or the timeout and "
-        "10 ms more, and takes the outage to last from the start of its first failed check to the end of the next good "
-        "one, the kindest reading. Chaos Toolkit's continuous hypothesis is told a frequency of 10 ms and the "
-        "same timeout, and its journal is read in the same way; `default` is its own frequency of 1 s. An outage "
-        "that no check failed in is unseen: its error is its whole length.\n"
+        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms; it reports the likeliest length between two bounds. The "
+        "closed loop asks, waits for the answer or the timeout and 10 ms more, and takes the outage to last from the "
+        "start of its first failed check to the end of the next good one, the kindest reading. Chaos Toolkit's "
+        "continuous hypothesis is told a frequency of 10 ms and the same timeout, and its journal is read in the same "
+        "way; `default` is its own frequency of 1 s. An outage that no check failed in is unseen: its error is its "
+        "whole length.\n"
     )
-    return Section("outages", "Error of an outage", table(head, rows) + "\n" + note + skipped("chaos"))
+    return Section("outages", "Error of an outage", table(HEAD, rows) + "\n" + note + skipped("chaos"))
 
 
 async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[str]]:
@@ -88,7 +90,7 @@ async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[s
         use = KindUse(kind="http.request", params={"url": server.url, "connection": "fresh"})
         plan = ProbePlan(name="look", use=use, every=EVERY, timeout=TIMEOUT)
         with (
-            _closed(server) as closed,
+            _closed(server) as loop,
             _chaos(server, folder, 0.01, length) as fast,
             _chaos(server, folder, 1, length) as usual,
         ):
@@ -99,11 +101,11 @@ async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[s
             finally:
                 os.close(writing)
                 await prober.wait()
-    loops = {"closed loop, 10 ms": closed}
+    loops = {"closed loop, 10 ms": loop}
     if peer("chaos"):
         loops |= {"Chaos Toolkit, 10 ms": fast, "Chaos Toolkit, default": usual}
-    ours = _ours(title, truths, samples_of(folder)["look"])
-    return [*ours, *(_loop(title, name, truths, checks) for name, checks in loops.items())]
+    rows = ours((title, "faildrill"), truths, samples_of(folder)["look"], Silence(SLOW, SLOW))
+    return [*rows, *(closed((title, name), truths, checks) for name, checks in loops.items())]
 
 
 def _darken(server: Ground, mode: Mode, lengths: list[float], chance: random.Random) -> list[Dark]:
@@ -119,34 +121,37 @@ def _length(truth: Dark) -> float:
     return (sum(truth.ended) - sum(truth.began)) / 2e9
 
 
-def _ours(title: str, truths: list[Dark], columns: Columns) -> list[list[str]]:
-    """Return two rows: the upper bound taken for the length, and the middle of the bounds."""
-    upper, middle, widths, held, unseen = [], [], [], 0, 0
+def ours(
+    names: tuple[str, str], truths: list[Dark], columns: Columns, silence: Silence, around: int = AROUND
+) -> list[list[str]]:
+    """Return two rows: the likeliest length, which faildrill reports, and the upper bound taken for the length."""
+    likeliest, upper, widths, held, unseen = [], [], [], 0, 0
     for truth in truths:
-        near = columns.between(truth.began[0] - AROUND, truth.ended[1] + AROUND)
-        dark = [one for one in outages(near, Silence(SLOW, SLOW)) if _overlap(one.first_dark, one.last_dark, truth)]
-        most = dark[0].at_most if len(dark) == 1 else None
-        if most is None:
+        near = columns.between(truth.began[0] - around, truth.ended[1] + around)
+        dark = [one for one in outages(near, silence) if _overlap(one.first_dark, one.last_dark, truth)]
+        most, estimate = (dark[0].at_most, likely(near, dark[0])) if len(dark) == 1 else (None, None)
+        if most is None or estimate is None:
             unseen += 1
             upper.append(_length(truth))
-            middle.append(_length(truth))
+            likeliest.append(_length(truth))
             continue
         least = dark[0].at_least
         upper.append(abs(most / 1e9 - _length(truth)))
-        middle.append(abs((least + most) / 2e9 - _length(truth)))
+        likeliest.append(abs(estimate / 1e9 - _length(truth)))
         widths.append((most - least) / 1e9)
         widest, surely = truth.perhaps[1] - truth.perhaps[0], truth.surely[1] - truth.surely[0]
         held += least <= widest and most >= surely
     bounds = [f"{held} of {len(truths)}", ms(median(widths), 1)]
-    by_upper, by_middle = (title, "faildrill, upper bound"), (title, "faildrill, middle of the bounds")
-    return [[*_row(by_upper, upper, unseen), *bounds], [*_row(by_middle, middle, unseen), *bounds]]
+    readings = (("likeliest", likeliest), ("upper bound", upper))
+    return [[*_row((names[0], f"{names[1]}, {name}"), errors, unseen), *bounds] for name, errors in readings]
 
 
 def _overlap(first: int, last: int, truth: Dark) -> bool:
     return first <= truth.ended[1] and last >= truth.began[0]
 
 
-def _loop(title: str, name: str, truths: list[Dark], checks: Iterable[Check]) -> list[str]:
+def closed(names: tuple[str, str], truths: list[Dark], checks: Iterable[Check]) -> list[str]:
+    """Return the row of an instrument that asks in a closed loop."""
     errors, unseen = [], 0
     known = sorted(checks)
     for truth in truths:
@@ -158,7 +163,7 @@ def _loop(title: str, name: str, truths: list[Dark], checks: Iterable[Check]) ->
             errors.append(_length(truth))
         else:
             errors.append(abs((after.ended - failed[0].began) / 1e9 - _length(truth)))
-    return [*_row((title, name), errors, unseen), "no bounds", ""]
+    return [*_row(names, errors, unseen), "no bounds", ""]
 
 
 def _row(names: tuple[str, str], errors: list[float], unseen: int) -> list[str]:

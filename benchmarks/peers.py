@@ -1,5 +1,6 @@
 """The others, each in an environment of its own, pinned: installed here, or left out with a plain word."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from typing import Final
 PINNED: Final = {"chaos": "chaostoolkit==1.19.0", "locust": "locust==2.47.0"}
 SYSTEM: Final = {"wrk": "wrk", "hey": "hey"}
 """Programs of the system, by the name of Debian's package: used where they are, never installed by us."""
+BROUGHT: Final = ("vegeta", "k6", "wrk2")
+"""Programs that no package registry has: used where they are on PATH, or in the folder that FOLDER names."""
+FOLDER: Final = "FAILDRILL_PEERS"
 WHERE: Final = Path(sys.prefix) / "benchmarks"
 WITHIN: Final = 300
 
@@ -22,6 +26,11 @@ def peer(program: str) -> str | None:
         found = shutil.which(program)
         if found is None:
             _without(program, f"install it with: apt-get install {SYSTEM[program]}")
+        return found
+    if program in BROUGHT:
+        found = shutil.which(program, path=os.environ.get(FOLDER)) or shutil.which(program)
+        if found is None:
+            _without(program, f"it is not on PATH, nor in a folder that {FOLDER} names")
         return found
     folder = WHERE / program
     path = folder / "bin" / program
