@@ -4,11 +4,17 @@ Usually of three minutes' looks; with `--soak` of the whole day, and a prober is
 """
 
 import asyncio
+import gc
+import itertools
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Given, Seen
+from faildrill.probing.agenda import Agenda
+from faildrill.probing.looking import Looking, _Look
 from faildrill.probing.watching import Watching
 from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
 from unit.probing.ground import ground
@@ -20,6 +26,7 @@ PIECE = 100_000
 """Looks between two looks at the memory."""
 MOST_GROWTH = 10.0
 """MB."""
+MANY = 500
 MOST_CPU = 0.25
 """Of a core."""
 
@@ -70,6 +77,39 @@ def test_a_prober_at_work_takes_a_part_of_a_core_and_does_not_grow(
     figure(f"a prober at 1,000 looks/s for {seconds} s: {part:.1%} of a core, {growth:.1f} MB more")
     if many(0, 1):  # on a machine that others use, a core is worth less
         assert part <= MOST_CPU
+
+
+class Answers:
+    """A probe that is answered at once."""
+
+    async def look(self, given: Given) -> Seen:
+        """Look."""
+        del given
+        return Seen(Outcome.OK)
+
+
+def test_a_look_that_is_over_is_let_go_of() -> None:
+    async def scene() -> int:
+        loop, agenda, enough = asyncio.get_running_loop(), Agenda(), asyncio.Event()
+        left = itertools.count(MANY, -1)
+
+        def record(sample: Sample) -> None:
+            del sample
+            if not next(left):
+                enough.set()
+
+        agenda.start(loop)
+        given = Supplies("run-1", timeout=0.5, every=0.001, in_flight=16)
+        looking = Looking(plan(every=0.001), Answers(), given, agenda, record)
+        looking.start(time.monotonic_ns())
+        async with asyncio.timeout(60):
+            await enough.wait()
+        await looking.stop()
+        agenda.close(loop)
+        gc.collect()
+        return sum(isinstance(one, _Look) for one in gc.get_objects())
+
+    assert asyncio.run(scene()) <= 1  # the last one of all
 
 
 def resident(pid: int | None = None) -> float:
