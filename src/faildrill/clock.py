@@ -30,7 +30,7 @@ class SystemClock:
 
     def wall(self) -> str:
         """Now in UTC, as `2026-11-22T10:30:00.000000Z`."""
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def boot_id() -> str:

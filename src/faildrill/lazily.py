@@ -9,8 +9,10 @@ do without this: what they import they use, and it must not cost time in a look.
 use there.
 """
 
+import contextlib
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
@@ -48,6 +50,17 @@ def lazily(names: Sequence[str] = HEAVY) -> None:
         del module.__path__  # importing a part of the package asks for it, which loads the package first
         module.__class__ = _Unloaded
         sys.modules[name] = module
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """Import within this: what is imported is no garbage, and is not searched for any, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def without_plugins() -> None:

@@ -39,7 +39,7 @@ def clean(text: str) -> str:
 
 def clean_all(value: T) -> T:
     """Return data without any known secret, keys included; what is no text stays as it is."""
-    cleaned: T = _cleaned(value)
+    cleaned: T = _cleaned(value) if _patterns else value
     return cleaned
 
 

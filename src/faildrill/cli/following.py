@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from faildrill.running.starting import Started, start
 Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """Shows a run until the event is set."""
 _LEAVES: Final = 3
+_LOOK: Final = 0.05
+"""Seconds between two looks at whether a process has ended, where nothing tells of it."""
 
 
 def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
@@ -76,7 +79,24 @@ async def _follow(started: Started, show: Showing) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, pass_on, number)
     showing = asyncio.create_task(show(done))
-    while started.sentinel.poll() is None:  # noqa: ASYNC110 - a process of `subprocess` has no event to await
-        await asyncio.sleep(0.05)
+    await _ended(started.sentinel)
     done.set()
     await asyncio.gather(showing, return_exceptions=True)
+
+
+async def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Return when a process has ended: at once, where the kernel tells of it (since Linux 5.3)."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        while process.poll() is None:  # noqa: ASYNC110 - there is no event to await
+            await asyncio.sleep(_LOOK)
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

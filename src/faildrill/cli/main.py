@@ -1,5 +1,6 @@
 """The command line. Starts without importing what a command does not need."""
 
+import gc
 import importlib
 import os
 import sys
@@ -10,7 +11,7 @@ import click
 
 from faildrill import __version__, redacting
 from faildrill.errors import FaildrillError
-from faildrill.lazily import lazily, without_plugins
+from faildrill.lazily import lazily, without_collecting, without_plugins
 
 _USAGE: Final = 2
 _ABORTED: Final = 5
@@ -75,7 +76,10 @@ class _Lazy(click.Group):
         if where is None:
             return None
         module, _, name = where.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        if module not in sys.modules:
+            with without_collecting():
+                importlib.import_module(module)
+        command: click.Command = getattr(sys.modules[module], name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -120,4 +124,5 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - the one place where a defect of the command line becomes an exit code
         click.echo(traceback.format_exc(), err=True)
         code = _ERROR
+    gc.freeze()  # nothing is searched for garbage at the end, either
     sys.exit(code if isinstance(code, int) else 0)

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from faildrill import whole
 from faildrill.errors import FaildrillError
-from faildrill.judging import engine, figures, steps, story
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.judging.weighing import count
@@ -36,8 +35,10 @@ def judge(folder: Path) -> Result:
 
 def weigh(evidence: Evidence) -> Result:
     """Weigh a run that is read."""
+    from faildrill.judging import engine, figures, steps, story  # noqa: PLC0415 - a drill names expectations only
+
     gone = steps.figures(evidence)
-    found = [*_expectations(evidence, gone), *engine.findings(evidence, gone)]
+    found = [*_expectations(evidence, gone, refused=engine.is_refused(evidence)), *engine.findings(evidence, gone)]
     verdict = min((one.verdict for one in found), key=list(Verdict).index)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
@@ -81,8 +82,7 @@ def schema() -> dict[str, object]:
     return msgspec.json.schema(Result)
 
 
-def _expectations(evidence: Evidence, gone: list[StepFigures]) -> list[Finding]:
-    refused = engine.is_refused(evidence)
+def _expectations(evidence: Evidence, gone: list[StepFigures], *, refused: bool) -> list[Finding]:
     idle = [step.name for step in gone if step.kind != "wait" and step.outcome != "done"]
     found = [one for use in evidence.drill.expect for one in _weighed(use, evidence, refused=refused)]
     return [_gated(one, idle) if one.verdict is Verdict.PASSED else one for one in found]

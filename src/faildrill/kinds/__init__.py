@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
 from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
-from faildrill.settings import ReadsSettings
 from faildrill.targets import KindUse
 from faildrill.testimony import Testifies
 
@@ -26,7 +25,6 @@ _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "guard": (Guard,),
     "lock": (Lock,),
     "check": (Examines,),
-    "settings": (ReadsSettings,),
     "witness": (Testifies,),
     "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
 }
@@ -34,6 +32,15 @@ _PROTOCOLS: Final[dict[str, _Protocols]] = {
 
 class UnknownKind(WrongUsage):
     """No kind of that name and shape."""
+
+
+def _protocols(shape: Shape) -> _Protocols | None:
+    """Return what a kind of this shape must fit, one of them; None where its table is the only place to be in."""
+    if shape == "settings":
+        from faildrill.settings import ReadsSettings  # noqa: PLC0415 - what settings are made of, which few ask for
+
+        return (ReadsSettings,)
+    return _PROTOCOLS.get(shape)
 
 
 @cache
@@ -45,18 +52,19 @@ def _foreign() -> dict[str, str]:
 
 def names(shape: Shape) -> list[str]:
     """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart."""
-    protocols = _PROTOCOLS.get(shape)
+    protocols = _protocols(shape)
     foreign = [one for one, where in _foreign().items() if protocols and _fits(_load(where), protocols)]
     return sorted([*TABLES[shape], *foreign])
 
 
+@cache
 def find(name: str, shape: Shape) -> type[Kind]:
     """Return the class of a kind; UnknownKind, with what was perhaps meant, when there is none."""
     where = TABLES[shape].get(name) or _foreign().get(name)
     if where is None:
         raise UnknownKind(f"no {shape} is called {name!r}{did_you_mean(name, names(shape))}")
     found = _load(where)
-    protocols = _PROTOCOLS.get(shape)
+    protocols = _protocols(shape)
     if protocols and not _fits(found, protocols):
         raise UnknownKind(f"{name!r} is no {shape}")
     return found

@@ -4,6 +4,7 @@ It says `ready` on stdout when it looks. SIGTERM, or the end of its stdin, ends 
 and it exits with 0. It changes nothing but `NAME.samples` and `NAME.names`.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,4 +15,6 @@ from faildrill.probing.prober import main
 if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
     without_plugins()
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    code = main(Path(sys.argv[1]), sys.argv[2])
+    sys.stderr.flush()
+    os._exit(code)  # all is written; taking apart what was imported would only keep the runner waiting

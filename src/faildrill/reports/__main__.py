@@ -4,20 +4,23 @@ What `faildrill report FOLDER` does, without the command line. Exits with 0 when
 can't be one.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from faildrill import redacting
 from faildrill.errors import FaildrillError
-from faildrill.lazily import without_plugins
-from faildrill.reports.concluding import conclude
+from faildrill.lazily import without_collecting, without_plugins
 
 UNUSABLE: Final = 2
 
 
 def main(folder: Path) -> int:
     """Judge and report, and return the exit code."""
+    with without_collecting():
+        from faildrill.reports.concluding import conclude  # noqa: PLC0415 - all that is imported here
+
     try:
         conclude(folder)
     except FaildrillError as error:
@@ -29,4 +32,6 @@ def main(folder: Path) -> int:
 if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
     without_plugins()
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(code)  # all is written; taking apart what was imported would only take time

@@ -8,6 +8,7 @@ Started by the sentinel, whose end it sees as the end of its standard input: the
 import asyncio
 import contextlib
 import functools
+import gc
 import os
 import signal
 import subprocess
@@ -144,6 +145,7 @@ def main() -> None:
     sys.stderr = redacting.Stream(sys.stderr)
     lazily(["numpy"])
     without_plugins()
+    gc.freeze()  # what is imported stays: no collection goes through it again
     lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
     for descriptor in lines.kept:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
