@@ -262,8 +262,8 @@ def test_nobody_seen_for_long_could_hide_a_change_there_and_back(tmp_path: Path)
     assert "saw nobody for 3.02 s" in found.because
 
 
-def of_a_timeline(**params: object) -> Run:
-    made = Run(expect=[{"never": {"of": "line", **params}}], probes=[probe(), probe("line", kind="patroni.timeline")])
+def of_a_timeline(kind: str = "patroni.timeline", **params: object) -> Run:
+    made = Run(expect=[{"never": {"of": "line", **params}}], probes=[probe(), probe("line", kind=kind)])
     return made.usual().good().good("line", who="3")
 
 
@@ -274,8 +274,11 @@ def test_a_change_that_ends_where_it_began_is_still_a_change(tmp_path: Path) -> 
     assert "pay saw pg2" in found.because
 
 
-def test_a_promotion_between_two_looks_shows_in_the_timeline_though_the_same_node_leads_again(tmp_path: Path) -> None:
-    made = of_a_timeline(promotions=True).saw(ticks(6.0, 12.0), Outcome.WRONG, name="line")
+@pytest.mark.parametrize("kind", ["patroni.timeline", "postgres.timeline"])
+def test_a_promotion_between_two_looks_shows_in_the_timeline_though_the_same_node_leads_again(
+    kind: str, tmp_path: Path
+) -> None:
+    made = of_a_timeline(kind, promotions=True).saw(ticks(6.0, 12.0), Outcome.WRONG, name="line")
     assert weighed(made, tmp_path / "none").verdict is PASSED
     made.saw(ticks(12.0, END), Outcome.OK, name="line", who="4")
     found = weighed(made, tmp_path / "one")
