@@ -34,9 +34,9 @@ def _loaded(program: str) -> set[str]:
     [
         (VALIDATE, {"email", "importlib.metadata", "jinja2", "numpy.linalg", "rich", "faildrill.lab.starting"}),
         ("import faildrill.running.sentinel", {"asyncio", "click", "numpy", "pydantic", "rich", "yaml"}),
-        ("import faildrill.running.runner", {"click", "jinja2", "numpy", "rich", "yaml"}),
-        ("import faildrill.probing.prober", {"click", "numpy", "rich", "yaml"}),
-        ("import faildrill.reports.concluding", {"asyncio", "click", "rich", "yaml"}),
+        ("import faildrill.running.runner", {"click", "importlib.metadata", "jinja2", "numpy", "rich", "yaml"}),
+        ("import faildrill.probing.prober", {"click", "importlib.metadata", "numpy", "rich", "yaml"}),
+        ("import faildrill.reports.concluding", {"asyncio", "click", "importlib.metadata", "rich", "yaml"}),
     ],
     ids=["validate", "sentinel", "runner", "prober", "report"],
 )
