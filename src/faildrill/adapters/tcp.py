@@ -21,6 +21,14 @@ RESETTING: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read at the most."""
+CUT_AFTER: Final = 4
+"""A way is cut when connecting takes longer than this many times the slowest that succeeded …"""
+CUT_FROM: Final = 5_000_000
+"""… at the least for this (ns) …"""
+CUT_BY: Final = 100_000_000
+"""… and at the most, as an attempt that TCP repeated took longer than the way is long."""
+FORGETTING: Final = 10
+"""The slowest is forgotten by a 2 to the power of this part with each other attempt."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _PROVEN: Final[tuple[tuple[type[OSError], Outcome, str], ...]] = (
@@ -59,9 +67,39 @@ class Way:
         self._host = host
         self._port = port
         self._address = (host, port) if _is_address(host) else None
+        self._waiting: dict[object, int] = {}
+        self._reached = 0
+        self._slowest = 0
+
+    def is_cut(self, now: int) -> bool:
+        """Tell whether attempts to connect get no answer at all, for longer than they ever took to succeed.
+
+        A service that hangs goes on being connected to, by its kernel. So whoever can't connect is not noticed by it:
+        packets are dropped on the way, or its queue of connections is full.
+        """
+        oldest = next(iter(self._waiting.values()), None)
+        tolerated = min(max(CUT_AFTER * self._slowest, CUT_FROM), CUT_BY)
+        return oldest is not None and now - max(oldest, self._reached) > tolerated
 
     async def connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
         """Connect to the first address that takes it; OSError of the last one when none does."""
+        if tls:  # a service that hangs doesn't answer its greeting either, but has it to read when it wakes
+            return await self._connect(factory, **tls)
+        attempt, began = object(), time.monotonic_ns()
+        self._waiting[attempt] = began
+        try:
+            connected = await self._connect(factory)
+        except OSError:
+            self._reached = time.monotonic_ns()
+            raise
+        else:
+            self._reached = time.monotonic_ns()
+            self._slowest = max(self._reached - began, self._slowest - (self._slowest >> FORGETTING))
+            return connected
+        finally:
+            del self._waiting[attempt]
+
+    async def _connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
         loop = asyncio.get_running_loop()
         if self._address:
             return await loop.create_connection(factory, *self._address, **tls)
@@ -114,6 +152,10 @@ class Connect(Kind):
         """The way to the address."""
         found = _ADDRESS.fullmatch(self.address)
         return Way(found["six"] or found["host"], int(found["port"])) if found else Way("", 0)
+
+    def is_cut(self, now: int) -> bool:
+        """Tell whether a look would not even get to the address."""
+        return self.way.is_cut(now)
 
     async def look(self, given: Given) -> Seen:
         """Connect, talk where asked to, and hang up."""

@@ -1,12 +1,13 @@
 """The likeliest length of an outage: one number between its bounds, for those who want one beside them.
 
-The bounds hold every time, so they allow for the longest answer that is still usual. Most answers take far less, so a
-look most likely saw the service half a typical answer after it was sent. An outage then most likely
+The bounds hold every time, so they allow for the longest answer that is still usual. Most answers take far less; and a
+good look needs a service that is alive from its sending until its answer. So an outage most likely
 
-- began in the middle between what the last good look and the first dark one saw;
+- began in the middle between the answer of the last good look and that of the first dark one, or where there was none,
+  when a typical one would have come;
 - ended, where looks of different ages that had waited were answered together, half a typical answer before the first of
   these. One alone tells nothing, nor do those of one age: TCP may have sent them again long after the end;
-- ended, otherwise, in the middle between what the last dark look and the first good one after it saw.
+- ended, otherwise, in the middle between the sending of the last dark look and that of the first good one after it.
 
 It is no proof, and no verdict rests on it: docs/decisions/0014 says why it is there at all.
 """
@@ -32,8 +33,9 @@ def likely(columns: Columns, outage: Stretch) -> int | None:
     if outage.at_most is None or outage.last_good is None or outage.stretches > 1:
         return None
     typical = _typical(columns, outage)
-    began = (outage.last_good + int(columns.sent[outage.first]) + typical) // 2
-    ended = _answered_together(columns, outage, typical) or _answered_again(columns, outage, typical)
+    first_dark = min(int(columns.sent[outage.first]) + typical, int(columns.answered[outage.first]))
+    began = (outage.last_good + typical + first_dark) // 2
+    ended = _answered_together(columns, outage, typical) or _answered_again(columns, outage)
     return min(max(ended - began, outage.at_least), outage.at_most)
 
 
@@ -57,10 +59,8 @@ def _answered_together(columns: Columns, outage: Stretch, typical: int) -> int |
     return first - typical // 2 if ages > 2 * BRISK * typical > 0 else None
 
 
-def _answered_again(columns: Columns, outage: Stretch, typical: int) -> int:
-    """Return the middle between what the last dark look and the first good one after it saw."""
-    after = columns.part(outage.last + 1, outage.last + NEAR)
-    last_dark = int(columns.sent[outage.last])
+def _answered_again(columns: Columns, outage: Stretch) -> int:
+    """Return the middle between the sending of the last dark look and that of the first good one after it."""
+    after, last_dark = columns.part(outage.last + 1, outage.last + NEAR), int(columns.sent[outage.last])
     good = after.sent[after.is_good & (after.sent >= last_dark)]
-    first_good = int(good.min()) if len(good) else last_dark
-    return (last_dark + first_good + typical) // 2
+    return (last_dark + int(good.min())) // 2 if len(good) else last_dark

@@ -11,7 +11,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen
 from faildrill.probing.agenda import Agenda, Entry
-from faildrill.probing.restraint import Restraint, Unrestrained
+from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 
 GRACE: Final = 200_000
@@ -65,6 +65,7 @@ class Looking:
         self._timeout = nanoseconds(plan.timeout)
         self._is_load = plan.by == "load"
         self._restraint = Unrestrained(given.in_flight) if self._is_load else Restraint(given.in_flight)
+        self._reaches = probe if isinstance(probe, Reaches) else None
         self._end_at: int | None = None
         self._looks: set[_Look] = set()
         self._next: Entry | None = None
@@ -103,14 +104,18 @@ class Looking:
         if self._end_at is not None and due >= self._end_at:
             return
         self._next = self._agenda.at(due + self._every, self._due)
-        if self._restraint.allows(now, len(self._looks)):
+        if self._may_look(now):
             self._begin(due, now)
         else:
             self._skip(due, now, TOO_MANY)
 
+    def _may_look(self, now: int) -> bool:
+        is_cut = self._reaches is not None and self._reaches.is_cut(now)
+        return self._restraint.allows(now, len(self._looks), is_cut=is_cut)
+
     def _missed(self, due: int, now: int) -> None:
         """Leave out a look that is an interval late; of a load it is sent late, so that users still come as often."""
-        if self._is_load and now - due <= CATCH_UP and self._restraint.allows(now, len(self._looks)):
+        if self._is_load and now - due <= CATCH_UP and self._may_look(now):
             self._begin(due, now)
         else:
             self._skip(due, now, TOO_LATE)

@@ -7,9 +7,10 @@ Both sides are kept small: a service that answers what it was sent wakes to few 
 pending looks are answered; one that lost what it was sent is seen by the next look; and the bounds of the outage
 are no wider than silence makes them anyhow. How long the service takes to answer is learned from looks sent while it
 answered: what waited for the end of a silence tells how long that was, and would keep the looks of the next one apart.
+Where looks don't even get there, they weigh on nobody, and go out at their rate: the end is seen to an interval.
 """
 
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 PART: Final = 4
 """In silence, looks are spaced by its length divided by this."""
@@ -24,6 +25,15 @@ FORGETTING: Final = 10
 """The slowest answer known is forgotten by a 2 to the power of this part with each other one."""
 MOST: Final = 512
 """Looks under way at once where the drill says nothing: no more than the deadline lets pile up, nor than this."""
+
+
+@runtime_checkable
+class Reaches(Protocol):
+    """A probe that notices when its looks don't get to what it looks at."""
+
+    def is_cut(self, now: int) -> bool:
+        """Tell whether a look that is sent now would most likely not get there."""
+        ...
 
 
 def most_in_flight(every: float, timeout: float) -> int:
@@ -41,12 +51,14 @@ class Restraint:
         self._quiet_since = 0
         self._back_since = _NEVER
 
-    def allows(self, now: int, pending: int) -> bool:
-        """Tell whether a look may be sent now, `pending` looks being under way."""
+    def allows(self, now: int, pending: int, *, is_cut: bool = False) -> bool:
+        """Tell whether a look may be sent now, `pending` looks being under way; `is_cut`: it would not get there."""
         if pending == 0:
             return True
         if pending >= self._most:
             return False
+        if is_cut:
+            return True
         silence = now - self._quiet_since
         widest = min(max(self._tolerated(), silence // PART_OF_LONG), WIDEST)
         return now - self._last_sent >= min(silence // PART, widest)
@@ -73,7 +85,7 @@ class Restraint:
 class Unrestrained(Restraint):
     """Sends at the rate whatever answers, as users do; only what is under way at once is bounded."""
 
-    def allows(self, now: int, pending: int) -> bool:
+    def allows(self, now: int, pending: int, *, is_cut: bool = False) -> bool:
         """Tell whether fewer than the most are under way."""
-        del now
+        del now, is_cut
         return pending < self._most

@@ -1,6 +1,7 @@
 """The price of looks in flight, on both sides: what a hung server wakes to, and when its recovery is seen."""
 
 import asyncio
+import socket
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -68,6 +69,33 @@ def test_a_first_look_after_a_pause_is_no_silence() -> None:
     restraint = Restraint(512)
     restraint.sent(10_000 * MILLISECOND, pending=0)
     assert restraint.allows(10_001 * MILLISECOND, pending=1)
+
+
+def test_what_does_not_get_there_is_sent_at_its_rate_and_never_more_than_the_most() -> None:
+    restraint = Restraint(100)
+    restraint.sent(99 * MILLISECOND, pending=50)
+    assert not restraint.allows(100 * MILLISECOND, pending=50)
+    assert restraint.allows(100 * MILLISECOND, pending=50, is_cut=True)
+    assert not restraint.allows(100 * MILLISECOND, pending=100, is_cut=True)
+
+
+@pytest.mark.parametrize("connection", ["fresh", "kept"])
+def test_a_server_whose_queue_of_connections_is_full_is_looked_at_at_the_full_rate(
+    connection: str, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as full:
+            port = full.getsockname()[1]
+            fast = plan(url=f"http://127.0.0.1:{port}/", every=0.002, timeout=0.2, connection=connection)
+            async with watching(tmp_path, [fast], settle=0.7) as watched:
+                pass
+        since = min(one.due for one in watched.of()) + 400 * MILLISECOND  # those that got into the queue have timed out
+        later = [one for one in watched.of() if one.due >= since]
+        held_back = [one for one in later if one.detail == "too many looks under way"]
+        assert len(later) > 100
+        assert len(held_back) < len(later) / 10
+
+    asyncio.run(scene())
 
 
 def test_what_the_drill_says_of_looks_in_flight_is_never_exceeded() -> None:

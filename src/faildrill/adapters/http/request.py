@@ -113,6 +113,10 @@ class Request(Kind):
         """Tell late answers, and what a look sees when an idle connection was closed."""
         self.links.listen(given, tell)
 
+    def is_cut(self, now: int) -> bool:
+        """Tell whether a new connection would not even get to the server."""
+        return self.links.way.is_cut(now)
+
     async def look(self, given: Given) -> Seen:
         """Send the request and wait for the whole answer."""
         del given
@@ -163,7 +167,7 @@ class _Links:
     def __init__(self, request: Request) -> None:
         parts = urlsplit(request.url)
         self.request = request
-        self._way = tcp.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        self.way = tcp.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         self._wire: bytes | None = None
         self._trust: dict[str, Any] = {}
         self._idle: list[_Link] = []
@@ -190,7 +194,7 @@ class _Links:
         began = time.monotonic_ns()
         if link is None:
             try:
-                transport, link = await self._way.connect(lambda: _Link(self), **self._trust)
+                transport, link = await self.way.connect(lambda: _Link(self), **self._trust)
             except OSError as error:
                 return tcp.failed(error, began)
             link.transport = transport
