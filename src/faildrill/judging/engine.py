@@ -93,7 +93,7 @@ def _probers(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:
-    cited = [entry for entry in evidence.entries if getattr(entry.what, "step", None) == step.id][:1]
+    cited = [evidence.begun[step.id]] if step.id in evidence.begun else []
     if isinstance(declared, Wait):
         claim = f"{step.name}: met within {durations.show(declared.within)}"
         verdict = {"met": Verdict.PASSED, "not met": Verdict.FAILED}.get(step.outcome, Verdict.INCONCLUSIVE)

@@ -132,9 +132,19 @@ class Evidence:
         """Return the entry of a call with the moment at which its effect began, where the action has told of it."""
         if not isinstance(entry.what, Applying):
             return entry
-        step = entry.what.step
-        began = [one.at for _, one in self.events(Happened) if one.began and one.step == step]
-        return msgspec.structs.replace(entry, at=max(entry.at, began[0])) if began else entry
+        began = self._began.get(entry.what.step)
+        return msgspec.structs.replace(entry, at=max(entry.at, began)) if began is not None else entry
+
+    @cached_property
+    def _began(self) -> dict[str, int]:
+        """By step, when its effect began, where the action has told of it: the first time."""
+        return {one.step: one.at for _, one in reversed(list(self.events(Happened))) if one.began}
+
+    @cached_property
+    def begun(self) -> dict[str, Entry]:
+        """By step, the first that is told of it."""
+        told = ((getattr(entry.what, "step", None), entry) for entry in reversed(self.entries))
+        return {step: entry for step, entry in told if step is not None}
 
     @cached_property
     def since(self) -> int:
