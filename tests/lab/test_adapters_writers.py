@@ -95,18 +95,24 @@ def test_a_cluster_without_a_writer_tells_no_timeline(steady_lab: Facts, place: 
 def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_timeline(
     steady_lab: Facts, place: Environment
 ) -> None:
+    lines: list[int] = []
+
     async def story() -> list[Seen]:
         cluster = place.clusters["payments"]
         seen: list[Seen] = []
-        async with opened(probe("postgres.writers", cluster=cluster)) as watched:
+        async with (
+            opened(probe("postgres.writers", cluster=cluster)) as watched,
+            opened(probe("postgres.timeline", cluster=cluster)) as timeline,
+        ):
             first = await look(watched)
             assert first is not None
             standby = next(member for name, member in cluster.members.items() if name != first.who)
             promoting = asyncio.create_task(promote(steady_lab, standby.port))
             async with asyncio.timeout(60):
                 while not promoting.done() or len(seen) < ENOUGH:
-                    one = await look(watched)
+                    one, line = await look(watched), await look(timeline)
                     seen += [one] if one else []
+                    lines.extend([int(line.who)] if line and line.who else [])
                     await asyncio.sleep(0.01)
             await promoting
         return seen
@@ -117,6 +123,7 @@ def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_time
     assert split[0].detail.startswith("2 writers: pg1 on timeline ")
     timelines = {part.rpartition(" ")[2] for part in split[0].detail.split(",")}
     assert len(timelines) == 2
+    assert max(lines) == max(int(one) for one in timelines)
 
 
 def test_a_cluster_without_its_primary_has_no_writer_and_says_why(steady_lab: Facts, place: Environment) -> None:

@@ -108,8 +108,9 @@ def test_what_is_left_for_long_is_put_back_only_where_the_place_proves_itself_or
     run = killed(place)
     place.now.write_text("silent")
     from_another_boot(run)
-    refused = recover()
-    assert (refused.returncode, "recover --unproven" in refused.stdout) == (UNSAFE, True)
+    for _ in range(2):  # what was refused once is not trusted by that
+        refused = recover()
+        assert (refused.returncode, "recover --unproven" in refused.stdout) == (UNSAFE, True)
     assert place.deeds("pay") == ["apply"]
     assert recover("--unproven").returncode == 0
     assert (place.deeds("pay"), all_marks()) == (["apply", "undo"], {})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -41,6 +42,7 @@ from faildrill.timeline import (
 )
 
 By = Literal["sentinel", "recover"]
+FOUND_GONE: Final = "was found gone by `faildrill recover`"
 _PATIENCE: Final = 15.0
 """Seconds that a prober has to end its looks in flight; then it is killed."""
 
@@ -115,7 +117,7 @@ class _Recovery:
         swept = fence(run, None, spared)
         timeline = go_on(self._folder, self._ground.clock, self._ground.disk)
         if self._by == "recover":
-            timeline.note(RunnerDied(how="was found gone by `faildrill recover`", boot=boot_id()))
+            timeline.note(RunnerDied(how=FOUND_GONE, boot=boot_id()))
         if self._by == "recover" or any(swept):
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
@@ -148,10 +150,12 @@ class _Recovery:
         return because is None
 
     def _trust(self) -> Trust:
+        """Count from when the run itself, or its sentinel, was last there; an earlier `recover` proves nothing."""
         if self._unproven:
             return TYPED
-        boots = [entry.what.boot for entry in self._known if isinstance(entry.what, RunStarted | RunnerDied)]
-        left = max(entry.at for entry in self._known)
+        its_own = [*itertools.takewhile(lambda entry: not _is_found_gone(entry), self._known)]
+        boots = [entry.what.boot for entry in its_own if isinstance(entry.what, RunStarted | RunnerDied)]
+        left = max(entry.at for entry in its_own)
         return since(boots[-1] == boot_id(), seconds(self._ground.clock.now_ns() - left))
 
     async def _end_looking(self, timeline: Timeline) -> None:
@@ -199,6 +203,10 @@ class _Recovery:
         """List the probers of the run that still look."""
         started = [entry.what for entry in self._known if isinstance(entry.what, ProberStarted)]
         return [one for one in started if carries(one.pid, self._run)]
+
+
+def _is_found_gone(entry: Entry) -> bool:
+    return isinstance(entry.what, RunnerDied) and entry.what.how == FOUND_GONE
 
 
 def _generations(known: list[Entry]) -> set[str]:
