@@ -1,11 +1,13 @@
 """See whether an action's effect is there, and whether what was before it is there again."""
 
+from typing import TypeGuard
+
 from faildrill.ports import Action, Captured, Confirms, Given, Observed, Restores
 
 
 async def effect(action: Action, before: Captured, given: Given) -> Observed:
     """Look whether the effect is there; where the action does not know, a captured state that changed is the effect."""
-    if isinstance(action, Confirms):
+    if _confirms(action):
         return await action.confirm(before, given)
     now = await action.capture(given)
     return Observed(now != before, "the captured state changed" if now != before else "nothing changed")
@@ -13,7 +15,15 @@ async def effect(action: Action, before: Captured, given: Given) -> Observed:
 
 async def restored(action: Action, before: Captured, given: Given) -> Observed:
     """Look whether it is as before; where the action does not know, the captured state must be the same."""
-    if isinstance(action, Restores):
+    if _restores(action):
         return await action.restored(before, given)
     now = await action.capture(given)
     return Observed(now == before, "as it was before" if now == before else f"now {now}, before {before}")
+
+
+def _confirms(action: Action) -> TypeGuard[Confirms]:
+    return issubclass(type(action), Confirms)  # of a class the answer is kept; `isinstance` looks anew each time
+
+
+def _restores(action: Action) -> TypeGuard[Restores]:
+    return issubclass(type(action), Restores)

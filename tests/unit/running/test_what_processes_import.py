@@ -1,5 +1,6 @@
 """What no process of a run pays for: each imports what it uses, and starts the sooner."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,28 @@ def _loaded(program: str) -> set[str]:
 )
 def test_a_process_imports_nothing_that_it_never_uses(program: str, spared: set[str]) -> None:
     assert not _loaded(program) & spared
+
+
+def test_a_plugin_of_pydantic_that_happens_to_be_installed_is_told_nothing(tmp_path: Path) -> None:
+    info = tmp_path / "spying-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spying\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[pydantic]\nspy = spying:Spy\n", encoding="utf-8")
+    heard = tmp_path / "heard"
+    (tmp_path / "spying.py").write_text(f"open({str(heard)!r}, 'w').close()\nSpy = None\n", encoding="utf-8")
+    validated = _ran_beside(tmp_path, VALIDATE)
+    assert "valid" in validated
+    assert not heard.exists()
+    _ran_beside(tmp_path, "import pydantic; pydantic.create_model('Model')")
+    assert heard.exists(), "the plugin would have been found"
+
+
+def _ran_beside(folder: Path, program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}"],
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
