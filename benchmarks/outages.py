@@ -71,7 +71,8 @@ def section(*, quick: bool) -> Section:
     note = (
         f"{WINDOWS[quick]} windows a mode, {ms(SHORTEST)} ms to {LONGEST:g} s long (evenly in the logarithm), the "
         f"same for all; load {load()} at the end. faildrill looks {1 / EVERY:,.0f} times a second over fresh "
-        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms; it reports the likeliest length between two bounds. The "
+        f"connections, timeout {ms(TIMEOUT)} ms, `slow` 10 ms, weighed as in a drill; it reports the likeliest length "
+        "between two bounds. The "
         "closed loop asks, waits for the answer or the timeout and 10 ms more, and takes the outage to last from the "
         "start of its first failed check to the end of the next good one, the kindest reading. Chaos Toolkit's "
         "continuous hypothesis is told a frequency of 10 ms and the same timeout, and its journal is read in the same "
@@ -104,8 +105,17 @@ async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[s
     loops = {"closed loop, 10 ms": loop}
     if peer("chaos"):
         loops |= {"Chaos Toolkit, 10 ms": fast, "Chaos Toolkit, default": usual}
-    rows = ours((title, "faildrill"), truths, samples_of(folder)["look"], Silence(SLOW, SLOW))
+    looks = samples_of(folder)["look"]
+    rows = ours((title, "faildrill"), truths, looks, silence(looks, truths[0].began[0], SLOW))
     return [*rows, *(closed((title, name), truths, checks) for name, checks in loops.items())]
+
+
+def silence(columns: Columns, until: int, slow: int | None = None) -> Silence:
+    """Return what counts as silence in a drill whose warm-up lasts until then; `slow` (ns): what the drill says."""
+    before = columns.between(0, until)
+    usual = int(np.max((before.answered - before.sent)[before.is_good]))
+    slow = slow or 2 * usual
+    return Silence(slow, min(slow, max(slow // 2, usual)))
 
 
 def _darken(server: Ground, mode: Mode, lengths: list[float], chance: random.Random) -> list[Dark]:

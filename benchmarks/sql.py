@@ -22,13 +22,11 @@ import numpy as np
 import psycopg
 
 from benchmarks.measuring import Section, load, ms, table
-from benchmarks.outages import HEAD, Check, closed, ours
+from benchmarks.outages import HEAD, Check, closed, ours, silence
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Silence
 from faildrill.lab import parts, users
 from faildrill.lab.init import become
-from faildrill.samples.columns import Columns
 from faildrill.samples.columns import load as samples_of
 from faildrill.targets import KindUse
 from unit.probing.ground import Dark
@@ -165,15 +163,8 @@ async def _rows(count: int, folder: Path) -> list[list[str]]:
     rows = []
     for name, every in EVERY.items():
         names = ("killed", f"`postgres.write`, {name}, {ms(every)} ms")
-        rows += ours(names, truths, columns[name], _silence(columns[name], began), AROUND)
+        rows += ours(names, truths, columns[name], silence(columns[name], began), AROUND)
     return [*rows, *(closed(("killed", name), truths, checks) for name, checks in others.items())]
-
-
-def _silence(columns: Columns, began: int) -> Silence:
-    """Return what counts as silence in a drill that says nothing: twice the slowest answer of the warm-up."""
-    before = columns.between(0, began)
-    usual = int(np.max((before.answered - before.sent)[before.is_good]))
-    return Silence(2 * usual, usual)
 
 
 async def _watched(server: Server, count: int, folder: Path) -> tuple[list[Dark], int, dict[str, list[Check]]]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from faildrill.judging.bounds import Silence, Stretch, outages
+from faildrill.judging.estimating import likely
 from faildrill.probing.restraint import WIDEST
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, load
@@ -22,6 +23,8 @@ from unit.probing.ground import Dark
 from unit.probing.watched import MILLISECOND
 
 AROUND: Final = 80 * MILLISECOND
+SILENCE: Final = Silence(SLOW, SLOW // 2)
+"""As a drill has it whose warm-up was answered well."""
 SHORT: Final = (0.02, 0.15)
 LONGER: Final = 0.04
 """A silence is seen once it is longer than `slow`."""
@@ -115,7 +118,7 @@ def _found(truths: list[Dark], columns: Columns, hold: int) -> list[Found]:
     found = []
     for truth in truths:
         near = columns.between(truth.began[0] - AROUND, truth.ended[1] + AROUND)
-        within = [one for one in outages(near, Silence(SLOW, SLOW), hold) if _overlap(one, truth)]
+        within = [one for one in outages(near, SILENCE, hold) if _overlap(one, truth)]
         assert len(within) == 1
         found.append(Found(within[0], near, truth))
     return found
@@ -158,9 +161,22 @@ def _lateness(near: Columns) -> int:
 def _figures(found: list[Found]) -> str:
     widths = [(one.outage.at_most or 0) - one.outage.at_least for one in found]
     above = [(one.outage.at_most or 0) - (sum(one.truth.ended) - sum(one.truth.began)) // 2 for one in found]
+    wrong = [abs(_likely(one) - (sum(one.truth.ended) - sum(one.truth.began)) // 2) for one in found]
     late = [int(np.max((one.near.sent - one.near.due)[one.near.is_look])) for one in found]
     told = (
         f"{name} {np.median(some) / 1e6:.1f}, {max(some) / 1e6:.1f} ms"
-        for name, some in (("width", widths), ("upper bound - truth", above), ("latest look", late))
+        for name, some in (
+            ("width", widths),
+            ("upper bound - truth", above),
+            ("likeliest, error", wrong),
+            ("latest look", late),
+        )
     )
     return f"{len(found)} of {len(found)} windows inside; median and largest: {'; '.join(told)}"
+
+
+def _likely(found: Found) -> int:
+    estimate = likely(found.near, found.outage)
+    assert estimate is not None
+    assert found.outage.at_least <= estimate <= (found.outage.at_most or 0)
+    return estimate
