@@ -1,0 +1,59 @@
+"""The same question to every node of a cluster at once, past every load balancer, over connections that stand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from pydantic import Field, PrivateAttr
+
+from faildrill.adapters.postgres.asking import SHARE, Login, connect, directly, failures, in_words
+from faildrill.ports import Given, Kind
+from faildrill.targets import Cluster
+
+T = TypeVar("T")
+
+
+class EveryNode(Kind):
+    """A probe that asks every node itself, and keeps one connection to each between its looks."""
+
+    cluster: Cluster = Field(description="the cluster, every node of which is asked")
+
+    _standing: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    async def open(self, given: Given) -> None:
+        """Do nothing: connections are made by the looks, and kept."""
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        for connection in self._standing.values():
+            connection.terminate()
+        self._standing.clear()
+
+    async def _each(self, given: Given, what: Callable[[Any], Awaitable[T]], purpose: str) -> dict[str, T | str]:
+        """Return by node what it answers, or why it doesn't; every node has a deadline of its own."""
+
+        async def node(name: str, login: Login) -> T | str:
+            connection = self._standing.pop(name, None)
+            try:
+                async with asyncio.timeout(given.timeout * SHARE):
+                    if connection is None or connection.is_closed():
+                        connection = await connect(login, given.timeout * SHARE, purpose)
+                    told = await what(connection)
+            except failures() as error:
+                _cut(connection)
+                return in_words(error)
+            except asyncio.CancelledError:
+                _cut(connection)
+                raise
+            _cut(self._standing.get(name))  # a look that overlapped has perhaps kept its own
+            self._standing[name] = connection
+            return told
+
+        logins = {name: directly(self.cluster, member) for name, member in self.cluster.members.items()}
+        told = await asyncio.gather(*(node(name, login) for name, login in logins.items()))
+        return dict(zip(logins, told, strict=True))
+
+
+def _cut(connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped
+    if connection is not None:
+        connection.terminate()
