@@ -94,6 +94,12 @@ def test_a_place_that_says_it_is_another_one_is_not_touched_until_it_is_itself_a
     assert (place.deeds("pay"), all_marks()) == (["apply", "undo"], {})
 
 
+def test_a_place_whose_only_fact_says_that_it_is_another_one_is_not_touched(place: Asked) -> None:
+    place.identity_use = place.facts[0]
+    _, code = stopped(place, "differs")
+    assert (code, place.deeds("pay")) == (UNSAFE, ["apply"])
+
+
 @pytest.mark.parametrize("says", ["silent", "hangs"])
 def test_a_place_that_the_drill_took_down_is_put_back_though_it_can_t_say_what_it_is(place: Asked, says: str) -> None:
     run, code = stopped(place, says)

@@ -91,9 +91,9 @@ async def server(reply: Reply) -> AsyncIterator[Server]:
             length = int.from_bytes(await reader.readexactly(2), "big")
             it.asked.append(dns.message.from_wire(await reader.readexactly(length)))
             for one in reply(it.asked[-1]):
-                writer.write(len(one).to_bytes(2, "big"))
-                await writer.drain()
-                writer.write(one)
+                for piece in (len(one).to_bytes(2, "big"), one[:5], one[5:]):
+                    writer.write(piece)
+                    await asyncio.sleep(0.005)  # so that the other side reads it by itself
         writer.close()
 
     tcp, udp = await on_one_port(stream, Datagrams)
