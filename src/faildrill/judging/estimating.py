@@ -23,6 +23,8 @@ NEAR: Final = 256
 """Looks before the first dark one, and on either side of the last one, that are taken into account."""
 BRISK: Final = 4
 """An answer that took this many typical ones had to wait."""
+TICKS: Final = 10_000_000
+"""What TCP sends again it sends at a tick of the kernel's clock: what is no further apart (ns) may be sent together."""
 
 
 def likely(columns: Columns, outage: Stretch) -> int | None:
@@ -56,7 +58,9 @@ def _answered_together(columns: Columns, outage: Stretch, typical: int) -> int |
         return None
     first = int(answered.min())
     ages = int(np.ptp(sent[answered <= first + BRISK * typical]))
-    return first - typical // 2 if ages > 2 * BRISK * typical > 0 else None
+    if not typical or ages <= max(2 * BRISK * typical, TICKS):
+        return None
+    return min(first, outage.first_good or first) - typical // 2
 
 
 def _answered_again(columns: Columns, outage: Stretch) -> int:
