@@ -17,7 +17,8 @@ from faildrill.targets import KindUse
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 
-[text] = re.findall(r"```yaml\\n(.*?)```", open(sys.argv[1]).read(), re.DOTALL)
+texts = re.findall(r"```yaml\\n(.*?)```", open(sys.argv[1]).read(), re.DOTALL)
+[text] = [one for one in texts if "nft" in one]
 [step] = yaml.safe_load(text)
 action = build(KindUse(kind="command.run", params=step["command.run"]), "action")
 probe = build(KindUse(kind="tcp.connect", params={"address": "127.0.0.1:8081"}), "probe")
