@@ -78,10 +78,10 @@ def test_any_format_of_nginx_will_do_that_says_who_answered() -> None:
 @pytest.mark.parametrize("filler", ["a", '"', "\\", " - ", "[", ", ", ": "])
 def test_a_line_that_somebody_made_up_takes_no_time_to_leave_out(filler: str) -> None:
     line = '1.2.3.4 - - [x] "' + filler * 20_000
-    began = time.monotonic()
+    began = time.process_time()
     assert list(nginx(COMBINED)(line)) == []
     assert list(haproxy("static")(line)) == []
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_only_what_comes_after_the_beginning_is_read_and_only_whole_lines(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -288,8 +288,8 @@ def test_a_million_looks_are_judged_in_a_moment() -> None:
     outcome[300_000:305_000] = REFUSED
     zeros = np.zeros(count, np.uint16)
     looks = Columns(due, due, due + 900_000, outcome, zeros, zeros, ("",))
-    started = perf_counter()
+    started = process_time()
     found = outages(looks, Silence(2 * MS, MS), 1000 * MS)
-    took = perf_counter() - started
+    took = process_time() - started
     assert len(found) == 1
     assert took < 1.0

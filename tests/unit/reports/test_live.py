@@ -174,7 +174,7 @@ def test_a_closed_output_ends_neither_the_display_nor_the_run(recorded: Path) ->
 
     began = time.monotonic()
     assert shown(recorded, "plain", Closed()) == ""
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_watching_changes_nothing_in_the_folder(run: Path) -> None:
