@@ -1,18 +1,13 @@
 """The drills on hosts, as a user sees them, and each seen red."""
 
-import contextlib
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from faildrill.guarding.holding import all_marks
 from faildrill.timeline import FILE, Applying, entries
-from lab.conftest import eventually
-from lab.drilling import folder_of, run, started
-from lab.hosts_lab import PLAYS, needs_ssh
+from lab.drilling import run
+from lab.hosts_lab import needs_ssh
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400), pytest.mark.usefixtures("hosts_lab"), needs_ssh]
 DRILLS = sorted(Path("drills").glob("hosts-*.yaml"))
@@ -61,30 +56,4 @@ def test_a_promotion_that_is_not_seen_is_inconclusive_and_put_back(tmp_path: Pat
     assert ran.code == 4, ran.said
     assert "promote db2: takes effect" in ran.findings("INCONCLUSIVE")
     assert "promote db2: is put back" in ran.findings("PASSED")
-    assert all_marks() == {}
-
-
-def test_kill_9_of_the_runner_ends_the_play_and_nothing_of_it_acts_later(tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    late = changed(
-        "hosts-service-failover.yaml",
-        tmp_path,
-        (str(Path("playbooks/service-stop").absolute()), str(PLAYS / "marker")),
-        ("began:  Stop the service", ""),
-        ("{service_hosts: app1, service_name: payments}", f'{{on: app1, ahead: 8, marker: "{marker}"}}'),
-    )
-    with started(late, tmp_path, "lab-hosts") as process:
-        folder = folder_of(tmp_path)
-        eventually(lambda: any(isinstance(one.what, Applying) for one in entries(folder / FILE)), within=60.0)
-        time.sleep(3.0)
-        for path in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                line = (path / "cmdline").read_bytes()
-                if b"faildrill.running.runner" in line and str(folder).encode() in line:
-                    os.kill(int(path.name), signal.SIGKILL)
-        over = time.monotonic() + 9.0  # the effect was 8 s ahead, at most
-        said, _ = process.communicate(timeout=200)
-    assert process.returncode == 5, said
-    time.sleep(max(0.0, over - time.monotonic()))
-    assert not marker.exists()
     assert all_marks() == {}

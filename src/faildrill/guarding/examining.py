@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import ClassVar, Final, Protocol, runtime_checkable
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -15,7 +15,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
-from faildrill.guarding.objecting import answers
+from faildrill.guarding.objecting import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Checked, Examines, Opens, Probe
@@ -26,14 +26,6 @@ WITHIN: Final = 5.0
 """Seconds for one look."""
 ROOM: Final = 256 << 20
 """Bytes that must be free where runs and state are written."""
-
-
-@runtime_checkable
-class Patient(Protocol):
-    """A check that takes longer than others, as it has to start programs."""
-
-    patience: ClassVar[float]
-    """Seconds that it may take."""
 
 
 async def examine(environment: Environment, reports: Path) -> AsyncIterator[Checked]:

@@ -1,7 +1,7 @@
 """Reasons not to start: each is looked at, and what can't be read objects."""
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from faildrill.acting.calling import call, words
 from faildrill.drill import Drill, Parallel, Step
@@ -20,6 +20,14 @@ WITHIN = 10.0
 """Seconds for which a guard may look; later is an objection."""
 FORESEEING = 30.0
 """Seconds for which a step may look at whether it could be done: programs that are started for it take their time."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A guard, or a check of the doctor, that takes longer than others, as it has to start programs."""
+
+    patience: ClassVar[float]
+    """Seconds that it may take."""
 
 
 async def answers(environment: Environment, run: str, drill: Drill | None = None) -> AsyncIterator[GuardAnswered]:
@@ -91,7 +99,8 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
 async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> GuardAnswered:
     try:
         guard: Guard = build(use, shape)
-        objection = await call(guard.objection(Supplies(run, timeout=WITHIN)), WITHIN)
+        within = guard.patience if isinstance(guard, Patient) else WITHIN
+        objection = await call(guard.objection(Supplies(run, timeout=within)), within)
     except (ActionError, CannotSee) as error:
         objection = f"could not be answered, and so objects: {error}"
     return GuardAnswered(guard=use.kind, objection=None if objection is None else words(objection))

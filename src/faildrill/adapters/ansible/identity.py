@@ -1,7 +1,7 @@
 """`ssh.identity`: every host of an inventory proves by its key what it is, before anything is touched."""
 
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,8 @@ class Identity(Kind):
         identity:
           - ssh.identity: {hosts: staging}
     """
+
+    patience: ClassVar[float] = 30.0
 
     hosts: Hosts = Field(description="the hosts, with their `keys`")
 
