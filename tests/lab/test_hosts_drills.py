@@ -57,3 +57,39 @@ def test_a_promotion_that_is_not_seen_is_inconclusive_and_put_back(tmp_path: Pat
     assert "promote db2: takes effect" in ran.findings("INCONCLUSIVE")
     assert "promote db2: is put back" in ran.findings("PASSED")
     assert all_marks() == {}
+
+
+TOLD = """
+drill: told
+environment: lab-hosts
+warm_up: 200ms
+probes:
+  pay: {{http.request: {{url: "${{services.payments}}/health"}}, every: 200ms, timeout: 2s}}
+steps:
+  - name: find out
+    id: first
+    ansible.playbook:
+      hosts:  staging
+      limit:  [app1]
+      apply:  {plays}/tells/apply.yml
+      undo:   {plays}/markers/undo.yml
+      verify: {plays}/markers/verify.yml
+      vars:   {{marker: {folder}/first}}
+    within: 90s
+  - name: use it
+    command.run:
+      argv:        [touch, "{folder}/${{steps.first.app1.kept}}.on.${{steps.first.chosen}}"]
+      undo_argv:   [rm, -f, "{folder}/found.on.app1"]
+      verify_argv: [test, -e, "{folder}/found.on.app1"]
+    within: 10s
+expect:
+  - steady_again: {{within: 60s}}
+"""
+
+
+def test_what_a_playbook_found_out_is_used_by_a_later_step(tmp_path: Path) -> None:
+    path = tmp_path / "told.yaml"
+    path.write_text(TOLD.format(plays=(Path(__file__).parent / "plays").absolute(), folder=tmp_path))
+    ran = run(path, tmp_path, "lab-hosts")
+    assert ran.code == 0, ran.said
+    assert [one["name"] for one in ran.result["steps"]] == ["find out", "use it"]
