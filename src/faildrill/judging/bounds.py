@@ -167,8 +167,8 @@ def _stretch(columns: Columns, silence: Silence, dark: Dark, shape: _Shape) -> S
 
 
 def _outcomes(columns: Columns, silence: Silence, numbers: Integers) -> dict[str, int]:
-    outcome = columns.outcome[numbers]
-    late = columns.answered[numbers] - columns.sent[numbers] > silence.slow
+    looks = columns.at(numbers)
+    outcome, late = looks.outcome, looks.answered - looks.sent > silence.slow
     counts = {one.name.lower(): int(np.count_nonzero(outcome == one)) for one in Outcome if one is not Outcome.OK}
     counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & late))
     return {name: count for name, count in counts.items() if count}

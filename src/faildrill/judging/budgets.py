@@ -1,8 +1,8 @@
 """An expectation on how much of a service's error budget a drill may use up."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from faildrill import durations
@@ -10,9 +10,10 @@ from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Percent, percent
+from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
-from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns, Mask
 
 _CITED: Final = 3
 
@@ -52,18 +53,26 @@ class ErrorBudget(Kind):
         """Seconds of bad service that the objective allows."""
         return (1 - percent(self.objective)) * self.over
 
+    def _bad(self, seen_late: "Mask | None") -> Callable[[Columns], Mask]:
+        """Tell which looks are bad; those are not slow whose detail says that the prober was."""
+
+        def told(part: Columns) -> Mask:
+            bad = part.is_look & ~part.is_good
+            if self.slower_than is None:
+                return bad
+            late = part.is_good & (part.answered - part.due > nanoseconds(self.slower_than))
+            return bad | (late if seen_late is None else late & ~seen_late[part.detail])
+
+        return told
+
     def _weighed(self, evidence: Evidence) -> Weighed:
         looks, every = evidence.looks(self.of), evidence.plans[self.of].every
-        bad = looks.is_look & ~looks.is_good
-        if self.slower_than is not None:
-            late = (looks.answered - looks.due > nanoseconds(self.slower_than)) & ~looks.is_seen_late
-            bad |= looks.is_good & late
-        unknown = int(np.count_nonzero((looks.outcome == Outcome.SKIPPED) | (looks.outcome == Outcome.BROKEN)))
-        least = int(np.count_nonzero(bad)) * every
+        bad, unknown = where(looks, self._bad(looks.seen_late), most=_CITED), evidence.tally(self.of).unknown
+        least = bad.number * every
         most = least + unknown * every
         allowed = percent(self.at_most) * self._budget
         told = f"{durations.show(least)} of bad service, {least / self._budget:.3%} of the budget"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, int(one))}" for one in np.flatnonzero(bad)[:_CITED])
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in bad.first)
         if least > allowed:
             return broken(told, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:

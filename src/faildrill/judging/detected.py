@@ -1,5 +1,7 @@
 """An expectation that somebody notices: a probe that is an alarm goes off soon enough after a step."""
 
+from collections.abc import Callable
+
 import numpy as np
 from pydantic import Field
 
@@ -7,6 +9,7 @@ from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
+from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, count, finding, holds
 from faildrill.ports import Duration, Kind, ProbeName, StepName
 from faildrill.samples.columns import Columns, Mask
@@ -41,21 +44,21 @@ class Detected(Kind):
         if began is None or effect is None:
             return cannot_tell(f"{self.after} did not take effect, so there was nothing to notice")
         looks = evidence.looks(self.of)
-        alarm = looks.is_look & ~looks.is_good & self._says(looks)
-        before = np.flatnonzero(looks.is_look & (looks.answered <= began))
-        if not len(before):
+        alarm = self._alarm(looks.names)
+        before = where(looks, lambda part: part.is_look & (part.answered <= began)).last
+        if before is None:
             return cannot_tell(f"{self.of} did not look before {self.after}")
-        if alarm[before[-1]]:
-            return cannot_tell(f"{self.of} was bad already: {self._words(looks, int(before[-1]))}")
-        after = np.flatnonzero(alarm & (looks.sent >= began))
-        if len(after):
-            return self._noticed(evidence, (began, effect), int(after[0]))
+        if alarm(looks.part(before, before + 1)).any():
+            return cannot_tell(f"{self.of} was bad already: {self._words(looks, before)}")
+        after = where(looks, lambda part: alarm(part) & (part.sent >= began), most=1).first
+        if after:
+            return self._noticed(evidence, (began, effect), after[0])
         return self._unnoticed(evidence, looks, (began, effect))
 
     def _noticed(self, evidence: Evidence, step: tuple[int, int], place: int) -> Weighed:
         began, effect = step
         looks = evidence.looks(self.of)
-        answered = int(looks.answered[place])
+        answered = looks.sample(self.of, place).answered
         told = f"{bounded(max(answered - effect, 0), answered - began)} after it: {self._words(looks, place)}"
         cited = f"sample:{self.of}:{evidence.number(self.of, place)}"
         if answered - began <= nanoseconds(self.within):
@@ -75,22 +78,25 @@ class Detected(Kind):
                 f"let it last for {durations.show(self.within)} at least",
             )
         due = looks.between(began, until)
-        looked = int(np.count_nonzero(due.is_look))
+        looked = where(due, lambda part: part.is_look).number
         every = nanoseconds(evidence.plans[self.of].every)
-        if not looked or looked * 2 < len(due) or int(looks.due[-1]) + every < until:
+        if not looked or looked * 2 < len(due) or looks.due_at(len(looks) - 1) + every < until:
             return cannot_tell(f"only {looked} of {count(len(due), 'look')} of {self.of} in that time prove anything")
         return broken(f"none of {count(looked, 'look')} in that time noticed")
 
     def _at(self, evidence: Evidence, event: type[Applying | Applied | Confirmed | Undoing]) -> int | None:
         return next((entry.at for entry, one in evidence.events(event) if one.step == self.after), None)
 
-    def _says(self, looks: Columns) -> Mask:
-        if self.says is None:
-            return np.ones(len(looks), np.bool_)
-        said = np.array([self.says in name for name in looks.names])
-        found: Mask = said[looks.detail] | said[looks.who]
-        return found
+    def _alarm(self, names: tuple[str, ...]) -> Callable[[Columns], Mask]:
+        """Tell which looks are the alarm, by the names that they may tell."""
+        said = np.array([self.says is None or self.says in name for name in names])
+
+        def told(part: Columns) -> Mask:
+            found: Mask = part.is_look & ~part.is_good & (said[part.detail] | said[part.who])
+            return found
+
+        return told
 
     def _words(self, looks: Columns, place: int) -> str:
-        detail, who = looks.names[looks.detail[place]], looks.names[looks.who[place]]
-        return detail or who or "it says not what"
+        one = looks.sample(self.of, place)
+        return one.detail or one.who or "it says not what"

@@ -8,9 +8,10 @@ from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Share, allowed, fraction
+from faildrill.judging.tallies import tally, where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, nice
 from faildrill.ports import Duration, Kind, ProbeName
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import Columns, Integers
 
 
 class Errors(Kind):
@@ -38,47 +39,61 @@ class Errors(Kind):
 
     def _weighed(self, evidence: Evidence) -> Weighed:
         looks = evidence.looks(self.of)
-        stretch = self._worst(looks, evidence.plans[self.of].every)
+        stretch = self._worst(looks, nanoseconds(evidence.plans[self.of].every))
         if stretch is None:
             few = cannot_tell(f"{self.of} looked for less than {durations.show(self.over or 0)}", "watch for longer")
             return lack(evidence, self.of, weighs_skipped=True) or few
         first, end = stretch
-        counted = looks.between(int(looks.due[first]), int(looks.due[end - 1]) + 1) if end > first else looks
+        counted = looks.part(first, end) if self.over is not None else looks
         return self._counted(evidence, counted, first)
 
-    def _worst(self, looks: Columns, every: float) -> tuple[int, int] | None:
+    def _worst(self, looks: Columns, every: int) -> tuple[int, int] | None:
         """Return the stretch in which most looks failed, or may have, as places; None when none is that long."""
         if self.over is None or not len(looks):
             return 0, len(looks)
         length = nanoseconds(self.over)
-        starts = np.flatnonzero(looks.due + length <= looks.due[-1] + nanoseconds(every))
-        if not len(starts):
+        starts = looks.first_due(looks.due_at(len(looks) - 1) + every - length + 1)
+        if not starts:
             return None
-        ends = np.searchsorted(looks.due, looks.due[starts] + length, side="left")
-        failed, doubtful = (
-            np.concatenate(([0], np.cumsum(one))) for one in (looks.is_look & ~looks.is_good, ~looks.is_good)
-        )
-        bad, perhaps = failed[ends] - failed[starts], doubtful[ends] - doubtful[starts]
-        if isinstance(self.at_most, str):
-            bad, perhaps = bad / (ends - starts), perhaps / (ends - starts)
+        failed = where(looks, lambda part: part.is_look & ~part.is_good, most=len(looks)).first
+        doubtful = where(looks, lambda part: ~part.is_good, most=len(looks)).first
         most = allowed(self.at_most, 1)
-        worst = int(np.argmax(bad if bad.max() > most else perhaps))
-        return int(starts[worst]), int(ends[worst])
+        worst, surely = self._most(looks, (starts, length), np.array(failed, np.int64))
+        if surely <= most:
+            worst, _ = self._most(looks, (starts, length), np.array(doubtful, np.int64))
+        return worst, looks.first_due(looks.due_at(worst) + length)
+
+    def _most(self, looks: Columns, stretches: tuple[int, int], bad: Integers) -> tuple[int, float]:
+        """Return the first of the stretches with most bad looks, and how many those are; a share where that counts."""
+        starts, length = stretches
+        best, most = 0, 0.0
+        for first, part in looks.part(0, starts).blocks():
+            due = part.due + length
+            near, far = (looks.first_due(int(one), first) for one in (due[0], due[-1]))
+            if int(np.searchsorted(bad, far)) == int(np.searchsorted(bad, first)):
+                continue
+            ends = near + np.searchsorted(looks.part(near, far).due, due)
+            places = np.arange(first, first + len(part))
+            found = np.searchsorted(bad, ends) - np.searchsorted(bad, places)
+            found = found / (ends - places) if isinstance(self.at_most, str) else found
+            if found.max() > most:
+                best, most = first + int(np.argmax(found)), float(found.max())
+        return best, most
 
     def _counted(self, evidence: Evidence, looks: Columns, first: int) -> Weighed:
-        total, sent = len(looks), looks.is_look
-        failed = np.flatnonzero(sent & ~looks.is_good)
-        unknown = total - int(np.count_nonzero(sent))
+        seen = evidence.tally(self.of) if self.over is None else tally(looks)
+        total, unknown = seen.looks, seen.unknown
+        failed = where(looks, lambda part: part.is_look & ~part.is_good).first if seen.failed else []
         most = allowed(self.at_most, total)
-        told = f"{len(failed)} of {count(total, 'look')} failed ({len(failed) * 100 / max(total, 1):.3g}%)"
+        told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
         if self.over is not None:
-            told += f" in the worst, {durations.show(evidence.since_start(int(looks.due[0])))} after the start"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, first + int(place))}" for place in failed[:3])
-        if len(failed) > most:
+            told += f" in the worst, {durations.show(evidence.since_start(looks.due_at(0)))} after the start"
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, first + place)}" for place in failed)
+        if seen.failed > most:
             return broken(told, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
             return missing
-        if len(failed) + unknown > most:
+        if seen.failed + unknown > most:
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, f"raise the in_flight of {self.of}, or shorten its timeout", *cited)
         share = fraction(self.at_most)

@@ -35,7 +35,8 @@ def likely(columns: Columns, outage: Stretch) -> int | None:
     if outage.at_most is None or outage.last_good is None or outage.stretches > 1:
         return None
     typical = _typical(columns, outage)
-    first_dark = min(int(columns.sent[outage.first]) + typical, int(columns.answered[outage.first]))
+    first = columns.sample("", outage.first)
+    first_dark = min(first.sent + typical, first.answered)
     began = (outage.last_good + typical + first_dark) // 2
     ended = _answered_together(columns, outage, typical) or _answered_again(columns, outage)
     return min(max(ended - began, outage.at_least), outage.at_most)
@@ -50,7 +51,7 @@ def _typical(columns: Columns, outage: Stretch) -> int:
 
 def _answered_together(columns: Columns, outage: Stretch, typical: int) -> int | None:
     """Return when a service came back that answered what had waited for it; None where none did."""
-    near, last_dark = columns.part(max(outage.last - NEAR, 0), outage.last + NEAR), int(columns.sent[outage.last])
+    near, last_dark = columns.part(max(outage.last - NEAR, 0), outage.last + NEAR), columns.sample("", outage.last).sent
     waited = near.is_good & (near.answered - near.sent > BRISK * typical)
     waited &= (near.answered >= last_dark) & (near.sent <= last_dark)
     sent, answered = near.sent[waited], near.answered[waited]
@@ -65,6 +66,6 @@ def _answered_together(columns: Columns, outage: Stretch, typical: int) -> int |
 
 def _answered_again(columns: Columns, outage: Stretch) -> int:
     """Return the middle between the sending of the last dark look and that of the first good one after it."""
-    after, last_dark = columns.part(outage.last + 1, outage.last + NEAR), int(columns.sent[outage.last])
+    after, last_dark = columns.part(outage.last + 1, outage.last + NEAR), columns.sample("", outage.last).sent
     good = after.sent[after.is_good & (after.sent >= last_dark)]
     return (last_dark + int(good.min())) // 2 if len(good) else last_dark

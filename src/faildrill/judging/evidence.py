@@ -15,10 +15,12 @@ from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
-from faildrill.judging.bounds import Dark, Life, Silence, Stretch, longest_unproven, outages, prove
+from faildrill.judging.bounds import Silence, Stretch, longest_unproven, outages
+from faildrill.judging.seeing import Seen, see
+from faildrill.judging.tallies import Tally
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
-from faildrill.samples.columns import Columns, among, empty, load
+from faildrill.samples.columns import Columns, empty, load
 from faildrill.spread import keeping as spread
 from faildrill.spread.keeping import Kept
 from faildrill.timeline import (
@@ -202,28 +204,32 @@ class Evidence:
         """Bound the outages of a probe; good stretches shorter than `hold` seconds end none."""
         key = (probe, hold)
         if key not in self._outages:
-            silence, proofs = self.silence(probe), self._proofs(probe)
+            silence, proofs = self.silence(probe), self.seen(probe).proofs
             self._outages[key] = outages(self.looks(probe), silence, nanoseconds(hold), proofs)
         return self._outages[key]
 
-    def _proofs(self, probe: str) -> tuple[Life, Dark]:
-        if probe not in self._proven:
-            marks = (self.since, max(self.until, self.since))
-            self._proven[probe] = prove(self.looks(probe), self.silence(probe), marks)
-        return self._proven[probe]
-
-    @cached_property
-    def _proven(self) -> dict[str, tuple[Life, Dark]]:
-        return {}
-
     def good_until(self, probe: str) -> int | None:
         """Return when the last good look was sent, or None when there was none."""
-        sent = (among(part.sent, part.is_good) for _, part in self.looks(probe).blocks())
-        return max((int(one.max()) for one in sent if len(one)), default=None)
+        return self.tally(probe).good_until
+
+    def tally(self, probe: str) -> Tally:
+        """Return how the looks of a probe ended."""
+        return self.seen(probe).tally
+
+    def seen(self, probe: str) -> Seen:
+        """Return what the looks of a probe come to; they are gone through when that is first asked."""
+        if probe not in self._seen:
+            marks = (self.since, max(self.until, self.since))
+            self._seen[probe] = see(self.looks(probe), self.silence(probe), marks)
+        return self._seen[probe]
+
+    @cached_property
+    def _seen(self) -> dict[str, Seen]:
+        return {}
 
     def unproven(self, probe: str) -> float:
         """Return the longest time in seconds for which nothing proves a probe's service alive."""
-        return seconds(longest_unproven(self._proofs(probe)[0], self.since, max(self.until, self.since)))
+        return seconds(longest_unproven(self.seen(probe).proofs[0], self.since, max(self.until, self.since)))
 
 
 def gather(folder: Path) -> Evidence:

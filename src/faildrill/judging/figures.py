@@ -1,6 +1,5 @@
 """Each probe in figures: outages with their phases, answer times, and how punctual the looks were."""
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -10,17 +9,15 @@ from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.estimating import likely
 from faildrill.judging.evidence import HOLD, Evidence
-from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Integers, among, counts
+from faildrill.samples.columns import Columns
 
 MOST_OUTAGES: Final = 200
 """Outages of a probe that are listed; where there are more, the longest."""
 _MANAGERS: Final = ("patroni.writer",)
 """Kinds that ask who manages the writer, and say in their detail when nobody holds the lead any more."""
 UNLOCKED: Final = "unlocked"
-_PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
 
 def figures(evidence: Evidence) -> list[ProbeFigures]:
@@ -30,9 +27,7 @@ def figures(evidence: Evidence) -> list[ProbeFigures]:
 
 
 def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFigures:
-    looks = evidence.looks(plan.name)
-    sent = looks.is_look
-    ended = counts(looks.outcome, max(Outcome) + 1)
+    seen = evidence.tally(plan.name)
     found = evidence.outages(plan.name)
     longest = sorted(found, key=lambda one: -(one.at_most if one.at_most is not None else 2**62))[:MOST_OUTAGES]
     listed = sorted(longest, key=lambda one: one.first_dark)
@@ -41,42 +36,18 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         kind=plan.use.kind,
         every=plan.every,
         slow=seconds(evidence.silence(plan.name).slow),
-        looks=int(np.count_nonzero(sent)),
-        outcomes={one.name.lower(): int(ended[one]) for one in Outcome if ended[one]},
-        skipped=int(ended[Outcome.SKIPPED]),
-        broken=int(ended[Outcome.BROKEN]),
-        damaged=looks.damaged,
+        looks=seen.sent,
+        outcomes={one.name.lower(): seen.ended[one] for one in Outcome if seen.ended[one]},
+        skipped=seen.ended[Outcome.SKIPPED],
+        broken=seen.ended[Outcome.BROKEN],
+        damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
         outages_left_out=len(found) - len(listed),
         hold=HOLD,
         unproven=evidence.unproven(plan.name),
-        answer_times=_percentiles(
-            looks, int(ended[Outcome.OK]), lambda part: among(part.answered - part.due, part.is_good)
-        ),
-        lateness=_percentiles(
-            looks, int(np.count_nonzero(sent)), lambda part: among(part.sent - part.due, part.is_look)
-        ),
+        answer_times={name: seconds(took) for name, took in evidence.seen(plan.name).answer_times.items()},
+        lateness={name: seconds(late) for name, late in evidence.seen(plan.name).lateness.items()},
     )
-
-
-def _percentiles(looks: Columns, count: int, times: Callable[[Columns], Integers]) -> dict[str, float]:
-    """Pick percentiles by rank, so that each is a time that was really seen; empty when there is none.
-
-    `times` gives those of a part of the looks, `count` in all.
-    """
-    if not count:
-        return {}
-    ranks = {name: max(int(np.ceil(share * count)), 1) - 1 for name, share in _PERCENTILES.items()}
-    found = of_ranks(lambda: (times(part) for _, part in looks.blocks()), list(ranks.values()))
-    return {name: seconds(one) for name, one in zip(ranks, found, strict=True)}
-
-
-def _answer_times(looks: Columns) -> Integers:
-    return among(looks.answered - looks.due, looks.is_good)
-
-
-def _lateness(looks: Columns) -> Integers:
-    return among(looks.sent - looks.due, looks.is_look)
 
 
 def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> Outage:

@@ -12,6 +12,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
 from faildrill.judging.spans import WORDS, When, span
+from faildrill.judging.tallies import tally
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples import Outcome
@@ -38,7 +39,7 @@ class Latency(Kind):
     latency: {of: pay, p99: 200ms, when: before}
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     of: ProbeName
     p50: Duration | None = None
@@ -96,12 +97,14 @@ class Latency(Kind):
 
 def percentile(looks: Columns, rank: int) -> Between:
     """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
-    [at_least] = of_ranks(lambda: (_least(part) for _, part in looks.blocks()), [rank])
-    [at_most] = of_ranks(lambda: (_most(part) for _, part in looks.blocks()), [rank])
+    [at_least] = of_ranks(looks, _least, [rank], len(looks))
+    [at_most] = of_ranks(looks, _most, [rank], len(looks))
     return Between(at_least, at_most)
 
 
 def _least(looks: Columns) -> Integers:
+    if looks.is_good.all():
+        return looks.answered - np.maximum(looks.sent, looks.due)
     known = looks.is_look
     at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
     failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
@@ -109,7 +112,8 @@ def _least(looks: Columns) -> Integers:
 
 
 def _most(looks: Columns) -> Integers:
-    return np.where(looks.is_good, looks.answered - looks.due, FOREVER)
+    good, took = looks.is_good, looks.answered - looks.due
+    return took if good.all() else np.where(good, took, FOREVER)
 
 
 def in_words(seen: Between) -> str:
@@ -124,8 +128,9 @@ def in_words(seen: Between) -> str:
 
 
 def _cure(looks: Columns) -> str:
-    if (looks.outcome == Outcome.TIMED_OUT).any():
+    seen = tally(looks)
+    if seen.ended[Outcome.TIMED_OUT]:
         return "give the probe a timeout longer than the limit"
-    if not looks.is_look.all():
+    if seen.unknown:
         return "raise the probe's in_flight, so that no look is skipped"
     return "the prober sent its looks late: give it a machine with more room"

@@ -10,6 +10,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
+from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, cannot_tell, finding, holds
 from faildrill.samples import Outcome
 
@@ -29,8 +30,8 @@ def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
     since, until = evidence.since, evidence.until
     due = (until - since) // nanoseconds(plan.every)
     looks = evidence.looks(plan.name).between(since, until)
-    on_time = looks.is_look & (looks.sent - looks.due <= nanoseconds(max(plan.every, PUNCTUAL)))
-    sent = int(np.count_nonzero(on_time))
+    latest = nanoseconds(max(plan.every, PUNCTUAL))
+    sent = where(looks, lambda part: part.is_look & (part.sent - part.due <= latest)).number
     told = f"{sent} of {due} requests were sent when due"
     if due and sent >= due * KEPT:
         return holds(told)
@@ -40,11 +41,12 @@ def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
 def _cure(evidence: Evidence, plan: ProbePlan) -> str:
     """Say what to do about requests that were not sent."""
     looks = evidence.looks(plan.name)
-    if plan.most and len(looks) and int(looks.due[-1]) - evidence.since >= nanoseconds(plan.every) * (plan.most - 2):
+    last = looks.due_at(len(looks) - 1) if len(looks) else evidence.since
+    if plan.most and len(looks) and last - evidence.since >= nanoseconds(plan.every) * (plan.most - 2):
         return f"it ended after {durations.show(plan.most * plan.every)}, before the run: raise its at_most"
-    skipped = looks.where(looks.outcome == Outcome.SKIPPED)
-    late = sum("late" in looks.names[number] for number in skipped.detail)
-    if len(skipped) > 2 * late:
+    says = np.array(["late" in name for name in looks.names])
+    late = where(looks, lambda part: (part.outcome == Outcome.SKIPPED) & says[part.detail]).number
+    if evidence.tally(plan.name).ended[Outcome.SKIPPED] > 2 * late:
         return "too many were under way at once: nothing answered them; shorten its timeout or lower its rate"
     return "this machine does not keep the rate: lower it, or send from a machine with more room"
 

@@ -9,10 +9,11 @@ from faildrill import durations
 from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
+from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
 from faildrill.kinds import find
 from faildrill.ports import ONLY_GROWS, Kind, ProbeName
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import Columns, Mask
 
 _BLIND: Final = 5
 """Intervals in a row in which nobody was seen, after which a change could have hidden there."""
@@ -54,18 +55,20 @@ class Never(Kind):
             because = f"{self.of} tells no timeline's number, so a promotion there and back could hide from it"
             return cannot_tell(because, "expect it of a patroni.timeline or postgres.timeline probe")
         looks = evidence.looks(self.of)
-        places = np.flatnonzero((looks.who > 0) & looks.is_look)
-        if not len(places):
+        named = where(looks, _is_named, most=1)
+        if not named.number:
             return lack(evidence, self.of) or cannot_tell(f"{self.of} never told who answered")
-        first = looks.names[looks.who[places[0]]]
-        unwanted = [self._unwanted(name, first) for name in looks.names]
-        bad = places[np.array(unwanted)[looks.who[places]]]
-        if len(bad):
-            at = durations.show(evidence.since_start(int(looks.answered[bad[0]])))
-            saw = looks.names[looks.who[bad[0]]]
-            because = f"{self.of} saw {saw} {at} after the start" + (f", {first} before" if self.saw is None else "")
-            return broken(because, f"sample:{self.of}:{evidence.number(self.of, int(bad[0]))}")
-        seen = holds(f"{len(places)} looks saw {self._seen(first)}")
+        first = looks.sample(self.of, named.first[0]).who
+        unwanted = np.array([self._unwanted(name, first) for name in looks.names])
+        bad = where(looks, lambda part: _is_named(part) & unwanted[part.who], most=1).first
+        if bad:
+            one = looks.sample(self.of, bad[0])
+            at = durations.show(evidence.since_start(one.answered))
+            because = f"{self.of} saw {one.who} {at} after the start" + (
+                f", {first} before" if self.saw is None else ""
+            )
+            return broken(because, f"sample:{self.of}:{evidence.number(self.of, bad[0])}")
+        seen = holds(f"{named.number} looks saw {self._seen(first)}")
         return lack(evidence, self.of) or self._blind(evidence) or seen
 
     def _grows(self, evidence: Evidence) -> bool:
@@ -82,19 +85,28 @@ class Never(Kind):
     def _blind(self, evidence: Evidence) -> Weighed | None:
         """Say that nobody was seen for so long that a change could have hidden there, or None."""
         plan, looks = evidence.plans[self.of], evidence.looks(self.of)
-        known = looks.where((looks.who > 0) & looks.is_look)
-        longest = seconds(self._unseen(known, evidence))
+        longest = seconds(self._unseen(looks, evidence))
         if longest <= plan.timeout + _BLIND * plan.every:
             return None
         hidden = "a change there and back" if not self._grows(evidence) else "a change"
         because = f"{self.of} saw nobody for {durations.show(longest)}: {hidden} could have hidden there"
         return cannot_tell(because, f"probe {self.of} by a path that stays open in this drill")
 
-    def _unseen(self, known: Columns, evidence: Evidence) -> int:
+    def _unseen(self, looks: Columns, evidence: Evidence) -> int:
         """Return the longest time, in ns, in which a change could have hidden; before the first look, too.
 
         A number that only grows hides nothing between two looks that saw the same one.
         """
-        ends = [evidence.since, *known.sent.tolist(), max(evidence.until, int(known.sent[-1]))]
-        apart = np.diff(np.array(ends))
-        return int(max(apart[0], apart[-1]) if self._grows(evidence) else apart.max())
+        grows, before, longest, is_first = self._grows(evidence), evidence.since, 0, True
+        for _, part in looks.blocks():
+            sent = part.sent[_is_named(part)]
+            if len(sent):
+                apart = np.diff(sent, prepend=before)
+                longest = max(longest, int(apart[0] if grows else apart.max()) if is_first or not grows else 0)
+                before, is_first = int(sent[-1]), False
+        return max(longest, evidence.until - before)
+
+
+def _is_named(part: Columns) -> Mask:
+    found: Mask = (part.who > 0) & part.is_look
+    return found

@@ -77,8 +77,8 @@ class OutageAtMost(Kind):
 
     def _could_decide(self, evidence: Evidence, one: Stretch) -> bool:
         """Tell whether it would break the limit, were all of the time until the looking ended dark as well."""
-        last = int(evidence.looks(self.of).answered.max())
-        return one.last_good is None or last - one.last_good > nanoseconds(self.at_most)
+        last = evidence.tally(self.of).answered
+        return one.last_good is None or last is None or last - one.last_good > nanoseconds(self.at_most)
 
     def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
         if not found:
@@ -90,8 +90,8 @@ class OutageAtMost(Kind):
 
     def _closer(self, evidence: Evidence) -> str:
         """Say what to do so that no outage of the limit's length can hide."""
-        plan, looks = evidence.plans[self.of], evidence.looks(self.of)
-        if plan.every * 2 < self.at_most and not looks.is_look.all():
+        plan = evidence.plans[self.of]
+        if plan.every * 2 < self.at_most and evidence.tally(self.of).unknown:
             return f"looks of {self.of} were skipped: raise its in_flight, or shorten its timeout"
         return f"probe {self.of} every {durations.show(nice(min(self.at_most / 4, plan.every / 2)))} or faster"
 

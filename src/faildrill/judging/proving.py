@@ -58,25 +58,42 @@ def prove(columns: Columns, silence: Silence, marks: Iterable[int] = (), block: 
 
     `marks`: moments that `longest_unproven` will be asked about; around them every life is kept.
     """
-    marked = columns.seen_late
-    blocks: list[_Block] = []
-    dark: list[Dark] = []
-    later = _NEVER
+    proving = Proving(columns, silence, marks)
     for first, part in columns.blocks(block, backwards=True):
-        found = _proven(part, silence, marked)
+        proving.take(first, part)
+    return proving.found()
+
+
+class Proving:
+    """Turns looks into proofs while they are gone through, the last ones first."""
+
+    def __init__(self, columns: Columns, silence: Silence, marks: Iterable[int] = ()) -> None:
+        self._columns, self._silence, self._marks = columns, silence, sorted(marks)
+        self._marked = columns.seen_late
+        self._blocks: list[_Block] = []
+        self._dark: list[Dark] = []
+        self._later = _NEVER
+
+    def take(self, first: int, part: Columns) -> None:
+        """Take in the looks before those that were taken in, with the number of the first of them."""
+        found = _proven(part, self._silence, self._marked)
         if len(found.dark.sample):
-            dark.append(found.dark._replace(sample=found.dark.sample + first))
+            self._dark.append(found.dark._replace(sample=found.dark.sample + first))
         if len(found.since):
-            blocks.append(_summary(found, (first, first + len(part)), later))
-            later = min(later, blocks[-1].lowest)
-    blocks.reverse()
-    proofs = _together(dark[::-1])
-    return _life(
-        [
-            _whole(_proven(columns.part(one.first, one.end), silence, marked)) if whole else one.ends()
-            for one, whole in zip(blocks, _kept_whole(blocks, proofs, sorted(marks)), strict=True)
+            self._blocks.append(_summary(found, (first, first + len(part)), self._later))
+            self._later = min(self._later, self._blocks[-1].lowest)
+
+    def found(self) -> tuple[Life, Dark]:
+        """Return the proofs, once all looks were taken in."""
+        blocks, dark = self._blocks[::-1], _together(self._dark[::-1])
+        kept = [
+            self._whole(one) if whole else one.ends()
+            for one, whole in zip(blocks, _kept_whole(blocks, dark, self._marks), strict=True)
         ]
-    ), proofs
+        return _life(kept), dark
+
+    def _whole(self, one: "_Block") -> "_Kept":
+        return _whole(_proven(self._columns.part(one.first, one.end), self._silence, self._marked))
 
 
 def longest_unproven(life: Life, since: int, until: int) -> int:
@@ -102,11 +119,11 @@ class _Proven(NamedTuple):
 def _proven(part: Columns, silence: Silence, marked: "Mask | None") -> _Proven:
     sent, answered = np.ascontiguousarray(part.sent), np.ascontiguousarray(part.answered)
     took = answered - sent
-    if part.is_good.all() and int(took.max(initial=0)) <= silence.slow:
+    good = part.is_good
+    if good.all() and int(took.max(initial=0)) <= silence.slow:
         none = np.empty(0, np.int64)
         return _Proven(sent, answered, Dark(none, none, none))
     timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
-    good = part.is_good
     late = (took > silence.slow) & ~timely
     silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
     since, by = sent[good], answered[good]
@@ -167,7 +184,9 @@ class _Block(NamedTuple):
 def _summary(found: _Proven, numbers: tuple[int, int], later: int) -> _Block:
     """Sum up the lives of a block; `later`: the smallest right end of all later blocks."""
     since, by = found.since, found.by
-    falling = np.minimum(np.minimum.accumulate(by[::-1])[::-1], later)
+    falling = by
+    if int(by[-1]) > later or not (by[1:] >= by[:-1]).all():
+        falling = np.minimum(np.minimum.accumulate(by[::-1])[::-1], later)
     return _Block(
         *numbers,
         since=(int(since.min()), int(since.max())),

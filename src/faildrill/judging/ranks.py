@@ -1,76 +1,162 @@
-"""Values by their rank among very many that come in blocks: exact, and in little memory."""
+"""Values by their rank among very many looks: exact, in little memory, and nearly always in one pass over them.
+
+Some of the looks tell about where the value of a rank lies. A pass counts the values below that guess and keeps those
+within; where the guess was wrong, or held too many, the next pass looks where the value must be then.
+"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from faildrill.samples.columns import Integers
+from faildrill.samples.columns import Columns, Integers
 
-Blocks: TypeAlias = Callable[[], "Iterator[Integers]"]
-"""Gives all values, block by block, as often as it is called: from 0 to below 2 ** 53, or the largest there is."""
+Values: TypeAlias = Callable[[Columns], Integers]
+"""Gives the values of a part of the looks, whole numbers."""
+Ranks: TypeAlias = Callable[[int], Sequence[int]]
+"""Tells, of so many values, which ranks are asked for; always as many of them."""
+_Ordered: TypeAlias = "np.typing.NDArray[np.int64] | np.typing.NDArray[np.int32]"
 FEW: Final = 1 << 21
-"""Values of one bin that are put in order at once."""
+"""Values that are kept to find one of them."""
+_LOWEST: Final = -(1 << 63)
 _HIGHEST: Final = (1 << 63) - 1
-_BINS: Final = 1 << 13
-_LEFT_OUT: Final = 46
-"""Bits of a float that are left out to tell its bin, so that there are 64 bins to a doubling …"""
-_FIRST: Final = 1022 << (52 - _LEFT_OUT)
-"""… and what a float just below 1 would have, so that 0 is in the first one."""
+_NARROW: Final = (1 << 31) - 1
+"""Numbers below this are put in order as 32 bits, in a third of the time."""
+_EVERY: Final = 16
+"""Of so many looks one is guessed by, …"""
+_ENOUGH: Final = 1 << 17
+"""… and by no more than so many in all."""
+_FEWEST: Final = 64
+"""Fewer are no guess."""
+_SURE: Final = 6.0
+"""Standard deviations by which a guess may be off."""
 
 
-def of_ranks(blocks: Blocks, ranks: Sequence[int], few: int = FEW) -> list[int]:
-    """Return the values of some ranks, counted from 0, the smallest value first.
+@dataclass
+class _Search:
+    """One rank, the bounds (included) between which its value is known to lie, and those that are guessed."""
 
-    Values are counted by bins, and only those of the bins that are asked about are put in order.
-    """
-    counts = np.zeros(_BINS, np.int64)
-    for values in blocks():
-        counts += np.bincount(_bins(values), minlength=_BINS)
-    ends = np.cumsum(counts)
-    place = {rank: int(np.searchsorted(ends, rank, side="right")) for rank in ranks}
-    small = sorted({one for one in place.values() if counts[one] <= few})
-    is_wanted = np.isin(np.arange(_BINS), small)
-    held = np.sort(np.concatenate([values[is_wanted[_bins(values)]] for values in blocks()]))
-    found = {}
-    for rank, one in place.items():
-        within = rank - int(ends[one] - counts[one])
-        if is_wanted[one]:
-            found[rank] = int(held[within + sum(int(counts[other]) for other in small if other < one)])
+    rank: int
+    between: int
+    """How many values lie between the known bounds …"""
+    before: int = 0
+    """… and how many are below them."""
+    bounds: tuple[int, int] = (_LOWEST, _HIGHEST)
+    guess: tuple[int, int] = (_LOWEST, _HIGHEST)
+    below: int = 0
+    """How many values are below the guess, of those that were gone through …"""
+    within: int = 0
+    """… and how many within it."""
+    kept: "list[_Ordered]" = field(default_factory=list)
+    """Those, as long as they are few."""
+    value: int | None = None
+
+    def aim(self, some: Integers, few: int) -> None:
+        """Guess by some of the values, which are in order."""
+        low, high = self.bounds
+        here = some[np.searchsorted(some, low) : np.searchsorted(some, high, side="right")]
+        self.guess, self.below, self.within, self.kept = self.bounds, 0, 0, []
+        if len(here) >= _FEWEST and self.between:
+            share = (self.rank - self.before) / self.between
+            off = 1 + _SURE * math.sqrt(len(here) * share * (1 - share))
+            first, last = math.floor(share * len(here) - off), math.ceil(share * len(here) + off)
+            self.guess = int(here[first]) if first >= 0 else low, int(here[last]) if last < len(here) else high
+        if self.guess == self.bounds and self.between > few:
+            self.guess = low, (low + high) // 2
+
+    def take(self, ordered: "_Ordered", first: int, end: int, few: int) -> None:
+        """Take in more values, in order, of which those from `first` on and before `end` are within the guess."""
+        self.below += first
+        self.within += end - first
+        if self.within > few or self.guess[0] == self.guess[1]:
+            self.kept.clear()
+        elif end > first:
+            self.kept.append(ordered[first:end].copy())
+
+    def conclude(self, few: int) -> None:
+        """Find the value, or know better where it is, once all values were taken in."""
+        low, high = self.guess
+        inside = self.rank - self.below
+        if inside < 0:
+            self.between, self.bounds = self.below - self.before, (self.bounds[0], low - 1)
+        elif inside >= self.within:
+            self.between -= self.below + self.within - self.before
+            self.before, self.bounds = self.below + self.within, (high + 1, self.bounds[1])
+        elif low == high:
+            self.value = low
+        elif self.within <= few:
+            self.value = int(np.partition(np.concatenate(self.kept), inside)[inside])
         else:
-            found[rank] = _narrowed(blocks, (_lowest(one), max(_lowest(one), _lowest(one + 1) - 1)), within, few)
-    return [found[rank] for rank in ranks]
+            self.before, self.between, self.bounds = self.below, self.within, self.guess
 
 
-def _narrowed(blocks: Blocks, between: tuple[int, int], rank: int, few: int) -> int:
-    """Return the value of a rank among those from one bound to another, both included, where they are many."""
-    low, high = between
-    count = few + 1
-    while count > few and high > low:
-        step = (high - low) // _BINS + 1
-        counts = np.zeros(_BINS, np.int64)
-        for values in blocks():
-            counts += np.bincount((values[(values >= low) & (values <= high)] - low) // step, minlength=_BINS)
-        ends = np.cumsum(counts)
-        one = int(np.searchsorted(ends, rank, side="right"))
-        count, rank = int(counts[one]), rank - int(ends[one] - counts[one])
-        low, high = low + one * step, min(low + one * step + step - 1, high)
-    if high == low:
-        return low
-    return int(np.sort(np.concatenate([values[(values >= low) & (values <= high)] for values in blocks()]))[rank])
+class Ranking:
+    """Finds the values of some ranks while looks are gone through."""
+
+    def __init__(self, looks: Columns, values: Values, ranks: Ranks, few: int = FEW) -> None:
+        self._looks, self._values, self._ranks, self._few = looks, values, ranks, few
+        self._some = np.sort(values(looks.some(min(len(looks) // _EVERY + 1, _ENOUGH))))
+        told = len(self._some)
+        self._searches = [_Search(rank, told) for rank in ranks(told)]
+        self._aim(self._searches)
+        self._count = 0
+
+    def take(self, part: Columns) -> None:
+        """Take in a part of the looks; any order will do, as long as all are taken in once."""
+        values = self._values(part)
+        self._count += len(values)
+        self._take(values)
+
+    def found(self) -> list[int]:
+        """Return the values, once all looks were taken in; where a guess was wrong they are gone through again.
+
+        Empty where there was no value at all.
+        """
+        if not self._count:
+            return []
+        for one, rank in zip(self._searches, self._ranks(self._count), strict=True):
+            one.rank, one.between = rank, self._count
+        while True:
+            for one in self._open:
+                one.conclude(self._few)
+            unknown = [one for one in self._open if one.value is None]
+            if not unknown:
+                return [one.value for one in self._searches if one.value is not None]
+            self._aim(unknown)
+            for _, part in self._looks.blocks():
+                self._take(self._values(part))
+
+    def _aim(self, searches: list[_Search]) -> None:
+        for one in searches:
+            one.aim(self._some, self._few)
+        lows, highs = (np.array([one.guess[end] for one in searches], np.int64) for end in (0, 1))
+        self._open, self._wide = searches, (lows, highs)
+        self._narrow = _clipped(lows), _clipped(highs)
+
+    def _take(self, values: Integers) -> None:
+        ordered = _ordered(values)
+        lows, highs = self._narrow if ordered.dtype == np.int32 else self._wide
+        firsts, ends = np.searchsorted(ordered, lows), np.searchsorted(ordered, highs, side="right")
+        for one, first, end in zip(self._open, firsts.tolist(), ends.tolist(), strict=True):
+            one.take(ordered, first, end, self._few)
 
 
-def _bins(values: Integers) -> Integers:
-    """Return the numbers of the bins that values fall into, in their order."""
-    bits: Integers = values.astype(np.float64).view(np.int64)
-    numbers: Integers = np.maximum((bits >> _LEFT_OUT) - _FIRST, 0)
-    return numbers
+def of_ranks(looks: Columns, values: Values, ranks: Sequence[int], count: int, few: int = FEW) -> list[int]:
+    """Return the values of some ranks, counted from 0, the smallest value first; there are `count` values in all."""
+    ranking = Ranking(looks, values, lambda told: [rank * told // count for rank in ranks], few)
+    for _, part in looks.blocks():
+        ranking.take(part)
+    return ranking.found()
 
 
-def _lowest(one: int) -> int:
-    """Return the smallest whole number of a bin; that of its first one is 0."""
-    if one == 0:
-        return 0
-    edge = float(np.array([(one + _FIRST) << _LEFT_OUT], np.int64).view(np.float64)[0])
-    return min(math.ceil(edge), _HIGHEST)
+def _clipped(bounds: Integers) -> "np.typing.NDArray[np.int32]":
+    """Return bounds as 32 bits; what is beyond those is beyond all values that are put in order so."""
+    return np.clip(bounds, -_NARROW - 1, _NARROW).astype(np.int32)
+
+
+def _ordered(values: Integers) -> "_Ordered":
+    """Put values in order, as 32 bits where they are no larger."""
+    is_narrow = len(values) > 0 and int(values.max()) < _NARROW and int(values.min()) > -_NARROW
+    return np.sort(values.astype(np.int32)) if is_narrow else np.sort(values)

@@ -1,5 +1,6 @@
 """An expectation on how requests are spread, weighed from what a spread probe counted, or from who answered."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Final
 
@@ -12,6 +13,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Percent, percent
 from faildrill.judging.spans import WORDS, When, span
+from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.spread import AT_LEAST, Spread, weigh
@@ -69,14 +71,17 @@ class SpreadEvenly(Kind):
             yield from evidence.spreads[self.of]
             return
         looks = evidence.looks(self.of)
-        named = looks.where(looks.is_look & (looks.who > 0))
         due = {name: float(one) for name, one in self.weights.items()}
-        if not len(named) or not due:
+        if not due:
             return
-        keys, times = np.unique(named.answered // nanoseconds(_BUCKET) << _BITS | named.who, return_counts=True)
+        found: Counter[int] = Counter()
+        for _, part in looks.blocks():
+            named = part.where(part.is_look & (part.who > 0))
+            keys, times = np.unique(named.answered // nanoseconds(_BUCKET) << _BITS | named.who, return_counts=True)
+            found.update(dict(zip(keys.tolist(), times.tolist(), strict=True)))
         buckets: dict[int, dict[str, float]] = {}
-        for key, many in zip(keys.tolist(), times.tolist(), strict=True):
-            buckets.setdefault(key >> _BITS, {})[named.names[key & (1 << _BITS) - 1]] = float(many)
+        for key, many in sorted(found.items()):
+            buckets.setdefault(key >> _BITS, {})[looks.names[key & (1 << _BITS) - 1]] = float(many)
         for bucket, counts in buckets.items():
             yield Kept((bucket + 1) * nanoseconds(_BUCKET), counts, due)
 
@@ -87,7 +92,7 @@ class SpreadEvenly(Kind):
         if not self.weights:
             return cannot_tell(f"{self.of} is no spread probe", "give `weights`: what is due to each server?")
         looks = evidence.looks(self.of).between(*time)
-        unnamed = int(np.count_nonzero(looks.is_look & (looks.who == 0)))
+        unnamed = where(looks, lambda part: part.is_look & (part.who == 0)).number
         if unnamed <= len(looks) * _UNNAMED:
             return None
         return cannot_tell(f"{unnamed} of {count(len(looks), 'look')} of {self.of} tell nobody's name")

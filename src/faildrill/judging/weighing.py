@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, seconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, Verdict
+from faildrill.judging.tallies import where
 from faildrill.samples import Outcome
 from faildrill.timeline import ProberEnded
 
@@ -68,26 +67,25 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     What its looks prove broken is broken all the same. `weighs_skipped`: the expectation itself counts what may
     have happened while looks were skipped, so that they are no lack.
     """
-    looks = evidence.looks(probe)
-    if not len(looks):
+    seen = evidence.tally(probe)
+    if not seen.looks:
         return cannot_tell(f"{probe} recorded no look: no data is never a pass", f"see why the prober of {probe} died")
-    proven = int(np.count_nonzero(looks.is_look))
-    if proven < FEWEST:
-        many = f"{proven} of {len(looks)} looks of {probe} prove anything"
+    if seen.sent < FEWEST:
+        many = f"{seen.sent} of {seen.looks} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", _cure(evidence, probe))
-    blind = int(np.count_nonzero(looks.outcome == Outcome.BROKEN)) if weighs_skipped else len(looks) - proven
-    if blind > len(looks) * _MOST_BLIND:
-        return cannot_tell(f"only {proven} of {len(looks)} looks of {probe} prove anything", _cure(evidence, probe))
+    blind = seen.ended[Outcome.BROKEN] if weighs_skipped else seen.unknown
+    if blind > seen.looks * _MOST_BLIND:
+        return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", _cure(evidence, probe))
     return _ended_early(evidence, probe)
 
 
 def _cure(evidence: Evidence, probe: str) -> str:
     """Say what to do about looks that prove nothing."""
-    looks = evidence.looks(probe)
-    skipped = int(np.count_nonzero(looks.outcome == Outcome.SKIPPED))
-    broken = np.flatnonzero(looks.outcome == Outcome.BROKEN)
-    if len(broken) > skipped:
-        return f"{probe} could not look: {looks.names[looks.detail[broken[0]]] or 'it says not why'}"
+    looks, seen = evidence.looks(probe), evidence.tally(probe)
+    skipped = seen.ended[Outcome.SKIPPED]
+    if seen.ended[Outcome.BROKEN] > skipped:
+        [first] = where(looks, lambda part: part.outcome == Outcome.BROKEN, most=1).first
+        return f"{probe} could not look: {looks.sample(probe, first).detail or 'it says not why'}"
     if skipped:
         return f"{skipped} looks of {probe} were skipped: raise its in_flight, or shorten its timeout"
     return f"probe {probe} more often"
@@ -96,7 +94,8 @@ def _cure(evidence: Evidence, probe: str) -> str:
 def _ended_early(evidence: Evidence, probe: str) -> Weighed | None:
     """Say that a probe stopped looking before the run was over, or None."""
     plan = evidence.plans[probe]
-    last = int(evidence.looks(probe).due[-1])
+    looks = evidence.looks(probe)
+    last = looks.due_at(len(looks) - 1)
     missing = seconds(evidence.until - last)
     if missing <= plan.timeout + 3 * plan.every:
         return None

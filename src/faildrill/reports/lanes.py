@@ -145,14 +145,15 @@ class _Grid:
         self._start = start
         self.width = max((end - start) / bins, 1e-9)
         """Seconds that a bin is wide."""
-        self._edges = [0]
+        self._edges, places = [0], range(len(looks))
         for number in range(1, bins):
-            self._edges.append(bisect_left(looks.columns.due, number, self._edges[-1], key=self._bin))
+            self._edges.append(bisect_left(places, number, self._edges[-1], key=self._bin))
         self._edges.append(len(looks))
 
-    def _bin(self, due: int) -> int:
+    def _bin(self, place: int) -> int:
         """Return the number of the bin of a look; what is before or after all bins is below or above them."""
-        return int((self._looks.since_start(int(due)) - self._start) / self.width)
+        due = self._looks.columns.due_at(place)
+        return int((self._looks.since_start(due) - self._start) / self.width)
 
     def numbers(self, first: int, end: int) -> Integers:
         """Return the numbers of the bins of the looks from one number to before another."""
@@ -179,7 +180,7 @@ class _Grid:
             middle = int(np.partition(_took(inside), rank)[rank])
             inside.forget()
         else:
-            [middle] = of_ranks(lambda: (_took(part) for _, part in inside.blocks(pieces.block)), [rank], pieces.few)
+            [middle] = of_ranks(inside, _took, [rank], count, pieces.few)
         return seconds(middle)
 
     def stretches(self, bad: _Tally) -> list[Stretch]:

@@ -1,6 +1,5 @@
 """The looks of a run, in seconds since its first event: what the pictures are drawn from, in bounded memory."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,13 +49,14 @@ class Looks:
     def nearest(self, start: float, end: float, most: int) -> list[Look]:
         """Return the looks under way at some moment between the two, in order; of many, those nearest to the middle."""
         since, until = (self.origin + nanoseconds(at) for at in (start, end))
-        due, middle = self.columns.due, (since + until) // 2
-        first = bisect_left(due, since - self._longest)
+        middle = (since + until) // 2
+        first = self.columns.first_due(since - self._longest)
         near = np.empty(0, np.int64)
-        for begun, part in self._under_way(first, bisect_right(due, until, first)):
+        for begun, part in self._under_way(first, self.columns.first_due(until + 1, first)):
             near = np.concatenate((near, begun + np.flatnonzero(part.answered >= since)))
             if len(near) > most:
-                began, ended = due[near], self.columns.answered[near]
+                found = self.columns.at(near)
+                began, ended = found.due, found.answered
                 distance = np.maximum(np.maximum(began - middle, middle - ended), 0)
                 near = np.sort(near[np.lexsort((np.abs(began - middle), distance))[:most]])
         return [self.look(number) for number in near.tolist()]

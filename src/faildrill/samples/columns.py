@@ -5,12 +5,14 @@ A record whose check does not hold, whose outcome is none, or whose probe has no
 
 import json
 import mmap
+from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,53 +25,93 @@ Numbers: TypeAlias = "np.typing.NDArray[np.uint16]"
 Octets: TypeAlias = "np.typing.NDArray[np.uint8]"
 Words: TypeAlias = "np.typing.NDArray[np.uint64]"
 Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
-_Which: TypeAlias = "Mask | slice | Integers"
+Places: TypeAlias = "np.typing.NDArray[np.uint32]"
+Column = TypeVar("Column", "np.typing.NDArray[np.int64]", "np.typing.NDArray[np.uint8]", "np.typing.NDArray[np.uint16]")
 
 _CHECK: Final = 0xA5
-BLOCK: Final = 1 << 15
+_PROBE, _WHO, _DETAIL = 12, 13, 14
+"""Where they are in a record, in units of their size …"""
+_OUTCOME: Final = 30
+"""… as is how it ended."""
+_OK, _PROVES_NOTHING = int(Outcome.OK), int(Outcome.SKIPPED)
+"""A good look; and the first of the outcomes that prove nothing, which are the last."""
+_NEVER: Final = (1 << 63) - 1
+BLOCK: Final = 1 << 14
 """Samples that are gone through at once: as many as fit a processor's cache."""
 _FORGET_EVERY: Final = 1 << 6
 """Blocks after which what was read of a file is given back."""
-_FIRST_OUTCOME: Final = min(Outcome)
-_LAST_OUTCOME: Final = max(Outcome)
+_FIRST_OUTCOME: Final = int(min(Outcome))
+_LAST_OUTCOME: Final = int(max(Outcome))
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """The samples of one probe, in the order in which they were due; times are monotonic ns.
 
-    `who` and `detail` are numbers of `names`, whose number 0 is the empty one. The columns may be views of a file: go
-    through very many samples in `blocks`, and what was read is given back on the way.
+    `who` and `detail` are numbers of `names`, whose number 0 is the empty one. Records stay in their file until a
+    column is asked for: go through very many samples in `blocks`, and what was read is given back on the way.
     """
 
-    due: Integers
-    sent: Integers
-    answered: Integers
-    outcome: Octets
-    who: Numbers
-    detail: Numbers
+    records: Words
+    """Four words each, as they are on disk; those of other probes may be among them."""
     names: tuple[str, ...]
+    order: "Places | None" = None
+    """Which records are the samples, in their order; None: all of them, as they are."""
     damaged: int = 0
     """Records of its files that are none: which probe they were of can't be told."""
+    lacks_names: bool = False
+    """Some numbers have no name; they read as 0."""
     source: mmap.mmap | None = None
-    """The file that the columns are views of."""
+    """The file that the records are in."""
 
     def __len__(self) -> int:
-        return len(self.due)
+        return len(self.records if self.order is None else self.order)
+
+    @property
+    def due(self) -> Integers:
+        """When each look was due."""
+        return self._picked(self.records.view(np.int64)[:, 0])
+
+    @property
+    def sent(self) -> Integers:
+        """When its request was sent; 0: never."""
+        return self._picked(self.records.view(np.int64)[:, 1])
+
+    @property
+    def answered(self) -> Integers:
+        """When its answer arrived, was given up or went wrong."""
+        return self._picked(self.records.view(np.int64)[:, 2])
+
+    @property
+    def outcome(self) -> Octets:
+        """How it ended, a number of `Outcome`."""
+        return self._picked(self.records.view(np.uint8)[:, _OUTCOME])
+
+    @property
+    def who(self) -> Numbers:
+        """Who answered."""
+        return self._named(self.records.view(np.uint16)[:, _WHO])
+
+    @property
+    def detail(self) -> Numbers:
+        """What was seen."""
+        return self._named(self.records.view(np.uint16)[:, _DETAIL])
 
     @cached_property
     def is_look(self) -> Mask:
         """Where something was sent, so that something is proven."""
-        held: Mask = (self.outcome != Outcome.SKIPPED) & (self.outcome != Outcome.BROKEN)
+        if self.is_good.all():
+            return self.is_good
+        held: Mask = self._told(lambda part: part.outcome < _PROVES_NOTHING)
         return held
 
     @cached_property
     def is_good(self) -> Mask:
         """Where a good answer came, however late."""
-        held: Mask = self.outcome == Outcome.OK
+        held: Mask = self._told(lambda part: part.outcome == _OK)
         return held
 
-    @cached_property
+    @property
     def is_seen_late(self) -> Mask:
         """Where the prober itself was held up, so that the time of the answer proves no slowness."""
         marked = self.seen_late
@@ -84,8 +126,22 @@ class Columns:
     def blocks(self, size: int = BLOCK, *, backwards: bool = False) -> Iterator[tuple[int, "Columns"]]:
         """Give the samples piece by piece, each with the number of its first sample."""
         firsts = range(0, len(self), size)
-        for number, first in enumerate(reversed(firsts) if backwards else firsts, 1):
-            yield first, self.part(first, first + size)
+        for first in self._forgetting(reversed(firsts) if backwards else firsts):
+            part = self.part(first, first + size)
+            yield first, part if part.order is None else self._of(self.records[part.order], None)
+
+    def some(self, most: int) -> "Columns":
+        """Copy some of the samples, about so many, from everywhere alike."""
+        step = max(1, len(self) // most)
+        copied = [self.records[:0]]
+        for first in self._forgetting(range(0, len(self), BLOCK)):
+            here = slice(first, first + BLOCK, step)
+            copied.append(self.records[here].copy() if self.order is None else self.records[self.order[here]])
+        return self._of(np.concatenate(copied), None)
+
+    def _forgetting(self, firsts: Iterable[int]) -> Iterator[int]:
+        for number, first in enumerate(firsts, 1):
+            yield first
             if number % _FORGET_EVERY == 0:
                 self.forget()
         self.forget()
@@ -97,47 +153,67 @@ class Columns:
 
     def where(self, mask: Mask) -> "Columns":
         """Keep the samples where the mask is true."""
-        return self if mask.all() else self._taken(mask)
+        if mask.all():
+            return self
+        return self.at(np.flatnonzero(mask))
+
+    def at(self, numbers: Integers) -> "Columns":
+        """Keep the samples of these numbers, in this order."""
+        return self._of(self.records, numbers.astype(np.uint32) if self.order is None else self.order[numbers])
 
     def between(self, since: int, until: int) -> "Columns":
-        """Keep the samples due from `since` on and before `until`; a view, nothing is copied."""
-        first = bisect_left(self.due, since)
-        return self._taken(slice(first, bisect_left(self.due, until, first)))
+        """Keep the samples due from `since` on and before `until`; nothing is copied."""
+        first = self.first_due(since)
+        return self.part(first, self.first_due(until, first))
+
+    def first_due(self, since: int, first: int = 0) -> int:
+        """Return the number of the first sample, from that of `first` on, that was due at that time or later."""
+        return bisect_left(range(len(self)), since, first, key=self.due_at)
+
+    def due_at(self, number: int) -> int:
+        """Return when one look was due."""
+        return int(self.records.view(np.int64)[number if self.order is None else self.order[number], 0])
 
     def part(self, first: int, end: int) -> "Columns":
-        """Keep the samples from the place `first` on and before `end`; a view, nothing is copied."""
-        return self._taken(slice(first, end))
+        """Keep the samples from the place `first` on and before `end`; nothing is copied."""
+        if self.order is None:
+            return self._of(self.records[first:end], None)
+        return self._of(self.records, self.order[first:end])
 
     def sample(self, probe: str, number: int) -> Sample:
         """Spell out one sample."""
-        return Sample(
-            probe,
-            int(self.due[number]),
-            int(self.sent[number]),
-            int(self.answered[number]),
-            Outcome(int(self.outcome[number])),
-            self.names[self.who[number]],
-            self.names[self.detail[number]],
-        )
+        one = self.part(number, number + 1)
+        due, sent, answered = (int(column[0]) for column in (one.due, one.sent, one.answered))
+        outcome, who, detail = (int(column[0]) for column in (one.outcome, one.who, one.detail))
+        return Sample(probe, due, sent, answered, Outcome(outcome), self.names[who], self.names[detail])
 
-    def _taken(self, which: _Which) -> "Columns":
-        return Columns(
-            self.due[which],
-            self.sent[which],
-            self.answered[which],
-            self.outcome[which],
-            self.who[which],
-            self.detail[which],
-            self.names,
-            self.damaged,
-            self.source if isinstance(which, slice) else None,
-        )
+    def _of(self, records: Words, order: "Places | None") -> "Columns":
+        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source)
+
+    def _picked(self, column: Column) -> Column:
+        if self.order is None:
+            return column
+        picked = np.empty(len(self.order), column.dtype)
+        for first in self._forgetting(range(0, len(self.order), BLOCK)):
+            picked[first : first + BLOCK] = column[self.order[first : first + BLOCK]]
+        return picked
+
+    def _told(self, is_it: "Callable[[Columns], Mask]") -> Mask:
+        """Tell of all samples what is told of a part; what was read of the file is given back meanwhile."""
+        if len(self) <= BLOCK:
+            return is_it(self)
+        return np.concatenate([is_it(part) for _, part in self.blocks()])
+
+    def _named(self, column: Numbers) -> Numbers:
+        numbers = self._picked(column)
+        return np.where(numbers < len(self.names), numbers, np.uint16(0)) if self.lacks_names else numbers
 
 
-def counts(numbers: "Octets | Numbers", length: int) -> Integers:
-    """Count how often each number below `length` is there, in little memory."""
-    pieces = (numbers[first : first + BLOCK] for first in range(0, len(numbers), BLOCK))
-    return sum((np.bincount(one, minlength=length) for one in pieces), np.zeros(length, np.int64))
+def of(times: Sequence[Integers], numbers: Sequence["Octets | Numbers"], names: tuple[str, ...]) -> Columns:
+    """Make columns of what is in memory: `times` are due, sent and answered, `numbers` outcome, who and detail."""
+    outcome, who, detail = (one.astype(np.uint64) for one in numbers)
+    tail = outcome << np.uint64(48) | detail << np.uint64(32) | who << np.uint64(16)
+    return Columns(np.stack([*(one.astype(np.int64).view(np.uint64) for one in times), tail], axis=1), names)
 
 
 def among(values: Integers, mask: Mask) -> Integers:
@@ -147,9 +223,7 @@ def among(values: Integers, mask: Mask) -> Integers:
 
 def empty() -> Columns:
     """Give the columns of a probe that never recorded anything."""
-    times = np.empty(0, np.int64)
-    numbers = np.empty(0, np.uint16)
-    return Columns(times, times, times, np.empty(0, np.uint8), numbers, numbers, ("",))
+    return Columns(np.empty((0, SIZE // 8), np.uint64), ("",))
 
 
 def load(folder: Path, leave_out: Collection[str] = ()) -> dict[str, Columns]:
@@ -164,7 +238,7 @@ def load(folder: Path, leave_out: Collection[str] = ()) -> dict[str, Columns]:
             continue
         for probe, columns in _parts(Files(folder, path.stem)):
             parts.setdefault(probe, []).append(columns)
-    return {probe: _in_order(_merged(parts[probe])) for probe in sorted(parts)}
+    return {probe: _merged(parts[probe]) for probe in sorted(parts)}
 
 
 def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
@@ -174,39 +248,101 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
         return
     with files.samples.open("rb") as file:
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
-    everything, whose = _everything(source, names)
-    held = counts(whose, len(names))
-    damaged, held[0] = int(held[0]), 0
-    for number in np.flatnonzero(held):
-        if held[number] == count:
-            yield names[number], everything
-        else:
-            only = everything._taken(np.flatnonzero(whose == number))  # noqa: SLF001 - of the same module
-            yield names[number], replace(only, damaged=damaged)
+    whole = Columns(np.frombuffer(source, "<u8").reshape(-1, SIZE // 8), names, source=source)
+    found: dict[int, _Found] = {}
+    highest = 0
+    for first, part in whole.blocks():
+        probes = _probes(part.records, len(names))
+        highest = max(highest, int(part.who.max()), int(part.detail.max()))
+        due, lowest = part.due, int(probes[0])
+        if (probes == lowest).all():
+            found.setdefault(lowest, _Found()).add(first, due, None)
+            continue
+        for number in np.flatnonzero(np.bincount(probes)).tolist():
+            mine = np.flatnonzero(probes == number)
+            found.setdefault(number, _Found()).add(first, due, mine)
+    damaged = len(found.pop(0)) if 0 in found else 0
+    whole = replace(whole, lacks_names=highest >= len(names))
+    for number in sorted(found):
+        yield names[number], replace(whole, order=found.pop(number).order(whole), damaged=damaged)
 
 
-def _everything(source: mmap.mmap, names: tuple[str, ...]) -> tuple[Columns, Numbers]:
-    """Give all records of a file as views of it, and for each the number of its probe; 0 for one that is no sample."""
-    words = np.frombuffer(source, "<u8").reshape(-1, SIZE // 8)
-    times, numbers = words.view(np.int64), words.view("<u2")[:, 12:15]
-    outcome, whose = np.empty(len(words), np.uint8), np.empty(len(words), np.uint16)
-    due, sent, answered = times[:, 0], times[:, 1], times[:, 2]
-    found = Columns(due, sent, answered, outcome, numbers[:, 1], numbers[:, 2], names, 0, source)
-    is_known = True
-    for first, part in found.blocks():
-        here = slice(first, first + len(part))
-        probes, ended = numbers[here, 0], words[here].view("u1")[:, 30]
-        whole = _holds(words[here]) & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < len(names))
-        outcome[here], whose[here] = ended, np.where(whole, probes, 0)
-        is_known &= max(int(part.who.max()), int(part.detail.max())) < len(names)
-    if not is_known:
-        found = replace(found, who=_known(found.who, len(names)), detail=_known(found.detail, len(names)))
-    return found, whose
+class _Run(NamedTuple):
+    """Samples of one probe that were recorded one after the other."""
+
+    end: int
+    """How many there are up to here."""
+    low: int
+    """When the first of them was due …"""
+    high: int
+    """… and the last."""
+    is_ordered: bool
 
 
-def _known(numbers: Numbers, names: int) -> Numbers:
-    """Copy the numbers of names; one that has no name reads as none."""
-    return np.where(numbers < names, numbers, 0).astype(np.uint16)
+@dataclass
+class _Found:
+    """Which records of a file are of one probe, as they are found."""
+
+    places: "array[int]" = field(default_factory=lambda: array("I"))
+    """Empty for as long as all that was gone through are of this one."""
+    runs: list[_Run] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return self.runs[-1].end if self.runs else 0
+
+    def add(self, first: int, due: Integers, mine: "Integers | None") -> None:
+        """Take in a piece of the file, with when its records were due; `mine`: which of them are of it, None: all."""
+        times = due if mine is None else due[mine]
+        count = len(self)
+        if count < first or mine is not None or self.places:
+            if not self.places:
+                self._append(np.arange(count))
+            self._append(np.arange(first, first + len(due)) if mine is None else mine + first)
+        is_ordered = bool((times[1:] >= times[:-1]).all())
+        low, high = (times[0], times[-1]) if is_ordered else (times.min(), times.max())
+        self.runs.append(_Run(count + len(times), int(low), int(high), is_ordered))
+
+    def order(self, whole: Columns) -> "Places | None":
+        """Return its records in the order in which they were due; None: they are all that there are, as they are."""
+        is_ordered = all(run.is_ordered for run in self.runs)
+        is_ordered &= all(run.high <= later.low for run, later in pairwise(self.runs))
+        if not self.places:
+            if is_ordered and len(self) == len(whole):
+                return None
+            self._append(np.arange(len(self)))
+        order = np.frombuffer(self.places, np.uint32)
+        if not is_ordered:
+            _put_in_order(order, self.runs, whole)
+        return order
+
+    def _append(self, places: Integers) -> None:
+        self.places.frombytes(places.astype(np.uint32).tobytes())
+
+
+def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
+    """Put records into the order in which they were due, in place; those due at once stay as they were recorded.
+
+    Only what is not in order yet is looked at, in pieces as long as records are out of their place.
+    """
+    floors = [*accumulate((run.low for run in reversed(runs[1:])), min, initial=_NEVER)][::-1]
+    start = held = 0
+    for run, floor in zip(runs, floors, strict=True):
+        if not held and run.is_ordered and run.high <= floor:
+            start = run.end
+        elif run is runs[-1] or run.end - start >= 2 * held:
+            here = order[start : run.end]
+            due = replace(whole, order=here).due
+            by = np.argsort(due, kind="stable")
+            here[:] = here[by]
+            start += int(np.searchsorted(due[by], floor, side="right"))
+            held = run.end - start
+
+
+def _probes(words: Words, names: int) -> Numbers:
+    """Return the number of the probe of each record; 0 for one that is no sample."""
+    probes, ended = words.view(np.uint16)[:, _PROBE], words.view(np.uint8)[:, _OUTCOME]
+    whole = _holds(words) & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < names)
+    return probes if whole.all() else np.where(whole, probes, np.uint16(0))
 
 
 def _holds(words: Words) -> Mask:
@@ -229,6 +365,7 @@ def _names(files: Files) -> tuple[str, ...]:
 
 
 def _merged(parts: list[Columns]) -> Columns:
+    """Put what several probers saw of one probe into one; that takes memory for all of it."""
     if len(parts) == 1:
         return parts[0]
     numbers: dict[str, int] = {"": 0}
@@ -236,25 +373,11 @@ def _merged(parts: list[Columns]) -> Columns:
         for name in part.names:
             numbers.setdefault(name, len(numbers))
     tables = [np.array([numbers[name] for name in part.names], np.uint16) for part in parts]
-    return Columns(
-        np.concatenate([part.due for part in parts]),
-        np.concatenate([part.sent for part in parts]),
-        np.concatenate([part.answered for part in parts]),
-        np.concatenate([part.outcome for part in parts]),
-        np.concatenate([table[part.who] for part, table in zip(parts, tables, strict=True)]),
-        np.concatenate([table[part.detail] for part, table in zip(parts, tables, strict=True)]),
-        tuple(numbers),
-        sum(part.damaged for part in parts),
+    due, sent, answered, outcome = (
+        np.concatenate([getattr(part, column) for part in parts]) for column in ("due", "sent", "answered", "outcome")
     )
-
-
-def _in_order(columns: Columns) -> Columns:
-    last = -1
-    for _, part in columns.blocks():
-        due = part.due
-        if due[0] < last or not np.all(due[1:] >= due[:-1]):
-            break
-        last = int(due[-1])
-    else:
-        return columns
-    return columns._taken(np.argsort(columns.due, kind="stable"))  # noqa: SLF001 - of the same module
+    who = np.concatenate([table[part.who] for part, table in zip(parts, tables, strict=True)])
+    detail = np.concatenate([table[part.detail] for part, table in zip(parts, tables, strict=True)])
+    found = of((due, sent, answered), (outcome, who, detail), tuple(numbers))
+    order = None if (due[1:] >= due[:-1]).all() else np.argsort(due, kind="stable").astype(np.uint32)
+    return replace(found, order=order, damaged=sum(part.damaged for part in parts))

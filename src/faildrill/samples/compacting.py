@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from faildrill.errors import JournalDamaged
-from faildrill.samples.columns import Columns, Integers, Octets, empty
+from faildrill.samples.columns import Columns, Integers, Octets, empty, of
 
 NEVER: Final = -1 << 62
 PIECE: Final = 1 << 20
@@ -85,7 +85,7 @@ def _probe(file: Any, name: str, names: tuple[str, ...]) -> Columns:  # noqa: AN
     outcome, who, detail = (np.concatenate([one[column] for one in pieces]) for column in _PLAIN)
     was_sent = after != NEVER
     start = due + np.where(was_sent, after, 0)
-    return Columns(due, np.where(was_sent, start, 0), start + took, outcome, who, detail, names)
+    return of((due, np.where(was_sent, start, 0), start + took), (outcome, who, detail), names)
 
 
 def _planes(values: Integers) -> Octets:

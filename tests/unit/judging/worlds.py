@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import Columns, of
 
 MS: Final = 1_000_000
 MODES: Final = ("refused", "reset", "wrong", "held", "lost", "blackholed")
@@ -43,7 +43,7 @@ def columns(looks: Iterable[Look], details: tuple[str, ...] = ("",), detail: Ite
     said = zeros if detail is None else np.array(list(detail), np.uint16)
     times = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
     outcomes = np.array([row.outcome for row in rows], np.uint8)
-    return Columns(times[:, 0], times[:, 1], times[:, 2], outcomes, zeros, said, details)
+    return of((times[:, 0], times[:, 1], times[:, 2]), (outcomes, zeros, said), details)
 
 
 @dataclass(frozen=True)

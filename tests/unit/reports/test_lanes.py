@@ -10,7 +10,7 @@ from faildrill.reports import lanes
 from faildrill.reports.looks import Look, Looks
 from faildrill.reports.presences import presences
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import of
 
 NAMES = ("", "pay1", "pay2", "pay1,pg2")
 told_looks = st.lists(
@@ -26,7 +26,7 @@ def looks(due: list[float], took: list[float], outcomes: list[Outcome], who: lis
     numbers = np.array(who or [0] * len(due), dtype=np.uint16)
     ended = np.array([int(one) for one in outcomes], dtype=np.uint8)
     nothing = np.zeros(len(due), dtype=np.uint16)
-    return Looks("pay", Columns(begun, begun, begun + lasted, ended, numbers, nothing, NAMES), 0)
+    return Looks("pay", of((begun, begun, begun + lasted), (ended, numbers, nothing), NAMES), 0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(1e-4, 1), st.sampled_from(Outcome)), min_size=1, max_size=300))
@@ -84,12 +84,12 @@ def test_a_million_looks_are_reduced_to_what_a_picture_can_show() -> None:
     answered = due + (chance.lognormal(-5, 0.4, many) * NANOSECONDS).astype(np.int64)
     outcome = np.where(chance.random(many) < 0.01, 2, 1).astype(np.uint8)
     who, nothing = chance.integers(1, 3, many).astype(np.uint16), np.zeros(many, dtype=np.uint16)
-    seen = Looks("pay", Columns(due, due, answered, outcome, who, nothing, NAMES), 0)
+    seen = Looks("pay", of((due, due, answered), (outcome, who, nothing), NAMES), 0)
     lane = lanes.lane(seen, (0.0, 1000.0), 0.001)
     assert len(lane.answers.at) <= lanes.BINS
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(told_looks, st.integers(1, 40), st.integers(0, 10))
 def test_a_lane_reduced_in_blocks_is_that_reduced_whole(
     told: list[tuple[float, float, Outcome, int]], block: int, few: int

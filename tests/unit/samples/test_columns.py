@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from faildrill.errors import JournalDamaged
 from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample, all_samples
-from faildrill.samples.columns import Columns, load
+from faildrill.samples.columns import BLOCK, Columns, load
 
 
 def write(folder: Path, samples: list[Sample], name: str = "probes") -> Files:
@@ -19,6 +20,13 @@ def write(folder: Path, samples: list[Sample], name: str = "probes") -> Files:
         recorder.record(sample)
     recorder.close()
     return files
+
+
+def write_at_once(folder: Path, samples: list[Sample]) -> None:
+    recorder = Recorder(Files(folder))
+    for one in samples:
+        recorder.keep(one)
+    recorder.close()
 
 
 def spelled(columns: dict[str, Columns]) -> list[Sample]:
@@ -140,3 +148,39 @@ def test_a_record_of_no_probe_is_left_out(tmp_path: Path) -> None:
     columns = load(tmp_path)
     assert [one.due for one in spelled(columns)] == [1]
     assert columns["pay"].damaged == 1
+
+
+def test_probes_that_share_a_prober_are_kept_apart_over_many_blocks(tmp_path: Path) -> None:
+    recorded = [sample(at, probe=("pay", "writer", "db")[at * at % 3], who=f"w{at % 4}") for at in range(3 * BLOCK)]
+    write_at_once(tmp_path, recorded)
+    assert spelled(load(tmp_path)) == sorted(recorded, key=lambda one: (one.probe, one.due))
+
+
+@pytest.mark.parametrize("apart", [3, 5000, 10 * BLOCK])
+def test_looks_that_ended_out_of_turn_are_put_in_order_and_those_due_at_once_stay_as_recorded(
+    apart: int, tmp_path: Path
+) -> None:
+    chance = Random(apart)  # noqa: S311 - chances, no secrets
+    recorded = [sample(at // 2, who=f"w{at % 2}") for at in range(5 * BLOCK)]
+    recorded.sort(key=lambda one: one.due + (chance.randrange(apart) if chance.random() < 0.1 else 0))
+    write_at_once(tmp_path, recorded)
+    assert spelled(load(tmp_path)) == sorted(recorded, key=lambda one: one.due)
+
+
+def test_what_is_read_of_a_shared_file_is_not_copied_until_it_is_asked_for(tmp_path: Path) -> None:
+    recorded = [sample(at, probe=("pay", "writer")[at % 2]) for at in range(4 * BLOCK)]
+    write_at_once(tmp_path, recorded)
+    columns = load(tmp_path)["pay"]
+    assert columns.order is not None
+    assert columns.order.nbytes == 4 * len(columns)
+    assert [len(part) for _, part in columns.blocks()] == [BLOCK, BLOCK]
+
+
+def test_blocks_of_any_size_and_direction_hold_the_same_looks(tmp_path: Path) -> None:
+    recorded = [sample(at, probe=("pay", "writer")[at % 2], who=f"w{at % 5}") for at in range(200)]
+    write_at_once(tmp_path, recorded)
+    columns = load(tmp_path)["writer"]
+    for size in (1, 7, 100, 1000):
+        for backwards in (False, True):
+            parts = sorted(columns.blocks(size, backwards=backwards), key=lambda one: one[0])
+            assert [part.sample("writer", at) for _, part in parts for at in range(len(part))] == recorded[1::2]

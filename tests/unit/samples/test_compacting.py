@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from faildrill.cli.export import export
 from faildrill.errors import JournalDamaged
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, load
+from faildrill.samples.columns import Columns, load, of
 from faildrill.samples.compacting import read_compact, write_compact
 from unit.judging.runs import FAULT, Run, probe, ticks
 
@@ -29,7 +29,7 @@ def made(rows: list[tuple[int, int, int]]) -> Columns:
     due = times[:, 0]
     sent = np.where(times[:, 1] % 5 == 0, 0, due + times[:, 1] % 1000)
     zeros = np.zeros(len(due), np.uint16)
-    return Columns(due, sent, due + times[:, 2], np.full(len(due), Outcome.OK, np.uint8), zeros, zeros, ("",))
+    return of((due, sent, due + times[:, 2]), (np.full(len(due), Outcome.OK, np.uint8), zeros, zeros), ("",))
 
 
 @settings(max_examples=100, deadline=None)
@@ -53,9 +53,8 @@ def test_a_usual_sample_takes_six_bytes_at_the_most(tmp_path: Path) -> None:
     sent = due + chance.integers(20_000, 150_000, count)
     answered = sent + chance.integers(200_000, 900_000, count)
     who = chance.integers(1, 4, count).astype(np.uint16)
-    columns = Columns(
-        due, sent, answered, np.ones(count, np.uint8), who, np.zeros(count, np.uint16), ("", "a", "b", "c")
-    )
+    numbers = (np.ones(count, np.uint8), who, np.zeros(count, np.uint16))
+    columns = of((due, sent, answered), numbers, ("", "a", "b", "c"))
     write_compact(tmp_path / "looks.npz", {"pay": columns}, {})
     assert (tmp_path / "looks.npz").stat().st_size <= MOST_BYTES * count
     assert same(read_compact(tmp_path / "looks.npz")["pay"], columns)

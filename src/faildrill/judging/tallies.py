@@ -1,0 +1,97 @@
+"""What looks come to, counted block by block, so that very many take no more memory than few."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns, Mask, among
+
+
+class Tally(NamedTuple):
+    """How the looks of a probe ended; times are monotonic ns."""
+
+    ended: tuple[int, ...]
+    """By number of an outcome, how many."""
+    good_until: int | None
+    """When the last good look was sent; None: there was none."""
+    answered: int | None
+    """When the last look ended, good or not; None: there was none."""
+
+    @property
+    def looks(self) -> int:
+        """All of them, those that prove nothing too."""
+        return sum(self.ended)
+
+    @property
+    def sent(self) -> int:
+        """Those that prove something."""
+        return self.looks - self.unknown
+
+    @property
+    def failed(self) -> int:
+        """Those that prove something that is not good."""
+        return self.sent - self.ended[Outcome.OK]
+
+    @property
+    def unknown(self) -> int:
+        """Those that prove nothing."""
+        return self.ended[Outcome.SKIPPED] + self.ended[Outcome.BROKEN]
+
+
+class Places(NamedTuple):
+    """The looks of which something is true."""
+
+    number: int
+    """How many they are."""
+    first: list[int]
+    """The numbers of the first of them."""
+    last: int | None
+    """The number of the last; None: there is none."""
+
+
+class Tallying:
+    """Counts how looks ended while they are gone through."""
+
+    def __init__(self) -> None:
+        self._ended = np.zeros(max(Outcome) + 1, np.int64)
+        self._good_until: list[int] = []
+        self._answered: list[int] = []
+
+    def take(self, part: Columns) -> None:
+        """Take in a part of the looks."""
+        good = part.is_good
+        count = int(np.count_nonzero(good))
+        if count == len(part):
+            self._ended[Outcome.OK] += count
+        else:
+            self._ended += np.bincount(part.outcome, minlength=len(self._ended))
+        if count:
+            self._good_until.append(int(among(part.sent, good).max()))
+        self._answered.append(int(part.answered.max()))
+
+    def found(self) -> Tally:
+        """Return what was counted."""
+        good_until, answered = max(self._good_until, default=None), max(self._answered, default=None)
+        return Tally(tuple(self._ended.tolist()), good_until, answered)
+
+
+def tally(looks: Columns) -> Tally:
+    """Count how looks ended."""
+    counting = Tallying()
+    for _, part in looks.blocks():
+        counting.take(part)
+    return counting.found()
+
+
+def where(looks: Columns, is_it: Callable[[Columns], Mask], most: int = 3) -> Places:
+    """Count the looks of which something is true, and number the first `most` and the last of them."""
+    count, found, last = 0, list[int](), None
+    for first, part in looks.blocks():
+        places = np.flatnonzero(is_it(part))
+        if len(places):
+            count += len(places)
+            found += [first + place for place in places[: most - len(found)].tolist()]
+            last = first + int(places[-1])
+    return Places(count, found, last)
