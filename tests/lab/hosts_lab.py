@@ -77,6 +77,6 @@ async def done_and_put_back(action: Playbook, run: str, look: Callable[[bool], N
     look(False)  # noqa: FBT003 - not in effect
 
 
-def given(run: str = "test", timeout: float = 60.0, news: News | None = None) -> Supplies:
+def given(run: str = "test", timeout: float = 150.0, news: News | None = None) -> Supplies:
     """Return what the engine would give."""
     return Supplies(run, timeout=timeout, hear=news.hear if news else None)
