@@ -72,11 +72,14 @@ def test_a_start_whose_supervisor_is_killed_fails_and_leaves_nothing_after_down(
 
 def test_a_killed_supervisor_takes_every_node_with_it_and_down_removes_the_rest(tmp_path: Path) -> None:
     facts = starting.up(root=tmp_path)
+    segments = traces.segments(tmp_path)
+    assert len(traces.kept(segments)) == 2
     os.kill(facts.supervisor, signal.SIGKILL)
     eventually(lambda: not traces.processes(tmp_path), 10)
     assert starting.find("lab", tmp_path) is None
     assert ending.down(root=tmp_path)
     assert traces.of(tmp_path) == []
+    assert traces.kept(segments) == []
 
 
 def test_a_supervisor_killed_together_with_every_init_is_cleaned_up_by_down(tmp_path: Path) -> None:

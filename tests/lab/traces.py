@@ -47,3 +47,15 @@ def gone(root: Path, name: str = "lab", within: float = 20.0) -> list[str]:
     while (left := of(root, name)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
+
+
+def segments(root: Path) -> list[int]:
+    """Return the ids of the shared memory segments of the database servers of labs that are up, or were killed."""
+    told = [path.read_text(encoding="utf-8").splitlines()[6] for path in root.rglob("postmaster.pid")]
+    return [int(line.split()[1]) for line in told]
+
+
+def kept(numbers: list[int]) -> list[int]:
+    """Return which of these segments the kernel still has."""
+    there = {int(line.split()[1]) for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
+    return [number for number in numbers if number in there]

@@ -197,6 +197,7 @@ def _parameters() -> dict[str, Any]:
     return {
         "max_connections": 60,
         "shared_buffers": "32MB",
+        "dynamic_shared_memory_type": "mmap",  # in the data directory: what a killed server leaves goes with it
         "wal_keep_size": "128MB",
         "max_wal_size": "256MB",
         "wal_sender_timeout": "5s",

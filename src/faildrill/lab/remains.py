@@ -1,11 +1,11 @@
-"""What a lab has on this machine, processes and folders, and how all of it is removed."""
+"""What a lab has on this machine, processes, memory and folders, and how all of it is removed."""
 
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from faildrill.lab import processes
+from faildrill.lab import memory, processes
 from faildrill.lab.places import Place
 
 
@@ -21,6 +21,8 @@ def remove(place: Place, *, keep_logs: bool = False) -> None:
     itself killed can be done again.
     """
     processes.end(lambda: find(place), processes.TIME_TO_END)
+    for folder in (place.folder, place.run, place.short_run):
+        memory.let_go(folder)
     kept = {place.logs} if keep_logs else set()
     link = place.folder / "run"
     for run in {place.short_run, place.run} - {link}:

@@ -42,6 +42,7 @@ unix_socket_directories = '{sockets}'
 cluster_name = '{name}'
 max_connections = 60
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 wal_keep_size = 128MB
 max_wal_size = 256MB
 wal_sender_timeout = 5s
