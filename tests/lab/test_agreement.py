@@ -79,7 +79,9 @@ def test_the_bounds_and_phases_of_a_failover_are_what_haproxy_and_patroni_wrote_
     assert any(abs(one.answered - at["first_good"]) < EDGE for one in good)
 
     phases = outage["phases"]
-    assert list(phases) == [*sorted(phases, key=phases.__getitem__)]
+    # In an outage of several stretches the first good look ends the first of them, maybe before anybody noticed.
+    ordered = [name for name in phases if name != "first_good" or outage.get("stretches", 1) == 1]
+    assert ordered == sorted(ordered, key=phases.__getitem__)
     assert {"first_dark", "detected", "new_writer", "first_good", "stable"} == set(phases)
     fault = at["first_dark"] - timedelta(seconds=phases["first_dark"])
     if drill == "postgres-primary-crash":  # a switchover is followed by the one that puts it back
