@@ -63,7 +63,7 @@ class Insert(asyncio.Protocol):
             insert = cls(talk, statement)
             insert._transport, before = await talk.hand_over(insert)
             insert.data_received(before)
-        except BaseException:
+        except BaseException:  # also when cancelled: the connection ends, and what broke goes on
             talk.end()
             raise
         return insert
@@ -82,7 +82,7 @@ class Insert(asyncio.Protocol):
         self._transport.write(_HEAD.pack(b"B", len(content) + 4) + content + _DONE)
         try:
             return await self._waiting
-        except BaseException:
+        except BaseException:  # also when cancelled: the connection ends, and what broke goes on
             self.end()
             raise
         finally:
