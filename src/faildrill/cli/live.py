@@ -202,12 +202,19 @@ def _state(watch: Watch, probe: ProbeSeen, now: int) -> tuple[str, str, str]:
     return f"{word} for {dark} {plain(str(last.detail), 60)}".strip(), "red", "✗"
 
 
+_STRIP: Final[dict[bool | str | None, tuple[str, str]]] = {
+    True: ("▪", "green"),
+    False: ("×", "red"),  # noqa: RUF001 - a cross
+    None: ("?", "yellow"),
+    "": (" ", ""),
+}
+"""By what a second's looks were, its mark; the last one is of a second without a look."""
+
+
 def _strip(probe: ProbeSeen, now: int) -> Text:
     """Draw the last seconds, a mark each: a block where all looks were good, a cross where one was not."""
     strip = Text()
     current = now // BUCKET
     for bucket in range(current - STRIP + 1, current + 1):
-        good = probe.strip.get(bucket)
-        mark, style = (" ", "") if good is None else ("▪", "green") if good else ("×", "red")  # noqa: RUF001 - a cross
-        strip.append(mark, style)
+        strip.append(*_STRIP[probe.strip.get(bucket, "")])
     return strip

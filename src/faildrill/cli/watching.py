@@ -58,8 +58,8 @@ class ProbeSeen:
     """When the first of the bad looks was sent since which it was not good for a hold time."""
     good_since: int | None = None
     bad_looks: int = 0
-    strip: dict[int, bool] = field(default_factory=dict)
-    """By second, whether all its looks were good; the last `STRIP` of them."""
+    strip: dict[int, bool | None] = field(default_factory=dict)
+    """By second, whether all its looks were good, None where they say nothing of it; the last `STRIP` of them."""
     counts: dict[int, int] = field(default_factory=dict)
 
     def take(self, sample: Sample) -> Iterator[Line]:
@@ -67,7 +67,7 @@ class ProbeSeen:
         self.last = sample
         self.looks += 1
         good = sample.outcome is Outcome.OK
-        self._mark(sample.answered // BUCKET, good=good)
+        self._mark(sample.answered // BUCKET, good=None if sample.outcome in _UNDECIDED else good)
         if not sample.outcome.is_look:
             return
         if good:
@@ -75,8 +75,9 @@ class ProbeSeen:
         else:
             yield from self._bad(sample)
 
-    def _mark(self, bucket: int, *, good: bool) -> None:
-        self.strip[bucket] = self.strip.get(bucket, True) and good
+    def _mark(self, bucket: int, *, good: bool | None) -> None:
+        before = self.strip.get(bucket)
+        self.strip[bucket] = before if good is None else good and before is not False
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         while len(self.strip) > STRIP:
             oldest = min(self.strip)
@@ -104,6 +105,10 @@ class ProbeSeen:
         """Return the looks a second over the last two whole seconds."""
         current = now // BUCKET
         return (self.counts.get(current - 1, 0) + self.counts.get(current - 2, 0)) / 2.0
+
+
+_UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)
+"""They say nothing of the service, so they are no bad looks of it."""
 
 
 def _word(outcome: Outcome) -> str:

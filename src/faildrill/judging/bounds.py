@@ -6,7 +6,7 @@ What a look proves, with `s` when it was sent and `a` when it was answered or gi
     good answer later than that   alive at some moment in [a - usual, a], and dark at some moment in [s, s + usual]
     no answer until the deadline  dark at some moment in [s, s + usual], or [s, a] where the deadline is earlier
     refused, reset, wrong …       dark at some moment in [s, a], or [s, s + usual] when it came later than `slow`
-    skipped, broken               nothing
+    skipped, broken, open …       nothing
     good or bad, but seen late    the same as within `slow`: it was the prober that was held up
 
 `slow` is the silence that counts as dark, `usual` the longest answer of a service that is alive. Silence is dated

@@ -11,7 +11,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Percent, percent
 from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples.columns import Columns, Mask
 
@@ -28,8 +28,8 @@ class ErrorBudget(Kind):
     """The drill uses up no more than `at_most` of the error budget that the probe's service has.
 
     An `objective` of 99.9% over 30 days allows 43 minutes of bad service. Each look stands for one interval, and is
-    bad when it failed, or was answered later than `slower_than` after it was due (a brown-out). Looks that were
-    skipped or broken may have been bad, and only where that does not matter is there a verdict.
+    bad when it failed, or was answered later than `slower_than` after it was due (a brown-out). Looks that
+    prove nothing may have been bad, and only where that does not matter is there a verdict.
 
     error_budget: {of: pay, objective: 99.9%, over: 30d, at_most: 5%}
     """
@@ -79,7 +79,7 @@ class ErrorBudget(Kind):
             return missing
         if most > allowed:
             because = f"{told}, and {durations.show(unknown * every)} that nobody looked at: too much to tell"
-            return cannot_tell(because, f"raise the in_flight of {self.of}, or shorten its timeout", *cited)
+            return cannot_tell(because, cure(evidence, self.of), *cited)
         if allowed < every:
             because = f"{told}, but {self.at_most} of it is less than one look stands for"
             return cannot_tell(because, f"probe {self.of} every {durations.show(allowed)} or faster", *cited)

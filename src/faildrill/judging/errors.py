@@ -9,7 +9,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Share, allowed, fraction
 from faildrill.judging.tallies import tally, where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, nice
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples.columns import Columns, Integers
 
@@ -17,10 +17,10 @@ from faildrill.samples.columns import Columns, Integers
 class Errors(Kind):
     """No more looks of the probe fail than `at_most`: a share (`0.1%`) or a count.
 
-    Refused, reset, timed out, wrong and unreachable all count. A look that was never sent or that the probe could
-    not make may have been either, and only where that does not matter is there a verdict. A share needs as many looks
-    as make one failure less than it. With `over` it must hold in every stretch of that length: where one backend of
-    three fails, a third of the looks do, for as long as nobody takes it out.
+    Refused, reset, timed out, wrong and unreachable all count. A look that proves nothing (never sent, not made,
+    open, throttled) may have been either, and only where that does not matter is there a verdict. A share needs as many
+    looks as make one failure less than it. With `over` it must hold in every stretch of that length: where one backend
+    of three fails, a third of the looks do, for as long as nobody takes it out.
 
     errors: {of: pay, at_most: 0.1%}
     errors: {of: pay, at_most: 40%, over: 5s}
@@ -95,7 +95,7 @@ class Errors(Kind):
             return missing
         if seen.failed + unknown > most:
             because = f"{told}, and {unknown} proved nothing: too many to tell"
-            return cannot_tell(because, f"raise the in_flight of {self.of}, or shorten its timeout", *cited)
+            return cannot_tell(because, cure(evidence, self.of), *cited)
         share = fraction(self.at_most)
         if share and most < 1:
             because = f"{told}, but {self.at_most} of so few is less than one look"

@@ -40,6 +40,8 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         outcomes={one.name.lower(): seen.ended[one] for one in Outcome if seen.ended[one]},
         skipped=seen.ended[Outcome.SKIPPED],
         broken=seen.ended[Outcome.BROKEN],
+        open=seen.ended[Outcome.OPEN],
+        throttled=seen.ended[Outcome.THROTTLED],
         damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
         outages_left_out=len(found) - len(listed),

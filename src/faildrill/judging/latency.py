@@ -13,7 +13,7 @@ from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
 from faildrill.judging.spans import WORDS, When, span
 from faildrill.judging.tallies import tally
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers
@@ -79,11 +79,12 @@ class Latency(Kind):
         told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
         if seen.at_least > nanoseconds(limit):
             return broken(told)
-        return (
-            lack(evidence, self.of, weighs_skipped=True) or self._open(looks, seen, (name, share, limit)) or holds(told)
-        )
+        missing = lack(evidence, self.of, weighs_skipped=True)
+        return missing or self._open(evidence, looks, seen, (name, share, limit)) or holds(told)
 
-    def _open(self, looks: Columns, seen: Between, asked: tuple[str, float, float]) -> Weighed | None:
+    def _open(
+        self, evidence: Evidence, looks: Columns, seen: Between, asked: tuple[str, float, float]
+    ) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
         name, share, limit = asked
         told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
@@ -91,8 +92,17 @@ class Latency(Kind):
         if len(looks) < fewest:
             return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
         if seen.at_most > nanoseconds(limit):
-            return cannot_tell(f"{told}: the limit lies between", _cure(looks))
+            return cannot_tell(f"{told}: the limit lies between", _cure(evidence, self.of, looks))
         return None
+
+
+def _cure(evidence: Evidence, probe: str, looks: Columns) -> str:
+    seen = tally(looks)
+    if seen.ended[Outcome.TIMED_OUT]:
+        return "give the probe a timeout longer than the limit"
+    if seen.unknown:
+        return cure(evidence, probe)
+    return "the prober sent its looks late: give it a machine with more room"
 
 
 def percentile(looks: Columns, rank: int) -> Between:
@@ -125,12 +135,3 @@ def in_words(seen: Between) -> str:
         return f"at least {least}"
     most = durations.show(seconds(seen.at_most))
     return most if least == most else f"between {least} and {most}"
-
-
-def _cure(looks: Columns) -> str:
-    seen = tally(looks)
-    if seen.ended[Outcome.TIMED_OUT]:
-        return "give the probe a timeout longer than the limit"
-    if seen.unknown:
-        return "raise the probe's in_flight, so that no look is skipped"
-    return "the prober sent its looks late: give it a machine with more room"

@@ -13,6 +13,7 @@ from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, cannot_tell, finding, holds
 from faildrill.samples import Outcome
+from faildrill.samples.columns import Columns, Mask
 
 PUNCTUAL: Final = 0.1
 """Seconds by which a request may be sent late, where the load's own interval is no longer."""
@@ -31,11 +32,18 @@ def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
     due = (until - since) // nanoseconds(plan.every)
     looks = evidence.looks(plan.name).between(since, until)
     latest = nanoseconds(max(plan.every, PUNCTUAL))
-    sent = where(looks, lambda part: part.is_look & (part.sent - part.due <= latest)).number
+    # An open or throttled request was sent like any other: the service had its load.
+    sent = where(looks, lambda part: _was_sent(part) & (part.sent - part.due <= latest)).number
     told = f"{sent} of {due} requests were sent when due"
     if due and sent >= due * KEPT:
         return holds(told)
     return cannot_tell(f"{told}, fewer than {KEPT:.0%}", _cure(evidence, plan))
+
+
+def _was_sent(part: Columns) -> Mask:
+    outcome = part.outcome
+    sent: Mask = part.is_look | (outcome == Outcome.OPEN) | (outcome == Outcome.THROTTLED)
+    return sent
 
 
 def _cure(evidence: Evidence, plan: ProbePlan) -> str:

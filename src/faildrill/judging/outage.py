@@ -9,7 +9,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack, lasted, nice
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, lasted, nice
 from faildrill.ports import Duration, Kind, ProbeName
 
 _LEAST_INTERVAL: Final = 0.001
@@ -92,7 +92,7 @@ class OutageAtMost(Kind):
         """Say what to do so that no outage of the limit's length can hide."""
         plan = evidence.plans[self.of]
         if plan.every * 2 < self.at_most and evidence.tally(self.of).unknown:
-            return f"looks of {self.of} were skipped: raise its in_flight, or shorten its timeout"
+            return cure(evidence, self.of)
         return f"probe {self.of} every {durations.show(nice(min(self.at_most / 4, plan.every / 2)))} or faster"
 
     def _faster(self, evidence: Evidence, one: Stretch) -> str:

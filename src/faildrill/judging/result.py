@@ -104,6 +104,10 @@ class ProbeFigures(Record, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     skipped: int
     broken: int
+    open: int = 0
+    """Requests that met a connection which the server was ending: neither good nor dark."""
+    throttled: int = 0
+    """Looks that were turned away for the prober's own rate: they prove nothing of the service."""
     damaged: int
     outages: list[Outage]
     """In order; a service counts as recovered when it was good for `hold`, so flapping is one outage."""

@@ -37,7 +37,7 @@ class Tally(NamedTuple):
     @property
     def unknown(self) -> int:
         """Those that prove nothing."""
-        return self.ended[Outcome.SKIPPED] + self.ended[Outcome.BROKEN]
+        return sum(self.ended[Outcome.SKIPPED :])
 
 
 class Places(NamedTuple):

@@ -24,6 +24,15 @@ _HOUR: Final = 3600.0
 _NICE: Final = (1, 2, 5)
 
 
+_REMEDIES: Final = {
+    Outcome.SKIPPED: "{looks} of {probe} {were} skipped: raise its in_flight, or shorten its timeout",
+    Outcome.BROKEN: "{probe} could not look: {because}",
+    Outcome.OPEN: "{looks} of {probe} met a connection that was being closed: use fresh ones, or a safe request",
+    Outcome.THROTTLED: "{looks} of {probe} {were} turned away for the prober's own rate ({because}): look less often",
+}
+"""By what kept most looks from proving anything: what to do about it."""
+
+
 class Weighed(NamedTuple):
     """One claim, weighed: it holds, it is broken, or (None) nobody can tell."""
 
@@ -72,23 +81,31 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
         return cannot_tell(f"{probe} recorded no look: no data is never a pass", f"see why the prober of {probe} died")
     if seen.sent < FEWEST:
         many = f"{seen.sent} of {seen.looks} looks of {probe} prove anything"
-        return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", _cure(evidence, probe))
+        return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", cure(evidence, probe))
     blind = seen.ended[Outcome.BROKEN] if weighs_skipped else seen.unknown
     if blind > seen.looks * _MOST_BLIND:
-        return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", _cure(evidence, probe))
+        return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", cure(evidence, probe))
     return _ended_early(evidence, probe)
 
 
-def _cure(evidence: Evidence, probe: str) -> str:
+def cure(evidence: Evidence, probe: str) -> str:
     """Say what to do about looks that prove nothing."""
-    looks, seen = evidence.looks(probe), evidence.tally(probe)
-    skipped = seen.ended[Outcome.SKIPPED]
-    if seen.ended[Outcome.BROKEN] > skipped:
-        [first] = where(looks, lambda part: part.outcome == Outcome.BROKEN, most=1).first
-        return f"{probe} could not look: {looks.sample(probe, first).detail or 'it says not why'}"
-    if skipped:
-        return f"{skipped} looks of {probe} were skipped: raise its in_flight, or shorten its timeout"
-    return f"probe {probe} more often"
+    seen = evidence.tally(probe)
+    if not seen.unknown:
+        return f"probe {probe} more often"
+    most = max((one for one in Outcome if not one.is_look), key=lambda one: seen.ended[one])
+    return _REMEDIES[most].format(
+        probe=probe,
+        looks=count(seen.ended[most], "look"),
+        were="was" if seen.ended[most] == 1 else "were",
+        because=_first_detail(evidence, probe, most) or "it says not why",
+    )
+
+
+def _first_detail(evidence: Evidence, probe: str, outcome: Outcome) -> str:
+    looks = evidence.looks(probe)
+    [first] = where(looks, lambda part: part.outcome == outcome, most=1).first
+    return looks.sample(probe, first).detail
 
 
 def _ended_early(evidence: Evidence, probe: str) -> Weighed | None:

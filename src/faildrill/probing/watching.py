@@ -18,6 +18,8 @@ class View:
 
     plan: ProbePlan
     last: Sample | None = None
+    told: Sample | None = None
+    """The last sample, also one that proves nothing."""
     good_since: int | None = None
     """When the first answer of the present unbroken row of good ones arrived: from then on it is known to be good."""
     good: int = 0
@@ -30,7 +32,10 @@ class View:
     """Seconds after which an answer is too late to be good, once the warm-up has told; as judging sees it."""
 
     def take(self, sample: Sample) -> None:
-        """Take the next sample into account; one that was skipped proves nothing."""
+        """Take the next sample into account; one that was skipped proves nothing, nor does one that is open."""
+        self.told = sample
+        if sample.outcome in (Outcome.OPEN, Outcome.THROTTLED):
+            return
         self.heard = max(self.heard, sample.due)
         if sample.outcome is Outcome.SKIPPED:
             return
@@ -45,19 +50,25 @@ class View:
     def trouble(self, now: int) -> str | None:
         """Say what is wrong with the probe at this moment, or None."""
         if self.last is None:
-            return "no look yet"
+            return "no look yet" if self.told is None else f"no look yet that proves anything: {_in_words(self.told)}"
         allowed = nanoseconds(self.plan.every * SILENCE + self.plan.timeout)
         if now - self.heard > allowed:
-            return f"no look for {durations.show(seconds(now - self.heard))}"
+            told = self.told
+            why = f", the last one {_in_words(told)}" if told is not None and told is not self.last else ""
+            return f"no look for {durations.show(seconds(now - self.heard))}{why}"
         if self.last.outcome is not Outcome.OK:
-            name = self.last.outcome.name.lower().replace("_", " ")
-            return f"{name}: {self.last.detail}" if self.last.detail else name
+            return _in_words(self.last)
         if self._is_late(self.last):
             return f"too slow: {durations.show(seconds(self.last.answered - self.last.sent))}"
         return None
 
     def _is_late(self, sample: Sample) -> bool:
         return self.slow is not None and sample.answered - sample.sent > nanoseconds(self.slow)
+
+
+def _in_words(sample: Sample) -> str:
+    name = sample.outcome.name.lower().replace("_", " ")
+    return f"{name}: {sample.detail}" if sample.detail else name
 
 
 class Watching:

@@ -34,8 +34,12 @@ FAILURES: Final = {
     Outcome.UNREACHABLE: "unreachable",
     Outcome.SKIPPED: "skipped",
     Outcome.BROKEN: "broken",
+    Outcome.OPEN: "open",
+    Outcome.THROTTLED: "throttled",
 }
-"""The outcomes that are no good look, and the word for each; the last two prove nothing."""
+"""The outcomes that are no good look, and the word for each."""
+HARMLESS: Final = frozenset(word for outcome, word in FAILURES.items() if not outcome.is_look)
+"""The words of those that prove nothing."""
 
 
 @dataclass(frozen=True)

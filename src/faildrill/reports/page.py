@@ -166,7 +166,7 @@ def templates(longest: int) -> jinja2.Environment:
         finalize=finished,
     )
     found.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
-    found.globals |= {"Verdict": Verdict}
+    found.globals |= {"Verdict": Verdict, "unproven": wording.unproven}
     return found
 
 

@@ -256,7 +256,7 @@ def _rows(reduced: lanes.Lane, time: Time, colours: Mapping[str, int]) -> tuple[
     drawn = []
     y = _LANE + 6
     for row in reduced.failures:
-        harmless = row.name in ("skipped", "broken")
+        harmless = row.name in lanes.HARMLESS
         drawn += _row(row, time, y, "unproven" if harmless else f"bad bad-{row.name.replace(' ', '-')}")
         y += _ROW
     for row in reduced.names:

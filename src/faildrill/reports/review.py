@@ -64,6 +64,9 @@ def _impact(result: Result) -> Iterator[str]:
         yield f"{markdown(figures.probe)} was dark for {wording.bounds(worst.length)}{more}"
     if not dark and result.probes:
         yield "none that a probe saw"
+    for figures in result.probes:
+        for why in wording.unproven(figures):
+            yield f"{markdown(figures.probe)}: {markdown(why)}"
     if not result.probes:
         yield "unknown: nothing was looked at"
 

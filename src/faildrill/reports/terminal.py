@@ -45,7 +45,7 @@ def _told(result: Result, folder: Path) -> list[Text]:
     told += [line for one in result.findings[:_MOST] for line in _finding(one)]
     if len(result.findings) > _MOST:
         told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
-    told += [line for line in (_outages(result), _undone(result.steps)) if line is not None]
+    told += [line for line in (_outages(result), _unproven(result), _undone(result.steps)) if line is not None]
     report = folder / PAGE
     where = report if report.exists() else folder
     told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
@@ -72,6 +72,12 @@ def _outages(result: Result) -> Text | None:
         return None
     told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}" for one in worst]
     return Text.assemble(("\ndark     ", "dim"), "\n         ".join(told))
+
+
+def _unproven(result: Result) -> Text | None:
+    """Say for each probe which of its looks got to the service and proved nothing."""
+    told = [f"{wording.plain(one.probe, 60)} {why}" for one in result.probes for why in wording.unproven(one)]
+    return Text.assemble(("\nopen     ", "dim"), "\n         ".join(told)) if told else None
 
 
 def _undone(steps: list[StepFigures]) -> Text | None:

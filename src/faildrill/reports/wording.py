@@ -7,7 +7,7 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.judging.result import Bounds, Verdict
+from faildrill.judging.result import Bounds, ProbeFigures, Verdict
 from faildrill.judging.weighing import bounded
 
 LONGEST: Final = 2_000
@@ -95,6 +95,18 @@ def headline(length: Bounds) -> str:
     if length.at_most is None:
         return bounded(nanoseconds(length.at_least), None).replace("at least", "≥")
     return durations.show((length.at_least + length.at_most) / 2 if length.likely is None else length.likely)
+
+
+def unproven(figures: ProbeFigures) -> list[str]:
+    """Say how many looks of a probe got to its service and proved nothing of it, and why; empty where none did."""
+    told = []
+    if figures.open:
+        told.append(f"{count(figures.open, 'request')} met a connection that was being closed")
+    if figures.throttled:
+        share = figures.throttled / max(sum(figures.outcomes.values()), 1)
+        turned = f"{count(figures.throttled, 'look')} ({share:.1%}) turned away for the prober's own rate"
+        told.append(f"{turned}, which proves nothing of the service: look less often")
+    return told
 
 
 def moment(seconds: float) -> str:

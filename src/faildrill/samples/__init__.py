@@ -60,11 +60,15 @@ class Outcome(enum.IntEnum):
     """Never sent, as too many looks were in flight: proves nothing."""
     BROKEN = 8
     """The probe itself could not look (a secret, a certificate, a defect of ours): proves nothing."""
+    OPEN = 9
+    """Sent on a connection that the server was ending: whether it was taken up can't be told, so it proves nothing."""
+    THROTTLED = 10
+    """An answer about the prober, not about the service (429, its connection limit): proves nothing."""
 
     @property
     def is_look(self) -> bool:
-        """True when something was sent and so something is proven."""
-        return self not in (Outcome.SKIPPED, Outcome.BROKEN)
+        """True when something is proven: the outcomes that prove nothing are the last ones, from SKIPPED on."""
+        return self < Outcome.SKIPPED
 
 
 class Sample(NamedTuple):

@@ -99,7 +99,7 @@ class Columns:
 
     @cached_property
     def is_look(self) -> Mask:
-        """Where something was sent, so that something is proven."""
+        """Where something is proven: `Outcome.is_look` of each."""
         if self.is_good.all():
             return self.is_good
         held: Mask = self._told(lambda part: part.outcome < _PROVES_NOTHING)

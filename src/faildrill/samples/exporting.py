@@ -5,7 +5,7 @@ due_utc      when the look was due, as far as the wall clock of the run's start 
 due_ns       when it was due, in ns since the run's first event; exact, as every time in ns
 sent_ns      when it was sent; empty for a look that never was
 answered_ns  when its answer came, was given up or went wrong
-outcome      ok, refused, reset, timed_out, wrong, unreachable, skipped, broken
+outcome      ok, refused, reset, timed_out, wrong, unreachable, skipped, broken, open, throttled
 who          who answered
 detail       what was seen, in words
 """
