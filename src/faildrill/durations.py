@@ -1,11 +1,12 @@
 """Durations as people write them: a number and its unit, always both."""
 
 import re
+from itertools import pairwise
 from typing import Final
 
 _UNITS: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|µs|ms|s|m|h|d)")
-_WHOLE: Final = re.compile(rf"(?:{_PART.pattern}\s*)+")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(us|µs|ms|s|m|h|d)")
+_WHOLE: Final = re.compile(rf"(?:{_PART.pattern} *)+")
 LONGEST: Final = 366 * 86400.0
 """No duration in a file is longer than this many seconds."""
 
@@ -15,11 +16,15 @@ def parse(text: str) -> float:
 
     Raises ValueError, with what to write instead, for anything else: a bare number, no unit, a sign.
     """
-    cleaned = text.strip()
+    cleaned = text.strip(" ")
     if not _WHOLE.fullmatch(cleaned):
-        hint = f", e.g. {cleaned}s or {cleaned}ms" if re.fullmatch(r"\d+(\.\d+)?", cleaned) else ""
+        hint = f", e.g. {cleaned}s or {cleaned}ms" if re.fullmatch(r"[0-9]+(\.[0-9]+)?", cleaned) else ""
         raise ValueError(f"a time needs a number and a unit (us, ms, s, m, h, d){hint or ', e.g. 500ms or 1m30s'}")
-    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(cleaned))
+    parts = [(float(number), _UNITS[unit]) for number, unit in _PART.findall(cleaned)]
+    units = [unit for _, unit in parts]
+    if any(later >= earlier for earlier, later in pairwise(units)):
+        raise ValueError("a time has each unit once, the largest first, e.g. 1m30s")
+    total = sum(number * unit for number, unit in parts)
     if total > LONGEST:
         raise ValueError("a time of more than a year is surely a slip")
     return total

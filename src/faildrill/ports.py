@@ -41,7 +41,7 @@ Duration = Annotated[
     BeforeValidator(_seconds),
     PlainSerializer(_text, when_used="json"),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(us|µs|ms|s|m|h|d)\s*)+$", "examples": ["500ms"]}
+        {"type": "string", "pattern": r"^ *([0-9]+(\.[0-9]+)? *(us|µs|ms|s|m|h|d) *)+$", "examples": ["500ms"]}
     ),
 ]
 """A field in float seconds that a file gives with a unit: `20ms`, `1m30s`."""

@@ -77,10 +77,37 @@ def test_one_bad_file_among_good_ones_exits_2() -> None:
 def test_a_drill_without_its_environment_is_checked_by_itself_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "alone.yaml"
     text = (ROOT / "drills" / "postgres-switchover.yaml").read_text(encoding="utf-8")
-    path.write_text(text.replace("environment: lab", "environment: nowhere"), encoding="utf-8")
+    path.write_text(text.replace("environment: lab", "environment: lab-hosts"), encoding="utf-8")
     result = _run("validate", str(path))
-    assert "valid (checked without its environment: no environment is called 'nowhere'" in result.output
+    assert "valid (checked without its environment: lab-hosts is not up)" in result.output
     assert result.exit_code == 0
+
+
+def test_a_drill_whose_environment_is_not_to_be_found_is_wrong_at_that_place(tmp_path: Path) -> None:
+    path = _broken_drill(tmp_path, "environment: shpo")
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "shop.yaml").write_text("environment: shop\n", encoding="utf-8")
+    result = _run("validate", str(path))
+    assert f"{path}:2:14: no environment is called 'shpo'; did you mean 'shop'?" in result.output
+    assert f"{path}:4:62: a time needs a number" in result.output
+    assert result.exit_code == 2
+
+
+def test_a_broken_environment_does_not_hide_the_mistakes_of_the_drill(tmp_path: Path) -> None:
+    path = _broken_drill(tmp_path, "environment: shop")
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "shop.yaml").write_text("environment: shop\ndrillable: yes\n", encoding="utf-8")
+    assert _run("validate", str(path)).output.splitlines() == [
+        f"{tmp_path}/environments/shop.yaml:2:12: must be true or false",
+        f"{path}:4:62: a time needs a number and a unit (us, ms, s, m, h, d), e.g. 100s or 100ms",
+    ]
+
+
+def _broken_drill(folder: Path, environment: str) -> Path:
+    path = folder / "case.yaml"
+    text = (INVALID / "time-without-a-unit.yaml").read_text(encoding="utf-8").split("#:")[0]
+    path.write_text(text.replace("environment: example", environment), encoding="utf-8")
+    return path
 
 
 def test_an_environment_that_was_asked_for_must_be_there() -> None:
@@ -200,6 +227,7 @@ def others(tmp_path: Path) -> Callable[[str, str], str]:
         drill = tmp_path / "case.yaml"
         text = (INVALID / "no-expectation.yaml").read_text(encoding="utf-8").split("#:")[0]
         text = text.replace("simulated.service: {folder: /tmp, name: pay}", use)
+        text = text.replace("environment: example", "environment: lab-hosts")
         drill.write_text(text + "expect:\n  - steady_again: {within: 60s}\n", encoding="utf-8")
         program = "from faildrill.cli.main import main; main()"
         done = subprocess.run(

@@ -50,7 +50,7 @@ def _place(text: str) -> tuple[str, int]:
         host, _, port = text.partition(":")
     if not port:
         return host, PORT
-    return (host, int(port)) if port.isascii() and port.isdigit() else ("", 0)
+    return (host, int(port)) if port.isascii() and port.isdecimal() else ("", 0)
 
 
 def _name(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from faildrill import percentages
 from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
@@ -25,11 +26,9 @@ _LARGEST: Final = 1_000_000
 
 
 def _share(value: object) -> object:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        try:
-            return float(value.strip().removesuffix("%")) / 100
-        except ValueError:
-            pass
+    given = percentages.parse(value) if isinstance(value, str) else None
+    if given is not None:
+        return given / 100
     if isinstance(value, float):
         return value
     raise ValueError("give a share, e.g. 25%")
@@ -39,7 +38,7 @@ Tolerance = Annotated[
     float,
     BeforeValidator(_share),
     Field(gt=0, le=10),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$", "examples": ["25%"]}),
+    WithJsonSchema({"type": "string", "pattern": percentages.PATTERN, "examples": ["25%"]}),
 ]
 Weights = dict[str, Annotated[int, Field(ge=0, le=_LARGEST)]]
 
@@ -125,7 +124,7 @@ class Row(dict[str, str]):
     def number(self, column: str) -> float:
         """Read a number; 0 where there is none."""
         text = self.get(column) or "0"
-        return float(text) if text.replace(".", "", 1).isdigit() else 0.0
+        return float(text) if text.replace(".", "", 1).isdecimal() else 0.0
 
     @property
     def takes(self) -> bool:

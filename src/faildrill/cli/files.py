@@ -2,29 +2,19 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from faildrill.errors import InvalidFile, Mistake, WrongUsage
+from faildrill.errors import InvalidFile, WrongUsage
+
+if TYPE_CHECKING:
+    from faildrill.cli.file_check import Checked
 
 _INVALID = 2
 _FIRST = Path("drills/first-drill.yaml")
-
-
-@dataclass
-class _Checked:
-    """What was found in one file."""
-
-    file: str
-    mistakes: list[Mistake] = field(default_factory=list)
-    warnings: list[Mistake] = field(default_factory=list)
-    note: str = ""
-
-    @property
-    def valid(self) -> bool:
-        return not self.mistakes
 
 
 @click.command()
@@ -34,9 +24,12 @@ class _Checked:
 def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
     """Check drill, environment and standard files; every mistake at its place. Nothing is touched, nothing is asked.
 
-    Exits 0 when all are valid, 2 when one is not. A drill whose environment can't be found is checked by itself.
+    Exits 0 when all are valid, 2 when one is not. A drill for a lab that isn't up is checked by itself; where something
+    is wrong with its environment, the mistakes of both are said.
     """
-    checked = [_checked(path, env) for path in files]
+    from faildrill.cli.file_check import check  # noqa: PLC0415 - imports pydantic
+
+    checked = list({one.file: one for path in files for one in check(path, env)}.values())
     if output == "json":
         click.echo(json.dumps([asdict(one) | {"valid": one.valid} for one in checked], indent=2, ensure_ascii=False))
     else:
@@ -45,46 +38,7 @@ def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
     sys.exit(0 if all(one.valid for one in checked) else _INVALID)
 
 
-def _checked(path: Path, env: str | None) -> _Checked:
-    from faildrill.loading import load_drill, load_environment, read_environment  # noqa: PLC0415 - imports pydantic
-    from faildrill.loading.examining import environment_named_in, sort_of  # noqa: PLC0415 - the same
-    from faildrill.loading.finding import find_environment  # noqa: PLC0415 - the same
-    from faildrill.loading.standards import load_standard  # noqa: PLC0415 - the same
-
-    one = _Checked(str(path))
-    try:
-        sort = sort_of(path)
-        if sort != "drill":
-            one.warnings += read_environment(path).warnings if sort == "environment" else ()
-            if sort == "standard":
-                load_standard(path)
-            return one
-        place = None
-        try:
-            place = load_environment(find_environment(env or environment_named_in(path) or "", path, _lab_that_is_up))
-        except WrongUsage as error:
-            if env:
-                raise
-            one.note = f"checked without its environment: {error}"
-        one.warnings += load_drill(path, place).warnings
-    except InvalidFile as error:
-        one.file = error.path
-        one.mistakes += error.mistakes
-    except WrongUsage as error:
-        one.mistakes.append(Mistake(1, 1, str(error)))
-    return one
-
-
-def _lab_that_is_up(name: str) -> Path | None:
-    try:
-        from faildrill.lab import finding  # noqa: PLC0415 - the lab's parts are an extra
-    except ImportError:
-        return None
-    up = finding.find(name)
-    return up.environment if up else None
-
-
-def _print(one: _Checked) -> None:
+def _print(one: "Checked") -> None:
     for mistake in one.mistakes:
         click.echo(f"{one.file}:{mistake.line}:{mistake.column}: {mistake.message}")
     for warning in one.warnings:

@@ -17,7 +17,7 @@ from rich.text import Text
 from faildrill.cli.watching import BUCKET, STRIP, Line, ProbeSeen, StepSeen, Veil, Watch
 from faildrill.clock import NANOSECONDS, Clock, SystemClock
 from faildrill.durations import show as duration
-from faildrill.reports.wording import plain
+from faildrill.plain_text import Stream, plain
 from faildrill.samples import Outcome
 
 Mode = Literal["live", "plain", "quiet"]
@@ -91,7 +91,8 @@ class _Drawn:
         self._watch = watch
         self._clock: Clock = SystemClock()
         self._told: list[Line] = []
-        self._console = Console(file=out, highlight=False, emoji=False, markup=False)
+        drawn_on = out.bare if isinstance(out, Stream) else out  # it moves the cursor, and every text on it is plain
+        self._console = Console(file=drawn_on, highlight=False, emoji=False, markup=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
         stack.enter_context(self._live)
 

@@ -5,11 +5,11 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import click
 
-from faildrill import __version__, redacting
+from faildrill import __version__, plain_text, redacting
 from faildrill.errors import FaildrillError
 from faildrill.lazily import lazily, without_collecting, without_plugins
 
@@ -107,7 +107,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = cast("TextIO", redacting.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
+    sys.stdout = cast("TextIO", plain_text.Stream(sys.stdout))
     lazily()
     without_plugins()
     try:

@@ -36,6 +36,15 @@ def lab_that_is_up(name: str) -> Path | None:
     return up.environment if up else None
 
 
+def may_be_started(name: str) -> bool:
+    """Tell whether a lab of that name can be started for a command."""
+    try:
+        from faildrill.lab import sorts  # noqa: PLC0415 - the lab's parts are an extra
+    except ImportError:
+        return False
+    return sorts.named(name) is not None
+
+
 def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | None:
     """Start the lab of that name, None where it is no lab that commands start for themselves."""
     try:

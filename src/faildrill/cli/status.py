@@ -50,7 +50,7 @@ def _putting_back(identity: str, one: Mark) -> int | None:
 
 
 def _everybody() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
 
 
 def _words(pid: int) -> list[bytes]:

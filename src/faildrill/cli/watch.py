@@ -88,7 +88,7 @@ def _where(ways: int) -> str:
 
 def _address(given: str) -> tuple[str, int]:
     host, colon, port = given.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdecimal():
         raise WrongUsage(f"{given!r} is no HOST:PORT to listen on, e.g. {_LISTEN}, or none")
     return host.strip("[]"), int(port)
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from faildrill import percentages
+
 _WHOLE = 100.0
 
 
@@ -15,22 +17,16 @@ def _share(value: object) -> object:
         if value < 0:
             raise ValueError("a number of looks is not negative")
         return value
-    text = value.strip()
-    try:
-        percent = float(text.removesuffix("%")) if text.endswith("%") else -1.0
-    except ValueError:
-        percent = -1.0
-    if not 0 <= percent <= _WHOLE:
+    given = percentages.parse(value)
+    if given is None or given > _WHOLE:
         raise ValueError("give a share between 0% and 100%, e.g. 0.1%, or a whole number of looks")
-    return text
+    return value.replace(" ", "")
 
 
 Share = Annotated[
     str | int,
     BeforeValidator(_share),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$"}, {"type": "integer", "minimum": 0}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": percentages.PATTERN}, {"type": "integer", "minimum": 0}]}),
 ]
 """A field that is a share (`0.1%`) or a whole number of looks."""
 
@@ -42,9 +38,7 @@ def _percent(value: object) -> object:
     return read
 
 
-Percent = Annotated[
-    str, BeforeValidator(_percent), WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?%\s*$"})
-]
+Percent = Annotated[str, BeforeValidator(_percent), WithJsonSchema({"type": "string", "pattern": percentages.PATTERN})]
 """A field that is a share: `99.9%`."""
 
 

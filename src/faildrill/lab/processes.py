@@ -42,7 +42,7 @@ def read(pid: int) -> Process | None:
 
 def table() -> list[Process]:
     """Every living process of this machine."""
-    seen = (read(int(name)) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - no pathlib in an init
+    seen = (read(int(name)) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - no pathlib in an init
     return [process for process in seen if process]
 
 

@@ -1,11 +1,10 @@
 """A strict composer of YAML: bytes that a stranger wrote become a tree of values that know their places.
 
 libyaml only splits the text into events; nothing is ever constructed from a tag. What is refused: duplicate keys,
-tags, merge keys, more than one document, text that is not UTF-8, control characters, and files that are too large,
-too deep or, with their aliases written out, too long.
+tags, merge keys, more than one document, text that is not UTF-8, characters that nobody sees, and files that are too
+large, too deep or, with their aliases written out, too long.
 """
 
-import re
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,6 +15,7 @@ from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.scalars import resolve
 from faildrill.loading.syntax import explain
+from faildrill.loading.unseen import odd, odd_blank
 
 LARGEST: Final = 1 << 20
 """Bytes in a file."""
@@ -26,7 +26,6 @@ MOST_NODES: Final = 3_000
 LONGEST: Final = 1 << 16
 """Characters in one value."""
 _LONGEST_KEY: Final = 128
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _START: Final = Place(1, 1)
 
 
@@ -79,9 +78,9 @@ def _text(data: bytes, mistakes: Mistakes) -> str:
         mistakes.add(_place_after(before), "the file is not UTF-8 from here on")
         mistakes.refuse()
         raise AssertionError from error  # pragma: no cover - refuse() raised
-    control = _CONTROL.search(text)
-    if control:
-        mistakes.add(_place_after(text[: control.start()]), "a control character; nothing that is typed has one")
+    found = odd(text)
+    if found:
+        mistakes.add(_place_after(text[: found.at]), found.why)
         mistakes.refuse()
     return text
 
@@ -165,8 +164,9 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         place = _place(event)
-        if _CONTROL.search(event.value):
-            self._mistakes.spoil(place, "an escaped control character; no value here needs one")
+        found = odd(event.value) or (odd_blank(event.value) if event.implicit[0] else None)
+        if found:
+            self._mistakes.spoil(place, found.why)
             return Scalar(place, "")
         if len(event.value) > LONGEST:
             self._mistakes.spoil(place, f"a value of more than {LONGEST >> 10} KiB")
@@ -210,7 +210,7 @@ class _Composer:
         if event.value == "<<" and event.implicit[0]:
             self._mistakes.spoil(place, "merge keys (<<) are not YAML 1.2; write the keys out")
             return None
-        if not 0 < len(event.value) <= _LONGEST_KEY or _CONTROL.search(event.value):
+        if not 0 < len(event.value) <= _LONGEST_KEY or odd(event.value) or odd_blank(event.value):
             self._mistakes.spoil(place, f"a key must have 1 to {_LONGEST_KEY} characters that can be printed")
             return None
         return event.value

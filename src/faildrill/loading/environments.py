@@ -14,7 +14,7 @@ from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
 from faildrill.loading.parameters import absolute
 from faildrill.loading.probes import read_probes
-from faildrill.loading.reading import Reading
+from faildrill.loading.reading import Reading, refuse_nothing
 from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
@@ -132,6 +132,7 @@ def _target(
         keys = ", ".join(key for key in sort.model_fields if key != "name")
         mistakes.add(node.place, f"must be a mapping with {keys}")
         return None
+    refuse_nothing(node, mistakes)
     if "name" in data:
         mistakes.add(node.entries["name"].place, "unknown key 'name': a target is named by its key")
     data["name"] = name
@@ -155,6 +156,7 @@ def _member(name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mist
     data = plain(entry.node) or {}
     if not isinstance(data, dict) or (not isinstance(entry.node, Mapping) and data):
         return data
+    refuse_nothing(entry.node, mistakes)
     given = entry.node.entries.get("reach") if isinstance(entry.node, Mapping) else None
     if given is not None:
         data["reach"] = _reach(given.node, reaches, mistakes)

@@ -6,7 +6,7 @@ from typing import Literal
 from faildrill.loading.composing import read
 from faildrill.loading.environments import KEYS
 from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Scalar
+from faildrill.loading.nodes import Place, Scalar
 
 _ONLY_ENVIRONMENTS = frozenset(KEYS) - {"environment", "about", "probes"}
 
@@ -20,8 +20,8 @@ def sort_of(path: Path) -> Literal["drill", "environment", "standard"]:
     return "environment" if is_environment else "drill"
 
 
-def environment_named_in(path: Path) -> str | None:
-    """Return which environment a drill names, None where it names none; InvalidFile as above."""
+def environment_named_in(path: Path) -> tuple[str | None, Place]:
+    """Return which environment a drill names, None where it names none, and where; InvalidFile as above."""
     entry = read(path, Mistakes(str(path))).entries.get("environment")
     named = entry.node.value if entry and isinstance(entry.node, Scalar) else None
-    return named if isinstance(named, str) else None
+    return (named if isinstance(named, str) else None), (entry.node.place if entry else Place(1, 1))

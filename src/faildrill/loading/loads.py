@@ -23,9 +23,9 @@ FASTEST: Final = 2000.0
 """Requests a second of one load, at the most: more than one process can send on time proves nothing."""
 MOST_UNDER_WAY: Final = 4096
 """Requests that may await their answers at once: a load is no flood."""
-_RATE: Final = re.compile(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*/\s*(s|m|h)\s*")
+_RATE: Final = re.compile(r" *([0-9]{1,9}(?:\.[0-9]{1,6})?) */ *(s|m|h) *")
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
-RATE_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*/\s*(s|m|h)\s*$"
+RATE_PATTERN: Final = r"^ *[0-9]+(\.[0-9]+)? */ *(s|m|h) *$"
 
 
 def read_loads(entries: dict[str, Entry], taken: tuple[str, ...], scope: Scope, mistakes: Mistakes) -> list[ProbePlan]:

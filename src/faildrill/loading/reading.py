@@ -1,7 +1,7 @@
 """One mapping of a file being read by hand: each key is taken by its sort, and what nobody took is a mistake."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from faildrill import durations
 from faildrill.kinds import did_you_mean
@@ -11,6 +11,9 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 
 LONGEST_TEXT = 4000
 """Characters in a text that a file gives about itself."""
+
+NOTHING: Final = "says nothing: write a value, or leave the key out"
+"""What is wrong with a key that has no value: its reader can't know what is meant."""
 
 Found = TypeVar("Found")
 
@@ -93,7 +96,10 @@ class Reading:
 
     def _read(self, key: str, read: Callable[[Node], Found], default: Found) -> Found:
         entry = self._entries.get(key)
-        if entry is None or is_empty(entry.node):
+        if entry is None:
+            return default
+        if entry.node == Scalar(entry.node.place, None):
+            self.mistakes.add(entry.node.place, f"`{key}` {NOTHING}")
             return default
         try:
             return read(entry.node)
@@ -132,6 +138,13 @@ def as_duration(node: Node) -> float:
 def is_empty(node: Node) -> bool:
     """Tell whether nothing is given: an empty value, list or mapping."""
     return node in (Scalar(node.place, None), Listing(node.place, ()), Mapping(node.place, {}))
+
+
+def refuse_nothing(node: Node, mistakes: Mistakes) -> None:
+    """Note every key of a mapping that has no value."""
+    for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
+        if entry.node == Scalar(entry.node.place, None):
+            mistakes.spoil(entry.node.place, f"`{key}` {NOTHING}")
 
 
 def place_in(entry: Entry | None, otherwise: Place) -> Place:

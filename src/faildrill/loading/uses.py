@@ -11,6 +11,7 @@ from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
 from faildrill.loading.parameters import absolute, parameter_names, probe_parameters, target_parameters
+from faildrill.loading.reading import refuse_nothing
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults
 from faildrill.ports import Kind
@@ -63,6 +64,7 @@ def read_use(name: str, entry: Entry, shape: Shape, scope: Scope, mistakes: Mist
         mistakes.add(node.place, f"the parameters of {name} must be a mapping; it has {fields}")
         return None
     params = _Params(Entry(entry.place, node), scope, mistakes, template=_holds_steps(node))
+    refuse_nothing(node, mistakes)
     resolved = {key: _resolved(inner.node, (key,), params) for key, inner in node.entries.items()}
     _put_targets(kind, resolved, params)
     absolute(kind, resolved, scope.folder)

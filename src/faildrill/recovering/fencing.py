@@ -107,7 +107,7 @@ def _kill(pid: int, run: str, root: int | None) -> None:
 
 
 def _of(run: str, root: int | None, among: list[int] | None = None) -> set[int]:
-    everyone = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()] if among is None else among
+    everyone = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()] if among is None else among
     found = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
     return {pid for pid in found if _state(pid) not in ("Z", "X", "")}
 

@@ -1,7 +1,6 @@
 """Text for people: what came from outside made harmless, and lengths of time that never claim too much."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,13 +8,10 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging.result import Bounds, ProbeFigures, Verdict
 from faildrill.judging.weighing import bounded
+from faildrill.plain_text import LONGEST as LONGEST  # noqa: PLC0414 - part of this module's face
+from faildrill.plain_text import lines as lines  # noqa: PLC0414 - the same
+from faildrill.plain_text import plain as plain  # noqa: PLC0414 - the same
 
-LONGEST: Final = 2_000
-"""Characters of one text that a report prints; the files of the run hold the rest."""
-_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
-_REORDERING: Final = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-_SPACES: Final = frozenset("\t\n\r\v\f\x85\u2028\u2029")
-_NEEDS_LOOK: Final = re.compile(r"[^ -~]")
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|#~&!$@]|(?<!\w)_|_(?!\w)")
 _MARKDOWN_START: Final = re.compile(r"^([-+=]+|\d+[.)])(?=\s|$)")
 _MINUTE: Final = 60.0
@@ -32,34 +28,6 @@ MEANINGS: Final[Mapping[Verdict, str]] = {
     Verdict.ERROR: "faildrill itself broke; everything was put back",
 }
 """What each verdict says, in a few words."""
-
-
-def plain(text: str, most: int = LONGEST) -> str:
-    """Return the text on one line, printable: no control, escape or reordering character is left in it.
-
-    Line breaks and tabs become spaces, the other such characters one replacement character each; what is longer
-    than `most` characters is cut, and says so.
-    """
-    cut = text if len(text) <= most else text[: most - 1] + "…"
-    if not _NEEDS_LOOK.search(cut):
-        return cut
-    return "".join(map(_printable, cut))
-
-
-def _printable(character: str) -> str:
-    if character in _SPACES:
-        return " "
-    odd = unicodedata.category(character) in {"Cc", "Cs"} or character in _REORDERING
-    return _REPLACED if odd or _is_noncharacter(ord(character)) else character
-
-
-def _is_noncharacter(code: int) -> bool:
-    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - Unicode's own bounds
-
-
-def lines(text: str, most: int = 20_000) -> list[str]:
-    """Return the lines of a longer text, each printable as `plain` makes it."""
-    return [plain(line.expandtabs()) for line in text[:most].splitlines()]
 
 
 def markdown(text: str) -> str:

@@ -87,7 +87,7 @@ def test_bytes_that_are_not_utf_8_are_placed() -> None:
 
 
 def test_a_nul_is_placed() -> None:
-    assert _mistakes(b"a: 1\nbc: \x00") == ["2:5: a control character; nothing that is typed has one"]
+    assert _mistakes(b"a: 1\nbc: \x00") == ["2:5: U+0000 is a control character; nothing that is typed has one"]
 
 
 def test_a_mistake_that_is_found_before_broken_yaml_is_said_too() -> None:

@@ -115,7 +115,7 @@ def _at(values: list[str], number: int) -> str:
 
 
 def _failed(status: str) -> bool:
-    return status.isdigit() and int(status) >= _FAILED
+    return status.isdecimal() and int(status) >= _FAILED
 
 
 def _seconds(text: str) -> float | None:

@@ -37,7 +37,7 @@ def sweep(mark: str, folder: str) -> list[int]:
 
 
 def _of(mark: bytes, folder: bytes) -> list[int]:
-    pids = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    pids = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()]
     return [pid for pid in pids if pid != os.getpid() and _belongs(pid, mark, folder)]
 
 

@@ -130,7 +130,7 @@ def _keyword(section: _Section, word: str, rest: Words) -> None:
     elif word == "balance":
         section.algorithm = first.partition("(")[0]
     elif word == "retries":
-        section.retries = int(first) if first.isdigit() else None
+        section.retries = int(first) if first.isdecimal() else None
     elif word == "cookie":
         section.cookie = True
     elif word == "stick":

@@ -106,4 +106,4 @@ def _smaller(first: str, second: str) -> str:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None

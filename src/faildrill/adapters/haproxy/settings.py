@@ -108,7 +108,7 @@ def _read(file: Path) -> tuple[Settings, tuple[Unread, ...]]:
 def _not_loaded(file: Path, info: Mapping[str, str]) -> tuple[Unread, ...]:
     """Tell that the file is younger than the process that should have read it."""
     uptime = info.get("Uptime_sec", "")
-    if not uptime.isdigit():
+    if not uptime.isdecimal():
         return ()
     started = time.time() - float(uptime)
     if file.stat().st_mtime <= started + _SECOND:
@@ -136,7 +136,7 @@ def _command(difference: Difference) -> str:
 def _address(balancer: LoadBalancer) -> str:
     socket = balancer.haproxy_socket
     host, colon, port = socket.rpartition(":")
-    return f"tcp:{host}:{port}" if colon and port.isdigit() and "/" not in socket else socket
+    return f"tcp:{host}:{port}" if colon and port.isdecimal() and "/" not in socket else socket
 
 
 def _said(error: BaseException) -> str:

@@ -45,6 +45,6 @@ def read(answer: str) -> dict[tuple[str, str], Server]:
     for line in lines:
         row = dict(zip(columns, line.split(" "), strict=False))
         values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
-        if {"be_name", "srv_name"} <= row.keys() and all(one.isdigit() for one in values):
+        if {"be_name", "srv_name"} <= row.keys() and all(one.isdecimal() for one in values):
             seen[row["be_name"], row["srv_name"]] = Server(*(int(one) for one in values))
     return seen

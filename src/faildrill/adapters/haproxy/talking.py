@@ -15,7 +15,7 @@ async def tell(socket: str, command: str, *, then_end: bool = False) -> str:
     ends its own only then.
     """
     host, colon, port = socket.rpartition(":")
-    if colon and port.isdigit() and "/" not in socket:
+    if colon and port.isdecimal() and "/" not in socket:
         reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     else:
         reader, writer = await asyncio.open_unix_connection(socket)

@@ -138,4 +138,4 @@ def in_words(error: BaseException) -> str:
 
 def _number(row: dict[str, str], key: str) -> int:
     text = row.get(key, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0

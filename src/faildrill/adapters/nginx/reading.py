@@ -81,7 +81,7 @@ def _backend(block: list[Block], passes: list[_Pass], mode: str) -> dict[str, An
         "algorithm": methods[-1] if methods else "roundrobin",
         "stickiness": (sticky[0] or ["cookie"])[0] if sticky else "source" if "ip_hash" in methods else "none",
         "redispatch": next_one[:1] != ["off"],
-        "retries": (int(tries) or max(1, len(servers))) - 1 if tries.isdigit() else None,
+        "retries": (int(tries) or max(1, len(servers))) - 1 if tries.isdecimal() else None,
         "timeouts": _timeouts(passes, mode),
         "servers": {args[0]: _server(args, checks) for args in servers},
     }

@@ -104,7 +104,7 @@ class Identity(_Asked):
     """
 
     system_identifier: Annotated[str, BeforeValidator(_digits)] = Field(
-        pattern=r"^\d{1,20}$", description="as `SELECT system_identifier FROM pg_control_system()` shows it"
+        pattern="^[0-9]{1,20}$", description="as `SELECT system_identifier FROM pg_control_system()` shows it"
     )
 
     @property

@@ -73,7 +73,7 @@ class Named(Kind):
             ended = await Surroundings().run(argv, _ASKING, {})
         except OSError as error:
             raise CannotSee(f"{self.control} can't be started: {error}") from error
-        if ended.code != 0 or not ended.said.isdigit():
+        if ended.code != 0 or not ended.said.isdecimal():
             raise CannotSee(f"{self.control} does not say which process {self.service} is: it {ended}")
         return int(ended.said)
 
@@ -87,6 +87,6 @@ def _read(path: Path) -> int:
         raise CannotSee(f"{path} can't be read: {error}") from error
     if not words:
         return 0  # it is being written
-    if not words[0].isdigit():
+    if not words[0].isdecimal():
         raise CannotSee(f"{path} holds no number of a process")
     return int(words[0])

@@ -42,6 +42,6 @@ def lift(process: Process) -> None:
     """End whoever holds a limit of this process: it was put back, or is put back now."""
     words = f" -m {PROGRAM} {process.pid} {process.start} "
     for name in os.listdir("/proc"):  # noqa: PTH208 - a thousand names, which need no objects
-        one = trees.look(int(name)) if name.isdigit() else None
+        one = trees.look(int(name)) if name.isdecimal() else None
         if one is not None and words in f"{trees.title(one.pid)} ":
             trees.send(one, signal.SIGKILL)

@@ -57,7 +57,7 @@ def tree(root: Process) -> list[Process]:
         return []
     children: dict[int, list[Process]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - no pathlib here
-        one = look(int(name)) if name.isdigit() else None
+        one = look(int(name)) if name.isdecimal() else None
         if one:
             children.setdefault(one.parent, []).append(one)
     found = [now]

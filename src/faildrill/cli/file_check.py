@@ -1,0 +1,82 @@
+"""What `faildrill validate` finds in a file, and in the environment that it is checked against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from faildrill.cli.places import lab_that_is_up, may_be_started
+from faildrill.environment import Environment
+from faildrill.errors import InvalidFile, Mistake, WrongUsage
+from faildrill.loading import find_environment, load_drill, load_environment, read_environment
+from faildrill.loading.examining import environment_named_in, sort_of
+from faildrill.loading.nodes import Place
+from faildrill.loading.standards import load_standard
+
+Read = TypeVar("Read")
+
+
+@dataclass
+class Checked:
+    """What was found in one file."""
+
+    file: str
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether there is no mistake in it."""
+        return not self.mistakes
+
+
+def check(path: Path, env: str | None) -> list[Checked]:
+    """Check one file; a drill is checked whatever is wrong with its environment, which then has an entry of its own."""
+    one = Checked(str(path))
+    sort = _noted(one, lambda: sort_of(path))
+    if sort == "drill":
+        place, others = _environment(path, env, one)
+        drill = _noted(one, lambda: load_drill(path, place))
+        one.warnings += drill.warnings if drill else ()
+        return [*others, one]
+    if sort == "environment":
+        environment = _noted(one, lambda: read_environment(path))
+        one.warnings += environment.warnings if environment else ()
+    elif sort == "standard":
+        _noted(one, lambda: load_standard(path))
+    return [one]
+
+
+def _environment(path: Path, env: str | None, one: Checked) -> tuple[Environment | None, list[Checked]]:
+    """Return the environment of a drill, None where there is none to be had; what is wrong with it, by its file."""
+    named, place = environment_named_in(path)
+    given = env or named
+    if not given:
+        return None, []
+    other = Checked(given)
+    try:
+        found = find_environment(given, path, lab_that_is_up)
+    except WrongUsage as error:
+        if env:
+            other.mistakes.append(Mistake(1, 1, str(error)))
+            return None, [other]
+        if may_be_started(given):
+            one.note = f"checked without its environment: {given} is not up"
+        else:
+            one.mistakes.append(Mistake(*place, str(error)))
+        return None, []
+    other.file = str(found)
+    environment = _noted(other, lambda: load_environment(found))
+    return environment, [other] if environment is None else []
+
+
+def _noted(one: Checked, read: Callable[[], Read]) -> Read | None:
+    """Return what a file holds; None, with the mistakes noted, where it can't be made of it."""
+    try:
+        return read()
+    except InvalidFile as error:
+        one.mistakes = sorted({*one.mistakes, *error.mistakes})
+    except WrongUsage as error:
+        one.mistakes.append(Mistake(*Place(1, 1), str(error)))
+    return None
