@@ -10,8 +10,11 @@ from pydantic_core import core_schema
 from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
 from faildrill.redacting import HIDDEN as HIDDEN  # noqa: PLC0414 - part of this module's face
+from faildrill.system import bounded_read
 
 _KINDS: Final = ("env", "file")
+_LARGEST: Final = 1 << 16
+"""Bytes of a file that holds a secret."""
 
 
 class Secret:
@@ -66,9 +69,11 @@ class Reference:
                 raise UnresolvedSecret(f"{self.text}: the variable is not set; export {rest}=… and try again")
             return value
         try:
-            return Path(rest).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+            return bounded_read.read(Path(rest).expanduser(), _LARGEST).decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             why = "it is no text"
+        except RuntimeError:
+            why = "nobody knows the home folder that ~ stands for"
         except OSError as error:
             why = error.strerror or type(error).__name__
         raise UnresolvedSecret(f"{self.text}: can't be read ({why}); put the secret there, mode 0600")

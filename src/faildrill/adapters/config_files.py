@@ -10,8 +10,8 @@ from pydantic import Field
 from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.system import bounded_read
 
-_LARGEST: Final = 1 << 20
 _SIGN: Final = "# put here by faildrill"
 
 
@@ -36,11 +36,9 @@ class OfFile(Kind):
     def _text(self) -> str:
         """Read the file, every byte of it: what is no UTF-8 comes back as it was when it is written."""
         try:
-            content = self._path.read_bytes()
+            content = bounded_read.read(self._path)
         except OSError as error:
-            raise CannotSee(f"{self._path} can't be read: {error}") from error
-        if len(content) > _LARGEST:
-            raise CannotSee(f"{self._path} is larger than 1 MiB")
+            raise CannotSee(f"{self._path} can't be read: {error.strerror or error}") from error
         return content.decode("utf-8", "surrogateescape")
 
     def _write(self, text: str) -> None:

@@ -4,6 +4,7 @@ import ssl
 from functools import cache
 from typing import Final
 
+from faildrill.system import bounded_read
 from faildrill.targets import Encryption
 
 _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -39,6 +40,8 @@ def context(how: Encryption) -> ssl.SSLContext | None:
 def _context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """Make it once: reading all authorities takes some ms."""
     try:
+        for one in filter(None, (ca, certificate, key)):
+            bounded_read.check(one)
         made = ssl.create_default_context(cafile=ca)
         if certificate is not None:
             made.load_cert_chain(certificate, key)

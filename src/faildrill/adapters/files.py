@@ -1,29 +1,25 @@
 """`file.identity`, `file.younger` and `command.younger`: what a file on this host, or a program, says."""
 
-import asyncio
 import hashlib
 import math
-import os
-import stat
-import threading
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
 from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.ports import Duration, Given, Kind, Told
+from faildrill.system import bounded_read
+from faildrill.system.threads import aside
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that proves what a host is, at the most."""
 SKEW: Final = 300.0
 """Seconds that a time may lie ahead of this host's clock before it counts as garbage."""
 _SHOWN: Final = 80
-T = TypeVar("T")
 
 
 class Identity(Kind):
@@ -63,7 +59,7 @@ class Identity(Kind):
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Read the file, and object to anything that isn't what was declared."""
         try:
-            found = await aside(lambda: _content(Path(self.path)))
+            found = await bounded_read.read_aside(self.path, LARGEST)
         except OSError as error:
             return f"{self.path} can't be read ({error.strerror or error}); this host does not prove what it is"
         if self.sha256 is not None:
@@ -129,42 +125,6 @@ class CommandYounger(Surroundings):
         if at is None:
             return f"{self.argv[0]} wrote {redacting.clean(line)[:_SHOWN]!r}, which is no time with its zone"
         return _too_old(f"what {self.argv[0]} tells", at, self.than)
-
-
-async def aside(work: Callable[[], T]) -> T:
-    """Do what may block in a thread that nobody waits for: a file system that hangs ends no run."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type] # None only where T is
-
-    def do() -> None:
-        try:
-            done: tuple[T | None, BaseException | None] = (work(), None)
-        except Exception as error:  # noqa: BLE001 - carried to who awaits it
-            done = (None, error)
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, *done)
-
-    threading.Thread(target=do, daemon=True).start()
-    return await future
-
-
-def _content(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a named pipe is not waited for
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is no plain file")
-        found = file.read(LARGEST + 1)
-    if len(found) > LARGEST:
-        raise OSError("it is larger than 1 MiB")
-    return found
 
 
 def _time(line: str) -> float | None:

@@ -7,7 +7,7 @@ from faildrill.acting.calling import call, words
 from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding import approving, halting, outside
+from faildrill.guarding import approving, halting, outside, secrecy
 from faildrill.guarding.facts import proven
 from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
@@ -36,6 +36,7 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     yield _provable(environment)
     if drill is not None:
         yield _covered(environment, drill)
+        yield GuardAnswered(guard="secrets", objection=secrecy.objection(drill, environment))
         async for answer in foreseen(drill, run):
             yield answer
     yield GuardAnswered(guard="halt", objection=halting.objection(proven(environment)))

@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
-from faildrill.kinds.referring import learn
+from faildrill.kinds.referring import learn, unresolvable
 from faildrill.targets import KindUse
 
 
 def keep_secret(drill: Drill, place: Environment) -> None:
     """Keep every secret that a drill or its place refers to out of all that this process writes from now on."""
     learn((*_of_place(place), *_of_drill(drill)))
+
+
+def objection(drill: Drill, place: Environment) -> str | None:
+    """Say which secrets of a drill and its place can't be resolved: what needs one to be put back would stay on."""
+    found = unresolvable((*_of_place(place), *_of_drill(drill)))
+    return "; ".join(found) or None
 
 
 def _of_place(place: Environment) -> Iterator[tuple[KindUse, Shape]]:

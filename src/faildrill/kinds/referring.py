@@ -32,6 +32,17 @@ def learn(uses: Uses) -> None:
             reference.resolve()
 
 
+def unresolvable(uses: Uses) -> list[str]:
+    """Say of every secret that these kinds refer to and that can't be resolved here, how to give it."""
+    found: dict[str, None] = {}
+    for reference in references(uses):
+        try:
+            reference.resolve()
+        except UnresolvedSecret as error:
+            found[str(error)] = None
+    return list(found)
+
+
 def _within(value: Any) -> Iterator[Reference]:  # noqa: ANN401 - whatever a kind's fields hold
     if isinstance(value, Reference):
         yield value

@@ -5,6 +5,7 @@ tags, merge keys, more than one document, text that is not UTF-8, characters tha
 large, too deep or, with their aliases written out, too long.
 """
 
+import errno
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,6 +17,7 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.scalars import resolve
 from faildrill.loading.syntax import explain
 from faildrill.loading.unseen import odd, odd_blank
+from faildrill.system import bounded_read
 
 LARGEST: Final = 1 << 20
 """Bytes in a file."""
@@ -27,6 +29,7 @@ LONGEST: Final = 1 << 16
 """Characters in one value."""
 _LONGEST_KEY: Final = 128
 _START: Final = Place(1, 1)
+_TOO_LARGE: Final = f"the file is larger than {LARGEST >> 20} MiB"
 
 
 class _TooMuch(Exception):  # noqa: N818 - never leaves this module
@@ -39,13 +42,15 @@ def read(path: Path, mistakes: Mistakes) -> Mapping:
     Raises WrongUsage when it can't be read, InvalidFile when nothing can be made of it.
     """
     try:
-        if not path.is_file():
-            raise WrongUsage(f"{path}: {'is no file' if path.exists() else 'there is no such file'}")
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise WrongUsage(f"{path}: can't be read: {error}") from error
-    return compose(data, mistakes)
+        return compose(bounded_read.read(path, LARGEST), mistakes)
+    except FileNotFoundError as error:
+        raise WrongUsage(f"{path}: there is no such file") from error
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise WrongUsage(f"{path}: can't be read: {error.strerror or error}") from error
+    mistakes.add(_START, _TOO_LARGE)
+    mistakes.refuse()
+    raise AssertionError("a file that is too large was not refused")  # pragma: no cover - refuse() raised
 
 
 def compose(data: bytes, mistakes: Mistakes) -> Mapping:
@@ -69,7 +74,7 @@ def compose(data: bytes, mistakes: Mistakes) -> Mapping:
 
 def _text(data: bytes, mistakes: Mistakes) -> str:
     if len(data) > LARGEST:
-        mistakes.add(_START, f"the file is larger than {LARGEST >> 20} MiB")
+        mistakes.add(_START, _TOO_LARGE)
         mistakes.refuse()
     try:
         text = data.decode("utf-8")

@@ -6,9 +6,8 @@ from pathlib import Path
 from faildrill.acting.undoing import open_intents
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.errors import UnresolvedSecret
 from faildrill.kinds import Shape
-from faildrill.kinds.referring import references
+from faildrill.kinds.referring import unresolvable
 from faildrill.recovering.recover import started
 from faildrill.recovering.salvaging import salvage
 from faildrill.targets import KindUse
@@ -17,13 +16,7 @@ from faildrill.timeline import FILE
 
 def lacking(folder: Path) -> list[str]:
     """Say of every secret that putting a run back needs and that can't be resolved here, how to give it."""
-    found: dict[str, None] = {}
-    for reference in references(_needed(folder)):
-        try:
-            reference.resolve()
-        except UnresolvedSecret as error:
-            found[str(error)] = None
-    return list(found)
+    return unresolvable(_needed(folder))
 
 
 def _needed(folder: Path) -> Iterator[tuple[KindUse, Shape]]:

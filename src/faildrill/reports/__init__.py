@@ -6,9 +6,11 @@ from typing import Final
 
 from faildrill import timeline
 from faildrill.judging.result import Result
+from faildrill.system import bounded_read
 
 PAGE: Final = "report.html"
 _LONGEST_NOTES: Final = 100_000
+_LARGEST_NOTES: Final = 1 << 24
 
 
 def write(folder: Path, result: Result) -> Path:
@@ -32,10 +34,11 @@ def write(folder: Path, result: Result) -> Path:
 def _notes(path: Path) -> str:
     """Read what people wrote; bytes that are no text are shown as such."""
     try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST_NOTES).decode("utf-8", "replace")
+        return bounded_read.read(path, _LARGEST_NOTES)[:_LONGEST_NOTES].decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        return f"({path.name} can't be read: {error.strerror or error})"
 
 
 def replace(path: Path, content: bytes) -> None:

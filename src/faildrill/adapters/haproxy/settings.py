@@ -14,6 +14,7 @@ from faildrill.adapters.haproxy.runtime import runtime
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Reading, Settings, Unread, overlaid
+from faildrill.system import bounded_read
 from faildrill.targets import LoadBalancer
 
 _LARGEST: Final = 4 << 20
@@ -95,10 +96,7 @@ class Balancer(Kind):
 
 
 def _read(file: Path) -> tuple[Settings, tuple[Unread, ...]]:
-    with file.open("rb") as opened:
-        data = opened.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"has more than {_LARGEST} bytes")
+    data = bounded_read.read(file, _LARGEST)
     try:
         return parse(data.decode())
     except ValidationError as error:

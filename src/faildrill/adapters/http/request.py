@@ -18,6 +18,7 @@ from faildrill.adapters.tcp import LARGEST
 from faildrill.ports import Given, Kind, Seen, TellEdge
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
+from faildrill.system import bounded_read
 
 MOST_IDLE: Final = 64
 """Idle connections kept for the next looks, at the most."""
@@ -155,6 +156,8 @@ def trust(request: Request) -> dict[str, Any]:
     parts = urlsplit(request.url)
     if parts.scheme == "http":
         return {}
+    if request.ca is not None:
+        bounded_read.check(request.ca)
     return {
         "ssl": ssl.create_default_context(cafile=request.ca),
         "server_hostname": request.server_name or parts.hostname,

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
+from faildrill.system import bounded_read
 
 SHARE: Final = 0.8
 """The part of a call's time that the API server may take, so that it is named before the call is cancelled."""
@@ -178,6 +179,8 @@ class Lease(Kind):
     @contextlib.asynccontextmanager
     async def _session(self) -> "AsyncIterator[aiohttp.ClientSession]":
         headers = {"Authorization": f"Bearer {self.token.resolve().reveal()}", "Accept": "application/json"}
+        if self.ca:
+            await bounded_read.read_aside(self.ca)
         context = ssl.create_default_context(cafile=self.ca) if self.server.startswith("https") else False
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
         async with aiohttp.ClientSession(headers=headers, connector=connector, trust_env=False) as session:

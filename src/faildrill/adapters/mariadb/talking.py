@@ -8,9 +8,9 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from faildrill.adapters import encrypting
-from faildrill.adapters.files import aside
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
+from faildrill.system.threads import aside
 from faildrill.targets import Encryption, MariaDB, MariaDBMember
 
 Row = dict[str, Any]

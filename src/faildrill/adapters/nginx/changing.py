@@ -20,7 +20,10 @@ from faildrill.adapters.http.request import Request
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.samples import Outcome
+from faildrill.system import bounded_read
 
+_MOST_OF_A_NUMBER: Final = 4096
+"""Bytes of the file that holds the number of the master."""
 _SHUTTING_DOWN: Final = "shutting down"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _GRAIN: Final = 2 / _TICKS
@@ -51,7 +54,7 @@ class _OfNginx(OfFile):
 
     def _master(self) -> int:
         try:
-            pid = int(Path(self.pid_file).read_text(encoding="ascii"))
+            pid = int(bounded_read.read(self.pid_file, _MOST_OF_A_NUMBER).decode("ascii"))
             title = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.pid_file} names no running process: {error}") from error

@@ -15,6 +15,7 @@ from faildrill.adapters.nginx.reading import Block, read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Reading, Settings
+from faildrill.system import bounded_read
 
 _SHARE: Final = 0.8
 _LARGEST: Final = 8 << 20
@@ -108,11 +109,7 @@ def _included(blocks: list[Block], files: dict[str, list[Block]], folder: Path, 
 
 
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"has more than {_LARGEST} bytes")
-    return data.decode(errors="replace")
+    return bounded_read.read(path, _LARGEST).decode(errors="replace")
 
 
 async def _printed(binary: str, within: float) -> str:

@@ -29,6 +29,10 @@ class _OfProcess(Named):
     def _signal(self, process: Process, within: float) -> None:
         """Signal the process and all below it."""
 
+    async def objection(self, given: Given) -> None:  # noqa: ARG002 - the port gives it
+        """Object, by CannotSee, where nobody can tell which process it is; one that doesn't run yet is no reason."""
+        await self.find()
+
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
         """See that it runs, and remember which one it is."""
         process = await self.find()

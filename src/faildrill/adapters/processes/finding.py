@@ -10,11 +10,15 @@ from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Kind
+from faildrill.system import bounded_read
 from faildrill.targets import FilePath
 
 _ASKING: Final = 5.0
 """Seconds for the service manager to say which process it is."""
 _STARTING: Final = 60.0
+_READING: Final = 2.0
+"""Seconds for a file that holds a number, and the bytes that it has at the most."""
+_LARGEST: Final = 4096
 
 
 class Named(Kind):
@@ -67,7 +71,7 @@ class Named(Kind):
     async def _number(self) -> int:
         """Return the number that it should have now; 0: it has none."""
         if self.pid_file is not None:
-            return _read(Path(self.pid_file))
+            return await _read(self.pid_file)
         try:
             argv = (self.control, "show", "-p", "MainPID", "--value", self.service or "")
             ended = await Surroundings().run(argv, _ASKING, {})
@@ -78,13 +82,13 @@ class Named(Kind):
         return int(ended.said)
 
 
-def _read(path: Path) -> int:
+async def _read(path: str) -> int:
     try:
-        words = path.read_text(encoding="ascii").split()
+        words = (await bounded_read.read_aside(path, _LARGEST, _READING)).decode("ascii").split()
     except FileNotFoundError:
         return 0
     except (OSError, UnicodeDecodeError) as error:
-        raise CannotSee(f"{path} can't be read: {error}") from error
+        raise CannotSee(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
     if not words:
         return 0  # it is being written
     if not words[0].isdecimal():

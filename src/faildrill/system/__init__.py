@@ -1,0 +1,1 @@
+"""What this machine is asked and told: files, threads, processes. Standard library only."""

@@ -1,0 +1,86 @@
+"""The one way to read a file that a person names: a regular file, so many bytes at the most, and only for so long.
+
+A device has no end, a named pipe waits for a writer, and a file system that is gone blocks whoever asks it. So the
+file is opened without waiting, must be a regular one, and is read in a thread that is left behind when time is over.
+"""
+
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Final
+
+from faildrill.system.threads import aside
+
+LARGEST: Final = 1 << 20
+"""Bytes, where the caller doesn't say."""
+WITHIN: Final = 2.0
+"""Seconds, where the caller doesn't say."""
+_reading: Final[dict[str, threading.Thread]] = {}
+"""The threads that were left behind, by path: a file that hangs holds one of them, however often it is looked at."""
+
+
+def read(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes:
+    """Return what a regular file holds.
+
+    OSError as it comes, FileNotFoundError among it, and with the words for a person as its `strerror` where it is no
+    regular file, larger than `most` bytes, or not read `within` so many seconds.
+    """
+    name = os.fspath(path)
+    left = _reading.get(name)
+    if left is not None and left.is_alive():
+        raise _too_slow(name, within)
+    found: list[bytes | OSError] = []
+    thread = threading.Thread(target=lambda: found.append(_tried(name, most)), daemon=True)
+    thread.start()
+    thread.join(within)
+    if not found:
+        _reading[name] = thread
+        raise _too_slow(name, within)
+    _reading.pop(name, None)
+    if isinstance(found[0], OSError):
+        raise found[0]
+    return found[0]
+
+
+async def read_aside(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes:
+    """Do as `read` does, and hold up nothing else meanwhile."""
+    return await aside(lambda: read(path, most, within))
+
+
+def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:
+    """Raise what `read` would, for a file that a library is to read by itself."""
+    read(path, most, within)
+
+
+def _tried(name: str, most: int) -> bytes | OSError:
+    try:
+        return _content(name, most)
+    except OSError as error:
+        return error
+    except ValueError as error:  # a NUL in it
+        return OSError(errno.EINVAL, str(error), name)
+
+
+def _content(name: str, most: int) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", name)
+        found = b""
+        while len(found) <= most and (part := os.read(descriptor, most + 1 - len(found))):
+            found += part
+    finally:
+        os.close(descriptor)
+    if len(found) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {_size(most)}", name)
+    return found
+
+
+def _size(most: int) -> str:
+    return f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
+
+
+def _too_slow(name: str, within: float) -> OSError:
+    return TimeoutError(errno.ETIMEDOUT, f"it can't be read within {within:g} s: does its file system hang?", name)

@@ -1,0 +1,33 @@
+"""Threads that nobody waits for longer than he wants to: what blocks in one holds up nothing else, and ends no run."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Do what may block in a thread of its own; whoever is cancelled while he awaits it leaves it behind."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type] # None only where T is
+
+    def do() -> None:
+        try:
+            done: tuple[T | None, BaseException | None] = (work(), None)
+        except Exception as error:  # noqa: BLE001 - carried to who awaits it
+            done = (None, error)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, *done)
+
+    threading.Thread(target=do, daemon=True).start()
+    return await future
