@@ -395,5 +395,8 @@ ASKS_EVERY_NODE: Final = "asks_every_node"
 ONLY_GROWS: Final = "only_grows"
 """A probe class with a true class variable of this name tells a number that never goes back as who answered: what was
 there and back between two looks shows in the later one."""
+NEEDS_HEIR: Final = "needs_heir"
+"""An action class with a true class variable of this name takes a leader away: a drill that begins with it is refused
+where its preview is, as nobody could follow."""
 BLOCKING: Final = "blocking"
 """A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""

@@ -26,6 +26,18 @@ class KindUse(BaseModel):
     params: dict[str, JsonValue] = {}
 
 
+class PathMark:
+    """Marks a field that holds a path of a file or folder."""
+
+
+FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
+"""A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
+
+
+HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
+"""What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
+
+
 class Target(BaseModel):
     """A thing in the environment; `section` is where an environment file lists it."""
 
@@ -88,19 +100,12 @@ class Cluster(Target):
     password: SecretReference | None = None
     api_user: str | None = Field(default=None, description="for Patroni's changing calls, where it asks for one")
     api_password: SecretReference | None = None
+    api_ca: FilePath | None = Field(
+        default=None, description="who may sign the certificates of `https` APIs; otherwise the system's authorities"
+    )
+    api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
+    api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
     members: dict[str, ClusterMember] = Field(min_length=1)
-
-
-class PathMark:
-    """Marks a field that holds a path of a file or folder."""
-
-
-FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
-"""A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
-
-
-HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
-"""What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
 
 
 class LoadBalancer(Target):

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from faildrill.acting.calling import call, words
 from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
-from faildrill.errors import ActionError, CannotSee
+from faildrill.errors import ActionError, ActionRefused, CannotSee
 from faildrill.guarding import approving, halting, outside, secrecy
 from faildrill.guarding.facts import proven
 from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Foresees, Guard
+from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews
 from faildrill.targets import KindUse
 from faildrill.timeline import GuardAnswered
 
@@ -85,7 +85,12 @@ def _proving(use: KindUse) -> list[str]:
 
 
 async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
-    """Ask every step that can tell beforehand whether it could be done; one that is not complete yet can't."""
+    """Ask every step that can tell beforehand whether it could be done; one that is not complete yet can't.
+
+    What a drill does first, where that takes a leader away, is asked whether somebody could follow as things stand.
+    """
+    async for answer in _followed(drill, run):
+        yield answer
     for step in (one for group in drill.steps for one in (group.steps if isinstance(group, Parallel) else (group,))):
         action = build(step.use, "action") if isinstance(step, Step) and not step.late else None
         if not isinstance(action, Foresees):
@@ -94,6 +99,25 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
             objection = await call(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
         except (ActionError, CannotSee) as error:
             objection = f"could not be told, and so objects: {error}"
+        yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
+
+
+async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
+    """Ask what a drill does first: later steps are asked when due, as what is before may make them possible."""
+    first = next((one for one in drill.steps if isinstance(one, Step | Parallel)), None)
+    for step in first.steps if isinstance(first, Parallel) else (first,):
+        if not isinstance(step, Step):
+            continue
+        action = None if step.late else build(step.use, "action")
+        if not (getattr(action, NEEDS_HEIR, False) and isinstance(action, Previews)):
+            continue
+        objection = None
+        try:
+            await call(action.preview(Supplies(run, timeout=WITHIN)), WITHIN)
+        except ActionRefused as error:
+            objection = str(error)
+        except (ActionError, CannotSee) as error:
+            objection = f"who could follow could not be told, and so objects: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
 
 

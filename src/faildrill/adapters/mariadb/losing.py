@@ -1,6 +1,6 @@
 """`mariadb.lose_writer`: the server that takes writes dies, or hangs."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import tenacity
 from pydantic import Field, model_validator
@@ -29,6 +29,8 @@ class LoseWriter(Kind):
             mariadb.lose_writer: {mariadb: payments, how: killed}
             within: 10s
     """
+
+    needs_heir: ClassVar[bool] = True
 
     mariadb: MariaDB = Field(description="whose writer is taken away")
     how: Literal["killed", "hung"] = Field(default="killed", description="killed or hung")

@@ -1,6 +1,6 @@
 """`mariadb.promote`: a replica becomes the server that takes writes, as there is no manager that would see to it."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import tenacity
 from pydantic import Field, model_validator
@@ -27,6 +27,8 @@ class Promote(Kind):
             mariadb.promote: {mariadb: payments}
             within: 30s
     """
+
+    needs_heir: ClassVar[bool] = True
 
     mariadb: MariaDB = Field(description="what gets another writer")
     to: str | None = Field(default=None, description="the member to promote; the one that has most where none is named")

@@ -1,5 +1,6 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
+from faildrill.adapters.leader_store import whole
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.ports import Checked, Given, Kind
 from faildrill.targets import Cluster
@@ -13,7 +14,7 @@ class Patroni(Kind):
     async def examine(self, given: Given) -> list[Checked]:
         """Ask all nodes at once."""
         async with Observer.opened() as observer:
-            sight = await observer.look(self.target, given.timeout * SHARE)
+            sight = await observer.look(self.target, given.timeout * SHARE, rules=True)
         name = self.target.name
         found = [
             Checked(
@@ -24,7 +25,4 @@ class Patroni(Kind):
             )
             for one, node in sorted(sight.nodes.items())
         ]
-        missing = sight.missing()
-        told = "; ".join(missing) or f"{sight.leader} leads, all others stream"
-        remedy = "bring the cluster back to one primary and streaming standbys, out of pause" if missing else ""
-        return [*found, Checked(f"{name} is whole", not missing, told, remedy)]
+        return [*found, *whole(name, sight)]

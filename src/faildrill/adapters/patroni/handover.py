@@ -1,12 +1,14 @@
 """`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
 
 from abc import abstractmethod
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 import tenacity
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from faildrill.adapters.patroni.nodes import LAG, PATIENCE, SHARE, Sight, patience
+from faildrill.adapters.leader_store import in_full
+from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
+from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
 from faildrill.adapters.patroni.telling import sighted, tell
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
@@ -17,6 +19,8 @@ _INTERVAL: Final = 0.25
 
 class _Handover(Kind):
     """What both actions share: one call, settled by observing, and the same way back."""
+
+    needs_heir: ClassVar[bool] = True
 
     cluster: Cluster = Field(description="the cluster that gets another leader")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")
@@ -87,18 +91,21 @@ class _Handover(Kind):
 
     def _next(self, sight: Sight) -> str:
         """Return who is to lead next (Patroni may choose another where none is declared), or refuse."""
-        name, leader, missing = self.cluster.name, sight.leader, "; ".join(sight.missing(self.lag_at_most))
+        name, leader, most = self.cluster.name, sight.leader, self.lag_at_most
         if leader is None:
-            raise ActionRefused(f"{name} has no single leader to hand over: {missing}")
+            raise ActionRefused(f"{name} has no single leader to hand over: {in_full(sight.headless())}")
         if self._to == leader:
             raise ActionRefused(f"{name}/{leader} leads already: there is nothing to hand over")
-        candidates = sight.candidates(self.lag_at_most)
+        by_its_rules = sight.by_hand() if self._call == "failover" else sight
+        candidates = by_its_rules.candidates(most)
         if self._to is not None and self._to not in candidates:
-            raise ActionRefused(f"{name}/{self._to} could not take over now: {sight.lacks(self._to, self.lag_at_most)}")
+            raise ActionRefused(f"{name}/{self._to} could not take over now: {by_its_rules.lack(self._to, most)}")
         if not candidates:
-            raise ActionRefused(f"{name}: no node could take over from {leader} now: {missing or 'no other member'}")
+            raise ActionRefused(f"{name}: no node could take over from {leader} now: {sight.nobody(most)}")
         if sight.paused and self._to is None:
             raise ActionRefused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
+        if hindered := [one for one in sight.hindrances() if one.told != PAUSED]:
+            raise ActionRefused(f"{name}: nobody could take over from {leader} now: {in_full(hindered)}")
         return self._to or candidates[0]
 
     async def _sight(self, within: float) -> Sight:

@@ -2,13 +2,15 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.patroni.nodes import LAG, Sight, patience
+from faildrill.adapters.patroni.nodes import patience
+from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
@@ -19,17 +21,19 @@ class KillPrimary(Kind):
     """Kills the node that takes writes, Patroni and PostgreSQL at once, with SIGKILL, and leaves it down.
 
     Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
-    leads, Patroni is not paused, and another one could take over now: the last healthy node is never killed. With
-    `standby: running` it is enough that another one runs, though it receives nothing: what it has not, is lost. Later
-    steps may use `${steps.ID.primary}`. Its effect is seen when nothing of the node runs and its ports are dark. Put
-    back means that the node is started and runs in the cluster again, streaming from whoever leads by then; leading
-    is not given back (a `patroni.switchover` step does that).
+    leads and Patroni would promote another one now (`patroni.redundancy` says what that takes): the last healthy node
+    is never killed. With `standby: running` it is enough that another one runs that Patroni may promote, though it
+    receives nothing: what it has not, is lost. Later steps may use `${steps.ID.primary}`. Its effect is seen when
+    nothing of the node runs and its ports are dark. Put back means that the node is started and runs in the cluster
+    again, streaming from whoever leads by then; leading is not given back (a `patroni.switchover` step does that).
 
         steps:
           - name: kill the primary
             patroni.kill_primary: {cluster: payments}
             within: 10s
     """
+
+    needs_heir: ClassVar[bool] = True
 
     cluster: Cluster = Field(description="the cluster whose primary is killed")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")
@@ -98,13 +102,13 @@ class KillPrimary(Kind):
 
     def _victim(self, sight: Sight) -> str:
         if sight.leader is None:
-            raise ActionRefused(f"{self.cluster.name} has no single primary to kill: {'; '.join(sight.missing())}")
-        if sight.paused:
-            raise ActionRefused(f"{self.cluster.name} is paused: nobody would take over; run `patronictl resume` first")
+            raise ActionRefused(f"{self.cluster.name} has no single primary to kill: {in_full(sight.headless())}")
+        if hindered := sight.hindrances():
+            raise ActionRefused(f"{self.cluster.name}: nobody would take over now: {in_full(hindered)}")
         if not self._heirs(sight):
             raise ActionRefused(
                 f"{self.cluster.name}/{sight.leader} is the last healthy node, it is not killed: "
-                + "; ".join(sight.missing(self.lag_at_most) or ["it is the only member declared"])
+                + sight.nobody(self.lag_at_most)
             )
         return sight.leader
 
@@ -112,7 +116,7 @@ class KillPrimary(Kind):
         if self.standby == "streaming":
             return sight.candidates(self.lag_at_most)
         running = (node.name for node in sight.nodes.values() if node.status and node.status.state == "running")
-        return [name for name in running if name != sight.leader]
+        return [name for name in running if name != sight.leader and sight.barred(name) is None]
 
 
 async def _is_dark(host: str, port: int, within: float) -> bool:

@@ -4,7 +4,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.patroni.nodes import LAG, SHARE, Observer, Sight
+from faildrill.adapters.patroni.nodes import SHARE, Observer
+from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Cluster
@@ -28,12 +29,12 @@ class _Looking(Kind):
             await self._observer.close()
             self._observer = None
 
-    async def _sight(self, given: Given) -> Sight:
+    async def _sight(self, given: Given, *, rules: bool = False) -> Sight:
         within = given.timeout * SHARE
         if self._observer is not None:
-            return await self._observer.look(self.cluster, within)
+            return await self._observer.look(self.cluster, within, rules=rules)
         async with Observer.opened() as observer:
-            return await observer.look(self.cluster, within)
+            return await observer.look(self.cluster, within, rules=rules)
 
 
 class Writer(_Looking):
@@ -87,11 +88,15 @@ class Timeline(_Looking):
 
 
 class Redundancy(_Looking):
-    """Good when a Patroni cluster could lose its primary now: one leads, and every other member could take over.
+    """Good when a Patroni cluster could lose its primary now: one leads, another could take over, all are at work.
 
-    A member could when it runs, streams, is on the leader's timeline and no more than `lag_at_most` bytes behind.
-    Otherwise the look is `wrong` and says what misses: `pg1 refused`, `pg1 starting`, `pg1 lags`; `paused` when
-    Patroni would not fail over by itself. `who` is the leader.
+    A member could when it runs, streams, is on the leader's timeline, no more than `lag_at_most` bytes behind, and
+    Patroni would promote it: its log is within `maximum_lag_on_failover`, and it carries neither `nofailover` nor
+    `failover_priority: 0`, has its watchdog, waits for no restart, and is a synchronous standby where
+    `synchronous_mode` asks for one. One that is never to be promoted has to stream, and somebody else must be able to
+    take over. Otherwise the look is `wrong` and says what misses: `pg1 refused`, `pg1 starting`, `pg1 lags`,
+    `pg2 nofailover`; `paused` or `failsafe mode is active` when Patroni would not fail over by itself; that it is a
+    standby cluster, which takes no writes. `who` is the leader.
 
         probes:
           redundancy: {patroni.redundancy: {cluster: payments}, every: 500ms, timeout: 2s}
@@ -101,11 +106,7 @@ class Redundancy(_Looking):
 
     async def look(self, given: Given) -> Seen:
         """Ask all nodes at once."""
-        sight = await self._sight(given)
-        missing = sight.missing(self.lag_at_most)
+        sight = await self._sight(given, rules=True)
         who = ",".join(sight.primaries)
-        if missing:
-            return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
-        if len(self.cluster.members) == 1:
-            return Seen(Outcome.WRONG, who, "only one member is declared")
-        return Seen(Outcome.OK, who)
+        missing = sight.redundancy(self.lag_at_most)
+        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)

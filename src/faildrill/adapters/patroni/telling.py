@@ -3,18 +3,17 @@
 from typing import Any, Final, Literal
 
 import aiohttp
-import msgspec
 from pydantic import JsonValue
 
-from faildrill.adapters.patroni.nodes import Observer, Sight, in_words
-from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.targets import Cluster, ClusterMember
+from faildrill.adapters.patroni.nodes import Observer, checking, in_words
+from faildrill.adapters.patroni.succession import Sight
+from faildrill.errors import ActionRefused, OutcomeUnknown
+from faildrill.targets import Cluster
 
 _REFUSALS: Final = (400, 401, 403, 404, 405, 409, 412)
 """Answers that Patroni gives before it has written anything."""
 _DONE: Final = 200
 _LONGEST: Final = 300
-_LARGEST: Final = 1 << 18
 Verb = Literal["POST", "PATCH"]
 
 
@@ -33,7 +32,7 @@ async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[s
     ) as session:
         try:
             url = f"{cluster.members[name].api.rstrip('/')}{path}"
-            async with session.request(verb, url, json=body, allow_redirects=False) as response:
+            async with session.request(verb, url, json=body, allow_redirects=False, ssl=checking(cluster)) as response:
                 status, said = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ActionRefused(f"{where}: not sent, {in_words(error)}") from error
@@ -48,30 +47,14 @@ async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[s
 
 async def configuration(cluster: Cluster, within: float) -> dict[str, JsonValue]:
     """Read the configuration that all members share, from the first one that tells it; CannotSee when none does."""
-    silent = []
-    timeout = aiohttp.ClientTimeout(total=within / len(cluster.members))
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-        for member in cluster.members.values():
-            try:
-                return await _configuration(session, member)
-            except (OSError, aiohttp.ClientError) as error:
-                silent.append(f"{member.name} {in_words(error)}")
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                silent.append(f"{member.name} garbage")
-    raise CannotSee(f"{cluster.name} tells its configuration nowhere: {', '.join(silent)}")
+    async with Observer.opened() as observer:
+        return await observer.configuration(cluster, within)
 
 
 async def sighted(cluster: Cluster, within: float) -> Sight:
-    """Ask every node of a cluster what it is, once."""
+    """Ask every node of a cluster what it is, and by which rules one is promoted, once."""
     async with Observer.opened() as observer:
-        return await observer.look(cluster, within)
-
-
-async def _configuration(session: "aiohttp.ClientSession", member: ClusterMember) -> dict[str, JsonValue]:
-    url = f"{member.api.rstrip('/')}/config"
-    async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
-        body = await response.content.read(_LARGEST)
-    return msgspec.json.decode(body, type=dict[str, Any])
+        return await observer.look(cluster, within, rules=True)
 
 
 def _login(cluster: Cluster) -> "aiohttp.BasicAuth | None":

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import tenacity
 from pydantic import Field
@@ -36,6 +36,8 @@ class Failover(Kind):
             redis.failover: {redis: sessions}
             within: 20s
     """
+
+    needs_heir: ClassVar[bool] = True
 
     redis: Redis = Field(description="what gets another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")

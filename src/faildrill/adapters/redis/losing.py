@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,8 @@ class LoseMaster(Kind):
             redis.lose_master: {redis: sessions, how: killed}
             within: 10s
     """
+
+    needs_heir: ClassVar[bool] = True
 
     redis: Redis = Field(description="whose master is taken away")
     how: Literal["killed", "hung", "cut_off"] = Field(default="killed", description="killed, hung or cut_off")
