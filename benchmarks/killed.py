@@ -124,7 +124,7 @@ def _until(condition: Callable[[], bool], within: float) -> bool:
 
 def _drill(folder: Path, fault: Path) -> list[str]:
     """Write the drill and its environment, in JSON, which is YAML."""
-    here = ["test", "-e", str(fault)]
+    here = ["sh", "-c", "if [ -e $0 ]; then echo in_effect: true; else echo in_effect: false; fi", str(fault)]
     run = {"argv": ["touch", str(fault)], "undo_argv": ["rm", "-f", str(fault)], "verify_argv": here}
     drill = {
         "drill": "killed",

@@ -6,6 +6,7 @@ simulated place, or a small server of the test's own.
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -295,3 +296,28 @@ def test_a_limit_finer_than_the_probe_is_inconclusive(place: Place) -> None:
     assert code == INCONCLUSIVE
     [finding] = [one for one in result["findings"] if one["kind"] == "outage"]
     assert "every" in finding["advice"]
+
+
+def test_an_undo_that_did_nothing_and_a_verification_that_crashes_is_unsafe(place: Place, tmp_path: Path) -> None:
+    fault, verify = tmp_path / "fault", tmp_path / "verify.py"
+    verify.write_text(
+        "import pathlib, sys\n"
+        "fault, busy = map(pathlib.Path, sys.argv[1:])\n"
+        "assert not busy.exists(), 'the appliance is busy'\n"
+        "print('in_effect:', fault.exists())\n"
+    )
+    busy = tmp_path / "busy"
+    params = {
+        "argv": ["touch", str(fault)],
+        "undo_argv": ["touch", str(busy)],
+        "verify_argv": [sys.executable, str(verify), str(fault), str(busy)],
+    }
+    use = KindUse.model_validate({"kind": "command.run", "params": params})
+    place.steps.append(Step(id="rule", name="a rule", use=use, within=5.0, undo_within=2.0))
+    place.probes = [place.probe("pay")]
+    started = place.start()
+    with ended(started):
+        code, result = outcome(started)
+    assert code == UNSAFE
+    assert fault.exists()
+    assert "the appliance is busy: it can't be told whether the effect is there" in json.dumps(result["findings"])

@@ -103,7 +103,7 @@ def test_a_probe_too_slow_for_its_limit_is_inconclusive(tmp_path: Path) -> None:
 def test_a_fault_that_takes_no_effect_is_inconclusive(tmp_path: Path) -> None:
     nothing = (
         "  - name: do nothing\n"
-        '    command.run: {argv: ["true"], verify_argv: ["false"], undo_argv: ["true"]}\n'
+        '    command.run: {argv: ["true"], verify_argv: [echo, "in_effect: false"], undo_argv: ["true"]}\n'
         "    within: 2s\n"
     )
     ran = run(drill(tmp_path, nothing, "  - outage: {of: pay, at_most: 10s}"), tmp_path)
@@ -170,7 +170,7 @@ def test_an_undo_that_cannot_be_verified_is_unsafe_until_recovered(steady_lab: F
     steps = (
         "  - name: kill pay1\n"
         "    member.kill: {group: payment-servers, member: pay1}\n"
-        '    undo: {command.run: {argv: ["true"], undo_argv: ["true"], verify_argv: ["false"]}}\n'
+        '    undo: {command.run: {argv: ["true"], undo_argv: ["true"], verify_argv: [echo, "in_effect: false"]}}\n'
         "    undo_within: 3s\n"
     )
     ran = run(drill(tmp_path, steps, "  - steady_again: {within: 1s}"), tmp_path)

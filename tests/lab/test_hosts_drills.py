@@ -80,7 +80,8 @@ steps:
     command.run:
       argv:        [touch, "{folder}/${{steps.first.app1.kept}}.on.${{steps.first.chosen}}"]
       undo_argv:   [rm, -f, "{folder}/found.on.app1"]
-      verify_argv: [test, -e, "{folder}/found.on.app1"]
+      verify_argv: [sh, -c, "if [ -e $0 ]; then echo in_effect: true; else echo in_effect: false; fi",
+                    "{folder}/found.on.app1"]
     within: 10s
 expect:
   - steady_again: {{within: 60s}}

@@ -22,7 +22,8 @@ probes:
 steps:
   - name: hang Patroni on the primary
     command.run: {{argv: [kill, -STOP, "{pid}"], undo_argv: [kill, -CONT, "{pid}"],
-                  verify_argv: [grep, -q, "State:.T", /proc/{pid}/status]}}
+                  verify_argv: [awk, '/^State:/ {{print "in_effect:", ($2 == "T" ? "true" : "false")}}',
+                                /proc/{pid}/status]}}
     within: 5s
   - name: the standby leads
     wait: {{until: "writer saw {standby}", within: 60s}}

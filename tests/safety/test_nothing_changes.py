@@ -21,7 +21,11 @@ ACTIONS: Final[dict[str, dict[str, Any]]] = {
     "patroni.kill_primary": {"cluster": "payments"},
     "patroni.configure": {"cluster": "payments", "set": {"ttl": 30}},
     "patroni.cut_replication": {"cluster": "payments"},
-    "command.run": {"argv": ["touch", "done"], "undo_argv": ["touch", "undone"], "verify_argv": ["test", "-e", "done"]},
+    "command.run": {
+        "argv": ["touch", "done"],
+        "undo_argv": ["touch", "undone"],
+        "verify_argv": ["sh", "-c", "test ! -e done && echo in_effect: false"],
+    },
 }
 
 

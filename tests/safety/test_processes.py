@@ -251,7 +251,7 @@ def test_a_run_within_a_run_is_put_back_by_its_own_sentinel(place: Place, tmp_pa
     params = {
         "argv": [sys.executable, "-c", script, str(nested)],
         "undo_argv": ["true"],
-        "verify_argv": ["false"],
+        "verify_argv": ["echo", "in_effect: false"],
         "env": {"FAILDRILL_STATE": os.environ["FAILDRILL_STATE"]},
     }
     use = KindUse.model_validate({"kind": "command.run", "params": params})

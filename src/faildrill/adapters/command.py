@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Annotated, ClassVar, Final, NamedTuple
 
@@ -24,8 +24,16 @@ _INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", 
 _KEPT: Final = 4096
 """Bytes of output that are kept: the last ones."""
 _LONGEST_NAME: Final = 64
-_IN_EFFECT: Final = 0
-_NOT_IN_EFFECT: Final = 1
+_ANSWERS: Final = {"in_effect: true": True, "in_effect: false": False}
+"""What a verification prints: a word, as every exit code is some program's way to say that it failed itself."""
+_SAYS_NOTHING: Final = ("test", "[", "true", "false")
+_CONTRACT: Final = "the last line of its stdout must be `in_effect: true` or `in_effect: false`, and it must exit 0"
+_FOR_EXAMPLE: Final = (
+    "no exit code alone says that an effect is gone; e.g. verify_argv: "
+    "[sh, -ec, \"cd /var/tmp; if [ -e ballast ]; then echo 'in_effect: true'; else echo 'in_effect: false'; fi\"]"
+)
+_TOLD: Final = 300
+"""Characters of a failed verification's words that are told: the last ones, where an error stands."""
 
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -35,8 +43,15 @@ class Ended(NamedTuple):
 
     code: int | None
     """Its exit code, negative for a signal; None when it was ended at its deadline."""
-    said: str
-    """The end of what it wrote to stdout and stderr, with secrets hidden."""
+    printed: str
+    """The end of what it wrote to stdout, with secrets hidden."""
+    complained: str = ""
+    """The same of stderr."""
+
+    @property
+    def said(self) -> str:
+        """The end of all that it wrote: to stdout, then to stderr."""
+        return "\n".join(filter(None, (self.printed, self.complained)))[-_KEPT:]
 
     def __str__(self) -> str:
         """Tell it in words for a sentence."""
@@ -61,44 +76,56 @@ class Surroundings(Kind):
         """
         hidden = {name: reference.resolve().reveal() for name, reference in self.secrets.items()}
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        kept = _Output()
-        with kept as output:
+        printed, complained = _Output(), _Output()
+        with printed as stdout, complained as stderr:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=stdout,
+                stderr=stderr,
                 env={**inherited, **self.env, **hidden, **marks},
                 cwd=self.cwd,
                 start_new_session=True,
             )
             code = await _end_of(process, within)
-        said = kept.tail.decode(errors="replace").strip()
-        for value in filter(None, hidden.values()):
-            said = said.replace(value, HIDDEN)
-        return Ended(code, said[-_KEPT:])
+        return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
 
 
 class Run(Surroundings):
     """Runs a program of yours as a step, once, and knows from another one whether its effect is there.
 
-    All three programs are yours, given as lists of arguments; no shell is used. `verify_argv` exits 0 while the effect
-    is there, 1 while it is not, and anything else when it can't tell: it is asked before the step (an effect that is
-    there already refuses it), after it, and after the undo. `undo_argv` must be right to run also when the step never
-    took effect. A step that does not end in time is ended with its process group, and its outcome is settled by
-    `verify_argv`; it is never run again. The last 4 KiB of output are kept.
+    All three programs are yours, given as lists of arguments; no shell is used. `verify_argv` says whether the effect
+    is there: the last line of its stdout is `in_effect: true` or `in_effect: false`, and it exits 0. Anything else
+    can't be told, whatever the exit code: programs exit 1 when they fail themselves, and an effect that can't be told
+    to be gone is not put back (UNSAFE). It is asked before the step (an effect that is there already refuses it), after
+    it, and after the undo. Let it fail where it can't look: below, `cd` does where the folder can't be entered.
+
+    `undo_argv` must be right to run also when the step never took effect. A step that does not end in time is ended
+    with its process group, and its outcome is settled by `verify_argv`; it is never run again. The last 4 KiB of output
+    are kept.
 
         steps:
           - name: fill the disk
             command.run:
               argv:        [fallocate, -l, 10G, /var/tmp/ballast]
               undo_argv:   [rm, -f, /var/tmp/ballast]
-              verify_argv: [test, -e, /var/tmp/ballast]
+              verify_argv:
+                - sh
+                - -ec
+                - "cd /var/tmp; if [ -e ballast ]; then echo 'in_effect: true'; else echo 'in_effect: false'; fi"
     """
 
     argv: Argv = Field(description="the program and its arguments")
     undo_argv: Argv = Field(description="puts it back; right to run whether or not the step took effect")
-    verify_argv: Argv = Field(description="exits 0 while the effect is there, 1 while it is not")
+    verify_argv: Argv = Field(
+        description="prints `in_effect: true` while the effect is there, `in_effect: false` while it is not"
+    )
+
+    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port gives it
+        """Object to programs that are known to print nothing: they answer by their exit code alone."""
+        if os.path.basename(self.verify_argv[0]) in _SAYS_NOTHING:  # noqa: PTH119 - of a text; no path is touched
+            return f"verify_argv: {self.verify_argv[0]} prints nothing; {_CONTRACT}: {_FOR_EXAMPLE}"
+        return None
 
     async def capture(self, given: Given) -> Captured:
         """See that the effect is not there yet."""
@@ -147,9 +174,14 @@ class Run(Surroundings):
             ended = await self.run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
         except OSError as error:
             raise CannotSee(f"{self.verify_argv[0]} can't be started: {error}") from error
-        if ended.code not in (_IN_EFFECT, _NOT_IN_EFFECT):
-            raise CannotSee(f"{self.verify_argv[0]} {ended}; 0 would mean that the effect is there, 1 that it is not")
-        return ended.code == _IN_EFFECT
+        answer = _ANSWERS.get(ended.printed.rpartition("\n")[2].strip().lower())
+        if ended.code != 0 or answer is None:
+            short = ended._replace(printed=ended.said[-_TOLD:], complained="")
+            hint = "" if ended.said else f"; {_FOR_EXAMPLE}"
+            raise CannotSee(
+                f"{self.verify_argv[0]} {short}: it can't be told whether the effect is there; {_CONTRACT}{hint}"
+            )
+        return answer
 
 
 class Look(Surroundings):
@@ -215,6 +247,13 @@ class _Output:
     def __enter__(self) -> int:
         asyncio.get_running_loop().add_reader(self._reading, self._read)
         return self._writing
+
+    def text(self, hidden: Collection[str]) -> str:
+        """Return the last 4 KiB as text, with secrets hidden."""
+        text = self.tail.decode(errors="replace").strip()
+        for value in filter(None, hidden):
+            text = text.replace(value, HIDDEN)
+        return text[-_KEPT:]
 
     def __exit__(self, *_: object) -> None:
         self._read()

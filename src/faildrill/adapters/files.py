@@ -100,7 +100,7 @@ class Younger(Kind):
 class CommandYounger(Surroundings):
     """Refuses the drill unless the time that a program prints is younger than `than`: when the last backup ended.
 
-    The last line of what it writes is the time: seconds since 1970, or `2026-11-22T10:30:00+01:00` with its zone. A
+    The last line of its stdout is the time: seconds since 1970, or `2026-11-22T10:30:00+01:00` with its zone. A
     program that fails, does not end in time or writes anything else is an objection.
 
         guards:
@@ -120,7 +120,7 @@ class CommandYounger(Surroundings):
             return f"{self.argv[0]} can't be started: {error.strerror or error}"
         if ended.code != 0:
             return f"{self.argv[0]} {ended}"
-        line = ended.said.rpartition("\n")[2].strip()
+        line = ended.printed.rpartition("\n")[2].strip()
         at = _time(line)
         if at is None:
             return f"{self.argv[0]} wrote {redacting.clean(line)[:_SHOWN]!r}, which is no time with its zone"

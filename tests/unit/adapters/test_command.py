@@ -26,7 +26,7 @@ def touching(path: Path, do: str = "") -> Run:
     return Run(
         argv=shell(f"{do or 'true'}\ntouch {path}"),
         undo_argv=("rm", "-f", str(path)),
-        verify_argv=("test", "-e", str(path)),
+        verify_argv=shell(f"if [ -e {path} ]; then echo in_effect: true; else echo in_effect: false; fi"),
     )
 
 
@@ -73,12 +73,49 @@ def test_an_effect_that_is_there_before_the_step_refuses_it(tmp_path: Path) -> N
         asyncio.run(touching(tmp_path / "effect").capture(GIVEN))
 
 
-def test_a_verification_that_can_not_tell_is_neither_yes_nor_no(tmp_path: Path) -> None:
-    action = Run(argv=("true",), undo_argv=("true",), verify_argv=shell("echo lost; exit 7"))
-    for call in (action.capture(GIVEN), action.confirm({}, GIVEN), action.restored({}, GIVEN)):
-        with pytest.raises(CannotSee, match="ended with 7; it said: lost; 0 would mean"):
+TELLS_NOTHING = {
+    "it crashed": (sys.executable, "-c", "import nowhere"),
+    "it exits 1 without a word": ("false",),
+    "it exits 0 without a word": ("true",),
+    "another code": shell("echo lost; exit 7"),
+    "the word, and then it failed": shell("echo in_effect: false; exit 1"),
+    "the word, and then more": shell("echo in_effect: false; echo could not log out"),
+    "the word on stderr only": shell("echo in_effect: false >&2"),
+    "a value that is none": shell("echo in_effect: unknown"),
+    "no value": shell("echo in_effect:"),
+    "ended by a signal": shell("echo in_effect: false; kill -9 $$"),
+    "it does not end": shell("echo in_effect: false; sleep 60"),
+    "it is not there": ("/nowhere/program",),
+}
+
+
+@pytest.mark.parametrize("argv", TELLS_NOTHING.values(), ids=list(TELLS_NOTHING))
+def test_a_verification_that_fails_itself_is_neither_yes_nor_no(argv: tuple[str, ...]) -> None:
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
+    given = Supplies("run-7", 1.0 if "sleep 60" in argv[-1] else 5.0)
+    for call in (action.capture(given), action.confirm({}, given), action.restored({}, given)):
+        with pytest.raises(CannotSee, match=r"in_effect: false`|can't be started"):
             asyncio.run(call)
-    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("echo in_effect: true", True),
+        ("echo connecting; echo; echo ' in_effect: False '; echo goodbye >&2", False),
+    ],
+)
+def test_a_verification_says_so_in_the_last_line_of_its_stdout(text: str, there: bool) -> None:
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=shell(text))
+    assert asyncio.run(action.confirm({}, GIVEN)).holds is there
+    assert asyncio.run(action.restored({}, GIVEN)).holds is not there
+
+
+@pytest.mark.parametrize("program", ["test", "/usr/bin/test", "[", "true", "false"])
+def test_a_drill_whose_verification_is_known_to_print_nothing_is_refused_before_anything(program: str) -> None:
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=(program, "-e", "/var/lib/ballast"))
+    assert "no exit code alone says that an effect is gone" in str(asyncio.run(action.objection(GIVEN)))
+    assert asyncio.run(touching(Path("/nowhere")).objection(GIVEN)) is None
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:
