@@ -172,8 +172,10 @@ _Rule = Callable[[str, str, Backend], Iterator[Remark]]
 _OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _timeouts, _redispatch, _single)
 
 
-def without_standard(name: str, live: Settings) -> Iterator[Remark]:
+def without_standard(name: str, live: Settings) -> Remark:
     """Tell that there was nothing to compare the settings with."""
     what = f"no standard is called {name!r}, so what is set here was compared with nothing"
-    why = f"{len(live.backends or {})} backends are as they are, approved or not"
-    yield Remark("standard", Grade.NOTE, name, what, why, "write a standard, and list it in the environment")
+    parts = [*(live.backends or {}), *(["the failover"] if live.failover is not None else [])]
+    why = f"{', '.join(parts) or 'nothing'}: as set, approved or not"
+    remedy = "write a standard, and list it in the environment under `standards`"
+    return Remark("standard", Grade.NOTE, name, what, why, remedy)

@@ -63,6 +63,18 @@ def test_a_changed_weight_is_severe_with_both_values_a_reason_and_a_remedy_and_e
     assert done.output.endswith("here: 1 severe, 2 notes\n")
 
 
+def test_an_audit_without_a_standard_weighs_the_rules_that_need_none_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf").write_text(NGINX % "1", encoding="utf-8")
+    (tmp_path / "new.yaml").write_text(
+        f"environment: new\nsettings:\n  edge: {{nginx.settings: {{file: {tmp_path / 'nginx.conf'}}}}}\n",
+        encoding="utf-8",
+    )
+    done = CliRunner().invoke(cli, ["audit", str(tmp_path / "new.yaml")])
+    assert done.exit_code == 0, done.output
+    assert "note       edge: no standard is called 'edge', so what is set here was compared with nothing" in done.output
+    assert "payments/a:80 is checked only by users' requests" in done.output
+
+
 def test_what_can_not_be_read_never_passes(tmp_path: Path) -> None:
     done = audited(tmp_path, file="gone.conf")
     assert done.exit_code == 4
