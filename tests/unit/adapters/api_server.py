@@ -22,6 +22,10 @@ class ApiServer:
         self.pause = 0.0
         """Seconds between a question and what becomes of it."""
         self.calls: list[tuple[str, int]] = []
+        """What was asked, and with what it was answered or would have been."""
+        self.lies: dict[str, str] = {}
+        """By method, what becomes of the next request: `lost before` and `lost after` it took effect (the connection is
+        closed), `silent after`, a status (`504`), or a body (`{…}`) that is given in the place of the true answer."""
         self._version = 0
 
     @property
@@ -39,8 +43,19 @@ class ApiServer:
             return
         await asyncio.sleep(self.pause)
         is_known = headers.get("authorization") == f"Bearer {TOKEN}"
+        lie = self.lies.pop(method, "")
+        if lie == "lost before":
+            self.calls.append((method, 0))
+            return
         status, body = self._answer(method, path, content) if is_known else (401, {})
         self.calls.append((method, status))
+        if lie == "lost after":
+            return
+        if lie == "silent after":
+            await reader.read()
+            return
+        if lie:
+            status, body = (status, json.loads(lie)) if lie.startswith("{") else (int(lie), {})
         now = format_datetime(datetime.now(UTC) + timedelta(seconds=self.ahead), usegmt=True)
         told = json.dumps(body).encode()
         writer.write(f"HTTP/1.1 {status} X\r\nDate: {now}\r\nContent-Length: {len(told)}\r\n\r\n".encode() + told)

@@ -211,3 +211,14 @@ def test_an_answer_that_holds_no_keys_can_not_be_seen(tmp_path: Path) -> None:
                 await ledger.read_back(given(tmp_path, 5.0))
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_charge_whose_answer_was_lost_is_not_sent_again_beneath_the_ledger(tmp_path: Path, method: str) -> None:
+    async def story() -> Seen:
+        async with opened(shop, tmp_path, method=method) as ledger:
+            return await ledger.look(given(tmp_path))
+
+    shop = Shop(["drop", "ok"], idempotent=False)
+    assert asyncio.run(story()).outcome is Outcome.RESET
+    assert len(shop.taken) == shop.requests == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.kubernetes.lease import Lease
+from faildrill.adapters.kubernetes.lease import Lease, _Changed
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.secrets import Reference
@@ -126,6 +126,75 @@ def test_a_lease_that_somebody_else_has_written_is_lost(token: Reference) -> Non
         server.leases[f"faildrill-{ONE}"]["spec"]["holderIdentity"] = "bob"
         async with asyncio.timeout(3.0):
             assert await here.lost() == "somebody else has written the Lease"
+
+    played(token, story)
+
+
+FAILED = '{"kind": "Status", "status": "Failure", "code": 409}'
+
+
+@pytest.mark.parametrize("lie", ["lost after", "500", "504", FAILED, "silent after"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_write_whose_answer_was_lost_is_sent_once_and_settled_by_reading(
+    token: Reference, method: str, lie: str
+) -> None:
+    async def story(server: ApiServer, host: Callable[[], Lease]) -> None:
+        if method == "PUT":
+            before = host()
+            assert await before.take([ONE], "bob@there run-2", GIVEN) is None
+            await before.release()
+        server.calls.clear()
+        server.lies[method] = lie
+        here = host()
+        assert await here.take([ONE], "ada@here run-1", Supplies("run-1", 4.0)) is None
+        assert [one for one, _ in server.calls] == ["GET", method, "GET"]
+        assert await host().take([ONE], "bob@there run-2", GIVEN) == "ada@here run-1"
+
+    played(token, story)
+
+
+@pytest.mark.parametrize("lie", ["lost after", "lost before", "504", FAILED, "silent after"])
+def test_a_renewal_whose_answer_was_lost_is_not_told_to_be_somebody_elses(token: Reference, lie: str) -> None:
+    async def story(server: ApiServer, host: Callable[[], Lease]) -> None:
+        here = host()
+        assert await here.take([ONE], "ada@here run-1", GIVEN) is None
+        version = int(server.leases[f"faildrill-{ONE}"]["metadata"]["resourceVersion"])
+        losing = asyncio.create_task(here.lost())
+        for _ in range(3):
+            server.lies["PUT"] = lie
+            await asyncio.sleep(1.2)
+            assert not losing.done()
+        losing.cancel()
+        kept = int(server.leases[f"faildrill-{ONE}"]["metadata"]["resourceVersion"]) - version
+        sent = [one for one, _ in server.calls].count("PUT")
+        assert kept == sent - 3 * (lie == "lost before")
+        assert ("PUT", 409) not in server.calls
+
+    played(token, story)
+
+
+def test_a_write_that_nobody_took_up_can_t_be_told_and_is_not_sent_again(token: Reference) -> None:
+    async def story(server: ApiServer, host: Callable[[], Lease]) -> None:
+        server.lies["POST"] = "lost before"
+        with pytest.raises(CannotSee, match="read again, it is not written"):
+            await host().take([ONE], "ada@here run-1", GIVEN)
+        assert [one for one, _ in server.calls] == ["GET", "POST", "GET"]
+
+    played(token, story)
+
+
+def test_a_write_that_came_late_is_ours_and_one_of_somebody_else_is_not(token: Reference) -> None:
+    async def story(server: ApiServer, host: Callable[[], Lease]) -> None:
+        here = host()
+        assert await here.take([ONE], "ada@here run-1", GIVEN) is None
+        read = dict(here._held[f"faildrill-{ONE}"])
+        async with here._session(2.0) as session:
+            await here._write(session, f"faildrill-{ONE}", read)
+            kept = await here._write(session, f"faildrill-{ONE}", read)  # 409: what we had read is no more
+            assert kept["spec"]["holderIdentity"] == "ada@here run-1"
+            server.leases[f"faildrill-{ONE}"]["spec"]["holderIdentity"] = "bob"
+            with pytest.raises(_Changed):
+                await here._write(session, f"faildrill-{ONE}", read)
 
     played(token, story)
 

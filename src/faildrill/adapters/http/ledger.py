@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_valida
 
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.http.request import a_url, no_injection
+from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee
 from faildrill.ledger import Note
 from faildrill.ports import Given, Kind, Seen
@@ -148,7 +149,12 @@ class Ledger(Bookkeeping[_Anew]):
             async with (
                 asyncio.timeout(within),
                 self._session.request(
-                    self.method, url, headers=headers, json=body, allow_redirects=False, timeout=None
+                    *(self.method, url),
+                    headers=headers,
+                    json=body,
+                    allow_redirects=False,
+                    timeout=None,
+                    middlewares=(Once(),),
                 ) as answer,
             ):
                 said = (await answer.content.read(_LARGEST)).decode(errors="replace")

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from pydantic import Field, PrivateAttr, field_validator
 
+from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
@@ -45,7 +46,8 @@ class Lease(Kind):
     """Keeps other hosts from drilling the same place: one Kubernetes Lease for each fact that the place proves.
 
     A Lease names its holder and is renewed every third of `lasts`. It is written only as it was read (by its
-    `resourceVersion`), so of two hosts that want it at once one is told that it came second. A holder that is gone
+    `resourceVersion`), so of two hosts that want it at once one is told that it came second. A write is sent once; when
+    its answer is lost, or refuses it, the Lease is read to see whose it is. A holder that is gone
     holds it until `lasts` is over by the API server's clock, which its own `recover` doesn't have to wait for. A run
     that can't renew it in time does no more steps, puts back what it did, and ends ABORTED, before anybody else may
     take it.
@@ -86,7 +88,7 @@ class Lease(Kind):
         self._holder = holder[:_LONGEST_NAME]
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(given.timeout * SHARE), self._session() as session:
+            async with asyncio.timeout(given.timeout * SHARE), self._session(given.timeout * SHARE / 4) as session:
                 for key in keys:
                     other = await self._take(session, f"faildrill-{key}")
                     if other is not None:
@@ -109,7 +111,10 @@ class Lease(Kind):
         while loop.time() < self._renewed + self.lasts * 2 / 3:
             began = loop.time()
             try:
-                async with asyncio.timeout_at(self._renewed + self.lasts * 2 / 3), self._session() as session:
+                async with (
+                    asyncio.timeout_at(self._renewed + self.lasts * 2 / 3),
+                    self._session(self.lasts / 6) as session,
+                ):
                     for name in list(self._held):
                         await self._renew(session, name)
                 self._renewed = began
@@ -117,14 +122,15 @@ class Lease(Kind):
                 return "somebody else has written the Lease"
             except (OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret) as error:
                 trouble = _words(error)
-            await asyncio.sleep(self.lasts / 3 if self._renewed == began else 0.2)
+            again = began + self.lasts / 3 if self._renewed == began else loop.time() + 0.2
+            await asyncio.sleep(again - loop.time())
         return f"the Lease could not be renewed for {self.lasts * 2 / 3:g} s ({trouble})"
 
     async def release(self) -> None:
         """Give every Lease back that is ours."""
         if self._held:
             with contextlib.suppress(OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret):
-                async with asyncio.timeout(self.lasts / 3), self._session() as session:
+                async with asyncio.timeout(self.lasts / 3), self._session(self.lasts / 6) as session:
                     await self._let_go(session)
 
     async def _let_go(self, session: "aiohttp.ClientSession") -> None:
@@ -166,24 +172,50 @@ class Lease(Kind):
     async def _write(
         self, session: "aiohttp.ClientSession", name: str, lease: _Object, *, create: bool = False
     ) -> _Object:
-        """Write a Lease as it was read; raises _Changed when it is another one by now. Never sent twice."""
-        answer = await self._call(session, *(("POST", self._path()) if create else ("PUT", self._path(name))), lease)
-        if answer.status in (_CONFLICT, _NOT_FOUND):
-            raise _Changed
-        return answer.body
+        """Write a Lease as it was read, once; raises _Changed when it is somebody else's by now.
+
+        What its answer leaves open (none, an error of the server, a 2xx that holds something else) and a refusal (an
+        earlier write of ours may have come late) are settled by reading.
+        """
+        call = ("POST", self._path()) if create else ("PUT", self._path(name))
+        try:
+            answer = await self._call(session, *call, lease)
+        except aiohttp.ClientConnectorError:
+            raise  # nothing was sent
+        except (OSError, aiohttp.ClientError, CannotSee) as error:
+            return await self._settled(session, name, lease, f"{call[0]}: {_words(error)}")
+        if answer.status in _OK and _holder(answer.body) == _holder(lease):
+            return answer.body
+        return await self._settled(session, name, lease, f"{call[0]} was answered with {answer.status}")
+
+    async def _settled(self, session: "aiohttp.ClientSession", name: str, wanted: _Object, trouble: str) -> _Object:
+        """Read whether a Lease was written; raises _Changed when somebody else did, CannotSee when nobody did (yet)."""
+        answer = await self._call(session, "GET", self._path(name))
+        is_there = answer.status in _OK
+        if is_there and _version(answer.body) != _version(wanted):
+            if _holder(answer.body) != _holder(wanted):
+                raise _Changed
+            return answer.body
+        if not is_there and _version(wanted):
+            raise _Changed  # somebody has deleted it
+        raise CannotSee(f"{trouble}; read again, it is not written")
 
     def _path(self, name: str = "") -> str:
         base = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
         return f"{base}/{quote(name, safe='')}" if name else base
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> "AsyncIterator[aiohttp.ClientSession]":
+    async def _session(self, within: float) -> "AsyncIterator[aiohttp.ClientSession]":
+        """Open a session each call of which may take `within` seconds: one without an answer leaves time to read."""
         headers = {"Authorization": f"Bearer {self.token.resolve().reveal()}", "Accept": "application/json"}
         if self.ca:
             await bounded_read.read_aside(self.ca)
         context = ssl.create_default_context(cafile=self.ca) if self.server.startswith("https") else False
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
-        async with aiohttp.ClientSession(headers=headers, connector=connector, trust_env=False) as session:
+        within_each = aiohttp.ClientTimeout(total=within)
+        async with aiohttp.ClientSession(
+            headers=headers, connector=connector, trust_env=False, timeout=within_each
+        ) as session:
             yield session
 
     async def _call(
@@ -191,7 +223,7 @@ class Lease(Kind):
     ) -> _Answer:
         """Call once, follow nothing, and read at most 1 MiB; CannotSee when the answer is none."""
         url = f"{self.server}{path}"
-        async with session.request(method, url, json=body, allow_redirects=False) as answer:
+        async with session.request(method, url, json=body, allow_redirects=False, middlewares=(Once(),)) as answer:
             content = await answer.content.read(_LARGEST)
             if answer.status not in (*_OK, _NOT_FOUND, _CONFLICT):
                 raise CannotSee(f"{method} was answered with {answer.status}: see that the token may do that")
@@ -201,6 +233,14 @@ class Lease(Kind):
             except (ValueError, TypeError, msgspec.MsgspecError) as error:
                 raise CannotSee("its answer is not that of an API server") from error
             return _Answer(answer.status, decoded, now.astimezone(UTC))
+
+
+def _holder(lease: _Object) -> object:
+    return (lease.get("spec") or {}).get("holderIdentity")
+
+
+def _version(lease: _Object) -> object:
+    return (lease.get("metadata") or {}).get("resourceVersion")
 
 
 def _is_over(spec: _Object, now: datetime) -> bool:
