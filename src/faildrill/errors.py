@@ -3,6 +3,7 @@
 FaildrillError
 ├── InvalidFile          a file that a person wrote is wrong: nothing was touched (exit 2)
 ├── WrongUsage           a command line or a name is wrong: nothing was touched (exit 2)
+│   └── NoStateFolder    state can't be kept where it should be; an OSError too
 ├── Objection            a guard refuses: nothing was touched (exit 3)
 ├── ActionError          a step's action
 │   ├── ActionRefused    the target said no, provably before anything changed
@@ -43,6 +44,10 @@ class InvalidFile(FaildrillError):  # noqa: N818 - reads as the statement it mak
 
 class WrongUsage(FaildrillError):  # noqa: N818 - reads as the statement it makes
     """A command line or a name is wrong; nothing was touched."""
+
+
+class NoStateFolder(WrongUsage, OSError):  # noqa: N818 - reads as the statement it makes
+    """State can't be kept where it should be: as with any other file that can't be written, no step is done."""
 
 
 class Objection(FaildrillError):  # noqa: N818 - the word of the design

@@ -1,21 +1,74 @@
-"""Where state that outlives a run is kept, once per machine: locks, marks of runs that are not put back."""
+"""Where state that outlives a run is kept, once per machine: locks, marks of runs that are not put back.
 
+It is looked at before a run begins, as nothing may be found out about it only when something is to be put back.
+"""
+
+import errno
+import fcntl
 import os
+import stat
 from pathlib import Path
+from typing import Final
+
+from faildrill.errors import NoStateFolder
+
+_ELSEWHERE: Final = "set FAILDRILL_STATE to a folder of yours that outlives runs"
+_NOT_YOURS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def where() -> Path:
-    """Return where the state folder is or would be: $FAILDRILL_STATE, or faildrill under $XDG_STATE_HOME."""
+    """Return where the state folder is or would be: $FAILDRILL_STATE, or faildrill under $XDG_STATE_HOME.
+
+    NoStateFolder where there is neither, nor a home.
+    """
     named = os.environ.get("FAILDRILL_STATE")
     if named:
         return Path(named).resolve()
     standard = os.environ.get("XDG_STATE_HOME", "")  # relative ones are to be ignored, says its specification
-    base = Path(standard) if standard.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        base = Path(standard) if standard.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        lacks = f"HOME is not set, and user {os.getuid()} has none"
+        raise NoStateFolder(f"nowhere to keep state: {lacks}; {_ELSEWHERE}") from error
     return (base / "faildrill").resolve()
 
 
 def folder() -> Path:
-    """Return the state folder, made if it is missing, for its owner alone."""
+    """Return the state folder, made if it is missing, for its owner alone; NoStateFolder where that can't be."""
     found = where()
-    found.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise NoStateFolder(f"state can't be kept in {found}: {why}; {_ELSEWHERE}") from error
     return found
+
+
+def check() -> None:
+    """See that state can be kept: the folder is ours alone, takes a file and a lock, and has the file on disk.
+
+    NoStateFolder says what is wrong with it and what to do. Nothing is left there.
+    """
+    found = folder()
+    held = found.stat()
+    if held.st_uid != os.getuid():
+        whose = f"it belongs to user {held.st_uid}, and you are {os.getuid()}"
+        raise NoStateFolder(f"state can't be kept in {found}: {whose}; {_ELSEWHERE}")
+    if held.st_mode & _NOT_YOURS:
+        raise NoStateFolder(f"state can't be kept in {found}: others may write there; run: chmod go-w {found}")
+    try:
+        _try(found / f".check-{os.getpid()}")
+    except OSError as error:
+        lock = "it takes no lock" if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP) else error.strerror
+        raise NoStateFolder(f"state can't be kept in {found}: {lock}; {_ELSEWHERE}") from error
+
+
+def _try(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, b"x" * 4096)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.ports import Duration, Given, Kind, Told
-from faildrill.system import bounded_read
+from faildrill.system import threads
 from faildrill.system.threads import aside
 
 LARGEST: Final = 1 << 20
@@ -59,7 +59,7 @@ class Identity(Kind):
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
         """Read the file, and object to anything that isn't what was declared."""
         try:
-            found = await bounded_read.read_aside(self.path, LARGEST)
+            found = await threads.read(self.path, LARGEST)
         except OSError as error:
             return f"{self.path} can't be read ({error.strerror or error}); this host does not prove what it is"
         if self.sha256 is not None:

@@ -200,7 +200,7 @@ class Fault(_Place):
     def _leave_behind(self) -> None:
         if self.apply_how == "acts late":
             subprocess.Popen(
-                [sys.executable, "-c", _LATER, self.folder, self.name, str(self.delay)], start_new_session=True
+                [sys.executable, "-P", "-c", _LATER, self.folder, self.name, str(self.delay)], start_new_session=True
             )
         elif self.apply_how == "leaves a timer":
             timer = asyncio.get_running_loop().call_later(self.delay, self.become, "down", "late")

@@ -1,6 +1,5 @@
 """`faildrill abort`: ask a run that is under way to stop, and say what came of it."""
 
-import getpass
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -12,6 +11,7 @@ from faildrill import durations
 from faildrill.errors import WrongUsage
 from faildrill.guarding.asking import Asked, Sentinel, leave_word, sentinel_of, under_way
 from faildrill.guarding.holding import Holder, marks, recalled
+from faildrill.system import who
 
 _UNSAFE: Final = 6
 _RESULT: Final = "result.json"
@@ -57,7 +57,7 @@ def _chosen(run: str | None) -> tuple[str, Holder]:
 
 def _ask(sentinel: Sentinel, holder: Holder, why: str) -> None:
     try:
-        leave_word(Path(holder.folder), Asked(getpass.getuser(), why))
+        leave_word(Path(holder.folder), Asked(who.user(), why))
     except OSError as error:
         click.echo(f"the reason can't be kept ({error.strerror}); aborting all the same", err=True)
     sentinel.end()

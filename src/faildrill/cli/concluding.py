@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from faildrill.cli.standard_output import unread
 from faildrill.errors import FaildrillError
 from faildrill.judging import sets as judging
 from faildrill.reports import sets as reports
@@ -27,7 +28,8 @@ def conclude(folder: Path) -> judging.SetResult:
 
 def tell(result: judging.SetResult, folder: Path, output: str, *, quiet: bool = False) -> None:
     """Print what came of a set: as JSON, or in words with the verdict last."""
-    if output == "json":
-        click.echo(judging.encode(result), nl=False)
-    else:
-        reports.summary(result, folder, sys.stdout, quiet=quiet)
+    with unread():
+        if output == "json":
+            click.echo(judging.encode(result), nl=False)
+        else:
+            reports.summary(result, folder, sys.stdout, quiet=quiet)

@@ -31,7 +31,7 @@ def export(run: str, among: Path, how: str, output: Path | None) -> None:
     try:
         number = _written(evidence, how, output)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
+        if output is None:
             raise
         raise WrongUsage(f"{output} can't be written: {error.strerror}") from error
     if output is not None:

@@ -1,12 +1,10 @@
 """One run from its laid-out folder to its result: started, shown, and told of signals."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Final
 
@@ -52,16 +50,6 @@ def say_if_dirty(folder: Path, place: Environment) -> None:
         click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
 
 
-@contextlib.contextmanager
-def still_read() -> Iterator[None]:
-    """Print within this: that nobody reads any more says nothing about the drill."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 async def _follow(started: Started, show: Showing) -> None:
     """Show the run until its sentinel is done; signals go to the sentinel, and never end the showing."""
     done = asyncio.Event()
@@ -76,7 +64,8 @@ async def _follow(started: Started, show: Showing) -> None:
         if got == _LEAVES and number == signal.SIGINT:
             click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as `nohup` asks
+    for number in {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored:
         loop.add_signal_handler(number, pass_on, number)
     showing = asyncio.create_task(show(done))
     await _ended(started.sentinel)

@@ -1,6 +1,5 @@
 """`faildrill halt` and `resume`: the switch that stops every drill of an environment."""
 
-import getpass
 import re
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from faildrill.guarding.halting import halt as throw
 from faildrill.guarding.halting import resume as take_back
 from faildrill.guarding.holding import recalled
 from faildrill.guarding.keys import Proven
+from faildrill.system import who
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
 _ENV = click.argument("env", metavar="ENV")
@@ -31,7 +31,7 @@ def halt(env: str, why: str) -> None:
     """
     place, name = _identified(env)
     try:
-        throw(place, Halt(name, getpass.getuser(), " ".join(why.split()), SystemClock().wall()))
+        throw(place, Halt(name, who.user(), " ".join(why.split()), SystemClock().wall()))
     except OSError as error:
         raise FaildrillError(f"NOT halted: the switch can't be written ({error}); see `faildrill abort`") from error
     running = under_way().get(place.identity)

@@ -10,13 +10,13 @@ from typing import Any, Final, TextIO, cast
 import click
 
 from faildrill import __version__, plain_text, redacting
+from faildrill.cli.standard_output import discard, is_gone, unread
 from faildrill.errors import FaildrillError
 from faildrill.lazily import lazily, without_collecting, without_plugins
 
 _USAGE: Final = 2
 _ABORTED: Final = 5
 _ERROR: Final = 7
-_BROKEN_PIPE: Final = 141
 _COMMANDS = {
     "run": "faildrill.cli.run:run",
     "plan": "faildrill.cli.plan:plan",
@@ -107,6 +107,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     sys.stderr = cast("TextIO", redacting.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
     sys.stdout = cast("TextIO", plain_text.Stream(sys.stdout))
     lazily()
@@ -119,11 +121,19 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = _USAGE
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _BROKEN_PIPE
+    except OSError as error:
+        if not is_gone(error):
+            click.echo(traceback.format_exc(), err=True)
+        code = discard(error) if is_gone(error) else _ERROR
     except Exception:  # noqa: BLE001 - the one place where a defect of the command line becomes an exit code
         click.echo(traceback.format_exc(), err=True)
         code = _ERROR
+    with unread():  # what is still to be written
+        pass
     gc.freeze()  # nothing is searched for garbage at the end, either
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _nowhere() -> TextIO:
+    """Stand for a standard stream that was closed before we were started."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - it is open as long as we are

@@ -1,7 +1,6 @@
 """`faildrill recover`: put back what runs that died left behind, and give them the verdict that they lack."""
 
 import asyncio
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import is_altered, salvage
+from faildrill.system import who
 from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
 _UNSAFE: Final = 6
@@ -51,8 +51,8 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
     if is_put_back and was_judged:
         click.echo(f"nothing to recover: {folder} ended with everything put back")
         return True
-    now, user = SystemClock().wall(), getpass.getuser()
-    locks = hold(place, Holder(first.run, str(folder.resolve()), os.getpid(), user, now, place.identity))
+    now, user = SystemClock().wall(), who.user()
+    locks = hold(place, Holder(first.run, str(folder.resolve()), os.getpid(), user, now, place.identity, who.here()))
     try:
         if is_put_back:
             judged = _judged(folder)

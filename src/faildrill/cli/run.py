@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.following import drive, say_if_dirty, still_read
+from faildrill import state
+from faildrill.cli.following import drive, say_if_dirty
 from faildrill.cli.live import Mode, show
 from faildrill.cli.places import environment
 from faildrill.cli.sets import Choice, How, asked, see_through
+from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
@@ -48,6 +50,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     A drill with several ways is run once in each, as one set with one verdict; so is one with --twins or --times.
     Ctrl-C stops it and puts everything back; twice, without waiting to see it steady; three times leaves it as it is.
     """
+    state.check()
     mode: Mode = "quiet" if quiet or output == "json" else "live" if sys.stdout.isatty() else "plain"
     how = How(mode, output, reports)
     named = env or load_drill(drill, None).drill.environment
@@ -70,7 +73,7 @@ def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> 
     result = drive(folder, place, lambda done: show(folder, done, mode=how.mode, out=sys.stdout))
     if result is None:
         return Verdict.ERROR.exit_code
-    with still_read():
+    with unread():
         if how.output == "json":
             click.echo((folder / FILE).read_text(encoding="utf-8"))
         else:

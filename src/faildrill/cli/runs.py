@@ -7,6 +7,8 @@ from typing import Final
 import click
 
 from faildrill import judging, sets, timeline
+from faildrill.cli.latest import latest
+from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
 from faildrill.reports import terminal
@@ -96,7 +98,8 @@ def find(run: str, among: Path) -> Path:
     runs = _runs(among)
     inner = [run for one in runs if is_set(one) for run in _runs(one)]
     named = [one for one in (*runs, *inner) if run and (one.name == run or _id(one).startswith(run))]
-    found = runs[-1:] if run == LAST else named
+    last = latest(runs) if run == LAST else None
+    found = [last] if last else named
     if len(found) == 1:
         return found[0]
     if found:
@@ -133,7 +136,8 @@ def _names(folders: list[Path]) -> str:
 
 
 def _print(result: Result, folder: Path, output: str) -> None:
-    if output == "json":
-        click.echo(judging.encode(result), nl=False)
-    else:
-        terminal.summary(result, folder, sys.stdout)
+    with unread():
+        if output == "json":
+            click.echo(judging.encode(result), nl=False)
+        else:
+            terminal.summary(result, folder, sys.stdout)

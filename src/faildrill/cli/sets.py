@@ -7,8 +7,9 @@ from typing import Final
 
 import click
 
-from faildrill.cli.following import Showing, drive, say_if_dirty, still_read
+from faildrill.cli.following import Showing, drive, say_if_dirty
 from faildrill.cli.live import Mode, show
+from faildrill.cli.standard_output import unread
 from faildrill.cli.watching import Veil
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
@@ -90,8 +91,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     from faildrill.cli.concluding import conclude, tell  # noqa: PLC0415 - pictures and tables, which one run needs not
 
     result = conclude(running.folder)
-    with still_read():
-        tell(result, running.folder, how.output, quiet=how.mode == "quiet")
+    tell(result, running.folder, how.output, quiet=how.mode == "quiet")
     return result.exit_code
 
 
@@ -112,7 +112,7 @@ def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How) -> int:
     if result is None:
         return _ERROR
     if how.mode != "quiet":
-        with still_read():
+        with unread():
             if wanted.is_blinded:
                 click.echo(f"{title} is over")
             else:

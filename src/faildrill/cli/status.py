@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from faildrill.guarding.asking import under_way
+from faildrill.guarding.asking import under_way, under_way_elsewhere
 from faildrill.guarding.halting import Halt, all_halts
 from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
 from faildrill.recovering.fencing import carries
@@ -29,7 +29,7 @@ def status(output: str) -> None:
 
     Exits 6 when one is dirty, else 3 when one is halted, else 0.
     """
-    running, halts = under_way(), dict(all_halts())
+    running, halts = under_way() | under_way_elsewhere(), dict(all_halts())
     dirty = _left(running)
     if output == "json":
         click.echo(json.dumps(_plain(running, dirty, halts), indent=2))
@@ -41,7 +41,7 @@ def status(output: str) -> None:
 
 def _putting_back(identity: str, one: Mark) -> int | None:
     """Return the process that puts a run back though its sentinel is gone: its runner, or somebody's `recover`."""
-    if not is_held(identity):
+    if one.elsewhere or not is_held(identity):
         return None
     holder = holders().get(identity)
     if holder is not None and holder.run == one.run and _words(holder.pid):  # of a dead one there are none
@@ -101,13 +101,16 @@ def _told(identity: str, one: Mark) -> dict[str, object]:
 
 def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> Iterator[str]:
     for identity, holder in running.items():
-        yield f"running {_named(identity, holder.folder)}: {holder}; stop it with: faildrill abort {holder.folder}"
+        stop = f"stop it there, on {holder.elsewhere}," if holder.elsewhere else "stop it"
+        yield f"running {_named(identity, holder.folder)}: {holder}; {stop} with: faildrill abort {holder.folder}"
     for identity, some in dirty.items():
         for one in some:
             pid, where = _putting_back(identity, one), _named(identity, one.folder)
             if pid is not None:
                 yield f"DIRTY {where}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
                 continue
-            yield f"DIRTY {where}: {one.drill} since {one.since}; put it back with: faildrill recover {one.folder}"
+            there = f", by a run on {one.elsewhere}" if one.elsewhere else ""
+            back = f"put it back with: faildrill recover {one.folder}"
+            yield f"DIRTY {where}: {one.drill} since {one.since}{there}; {back}"
     for identity, halt in halts.items():
         yield f"HALTED {halt.environment} ({identity}): {halt}; take it back with: faildrill resume {identity}"

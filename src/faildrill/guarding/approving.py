@@ -1,6 +1,5 @@
 """Approvals: named people say, for a while, that one drill may be run in one place. Who approves is not who runs."""
 
-import getpass
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from typing import Final
 from faildrill import state, whole
 from faildrill.drill import Drill
 from faildrill.environment import Approvals, Environment
+from faildrill.system import who
 
 LONGEST: Final = 7 * 86400.0
 """Seconds for which an approval may hold, at the most."""
@@ -92,7 +92,7 @@ def _fault(path: Path, drill: Drill, environment: Environment, asked: Approvals)
             (one.identity != environment.proven_identity, "is for another place"),
             (not at - timedelta(minutes=5) <= now < until, f"does not hold now, but from {one.at} to {one.until}"),
             ((until - at).total_seconds() > LONGEST, "would hold for longer than an approval may"),
-            (one.by == getpass.getuser(), f"{one.by} runs the drill, and so can't approve it"),
+            (one.by == who.user(), f"{one.by} runs the drill, and so can't approve it"),
             (owner == os.getuid() and not asked.one_login, "was written by the login that runs the drill"),
         )
     except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill import whole
-from faildrill.guarding.holding import Holder, holders
+from faildrill.guarding.holding import Holder, holders, is_held
 
 FILE: Final = "asked.json"
 """In the run's folder: who asked it to end, and why."""
@@ -55,11 +55,19 @@ def under_way() -> dict[str, Holder]:
     """Return, by identity, the runs of this machine whose sentinels live."""
     found: dict[str, Holder] = {}
     for identity, holder in holders().items():
-        sentinel = sentinel_of(holder)
+        sentinel = None if holder.elsewhere else sentinel_of(holder)
         if sentinel is not None:
             sentinel.close()
             found[identity] = holder
     return found
+
+
+def under_way_elsewhere() -> dict[str, Holder]:
+    """Return, by identity, the runs that another machine, or another container, with the same state has under way.
+
+    Their processes can't be seen from here; that their lock is held can.
+    """
+    return {one: holder for one, holder in holders().items() if holder.elsewhere and is_held(one)}
 
 
 def sentinel_of(holder: Holder) -> Sentinel | None:

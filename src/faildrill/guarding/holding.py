@@ -25,6 +25,7 @@ from faildrill import state, whole
 from faildrill.errors import Objection
 from faildrill.guarding.keys import Proven
 from faildrill.journal import sync_folder
+from faildrill.system import who
 
 _FACTS: Final = "facts"
 _KEY: Final = re.compile("[0-9a-f]{16}")
@@ -47,9 +48,17 @@ class Holder:
     since: str
     identity: str = ""
     """Of the environment as a whole."""
+    here: str = ""
+    """Where its pid is one, as `who.here` tells; empty as versions before wrote it."""
+
+    @property
+    def elsewhere(self) -> str:
+        """The machine that it runs on, where that is another one, or another container; empty where it is ours."""
+        return self.here.partition(" ")[0] if self.here and self.here != who.here() else ""
 
     def __str__(self) -> str:
-        return f"run {self.run} of {self.user} (pid {self.pid}, since {self.since})"
+        on = f" on {self.elsewhere}" if self.elsewhere else ""
+        return f"run {self.run} of {self.user} (pid {self.pid}{on}, since {self.since})"
 
 
 def _place(key: str) -> Path:
@@ -194,6 +203,13 @@ class Mark:
     since: str
     identity: str = ""
     """Of the environment as a whole."""
+    here: str = ""
+    """Where it ran, as `who.here` tells; empty as versions before wrote it."""
+
+    @property
+    def elsewhere(self) -> str:
+        """The machine that it ran on, where that is another one, or another container; empty where it is ours."""
+        return self.here.partition(" ")[0] if self.here and self.here != who.here() else ""
 
 
 def mark(proven: Proven, one: Mark) -> None:

@@ -21,6 +21,7 @@ from faildrill import redacting
 from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.guarding.sharing import WITHIN, Shared
+from faildrill.system import python
 from faildrill.timeline import FILE, RunStarted, entries
 
 LOG: Final = "lock.log"
@@ -59,8 +60,7 @@ class Keeper:
         """Have it take the lock; return who holds it, or why it could not be taken, and None when it is kept."""
         with (self._folder / LOG).open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "faildrill.guarding.keeping", str(self._folder)),
+                *python.module("faildrill.guarding.keeping", str(self._folder)),
                 stdin=self._lifeline if self._lifeline >= 0 else PIPE,
                 stdout=PIPE,
                 stderr=log,

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
-import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -14,6 +12,7 @@ from faildrill.guarding.facts import proven
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Lock
+from faildrill.system import who
 
 WITHIN: Final = 10.0
 """Seconds in which the lock must be ours; later is an objection."""
@@ -33,7 +32,7 @@ class Shared:
         if use is None:
             return None
         lock: Lock = build(use, "lock")
-        holder = f"{getpass.getuser()}@{socket.gethostname()} {self._run}"
+        holder = f"{who.user()}@{who.machine()} {self._run}"
         taking = lock.take(proven(self._environment).keys, holder, Supplies(self._run, timeout=WITHIN))
         try:
             other = await call(taking, WITHIN)

@@ -58,7 +58,7 @@ def ask(path: Path, request: dict[str, Any], within: float) -> dict[str, Any]:
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as file:
                 line = file.readline()
-        except (FileNotFoundError, ConnectionError) as error:
+        except (FileNotFoundError, NotADirectoryError, ConnectionError) as error:
             raise NoLab(f"no supervisor answers on {path}") from error
     if not line:
         raise NoLab(f"the supervisor on {path} has ended")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
 from faildrill.probing import plans as files
 from faildrill.probing.plans import ProberPlan
+from faildrill.system import python
 
 READY: Final = b"ready"
 READY_WITHIN: Final = 20.0
@@ -39,8 +39,7 @@ async def start(folder: Path, name: str, plans: tuple[ProbePlan, ...], run: str,
     files.write(folder, name, plan)
     with (folder / f"{name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "faildrill.probing", str(folder), name),
+            *python.module("faildrill.probing", str(folder), name),
             stdin=lifeline,
             stdout=PIPE,
             stderr=log,

@@ -4,11 +4,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
 from faildrill.recovering.fencing import BEAT, MARK
+from faildrill.system import python
 
 LINES: Final = "FAILDRILL_LINES"
 """The variable that tells the runner its descriptors."""
@@ -80,7 +80,7 @@ class Processes:
 
     def _start(self, words: list[str], lines: Lines, told: dict[str, str]) -> int:
         started = subprocess.Popen(
-            [sys.executable, "-m", *words],
+            python.module(*words),
             stdin=lines.stdin if lines.stdin >= 0 else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=lines.kept,

@@ -21,6 +21,7 @@ from faildrill.running.heeding import Heeding
 from faildrill.running.scene import Scene
 from faildrill.running.stepping import Steps
 from faildrill.running.stopping import Stop
+from faildrill.system import who
 from faildrill.timeline import (
     AbortAsked,
     AnyEvent,
@@ -138,7 +139,7 @@ class Driving:
         scene = self._scene
         place = proven(scene.environment)
         folder = str(scene.folder.resolve())
-        mark(place, Mark(scene.run, folder, scene.drill.name, scene.clock.wall(), place.identity))
+        mark(place, Mark(scene.run, folder, scene.drill.name, scene.clock.wall(), place.identity, who.here()))
         try:
             await self._act()
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event, then all is put back

@@ -32,6 +32,7 @@ from faildrill.running.crew import LINES, Lines
 from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
+from faildrill.system import python
 from faildrill.timeline import FILE, RunStarted, Timeline, entries
 
 _LOOK: Final = 0.5
@@ -127,7 +128,7 @@ def _asked(stop: Stop, number: signal.Signals, folder: Path) -> None:
 def conclude(folder: Path) -> None:
     """Judge and report in the place of a sentinel that died; end it, if it is only stopped."""
     rest = {name: value for name, value in os.environ.items() if name != MARK}
-    subprocess.run([sys.executable, "-m", "faildrill.reports", str(folder)], env=rest, check=False)
+    subprocess.run(python.module("faildrill.reports", str(folder)), env=rest, check=False)
     sentinel = os.getppid()
     if is_stopped(sentinel) and carries(sentinel, folder.name, WATCHES):
         with contextlib.suppress(ProcessLookupError):

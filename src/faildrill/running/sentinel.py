@@ -8,7 +8,6 @@ the run is gone). What is heavy runs in processes of its own: the runner, `recov
 """
 
 import contextlib
-import getpass
 import json
 import os
 import select
@@ -28,6 +27,7 @@ from faildrill.kernel import become_subreaper
 from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
+from faildrill.system import who
 from faildrill.timeline import (
     FILE,
     AnyEvent,
@@ -99,13 +99,15 @@ class Sentinel:
     def _refused(self) -> bool:
         """Take the lock; record the objection when somebody has it, or when an earlier run is not put back."""
         now, place = SystemClock().wall(), Proven.of(self._first)
-        holder = Holder(
-            self._first.run, str(self._folder.resolve()), os.getpid(), getpass.getuser(), now, place.identity
-        )
+        told = (self._first.run, str(self._folder.resolve()), os.getpid(), who.user(), now, place.identity, who.here())
+        holder = Holder(*told)
         try:
             self._locks = hold(place, holder)
         except Objection as error:
             objection = GuardAnswered(guard="lock", objection=str(error))
+        except OSError as error:
+            because = f"the lock can't be taken: {error.strerror or error}; see what is wrong with the state folder"
+            objection = GuardAnswered(guard="lock", objection=because)
         else:
             left = marks(place)
             if not left:

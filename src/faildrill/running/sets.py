@@ -4,10 +4,8 @@ The process that was asked for the set starts each run's sentinel and waits for 
 under way sees that and puts everything back, as for any run; the rest of the set is not started.
 """
 
-import getpass
 import re
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from faildrill.environment import Environment
 from faildrill.journal import sync_folder
 from faildrill.judging.result import Verdict
 from faildrill.running.starting import lay_out_as
+from faildrill.system import who
 
 _GOES_ON: Final = frozenset(one.exit_code for one in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE))
 """After a run that ended otherwise nobody knows what the next one would find: the set ends there."""
@@ -81,8 +80,8 @@ class Running:
             drill=self._wanted.drill,
             environment=self._place.name,
             version=__version__,
-            host=socket.gethostname(),
-            user=getpass.getuser(),
+            host=who.machine(),
+            user=who.user(),
         )
 
     def see_through(self, one: Callable[[LaidOut], int]) -> None:

@@ -1,12 +1,9 @@
 """Lay a run out on disk and start its sentinel. Everything that the run needs is in its timeline's first event."""
 
-import getpass
 import os
 import re
 import secrets
-import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from faildrill.environment import Environment
 from faildrill.guarding.facts import proven
 from faildrill.journal import sync_folder
 from faildrill.recovering.fencing import MARK, WATCHES
+from faildrill.system import python, who
 from faildrill.timeline import FORMAT, RunStarted, Timeline
 
 
@@ -56,8 +54,8 @@ def lay_out_as(
         facts=list(place.facts),
         boot=boot_id(),
         version=__version__,
-        host=socket.gethostname(),
-        user=getpass.getuser(),
+        host=who.machine(),
+        user=who.user(),
         leave_applied=leave_applied,
         format=FORMAT,
     )
@@ -70,7 +68,7 @@ def start(folder: Path) -> Started:
     """Start the sentinel of a run that is laid out. It ends the run when the caller is gone."""
     with (folder / "sentinel.log").open("ab") as log:
         sentinel = subprocess.Popen(
-            [sys.executable, "-m", "faildrill.running.sentinel", str(folder)],
+            python.module("faildrill.running.sentinel", str(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,

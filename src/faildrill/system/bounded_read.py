@@ -11,8 +11,6 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from faildrill.system.threads import aside
-
 LARGEST: Final = 1 << 20
 """Bytes, where the caller doesn't say."""
 WITHIN: Final = 2.0
@@ -42,11 +40,6 @@ def read(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes
     if isinstance(found[0], OSError):
         raise found[0]
     return found[0]
-
-
-async def read_aside(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes:
-    """Do as `read` does, and hold up nothing else meanwhile."""
-    return await aside(lambda: read(path, most, within))
 
 
 def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:

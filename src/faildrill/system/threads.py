@@ -3,7 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
+
+from faildrill.system import bounded_read
 
 T = TypeVar("T")
 
@@ -31,3 +34,8 @@ async def aside(work: Callable[[], T]) -> T:
 
     threading.Thread(target=do, daemon=True).start()
     return await future
+
+
+async def read(path: Path | str, most: int = bounded_read.LARGEST, within: float = bounded_read.WITHIN) -> bytes:
+    """Read a file as `bounded_read.read` does, and hold up nothing else meanwhile."""
+    return await aside(lambda: bounded_read.read(path, most, within))

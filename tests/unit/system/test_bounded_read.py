@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, threads
 from hanging_files import hanging
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
     path.write_bytes(b"123\n")
 
     async def both() -> float:
-        reading = asyncio.create_task(bounded_read.read_aside(path, within=1))
+        reading = asyncio.create_task(threads.read(path, within=1))
         begun = time.monotonic()
         await asyncio.sleep(0.05)
         took = time.monotonic() - begun

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from faildrill.adapters.ansible.sweeping import HOST_MARK, MARK, sweep
 from faildrill.clock import NANOSECONDS
 from faildrill.errors import CannotSee
 from faildrill.secrets import SecretReference
+from faildrill.system import python
 from faildrill.targets import Hosts
 
 RUN: Final = "FAILDRILL_RUN"
@@ -80,7 +80,7 @@ async def play(score: Score, key: str, within: float, run: str | None, hear: Hea
         env = surroundings(score.hosts, folder, {MARK: own, **({RUN: run} if run else {})})
         spec = _spec(score, folder, key, own)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "faildrill.adapters.ansible.playing"),
+            *python.module("faildrill.adapters.ansible.playing"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -17,7 +17,7 @@ from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
-from faildrill.system import bounded_read
+from faildrill.system import threads
 
 SHARE: Final = 0.8
 """The part of a call's time that the API server may take, so that it is named before the call is cancelled."""
@@ -209,7 +209,7 @@ class Lease(Kind):
         """Open a session each call of which may take `within` seconds: one without an answer leaves time to read."""
         headers = {"Authorization": f"Bearer {self.token.resolve().reveal()}", "Accept": "application/json"}
         if self.ca:
-            await bounded_read.read_aside(self.ca)
+            await threads.read(self.ca)
         context = ssl.create_default_context(cafile=self.ca) if self.server.startswith("https") else False
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
         within_each = aiohttp.ClientTimeout(total=within)

@@ -10,7 +10,7 @@ from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Kind
-from faildrill.system import bounded_read
+from faildrill.system import threads
 from faildrill.targets import FilePath
 
 _ASKING: Final = 5.0
@@ -84,7 +84,7 @@ class Named(Kind):
 
 async def _read(path: str) -> int:
     try:
-        words = (await bounded_read.read_aside(path, _LARGEST, _READING)).decode("ascii").split()
+        words = (await threads.read(path, _LARGEST, _READING)).decode("ascii").split()
     except FileNotFoundError:
         return 0
     except (OSError, UnicodeDecodeError) as error:

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-import sys
 from typing import Final
 
 from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.holding import PROGRAM
 from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionRefused
+from faildrill.system import python
 
 _READY_WITHIN: Final = 10.0
 """Seconds, as a Python is started for it."""
@@ -18,7 +18,7 @@ _INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
 
 async def hold(process: Process, seconds: float) -> None:
     """Have a process go on after float seconds, whoever lives then; ActionRefused when nobody could be had for it."""
-    argv = (sys.executable, "-P", "-m", PROGRAM, str(process.pid), str(process.start), str(seconds))
+    argv = python.module(PROGRAM, str(process.pid), str(process.start), str(seconds))
     holder = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,

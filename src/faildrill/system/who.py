@@ -1,0 +1,30 @@
+"""Who runs this, and on which machine: names for people, also where the system knows none."""
+
+import getpass
+import os
+import socket
+
+
+def user() -> str:
+    """Return the name of the user; `uid 12345` where nobody gave that number one, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError since Python 3.13
+        return f"uid {os.getuid()}"
+
+
+def machine() -> str:
+    """Return the name of this machine; a container has its own."""
+    return socket.gethostname()
+
+
+def here() -> str:
+    """Return where the numbers of processes mean what they mean to us: the machine, and its namespace of processes.
+
+    State that is shared by two containers, or over a network, names processes of both.
+    """
+    try:
+        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - it is no path
+    except OSError:
+        space = "pid:[?]"
+    return f"{machine()} {space}"
