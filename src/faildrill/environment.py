@@ -54,6 +54,10 @@ class Environment(BaseModel):
     about: str = ""
     drillable: bool = Field(default=False, description="says in so many words that this is no production")
     identity: tuple[KindUse, ...] = Field(default=(), description="guards that read from the targets what they are")
+    unproven: dict[str, str] = Field(
+        default={},
+        description="by kind that acts through no target, why nothing can prove what it acts on",
+    )
     services: dict[str, Service] = {}
     databases: dict[str, Database] = {}
     clusters: dict[str, Cluster] = {}
@@ -90,4 +94,5 @@ def _proven(facts: JsonValue) -> JsonValue:
     if not isinstance(facts, dict):
         return facts
     is_hosts = "inventory" in facts and "keys" in facts
-    return {name: _proven(value) for name, value in facts.items() if not is_hosts or name in ("name", "keys")}
+    kept = {name: value for name, value in facts.items() if name != "unproven"}  # says nothing of what a place is
+    return {name: _proven(value) for name, value in kept.items() if not is_hosts or name in ("name", "keys")}

@@ -52,6 +52,8 @@ class GuardAnswered(Event, frozen=True, tag="guard.answered", kw_only=True):
     guard: str
     objection: str | None = None
     """None: no objection."""
+    unproven: str = ""
+    """What the environment says can't be proven to be what it is, and why, where that is acted on."""
 
 
 class ProberStarted(Event, frozen=True, tag="prober.started", kw_only=True):

@@ -111,6 +111,30 @@ class SignalsFor(Protocol):
         ...
 
 
+class Told(NamedTuple):
+    """What a place, or what leads to a member of it, says of itself when it is asked."""
+
+    proved: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
+    """Who said what was declared."""
+    differs: list[str] = []  # noqa: RUF012 - the same
+    """Who answered and did not say it, with what it said: this may be another place by now."""
+    silent: list[str] = []  # noqa: RUF012 - the same
+    """Who could not be asked, and why: it proves nothing either way."""
+
+
+@runtime_checkable
+class Leads(Protocol):
+    """A reach that can tell whether the member that it signals is the one behind the addresses that were declared."""
+
+    async def leads(self, member: str, addresses: Sequence[str]) -> Told:
+        """Compare what it would signal with who listens at each HOST:PORT; changes nothing.
+
+        Nothing is told of a member that is down where nobody listens, either: there is nothing to compare. What can't
+        be looked at is silent.
+        """
+        ...
+
+
 class Given(Protocol):
     """What the engine gives to a kind when it calls it."""
 
@@ -292,17 +316,6 @@ class Guard(Protocol):
         ...
 
 
-class Told(NamedTuple):
-    """What a place says of itself when it is asked again, before something in it is put back."""
-
-    proved: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
-    """Who said what was declared."""
-    differs: list[str] = []  # noqa: RUF012 - the same
-    """Who answered and did not say it, with what it said: this may be another place by now."""
-    silent: list[str] = []  # noqa: RUF012 - the same
-    """Who could not be asked, and why: it proves nothing either way."""
-
-
 @runtime_checkable
 class Proves(Protocol):
     """A guard that reads from the targets what they are."""
@@ -314,6 +327,48 @@ class Proves(Protocol):
     async def ask_again(self, given: Given) -> Told:
         """Ask once more, and tell those who say something else from those who say nothing, e.g. as they are down."""
         ...
+
+
+@runtime_checkable
+class ActsThrough(Protocol):
+    """An action that acts through something that it was given an address or a file of, beside a `reach`.
+
+    An API, a process's number, a configuration file: it can see whether that leads to what was declared.
+    """
+
+    async def acts_through(self, given: Given) -> Told:
+        """Look, and change nothing: before anything is touched, and again before it is put back.
+
+        Nothing is told of what is down altogether; what can't be looked at is silent.
+        """
+        ...
+
+
+THIS_HOST: Final = "this host"
+"""What acts through no target, acts on: the host that faildrill runs on."""
+
+
+@runtime_checkable
+class ActsOn(Protocol):
+    """A kind that acts on something besides the targets that it is given, and can name it."""
+
+    def acts_on(self) -> list[str]:
+        """Name it: `THIS_HOST`, or `at(HOST:PORT)`. Of a kind without this, and without a target, nobody knows."""
+        ...
+
+
+@runtime_checkable
+class Covers(Protocol):
+    """An identity guard that proves something besides the targets that it is given."""
+
+    def covers(self) -> list[str]:
+        """Name it, in the words of `ActsOn`."""
+        ...
+
+
+def at(address: str) -> str:
+    """Return the name of what listens at HOST:PORT, for `ActsOn` and `Covers`."""
+    return f"what listens at {address.lower()}"
 
 
 class Checked(NamedTuple):

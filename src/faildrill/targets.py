@@ -5,7 +5,9 @@ target in its place, so that a kind, an intent on disk and a probing process nee
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -45,6 +47,21 @@ class Target(BaseModel):
     section: ClassVar[str]
 
     name: str = Field(description="given by its key in the environment file")
+    unproven: str | None = Field(
+        default=None,
+        min_length=8,
+        description="why nothing can prove what it is; told in every plan and report of a drill that acts on it",
+    )
+
+    @property
+    def nodes(self) -> Mapping[str, "Member"]:
+        """Its members by name; none where it is one thing."""
+        return {}
+
+    @property
+    def addresses(self) -> list[str]:
+        """HOST:PORT of everything that answers for it, its members among them."""
+        return [address for member in self.nodes.values() for address in member.addresses]
 
 
 class Member(BaseModel):
@@ -57,6 +74,11 @@ class Member(BaseModel):
         default=None, description="how it is signalled, started and run on: a name from `reaches`"
     )
 
+    @property
+    def addresses(self) -> list[str]:
+        """HOST:PORT of everything that is its own and answers: what its reach must lead to."""
+        return []
+
 
 class Service(Target):
     """Something that users call at an address."""
@@ -67,6 +89,11 @@ class Service(Target):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it answers."""
+        return [of_url(self.url)]
 
 
 class Database(Target):
@@ -80,6 +107,11 @@ class Database(Target):
     user: str
     password: SecretReference | None = None
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where users reach it."""
+        return [f"{self.host}:{self.port}"]
+
 
 class ClusterMember(Member):
     """One PostgreSQL node under Patroni, reached directly."""
@@ -87,6 +119,11 @@ class ClusterMember(Member):
     api: str = Field(description="the URL of its Patroni REST API")
     host: str
     port: int = Field(default=5432, ge=1, le=65535)
+
+    @property
+    def addresses(self) -> list[str]:
+        """PostgreSQL's and Patroni's."""
+        return [f"{self.host}:{self.port}", of_url(self.api)]
 
 
 class Cluster(Target):
@@ -106,6 +143,11 @@ class Cluster(Target):
     api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
     api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
     members: dict[str, ClusterMember] = Field(min_length=1)
+
+    @property
+    def nodes(self) -> Mapping[str, Member]:
+        """Its members by name."""
+        return self.members
 
 
 class LoadBalancer(Target):
@@ -127,6 +169,11 @@ class GroupMember(Member):
 
     address: str | None = Field(default=None, description="HOST:PORT where it answers, if it does")
 
+    @property
+    def addresses(self) -> list[str]:
+        """Its own, where it has one."""
+        return [self.address] if self.address else []
+
 
 class Group(Target):
     """Processes or hosts of one sort."""
@@ -134,6 +181,11 @@ class Group(Target):
     section: ClassVar[str] = "groups"
 
     members: dict[str, GroupMember] = Field(min_length=1)
+
+    @property
+    def nodes(self) -> Mapping[str, Member]:
+        """Its members by name."""
+        return self.members
 
 
 class Encryption(BaseModel):
@@ -164,6 +216,11 @@ class RedisMember(Member):
     )
 
     @property
+    def addresses(self) -> list[str]:
+        """Its own, which no link or proxy stands for."""
+        return [f"{self.host}:{self.port}"]
+
+    @property
     def address(self) -> str:
         """How the Sentinels and the other nodes name it."""
         return self.known_as or f"{self.host}:{self.port}"
@@ -181,12 +238,22 @@ class Redis(Target, Encryption):
     sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
     members: dict[str, RedisMember] = Field(min_length=1)
 
+    @property
+    def nodes(self) -> Mapping[str, Member]:
+        """Its members by name."""
+        return self.members
+
 
 class MariaDBMember(Member):
     """One MariaDB server, reached directly."""
 
     host: str
     port: int = Field(default=3306, ge=1, le=65535)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Its own, which no link or proxy stands for."""
+        return [f"{self.host}:{self.port}"]
 
 
 class MariaDB(Target, Encryption):
@@ -203,6 +270,11 @@ class MariaDB(Target, Encryption):
     replication_password: SecretReference | None = None
     address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
     members: dict[str, MariaDBMember] = Field(min_length=1)
+
+    @property
+    def nodes(self) -> Mapping[str, Member]:
+        """Its members by name."""
+        return self.members
 
 
 class Hosts(Target):
@@ -231,6 +303,16 @@ class Hosts(Target):
             if not _PUBLIC_KEY.fullmatch(key):
                 raise ValueError(f"{host}: a public key looks like `ssh-ed25519 AAAA…`, without the name of the host")
         return value
+
+
+def of_url(url: str) -> str:
+    """Return the HOST:PORT that a URL leads to; what is no URL comes back as it is."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return url
+    return f"[{parts.hostname}]:{port}" if ":" in (parts.hostname or "") else f"{parts.hostname}:{port}"
 
 
 TARGETS: tuple[type[Target], ...] = (Service, Database, Cluster, LoadBalancer, Group, Hosts, Redis, MariaDB)

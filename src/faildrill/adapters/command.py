@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen
+from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview, Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import HIDDEN, SecretReference
 
@@ -127,6 +127,10 @@ class Run(Surroundings):
             return f"verify_argv: {self.verify_argv[0]} prints nothing; {_CONTRACT}: {_FOR_EXAMPLE}"
         return None
 
+    def acts_on(self) -> list[str]:
+        """Name the host that its programs run on: what they reach from there, nobody can tell."""
+        return [THIS_HOST]
+
     async def capture(self, given: Given) -> Captured:
         """See that the effect is not there yet."""
         if await self._in_effect(given):
@@ -199,6 +203,10 @@ class Look(Surroundings):
 
     argv: Argv = Field(description="the program and its arguments")
     says_who: bool = Field(default=False, description="the first line of its output names who answered")
+
+    def acts_on(self) -> list[str]:
+        """Name the host that it runs on, for who sends load with it."""
+        return [THIS_HOST]
 
     async def look(self, given: Given) -> Seen:
         """Run it once; OSError when it can't be started."""

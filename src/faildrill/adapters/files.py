@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
-from faildrill.ports import Duration, Given, Kind, Told
+from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told
 from faildrill.system import threads
 from faildrill.system.threads import aside
 
@@ -48,6 +48,10 @@ class Identity(Kind):
         plain = (self.content or "").strip()
         digests = [self.sha256] if self.sha256 else [_sha256(plain), _sha256(f"{plain}\n")]
         return [f"file {self.path} {one}" for one in digests]
+
+    def covers(self) -> list[str]:
+        """Name the host that the file is on."""
+        return [THIS_HOST]
 
     async def ask_again(self, given: Given) -> Told:
         """Read the file again; one that isn't there proves nothing, one that holds something else does."""

@@ -1,18 +1,22 @@
-"""The lab's members, reached through the control socket of its supervisor."""
+"""The lab's members, reached through the control socket of its supervisor; and what says which lab it is."""
 
 import asyncio
 import json
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from faildrill.adapters.linking import Doing
+from faildrill.adapters.sockets import listeners
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Kind
+from faildrill.ports import Given, Kind, Told
+from faildrill.targets import Group
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 30.0
 _LOOK_WITHIN = 5.0
+_REACH = "lab.supervisor"
 _LOST = (OSError, TimeoutError, ValueError, EOFError)
 
 
@@ -38,14 +42,55 @@ class Supervisor(Kind):
 
     async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
         """Tell whether a node runs, is held by a signal, or is down."""
+        state: Literal["running", "stopped", "absent"] = (await self._node(member))["state"]
+        return state
+
+    async def leads(self, member: str, addresses: Sequence[str]) -> Told:
+        """Compare the processes of the node with those that listen at each address of it."""
+        told = Told([], [], [])
         try:
-            answer = await self._ask({"op": "status"}, _LOOK_WITHIN)
-            state: Literal["running", "stopped", "absent"] = answer["nodes"][member]["state"]
+            pids = {int(pid) for pid in (await self._node(member))["pids"]}
+        except CannotSee as error:
+            return Told(silent=[f"{member}: {error}"])
+        if not addresses and pids:
+            told.proved.append(member)  # it answers nowhere else: what the supervisor holds is all of it
+        for address in addresses:
+            try:
+                found = await listeners(address)
+            except CannotSee as error:
+                told.silent.append(f"{member}: {error}")
+                continue
+            if found.belong_to(pids):
+                told.proved.append(f"{member} at {address}")
+            elif found.sockets:
+                has = f"processes {', '.join(map(str, sorted(pids)))}" if pids else "no process"
+                told.differs.append(
+                    f"{member}: what its reach signals is not what answers: the lab on {self.socket} has {has} of it, "
+                    f"and another one, {found}"
+                )
+            elif pids:
+                told.silent.append(f"{member}: it runs, and nobody listens at {address}")
+        return told
+
+    async def uid(self) -> str:
+        """Return the random identity of the lab; CannotSee when it does not say."""
+        try:
+            return str((await self._status())["uid"])
+        except KeyError:
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not say which lab it is") from None
+
+    async def _node(self, member: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = (await self._status())["nodes"][member]
         except KeyError:
             raise CannotSee(f"the lab has no node {member!r}") from None
+        return found
+
+    async def _status(self) -> dict[str, Any]:
+        try:
+            return await self._ask({"op": "status"}, _LOOK_WITHIN)
         except _LOST as error:
             raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {error!r}") from error
-        return state
 
     async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
         """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
@@ -54,11 +99,9 @@ class Supervisor(Kind):
     async def link_now(self, member: str) -> Doing:
         """Tell what a link does."""
         try:
-            link = (await self._ask({"op": "status"}, _LOOK_WITHIN))["links"][member]
+            link = (await self._status())["links"][member]
         except KeyError:
             raise CannotSee(f"the lab has no link to {member!r}") from None
-        except _LOST as error:
-            raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {error!r}") from error
         return Doing(link["mode"], link["delay_ms"], link.get("jitter_ms", 0))
 
     async def _change(self, request: dict[str, Any]) -> None:
@@ -92,3 +135,50 @@ class Supervisor(Kind):
 
 class _NotSent(OSError):  # noqa: N818 - reads as the statement it makes
     """The request never left."""
+
+
+class Identity(Kind):
+    """Refuses the drill unless the supervisor that reaches a group's members is the one of the declared lab.
+
+    Every lab makes up a uid when it comes up; `faildrill lab status --json` shows it, and its environment file has it.
+    What the supervisor of that lab holds belongs to that lab. For groups whose members answer nothing that could be
+    asked, e.g. hosts.
+
+        identity:
+          - lab.identity: {group: machines, uid: 3f2a9c417d3f6f1e}
+    """
+
+    group: Group = Field(description="whose members are reached through the lab's supervisor")
+    uid: str = Field(min_length=8, description="the random identity of the lab")
+
+    @model_validator(mode="after")
+    def _is_of_a_lab(self) -> Self:
+        others = [one.name for one in self.group.members.values() if not one.reach or one.reach.kind != _REACH]
+        if others:
+            raise ValueError(f"{', '.join(others)} of {self.group.name} is not reached through a lab's supervisor")
+        return self
+
+    def facts(self) -> list[str]:
+        """Tell the lab."""
+        return [f"lab {self.uid}"]
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask every supervisor; whatever is not the declared answer is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask every supervisor, and tell apart who names another lab and who says nothing."""
+        told = Told([], [], [])
+        reaches = [given.reach(member) for member in self.group.members.values()]
+        for reach in dict.fromkeys(one for one in reaches if isinstance(one, Supervisor)):
+            try:
+                says = await reach.uid()
+            except CannotSee as error:
+                told.silent.append(str(error))
+                continue
+            if says == self.uid:
+                told.proved.append(f"the lab on {reach.socket}")
+            else:
+                told.differs.append(f"the supervisor on {reach.socket} is of the lab {says}, not of {self.uid}")
+        return told

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
+from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Group
@@ -125,13 +126,23 @@ class Kill(_OneOfGroup):
     """Kills one member of a group, all its processes, with SIGKILL, and leaves it down.
 
     Refused unless it runs and another member of the group does, too: the last one is never killed. Its effect is
-    seen when none of its processes is left. Put back means that it is started, runs, and accepts connections at its
-    address where the environment gives one.
+    seen when none of its processes is left, and nobody takes connections at its address, where the environment gives
+    one. Put back means that it is started, runs, and accepts connections there.
 
         steps:
           - name: kill a payment server
             member.kill: {group: payment-servers, member: pay1}
     """
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that none of its processes is left, and that nobody takes connections at its address."""
+        seen = await super().confirm(before, given)
+        address = self.group.members[self.member].address
+        if not seen.holds or address is None:
+            return seen
+        dark = await is_dark(address, min(_PATIENCE, given.timeout / 2))
+        told = f"{seen.because}, and {'nobody takes' if dark else 'somebody still takes'} connections at {address}"
+        return Observed(dark, told, seen.evidence)
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:

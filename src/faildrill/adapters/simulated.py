@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Duration, Given, Kind, Seen, Told
+from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
 from faildrill.samples import Outcome
 
 _BLIND: dict[tuple[str, str], float] = {}
@@ -66,6 +66,10 @@ class _Place(Kind):
 
     folder: str = Field(description="the folder of the simulated place")
     name: str = Field(description="the simulated service", pattern=r"^[a-z0-9-]+$")
+
+    def acts_on(self) -> list[str]:
+        """Name the host that its folder is on."""
+        return [THIS_HOST]
 
     def state(self) -> str:
         """Return what the service is: up where nothing was done to it."""
@@ -260,6 +264,10 @@ class Word(Kind):
         if self.defect:
             raise RuntimeError("a defect in the guard")
         return self.objection_
+
+    def covers(self) -> list[str]:
+        """Name the host that the simulated place is on."""
+        return [THIS_HOST]
 
     def facts(self) -> list[str]:
         """Return what it is about."""

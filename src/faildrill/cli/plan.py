@@ -117,7 +117,7 @@ async def _seen(step: Step | Wait) -> Line:
 
 
 def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
-    guards = [{"guard": one.guard, "objection": one.objection} for one in answers]
+    guards = [{"guard": one.guard, "objection": one.objection, "unproven": one.unproven or None} for one in answers]
     load = {one.name: told(one) for one in drill.load}
     steps = [asdict(one) for one in lines]
     ways = [way.name for way in drill.ways]
@@ -129,7 +129,8 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     click.echo(f"{drill.name} in {drill.environment}: {drill.about}")
     click.echo("\nguards")
     for one in answers:
-        click.echo(f"  objects  {one.guard}: {one.objection}" if one.objection else f"  agrees   {one.guard}")
+        said = f"  objects  {one.guard}: {one.objection}" if one.objection else f"  agrees   {one.guard}"
+        click.echo(f"  UNPROVEN {one.unproven}" if one.unproven else said)
     click.echo("\nsteps, in every way" if drill.ways else "\nsteps")
     _print_steps(drill, [line for line in lines if not line.way])
     for way in drill.ways:

@@ -76,6 +76,8 @@ def _depends(event: tl.AnyEvent) -> Told | None:
     """Say what is good or bad by what it holds."""
     if isinstance(event, tl.GuardAnswered) and event.objection is not None:
         return Told("bad", f"{event.guard} objects: {event.objection}")
+    if isinstance(event, tl.GuardAnswered) and event.unproven:
+        return Told("info", f"nothing proves what this is, says the environment: {event.unproven}")
     if isinstance(event, tl.PlaceAsked) and event.because:
         return Told("bad" if event.differs else "info", event.because)
     if isinstance(event, tl.WaitEnded):

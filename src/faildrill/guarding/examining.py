@@ -13,6 +13,8 @@ from faildrill import __version__, durations, state
 from faildrill.acting.calling import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding import leads
+from faildrill.guarding.coverage import declared
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.objecting import Patient, answers
@@ -20,7 +22,7 @@ from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Checked, Examines, Opens, Probe
 from faildrill.samples import Outcome
-from faildrill.targets import KindUse, Member
+from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
 """Seconds for one look."""
@@ -99,10 +101,22 @@ async def _examined(use: KindUse) -> list[Checked]:
 
 async def _members(environment: Environment) -> AsyncIterator[Checked]:
     """Look whether every member can be reached to put it back: signalled, started, seen."""
-    in_clusters = [(one.name, member) for one in environment.clusters.values() for member in one.members.values()]
-    in_groups = [(one.name, member) for one in environment.groups.values() for member in one.members.values()]
-    for target, member in (*in_clusters, *in_groups):
-        yield await _reached(f"{target}/{member.name} reach", member)
+    for target in declared(environment):
+        for member in target.nodes.values():
+            yield await _reached(f"{target.name}/{member.name} reach", member)
+        if target.unproven is None and any(member.reach for member in target.nodes.values()):
+            yield await _led(target)
+
+
+async def _led(target: Target) -> Checked:
+    """Look whether what acts on a target leads to the addresses that are declared for it."""
+    told = await leads.ask([target], "doctor", WITHIN)
+    what = f"{target.name} reach leads to its addresses"
+    if wrong := [*told.differs, *told.silent]:
+        remedy = "correct the `reach` or the address: what is signalled must be what answers"
+        return Checked(what, ok=False, told="; ".join(wrong), remedy=remedy)
+    remedy = "" if told.proved else "start one of its members"
+    return Checked(what, bool(told.proved), ", ".join(told.proved) or "no member is up", remedy)
 
 
 async def _reached(what: str, member: Member) -> Checked:

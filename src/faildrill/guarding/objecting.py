@@ -7,7 +7,8 @@ from faildrill.acting.calling import call, words
 from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, ActionRefused, CannotSee
-from faildrill.guarding import approving, halting, outside, secrecy
+from faildrill.guarding import approving, coverage, halting, leads, outside, secrecy
+from faildrill.guarding.coverage import cover
 from faildrill.guarding.facts import proven
 from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
@@ -35,15 +36,21 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     yield _declared(environment)
     yield _provable(environment)
     if drill is not None:
-        yield _covered(environment, drill)
+        async for answer in _covered(environment, drill, run):
+            yield answer
         yield GuardAnswered(guard="secrets", objection=secrecy.objection(drill, environment))
         async for answer in foreseen(drill, run):
             yield answer
     yield GuardAnswered(guard="halt", objection=halting.objection(proven(environment)))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
-    if drill is None:
-        return
+    if drill is not None:
+        async for answer in _of_drill(environment, drill, run):
+            yield answer
+
+
+async def _of_drill(environment: Environment, drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
+    """Ask what looks outside for the drill, who approves it, and how much it touches."""
     for use in outside.uses(drill):
         yield await _asked(use, "abort", run)
     if environment.approvals is not None:
@@ -66,22 +73,21 @@ def _provable(environment: Environment) -> GuardAnswered:
     return GuardAnswered(guard="identity", objection=objection)
 
 
-def _covered(environment: Environment, drill: Drill) -> GuardAnswered:
-    """Object to a cluster, or to hosts, acted on that no identity guard has read."""
-    proven = {name for use in environment.identity for name in _proving(use)}
-    steps = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
-    touched = {name for step in steps if isinstance(step, Step) for name in _proving(step.use)}
-    unproven = ", ".join(sorted(touched - proven))
-    objection = None
-    if unproven:
-        objection = f"{unproven} is acted on, but no guard of `identity:` reads what it is; name it in one"
-    return GuardAnswered(guard="identity of what is acted on", objection=objection)
-
-
-def _proving(use: KindUse) -> list[str]:
-    """Name the clusters and hosts that a kind is given: targets that can prove what they are."""
-    given = [value for value in use.params.values() if isinstance(value, dict)]
-    return [str(value["name"]) for value in given if "scope" in value or "inventory" in value]
+async def _covered(environment: Environment, drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
+    """Object to whatever is acted on that no identity guard has read, or that its reach does not lead to."""
+    covered = cover(environment, drill)
+    for what, because in covered.unproven:
+        yield GuardAnswered(guard="identity of what is acted on", unproven=f"{words(what)}: {words(because)}")
+    yield GuardAnswered(guard="identity of what is acted on", objection=coverage.objection(environment, covered))
+    for target in covered.led.values():
+        if any(member.reach for member in target.nodes.values()):
+            objection = await leads.objection(target, run)
+            yield GuardAnswered(guard=f"reach of {coverage.called(target)}", objection=objection)
+    for deed in coverage.deeds(drill):
+        told = await leads.through(deed, run)
+        if told is not None:
+            wrong = "; ".join((*told.differs, *told.silent))
+            yield GuardAnswered(guard=f"what {deed.where} acts through", objection=wrong or None)
 
 
 async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:

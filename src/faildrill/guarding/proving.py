@@ -1,16 +1,20 @@
 """Before anything is put back: is this still the place that the drill acted on? An address may lead elsewhere now."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from faildrill.acting.calling import call, words
 from faildrill.environment import Environment
-from faildrill.errors import ActionError, CannotSee
+from faildrill.errors import ActionError, CannotSee, FaildrillError
+from faildrill.guarding import leads
+from faildrill.guarding.coverage import Deed, targets
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard, Proves, Told
-from faildrill.targets import KindUse
-from faildrill.timeline import PlaceAsked, Timeline
+from faildrill.targets import KindUse, Target
+from faildrill.timeline import Intended, PlaceAsked, Timeline
 
 WITHIN: Final = 2.0
 """Seconds in which the place may answer: putting back waits no longer for those that the drill took down."""
@@ -41,23 +45,60 @@ def since(same_boot: bool, seconds: float) -> Trust:  # noqa: FBT001 - both are 
     )
 
 
-async def refusal(place: Environment, run: str, timeline: Timeline, silent: Trust) -> str | None:
+async def refusal(
+    place: Environment, run: str, timeline: Timeline, silent: Trust, intents: Sequence[Intended]
+) -> str | None:
     """Ask the place what it is, note it, and return why nothing of it may be touched; None when it may be put back.
+
+    What the intents would be put back through, is asked where it leads, too: a reach to something else is refused.
 
     Whoever answers must say what was declared. Who is silent proves nothing, as the drill may have taken it down: then
     another part of the place is enough, and where nothing answers at all, `silent` decides. `--unproven` is for
     silence only: a place that says that it is another one is never touched.
     """
+    leading = asyncio.ensure_future(_leading(intents, run))
     told = [await asked for asked in asyncio.as_completed([_asked(use, run) for use in place.identity])]
+    led = await leading
     proved, differs, quiet = ([words(line) for one in told for line in one[part]] for part in range(3))
+    differs += led.differs
     because = None
     if differs:
         because = f"this is not the place that the drill acted on, so nothing is touched: {'; '.join(differs)}"
     elif not proved and silent.refused:
         because = silent.because
     went_by = silent.because if quiet and not proved and because is None else ""
-    timeline.note(PlaceAsked(proved=proved, differs=differs, silent=quiet, because=because or went_by))
+    timeline.note(
+        PlaceAsked(
+            proved=[*proved, *led.proved],
+            differs=differs,
+            silent=[*quiet, *led.silent],
+            because=because or went_by,
+        )
+    )
     return because
+
+
+async def _leading(intents: Sequence[Intended], run: str) -> Told:
+    """Ask where all that is acted through leads, when intents are put back."""
+    found: dict[str, Target] = {}
+    asked = []
+    for deed in (one for intent in intents for one in _deeds(intent)):
+        with suppress(FaildrillError, ValueError):  # what can't be read is told by its undo
+            acted_on = targets(deed.use, "action")
+            found |= {f"{one.section}/{one.name}": one for one in acted_on if one.unproven is None}
+            if not any(one.unproven for one in acted_on):
+                asked.append(leads.through(deed, run, WITHIN))
+    answers = await asyncio.gather(leads.ask(found.values(), run, WITHIN), *asked)
+    told = [one for one in answers if one is not None]
+    return Told(*([line for one in told for line in one[part]] for part in range(3)))
+
+
+def _deeds(intent: Intended) -> list[Deed]:
+    """Return what acts when an intent is put back: its own action, which also looks, and the one named for it."""
+    own = Deed(intent.step, KindUse(kind=intent.kind, params=intent.params), "action")
+    if intent.undo_kind is None:
+        return [own]
+    return [own, Deed(intent.step, KindUse(kind=intent.undo_kind, params=intent.undo_params or {}), "action")]
 
 
 async def _asked(use: KindUse, run: str) -> Told:

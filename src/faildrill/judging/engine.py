@@ -28,6 +28,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
     """Weigh what the engine did, in the order in which it matters."""
     return [
         *_refusals(evidence),
+        *_unproven(evidence),
         *_endings(evidence),
         *_emptiness(evidence),
         *_probers(evidence),
@@ -56,6 +57,14 @@ def _refusals(evidence: Evidence) -> Iterator[Finding]:
         unwell_ones = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
         told = f"not good in the warm-up: {unwell_ones}"
         yield _finding("guard", "every probe is good in the warm-up", Verdict.REFUSED, told, entry)
+
+
+def _unproven(evidence: Evidence) -> Iterator[Finding]:
+    """Repeat what the environment says that nothing can prove: whoever reads the verdict must know."""
+    for entry, answer in evidence.events(GuardAnswered):
+        if answer.unproven:
+            claim = "what is acted on is proven, or the environment says why nothing can prove it"
+            yield _finding("guard", claim, Verdict.PASSED, f"unproven: {answer.unproven}", entry)
 
 
 def _endings(evidence: Evidence) -> Iterator[Finding]:

@@ -152,6 +152,8 @@ def _started(event: RunStarted, _: str) -> _Told:
 def _answered(event: GuardAnswered, _: str) -> _Told:
     if event.objection is not None:
         return _Told(f"{event.guard} refuses: {event.objection}", "bad")
+    if event.unproven:
+        return _Told(f"Nothing proves what this is, says the environment: {event.unproven}")
     return _Told(f"{event.guard} has no objection")
 
 

@@ -24,6 +24,7 @@ MAXIMUM_LAG: Final = 1 << 20
 HAPROXY: Final = """\
 global
     log stdout format iso local0 info
+    description faildrill lab {uid}
     stats socket {socket} mode 600 level admin expose-fd listeners
     stats timeout 1m
     maxconn 4000
@@ -138,6 +139,7 @@ def load_balancer(plan: Plan) -> Recipe:
 def balancing(plan: Plan, servers: Iterable[str], databases: dict[str, str]) -> str:
     """Return HAProxy's file: in front of servers, and of databases, each asked at the port for a purpose."""
     return HAPROXY.format(
+        uid=plan.uid,
         socket=plan.place.run / "haproxy.sock",
         loopback=LOOPBACK,
         payments_port=plan.port("payments"),

@@ -50,6 +50,7 @@ def text(plan: Plan, identity: Identity) -> str:
         "identity": [
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
+            balancer_identity(plan),
         ],
         "probes": {
             "redundancy": {"patroni.redundancy": {"cluster": SCOPE}, **_EVERY},
@@ -57,6 +58,12 @@ def text(plan: Plan, identity: Identity) -> str:
         },
     }
     return yaml.safe_dump(content, sort_keys=False, width=110)
+
+
+def balancer_identity(plan: Plan) -> dict[str, Any]:
+    """Return what proves the HAProxy: what it says of itself, and that payments and the database go through it."""
+    listens = [f"{LOOPBACK}:{plan.port(purpose)}" for purpose in ("payments", "database")]
+    return {"haproxy.identity": {"load_balancer": "payments", "says": f"faildrill lab {plan.uid}", "listens": listens}}
 
 
 def standards(plan: Plan) -> dict[str, str]:

@@ -147,7 +147,8 @@ class Supervisor:
             for name, node in self._staging.nodes.items()
         }
         linked = {name: one.told() for name, one in self._staging.links.items()}
-        return {"phase": self.phase, "supervisor": os.getpid(), "nodes": nodes, "links": linked}
+        told = {"phase": self.phase, "supervisor": os.getpid(), "uid": self._staging.plan.uid}
+        return {**told, "nodes": nodes, "links": linked}
 
     async def _signal(self, request: dict[str, Any]) -> dict[str, Any]:
         node = self._staging.node(request["node"])

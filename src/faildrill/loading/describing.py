@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pydantic.fields import FieldInfo
 
 from faildrill.kinds import Shape, find
-from faildrill.loading.parameters import names_probe, parameter_names, target_type
+from faildrill.kinds.parameters import names_probe, parameter_names, target_type
 from faildrill.loading.schemas import TARGET_WORDS, parameters_schema
 from faildrill.ports import Kind
 

@@ -5,9 +5,9 @@ from typing import Protocol, runtime_checkable
 
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.kinds import did_you_mean, find
+from faildrill.kinds.parameters import step_parameters
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Place
-from faildrill.loading.parameters import step_parameters
 from faildrill.loading.uses import Use
 
 

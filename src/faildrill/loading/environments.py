@@ -8,14 +8,14 @@ from pydantic import BaseModel, JsonValue
 from faildrill.environment import Environment
 from faildrill.errors import Mistake
 from faildrill.kinds import did_you_mean, find
+from faildrill.kinds.parameters import absolute
 from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
-from faildrill.loading.parameters import absolute
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading, refuse_nothing
-from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock
+from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock, read_unproven
 from faildrill.loading.scope import SECTIONS, Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.standards import read_settings, read_standards, read_warrants
@@ -67,6 +67,7 @@ def read_environment(path: Path) -> LoadedEnvironment:
             "lock": read_lock(reading, scope),
             "blast_radius": read_blast_radius(reading, place),
             "approvals": read_approvals(reading),
+            "unproven": read_unproven(reading),
         }
     )
     mistakes.refuse()
@@ -129,7 +130,7 @@ def _target(
             node = Mapping(node.place, {required[0]: Entry(node.place, node)})
     data = plain(node)
     if not isinstance(node, Mapping) or not isinstance(data, dict):
-        keys = ", ".join(key for key in sort.model_fields if key != "name")
+        keys = ", ".join(key for key in sort.model_fields if key not in Target.model_fields)
         mistakes.add(node.place, f"must be a mapping with {keys}")
         return None
     refuse_nothing(node, mistakes)

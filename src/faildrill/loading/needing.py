@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from faildrill.drill import Drill, Step
 from faildrill.kinds import Shape, find
-from faildrill.loading.parameters import target_parameters
+from faildrill.kinds.parameters import target_parameters
 from faildrill.loading.scope import SECTIONS
 from faildrill.targets import KindUse
 

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from faildrill.environment import Approvals, BlastRadius, Environment
-from faildrill.kinds import did_you_mean
+from faildrill.kinds import did_you_mean, names
 from faildrill.loading.naming import NAME_RULE, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, plain
 from faildrill.loading.reading import Reading
@@ -13,7 +13,9 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.targets import KindUse
 
-RULES: Final = ("lock", "blast_radius", "approvals")
+RULES: Final = ("lock", "blast_radius", "approvals", "unproven")
+_SHORTEST: Final = 8
+"""Characters of a reason."""
 _LIMITED: Final = ("groups", "clusters", "redis", "mariadb", "hosts")
 
 
@@ -51,6 +53,21 @@ def read_approvals(reading: Reading) -> Approvals | None:
             reading.mistakes.add(node.place, NAME_RULE)
     found = _model(Approvals, entry, reading)
     return found if isinstance(found, Approvals) else None
+
+
+def read_unproven(reading: Reading) -> dict[str, str]:
+    """Read why nothing can prove what some kinds act on, by the name of an action or a probe."""
+    found = {}
+    known = sorted({*names("action"), *names("probe")}) if reading.entry("unproven") else []
+    for kind, entry in reading.mapping("unproven").items():
+        because = plain(entry.node)
+        if kind not in known:
+            reading.mistakes.add(entry.place, f"no action and no probe is called {kind!r}{did_you_mean(kind, known)}")
+        elif not isinstance(because, str) or len(because.strip()) < _SHORTEST:
+            reading.mistakes.add(entry.node.place, "must say why nothing can prove what it acts on, in a few words")
+        else:
+            found[kind] = because
+    return found
 
 
 def _model(model: type[BaseModel], entry: Entry, reading: Reading) -> BaseModel | None:

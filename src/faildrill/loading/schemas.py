@@ -8,8 +8,8 @@ from pydantic_core import core_schema
 
 from faildrill.environment import Approvals, BlastRadius
 from faildrill.kinds import Shape, UnknownKind, find, names
+from faildrill.kinds.parameters import parameter_names
 from faildrill.loading.loads import RATE_PATTERN
-from faildrill.loading.parameters import parameter_names
 from faildrill.ports import Duration
 from faildrill.settings import Standard
 from faildrill.targets import TARGETS, KindUse, Member, Target
@@ -150,6 +150,10 @@ def environment_schema() -> Schema:
             "lock": {**_one_of(locks), "description": "what keeps other hosts from drilling at the same time"},
             "blast_radius": _rule(BlastRadius),
             "approvals": _rule(Approvals),
+            "unproven": {
+                **_by_name(_text("why")),
+                "description": "by kind that acts through no target, why nothing can prove what it acts on",
+            },
         },
         "required": ["environment"],
         "additionalProperties": False,

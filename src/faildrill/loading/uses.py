@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from faildrill.kinds import Shape, UnknownKind, did_you_mean, find, names
+from faildrill.kinds.parameters import absolute, parameter_names, probe_parameters, target_parameters
 from faildrill.kinds.table import TABLES
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
-from faildrill.loading.parameters import absolute, parameter_names, probe_parameters, target_parameters
 from faildrill.loading.reading import refuse_nothing
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults

@@ -144,7 +144,7 @@ class _Recovery:
         """
         if not intents or self.place is None:
             return True
-        because = await refusal(self.place, self._run, timeline, self._trust())
+        because = await refusal(self.place, self._run, timeline, self._trust(), intents)
         for intent in intents if because else ():
             timeline.note(UndoNotVerified(step=intent.step, because=f"{because}"))
         return because is None

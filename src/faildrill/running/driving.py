@@ -199,7 +199,7 @@ class Driving:
     async def _is_the_place(self, intents: list[Intended]) -> bool:
         """Ask the place again what it is, and record of every step that it stays where this is another one."""
         scene = self._scene
-        because = await refusal(scene.environment, scene.run, scene.timeline, ITSELF) if intents else None
+        because = await refusal(scene.environment, scene.run, scene.timeline, ITSELF, intents) if intents else None
         for intent in intents if because else ():
             self._note(UndoNotVerified(step=intent.step, because=f"{because}"))
         return because is None

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.mariadb.nodes import LATE, SHARE, Sight, patience, sighted
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
+from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import MariaDB
@@ -60,10 +61,15 @@ class LoseWriter(Kind):
         return {"writer": writer}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See the member in the state that it leads to."""
+        """See the member in the state that it leads to; one that was killed takes no connections, either."""
         writer = str(before["writer"])
         state = await self._reach(writer, given).state(writer)
-        return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{writer} is {state}")
+        if self.how == "hung" or state != "absent":
+            return Observed(self.how == "hung" and state == "stopped", f"{writer} is {state}")
+        member = self.mariadb.members[writer]
+        dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
+        told = f"nobody takes connections at {member.host}:{member.port}"
+        return Observed(dark, f"{writer} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Start it, or let it go on where nobody else takes writes; have it follow, or who has most take writes."""

@@ -17,13 +17,12 @@ from pydantic import Field, model_validator
 from faildrill.adapters.command import SHARE, Argv
 from faildrill.adapters.config_files import OfBrokenFile, OfFile
 from faildrill.adapters.http.request import Request
+from faildrill.adapters.nginx.standing import Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
-from faildrill.system import bounded_read
+from faildrill.targets import of_url
 
-_MOST_OF_A_NUMBER: Final = 4096
-"""Bytes of the file that holds the number of the master."""
 _SHUTTING_DOWN: Final = "shutting down"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _GRAIN: Final = 2 / _TICKS
@@ -52,15 +51,31 @@ class _OfNginx(OfFile):
     def _tests(self) -> Argv:
         return self.binary, "-t", "-q", "-c", self.config
 
-    def _master(self) -> int:
+    def acts_on(self) -> list[str]:
+        """Name the host that it is on."""
+        return [THIS_HOST]
+
+    async def acts_through(self, given: Given) -> Told:
+        """Look whether file, configuration, master and address are those of one NGINX."""
         try:
-            pid = int(bounded_read.read(self.pid_file, _MOST_OF_A_NUMBER).decode("ascii"))
-            title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError) as error:
-            raise CannotSee(f"{self.pid_file} names no running process: {error}") from error
-        if not title.startswith(b"nginx: master"):
-            raise CannotSee(f"process {pid} of {self.pid_file} is no master of NGINX")
-        return pid
+            nginx = Nginx(self.config, self.pid_file, self.binary)
+            apart = await nginx.apart([self.file], self._addresses, given.timeout * SHARE / 2)
+        except CannotSee as error:
+            return Told(silent=[f"whether it is this NGINX can't be told: {error}"])
+        return Told(differs=[apart]) if apart else Told(proved=[f"NGINX of {self.config}"])
+
+    @property
+    def _addresses(self) -> list[str]:
+        """Where users reach it, as far as it was given."""
+        return []
+
+    async def _refuse_another(self, given: Given) -> None:
+        told = await self.acts_through(given)
+        if wrong := [*told.differs, *told.silent]:
+            raise ActionRefused("; ".join(wrong))
+
+    def _master(self) -> int:
+        return master(self.pid_file)
 
     def _hang_up(self) -> None:
         """Have the master load its files."""
@@ -71,7 +86,7 @@ class _OfNginx(OfFile):
 
     def _is_loaded(self) -> bool:
         """Tell whether every worker that takes connections was started since the file was written."""
-        started = [when for pid in _children(self._master()) if (when := _start_of_worker(pid)) is not None]
+        started = [when for pid in children(self._master()) if (when := _start_of_worker(pid)) is not None]
         age = time.time() - Path(self.file).resolve().stat().st_mtime
         written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
         return bool(started) and min(started) + _GRAIN >= written
@@ -119,7 +134,7 @@ class Upstream(_OfNginx):
         number, line = self._line(text)
         await self._refuse_bad(given)
         self._changed(text)
-        self._master()
+        await self._refuse_another(given)
         return {"line": line, "at": number + 1}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
@@ -221,6 +236,10 @@ class Upstream(_OfNginx):
             return line
         return f"{' '.join([match['before'], *words])};{match['after']}"
 
+    @property
+    def _addresses(self) -> list[str]:
+        return [of_url(self.url)] if self.url else []
+
     async def _who_answers(self, given: Given) -> set[str]:
         request = Request.model_validate({"url": self.url, "who_header": self.header, "connection": "fresh"})
         seen = [await request.look(given) for _ in range(_ASKS)]
@@ -242,7 +261,8 @@ class BrokenFile(OfBrokenFile, _OfNginx):
           - outage: {of: pay, at_most: 0s}
     """
 
-    async def _running(self, given: Given) -> Captured:  # noqa: ARG002 - the base gives it
+    async def _running(self, given: Given) -> Captured:
+        await self._refuse_another(given)
         return {"master": self._master()}
 
     async def _load(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the base gives it
@@ -261,13 +281,6 @@ def _with_line(text: str, number: int, line: str) -> str:
     lines = text.splitlines(keepends=True)
     end = "\n" if lines[number].endswith("\n") else ""
     return "".join([*lines[:number], line + end, *lines[number + 1 :]])
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    except OSError as error:
-        raise CannotSee(f"NGINX's master {pid} can't be looked at: {error}") from error
 
 
 def _start_of_worker(pid: int) -> float | None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final, Self
@@ -64,7 +64,7 @@ class Upstreams(Kind):
     async def _blocks(self, within: float) -> list[Block]:
         if self.file is not None:
             return _parsed(Path(self.file))
-        text = await _printed(self.binary, within) if self.binary else _text(Path(self.dump or ""))
+        text = await printed((self.binary, "-T"), within) if self.binary else _text(Path(self.dump or ""))
         return _from_dump(text)
 
 
@@ -112,9 +112,10 @@ def _text(path: Path) -> str:
     return bounded_read.read(path, _LARGEST).decode(errors="replace")
 
 
-async def _printed(binary: str, within: float) -> str:
+async def printed(argv: Sequence[str], within: float) -> str:
+    """Return what `nginx -T` prints; ValueError where it refuses, or does not end within float seconds."""
     process = await asyncio.create_subprocess_exec(
-        *(binary, "-T"),
+        *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -4,17 +4,18 @@ from typing import Final
 
 from pydantic import Field, JsonValue
 
+from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import SHARE, patience
 from faildrill.adapters.patroni.telling import configuration, sighted, tell
 from faildrill.errors import ActionRefused
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 _SYNCHRONOUS: Final = "synchronous_mode"
 Settings = dict[str, JsonValue]
 
 
-class Configure(Kind):
+class Configure(OfCluster):
     """Changes Patroni's configuration of a cluster: `PATCH /config`, once, with the values of `set`.
 
     A value of null removes a setting; mappings are merged into what is there, as Patroni does. Refused when all of it

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from faildrill.adapters.linking import Doing, Links, OfLink, links
+from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.errors import ActionRefused
@@ -10,7 +11,7 @@ from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 
-class CutReplication(OfLink):
+class CutReplication(OfCluster, OfLink):
     """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
 
     `silent` swallows everything, as a dead switch does; `reset` ends the connections and refuses new ones; `delayed`

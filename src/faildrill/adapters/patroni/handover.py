@@ -7,17 +7,18 @@ import tenacity
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from faildrill.adapters.leader_store import in_full
+from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
 from faildrill.adapters.patroni.telling import sighted, tell
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 _INTERVAL: Final = 0.25
 
 
-class _Handover(Kind):
+class _Handover(OfCluster):
     """What both actions share: one call, settled by observing, and the same way back."""
 
     needs_heir: ClassVar[bool] = True

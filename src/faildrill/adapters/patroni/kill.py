@@ -1,7 +1,6 @@
 """`patroni.kill_primary`: the node that takes writes dies, as a host does."""
 
 import asyncio
-from contextlib import suppress
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -9,15 +8,17 @@ from pydantic import Field
 
 from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
+from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.patroni.telling import sighted
-from faildrill.errors import ActionRefused, CannotSee
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.adapters.sockets import is_dark
+from faildrill.errors import ActionRefused
+from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 
-class KillPrimary(Kind):
+class KillPrimary(OfCluster):
     """Kills the node that takes writes, Patroni and PostgreSQL at once, with SIGKILL, and leaves it down.
 
     Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
@@ -63,8 +64,8 @@ class KillPrimary(Kind):
         member = self.cluster.members[primary]
         state = await given.reach(member).state(primary)
         api = urlsplit(member.api)
-        places = {"Patroni": (api.hostname or "", api.port or 8008), "PostgreSQL": (member.host, member.port)}
-        dark = await asyncio.gather(*(_is_dark(*place, patience(given)) for place in places.values()))
+        places = {"Patroni": f"{api.hostname}:{api.port or 8008}", "PostgreSQL": f"{member.host}:{member.port}"}
+        dark = await asyncio.gather(*(is_dark(place, patience(given)) for place in places.values()))
         alive = [name for name, is_dark in zip(places, dark, strict=True) if not is_dark]
         because = f"{primary} is {state}; {' and '.join(alive) or 'nothing'} of it answers"
         return Observed(state == "absent" and not alive, because, {"state": state, "answers": list(alive)})
@@ -117,20 +118,3 @@ class KillPrimary(Kind):
             return sight.candidates(self.lag_at_most)
         running = (node.name for node in sight.nodes.values() if node.status and node.status.state == "running")
         return [name for name in running if name != sight.leader and sight.barred(name) is None]
-
-
-async def _is_dark(host: str, port: int, within: float) -> bool:
-    """Tell whether nobody accepts connections there; CannotSee when that can't be told."""
-    try:
-        async with asyncio.timeout(within):
-            _, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        return True
-    except ConnectionError:
-        return True
-    except OSError as error:
-        raise CannotSee(f"{host}:{port}: {error}") from error
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return False

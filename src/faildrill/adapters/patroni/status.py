@@ -37,6 +37,7 @@ class Status(msgspec.Struct, frozen=True):
     replication: list[_Receiver] = []
     pause: bool = False
     cluster_unlocked: bool = False
+    database_system_identifier: str = ""
     failsafe_mode_is_active: bool = False
     """It can't reach the store that all share, and its primary goes on only because all members answer it."""
     tags: dict[str, Any] = {}

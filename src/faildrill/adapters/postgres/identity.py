@@ -167,3 +167,13 @@ class Marker(_Asked):
         if drillable != "t":
             return f"carries a marker that does not say drillable: set {self.table}.drillable only if it may be drilled"
         return None
+
+
+async def system(login: Login) -> str:
+    """Return the system identifier that a server says it has. Raises OSError or UnresolvedSecret; give it a time."""
+    talk = await Talk.begin(login, "faildrill guard")
+    try:
+        row = await talk.ask(_SYSTEM)
+    finally:
+        talk.end()
+    return str((row or [""])[0])

@@ -1,6 +1,7 @@
 """`process.kill` and `process.stop`: a process of this host dies, or hangs."""
 
 import asyncio
+import time
 from abc import abstractmethod
 from typing import Final
 
@@ -10,9 +11,11 @@ from faildrill.adapters.limiting import AtMost
 from faildrill.adapters.member import accepts
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
+from faildrill.adapters.processes.identity import owns
 from faildrill.adapters.processes.trees import STOPPED, Process
-from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.adapters.sockets import Listeners, is_dark, listeners
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 
 _SHARE: Final = 0.8
 """The part of a call's time that signals may take."""
@@ -33,14 +36,35 @@ class _OfProcess(Named):
         """Object, by CannotSee, where nobody can tell which process it is; one that doesn't run yet is no reason."""
         await self.find()
 
-    async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
-        """See that it runs, and remember which one it is."""
+    def acts_on(self) -> list[str]:
+        """Name the host that it is on."""
+        return [THIS_HOST]
+
+    async def acts_through(self, given: Given) -> Told:  # noqa: ARG002 - the port gives it
+        """Look whether the process that is named is the one that answers at the address, where one is given."""
+        if self.address is None:
+            return Told()
+        try:
+            place, words = await owns(self, self.address)
+        except CannotSee as error:
+            return Told(silent=[f"whether {self.called} answers at its address can't be told: {error}"])
+        told = Told([], [], [])
+        if words:
+            told[place].append(words)
+        return told
+
+    async def capture(self, given: Given) -> Captured:
+        """See that it runs, that it is what answers, and remember which one it is."""
         process = await self.find()
         if process is None:
             raise ActionRefused(f"{self.called} is no running process with {self.command!r} in its command line")
         if process.state in STOPPED:
             raise ActionRefused(f"process {process.pid} of {self.called} is stopped already: let it go on first")
-        return {"pid": process.pid, "start": process.start, "command": trees.title(process.pid)}
+        told = await self.acts_through(given)
+        if wrong := [*told.differs, *told.silent]:
+            raise ActionRefused("; ".join(wrong))
+        now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * trees.TICKS)
+        return {"pid": process.pid, "start": process.start, "command": trees.title(process.pid), "at": now}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Signal that process, and no other that has its number by now."""
@@ -101,9 +125,9 @@ class Kill(_OfProcess):
 
     It is named by the file that holds its number, or by its service, and touched only if its command line holds
     `command`. Its number and when it was started are on record: should it be another process by then, none is
-    signalled. Refused unless it runs, and there is a way to start it. Its effect is seen when that process is gone;
-    whether somebody has started another one is told. Put back means that one runs, and accepts connections at
-    `address` where one is given.
+    signalled. Refused unless it runs, there is a way to start it, and it is what listens at `address`, where one is
+    given. Its effect is seen when that process is gone, and nobody takes connections at `address` but who was started
+    since. Put back means that one runs, and accepts connections there.
 
         steps:
           - name: kill the payments service
@@ -120,13 +144,18 @@ class Kill(_OfProcess):
             raise ActionRefused("give `start`, what starts it again: a killed process can't be put back otherwise")
         return await super().capture(given)
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
-        """See that it is gone."""
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that it is gone, and that nobody answers, or only who was started since."""
         if _former(before) is not None:
             return Observed(holds=False, because=f"process {before['pid']} of {self.called} is there")
         other = await self.find()
         told = f"process {other.pid} took its place" if other else "nobody took its place"
-        return Observed(holds=True, because=f"process {before['pid']} of {self.called} is gone, and {told}")
+        told = f"process {before['pid']} of {self.called} is gone, and {told}"
+        if self.address is None or await is_dark(self.address, min(_PATIENCE, given.timeout / 2)):
+            return Observed(holds=True, because=told)
+        taken = _is_younger(await listeners(self.address), before)
+        words = "which was not there before" if taken else "so nobody was cut off"
+        return Observed(taken, f"{told}; somebody takes connections at {self.address}, {words}")
 
     def _signal(self, process: Process, within: float) -> None:
         trees.end(process, within)
@@ -181,6 +210,15 @@ class Stop(_OfProcess):
     @property
     def _back(self) -> str:
         return "SIGCONT"
+
+
+def _is_younger(found: Listeners, before: Captured) -> bool:
+    """Tell whether every socket is held by processes alone that were started after the killed one was looked at.
+
+    Such a socket is another one than before: the address was dark between the two.
+    """
+    started = [one.start if (one := trees.look(pid)) else 0 for pid in found.pids]
+    return found.belong_to(found.pids) and all(start > int(str(before["at"])) for start in started)
 
 
 def _former(before: Captured) -> Process | None:

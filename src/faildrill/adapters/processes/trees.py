@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 STOPPED: Final = "Tt"
 """States of processes that are held: by a signal, by a tracer."""
 _GONE: Final = "ZX"
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+"""Of what the kernel counts the start of a process in, so many make a second."""
 _PAUSE: Final = 0.002
 """Seconds between two looks at processes that are being changed."""
 

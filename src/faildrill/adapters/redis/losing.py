@@ -10,6 +10,7 @@ from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.linking import OPEN, Doing, links
 from faildrill.adapters.redis.nodes import LAG, Sight, patience, sighted
 from faildrill.adapters.redis.talking import Login, Said, Talk
+from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Redis
@@ -80,12 +81,21 @@ class LoseMaster(Kind):
         master = str(before["master"])
         reach = self._reach(master, given)
         if self.how != "cut_off":
-            state = await reach.state(master)
-            return Observed(state == ("absent" if self.how == "killed" else "stopped"), f"{master} is {state}")
+            return await self._is_lost(master, given)
         mode = (await links(reach, master).link_now(master)).mode
         answers = await _answers(self.redis, self.redis.members[master].address, patience(given) / 2)
         because = f"the link to {master} is {mode}" + (", and yet it answers there" if answers else "")
         return Observed(mode != "open" and not answers, because)
+
+    async def _is_lost(self, master: str, given: Given) -> Observed:
+        """See the member in the state that it leads to; one that was killed takes no connections, either."""
+        state = await self._reach(master, given).state(master)
+        if self.how == "hung" or state != "absent":
+            return Observed(self.how == "hung" and state == "stopped", f"{master} is {state}")
+        member = self.redis.members[master]
+        dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
+        told = f"nobody takes connections at {member.host}:{member.port}"
+        return Observed(dark, f"{master} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Open the network, let it go on or start it, whichever it needs."""

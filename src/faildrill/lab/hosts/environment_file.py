@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import yaml
 
+from faildrill.lab.environment_file import balancer_identity
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, USER, HostsPlan
 from faildrill.lab.plan import DATABASE, SCOPE
 from faildrill.lab.reservations import LOOPBACK
@@ -24,6 +25,8 @@ def text(plan: HostsPlan, identity: Identity) -> str:
             {"ssh.identity": {"hosts": "staging"}},
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
+            {"lab.identity": {"group": "machines", "uid": identity.uid}},
+            balancer_identity(plan),
         ],
         "probes": {
             "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},

@@ -1,0 +1,178 @@
+"""`haproxy.identity`: what the HAProxy behind a runtime socket says it is, and that it is the one that users meet."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from faildrill.adapters.haproxy.master import standing
+from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.sockets import listeners, parted
+from faildrill.errors import CannotSee
+from faildrill.ports import Given, Kind, Told, at
+from faildrill.redacting import clean
+from faildrill.targets import LoadBalancer
+
+SHARE: Final = 0.8
+"""The part of a call's time that the questions may take."""
+_SHOWN: Final = 80
+_AGAIN: Final = 0.1
+"""Seconds between two looks: an HAProxy that reloads takes connections with its former worker for a moment."""
+_DESCRIPTORS: Final = "iocb="
+"""What every line of `show fd` holds."""
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
+
+
+class Identity(Kind):
+    """Refuses the drill unless the HAProxy behind the runtime socket says what was declared, and users meet that one.
+
+    What it says is the text after `description` in the `global` section of its configuration: put a random text of
+    your own there, in what may be drilled and nowhere else. That users meet this one is seen by connecting to each
+    address in `listens` and finding that very connection in what HAProxy lists over the socket (`show fd`), or, on
+    this host, by the process that listens there: wherever it runs, in a container or on another host. Where the
+    environment names a `master_socket` or a `config_file`, they must be this HAProxy's, too. A connection that is
+    translated on its way (NAT) is not found, and objects.
+
+        identity:
+          - haproxy.identity: {load_balancer: payments, says: "staging 3f2a9c41", listens: ["10.0.0.5:80"]}
+    """
+
+    load_balancer: LoadBalancer = Field(description="whose socket is asked")
+    says: str = Field(min_length=8, description="its `description`, here and nowhere else")
+    listens: tuple[Address, ...] = Field(min_length=1, description="HOST:PORT where users, or services, reach it")
+
+    def facts(self) -> list[str]:
+        """Tell what it says."""
+        return [f"haproxy {self.says}"]
+
+    def covers(self) -> list[str]:
+        """Name what users reach through it."""
+        return [at(one) for one in self.listens]
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask it; whatever is not exactly as declared is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask it, and tell apart another HAProxy from one that does not answer, at its socket or where users go."""
+        name, told = self.load_balancer.name, Told([], [], [])
+        try:
+            async with asyncio.timeout(given.timeout * SHARE):
+                info = await self._info()
+                if info.get("description", "") != self.says:
+                    told.differs.append(self._other(info.get("description", "")))
+                    return told
+                for address in self.listens:
+                    place, words = await self._met(address)
+                    told[place].append(f"{name} {words}")
+                await self._its_master(told)
+        except _NotHAProxy as error:
+            told.differs.append(f"{name} did not prove what it is: {error}")
+        except (OSError, CannotSee) as error:
+            where = self.load_balancer.haproxy_socket
+            told.silent.append(f"{name} did not prove what it is ({where}): {str(error) or 'no answer in time'}")
+        return told
+
+    async def _info(self) -> dict[str, str]:
+        """Return what it says of itself."""
+        try:
+            lines = (await tell(self.load_balancer.haproxy_socket, "show info")).splitlines()
+        except ValueError as error:
+            raise _NotHAProxy(str(error)) from error
+        found = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        if not found.get("Pid", "").isdigit():
+            raise _NotHAProxy(f"{self.load_balancer.haproxy_socket} is no runtime socket of HAProxy")
+        return found
+
+    def _other(self, said: str) -> str:
+        shown = f"says {clean(said)[:_SHOWN]!r}" if said else "says nothing"
+        return (
+            f"{self.load_balancer.name} is not the declared one: it {shown} of itself, not {self.says!r}; if it may be "
+            f"drilled, write `description {self.says}` into its `global` section, and reload it"
+        )
+
+    async def _met(self, address: str) -> tuple[int, str]:
+        """Return where in what is told it belongs whether users meet it there, and the words for it."""
+        deadline = asyncio.get_running_loop().time() + 1.0
+        while True:
+            try:
+                is_met = await self._lists_us(address) or await self._holds(address)
+            except (ConnectionError, CannotSee) as error:
+                return 2, f"can't be met where users go, at {address}: {error}"
+            if is_met:
+                return 0, f"at {address}"
+            if asyncio.get_running_loop().time() > deadline:
+                return 1, (
+                    f"is not what users meet: a connection to {address} is not one of the HAProxy on "
+                    f"{self.load_balancer.haproxy_socket}: correct the socket, or the address"
+                )
+            await asyncio.sleep(_AGAIN)
+
+    async def _lists_us(self, address: str) -> bool:
+        """Connect, send nothing, and look whether it lists that connection, by the port that it comes from."""
+        _, writer = await asyncio.open_connection(*parted(address))
+        try:
+            ours: Sequence[object] = writer.get_extra_info("sockname")
+            told = await tell(self.load_balancer.haproxy_socket, "show fd")
+        except ValueError:
+            return False  # more connections than an answer holds
+        finally:
+            writer.transport.abort()
+        port = parted(address)[1]
+        mine = re.compile(rf"\blport={port}\b.*\brport={ours[1]}\b.*\bfe=")
+        return any(mine.search(line) for line in told.splitlines() if _DESCRIPTORS in line)
+
+    async def _holds(self, address: str) -> bool:
+        """Tell whether it listens there, where it runs on this host."""
+        with suppress(CannotSee):
+            pid = int((await self._info())["Pid"])
+            return (await listeners(address)).belong_to([pid])
+        return False
+
+    async def _its_master(self, told: Told) -> None:
+        """Look whether the master's socket and the file are those of the process that answers on the runtime socket."""
+        balancer = self.load_balancer
+        if balancer.master_socket is None:
+            return
+        try:
+            master = await standing(balancer.master_socket)
+            pid = int((await self._info())["Pid"])
+        except ValueError as error:
+            told.differs.append(f"{balancer.name}: {balancer.master_socket} is no master's: {error}")
+            return
+        if master.worker != pid:
+            told.differs.append(
+                f"{balancer.name}: the master on {balancer.master_socket} has worker {master.worker}, and process "
+                f"{pid} answers on {balancer.haproxy_socket}: they are two HAProxys"
+            )
+        elif balancer.config_file is not None and not _reads(master.pid, balancer.config_file):
+            told.differs.append(
+                f"{balancer.name}: its master {master.pid} was not started with {balancer.config_file}: name the file "
+                "that its `-f` names"
+            )
+
+
+class _NotHAProxy(Exception):  # noqa: N818 - reads as the statement it makes
+    """Whoever answers is no HAProxy."""
+
+
+def _reads(pid: int, file: str) -> bool:
+    """Tell whether a master was started with a file or its folder; true where it is no process of this host's.
+
+    Only what is a HAProxy here is looked at: the number may be one of a container's own.
+    """
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        folder = Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return True
+    if "haproxy" not in words[0]:
+        return True
+    wanted = Path(file).resolve()
+    named = [(folder / word).resolve() for word in words[1:] if word and not word.startswith("-")]
+    return any(one in (wanted, wanted.parent) for one in named)

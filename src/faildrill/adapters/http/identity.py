@@ -1,0 +1,122 @@
+"""`http.identity`: what a service, or every member of a group, answers that it is."""
+
+import asyncio
+from typing import Annotated, Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from pydantic import Field, model_validator
+
+from faildrill.ports import Given, Kind, Told
+from faildrill.redacting import clean
+from faildrill.targets import Group, Service
+
+SHARE: Final = 0.8
+"""The part of a call's time that the answers may take."""
+_LARGEST: Final = 1 << 16
+_SHOWN: Final = 80
+_OK: Final = 200
+_PROVED, _DIFFERS, _SILENT = range(3)
+
+
+class _Said(NamedTuple):
+    """What one of those who are asked came to, by its place in what is told."""
+
+    place: int
+    words: str
+
+
+class Identity(Kind):
+    """Refuses the drill unless a service, and every member of a group, answers the declared text.
+
+    Have it answer a random text of your own at a path, in what may be drilled and nowhere else: as the whole of its
+    answer, or with `value` as a text in JSON (its keys joined by dots). The answer must be HTTP 200; redirects are not
+    followed. A service is asked where its URL leads, each member of a group at its own `address`; one that has none,
+    can't be reached, or answers anything else, is an objection.
+
+        identity:
+          - http.identity: {service: payments, path: /place, value: uid, holds: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
+    """
+
+    service: Service | None = Field(default=None, description="asked where its URL leads")
+    group: Group | None = Field(default=None, description="every member of it is asked, at its `address`")
+    path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="where it tells what it is")
+    value: str = Field(default="", description="where in a JSON answer the text is, e.g. `place.uid`")
+    holds: str = Field(min_length=8, description="what it answers here and nowhere else")
+
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> Self:
+        if self.service is None and self.group is None:
+            raise ValueError("name a service, a group, or both: nobody is asked otherwise")
+        bare = [one.name for one in self.group.members.values() if not one.address] if self.group else []
+        if bare:
+            raise ValueError(f"{', '.join(bare)} of {self.group and self.group.name} has no `address` to ask at")
+        return self
+
+    def facts(self) -> list[str]:
+        """Tell the text."""
+        return [f"http {self.holds}"]
+
+    async def objection(self, given: Given) -> str | None:
+        """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Ask all at once, and tell apart who answers otherwise and who can't be asked."""
+        timeout = aiohttp.ClientTimeout(total=given.timeout * SHARE)
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            asked = self._asked()
+            answers = await asyncio.gather(*(self._one(session, url) for url in asked.values()))
+        told = Told([], [], [])
+        for name, answer in zip(asked, answers, strict=True):
+            told[answer.place].append(f"{name} {answer.words}".strip())
+        return told
+
+    def _asked(self) -> dict[str, str]:
+        found = {}
+        if self.service is not None:
+            parts = urlsplit(self.service.url)
+            found[f"service {self.service.name}"] = f"{parts.scheme}://{parts.netloc}{self.path}"
+        if self.group is not None:
+            for name, member in self.group.members.items():
+                found[f"{self.group.name}/{name}"] = f"http://{member.address}{self.path}"
+        return found
+
+    async def _one(self, session: "aiohttp.ClientSession", url: str) -> _Said:
+        try:
+            async with session.get(url, allow_redirects=False) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _LARGEST:
+                        return _Said(_DIFFERS, f"is not the declared one: {url} answers with more than 64 KiB")
+        except TimeoutError:
+            return _Said(_SILENT, f"did not prove what it is ({url}: no answer in time)")
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            return _Said(_SILENT, f"did not prove what it is ({url}: {type(error).__name__}): see that it answers")
+        if response.status != _OK:
+            passing = response.status in (502, 503, 504)  # what stands before it can't reach it
+            return _Said(_SILENT if passing else _DIFFERS, f"did not prove what it is: {url} answers {response.status}")
+        found = self._found(bytes(body))
+        if found == self.holds:
+            return _Said(_PROVED, "")
+        shown = repr(clean(found)[:_SHOWN]) if found else "nothing that could be read"
+        remedy = "if it may be drilled, let it answer what was declared"
+        return _Said(_DIFFERS, f"is not the declared one: {url} answers {shown}; {remedy}")
+
+    def _found(self, body: bytes) -> str:
+        """Return the text of an answer; empty where there is none."""
+        if not self.value:
+            return body.decode(errors="replace").strip()
+        try:
+            found: Any = msgspec.json.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return ""
+        for key in self.value.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else ""

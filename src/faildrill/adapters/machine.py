@@ -1,0 +1,27 @@
+"""This machine, by the id that its system was given when it was installed (`man 5 machine-id`)."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from faildrill.system import bounded_read
+
+_LARGEST: Final = 4096
+_FILE: Final = Path("/etc/machine-id")
+MachineId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="what this host's /etc/machine-id holds")]
+"""A field that holds the id of a machine."""
+
+
+def fact(machine: str) -> str:
+    """Return what is proven of a machine."""
+    return f"machine {machine}"
+
+
+def other(machine: str) -> tuple[str, str]:
+    """Return how this host differs from a machine, and why that can't be told; both are empty where it is that one."""
+    try:
+        found = bounded_read.read(str(_FILE), _LARGEST).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        return "", f"{_FILE} can't be read ({error}): this host does not prove which machine it is"
+    return ("" if found == machine else f"this host is the machine {found[:32]}, not {machine}"), ""

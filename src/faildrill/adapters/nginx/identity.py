@@ -1,0 +1,61 @@
+"""`nginx.identity`: that an NGINX of this host is one whole and the one that users meet, and on which machine."""
+
+import asyncio
+from typing import Annotated
+
+from pydantic import Field
+
+from faildrill.adapters import machine
+from faildrill.adapters.machine import MachineId
+from faildrill.adapters.nginx.standing import Nginx
+from faildrill.errors import CannotSee
+from faildrill.ports import THIS_HOST, Given, Kind, Told, at
+from faildrill.targets import FilePath
+
+SHARE = 0.8
+
+
+class Identity(Kind):
+    """Refuses the drill unless this host is the declared machine, and its NGINX is the one that users meet.
+
+    The master that `pid_file` names must run with `config`, and it or its workers must hold every socket that takes
+    connections at each address in `listens`. An NGINX that is down, or another one that listens there, is an objection.
+    To read what `config` includes, `nginx -T` is run.
+
+        identity:
+          - nginx.identity: {listens: ["127.0.0.1:80"], machine: 3f2a9c417d3f6f1e2f0c4a579a6e3a1d}
+    """
+
+    config: FilePath = Field(default="/etc/nginx/nginx.conf", description="NGINX's main file")
+    pid_file: FilePath = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
+    binary: str = Field(default="nginx", description="the program that prints its files")
+    listens: tuple[Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")], ...] = Field(
+        min_length=1, description="HOST:PORT where users reach it"
+    )
+    machine: MachineId
+
+    def facts(self) -> list[str]:
+        """Tell the machine, and which NGINX of it."""
+        return [f"{machine.fact(self.machine)} nginx {self.config}"]
+
+    def covers(self) -> list[str]:
+        """Name the host that it is on, and what users reach through it."""
+        return [THIS_HOST, *(at(one) for one in self.listens)]
+
+    async def objection(self, given: Given) -> str | None:
+        """Look at all of it; whatever is not exactly as declared is an objection."""
+        told = await self.ask_again(given)
+        return "; ".join((*told.differs, *told.silent)) or None
+
+    async def ask_again(self, given: Given) -> Told:
+        """Look, and tell apart another machine or NGINX from one that is down."""
+        differs, unread = machine.other(self.machine)
+        if differs or unread:
+            return Told(differs=[differs] if differs else [], silent=[unread] if unread else [])
+        try:
+            async with asyncio.timeout(given.timeout * SHARE):
+                nginx = Nginx(self.config, self.pid_file, self.binary)
+                apart = await nginx.apart([], list(self.listens), given.timeout * SHARE / 2)
+        except (CannotSee, TimeoutError) as error:
+            return Told(silent=[str(error) or f"{self.binary} did not print its files in time"])
+        return Told(differs=[apart]) if apart else Told(proved=[f"NGINX of {self.config}"])

@@ -1,0 +1,93 @@
+"""Which NGINX it is: its master's process, the files that it reads, and where it listens."""
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from faildrill.adapters.nginx.settings import printed
+from faildrill.adapters.sockets import listeners
+from faildrill.errors import CannotSee
+from faildrill.system import bounded_read
+
+_MOST_OF_A_NUMBER: Final = 4096
+"""Bytes of the file that holds the number of the master."""
+_MASTER: Final = b"nginx: master"
+_MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
+"""What `nginx -T` writes above each file."""
+_PID: Final = re.compile(r"^\s*pid\s+[\"']?([^;\"'\s]+)[\"']?\s*;", re.MULTILINE)
+
+
+class Nginx(NamedTuple):
+    """An NGINX of this host, as it was declared: all of it must belong together."""
+
+    config: str
+    pid_file: str
+    binary: str
+
+    async def apart(self, files: list[str], addresses: list[str], within: float) -> str:
+        """Return how the parts don't belong together, the empty string where they do; CannotSee where it can't be told.
+
+        The master that the file of its number names must run with the configuration, which includes each of the files;
+        and it, or a worker of its own, must hold every socket that takes connections at each of the addresses.
+        """
+        pid = master(self.pid_file)
+        if words := self._other_file(pid):
+            return words
+        if words := self._other_files(await self._dump(within), files):
+            return words
+        for address in addresses:
+            found = await listeners(address)
+            if not found.belong_to([pid, *children(pid)]):
+                return f"NGINX's master {pid} of {self.pid_file} is not what answers: {found}"
+        return ""
+
+    def _other_file(self, pid: int) -> str:
+        """Tell from its command line whether the master was started with another configuration."""
+        words = _words(pid)
+        named = words[words.index("-c") + 1] if "-c" in words[:-1] else None
+        if named is None or not named.startswith("/") or Path(named).resolve() == Path(self.config).resolve():
+            return ""
+        return f"NGINX's master {pid} of {self.pid_file} runs with {named}, not with {self.config}: they are two NGINXs"
+
+    def _other_files(self, dump: str, files: list[str]) -> str:
+        """Tell from what the configuration includes whether its master's number, or one of the files, is another's."""
+        names = {Path(name).resolve() for name in _MARK.findall(dump)}
+        own_pid = _PID.search(_MARK.split(dump)[2] if names else "")
+        if own_pid and Path(self.config).parent.joinpath(own_pid[1]).resolve() != Path(self.pid_file).resolve():
+            return f"{self.config} has its master write its number to {own_pid[1]}, not to {self.pid_file}: correct one"
+        lost = [one for one in files if Path(one).resolve() not in names]
+        return f"{lost[0]} is not among the files that {self.config} includes: another NGINX reads it" if lost else ""
+
+    async def _dump(self, within: float) -> str:
+        try:
+            return await printed((self.binary, "-T", "-q", "-c", self.config), within)
+        except (OSError, ValueError) as error:
+            raise CannotSee(f"what {self.config} includes can't be read: {error}") from error
+
+
+def master(pid_file: str) -> int:
+    """Return the process of NGINX's master; CannotSee where the file names none."""
+    try:
+        pid = int(bounded_read.read(pid_file, _MOST_OF_A_NUMBER).decode("ascii"))
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError) as error:
+        raise CannotSee(f"{pid_file} names no running process: {error}") from error
+    if not title.startswith(_MASTER):
+        raise CannotSee(f"process {pid} of {pid_file} is no master of NGINX")
+    return pid
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes of a master; CannotSee where they can't be looked at."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError as error:
+        raise CannotSee(f"NGINX's master {pid} can't be looked at: {error}") from error
+
+
+def _words(pid: int) -> list[str]:
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return []
+    return title.replace("\0", " ").split()

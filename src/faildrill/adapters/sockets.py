@@ -1,0 +1,169 @@
+"""Who listens at an address of this host, as the kernel tells it: the processes that would answer there."""
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from faildrill.errors import CannotSee
+
+_LISTEN: Final = "0A"
+_TABLES: Final = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6))
+_Host = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Listeners(NamedTuple):
+    """The sockets that take connections to one address, by the processes that hold them."""
+
+    address: str
+    sockets: tuple[frozenset[int], ...]
+    """Of each socket, the processes that hold it, as far as this user may see; a connection goes to any of them."""
+
+    @property
+    def pids(self) -> list[int]:
+        """All processes that hold one of them, sorted."""
+        return sorted({pid for one in self.sockets for pid in one})
+
+    def belong_to(self, pids: Collection[int]) -> bool:
+        """Tell whether somebody listens, and each socket is held by one of these processes."""
+        return bool(self.sockets) and all(one & set(pids) for one in self.sockets)
+
+    def __str__(self) -> str:
+        """Tell who listens, in words for a sentence."""
+        if not self.sockets:
+            return f"nobody listens at {self.address}"
+        told = ", ".join(f"process {pid} ({_name(pid)})" for pid in self.pids) or "a process that this user can't see"
+        return f"{told} listens at {self.address}"
+
+
+async def listeners(address: str) -> Listeners:
+    """Return who listens at HOST:PORT, which must lead to this host.
+
+    CannotSee where the name leads nowhere, to another host, or the kernel's tables can't be read. A connection goes
+    to the sockets that are bound to the very address; only where there are none, to those bound to all addresses.
+    """
+    host, port = parted(address)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise CannotSee(f"{address} can't be resolved: {error}") from error
+    hosts = {ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found}
+    if far := [one for one in hosts if not _is_here(one)]:
+        raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
+    rows = list(_rows(port))
+    inodes = {inode for one in hosts for inode in _taking(one, rows)}
+    return Listeners(address, tuple(frozenset(pids) for pids in _holders(inodes).values()))
+
+
+async def is_dark(address: str, within: float) -> bool:
+    """Tell whether nobody takes connections at HOST:PORT: refused, reset, or silent for float seconds.
+
+    CannotSee when that can't be told, e.g. as the name can't be resolved.
+    """
+    host, port = parted(address)
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(host, port)
+    except (TimeoutError, ConnectionError):
+        return True
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            return True
+        raise CannotSee(f"{address}: {error}") from error
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return False
+
+
+def parted(address: str) -> tuple[str, int]:
+    """Part HOST:PORT; CannotSee where it is none."""
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()):
+        raise CannotSee(f"{address!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+class _Row(NamedTuple):
+    """A listening socket of this network namespace."""
+
+    host: _Host
+    inode: str
+
+
+def _rows(port: int) -> Iterator[_Row]:
+    for table, family in _TABLES:
+        try:
+            lines = Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]
+        except FileNotFoundError:
+            continue  # a kernel without IPv6
+        except OSError as error:
+            raise CannotSee(f"/proc/net/{table} can't be read: {error}") from error
+        for line in lines:
+            fields = line.split()
+            raw, _, at = fields[1].partition(":")
+            if fields[3] == _LISTEN and int(at, 16) == port:
+                yield _Row(_host(raw, family), fields[9])
+
+
+def _host(raw: str, family: int) -> _Host:
+    """Read an address as /proc/net has it: words of four bytes, each in the machine's own order."""
+    words = bytes.fromhex(raw)
+    whole = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+    return ipaddress.ip_address(socket.inet_ntop(family, whole))
+
+
+def _taking(host: _Host, rows: list[_Row]) -> list[str]:
+    """Return the sockets that take connections to an address, by the most special of the addresses they have."""
+    for same in ({host, _mapped(host)}, {_any(host)}, {ipaddress.IPv6Address("::")}):
+        if taking := [row.inode for row in rows if row.host in same]:
+            return taking
+    return []
+
+
+def _mapped(host: _Host) -> _Host:
+    return ipaddress.IPv6Address(f"::ffff:{host}") if host.version == 4 else host  # noqa: PLR2004 - the protocol's
+
+
+def _any(host: _Host) -> _Host:
+    return ipaddress.ip_address("0.0.0.0" if host.version == 4 else "::")  # noqa: PLR2004, S104 - compared only
+
+
+def _holders(inodes: Collection[str]) -> dict[str, set[int]]:
+    """Return the processes that hold each of these sockets, as far as this user may look."""
+    wanted = {f"socket:[{one}]": one for one in inodes}
+    found: dict[str, set[int]] = {one: set() for one in inodes}
+    for name in os.listdir("/proc") if wanted else ():  # noqa: PTH208 - a thousand names, which need no objects
+        if not name.isdigit():
+            continue
+        with suppress(OSError):  # gone by now, or another user's
+            for descriptor in os.listdir(f"/proc/{name}/fd"):  # noqa: PTH208 - the same
+                with suppress(OSError):
+                    inode = wanted.get(os.readlink(f"/proc/{name}/fd/{descriptor}"))  # noqa: PTH115 - the same
+                    if inode is not None:
+                        found[inode].add(int(name))
+    return found
+
+
+def _is_here(host: _Host) -> bool:
+    """Tell whether an address is one of this host's: only those can be bound."""
+    if host.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET6 if host.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as one:  # noqa: PLR2004 - the protocol's
+        try:
+            one.bind((str(host), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone by now"

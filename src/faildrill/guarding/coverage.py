@@ -1,0 +1,229 @@
+"""What a drill acts on, and what proves it: a step, its named undo, a way of its, a load acts on nothing unproven."""
+
+import ipaddress
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from faildrill.drill import Drill, Parallel, Step
+from faildrill.environment import Environment
+from faildrill.kinds import Shape, build, find, names
+from faildrill.kinds.parameters import parameter_names, target_parameters
+from faildrill.ports import THIS_HOST, ActsOn, Covers, Proves, at
+from faildrill.targets import KindUse, Target, of_url
+
+_LOOPBACK: Final = ("localhost", "ip6-localhost")
+_HIDDEN: Final = "…"
+"""What stands for a value that only its author can know."""
+
+
+class Deed(NamedTuple):
+    """A kind that acts, and where the drill says so."""
+
+    where: str
+    use: KindUse
+    shape: Shape
+    late: bool = False
+
+
+class Unproven(NamedTuple):
+    """Something that is acted on, of which the environment says that nothing can prove what it is."""
+
+    what: str
+    because: str
+
+
+@dataclass
+class Coverage:
+    """What of all that a drill acts on is proven, and what isn't."""
+
+    lacking: dict[str, list[Deed]] = field(default_factory=dict)
+    """What nothing proves, though the environment does not say so, with who acts on it."""
+    unproven: list[Unproven] = field(default_factory=list)
+    """What the environment says can't be proven."""
+    led: dict[str, Target] = field(default_factory=dict)
+    """By section and name, the targets whose ways to their members must be seen to lead there."""
+
+
+def deeds(drill: Drill) -> list[Deed]:
+    """List all that acts in a drill: its steps and those of its ways, their named undos, and its loads."""
+    found: list[Deed] = []
+    for step in _steps((*drill.steps, *(step for way in drill.ways for step in way.steps))):
+        found.append(Deed(f"step {step.id}", step.use, "action", step.late))
+        if step.undo.use is not None:
+            found.append(Deed(f"the undo of step {step.id}", step.undo.use, "action", step.late))
+    return [*found, *(Deed(f"load {plan.name}", plan.use, "probe") for plan in drill.load)]
+
+
+def cover(environment: Environment, drill: Drill) -> Coverage:
+    """Compare what a drill acts on with what the environment's identity proves; nobody is asked."""
+    proven = _Proven(environment)
+    found = Coverage()
+    for deed in deeds(drill):
+        for target in targets(deed.use, deed.shape):
+            _weigh(target, deed, proven, found)
+        for what in _besides(deed):
+            if because := environment.unproven.get(deed.use.kind) or proven.unproven_at(what):
+                found.unproven.append(Unproven(f"what {deed.use.kind} acts on", because))
+            elif not proven.holds(what):
+                found.lacking.setdefault(what, []).append(deed)
+    found.unproven = list(dict.fromkeys(found.unproven))
+    return found
+
+
+def objection(environment: Environment, coverage: Coverage) -> str | None:
+    """Say what nothing proves, who acts on it, and the lines to write; None where nothing is lacking."""
+    told = []
+    for what, acting in coverage.lacking.items():
+        who = ", ".join(dict.fromkeys(f"{deed.where} ({deed.use.kind})" for deed in acting))
+        told.append(
+            f"{what} is acted on, by {who}, but no guard of `identity:` reads what it is: "
+            f"{_remedy(environment, what, acting[0].use.kind)}"
+        )
+    return "; ".join(told) or None
+
+
+def targets(use: KindUse, shape: Shape) -> list[Target]:
+    """Return the targets that a kind is given, whoever wrote the kind."""
+    found: list[Target] = []
+    for name, sort in target_parameters(find(use.kind, shape)).items():
+        given = use.params.get(name)
+        found += [
+            sort.model_validate(one)
+            for one in (given if isinstance(given, list) else [given])
+            if isinstance(one, dict) and "name" in one
+        ]
+    return found
+
+
+def called(target: Target) -> str:
+    """Return what to call a target in a sentence: names alone may be those of several sorts."""
+    return f"{target.name} (of {target.section})"
+
+
+def _weigh(target: Target, deed: Deed, proven: "_Proven", found: Coverage) -> None:
+    if target.unproven is not None:
+        found.unproven.append(Unproven(called(target), target.unproven))
+        return
+    found.led[_key(target)] = target
+    if proven.target(target):
+        return
+    through = proven.leading_to(target)
+    if not through:
+        found.lacking.setdefault(called(target), []).append(deed)
+    found.led |= through
+
+
+class _Proven:
+    """What the identity guards of an environment prove, as they declare it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._targets: dict[str, Target] = {}
+        self._covered: set[str] = set()
+        for use in environment.identity:
+            self._targets |= {_key(one): one for one in targets(use, "guard")}
+            guard = build(use, "guard")
+            self._covered |= set(guard.covers()) if isinstance(guard, Covers) else set()
+        self._covered |= {at(one) for target in self._targets.values() for one in target.addresses}
+
+    def target(self, target: Target) -> bool:
+        """Tell whether a guard reads what a target is: itself, or everything that answers for it."""
+        addresses = target.addresses
+        has_its_own = bool(addresses) and all(member.addresses for member in target.nodes.values())
+        return _key(target) in self._targets or (has_its_own and all(self.holds(at(one)) for one in addresses))
+
+    def holds(self, what: str) -> bool:
+        """Tell whether something that is no target is proven; this host's own addresses are, with this host."""
+        return what in self._covered or (THIS_HOST in self._covered and what in (THIS_HOST, *_here(what)))
+
+    def unproven_at(self, what: str) -> str | None:
+        """Return why what listens at an address can't be proven, where the environment says so of a target there."""
+        there = (one for one in declared(self._environment) if what in map(at, one.addresses))
+        return next((one.unproven for one in there if one.unproven), None)
+
+    def leading_to(self, target: Target) -> dict[str, Target]:
+        """Return the proven targets through whose reaches each member of another one is reached, too.
+
+        What reaches the members of a target that is proven is of its place, and so is whatever else it reaches; that
+        it does reach them must be seen. Nothing is returned where one member is reached otherwise.
+        """
+        by_reach = {
+            json.dumps(member.reach.model_dump(mode="json"), sort_keys=True): one
+            for one in self._targets.values()
+            for member in one.nodes.values()
+            if member.reach is not None and member.addresses
+        }
+        ways = [member.reach for member in target.nodes.values()]
+        found = [by_reach.get(json.dumps(way.model_dump(mode="json"), sort_keys=True)) for way in ways if way]
+        known = {_key(one): one for one in found if one is not None}
+        return known if found and len(found) == len(ways) and None not in found else {}
+
+
+def _key(target: Target) -> str:
+    return f"{target.section}/{target.name}"
+
+
+def declared(environment: Environment) -> Iterator[Target]:
+    """Yield every target of an environment, of whatever sort."""
+    for name in type(environment).model_fields:
+        section = getattr(environment, name)
+        if isinstance(section, dict):
+            yield from (one for one in section.values() if isinstance(one, Target))
+
+
+def _here(what: str) -> tuple[str, ...]:
+    """Return what listens at an address, where that is one of this host that no other host can have; else nothing."""
+    host = what.removeprefix(at("")).rpartition(":")[0].strip("[]")
+    try:
+        is_loopback = host in _LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    return (what,) if is_loopback else ()
+
+
+def _besides(deed: Deed) -> list[str]:
+    """Name what a kind acts on besides targets; of one that names nothing at all, that nobody knows what it is."""
+    kind = find(deed.use.kind, deed.shape)
+    if issubclass(kind, ActsOn):
+        return [THIS_HOST] if deed.late else list(build(deed.use, deed.shape).acts_on())
+    if targets(deed.use, deed.shape):
+        return []
+    given = (deed.use.params.get(name) for name in ("url", "address"))
+    places = [at(of_url(one) if "://" in one else one) for one in given if isinstance(one, str)]
+    return places or [f"what {deed.use.kind} acts on"]
+
+
+def _steps(steps: Iterable[object]) -> Iterator[Step]:
+    for step in steps:
+        if isinstance(step, Parallel):
+            yield from _steps(step.steps)
+        elif isinstance(step, Step):
+            yield step
+
+
+def _remedy(environment: Environment, what: str, kind: str) -> str:
+    """Return the lines to write."""
+    named = (one for one in declared(environment) if called(one) == what or what in map(at, one.addresses))
+    found = next(named, None)
+    if found is not None:
+        otherwise = f"`unproven: REASON` in {found.section}: {found.name}"
+    else:
+        otherwise = f"`unproven: {{{kind}: REASON}}`"
+    lines = sorted({*_lines_for(found, what)})
+    write = f"add one of these to it: {' | '.join(lines)}; or, where" if lines else "where"
+    return f"{write} nothing can prove it, say why: {otherwise}"
+
+
+def _lines_for(target: Target | None, what: str) -> Iterator[str]:
+    """Yield a line of each guard that could prove a target, or this host."""
+    for name in names("guard"):
+        guard = find(name, "guard")
+        given = [one for one, sort in target_parameters(guard).items() if target and isinstance(target, sort)]
+        of_this_host = what == THIS_HOST and issubclass(guard, Covers) and not target_parameters(guard)
+        is_fit = bool(given) if target else of_this_host
+        needed = {one: _HIDDEN for one, info in parameter_names(guard).items() if info.is_required()}
+        needed |= {one: target.name for one in given[:1] if target}
+        if is_fit and needed and issubclass(guard, Proves):
+            yield f"- {name}: {{{', '.join(f'{key}: {value}' for key, value in needed.items())}}}"

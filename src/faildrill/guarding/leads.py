@@ -1,0 +1,66 @@
+"""Whether what acts on the members of a target leads to the addresses that were declared for them."""
+
+import asyncio
+from collections.abc import Iterable
+
+from faildrill.acting.calling import call, words
+from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding.coverage import Deed
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import ActsThrough, Leads, Told
+from faildrill.targets import Member, Target
+
+WITHIN = 10.0
+"""Seconds in which a reach must tell where it leads."""
+
+
+async def objection(target: Target, run: str) -> str | None:
+    """Return how the reaches of a target don't lead to its members, as far as they must before anything is touched.
+
+    A member that is down, and whose address is dark, proves nothing; at least one must be seen to be led to.
+    """
+    told = await ask([target], run, WITHIN)
+    if wrong := [*told.differs, *told.silent]:
+        return "; ".join(wrong)
+    if not told.proved and any(member.reach for member in target.nodes.values()):
+        return f"no member of {target.name} is up, so whether its `reach` leads to it can't be seen: start it first"
+    return None
+
+
+async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
+    """Ask an action what it acts through, and where that leads; None where it acts through nothing of its own.
+
+    One that is complete only when it is due asks then, before it acts.
+    """
+    if deed.shape != "action" or deed.late:
+        return None
+    action = build(deed.use, "action")
+    if not isinstance(action, ActsThrough):
+        return None
+    try:
+        told = await call(action.acts_through(Supplies(run, timeout=within)), within)
+    except (ActionError, CannotSee) as error:
+        return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
+    return Told(*([words(line) for line in part] for part in told))
+
+
+async def ask(targets: Iterable[Target], run: str, within: float) -> Told:
+    """Ask the reach of every member of these targets where it leads; members that nothing reaches are left out."""
+    members = [(target.name, member) for target in targets for member in target.nodes.values() if member.reach]
+    answers = await asyncio.gather(*(_led(target, member, run, within) for target, member in members))
+    return Told(*([words(line) for answer in answers for line in answer[part]] for part in range(3)))
+
+
+async def _led(target: str, member: Member, run: str, within: float) -> Told:
+    name = f"{target}/{member.name}"
+    try:
+        reach = Supplies(run, timeout=within).reach(member)
+        if not isinstance(reach, Leads):
+            kind = member.reach.kind if member.reach else ""
+            because = f"{kind} can't tell whether it leads to {', '.join(member.addresses) or 'it'}"
+            return Told(silent=[f"{name}: {because}; give the target another `reach`, or say `unproven: REASON` of it"])
+        told = await call(reach.leads(member.name, member.addresses), within)
+    except (ActionError, CannotSee) as error:
+        return Told(silent=[f"{name}: where its reach leads can't be told: {error}"])
+    return Told(*([f"{target}/{line}" for line in part] for part in told))
