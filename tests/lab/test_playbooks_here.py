@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from faildrill.errors import CannotSee
 from faildrill.lab.facts import Facts
-from lab.hosts_lab import done_and_put_back, here, twice
+from lab.hosts_lab import done_and_put_back, given, here, step, twice
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 PEER = "127.0.0.2"
@@ -97,3 +99,23 @@ def test_patroni_hands_the_lead_over_and_back(steady_lab: Facts, tmp_path: Path)
         patroni_program=str(patronictl),
     )
     asyncio.run(done_and_put_back(action, "patroni", look))
+
+
+FAILED_QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "no firewall's program": (
+        "peer-block",
+        {"peer_program": "/nowhere/nft", "peer_become": False, "peer_address": PEER},
+    ),
+    "a note that can't be read": ("cpu-stress", {"cpu_pidfile": "/proc", "cpu_count": 1}),
+    "no control of services": ("service-hang", {"service_control": "/nowhere/systemctl", "service_name": "none"}),
+    "a control that says nothing": ("service-hang", {"service_control": "true", "service_name": "none"}),
+}
+
+
+@pytest.mark.parametrize(("name", "variables"), FAILED_QUESTIONS.values(), ids=list(FAILED_QUESTIONS))
+def test_a_question_that_fails_is_never_taken_for_the_answer_no(
+    name: str, variables: dict[str, Any], tmp_path: Path
+) -> None:
+    variables |= {f"{name.split('-', maxsplit=1)[0]}_hosts": "here"}
+    with pytest.raises(CannotSee):
+        asyncio.run(step(here(tmp_path), name, **variables).capture(given()))

@@ -1,9 +1,10 @@
 """`ansible.playbook` as an action: one playbook does it, one puts it back, one tells whether it is in effect."""
 
+import asyncio
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -87,8 +88,13 @@ class Playbook(OnHosts):
     Three playbooks: `apply` does it, `undo` puts it back (right to play at any time, also twice), and `verify` tells:
     it sets the fact `in_effect` to true or false on every host it is played on, and changes nothing. It is played
     before the step (an effect that is there already refuses it), after it, and after the undo; a host that fails, can't
-    be reached or sets no such fact can't be told, and never counts as put back. It may set the fact `state`, too: what
-    is to be the same again after the undo; all three find what it was as `faildrill_before[host].state`.
+    be reached or sets no such fact can't be told, and never counts as put back. Every host that `apply` is played on
+    must be told, by itself: `run_once`, a batch that ends early or a pattern that leaves one out does not tell the
+    others. It may set the fact `state`, too: what is to be the same again after the undo; all three find what it was as
+    `faildrill_before[host].state`.
+
+    `apply` is played on the hosts that Ansible lists beforehand and on no other: a host that it adds while it is played
+    (`add_host`) is left out, as nobody could have told what was there before.
 
     Played by ansible-runner in a process of its own, which is ended with all that it started, on this machine and
     (before the undo) on the hosts, when the step is cut short. The effect began with the start of the task `began`, or
@@ -133,17 +139,18 @@ class Playbook(OnHosts):
         return None if found.tasks else f"{self.apply_file} has no task with these tags"
 
     async def capture(self, given: Given) -> Captured:
-        """See that no host is in the effect yet, and what the state to go back to is."""
-        seen = await self._seen(given, {})
+        """See that no host that will be played on is in the effect yet, and what the state to go back to is."""
+        applied, seen = await asyncio.gather(self._applied(given.timeout * SHARE), self._seen(given, {}))
+        self._each_is_told(applied.hosts, seen)
         there = [host for host, one in seen.items() if one["in_effect"]]
         if there:
             raise ActionRefused(f"it is in effect already on {', '.join(there)}: put it back first")
-        return {"hosts": {host: dict(one) for host, one in seen.items()}}
+        return {"hosts": {host: dict(one) for host, one in seen.items()}, "on": list[JsonValue](applied.hosts)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Play it, once."""
         score = self.score(self.apply_file, act="apply", known={"faildrill_before": before["hosts"]})
-        score = replace(score, tags=self.tags, skip_tags=self.skip_tags)
+        score = replace(score, tags=self.tags, skip_tags=self.skip_tags, limit=_those(before) or self.only)
         news = _News(given, self.began)
         try:
             played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run, news.hear)
@@ -156,6 +163,7 @@ class Playbook(OnHosts):
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See it in effect on every host."""
         seen = await self._seen(given, before)
+        self._each_is_told(_keys(before["hosts"]), seen)
         missing = [host for host, one in seen.items() if not one["in_effect"]]
         if missing:
             return Observed(holds=False, because=f"not in effect on {', '.join(missing)}")
@@ -175,6 +183,7 @@ class Playbook(OnHosts):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that no host is in the effect any more, and the state is what it was."""
         seen = await self._seen(given, before)
+        self._each_is_told(_keys(before["hosts"]), seen)
         still = [host for host, one in seen.items() if one["in_effect"]]
         if still:
             return Observed(holds=False, because=f"still in effect on {', '.join(still)}")
@@ -201,7 +210,7 @@ class Playbook(OnHosts):
         known = {"faildrill_before": before.get("hosts", {})}
         score = self.score(self.verify_file, act="verify", known=known)
         played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run)
-        if played.code != 0 or played.unreachable:
+        if played.code != 0 or any(one.how == "unreachable" for one in played.tasks):
             raise CannotSee(told(played))
         facts = played.facts()
         found: dict[str, dict[str, JsonValue]] = {}
@@ -213,6 +222,15 @@ class Playbook(OnHosts):
         if not found:
             raise CannotSee(f"{self.verify_file} was played on no host")
         return found
+
+    def _each_is_told(self, hosts: Iterable[str], seen: Mapping[str, object]) -> None:
+        """Raise CannotSee unless every one of these hosts was told."""
+        if untold := sorted(set(hosts) - set(seen)):
+            name, played = Path(self.verify_file).name, Path(self.apply_file).name
+            raise CannotSee(
+                f"{name} does not tell {', '.join(untold)}, which {played} is played on: "
+                "it must set the fact in_effect on every such host, without run_once"
+            )
 
     def _key(self, given: Given) -> str:
         return plays.key_of(given.run, self.model_dump(mode="json", by_alias=True))
@@ -235,6 +253,16 @@ class _News:
         self._has_begun = self._has_begun or is_it
         if isinstance(self._given, Hears) and (begins or task.changed or task.how in _NEWS):
             self._given.tell(str(task), start, began=begins)
+
+
+def _those(before: Captured) -> tuple[str, ...]:
+    """Return the hosts that the state to go back to was read for, as it is written since it names them."""
+    hosts = before.get("on")
+    return tuple(str(one) for one in hosts) if isinstance(hosts, list) else ()
+
+
+def _keys(hosts: JsonValue) -> Iterable[str]:
+    return hosts if isinstance(hosts, dict) else ()
 
 
 def _answer(played: Played) -> Captured:

@@ -188,7 +188,7 @@ def _spec(score: Score, folder: Path, key: str, own: str) -> dict[str, Any]:
         "inventory": score.hosts.inventory,
         "vars": str(_write(folder / "vars.yml", "\n".join(lines) + "\n")),
         "before": [FENCE if score.fenced else BEGIN],
-        "limit": ",".join(score.limit) or None,
+        "limit": f"@{_write(folder / 'limit', chr(10).join(score.limit))}" if score.limit else None,
         "tags": ",".join(score.tags) or None,
         "skip_tags": ",".join(score.skip_tags) or None,
     }
