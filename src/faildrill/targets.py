@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 
 from faildrill.secrets import SecretReference
 
+_LAST_PORT: Final = 65535
 _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 
 
@@ -38,6 +39,14 @@ FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder
 
 HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 """What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
+
+
+def host_and_port(value: str) -> str:
+    """Accept HOST:PORT, with brackets around an IPv6 address or without; ValueError otherwise."""
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
+        raise ValueError(f"an address is HOST:PORT, e.g. 10.0.0.1:6379 or [2001:db8::1]:6379, not {value!r}")
+    return value
 
 
 class Target(BaseModel):
@@ -215,6 +224,11 @@ class RedisMember(Member):
         description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
     )
 
+    @field_validator("known_as")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return value if value is None else host_and_port(value)
+
     @property
     def addresses(self) -> list[str]:
         """Its own, which no link or proxy stands for."""
@@ -249,6 +263,14 @@ class MariaDBMember(Member):
 
     host: str
     port: int = Field(default=3306, ge=1, le=65535)
+    known_as: str | None = Field(
+        default=None, description="HOST:PORT by which the other servers replicate from it, where that is another"
+    )
+
+    @field_validator("known_as")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return value if value is None else host_and_port(value)
 
     @property
     def addresses(self) -> list[str]:

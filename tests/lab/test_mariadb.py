@@ -1,7 +1,9 @@
 """MariaDB without a manager, for real: the drill as a user runs it, and each kind by itself."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pymysql
@@ -135,6 +137,98 @@ def test_a_replica_that_does_not_follow_is_no_redundancy_and_nothing_is_taken_th
             await told(payments, other, "START SLAVE")
 
     asyncio.run(story())
+
+
+@contextlib.contextmanager
+def set_otherwise(mariadb: MariaDB, name: str, there: list[str], back: list[str]) -> Iterator[None]:
+    """Set a replica up otherwise, and back."""
+    admin = partial(told, mariadb, name)
+    for statement in there:
+        asyncio.run(admin(statement))
+    try:
+        yield
+    finally:
+        for statement in ["STOP SLAVE", *back, "START SLAVE"]:
+            asyncio.run(admin(statement))
+
+
+def redundancy(mariadb: MariaDB) -> str:
+    seen = asyncio.run(once(probe("mariadb.redundancy", mariadb=mariadb), 10.0))
+    return "" if seen.outcome is Outcome.OK else seen.detail
+
+
+def refused(mariadb: MariaDB) -> str:
+    with pytest.raises(ActionRefused) as because:
+        asyncio.run(action("mariadb.lose_writer", mariadb=mariadb).capture(given(10)))
+    return str(because.value)
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "words"),
+    [
+        (
+            ["SET GLOBAL replicate_ignore_db = 'audit'"],
+            ["SET GLOBAL replicate_ignore_db = ''"],
+            "replicate_ignore_db audit",
+        ),
+        (["CHANGE MASTER TO master_delay = 60"], ["CHANGE MASTER TO master_delay = 0"], "delayed by 60 s"),
+        (
+            ["SET GLOBAL slave_exec_mode = 'IDEMPOTENT'"],
+            ["SET GLOBAL slave_exec_mode = 'STRICT'"],
+            "slave_exec_mode IDEM",
+        ),
+    ],
+    ids=["filter", "delay", "errors passed over"],
+)
+def test_the_writer_is_not_taken_where_the_only_replica_has_not_all(
+    payments: MariaDB, there: list[str], back: list[str], words: str
+) -> None:
+    other = other_than(payments, asyncio.run(writers_of(payments)))
+    with set_otherwise(payments, other, ["STOP SLAVE", *there, "START SLAVE"], back):
+        eventually(lambda: words in redundancy(payments))
+        assert f"{other} has" in refused(payments)
+        assert "(do: " in refused(payments)
+        assert words in examined(payments)["payments is whole"]
+    eventually(lambda: redundancy(payments) == "")
+
+
+def test_a_replica_that_was_told_to_pass_over_what_it_never_got_has_a_hole(payments: MariaDB) -> None:
+    first = asyncio.run(writers_of(payments))
+    other = other_than(payments, first)
+    admin = as_admin(payments, payments.members[first])
+    asyncio.run(told(payments, other, "STOP SLAVE"))
+    asyncio.run(asked(admin, "FLUSH TABLES", within=20.0))  # which is logged
+    [row] = asyncio.run(asked(admin, "SELECT @@global.gtid_binlog_pos AS at", within=10.0))
+    skip = [f"SET GLOBAL gtid_slave_pos = '{row['at']}'"]
+    with set_otherwise(
+        payments, other, [*skip, "START SLAVE"], ["SET GLOBAL gtid_slave_pos = @@global.gtid_binlog_pos"]
+    ):
+        eventually(lambda: f"{other} has a hole: {row['at']} is not in its log" in redundancy(payments))
+        assert f"rebuild {other} from a backup" in refused(payments)
+    eventually(lambda: redundancy(payments) == "")
+
+
+def test_a_replica_whose_sql_thread_stopped_could_not_take_over(payments: MariaDB) -> None:
+    other = other_than(payments, asyncio.run(writers_of(payments)))
+    with set_otherwise(payments, other, ["STOP SLAVE SQL_THREAD"], []):
+        assert redundancy(payments) == f"{other} does not follow (SQL no)"
+        assert f"START SLAVE on {other}" in refused(payments)
+        assert "skip_slave_start" in refused(payments)
+
+
+def test_servers_that_follow_each_other_by_names_are_drilled_and_the_line_to_write_is_told(payments: MariaDB) -> None:
+    first = asyncio.run(writers_of(payments))
+    other = other_than(payments, first)
+    port = payments.members[first].port
+    by_name = [f"CHANGE MASTER TO master_host = 'localhost', master_port = {port}"]
+    by_address = [f"CHANGE MASTER TO master_host = '127.0.0.1', master_port = {port}"]
+    elsewhere = payments.members[first].model_copy(update={"host": "::ffff:127.0.0.1"})
+    with set_otherwise(payments, other, ["STOP SLAVE", *by_name, "START SLAVE"], by_address):
+        eventually(lambda: redundancy(payments) == "")
+        assert not [what for what in examined(payments) if "called by its address" in what]
+        mapped = payments.model_copy(update={"members": {**payments.members, first: elsewhere}})
+        assert redundancy(mapped) == ""
+        asyncio.run(action("mariadb.lose_writer", mariadb=payments).capture(given(10)))
 
 
 def examined(mariadb: MariaDB) -> dict[str, str]:

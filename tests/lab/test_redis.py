@@ -31,7 +31,20 @@ def redis_lab(state_folder: Path) -> Iterator[Facts]:
 @pytest.fixture
 def sessions(redis_lab: Facts) -> Redis:
     ask(redis_lab, {"op": "steady", "within": 60}, 65)
-    return environment(redis_lab).redis["sessions"]
+    redis = environment(redis_lab).redis["sessions"]
+    eventually(lambda: redundancy(redis) == "", 60)  # Sentinels that were held are in TILT for half a minute
+    return redis
+
+
+def redundancy(redis: Redis) -> str:
+    seen = asyncio.run(once(probe("redis.redundancy", redis=redis), 3))
+    return "" if seen.outcome is Outcome.OK else seen.detail
+
+
+async def refused(redis: Redis) -> str:
+    with pytest.raises(ActionRefused) as told:
+        await action("redis.lose_master", redis=redis).capture(given(3))
+    return str(told.value)
 
 
 async def said(redis: Redis, node: str, *words: str | int) -> Any:  # noqa: ANN401 - what Redis says
@@ -121,12 +134,12 @@ def test_nothing_is_taken_from_a_redis_whose_sentinels_could_not_promote_anybody
         assert "Sentinel" in seen.detail
 
     for name in ("s2", "s3"):
-        ask(redis_lab, {"op": "signal", "node": name, "signal": "STOP"})
+        ask(redis_lab, {"op": "signal", "node": name, "signal": "KILL"})
     try:
         asyncio.run(story())
     finally:
         for name in ("s2", "s3"):
-            ask(redis_lab, {"op": "signal", "node": name, "signal": "CONT"})
+            ask(redis_lab, {"op": "start", "node": name})
 
 
 def test_a_master_that_hangs_goes_on_when_its_time_is_over_also_without_us(sessions: Redis) -> None:
@@ -171,6 +184,94 @@ def examined(redis: Redis) -> tuple[dict[str, str], dict[str, str]]:
     return well, wrong
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "usual", "told"),
+    [("replica-priority", 0, 100, "replica-priority 0"), ("replica-read-only", "no", "yes", "is writable")],
+)
+def test_the_master_is_not_taken_where_no_replica_could_be_chosen(
+    sessions: Redis, setting: str, value: str | int, usual: str | int, told: str
+) -> None:
+    async def story() -> None:
+        first = await master_of(sessions)
+        others = [name for name in sessions.members if name != first]
+        try:
+            for name in others:
+                await said(sessions, name, "CONFIG", "SET", setting, value)
+            because = await refused(sessions)
+            assert all(f"{name} {told} (do: CONFIG SET {setting} {usual} on {name}" in because for name in others)
+            seen = await once(probe("redis.redundancy", redis=sessions), 3)
+            assert told in seen.detail
+        finally:
+            for name in others:
+                await said(sessions, name, "CONFIG", "SET", setting, usual)
+
+    asyncio.run(story())
+
+
+def test_one_replica_that_is_never_chosen_leaves_a_redis_whole_and_is_told(sessions: Redis) -> None:
+    first = asyncio.run(master_of(sessions))
+    one, other = (name for name in sessions.members if name != first)
+    asyncio.run(said(sessions, one, "CONFIG", "SET", "replica-priority", 0))
+    try:
+        assert redundancy(sessions) == ""
+        well, wrong = examined(sessions)
+        assert wrong == {}
+        assert well["sessions is whole"] == f"{first} leads; {other} could take over; never: {one} replica-priority 0"
+    finally:
+        asyncio.run(said(sessions, one, "CONFIG", "SET", "replica-priority", 100))
+
+
+def test_a_writable_replica_takes_writes_beside_the_master(sessions: Redis) -> None:
+    async def story() -> None:
+        first = await master_of(sessions)
+        other = next(name for name in sessions.members if name != first)
+        await said(sessions, other, "CONFIG", "SET", "replica-read-only", "no")
+        try:
+            seen = await once(probe("redis.writers", redis=sessions))
+        finally:
+            await said(sessions, other, "CONFIG", "SET", "replica-read-only", "yes")
+        assert (seen.outcome, seen.who) == (Outcome.WRONG, ",".join(sorted((first, other))))
+        assert await said(sessions, other, "EXISTS", "faildrill:tried") == 0
+
+    asyncio.run(story())
+
+
+def test_a_replica_whose_link_swallows_everything_lags_though_it_says_that_it_is_connected(
+    redis_lab: Facts, sessions: Redis
+) -> None:
+    first = asyncio.run(master_of(sessions))
+    others = sorted(name for name in sessions.members if name != first)
+    ask(redis_lab, {"op": "link", "name": first, "mode": "blackhole"})
+    try:
+        asyncio.run(said(sessions, first, "SET", "a", "1"))
+        seen = redundancy(sessions)
+    finally:
+        ask(redis_lab, {"op": "link", "name": first, "mode": "open"})
+    assert f"{others[0]} lags" in seen
+
+
+def test_nodes_are_known_by_what_their_names_resolve_to_and_by_their_processes(sessions: Redis) -> None:
+    def by(known_as: dict[str, str | None]) -> Redis:
+        members = {name: one.model_copy(update={"known_as": known_as[name]}) for name, one in sessions.members.items()}
+        return sessions.model_copy(update={"members": members})
+
+    ports = {name: one.address.rpartition(":")[2] for name, one in sessions.members.items()}
+    for spelled in ("localhost:{}", "[::ffff:127.0.0.1]:{}", "LocalHost.:{}"):
+        named = by({name: spelled.format(port) for name, port in ports.items()})
+        assert examined(named)[1] == {}
+        assert redundancy(named) == ""
+    nameless = by(dict.fromkeys(ports))
+    assert redundancy(nameless) == ""
+    found = asyncio.run(Watched(target=nameless).examine(given(3)))
+    remedies = {one.what: one.remedy for one in found if not one.ok}
+    assert remedies == {
+        f"sessions/{name} is called by its address": (
+            f'write `known_as: "127.0.0.1:{port}"` under {name} of sessions in the environment file'
+        )
+        for name, port in ports.items()
+    }
+
+
 def test_the_doctor_sees_that_nodes_and_sentinels_agree_and_keep_what_they_have(sessions: Redis) -> None:
     well, wrong = examined(sessions)
     assert wrong == {}
@@ -197,14 +298,16 @@ def test_the_doctor_names_what_keeps_a_redis_from_being_drilled(redis_lab: Facts
             ask(redis_lab, {"op": "signal", "node": name, "signal": "CONT"})
         asyncio.run(set_on(one, "min-replicas-to-write", 1))
         asyncio.run(set_on(other, "appendonly", "yes"))
+    assert "is in TILT" in redundancy(sessions)  # for half a minute after they were held
+    assert "is in TILT (do: see its clock and its load" in asyncio.run(refused(sessions))
     sentinels = [words for what, words in wrong.items() if "Sentinel" in what]
     assert sorted(sentinels) == ["has no quorum (NOQUORUM)", "timed out", "timed out"]
     assert f"{one} min-replicas-to-write 0" in wrong["sessions min-replicas"]
     assert f"{other} would start empty" in wrong["sessions persistence"]
     assert "Sentinel" in wrong["sessions is whole"]
     lonely = sessions.model_copy(update={"sentinels": sessions.sentinels[:1], "password": None})
+    eventually(lambda: "knows of 3 Sentinels, 1 are declared" in examined(lonely)[1].values())
     _, wrong = examined(lonely)
-    assert "knows of 3 Sentinels, 1 are declared" in wrong.values()
     assert wrong[f"sessions/{first}"] == "wants a password"
     assert "sessions settings" in wrong
 

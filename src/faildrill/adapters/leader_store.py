@@ -5,11 +5,17 @@ a probe of the redundancy is good, whether all is as it was before. What could n
 counts as unable: nothing is taken from a store of which that is not known.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from faildrill.ports import Checked
+
+_PACE: Final = 0.1
+"""Seconds between two looks at whether a node that is behind moves."""
+_MOVING: Final = 1.0
+"""Seconds in which it has to have, at the most."""
 
 
 class Lack(NamedTuple):
@@ -59,6 +65,14 @@ class LeaderStore(ABC):
     @abstractmethod
     def weighed(self, name: str, most: float) -> Lack | None:
         """Tell why a node could not take over now; None where it could. `most`: how far it may be behind."""
+
+    @abstractmethod
+    def positions(self) -> dict[str, int]:
+        """Tell how much of the log each node has, and the leader wrote, in one measure; those that say it."""
+
+    @abstractmethod
+    def with_still(self, names: frozenset[str]) -> Self:
+        """Return the same, with nodes that were seen to get nothing of what the leader has."""
 
     def hindrances(self) -> list[Lack]:
         """Tell what would keep everybody from taking over, whatever the nodes are fit for."""
@@ -119,6 +133,31 @@ class LeaderStore(ABC):
         if not told and before.get("able") and not self.candidates(most):
             told = [lack.told for lack in gone]
         return told
+
+
+S = TypeVar("S", bound=LeaderStore)
+
+
+async def observed(look: Callable[[], Awaitable[S]], within: float) -> S:
+    """Look, and where a node has less than the leader had, look on until it has moved; one that has not is told.
+
+    Streaming is what a node says of its connection. A few bytes behind is nothing, unless it stays there while the
+    leader goes on: a path that swallows everything looks like that for as long as the servers' own timeouts are.
+    """
+    clock = asyncio.get_running_loop().time
+    last = clock() + within
+    first = await look()
+    at = first.positions()
+    still = {name for name in first.others if at.get(name, 0) < at.get(first.leader or "", 0)}
+    now = first
+    while still and clock() + _PACE < min(last, last - within + _MOVING):
+        await asyncio.sleep(_PACE)
+        now = await look()
+        if now.leader != first.leader:
+            return now
+        then = now.positions()
+        still = {name for name in still if then.get(name, 0) <= at.get(name, 0)}
+    return now.with_still(frozenset(still)) if still else now
 
 
 def whole(name: str, sight: LeaderStore) -> Iterator[Checked]:

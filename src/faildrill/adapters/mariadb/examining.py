@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final, NamedTuple
 
-from faildrill.adapters.mariadb.nodes import SHARE, Sight, sighted
+from faildrill.adapters.leader_store import whole
+from faildrill.adapters.mariadb.nodes import SHARE, weighed
+from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import REFUSED, Login, Row, Talk, as_admin, as_user, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
@@ -54,7 +56,7 @@ class Servers(Kind):
         """Ask all servers at once."""
         within, members = given.timeout * SHARE, self.target.members
         sight, servers = await asyncio.gather(
-            sighted(self.target, within),
+            weighed(self.target, within),
             asyncio.gather(
                 *(_server(as_admin(self.target, one), as_user(self.target, one), within) for one in members.values())
             ),
@@ -112,10 +114,11 @@ def _has(grants: str, words: tuple[str, ...]) -> bool:
 
 def _together(target: MariaDB, sight: Sight, seen: dict[str, _Server]) -> Iterator[Checked]:
     """Tell what concerns the servers as a whole: who writes, who follows, what is kept."""
-    missing = sight.missing()
-    told = "; ".join(missing) or f"{sight.writer} writes, all others follow it closely"
-    remedy = "have one server take writes, the others read-only and following it by GTID" if missing else ""
-    yield Checked(f"{target.name} is whole", not missing, told, remedy)
+    yield from whole(target.name, sight)
+    for name, address in sight.unspelled().items():
+        told = f"others replicate from it at {address}"
+        remedy = f'write `known_as: "{address}"` under {name} of {target.name} in the environment file'
+        yield Checked(f"{target.name}/{name} is called by its address", ok=False, told=told, remedy=remedy)
     ids = [one.settings["server_id"] for one in seen.values()]
     if len(set(ids)) != len(ids):
         remedy = "give each a `server_id` of its own"

@@ -5,8 +5,10 @@ from typing import ClassVar, Literal, Self
 import tenacity
 from pydantic import Field, model_validator
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.mariadb.nodes import LATE, SHARE, Sight, patience, sighted
+from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
+from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionFailed, ActionRefused
@@ -46,7 +48,7 @@ class LoseWriter(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look who takes writes, and that somebody else could."""
-        sight = await self._sight(given)
+        sight = await weighed(self.mariadb, patience(given))
         writer = self._victim(sight)
         reach = self._reach(writer, given)
         if await reach.state(writer) != "running":
@@ -96,7 +98,7 @@ class LoseWriter(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
-        sight = await self._sight(given)
+        sight = await weighed(self.mariadb, patience(given))
         where = f"{self.mariadb.name}/{self._victim(sight)}"
         spares = [f"{self.mariadb.name}/{name}" for name in sight.candidates(self.late_at_most)]
         effect = f"{'SIGKILL' if self.how == 'killed' else 'SIGSTOP'} to all of {where}, which takes writes now"
@@ -126,11 +128,9 @@ class LoseWriter(Kind):
         return found
 
     def _victim(self, sight: Sight) -> str:
-        name, missing = self.mariadb.name, "; ".join(sight.missing(self.late_at_most))
+        name = self.mariadb.name
         if sight.writer is None:
-            raise ActionRefused(f"{name} has no single server that takes writes: {missing}")
-        if not sight.candidates(self.late_at_most):
-            raise ActionRefused(
-                f"{name}/{sight.writer} is the last healthy server, it is not taken: {missing or 'the only member'}"
-            )
+            raise ActionRefused(f"{name} has no single server that takes writes: {in_full(sight.headless())}")
+        if because := sight.nobody(self.late_at_most):
+            raise ActionRefused(f"{name}/{sight.writer} is the last healthy server, it is not taken: {because}")
         return sight.writer

@@ -5,7 +5,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from faildrill.adapters.mariadb.nodes import LATE, SHARE, sighted
+from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
+from faildrill.adapters.mariadb.succession import LATE
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import MariaDB
@@ -43,8 +44,11 @@ class Writers(Kind):
 class Redundancy(Kind):
     """Good when MariaDB could lose its writer now: one server takes writes, and all others follow it closely.
 
-    Otherwise the look is `wrong` and says what misses: `m2 refused`, `m2 does not follow (error 1236)`, `m2 is late`,
-    `m1 follows nobody`. `who` is the writer.
+    A replica that filters, skips errors, is delayed or counts by file and position has not all that the writer has: it
+    has to follow, and somebody else must be able to take over. One with a hole in its GTIDs, with writes of its own,
+    with another's `server_id`, without a log that others could follow, or that stands still while the writer goes on,
+    could not. Otherwise the look is `wrong` and says what misses: `m2 refused`, `m2 does not follow (error 1236)`,
+    `m2 is late`, `m2 has a hole: 0-1-99 is not in its log`. `who` is the writer.
 
         probes:
           redundancy: {mariadb.redundancy: {mariadb: payments}, every: 500ms, timeout: 2s}
@@ -57,9 +61,7 @@ class Redundancy(Kind):
 
     async def look(self, given: Given) -> Seen:
         """Ask all servers at once."""
-        sight = await sighted(self.mariadb, given.timeout * SHARE)
+        sight = await weighed(self.mariadb, given.timeout * SHARE)
         who = ",".join(sight.writers)
-        missing = sight.missing(self.late_at_most)
-        if not missing and len(self.mariadb.members) == 1:
-            missing = ["only one member is declared"]
+        missing = sight.redundancy(self.late_at_most)
         return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)

@@ -5,7 +5,9 @@ from typing import ClassVar, Self
 import tenacity
 from pydantic import Field, model_validator
 
-from faildrill.adapters.mariadb.nodes import LATE, SHARE, Sight, patience, sighted
+from faildrill.adapters.leader_store import in_full
+from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
+from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import hand_over
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
@@ -43,7 +45,7 @@ class Promote(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look who takes writes, and who could."""
-        sight = await self._sight(given)
+        sight = await weighed(self.mariadb, patience(given))
         return {"to": self._next(sight), **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
@@ -105,7 +107,8 @@ class Promote(Kind):
         able = sight.candidates(self.late_at_most) if sight.writer else sight.heirs()
         chosen = [one for one in able if self.to in (None, one)]
         if not chosen:
-            raise ActionRefused(f"{name}: nobody could be promoted now: {'; '.join(sight.missing(self.late_at_most))}")
+            unfit = sight.unfit(self.late_at_most) if sight.writer else sight.orphans()
+            raise ActionRefused(f"{name}: nobody could be promoted now: {in_full(unfit)}")
         return chosen[0]
 
     async def _sight(self, given: Given) -> Sight:

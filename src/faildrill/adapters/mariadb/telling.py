@@ -3,7 +3,8 @@
 import asyncio
 from typing import Final
 
-from faildrill.adapters.mariadb.nodes import Sight, sighted
+from faildrill.adapters.mariadb.nodes import own_addresses, sighted
+from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import Said, Talk, as_admin, in_words
 from faildrill.errors import ActionFailed, OutcomeUnknown, UnresolvedSecret
 from faildrill.targets import MariaDB
@@ -27,15 +28,14 @@ async def hand_over(mariadb: MariaDB, to: str, within: float) -> None:
             positions = [await _made_read_only(mariadb, name, within) for name in sight.writers if name != to]
             await _caught_up(mariadb, to, positions, within)
             await _told(mariadb, to, within, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
-        member = mariadb.members[to]
         for name, node in sight.nodes.items():
-            if name != to and not node.silent and (node.halted or node.follows != f"{member.host}:{member.port}"):
+            if name != to and not node.silent and (node.halted or sight.followed(name) != to):
                 await follow(mariadb, name, to, within)
 
 
 async def follow(mariadb: MariaDB, name: str, writer: str, within: float) -> None:
     """Make a server read-only, and a replica of the one that takes writes, from where its own log ends."""
-    source = mariadb.members[writer]
+    source = own_addresses(mariadb)[writer][-1]  # as the others know it, where that is declared
     secret = mariadb.replication_password
     login = source.host, source.port, mariadb.replication_user, secret.resolve().reveal() if secret else ""
     await _told(mariadb, name, within, "SET GLOBAL read_only = 1", "STOP SLAVE")

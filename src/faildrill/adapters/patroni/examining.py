@@ -1,7 +1,8 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
 from faildrill.adapters.leader_store import whole
-from faildrill.adapters.patroni.nodes import SHARE, Observer
+from faildrill.adapters.patroni.nodes import SHARE
+from faildrill.adapters.patroni.telling import weighed
 from faildrill.ports import Checked, Given, Kind
 from faildrill.targets import Cluster
 
@@ -13,8 +14,7 @@ class Patroni(Kind):
 
     async def examine(self, given: Given) -> list[Checked]:
         """Ask all nodes at once."""
-        async with Observer.opened() as observer:
-            sight = await observer.look(self.target, given.timeout * SHARE, rules=True)
+        sight = await weighed(self.target, given.timeout * SHARE)
         name = self.target.name
         found = [
             Checked(

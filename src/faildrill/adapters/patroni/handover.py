@@ -10,7 +10,7 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
-from faildrill.adapters.patroni.telling import sighted, tell
+from faildrill.adapters.patroni.telling import sighted, tell, weighed
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
@@ -36,7 +36,7 @@ class _Handover(OfCluster):
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that the other one could."""
-        sight = await self._sight(patience(given))
+        sight = await weighed(self.cluster, patience(given))
         return {"to": self._next(sight), **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
@@ -84,7 +84,7 @@ class _Handover(OfCluster):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""
-        sight = await self._sight(patience(given))
+        sight = await weighed(self.cluster, patience(given))
         to = self._next(sight)
         names = [f"{self.cluster.name}/{name}" for name in (sight.leader, to)]
         others = [f"{self.cluster.name}/{name}" for name in sight.candidates(self.lag_at_most) if name != to]

@@ -11,7 +11,7 @@ from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
-from faildrill.adapters.patroni.telling import sighted
+from faildrill.adapters.patroni.telling import sighted, weighed
 from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
@@ -45,7 +45,7 @@ class KillPrimary(OfCluster):
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that somebody else could."""
-        sight = await self._sight(given)
+        sight = await weighed(self.cluster, patience(given))
         primary = self._victim(sight)
         if await given.reach(self.cluster.members[primary]).state(primary) != "running":
             raise ActionRefused(f"{self.cluster.name}/{primary} leads but does not run here: its `reach` is another's")
@@ -88,7 +88,7 @@ class KillPrimary(OfCluster):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be killed now."""
-        sight = await self._sight(given)
+        sight = await weighed(self.cluster, patience(given))
         where = f"{self.cluster.name}/{self._victim(sight)}"
         heirs = [f"{self.cluster.name}/{name}" for name in self._heirs(sight)]
         effect = f"SIGKILL to all of {where}, which leads now"

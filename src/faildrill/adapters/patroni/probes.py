@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.ports import Given, Kind, Seen
@@ -30,7 +31,7 @@ class _Looking(Kind):
             self._observer = None
 
     async def _sight(self, given: Given, *, rules: bool = False) -> Sight:
-        within = given.timeout * SHARE
+        within = given.timeout * SHARE * (1 / 2 if rules else 1)  # which is looked at twice where a standby is behind
         if self._observer is not None:
             return await self._observer.look(self.cluster, within, rules=rules)
         async with Observer.opened() as observer:
@@ -90,13 +91,13 @@ class Timeline(_Looking):
 class Redundancy(_Looking):
     """Good when a Patroni cluster could lose its primary now: one leads, another could take over, all are at work.
 
-    A member could when it runs, streams, is on the leader's timeline, no more than `lag_at_most` bytes behind, and
-    Patroni would promote it: its log is within `maximum_lag_on_failover`, and it carries neither `nofailover` nor
-    `failover_priority: 0`, has its watchdog, waits for no restart, and is a synchronous standby where
-    `synchronous_mode` asks for one. One that is never to be promoted has to stream, and somebody else must be able to
-    take over. Otherwise the look is `wrong` and says what misses: `pg1 refused`, `pg1 starting`, `pg1 lags`,
-    `pg2 nofailover`; `paused` or `failsafe mode is active` when Patroni would not fail over by itself; that it is a
-    standby cluster, which takes no writes. `who` is the leader.
+    A member could when it runs, streams, is on the leader's timeline, no more than `lag_at_most` bytes behind and not
+    standing still while the leader goes on, and Patroni would promote it: its log is within `maximum_lag_on_failover`,
+    and it carries neither `nofailover` nor `failover_priority: 0`, has its watchdog, waits for no restart, and is a
+    synchronous standby where `synchronous_mode` asks for one. One that is never to be promoted has to stream, and
+    somebody else must be able to take over. Otherwise the look is `wrong` and says what misses: `pg1 refused`,
+    `pg1 starting`, `pg1 lags`, `pg2 nofailover`; `paused` or `failsafe mode is active` when Patroni would not fail
+    over by itself; that it is a standby cluster, which takes no writes. `who` is the leader.
 
         probes:
           redundancy: {patroni.redundancy: {cluster: payments}, every: 500ms, timeout: 2s}
@@ -106,7 +107,7 @@ class Redundancy(_Looking):
 
     async def look(self, given: Given) -> Seen:
         """Ask all nodes at once."""
-        sight = await self._sight(given, rules=True)
+        sight = await observed(lambda: self._sight(given, rules=True), given.timeout * SHARE)
         who = ",".join(sight.primaries)
         missing = sight.redundancy(self.lag_at_most)
         return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)

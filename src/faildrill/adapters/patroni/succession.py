@@ -47,6 +47,8 @@ class Sight(LeaderStore):
     nodes: Mapping[str, Node]
     rules: Rules | None = None
     """How the cluster fails over; None where it was not asked."""
+    still: frozenset[str] = frozenset()
+    """Standbys that were seen to get nothing of what the leader has."""
 
     @property
     def primaries(self) -> list[str]:
@@ -104,6 +106,16 @@ class Sight(LeaderStore):
         """Bytes of log that a standby may not have replayed."""
         return LAG
 
+    def positions(self) -> dict[str, int]:
+        """Tell what the leader has written, and the standbys have."""
+        seen = {name: node.status.xlog for name, node in self.nodes.items() if node.status}
+        has = {name: max(wal.replayed_location or 0, wal.received_location or 0) for name, wal in seen.items()}
+        return {name: wal.location or has[name] for name, wal in seen.items()}
+
+    def with_still(self, names: frozenset[str]) -> "Sight":
+        """Return the same, with nodes that were seen to get nothing."""
+        return replace(self, still=names)
+
     def weighed(self, name: str, most: float) -> Lack | None:
         """Tell why a node could not take over now; None where it could."""
         node = self.nodes[name]
@@ -113,13 +125,19 @@ class Sight(LeaderStore):
             return Lack(str(node), f"see the logs of Patroni and PostgreSQL on {name}")
         if node.status.timeline != self.timeline:
             return Lack(f"{name} on another timeline", f"patronictl reinit {node.status.patroni.scope} {name}")
+        return self._late(name, most) or self.barred(name)
+
+    def _late(self, name: str, most: float) -> Lack | None:
+        """Tell how a standby is behind, where it is too far, by us or by Patroni, or gets nothing."""
         behind = self.behind(name)
         if behind is None or behind[0] > most:
             return Lack(f"{name} lags", "wait until it has caught up")
         if self.rules and behind[1] > self.rules.most:
             told = f"{name} lags by more than maximum_lag_on_failover"
             return Lack(told, f"wait until it has caught up; {self.rules.most:,} bytes are allowed")
-        return self.barred(name)
+        if name in self.still:
+            return Lack(f"{name} lags", f"see the network between {self.leader} and {name}, and what holds it up")
+        return None
 
     def barred(self, name: str) -> Lack | None:
         """Tell why Patroni would not promote a standby whatever it has; None where it would."""

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from faildrill.adapters.redis.nodes import SHARE, Sight, asked, sighted
+from faildrill.adapters.leader_store import whole
+from faildrill.adapters.redis.nodes import SHARE, asked, weighed
+from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
@@ -32,16 +34,13 @@ class Watched(Kind):
         within = given.timeout * SHARE
         members = self.target.members.items()
         sight, settings, known = await asyncio.gather(
-            sighted(self.target, within / 2),
+            weighed(self.target, within / 2),
             asyncio.gather(*(_settings(directly(self.target, one), within) for _, one in members)),
             asyncio.gather(*(_others(login, self.target.master, within) for login in sentinels(self.target))),
         )
         by_name = dict(zip(self.target.members, settings, strict=True))
         found = [*await self._nodes(sight, within / 2), *await self._sentinels(sight, known, within / 2)]
-        missing = sight.missing()
-        told = "; ".join(missing) or f"{sight.leader} is the master, all others follow it"
-        remedy = "bring it back to one master, replicas that follow, and Sentinels that agree" if missing else ""
-        return [*found, Checked(f"{self.target.name} is whole", not missing, told, remedy), *self._kept(by_name)]
+        return [*found, *self._spelled(sight), *whole(self.target.name, sight), *self._kept(by_name)]
 
     async def _nodes(self, sight: Sight, within: float) -> list[Checked]:
         found = []
@@ -62,16 +61,22 @@ class Watched(Kind):
                 words = await misencrypted(login, within) or watch.silent
                 found.append(Checked(what, ok=False, told=words, remedy=_SILENT))
             elif watch.can_decide:
-                remedy = "have a majority of the Sentinels up, and see that they reach each other"
-                found.append(Checked(what, ok=False, told=watch.can_decide, remedy=remedy))
+                found.append(Checked(what, ok=False, told=watch.can_decide, remedy=watch.remedy))
             elif others is not None and others != declared:
                 remedy = "declare all of them, or have it forget those that are gone: SENTINEL RESET"
                 words = f"knows of {others} Sentinels, {declared} are declared"
                 found.append(Checked(what, ok=False, told=words, remedy=remedy))
             else:
-                told = f"names {sight.name_of(watch.address)}, and could have another promoted"
+                told = f"names {sight.named(watch) or watch.address}, and could have another promoted"
                 found.append(Checked(what, ok=True, told=told))
         return found
+
+    def _spelled(self, sight: Sight) -> Iterator[Checked]:
+        """Tell which line to write where the Sentinels know a node by another address."""
+        for name, address in sight.unspelled().items():
+            told = f"the Sentinels know it as {address}"
+            remedy = f'write `known_as: "{address}"` under {name} of {self.target.name} in the environment file'
+            yield Checked(f"{self.target.name}/{name} is called by its address", ok=False, told=told, remedy=remedy)
 
     def _kept(self, settings: dict[str, _Set]) -> Iterator[Checked]:
         """Tell how acknowledged writes are kept: when nodes are parted, and when one starts again."""

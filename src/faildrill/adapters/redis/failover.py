@@ -7,7 +7,10 @@ from typing import Any, ClassVar, Final
 import tenacity
 from pydantic import Field
 
-from faildrill.adapters.redis.nodes import LAG, SHARE, Sight, asked, patience, sighted
+from faildrill.adapters.addresses import Address, directory
+from faildrill.adapters.leader_store import in_full
+from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, pairs, patience, sighted, weighed
+from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
@@ -44,7 +47,7 @@ class Failover(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look who is the master, that another one could be, and which priorities the nodes have."""
-        sight = await self._sight(given)
+        sight = await weighed(self.redis, patience(given))
         self._next(sight)
         return {**sight.as_data(), "priorities": await self._priorities(patience(given))}
 
@@ -94,13 +97,14 @@ class Failover(Kind):
 
     def _next(self, sight: Sight) -> list[str]:
         """Return who could be the next master, or refuse."""
-        name, missing = self.redis.name, "; ".join(sight.missing(self.lag_at_most))
+        name = self.redis.name
         if sight.leader is None:
-            raise ActionRefused(f"{name} has no single master to hand over: {missing}")
+            raise ActionRefused(f"{name} has no single master to hand over: {in_full(sight.headless())}")
         if not sight.candidates(self.lag_at_most):
-            raise ActionRefused(f"{name}: nobody could take over from {sight.leader}: {missing or 'no other member'}")
-        if blind := sight.blind():
-            raise ActionRefused(f"the Sentinels of {name} are not at one: {'; '.join(blind)}")
+            because = sight.nobody(self.lag_at_most)
+            raise ActionRefused(f"{name}: nobody could take over from {sight.leader}: {because}")
+        if blind := sight.hindrances():
+            raise ActionRefused(f"the Sentinels of {name} are not at one: {in_full(blind)}")
         return sight.candidates(self.lag_at_most)
 
     async def _give_back(self, first: str, given: Given) -> None:
@@ -131,15 +135,16 @@ class Failover(Kind):
 
     async def _until_seen(self, priorities: dict[str, str], within: float) -> None:
         """Wait until the Sentinel that will be asked has seen the priorities: it looks every ten seconds."""
-        wanted = {self.redis.members[name].address: one for name, one in priorities.items()}
 
         async def seen() -> bool:
             try:
                 rows = await self._asked_first("REPLICAS", min(1.0, within / 2))
             except OSError:
                 return False
-            known = {f"{row['ip']}:{row['port']}": row["slave-priority"] for row in map(_pairs, rows)}
-            return all(known.get(address) == one for address, one in wanted.items())
+            seen = {Address(row["ip"], int(row["port"])): row["slave-priority"] for row in map(pairs, rows)}
+            named = await directory(own_addresses(self.redis), seen)
+            known = {named.member(address): priority for address, priority in seen.items()}
+            return all(known.get(name) == one for name, one in priorities.items())
 
         waiting = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_result(lambda there: not there),
@@ -187,7 +192,7 @@ class Failover(Kind):
         login = directly(self.redis, self.redis.members[name])
         try:
             said = await asked(login, lambda talk: talk.ask("CONFIG", "GET", "replica-priority"), within)
-            return str(_pairs(said)["replica-priority"])
+            return str(pairs(said)["replica-priority"])
         except (OSError, UnresolvedSecret, KeyError) as error:
             raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
 
@@ -210,8 +215,3 @@ async def _set(login: Login, priority: str, within: float) -> None:
 def _priorities_of(before: Captured) -> dict[str, str]:
     known = before["priorities"]
     return {name: str(one) for name, one in known.items()} if isinstance(known, dict) else {}
-
-
-def _pairs(flat: list[str]) -> dict[str, str]:
-    """Return a flat list of names and values as what it stands for."""
-    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -5,8 +5,9 @@ from typing import Final
 
 from pydantic import Field
 
+from faildrill.adapters.addresses import Address, directory
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
-from faildrill.adapters.redis.nodes import SHARE, asked, role
+from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
@@ -97,11 +98,11 @@ class Ledger(Bookkeeping[Talk]):
                 last = error
                 continue
             if isinstance(said, list):
-                address = ":".join(said)
-                for member in self.redis.members.values():
-                    if member.address == address:
-                        return member.name, directly(self.redis, member)
-                raise NotRedis(f"{address} is no declared member")
+                address = Address(str(said[0]), int(said[1]))
+                name = (await directory(own_addresses(self.redis), [address])).member(address)
+                if name is None:
+                    raise NotRedis(f"{address} is no declared member")
+                return name, directly(self.redis, self.redis.members[name])
         raise last
 
 

@@ -6,9 +6,12 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.addresses import Address
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.linking import OPEN, Doing, links
-from faildrill.adapters.redis.nodes import LAG, Sight, patience, sighted
+from faildrill.adapters.redis.nodes import patience, sighted, weighed
+from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk
 from faildrill.adapters.sockets import is_dark
 from faildrill.errors import ActionRefused
@@ -54,7 +57,7 @@ class LoseMaster(Kind):
 
     async def capture(self, given: Given) -> Captured:
         """Look who is the master, and that somebody else could be."""
-        sight = await self._sight(given)
+        sight = await weighed(self.redis, patience(given))
         master = self._victim(sight)
         reach = self._reach(master, given)
         if self.how == "cut_off":
@@ -117,7 +120,7 @@ class LoseMaster(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
-        sight = await self._sight(given)
+        sight = await weighed(self.redis, patience(given))
         where = f"{self.redis.name}/{self._victim(sight)}"
         spares = [f"{self.redis.name}/{name}" for name in sight.candidates(self.lag_at_most)]
         back = {"killed": "start it", "hung": "SIGCONT", "cut_off": "open it again"}[self.how]
@@ -134,23 +137,22 @@ class LoseMaster(Kind):
         return await sighted(self.redis, patience(given))
 
     def _victim(self, sight: Sight) -> str:
-        name, missing = self.redis.name, "; ".join(sight.missing(self.lag_at_most))
+        name = self.redis.name
         if sight.leader is None:
-            raise ActionRefused(f"{name} has no single master to lose: {missing}")
+            raise ActionRefused(f"{name} has no single master to lose: {in_full(sight.headless())}")
         if not sight.candidates(self.lag_at_most):
-            raise ActionRefused(
-                f"{name}/{sight.leader} is the last healthy node, it is not taken: {missing or 'the only member'}"
-            )
-        if blind := sight.blind():
-            raise ActionRefused(f"the Sentinels of {name} would promote nobody now: {'; '.join(blind)}")
+            because = sight.nobody(self.lag_at_most)
+            raise ActionRefused(f"{name}/{sight.leader} is the last healthy node, it is not taken: {because}")
+        if blind := sight.hindrances():
+            raise ActionRefused(f"the Sentinels of {name} would promote nobody now: {in_full(blind)}")
         return sight.leader
 
 
 async def _answers(redis: Redis, address: str, within: float) -> bool:
-    host, _, port = address.rpartition(":")
+    where = Address.read(address)
     try:
         async with asyncio.timeout(within):
-            talk = await Talk.begin(Login(host, int(port), how=redis))
+            talk = await Talk.begin(Login(where.host, where.port, how=redis))
             try:
                 await talk.ask("PING")
             finally:

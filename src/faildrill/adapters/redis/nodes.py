@@ -2,10 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
 
+from faildrill.adapters.addresses import Address, directory
+from faildrill.adapters.leader_store import observed
+from faildrill.adapters.redis.status import Node, Replica, Watch
+from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given
@@ -15,119 +19,9 @@ SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent one is named before the call is cancelled."""
 PATIENCE: Final = 2.0
 """Seconds for one observation of an action, at the most."""
-LAG: Final = 1 << 20
-"""Bytes by which a replica may be behind and count as able to take over."""
 T = TypeVar("T")
 _MASTER_LENGTH: Final = 3
 _REPLICA_LENGTH: Final = 5
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node as it was seen: its own answer to ROLE, or how it failed to give one."""
-
-    name: str
-    silent: str = ""
-    is_master: bool = False
-    offset: int = 0
-    follows: str = ""
-    """HOST:PORT of its master, where it is a replica that is connected to it."""
-    link: str = ""
-    """For a replica: what its connection to its master does, e.g. `connected`, `connect`."""
-    answered: int = 0
-
-    def __str__(self) -> str:
-        """Tell in two or three words what it is doing: `r1 refused`, `r2 not connected`."""
-        if self.silent:
-            return f"{self.name} {self.silent}"
-        if self.is_master:
-            return f"{self.name} master"
-        return f"{self.name} follows" if self.link == "connected" else f"{self.name} not connected"
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What one Sentinel says of the master."""
-
-    where: str
-    silent: str = ""
-    address: str = ""
-    """HOST:PORT that it gives to clients."""
-    can_decide: str = ""
-    """Why no failover could be authorised; empty where one could."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """All declared nodes and Sentinels, as seen in one observation."""
-
-    redis: Redis
-    nodes: Mapping[str, Node]
-    watches: list[Watch] = field(default_factory=list)
-
-    @property
-    def masters(self) -> list[str]:
-        """The nodes that say they are the master, sorted."""
-        return sorted(name for name, node in self.nodes.items() if node.is_master)
-
-    @property
-    def leader(self) -> str | None:
-        """The one node that says so; None when there is none, or more than one."""
-        masters = self.masters
-        return masters[0] if len(masters) == 1 else None
-
-    def lacks(self, name: str, most: int = LAG) -> str:
-        """Tell what a node lacks to take over now; the empty string when it lacks nothing."""
-        node, leader = self.nodes[name], self.leader
-        if node.silent or node.is_master or node.link != "connected" or leader is None:
-            return str(node)
-        if node.follows != self.redis.members[leader].address:
-            return f"{name} follows another"
-        return f"{name} lags" if self.nodes[leader].offset - node.offset > most else ""
-
-    def missing(self, most: int = LAG) -> list[str]:
-        """Tell what keeps it from being whole; empty when one leads, all others follow and the Sentinels agree."""
-        leader = self.leader
-        if leader is None:
-            first = f"{len(self.masters)} masters" if self.masters else "no master"
-            return [first, *sorted(str(node) for node in self.nodes.values() if not node.is_master)]
-        behind = [lacks for name in sorted(self.nodes) if name != leader and (lacks := self.lacks(name, most))]
-        return [*behind, *self.blind()]
-
-    def blind(self) -> list[str]:
-        """Tell which Sentinels don't answer, name another master or could not authorise a failover."""
-        address = self.redis.members[self.leader].address if self.leader else ""
-        told = []
-        for one in self.watches:
-            if one.silent:
-                told.append(f"Sentinel {one.where} {one.silent}")
-            elif address and one.address != address:
-                told.append(f"Sentinel {one.where} names {self.name_of(one.address)}")
-            elif one.can_decide:
-                told.append(f"Sentinel {one.where} {one.can_decide}")
-        return told
-
-    def candidates(self, most: int = LAG) -> list[str]:
-        """List the replicas that could take over now, sorted."""
-        return sorted(name for name in self.nodes if name != self.leader and not self.lacks(name, most))
-
-    def name_of(self, address: str) -> str:
-        """Return the member that is known by an address, or the address where none is."""
-        return next((one.name for one in self.redis.members.values() if one.address == address), address)
-
-    def lost(self, before: Mapping[str, Any], most: int = LAG) -> list[str]:
-        """Tell which nodes that were healthy in an earlier `as_data` are not now, and how; empty when all are."""
-        if self.leader is None:
-            return self.missing(most)
-        healthy = sorted(name for name, was in before["members"].items() if was in ("master", "follows"))
-        return [lacks for name in healthy if name != self.leader and (lacks := self.lacks(name, most))]
-
-    def as_data(self) -> dict[str, Any]:
-        """Return what is worth writing down of it."""
-        return {
-            "master": self.leader,
-            "members": {name: str(node).removeprefix(f"{name} ") for name, node in sorted(self.nodes.items())},
-        }
 
 
 async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) -> Sight:
@@ -135,7 +29,23 @@ async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) ->
     asked = [_node(name, directly(redis, member), within) for name, member in redis.members.items()]
     watched = [_watch(login, redis.master, within) for login in sentinels(redis)] if sentinels_too else []
     nodes, watches = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*watched))
-    return Sight(redis, {node.name: node for node in nodes}, list(watches))
+    told = [*(node.follows for node in nodes), *(one.address for one in watches)]
+    told += [one.address for watch in watches for one in watch.replicas]
+    known = await directory(own_addresses(redis), [one for one in told if one is not None])
+    return Sight(redis, {node.name: node for node in nodes}, list(watches), known)
+
+
+async def weighed(redis: Redis, within: float) -> Sight:
+    """Ask as `sighted` does, and see that replicas which are behind move."""
+    return await observed(lambda: sighted(redis, within / 2), within)
+
+
+def own_addresses(redis: Redis) -> dict[str, list[Address]]:
+    """Return by member the addresses by which it may be named."""
+    return {
+        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
+        for name, one in redis.members.items()
+    }
 
 
 def patience(given: Given) -> float:
@@ -161,13 +71,21 @@ async def role(name: str, talk: Talk) -> Node:
         case ["master", int(offset), list()] if len(said) == _MASTER_LENGTH:
             return Node(name, is_master=True, offset=offset, answered=at)
         case ["slave", str(host), int(port), str(link), int(offset)] if len(said) == _REPLICA_LENGTH:
-            return Node(name, offset=offset, follows=f"{host}:{port}", link=link, answered=at)
+            return Node(name, offset=offset, follows=Address(host, port), link=link, answered=at)
     raise NotRedis("no role that is known")
 
 
 async def _node(name: str, login: Login, within: float) -> Node:
+    async def what(talk: Talk) -> Node:
+        node = await role(name, talk)
+        try:
+            said = [await talk.ask("INFO", section) for section in ("server", "replication")]
+        except Said as error:
+            return replace(node, untold=in_words(error))
+        return replace(node, info=_fields("\n".join(str(one) for one in said)))
+
     try:
-        return await asked(login, lambda talk: role(name, talk), within)
+        return await asked(login, what, within)
     except (OSError, UnresolvedSecret) as error:
         return Node(name, silent=in_words(error))
 
@@ -179,13 +97,52 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
         said = await talk.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
         if not isinstance(said, list):
             return Watch(where, f"knows no {master}")
-        try:
-            await talk.ask("SENTINEL", "CKQUORUM", master)
-        except Said as error:
-            return Watch(where, address=":".join(said), can_decide=f"has no quorum ({error.code})")
-        return Watch(where, address=":".join(said))
+        because, remedy = await _undecided(talk, master)
+        seen = pairs(await talk.ask("SENTINEL", "MASTER", master))
+        replicas = [pairs(one) for one in await talk.ask("SENTINEL", "REPLICAS", master)]
+        return Watch(
+            where,
+            address=Address(str(said[0]), int(said[1])),
+            run_id=seen.get("runid", ""),
+            can_decide=because,
+            remedy=remedy,
+            replicas=tuple(_replica(one) for one in replicas),
+        )
 
     try:
         return await asked(login, what, within)
     except (OSError, UnresolvedSecret) as error:
         return Watch(where, in_words(error))
+    except (ValueError, KeyError, TypeError, IndexError):
+        return Watch(where, "garbage")
+
+
+async def _undecided(talk: Talk, master: str) -> tuple[str, str]:
+    """Return why a Sentinel could have nobody promoted now, and what to do about it; empty where it could."""
+    told = _fields(str(await talk.ask("INFO", "sentinel")))
+    if told.get("sentinel_tilt") == "1":
+        return "is in TILT", "see its clock and its load; it acts again thirty seconds after they are steady"
+    try:
+        await talk.ask("SENTINEL", "CKQUORUM", master)
+    except Said as error:
+        remedy = "have a majority of the Sentinels up, and see that they reach each other"
+        return f"has no quorum ({error.code})", remedy
+    return "", ""
+
+
+def _replica(row: Mapping[str, str]) -> Replica:
+    flags = frozenset(row.get("flags", "").split(","))
+    address = Address(row["ip"], int(row["port"]))
+    return Replica(address, row.get("runid", ""), flags, row.get("slave-priority", ""))
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Read what INFO says: a name, a colon and a value on a line."""
+    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {name: value for name, colon, value in lines if colon}
+
+
+def pairs(flat: Sequence[object]) -> dict[str, str]:
+    """Return a flat list of names and values as what it stands for."""
+    texts = [str(one) for one in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))

@@ -6,7 +6,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.redis.nodes import LAG, SHARE, role, sighted
+from faildrill.adapters.redis.nodes import SHARE, weighed
+from faildrill.adapters.redis.succession import LAG
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen
@@ -21,8 +22,9 @@ class Writers(Kind):
     """Tries on every Redis node itself whether it accepts writes; good when exactly one does.
 
     A write is queued in a transaction that is discarded, so nothing is written: a replica refuses it (`READONLY`), and
-    so does a master without the replicas that `min-replicas-to-write` asks for (`NOREPLICAS`). `who` is every node
-    that took it: two names are a split brain, whatever the Sentinels believe. Every node has a deadline of its own.
+    so does a master without the replicas that `min-replicas-to-write` asks for (`NOREPLICAS`). A replica that is
+    writable takes it, and loses it. `who` is every node that took it: two names are a split brain, whatever the
+    Sentinels believe. Every node has a deadline of its own.
 
         probes:
           writers: {redis.writers: {redis: sessions}, every: 100ms}
@@ -80,9 +82,12 @@ class Writers(Kind):
 class Redundancy(Kind):
     """Good when Redis could lose its master now: all others follow it, and every Sentinel could have one promoted.
 
-    A replica could take over when it is connected to the master and no more than `lag_at_most` bytes behind. Every
-    Sentinel must name that master and see the quorum and the majority that a failover needs. Otherwise the look is
-    `wrong` and says what misses: `r2 refused`, `r3 lags`, `Sentinel 10.0.0.7:26379 timed out`. `who` is the master.
+    A replica could take over when it is connected to the master, no more than `lag_at_most` bytes behind and not
+    standing still while the master goes on, is read-only, and every Sentinel knows it, reaches it and may choose it.
+    One with `replica-priority 0` is never chosen: it has to follow, and somebody else must be able to take over. Every
+    Sentinel must name that master, see the quorum and the majority that a failover needs, and not be in TILT.
+    Otherwise the look is `wrong` and says what misses: `r2 refused`, `r3 lags`, `r2 replica-priority 0`,
+    `Sentinel 10.0.0.7:26379 is in TILT`. `who` is the master. The login needs `+info`.
 
         probes:
           redundancy: {redis.redundancy: {redis: sessions}, every: 500ms, timeout: 2s}
@@ -93,22 +98,18 @@ class Redundancy(Kind):
 
     async def look(self, given: Given) -> Seen:
         """Ask all at once."""
-        sight = await sighted(self.redis, given.timeout * SHARE)
+        sight = await weighed(self.redis, given.timeout * SHARE)
         who = ",".join(sight.masters)
-        missing = sight.missing(self.lag_at_most)
-        if not missing and len(self.redis.members) == 1:
-            missing = ["only one member is declared"]
+        missing = sight.redundancy(self.lag_at_most)
         return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)
 
 
 async def _tried(talk: Talk) -> str:
-    if not (await role("", talk)).is_master:
-        return "follows"
     await talk.ask("MULTI")
     try:
         await talk.ask("SET", _TRIED, "1")
     except Said as error:
-        return in_words(error)
+        return "follows" if error.code == "READONLY" else in_words(error)
     finally:
         if not talk.is_over:
             await talk.ask("DISCARD")
