@@ -154,6 +154,38 @@ class NotConfirmed(Event, frozen=True, tag="step.not-confirmed", kw_only=True):
     because: str
 
 
+class EffectSeen(Event, frozen=True, tag="effect.seen", kw_only=True):
+    """The effect of a step, a state, was seen to be still there, or there again."""
+
+    step: str
+    at: int
+    """Monotonic ns at which the last look that saw it was sent."""
+    looks: int = 1
+    """How many looks saw it since it was told of before."""
+
+
+class EffectGone(Event, frozen=True, tag="effect.gone", kw_only=True):
+    """The effect of a step, a state, was seen to be gone before it was put back, by two looks."""
+
+    step: str
+    last: int
+    """Monotonic ns at which the last look that saw it was sent; 0 when none did since it took effect."""
+    gone: int
+    """Monotonic ns by which it was gone: when the first look that did not see it was answered."""
+    because: str
+    suspect: str = ""
+    """Who or what ended it, where that can be told."""
+    limit: float | None = None
+    """Seconds after which the target ends it by itself, where it does."""
+
+
+class EffectUntold(Event, frozen=True, tag="effect.untold", kw_only=True):
+    """Right before it was put back nobody could tell whether the effect of a step, a state, was still there."""
+
+    step: str
+    because: str
+
+
 class WaitStarted(Event, frozen=True, tag="wait.started", kw_only=True):
     """A step that only waits began."""
 
@@ -297,6 +329,9 @@ AnyEvent = (
     | ApplyFailed
     | Confirmed
     | NotConfirmed
+    | EffectSeen
+    | EffectGone
+    | EffectUntold
     | WaitStarted
     | WaitEnded
     | PlaceAsked

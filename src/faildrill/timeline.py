@@ -20,6 +20,9 @@ from faildrill.events import (
     ApplyFailed,
     Applying,
     Confirmed,
+    EffectGone,
+    EffectSeen,
+    EffectUntold,
     Event,
     Fenced,
     GuardAnswered,
@@ -62,6 +65,9 @@ __all__ = [
     "ApplyFailed",
     "Applying",
     "Confirmed",
+    "EffectGone",
+    "EffectSeen",
+    "EffectUntold",
     "Entry",
     "Event",
     "Fenced",
@@ -113,7 +119,7 @@ DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunE
 """Events that are on disk for good before the next thing is done."""
 
 
-_WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer", "evidence", "told"})
+_WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer", "evidence", "told", "suspect"})
 """Fields that hold what kinds said."""
 
 
@@ -155,6 +161,10 @@ class Timeline:
         self._next += 1
         self.written.append(entry)
         return entry
+
+    def now(self) -> int:
+        """Return the moment, in monotonic ns of the clock that its entries are dated by."""
+        return self._clock.now_ns()
 
     def note(self, event: AnyEvent) -> bool:
         """Append an event if the disk takes it, and tell whether it did: for what must go on without a record."""

@@ -2,6 +2,7 @@
 
 from typing import TypeGuard
 
+from faildrill.effect_traits import EFFECT_IS, Effect, Lasts, Suspects
 from faildrill.ports import Action, Captured, Confirms, Given, Observed, Restores
 
 
@@ -11,6 +12,23 @@ async def effect(action: Action, before: Captured, given: Given) -> Observed:
         return await action.confirm(before, given)
     now = await action.capture(given)
     return Observed(now != before, "the captured state changed" if now != before else "nothing changed")
+
+
+async def lasts(action: Action, before: Captured, given: Given) -> Observed:
+    """Look whether the effect, a state, is still there; where the action tells no other way, as right after it."""
+    if _lasts(action):
+        return await action.lasts(before, given)
+    return await effect(action, before, given)
+
+
+async def suspect(action: Action, before: Captured, given: Given) -> str:
+    """Say who or what ended the effect, as far as the action can tell."""
+    return await action.suspect(before, given) if _suspects(action) else ""
+
+
+def effect_is(action: Action) -> Effect:
+    """Tell whether the effect of an action is an event or a state; one that doesn't say is looked at again: a state."""
+    return "event" if getattr(action, EFFECT_IS, "state") == "event" else "state"
 
 
 async def restored(action: Action, before: Captured, given: Given) -> Observed:
@@ -27,3 +45,11 @@ def _confirms(action: Action) -> TypeGuard[Confirms]:
 
 def _restores(action: Action) -> TypeGuard[Restores]:
     return issubclass(type(action), Restores)
+
+
+def _lasts(action: Action) -> TypeGuard[Lasts]:
+    return issubclass(type(action), Lasts)
+
+
+def _suspects(action: Action) -> TypeGuard[Suspects]:
+    return issubclass(type(action), Suspects)

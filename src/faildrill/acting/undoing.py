@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from faildrill.acting.calling import call, observe, words
+from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.seeing import effect, restored
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
@@ -81,17 +82,22 @@ def unsettled(entries: Iterable[Entry]) -> set[str]:
 
 
 async def undo_all(
-    intents: list[Intended], timeline: Timeline, run: str, by: By, still_open: Collection[str] = ()
+    intents: list[Intended], timeline: Timeline, run: str, by: By, known: Sequence[Entry] = ()
 ) -> list[str]:
     """Put all intents back, the last one first, and return the ids of those not seen put back.
 
-    One that fails never stops the others, and a full disk stops none: what can't be written down is still undone.
-    What a call that is `still_open` asked for may come yet, though nothing of us acts any more: where its effect is
-    not seen before its undo, it is looked for a while afterwards, and put back again when it comes.
+    `known` is what the run's timeline tells of them. One that fails never stops the others, and a full disk stops none:
+    what can't be written down is still undone. A state is looked at before anything is put back, and again right
+    before its own undo. What a call that is still open asked for may come yet, though nothing of us acts any more:
+    where its effect is not seen before its undo, it is looked for a while afterwards, and put back again when it comes.
     """
+    still_open = unsettled(known)
+    await look_before_undoing(intents, timeline, run, known)
     dirty: list[str] = []
     watched: list[_Undo] = []
-    for intent in reversed(intents):
+    for number, intent in enumerate(reversed(intents)):
+        if number:  # the first was looked at just now
+            await look_before_undoing([intent], timeline, run, known, again=True)
         undo = _Undo(intent, timeline, run, by)
         is_open = intent.step in still_open and intent.undo != "none" and not await undo.is_in_effect()
         if not await undo.run():
@@ -115,7 +121,7 @@ class _Undo:
     async def is_in_effect(self, until: float = 0.0) -> bool:
         """Look for the effect, once at least and until the loop's clock passes `until`."""
         try:
-            action = self._action()
+            action = action_of(self.intent)
         except (FaildrillError, ValueError):
             return False
         seen = await observe(lambda: effect(action, self.intent.before, self._given), until)
@@ -129,7 +135,7 @@ class _Undo:
         note(Undoing(step=intent.step, by=self._by))
         deadline = asyncio.get_running_loop().time() + intent.undo_within
         try:
-            action = self._action()
+            action = action_of(self.intent)
         except (FaildrillError, ValueError) as error:
             note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
             return False
@@ -144,10 +150,6 @@ class _Undo:
             note(UndoNotVerified(step=intent.step, because=seen.because))
             return False
         return note(UndoVerified(step=intent.step, because=seen.because))
-
-    def _action(self) -> Action:
-        action: Action = build(KindUse(kind=self.intent.kind, params=self.intent.params), "action")
-        return action
 
 
 async def _put_back(action: Action, intent: Intended, given: Supplies) -> None:

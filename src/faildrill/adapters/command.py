@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview, Seen
 from faildrill.samples import Outcome
@@ -114,6 +115,8 @@ class Run(Surroundings):
                 - -ec
                 - "cd /var/tmp; if [ -e ballast ]; then echo 'in_effect: true'; else echo 'in_effect: false'; fi"
     """
+
+    effect_is: ClassVar[Effect] = "state"
 
     argv: Argv = Field(description="the program and its arguments")
     undo_argv: Argv = Field(description="puts it back; right to run whether or not the step took effect")

@@ -3,11 +3,12 @@
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field
 
 from faildrill.adapters.command import SHARE, Argv, Surroundings
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.system import bounded_read
@@ -89,6 +90,8 @@ class OfFile(Kind):
 
 class OfBrokenFile(OfFile):
     """A mistake is put into the file, and the server told to load it, as somebody does who edits on the host."""
+
+    effect_is: ClassVar[Effect] = "state"
 
     mistake: str = Field(
         default="this_line_is_a_mistake",

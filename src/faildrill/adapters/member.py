@@ -4,12 +4,13 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.sockets import is_dark
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Group
@@ -134,6 +135,8 @@ class Kill(_OneOfGroup):
             member.kill: {group: payment-servers, member: pay1}
     """
 
+    effect_is: ClassVar[Effect] = "event"
+
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that none of its processes is left, and that nobody takes connections at its address."""
         seen = await super().confirm(before, given)
@@ -163,6 +166,8 @@ class Stop(_OneOfGroup):
           - name: hang a payment server
             member.stop: {group: payment-servers, member: pay2}
     """
+
+    effect_is: ClassVar[Effect] = "state"
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:

@@ -1,11 +1,12 @@
 """`member.cut`: the network by which the others reach a member of a group fails, or becomes slow."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from faildrill.adapters.linking import OPEN, Doing, Links, OfLink, links
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Group
@@ -27,6 +28,8 @@ class Cut(OfLink):
           - name: the network to r2 goes silent
             member.cut: {group: redis-nodes, member: r2, how: silent}
     """
+
+    effect_is: ClassVar[Effect] = "state"
 
     group: Group = Field(description="the group; never all of it is cut off")
     member: str = Field(description="which of its members")

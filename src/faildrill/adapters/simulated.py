@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
 from faildrill.samples import Outcome
@@ -151,7 +152,19 @@ class Fault(_Place):
     )
     delay: Duration = 0.0
     undo_delay: Duration = 0.0
+    effect: Effect = Field(default="state", description="what its effect counts as; an event is not looked at again")
     blind: Duration = Field(default=0.0, description="for how long nobody can see its state, from its apply on")
+
+    at_most: Duration | None = Field(default=None, description="it ends by itself after this time")
+
+    def limit(self) -> float | None:
+        """Return after how long it ends by itself."""
+        return self.at_most
+
+    @property
+    def effect_is(self) -> Effect:
+        """What `effect` says."""
+        return self.effect
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Read the service's state."""
@@ -175,6 +188,8 @@ class Fault(_Place):
             asyncio.get_running_loop().call_later(self.delay, self.become, "down", "came")
             raise OutcomeUnknown("503 after it was sent")
         self.become("down", "apply")
+        if self.at_most is not None:
+            asyncio.get_running_loop().call_later(self.at_most, self.become, "up", "limit")
         await self._answer()
         return {"was": "up"}
 

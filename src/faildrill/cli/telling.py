@@ -47,6 +47,10 @@ _BAD: Final[dict[type, Callable[[Any], str]]] = {
     tl.NotHealthy: lambda one: f"not healthy, nothing was touched: {_pairs(one.probes)}",
     tl.ApplyFailed: lambda one: f"{one.step}: {one.how}: {one.because}",
     tl.NotConfirmed: lambda one: f"{one.step}: no effect seen: {one.because}",
+    tl.EffectGone: lambda one: f"{one.step}: gone before it was put back: {one.because}; {one.suspect}".removesuffix(
+        "; "
+    ),
+    tl.EffectUntold: lambda one: f"{one.step}: nobody can tell whether it lasted: {one.because}",
     tl.UndoFailed: lambda one: f"{one.step}: the undo failed: {one.because}",
     tl.UndoNotVerified: lambda one: f"{one.step}: NOT seen put back: {one.because}",
     tl.LeftApplied: lambda one: f"{one.step}: left as it is, as the {one.by} said: {one.because}",

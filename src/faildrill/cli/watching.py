@@ -301,6 +301,7 @@ _STATES: Final[dict[type, tuple[str, Level, str]]] = {
     tl.Applied: ("applied, looking for its effect", "info", "within"),
     tl.ApplyFailed: ("failed", "bad", ""),
     tl.Confirmed: ("took effect", "good", ""),
+    tl.EffectGone: ("gone before it was put back", "bad", ""),
     tl.NotConfirmed: ("no effect seen", "bad", ""),
     tl.Undoing: ("putting back", "info", "undo"),
     tl.Undone: ("put back, looking whether it holds", "info", "undo"),

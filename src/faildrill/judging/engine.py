@@ -34,6 +34,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *_probers(evidence),
         *(() if is_refused(evidence) else loads.findings(evidence)),
         *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
+        *(finding for step in steps for finding in _effect(step)),
         *(finding for step in steps for finding in _undo(step)),
         *_steadiness(evidence),
     ]
@@ -111,6 +112,14 @@ def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Findi
     verdict = Verdict.PASSED if step.outcome == "done" else Verdict.INCONCLUSIVE
     because = step.because if step.outcome == "done" else f"{step.outcome}: {step.because}".removesuffix(": ")
     return _finding("step", claim, verdict, because, *cited)
+
+
+def _effect(step: StepFigures) -> Iterator[Finding]:
+    """Weigh whether a state lasted: what others have ended meanwhile is not what the drill was about."""
+    if step.in_effect_how and step.outcome == "done":
+        proves = step.in_effect_how not in ("gone", "can't be told")
+        verdict = Verdict.PASSED if proves else Verdict.INCONCLUSIVE
+        yield _finding("step", f"{step.name}: is in effect until it is put back", verdict, step.in_effect_because)
 
 
 def _undo(step: StepFigures) -> Iterator[Finding]:

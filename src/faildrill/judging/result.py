@@ -137,6 +137,11 @@ class StepFigures(Record, frozen=True, kw_only=True):
     undo_because: str = ""
     undo_started: float | None = None
     undo_ended: float | None = None
+    in_effect: Bounds | None = None
+    """For how long its effect, a state, was seen; None of an event, and where nobody looked again."""
+    in_effect_how: Literal["", "lasted", "own limit", "own step", "gone", "can't be told"] = ""
+    """How that ended: `lasted` until it was put back, or what ended it before; `gone` where it was nothing of ours."""
+    in_effect_because: str = ""
     left_by: Literal["drill", "person", ""] = ""
     """Who wanted it to stay applied, where it was left."""
 

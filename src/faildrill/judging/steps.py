@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from faildrill.drill import Step, Wait
+from faildrill.judging.effects import in_effect
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures
 from faildrill.timeline import (
@@ -63,6 +64,7 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
     outcome, because, ended = _outcome(entries)
     undo, undo_because, undo_ended = _undo(entries, outcome)
     left = _last(entries, LeftApplied)
+    effect = in_effect(step.id, evidence.entries)
     return StepFigures(
         id=step.id,
         name=step.name,
@@ -71,6 +73,9 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
         ended=_at(evidence, ended),
         outcome=outcome,
         because=because,
+        in_effect=effect.length,
+        in_effect_how=effect.how,
+        in_effect_because=effect.because,
         undo=undo,
         undo_because=undo_because,
         undo_started=_at(evidence, _last(entries, Undoing)),

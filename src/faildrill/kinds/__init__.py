@@ -9,8 +9,9 @@ import difflib
 import importlib
 import inspect
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
+from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
 from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
@@ -67,7 +68,15 @@ def find(name: str, shape: Shape) -> type[Kind]:
     protocols = _protocols(shape)
     if protocols and not _fits(found, protocols):
         raise UnknownKind(f"{name!r} is no {shape}")
+    if shape == "action" and (wrong := misnamed_effect(found)):
+        raise UnknownKind(f"{name!r} says that its effect is {wrong!r}: `{EFFECT_IS}` is `event` or `state`")
     return found
+
+
+def misnamed_effect(kind: type[Kind]) -> object:
+    """Return what a kind of action says that its effect is, where that is no word; None where its parameters decide."""
+    said = getattr(kind, EFFECT_IS, "state")
+    return None if isinstance(said, property) or said in get_args(Effect) else said
 
 
 def build(use: KindUse, shape: Shape) -> Any:  # noqa: ANN401 - its shape is the caller's to name

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic.fields import FieldInfo
 
+from faildrill.effect_traits import EFFECT_IS, LOOKS_COST
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameters import names_probe, parameter_names, target_type
 from faildrill.loading.schemas import TARGET_WORDS, parameters_schema
@@ -84,12 +85,27 @@ def describe(name: str, shape: Shape) -> Description:
     """Describe a kind; UnknownKind when there is none."""
     kind = find(name, shape)
     text, example = _split(inspect.getdoc(kind) or "")
+    if shape == "action":
+        text = f"{text}\n\n{_effect(kind)}"
     schema, defs = parameters_schema(kind)
     properties: dict[str, Any] = schema.get("properties", {})
     fields = parameter_names(kind)
     parameters = [_parameter(key, fields[key], properties[key], defs) for key in properties if key in fields]
     required_first = sorted(parameters, key=lambda one: bool(one.default))
     return Description(name, shape, text, _in_place(example or _skeleton(name, kind), shape), required_first)
+
+
+def _effect(kind: type[Kind]) -> str:
+    """Say whether the effect of an action is an event or a state, and what follows from that."""
+    said = getattr(kind, EFFECT_IS, "state")
+    if isinstance(said, property):
+        told = (inspect.getdoc(said) or "").partition("\n")[0].rstrip(".")
+        return f"Its effect: {told[0].lower()}{told[1:]}. A state is looked at again until it is put back."
+    if said == "event":
+        return "Its effect is an event: it has happened, whatever comes after it."
+    costly = getattr(kind, LOOKS_COST, False)
+    when = "right before it is put back" if costly else "now and then, and right before it is put back"
+    return f"Its effect is a state: it is looked at again {when}."
 
 
 def _split(docstring: str) -> tuple[str, str]:

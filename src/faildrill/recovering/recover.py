@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Final, Literal
 
-from faildrill.acting.undoing import open_intents, put_off, undo_all, unsettled
+from faildrill.acting.undoing import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
 from faildrill.drill import Drill
 from faildrill.environment import Environment
@@ -124,7 +124,7 @@ class _Recovery:
         intents = put_off(open_intents(self._known), self._known)
         is_steady = False
         if await self._is_the_place(intents, timeline):
-            dirty = await undo_all(intents, timeline, run, self._by, unsettled(self._known))
+            dirty = await undo_all(intents, timeline, run, self._by, self._known)
             grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
             is_steady = not self._touched() or await self._steady(timeline, grace)
         else:

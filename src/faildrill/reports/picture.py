@@ -137,7 +137,7 @@ def _step(step: StepFigures, time: Time, top: float) -> Markup:
     good = step.outcome in _SOLVED
     state = "step" if good else "step step-bad"
     tip = f"{step.name} ({step.kind}): {step.outcome}, {durations.show(max(0.0, end - start))}; {step.because}"
-    drawn = [drawing.box(left, top + 4, right, top + _BAND - 4, state, rx=2, tip=tip)]
+    drawn = [drawing.box(left, top + 4, right, top + _BAND - 4, state, rx=2, tip=tip), *_effect(step, time, top)]
     undo_end = right
     if step.undo_started is not None:
         undo_left, undo_end = time.x(step.undo_started), time.x(step.undo_ended or time.end)
@@ -145,6 +145,20 @@ def _step(step: StepFigures, time: Time, top: float) -> Markup:
     name = wording.plain(step.name, 60) + ("" if good else f": {step.outcome}")
     drawn.append(_beside(name, (left, right, undo_end), (step.undo_started, time), top + 14.5))
     return Markup("").join(drawn)
+
+
+def _effect(step: StepFigures, time: Time, top: float) -> list[Markup]:
+    """Draw for how long its effect was seen: solid for as long as that at least, faint up to the most it can be."""
+    if step.in_effect is None or step.started is None or step.ended is None:
+        return []
+    seen = step.ended + step.in_effect.at_least
+    over = time.end if step.in_effect.at_most is None else max(seen, step.started + step.in_effect.at_most)
+    tip = f"{step.name}: {step.in_effect_because}"
+    high, low = top + _BAND - 4, top + _BAND - 1
+    return [
+        drawing.box(time.x(step.ended), high, time.x(over), low, "effect effect-maybe", tip=tip),
+        drawing.box(time.x(step.ended), high, time.x(seen), low, "effect", tip=tip),
+    ]
 
 
 def _undo_bar(step: StepFigures, place: tuple[float, float, float]) -> list[Markup]:

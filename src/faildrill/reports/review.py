@@ -139,6 +139,8 @@ def _resolution(result: Result) -> Iterator[str]:
         if outage.first_good is not None:
             end = f"answered again at {wording.moment(outage.first_good - zero)}"
         yield f"- {markdown(outage.probe)} {end}{_phases(outage)}"
+    for step in (one for one in result.steps if one.in_effect_because):
+        yield f"- {markdown(step.name)}: {markdown(step.in_effect_because)}"
     for step in (one for one in result.steps if one.undo and one.undo != "not needed"):
         because = f": {markdown(step.undo_because)}" if step.undo_because else ""
         yield f"- {markdown(step.name)}, put back: {step.undo}{because}"

@@ -5,7 +5,8 @@ import traceback
 from typing import Final
 
 from faildrill.acting.calling import stuck
-from faildrill.acting.undoing import open_intents, undo_all, unsettled
+from faildrill.acting.effects import look_before_undoing
+from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.facts import proven
@@ -186,8 +187,10 @@ class Driving:
         """Undo all that is open and see it steady; True when nothing is left to do."""
         scene = self._scene
         self._phase("undoing")
+        await scene.effects.end()
         intents = open_intents(scene.timeline.written)
         if scene.leave_applied:
+            await look_before_undoing(intents, scene.timeline, scene.run, scene.timeline.written)
             for intent in intents:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
@@ -206,7 +209,7 @@ class Driving:
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         scene = self._scene
-        return await undo_all(intents, scene.timeline, scene.run, "runner", unsettled(scene.timeline.written))
+        return await undo_all(intents, scene.timeline, scene.run, "runner", scene.timeline.written)
 
     def _fence(self) -> bool:
         """End what the steps have left running, so that nothing of them acts after the undo; tell whether it ended."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from faildrill.acting.effects import Effects
 from faildrill.clock import Clock
 from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
@@ -39,6 +40,10 @@ class Scene:
     """Holds the lock between hosts, where there is one; without it the runner holds it itself."""
     pace: float = PACE
     """Seconds between two looks at what the probers have written."""
+
+    def __post_init__(self) -> None:
+        """Nothing is in effect yet."""
+        self.effects = Effects(self.timeline, self.run)
 
     @property
     def plans(self) -> tuple[ProbePlan, ...]:

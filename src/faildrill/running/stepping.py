@@ -48,6 +48,8 @@ class Steps:
             return False
         done = await self._do(ready)
         self._outputs[step.id] = done.answer
+        if done.outcome == "done":
+            scene.effects.hold(step.id)
         return done.outcome == "done"
 
     async def _may_together(self, group: Parallel) -> bool:

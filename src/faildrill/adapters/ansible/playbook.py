@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, JsonValue, field_validator
 
 from faildrill.adapters.ansible import inventory, plays
 from faildrill.adapters.ansible.results import Played, Task, told
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
 from faildrill.secrets import SecretReference
@@ -111,6 +112,9 @@ class Playbook(OnHosts):
               verify: ../playbooks/service-stop/verify.yml
               vars:   {service_name: payments}
     """
+
+    effect_is: ClassVar[Effect] = "state"
+    looks_cost: ClassVar[bool] = True
 
     apply_file: Annotated[FilePath, Field(alias="apply", description="the playbook that does it")]
     undo_file: Annotated[FilePath, Field(alias="undo", description="the playbook that puts it back")]

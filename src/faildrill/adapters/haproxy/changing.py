@@ -5,12 +5,13 @@ The socket must be one of level `operator` or `admin`. What is set through it is
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import LoadBalancer
@@ -24,6 +25,8 @@ Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
 
 class _OfServers(Kind):
     """What the actions share: the servers, looked at through the socket, and the one change of them."""
+
+    effect_is: ClassVar[Effect] = "state"
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is told")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the backend that the servers are in")
@@ -60,7 +63,7 @@ class _OfServers(Kind):
         """Read what the servers are; refused when they are so already, or when none would be left."""
         seen = await self._seen()
         self._refuse(seen)
-        return {"servers": {name: list(seen[name]) for name in self._named}}
+        return {"servers": {name: list(seen[name]) for name in self._named}, "process": await self._process()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Tell HAProxy once, in one line."""
@@ -74,6 +77,15 @@ class _OfServers(Kind):
         former, seen = _former(before), await self._seen()
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
         return Observed(holds, self._words(seen))
+
+    async def suspect(self, before: Captured, given: Given) -> str:  # noqa: ARG002 - the port's signature
+        """Tell a reload, which forgets what was set, from somebody who set it back."""
+        former, now = before.get("process"), await self._process()
+        if not former or not now:
+            return ""
+        if former != now:
+            return f"HAProxy was reloaded or restarted: it was process {former}, and is {now} now"
+        return f"HAProxy is the same process, {now}: somebody set it through its socket, or an agent did"
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
         """Tell HAProxy what they were."""
@@ -124,6 +136,14 @@ class _OfServers(Kind):
         if objections:
             sort = ActionRefused if len(commands) == 1 else ActionFailed
             raise sort(f"{self.load_balancer.name} says: {objections}")
+
+    async def _process(self) -> str:
+        """Return the number of the process that answers; the empty string where it doesn't say."""
+        try:
+            answer = await tell(self.load_balancer.haproxy_socket, "show info")
+        except (OSError, ValueError):
+            return ""
+        return next((line.removeprefix("Pid: ") for line in answer.splitlines() if line.startswith("Pid: ")), "")
 
     async def _seen(self) -> dict[str, Server]:
         """Read every server of the backend; CannotSee when HAProxy does not tell, or one of those named is missing."""

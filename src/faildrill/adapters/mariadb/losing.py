@@ -11,6 +11,7 @@ from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.adapters.sockets import is_dark
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import MariaDB
@@ -45,6 +46,11 @@ class LoseWriter(Kind):
         if self.how == "hung" and self.at_most is not None:
             raise ValueError("one that hung and goes on by itself writes beside the one promoted: leave `at_most` out")
         return self
+
+    @property
+    def effect_is(self) -> Effect:
+        """An event where it is killed, a state otherwise."""
+        return "event" if self.how == "killed" else "state"
 
     async def capture(self, given: Given) -> Captured:
         """Look who takes writes, and that somebody else could."""

@@ -9,6 +9,7 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import hand_over
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
 from faildrill.targets import MariaDB
@@ -31,6 +32,7 @@ class Promote(Kind):
     """
 
     needs_heir: ClassVar[bool] = True
+    effect_is: ClassVar[Effect] = "event"
 
     mariadb: MariaDB = Field(description="what gets another writer")
     to: str | None = Field(default=None, description="the member to promote; the one that has most where none is named")

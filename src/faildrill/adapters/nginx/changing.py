@@ -10,7 +10,7 @@ import re
 import signal
 import time
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ from faildrill.adapters.command import SHARE, Argv
 from faildrill.adapters.config_files import OfBrokenFile, OfFile
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
@@ -112,6 +113,8 @@ class Upstream(_OfNginx):
               who: pay1
     """
 
+    effect_is: ClassVar[Effect] = "state"
+
     upstream: str = Field(pattern=r"^[^\s;{}]+$", description="the name of the upstream")
     server: str = Field(pattern=r"^[^\s;{}]+$", description="the server's address, as it is written there")
     down: bool | None = Field(default=None, description="true: takes no requests; false: takes them again")
@@ -160,6 +163,12 @@ class Upstream(_OfNginx):
         answered = await self._who_answers(given)
         holds = (self.who in answered) != bool(self.down)
         return Observed(holds, f"{line.strip()} is loaded; {', '.join(sorted(answered)) or 'nobody'} answers")
+
+    async def lasts(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
+        _, line = self._line(self._text())
+        loaded = line == self._wanted(line) and self._is_loaded()
+        return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not what was loaded'}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""

@@ -1,12 +1,13 @@
 """`patroni.configure`: the configuration that all nodes of a cluster share is changed, and put back."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field, JsonValue
 
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import SHARE, patience
 from faildrill.adapters.patroni.telling import configuration, sighted, tell
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
@@ -28,6 +29,8 @@ class Configure(OfCluster):
             patroni.configure: {cluster: payments, set: {synchronous_mode: true, synchronous_mode_strict: true}}
     """
 
+    effect_is: ClassVar[Effect] = "state"
+
     cluster: Cluster = Field(description="the cluster that is configured")
     set: Settings = Field(min_length=1, description="settings by name, as in `patronictl show-config`")
 
@@ -45,6 +48,11 @@ class Configure(OfCluster):
     async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
         """See the new values, and what they are for."""
         return await self._seen(self.set, given)
+
+    async def lasts(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+        """See the new values; who is synchronous may change with what else is done."""
+        now = _former(await configuration(self.cluster, patience(given)), self.set)
+        return Observed(now == _former(self.set, self.set), f"{self.cluster.name} has {now}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the former values back, and remove what was not set."""

@@ -1,11 +1,14 @@
 """`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from faildrill.adapters.linking import Doing, Links, OfLink, links
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
@@ -24,6 +27,8 @@ class CutReplication(OfCluster, OfLink):
           - name: cut the network to the standby
             patroni.cut_replication: {cluster: payments}
     """
+
+    effect_is: ClassVar[Effect] = "state"
 
     cluster: Cluster = Field(description="the cluster whose replication is cut")
 
@@ -51,6 +56,12 @@ class CutReplication(OfCluster, OfLink):
             still = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
         because = f"the link to {primary} is {now}" + (f"; {', '.join(still)} still streams" if still else "")
         return Observed(now == self._wanted and not still, because, {"mode": now.mode})
+
+    async def lasts(self, before: Captured, given: Given) -> Observed:
+        """See that the link still does it; who streams from whom may change with what else is done."""
+        primary = str(before["primary"])
+        now = await self._links(primary, given).link_now(primary)
+        return Observed(now == self._wanted, f"the link to {primary} is {now}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let the link do what it did before."""

@@ -11,6 +11,7 @@ from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
 from faildrill.adapters.patroni.telling import sighted, tell, weighed
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
@@ -22,6 +23,7 @@ class _Handover(OfCluster):
     """What both actions share: one call, settled by observing, and the same way back."""
 
     needs_heir: ClassVar[bool] = True
+    effect_is: ClassVar[Effect] = "event"
 
     cluster: Cluster = Field(description="the cluster that gets another leader")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")

@@ -13,6 +13,7 @@ from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.patroni.telling import sighted, weighed
 from faildrill.adapters.sockets import is_dark
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.targets import Cluster
@@ -35,6 +36,7 @@ class KillPrimary(OfCluster):
     """
 
     needs_heir: ClassVar[bool] = True
+    effect_is: ClassVar[Effect] = "event"
 
     cluster: Cluster = Field(description="the cluster whose primary is killed")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from abc import abstractmethod
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
 from faildrill.adapters.processes.trees import STOPPED, Process
 from faildrill.adapters.sockets import Listeners, is_dark, listeners
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 
@@ -138,6 +139,8 @@ class Kill(_OfProcess):
               address: 127.0.0.1:8081
     """
 
+    effect_is: ClassVar[Effect] = "event"
+
     async def capture(self, given: Given) -> Captured:
         """See that it runs, and that it could be started again."""
         if self.starting is None:
@@ -181,6 +184,8 @@ class Stop(_OfProcess):
             process.stop: {service: payments, command: payments-server, at_most: 2m}
     """
 
+    effect_is: ClassVar[Effect] = "state"
+
     at_most: AtMost = None
 
     def limit(self) -> float | None:
@@ -195,6 +200,13 @@ class Stop(_OfProcess):
         if not there or running:
             return Observed(holds=False, because=f"{running or 'none'} of {self.called} run")
         return Observed(holds=True, because=f"{len(there)} processes of {self.called} are stopped")
+
+    async def suspect(self, before: Captured, given: Given) -> str:  # noqa: ARG002 - the port gives it
+        """Tell one that was let go on from one that ended."""
+        if _former(before) is not None:
+            return f"process {before['pid']} runs again: somebody let it go on (SIGCONT), its supervisor perhaps"
+        other = await self.find()
+        return f"process {before['pid']} ended" + (f", and process {other.pid} took its place" if other else "")
 
     def _signal(self, process: Process, within: float) -> None:
         trees.stop(process, within)

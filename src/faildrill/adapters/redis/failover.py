@@ -12,6 +12,7 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, pairs, patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.targets import Redis
@@ -41,6 +42,7 @@ class Failover(Kind):
     """
 
     needs_heir: ClassVar[bool] = True
+    effect_is: ClassVar[Effect] = "event"
 
     redis: Redis = Field(description="what gets another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")

@@ -14,6 +14,7 @@ from faildrill.adapters.redis.nodes import patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk
 from faildrill.adapters.sockets import is_dark
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Redis
@@ -54,6 +55,11 @@ class LoseMaster(Kind):
         if self.how == "cut_off" and self.at_most is not None:
             raise ValueError("a network that is cut carries no time limit: leave `at_most` out")
         return self
+
+    @property
+    def effect_is(self) -> Effect:
+        """An event where it is killed, a state otherwise."""
+        return "event" if self.how == "killed" else "state"
 
     async def capture(self, given: Given) -> Captured:
         """Look who is the master, and that somebody else could be."""
@@ -99,6 +105,14 @@ class LoseMaster(Kind):
         dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
         told = f"nobody takes connections at {member.host}:{member.port}"
         return Observed(dark, f"{master} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")
+
+    async def lasts(self, before: Captured, given: Given) -> Observed:
+        """See the member or its link as it was made; a look at the link alone waits for nobody."""
+        if self.how != "cut_off":
+            return await self.confirm(before, given)
+        master = str(before["master"])
+        mode = (await links(self._reach(master, given), master).link_now(master)).mode
+        return Observed(mode != "open", f"the link to {master} is {mode}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Open the network, let it go on or start it, whichever it needs."""
