@@ -80,6 +80,8 @@ class WarmedUp(Event, frozen=True, tag="warm-up.ended", kw_only=True):
     """Monotonic ns from which all probes were good."""
     slow: dict[str, float]
     """By probe, the seconds after which silence counts as dark."""
+    late: dict[str, float] = {}
+    """By probe, the seconds after which a good answer counts as late."""
 
 
 class NotHealthy(Event, frozen=True, tag="warm-up.failed", kw_only=True):
@@ -192,6 +194,8 @@ class WaitStarted(Event, frozen=True, tag="wait.started", kw_only=True):
     step: str
     until: str
     within: float
+    who: str | None = None
+    """Of whom, where it waits for somebody to be seen or not: as it was when the wait began."""
 
 
 class WaitEnded(Event, frozen=True, tag="wait.ended", kw_only=True):
@@ -200,6 +204,8 @@ class WaitEnded(Event, frozen=True, tag="wait.ended", kw_only=True):
     step: str
     met: bool
     because: str
+    asked: bool = True
+    """False: what it was to wait for could not be told, so nothing was waited for."""
 
 
 class LockKept(Event, frozen=True, tag="lock.kept", kw_only=True):

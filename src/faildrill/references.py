@@ -126,12 +126,12 @@ def complete(step_use: KindUse, outputs: Outputs) -> KindUse:
     return step_use.model_copy(update={"params": filled})
 
 
-def fill_in(who: str | None, outputs: Outputs) -> str | None:
-    """Put what earlier steps gave into the `who` of a condition; right for every condition.
+def fill_in(who: str, outputs: Outputs) -> JsonValue:
+    """Put what earlier steps gave into the `who` of a condition, with its type; right for every condition.
 
     Raises ActionRefused when a reference leads nowhere.
     """
-    return None if who is None else str(_complete(who, outputs))
+    return _complete(who, outputs)
 
 
 def _complete(value: JsonValue, outputs: Outputs) -> JsonValue:
@@ -162,5 +162,8 @@ def _shown(match: re.Match[str]) -> str:
 def _written(match: re.Match[str], value: JsonValue, filled: Filled) -> str:
     if isinstance(value, list | dict):
         filled.mistakes.append(f"{_shown(match)}: holds several values; inside a text only one can be written")
+        return ""
+    if value is None or value == "":
+        filled.mistakes.append(f"{_shown(match)}: is empty; inside a text something must be written")
         return ""
     return value if isinstance(value, str) else json.dumps(value)

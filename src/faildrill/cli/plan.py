@@ -20,6 +20,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.loading import load_drill
 from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
+from faildrill.proofs import limits
 from faildrill.running.waiting import describe
 from faildrill.timeline import GuardAnswered
 
@@ -136,7 +137,9 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     for way in drill.ways:
         click.echo(f"\nway       {redacting.clean(way.name)}")
         _print_steps(drill, [line for line in lines if line.way == way.name])
-    click.echo(f"\nprobes    {', '.join(one.name for one in drill.probes)}")
+    click.echo("\nprobes")
+    for probe in drill.probes:
+        click.echo(f"  {probe.name}: every {durations.show(probe.every)}; {limits.told(probe)}")
     for load in drill.load:
         click.echo(f"load      {load.name}: {told(load)}")
     if drill.twin:

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from faildrill.judging.proving import Dark, Life, Silence, longest_unproven, prove
+from faildrill.proofs.intervals import Dark, Life, Silence, longest_unproven, prove
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers, Mask
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from faildrill import durations
 from faildrill.drill import Step, Wait
-from faildrill.judging import loads
+from faildrill.judging import loads, steadiness, waits
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, StepFigures, Verdict
 from faildrill.judging.weighing import count
@@ -106,8 +106,7 @@ def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Findi
     cited = [evidence.begun[step.id]] if step.id in evidence.begun else []
     if isinstance(declared, Wait):
         claim = f"{step.name}: met within {durations.show(declared.within)}"
-        verdict = {"met": Verdict.PASSED, "not met": Verdict.FAILED}.get(step.outcome, Verdict.INCONCLUSIVE)
-        return _finding("step", claim, verdict, step.because or step.outcome, *cited)
+        return _finding("step", claim, *waits.weigh(evidence, declared, step), *cited)
     claim = f"{step.name}: takes effect"
     verdict = Verdict.PASSED if step.outcome == "done" else Verdict.INCONCLUSIVE
     because = step.because if step.outcome == "done" else f"{step.outcome}: {step.because}".removesuffix(": ")
@@ -140,7 +139,10 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
         return
     steady, never = evidence.last(SteadyAgain), evidence.last(NotSteady)
     if steady is not None and (never is None or steady[0].n > never[0].n):
-        after = steady[1].after
+        after, contrary = steady[1].after, steadiness.contradicted(evidence, steady[1])
+        if contrary is not None:
+            yield _finding("steady", claim, Verdict.UNSAFE, contrary, steady[0])
+            return
         because = f"steady {durations.show(after)} after the last undo" if after else "steady at once"
         yield _finding("steady", claim, Verdict.PASSED, because, steady[0])
     elif never is not None:

@@ -183,18 +183,18 @@ class Evidence:
         return {name: columns.between(self.since, end) for name, columns in self.columns.items()}
 
     def silence(self, probe: str) -> Silence:
-        """Return after which silence a probe's service counts as dark.
-
-        Half of `slow` is the longest usual answer, as `slow` is by default twice the slowest one of the warm-up;
-        more where the warm-up's answers were slower, never more than `slow`.
-        """
+        """Return after which silence a probe's service counts as dark: as the warm-up told, never above the timeout."""
         plan = self.plans[probe]
         warmed = self.last(WarmedUp)
         used = warmed[1].slow.get(probe) if warmed else None
         slow = nanoseconds(min(used or plan.slow or plan.timeout, plan.timeout))
-        before = self.looks(probe).between(self.since, warmed[0].at if warmed else self.since)
-        took = (before.answered - before.sent)[before.is_good]
-        return Silence(slow, min(slow, max(slow // 2, int(np.max(took, initial=0)))))
+        return Silence(slow, slow)
+
+    def late_after(self, probe: str) -> int:
+        """Return the ns after which a good answer counts as late; runs that tell it not take what is dark for it."""
+        warmed = self.last(WarmedUp)
+        slow = self.silence(probe).slow
+        return min(nanoseconds(warmed[1].late.get(probe, slow / NANOSECONDS)) if warmed else slow, slow)
 
     @cached_property
     def _outages(self) -> dict[tuple[str, float], list[Stretch]]:

@@ -79,7 +79,7 @@ def limits(evidences: Iterable[Evidence], probes: list[str]) -> dict[str, float]
     for one in evidences:
         for name in probes:
             if name in one.plans:
-                found[name] = max(found.get(name, 0.0), seconds(one.silence(name).slow))
+                found[name] = max(found.get(name, 0.0), seconds(one.late_after(name)))
     return found
 
 

@@ -131,7 +131,9 @@ class StepFigures(Record, frozen=True, kw_only=True):
     kind: str
     started: float | None
     ended: float | None
-    outcome: Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met"]
+    outcome: Literal[
+        "done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"
+    ]
     because: str = ""
     undo: Literal["verified", "not verified", "failed", "left", "not needed", ""] = ""
     undo_because: str = ""

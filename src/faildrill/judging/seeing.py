@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from faildrill.judging.proving import Dark, Life, Proving, Silence
 from faildrill.judging.ranks import Ranking
 from faildrill.judging.tallies import Tally, Tallying
+from faildrill.proofs.intervals import Dark, Life, Proving, Silence
 from faildrill.samples.columns import Columns, Integers, among
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}

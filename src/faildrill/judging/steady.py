@@ -1,20 +1,28 @@
 """An expectation on how soon all is as it was, after everything was put back."""
 
+from typing import Final
+
 from pydantic import Field
 
 from faildrill import durations
+from faildrill.clock import nanoseconds
+from faildrill.judging import steadiness
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds
+from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, finding, holds
 from faildrill.ports import Duration, Kind
-from faildrill.timeline import NotSteady
+from faildrill.timeline import Entry, NotSteady
 from faildrill.timeline import SteadyAgain as SeenSteady
+
+_CLOSER: Final = "probe faster to tell, or set a limit with room"
 
 
 class SteadyAgain(Kind):
     """Every probe is good again, and stays so, within `within` of the last undo.
 
-    FAILED when it took longer. When it was never seen the environment is dirty, and the run is UNSAFE besides.
+    It took as long at the most as until the first of those good answers that went on, and as long at least as until the
+    last look before them that was not good: FAILED when the second is longer, INCONCLUSIVE between. When it was never
+    seen the environment is dirty, and the run is UNSAFE besides.
 
     steady_again: {within: 60s}
     """
@@ -28,9 +36,26 @@ class SteadyAgain(Kind):
 
     def _weighed(self, evidence: Evidence) -> Weighed:
         if (steady := evidence.last(SeenSteady)) is not None:
-            entry, seen = steady
-            told = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
-            return (holds if seen.after <= self.within else broken)(told, f"timeline:{entry.n}")
+            return self._seen(evidence, *steady)
+        return self._unseen(evidence)
+
+    def _seen(self, evidence: Evidence, entry: Entry, seen: SeenSteady) -> Weighed:
+        """Weigh when it was steady, between two bounds."""
+        cited = f"timeline:{entry.n}"
+        if (contrary := steadiness.contradicted(evidence, seen)) is not None:
+            return broken(contrary, cited)
+        most = nanoseconds(seen.after)
+        least = steadiness.not_before(evidence, seen)
+        told = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
+        if most <= nanoseconds(self.within):
+            return holds(told, cited)
+        bounds = bounded(least, most)
+        if least > nanoseconds(self.within):
+            return broken(f"{told} ({bounds})", cited)
+        return cannot_tell(f"steady {bounds} after the last undo: the limit lies between", _CLOSER, cited)
+
+    def _unseen(self, evidence: Evidence) -> Weighed:
+        """Weigh that nobody saw it steady."""
         if (never := evidence.last(NotSteady)) is not None:
             entry, unseen = never
             told = "; ".join(f"{probe}: {trouble}" for probe, trouble in unseen.probes.items())

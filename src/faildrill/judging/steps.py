@@ -24,7 +24,7 @@ from faildrill.timeline import (
     WaitStarted,
 )
 
-Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met"]
+Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"]
 Undo = Literal["verified", "not verified", "failed", "left", "not needed", ""]
 _UNDO_ENDS = (UndoVerified, UndoNotVerified, UndoFailed, LeftApplied)
 
@@ -48,7 +48,8 @@ def _wait(evidence: Evidence, step: Wait, entries: list[Entry]) -> StepFigures:
     outcome: Outcome = "not reached"
     because = "the run ended before it" if started is None else "cut short: the run ended while it waited"
     if ended is not None and isinstance(ended.what, WaitEnded):
-        outcome, because = ("met" if ended.what.met else "not met"), ended.what.because
+        outcome = "met" if ended.what.met else "not met" if ended.what.asked else "not asked"
+        because = ended.what.because
     return StepFigures(
         id=step.id,
         name=step.name,

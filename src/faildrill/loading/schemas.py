@@ -197,7 +197,9 @@ def _probe(kinds: Schema) -> Schema:
     settings = {
         "every": _duration("how often it looks"),
         "timeout": _duration("how long a look may take (1s)"),
-        "slow": _duration("silence longer than this is dark time (twice the slowest answer of the warm-up)"),
+        "slow": _duration(
+            "silence longer than this is dark time (20 times the slowest of the warm-up, at least 250ms)"
+        ),
         "in_flight": {"type": "integer", "minimum": 1, "description": "how many looks may be under way at once"},
     }
     return {**_exactly_one(kinds, settings), "required": ["every"]}

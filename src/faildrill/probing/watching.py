@@ -1,15 +1,16 @@
-"""Follow the samples of a run while they are written: how each probe is now, and since when."""
+"""Follow the samples of a run while they are written: how each probe is now, and what they prove of a question."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import ProbePlan
+from faildrill.proofs.looks import SILENCE, Question
+from faildrill.proofs.rows import Asked
+from faildrill.proofs.schedule import Schedule
 from faildrill.samples import Files, Follower, Outcome, Sample
-
-SILENCE = 3
-"""Intervals without a look after which a probe is blind."""
 
 
 @dataclass
@@ -17,38 +18,30 @@ class View:
     """How one probe is now; times are monotonic ns."""
 
     plan: ProbePlan
+    schedule: Schedule = field(init=False)
     last: Sample | None = None
+    """The last one that was not skipped, and is neither open nor throttled."""
     told: Sample | None = None
     """The last sample, also one that proves nothing."""
-    good_since: int | None = None
-    """When the first answer of the present unbroken row of good ones arrived: from then on it is known to be good."""
-    good: int = 0
-    """How many looks that row has."""
-    slowest: int = 0
-    """The slowest answer of that row, from due to answered."""
     heard: int = 0
-    """When the last look was due."""
-    slow: float | None = None
-    """Seconds after which an answer is too late to be good, once the warm-up has told; as judging sees it."""
+    """When the last look of those that `last` is of was due, skipped ones too."""
 
-    def take(self, sample: Sample) -> None:
-        """Take the next sample into account; one that was skipped proves nothing, nor does one that is open."""
+    def __post_init__(self) -> None:
+        """Begin with an empty schedule."""
+        self.schedule = Schedule(self.plan)
+
+    def take(self, sample: Sample, source: object = None) -> None:
+        """Take the next sample into account; `source` is its prober."""
+        self.schedule.take(sample, source)
         self.told = sample
         if sample.outcome in (Outcome.OPEN, Outcome.THROTTLED):
             return
         self.heard = max(self.heard, sample.due)
-        if sample.outcome is Outcome.SKIPPED:
-            return
-        self.last = sample
-        if sample.outcome is not Outcome.OK or self._is_late(sample):
-            self.good_since, self.good, self.slowest = None, 0, 0
-            return
-        self.good_since = self.good_since or sample.answered
-        self.good += 1
-        self.slowest = max(self.slowest, sample.answered - sample.due)
+        if sample.outcome is not Outcome.SKIPPED:
+            self.last = sample
 
     def trouble(self, now: int) -> str | None:
-        """Say what is wrong with the probe at this moment, or None."""
+        """Say what is wrong with the probe at this moment, or None: for people, it decides nothing."""
         if self.last is None:
             return "no look yet" if self.told is None else f"no look yet that proves anything: {_in_words(self.told)}"
         allowed = nanoseconds(self.plan.every * SILENCE + self.plan.timeout)
@@ -56,14 +49,12 @@ class View:
             told = self.told
             why = f", the last one {_in_words(told)}" if told is not None and told is not self.last else ""
             return f"no look for {durations.show(seconds(now - self.heard))}{why}"
+        if now - self.last.answered > allowed:
+            return f"no answer for {durations.show(seconds(now - self.last.answered))}"
         if self.last.outcome is not Outcome.OK:
             return _in_words(self.last)
-        if self._is_late(self.last):
-            return f"too slow: {durations.show(seconds(self.last.answered - self.last.sent))}"
-        return None
-
-    def _is_late(self, sample: Sample) -> bool:
-        return self.slow is not None and sample.answered - sample.sent > nanoseconds(self.slow)
+        took = self.last.answered - self.last.sent
+        return f"too slow: {durations.show(seconds(took))}" if took > self.schedule.slow else None
 
 
 def _in_words(sample: Sample) -> str:
@@ -77,14 +68,13 @@ class Watching:
     def __init__(self, plans: Iterable[ProbePlan]) -> None:
         self.views = {plan.name: View(plan) for plan in plans}
         self._followers: list[Follower] = []
+        self._asked: list[Asked] = []
 
     def limit(self, slow: Mapping[str, float]) -> None:
-        """From now on, answers later than these seconds, by probe, are not good.
-
-        How late the answers to a load are is for `latency`: for steadiness, one of thousands would decide.
-        """
+        """From now on, silence of these seconds, by probe, is dark, as judging sees it."""
         for name, view in self.views.items():
-            view.slow = slow.get(name) if view.plan.by != "load" else None
+            if name in slow:
+                view.schedule.fix(nanoseconds(min(slow[name], view.plan.timeout)))
 
     def follow(self, files: Files) -> None:
         """Follow one more prober's samples, from their beginning."""
@@ -92,18 +82,30 @@ class Watching:
 
     def poll(self) -> list[Sample]:
         """Take in what came since the last call, and return it."""
-        fresh = [sample for follower in self._followers for sample in follower.new() if sample.probe in self.views]
-        for sample in fresh:
-            self.views[sample.probe].take(sample)
+        fresh = []
+        for follower in self._followers:
+            for sample in follower.new():
+                if sample.probe in self.views:
+                    self.views[sample.probe].take(sample, follower)
+                    for asked in self._asked:
+                        asked.take(sample)
+                    fresh.append(sample)
         return fresh
 
-    def good_since(self, now: int, probes: Iterable[str] | None = None) -> int | None:
-        """Return since when all of these probes (or all there are) are good without a break; None when one is not."""
-        views = [self.views[name] for name in probes] if probes is not None else list(self.views.values())
-        if any(view.trouble(now) for view in views):
-            return None
-        since = [view.good_since for view in views]
-        return max((one for one in since if one is not None), default=None) if None not in since else None
+    @contextmanager
+    def asking(self, question: Question, since: int, probe: str | None = None) -> Iterator[Asked]:
+        """Ask of what comes in meanwhile, by looks sent from `since` on; without a probe of all there are.
+
+        That all are `ok` is asked of each of them, anything else of any.
+        """
+        views = self.views if probe is None else {probe: self.views[probe]}
+        schedules = {name: view.schedule for name, view in views.items()}
+        asked = Asked(question, schedules, since, of_each=question.word == "ok")
+        self._asked.append(asked)
+        try:
+            yield asked
+        finally:
+            self._asked.remove(asked)
 
     def troubles(self, now: int) -> dict[str, str]:
         """Say, by probe, what is wrong at this moment; empty when all are good."""

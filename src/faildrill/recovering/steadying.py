@@ -8,6 +8,7 @@ from faildrill.clock import Clock, nanoseconds, seconds
 from faildrill.drill import Drill
 from faildrill.kinds import build
 from faildrill.probing.watching import Watching
+from faildrill.proofs.looks import SILENCE, Question
 from faildrill.timeline import NotSteady, SteadyAgain, Timeline
 
 WITHIN: Final = 60.0
@@ -40,18 +41,19 @@ async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Dr
     waiting without a word on it.
     """
     start = clock.now_ns()
-    last = start + nanoseconds(limit(drill) + until.grace + drill.warm_up)
-    while not until.skip.is_set():
-        watching.poll()
-        now = clock.now_ns()
-        since = watching.good_since(now)
-        if since is not None and now - max(since, start) >= nanoseconds(drill.warm_up):
-            after = seconds(max(since - start, 0))
-            timeline.note(SteadyAgain(since=max(since, start), after=after))
-            return True
-        if now >= last:
-            troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
-            timeline.note(NotSteady(probes=troubles, waited=seconds(now - start)))
-            return False
-        await asyncio.sleep(until.pace)
+    widest = max((view.plan.every for view in watching.views.values()), default=0.0)
+    last = start + nanoseconds(limit(drill) + until.grace + drill.warm_up + SILENCE * widest)
+    with watching.asking(Question("ok"), start) as asked:
+        while not until.skip.is_set():
+            watching.poll()
+            now = clock.now_ns()
+            good = asked.lasts(max(nanoseconds(drill.warm_up), 1))
+            if good is not None:
+                timeline.note(SteadyAgain(since=good.since, after=seconds(good.since - start)))
+                return True
+            if now >= last:
+                troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
+                timeline.note(NotSteady(probes=troubles, waited=seconds(now - start)))
+                return False
+            await asyncio.sleep(until.pace)
     return False

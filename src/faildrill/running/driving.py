@@ -16,6 +16,8 @@ from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
 from faildrill.ports import Aborts, Rate, Watcher
+from faildrill.proofs import limits
+from faildrill.proofs.looks import SILENCE, Question
 from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.running.heeding import Heeding
@@ -42,10 +44,6 @@ from faildrill.timeline import (
 
 WARM_UP_PATIENCE: Final = 20.0
 """Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
-SLOW_FACTOR: Final = 2.0
-"""Silence is dark after this many times the slowest answer of the warm-up."""
-SLOW_LEAST: Final = 0.05
-"""Seconds below which no default for `slow` goes: the machine's own hiccups are not an outage."""
 
 
 class Driving:
@@ -109,28 +107,30 @@ class Driving:
         self._heeding.start()
         await scene.probers.start(scene.plans, scene.watching, scene.timeline)
         start = scene.clock.now_ns()
-        length = nanoseconds(scene.drill.warm_up)
-        while not self._stop.asked.is_set():
-            scene.watching.poll()
-            now = scene.clock.now_ns()
-            since = scene.watching.good_since(now)
-            if since is not None and now - since >= length:
-                self._slow = self._slow_limits()
-                scene.timeline.record(WarmedUp(since=since, slow=self._slow))
-                scene.watching.limit(self._slow)
-                return True
-            if seconds(now - start) > scene.drill.warm_up + WARM_UP_PATIENCE or scene.probers.trouble():
-                troubles = scene.watching.troubles(now) or {"all": scene.probers.trouble() or "good, never for long"}
-                scene.timeline.record(NotHealthy(probes=troubles))
-                return False
-            await asyncio.sleep(scene.pace)
+        patience = scene.drill.warm_up + WARM_UP_PATIENCE + SILENCE * max((one.every for one in scene.plans), default=0)
+        with scene.watching.asking(Question("ok"), start) as asked:
+            while not self._stop.asked.is_set():
+                scene.watching.poll()
+                now = scene.clock.now_ns()
+                good = asked.lasts(max(nanoseconds(scene.drill.warm_up), 1))
+                if good is not None:
+                    self._warmed_up(good.since)
+                    return True
+                if seconds(now - start) > patience or scene.probers.trouble():
+                    dead = scene.probers.trouble()
+                    troubles = scene.watching.troubles(now) or {"all": dead or "good, never for long"}
+                    scene.timeline.record(NotHealthy(probes=troubles))
+                    return False
+                await asyncio.sleep(scene.pace)
         return False
 
-    def _slow_limits(self) -> dict[str, float]:
-        views = self._scene.watching.views
-        return {
-            name: view.plan.slow or max(SLOW_FACTOR * seconds(view.slowest), SLOW_LEAST) for name, view in views.items()
-        }
+    def _warmed_up(self, since: int) -> None:
+        """Record that all were good, and from when on silence is dark, and an answer late: for the whole run."""
+        schedules = {name: view.schedule for name, view in self._scene.watching.views.items()}
+        self._slow = {name: seconds(limits.slow(one.plan, one.slowest)) for name, one in schedules.items()}
+        late = {name: seconds(limits.late(one.plan, one.slowest)) for name, one in schedules.items()}
+        self._scene.timeline.record(WarmedUp(since=since, slow=self._slow, late=late))
+        self._scene.watching.limit(self._slow)
 
     def _rates(self) -> dict[str, Rate]:
         return {plan.name: Rate(plan.every, self._slow.get(plan.name)) for plan in self._scene.plans}

@@ -218,7 +218,7 @@ def test_a_condition_can_wait_for_who_a_step_named(tmp_path: Path, example: Envi
     )
     assert isinstance(second, Wait)
     assert second.until is not None
-    assert fill_in(second.until.who, {"one": {"primary": "pg1"}}) == "pg1"
+    assert fill_in(second.until.who or "", {"one": {"primary": "pg1"}}) == "pg1"
     assert fill_in("pay1", {}) == "pay1"
 
 

@@ -76,7 +76,7 @@ class Proving:
 
     def take(self, first: int, part: Columns) -> None:
         """Take in the looks before those that were taken in, with the number of the first of them."""
-        found = _proven(part, self._silence, self._marked)
+        found = proven(part, self._silence, self._marked)
         if len(found.dark.sample):
             self._dark.append(found.dark._replace(sample=found.dark.sample + first))
         if len(found.since):
@@ -93,7 +93,7 @@ class Proving:
         return _life(kept), dark
 
     def _whole(self, one: "_Block") -> "_Kept":
-        return _whole(_proven(self._columns.part(one.first, one.end), self._silence, self._marked))
+        return _whole(proven(self._columns.part(one.first, one.end), self._silence, self._marked))
 
 
 def longest_unproven(life: Life, since: int, until: int) -> int:
@@ -108,7 +108,7 @@ def longest_unproven(life: Life, since: int, until: int) -> int:
     return max(int(life.by[first]) - since, inside, until - int(life.since[end - 1]), 0)
 
 
-class _Proven(NamedTuple):
+class Proven(NamedTuple):
     """What the looks of one block prove; lives as they come, not ordered yet."""
 
     since: Integers
@@ -116,13 +116,14 @@ class _Proven(NamedTuple):
     dark: Dark
 
 
-def _proven(part: Columns, silence: Silence, marked: "Mask | None") -> _Proven:
+def proven(part: Columns, silence: Silence, marked: "Mask | None") -> Proven:
+    """Return what the looks of a part prove, each by itself; `marked`: which details say that it was seen late."""
     sent, answered = np.ascontiguousarray(part.sent), np.ascontiguousarray(part.answered)
     took = answered - sent
     good = part.is_good
     if good.all() and int(took.max(initial=0)) <= silence.slow:
         none = np.empty(0, np.int64)
-        return _Proven(sent, answered, Dark(none, none, none))
+        return Proven(sent, answered, Dark(none, none, none))
     timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
     late = (took > silence.slow) & ~timely
     silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
@@ -131,7 +132,7 @@ def _proven(part: Columns, silence: Silence, marked: "Mask | None") -> _Proven:
     numbers = np.flatnonzero(part.is_look & (~good | late))
     still_at, begun_by = sent[numbers], answered[numbers]
     begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + silence.usual), begun_by)
-    return _Proven(since, by, Dark(still_at, begun_by, numbers))
+    return Proven(since, by, Dark(still_at, begun_by, numbers))
 
 
 def _together(parts: Sequence[Dark]) -> Dark:
@@ -153,7 +154,7 @@ class _Kept(NamedTuple):
     """The longest pair within what is left out before it; 0 where nothing is."""
 
 
-def _whole(found: _Proven) -> _Kept:
+def _whole(found: Proven) -> _Kept:
     return _Kept(found.since, found.by, found.by, np.zeros(len(found.by), np.int64))
 
 
@@ -181,7 +182,7 @@ class _Block(NamedTuple):
         return _Kept(*(np.array(one, np.int64) for one in (self.since, low, high, gap)))
 
 
-def _summary(found: _Proven, numbers: tuple[int, int], later: int) -> _Block:
+def _summary(found: Proven, numbers: tuple[int, int], later: int) -> _Block:
     """Sum up the lives of a block; `later`: the smallest right end of all later blocks."""
     since, by = found.since, found.by
     falling = by

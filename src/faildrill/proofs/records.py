@@ -1,0 +1,58 @@
+"""What a whole record says to a question within a span of time: whether the answer could have been yes in it.
+
+`rows` asks while samples come in; here they are all there, and what could not be told then may be known.
+"""
+
+import numpy as np
+
+from faildrill.proofs.intervals import Silence, proven
+from faildrill.proofs.looks import Interval, Question
+from faildrill.samples.columns import Columns, Integers
+
+
+class Heard:
+    """What the looks of one probe say to a question within a span of time (ns)."""
+
+    def __init__(self, looks: Columns, question: Question, slow: int, span: Interval) -> None:
+        self._span = span
+        self._pro, self._con = _said(looks, question, slow)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether one look at least, sent within the span, says yes."""
+        since = self._pro[0]
+        return bool(np.any((since >= self._span.since) & (since <= self._span.by)))
+
+    @property
+    def longest(self) -> int:
+        """The longest time within the span in which nothing says no, in ns: no yes lasted longer."""
+        return self._gap(*self._con)
+
+    @property
+    def unproven(self) -> int:
+        """The longest time within the span in which no look says anything, in ns."""
+        return self._gap(*(np.concatenate(sides) for sides in zip(self._pro, self._con, strict=True)))
+
+    def _gap(self, since: Integers, by: Integers) -> int:
+        order = np.argsort(since, kind="stable")
+        since, by = since[order], by[order]
+        inside = (by >= self._span.since) & (since <= self._span.by)
+        lefts = np.concatenate(([self._span.since], since[inside]))
+        rights = np.concatenate((by[inside], [self._span.by]))
+        return int(np.max(rights - lefts))
+
+    def against_before(self, moment: int) -> int | None:
+        """Return when the last look against it before a moment began to speak; None: there is none in the span."""
+        since = self._con[0]
+        before = since[(since >= self._span.since) & (since < moment)]
+        return int(before.max()) if len(before) else None
+
+
+def _said(looks: Columns, question: Question, slow: int) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
+    if question.word in ("ok", "not ok"):
+        found = proven(looks, Silence(slow, slow), looks.seen_late)
+        good, bad = (found.since, found.by), (found.dark.still_at, found.dark.begun_by)
+        return (good, bad) if question.word == "ok" else (bad, good)
+    met = np.array([question.is_met_by(name) for name in looks.names])[looks.who]
+    is_look, sent, answered = looks.is_look, looks.sent, looks.answered
+    return tuple((sent[mask], answered[mask]) for mask in (is_look & met, is_look & ~met))  # type: ignore[return-value]
