@@ -4,7 +4,8 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -73,6 +74,27 @@ class Seen(NamedTuple):
     """What was seen, in a few words that repeat from look to look (no ids, no times: names are interned)."""
     sent: int | None = None
     answered: int | None = None
+    wait: float = 0.0
+    """With THROTTLED: the seconds for which the answer asks to send nothing more."""
+
+
+_SENT_AGAIN: ContextVar[Callable[[int], None]] = ContextVar("sent_again")
+
+
+def sent_again(at: int) -> None:
+    """Tell that what a look will prove was sent at this moment (monotonic ns), not when the look began.
+
+    For a look that asks once more because the first time proved nothing. Its silence is dated to this moment then, also
+    when it is cut off at its deadline, which stays as it was.
+    """
+    tell = _SENT_AGAIN.get(None)
+    if tell is not None:
+        tell(at)
+
+
+def hear_sent_again(tell: Callable[[int], None]) -> None:
+    """Hear of it, from whatever the present task calls from now on: for the prober, once a look."""
+    _SENT_AGAIN.set(tell)
 
 
 class Observed(NamedTuple):

@@ -66,10 +66,10 @@ async def look(what: Probe, seconds: float = 2.0) -> Seen | None:
 
 
 @asynccontextmanager
-async def opened(what: Probe, seconds: float = 2.0) -> AsyncIterator[Probe]:
+async def opened(what: Probe, seconds: float = 2.0, supplies: Supplies | None = None) -> AsyncIterator[Probe]:
     """Give a probe that was opened, and close it afterwards."""
     if isinstance(what, Opens):
-        await what.open(given(seconds))
+        await what.open(supplies or given(seconds))
     try:
         yield what
     finally:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +13,21 @@ import pytest
 
 from faildrill.adapters.mariadb.examining import Servers
 from faildrill.adapters.mariadb.nodes import asked
-from faildrill.adapters.mariadb.talking import as_admin, in_words
+from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
+from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.targets import MariaDB
+from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run
-from lab.kinds_here import action, done, environment, given, guard, holds, once, probe, put_back
+from lab.kinds_here import action, done, environment, given, guard, holds, once, opened, probe, put_back
 from lab.stores import lab_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+WAY = 0.15
+"""Seconds each way to a server: a write is sent before the end of its connection is known here."""
 NEEDS = {"mariadbd": "mariadb-server", "mariadb-install-db": "mariadb-server"}
 
 
@@ -106,6 +112,49 @@ def test_a_writer_that_hung_never_writes_beside_the_one_that_was_promoted_meanwh
         assert ask(mariadb_lab, {"op": "status"})["nodes"][first]["starts"] == starts + 1
 
     asyncio.run(story())
+
+
+def test_a_write_on_a_connection_that_the_server_is_ending_is_open_and_limits_of_its_user_are_about_the_prober(
+    mariadb_lab: Facts, payments: MariaDB, tmp_path: Path
+) -> None:
+    async def story() -> list[Seen]:
+        first = await writers_of(payments)
+        what = replace(given(8.0), run="ended", name="ledger", folder=tmp_path)
+        member = payments.members[first]
+        async with far(member.port, WAY) as port:
+            away = {first: member.model_copy(update={"port": port})}
+            ledger = probe("mariadb.ledger", mariadb=payments.model_copy(update={"members": away}), writers=1)
+            async with opened(ledger, supplies=what):
+                seen = [await ledger.look(what)]
+                as_root(mariadb_lab, first, f"KILL CONNECTION USER '{payments.user}'@'127.0.0.1'")
+                seen += [await ledger.look(what), await ledger.look(what)]
+                as_root(mariadb_lab, first, f"ALTER USER '{payments.user}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
+                try:
+                    as_root(mariadb_lab, first, f"KILL CONNECTION USER '{payments.user}'@'127.0.0.1'")
+                    async with held(payments, first):
+                        seen += [await ledger.look(what), await ledger.look(what)]
+                finally:
+                    as_root(mariadb_lab, first, f"ALTER USER '{payments.user}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 0")
+        return seen
+
+    told = [(one.outcome, one.detail) for one in asyncio.run(story())]
+    assert told == [
+        (Outcome.OK, ""),
+        (Outcome.OPEN, "the server was ending the connection"),
+        (Outcome.OK, ""),
+        (Outcome.OPEN, "the server was ending the connection"),
+        (Outcome.THROTTLED, "the limit of its user is reached"),
+    ]
+
+
+@asynccontextmanager
+async def held(mariadb: MariaDB, name: str) -> AsyncIterator[None]:
+    """Hold a connection of the application's user while the block runs."""
+    talk = await Talk.begin(as_user(mariadb, mariadb.members[name]), 5.0)
+    try:
+        yield
+    finally:
+        talk.end()
 
 
 def test_two_servers_that_take_writes_are_seen(payments: MariaDB) -> None:

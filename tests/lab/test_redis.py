@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ import pytest
 from faildrill.adapters.redis.examining import Watched
 from faildrill.adapters.redis.talking import Talk, directly
 from faildrill.errors import ActionRefused
+from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
+from faildrill.ports import Probe, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Redis
+from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run
-from lab.kinds_here import action, done, environment, given, guard, once, probe, put_back, saw
+from lab.kinds_here import action, done, environment, given, guard, once, opened, probe, put_back, saw
 from lab.stores import lab_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+WAY = 0.15
+"""Seconds each way to a node: a command is sent before the end of its connection is known here."""
 NEEDS = {"redis-server": "redis-server", "redis-sentinel": "redis-sentinel"}
 
 
@@ -98,6 +104,32 @@ def test_a_failover_is_done_by_the_sentinels_and_put_back_with_every_priority_as
             await said(sessions, name, "CONFIG", "SET", "replica-priority", 100)
 
     asyncio.run(story())
+
+
+def test_a_connection_that_a_node_is_ending_proves_nothing_and_a_write_on_it_is_open(
+    sessions: Redis, tmp_path: Path
+) -> None:
+    async def looked(what_looks: Probe, first: str, what: Supplies) -> list[Seen]:
+        async with opened(what_looks, supplies=what) as watched:
+            before = await watched.look(what)
+            assert await said(sessions, first, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 1
+            return [before, await watched.look(what), await watched.look(what)]
+
+    async def story() -> tuple[list[Seen], list[Seen]]:
+        first = await master_of(sessions)
+        what = replace(given(5.0), run="ended", name="ledger", folder=tmp_path)
+        member = sessions.members[first]
+        async with far(member.port, WAY) as port:
+            away = member.model_copy(update={"port": port, "known_as": member.address})
+            there = sessions.model_copy(update={"members": {**sessions.members, first: away}})
+            return (
+                await looked(probe("redis.writers", redis=there), first, what),
+                await looked(probe("redis.ledger", redis=there, writers=1), first, what),
+            )
+
+    writers, ledger = asyncio.run(story())
+    assert [one.outcome for one in writers] == [Outcome.OK, Outcome.OK, Outcome.OK]
+    assert [one.outcome for one in ledger] == [Outcome.OK, Outcome.OPEN, Outcome.OK]
 
 
 def test_two_nodes_that_take_writes_are_seen_and_a_master_without_replicas_takes_none(sessions: Redis) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field, JsonValue, PrivateAttr
 
+from faildrill.adapters.connection_errors import Ending, NotAsked, outcome_of
 from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
 from faildrill.ledger import MOST_WRITERS, SIZE, Note, path_of
@@ -99,6 +100,8 @@ class Books(Keeping, Generic[C]):
     def __init__(self, given: Given, writers: int) -> None:
         super().__init__(path_of(_folder(given), given.name), writers)
         self.standing: dict[int, Standing[C]] = {}
+        self.proven: set[int] = set()
+        """Writers whose standing connection has taken a write."""
 
 
 class Bookkeeping(Kind, Generic[C]):
@@ -156,9 +159,16 @@ class Bookkeeping(Kind, Generic[C]):
         seen, note = _OPEN
         try:
             seen, note = await self._put(standing, Write(given, writer, number))
+        except OSError as error:
+            is_ending = writer in books.proven and self._is_ending(error)
+            seen, note = self._proven(Ending() if is_ending else error), self._note(error)
+            seen = seen._replace(who=standing.node)
         finally:
             answered = books.end(number, writer, note)
-            if note is not Note.ACKNOWLEDGED:
+            if note is Note.ACKNOWLEDGED:
+                books.proven.add(writer)
+            else:
+                books.proven.discard(writer)
                 books.standing.pop(writer).connection.end()
         return Seen(seen.outcome, seen.who, seen.detail, answered=answered)
 
@@ -168,7 +178,7 @@ class Bookkeeping(Kind, Generic[C]):
 
     @abstractmethod
     async def _put(self, standing: Standing[C], write: Write) -> Ended:
-        """Write, once; what fails is told, not raised."""
+        """Write, once; OSError when it fails, nothing having come as an answer but that."""
 
     @abstractmethod
     async def _read(self, reading: Reading, given: Given) -> None:
@@ -178,15 +188,20 @@ class Bookkeeping(Kind, Generic[C]):
         """Tell a failure of no general sort in a word or two that repeat."""
         return type(error).__name__
 
+    def _note(self, error: OSError) -> Note:  # noqa: ARG002 - what those make of it that can tell
+        """Tell whether a failure proves that nothing was written."""
+        return Note.UNKNOWN
+
+    def _is_ending(self, error: OSError) -> bool:
+        """Tell whether all that came for a write on a standing connection is that connection's end."""
+        return isinstance(error, ConnectionError)
+
     def _proven(self, error: OSError) -> Seen:
         """Tell what a failure proves, as a look."""
-        if isinstance(error, ConnectionRefusedError):
-            return Seen(Outcome.REFUSED)
-        if isinstance(error, TimeoutError):
-            return Seen(Outcome.TIMED_OUT)
-        if isinstance(error, ConnectionError):
-            return Seen(Outcome.RESET)
-        return Seen(Outcome.WRONG, detail=self._in_words(error))
+        outcome, words = outcome_of(error)
+        if outcome is Outcome.BROKEN and not error.errno and not isinstance(error, NotAsked):
+            return Seen(Outcome.WRONG, detail=self._in_words(error))  # what the server said, or that it is none
+        return Seen(outcome, detail="" if outcome is Outcome.RESET else words)
 
 
 def _folder(given: Given) -> Path:

@@ -1,11 +1,9 @@
 """TCP: `tcp.connect`, and what every probe over TCP needs: where a name leads, and what a failed connection means."""
 
 import asyncio
-import errno
 import ipaddress
 import re
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field
 
+from faildrill.adapters.connection_errors import outcome_of, worst
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 
@@ -30,27 +29,7 @@ CUT_BY: Final = 100_000_000
 FORGETTING: Final = 10
 """The slowest is forgotten by a 2 to the power of this part with each other attempt."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
-_UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
-_PROVEN: Final[tuple[tuple[type[OSError], Outcome, str], ...]] = (
-    (ConnectionRefusedError, Outcome.REFUSED, ""),
-    (ConnectionError, Outcome.RESET, "reset"),
-    (socket.gaierror, Outcome.UNREACHABLE, "the name does not resolve"),
-    (TimeoutError, Outcome.TIMED_OUT, "the kernel gave up connecting"),
-    (ssl.SSLError, Outcome.WRONG, ""),
-)
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+)):(?P<port>\d{1,5})")
-
-
-def outcome_of(error: OSError) -> tuple[Outcome, str]:
-    """Tell what a connection that failed proves, in words that repeat from look to look."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Outcome.WRONG, f"certificate: {error.verify_message}"
-    for sort, outcome, detail in _PROVEN:
-        if isinstance(error, sort):
-            return outcome, f"TLS: {error.strerror}" if isinstance(error, ssl.SSLError) else detail
-    if error.errno in _UNREACHABLE:
-        return Outcome.UNREACHABLE, error.strerror or ""
-    return Outcome.BROKEN, f"here: {error.strerror or type(error).__name__}"
 
 
 def failed(error: OSError, sent: int) -> Seen:
@@ -103,13 +82,13 @@ class Way:
         loop = asyncio.get_running_loop()
         if self._address:
             return await loop.create_connection(factory, *self._address, **tls)
-        last: OSError = socket.gaierror("no address")
+        errors: list[OSError] = []
         for *_, where in await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
             try:
                 return await loop.create_connection(factory, str(where[0]), self._port, **tls)
             except OSError as error:
-                last = error
-        raise last
+                errors.append(error)
+        raise worst(errors or [socket.gaierror(socket.EAI_NONAME, "no address")])
 
 
 def _is_address(host: str) -> bool:

@@ -42,7 +42,8 @@ def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
 
 def _was_sent(part: Columns) -> Mask:
     outcome = part.outcome
-    sent: Mask = part.is_look | (outcome == Outcome.OPEN) | (outcome == Outcome.THROTTLED)
+    undecided = (outcome == Outcome.OPEN) | (outcome == Outcome.THROTTLED)
+    sent: Mask = part.is_look | (undecided & (part.sent > 0))
     return sent
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from faildrill import redacting
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
-from faildrill.ports import Edges, Given, Probe, Seen
+from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
 from faildrill.samples import SEEN_LATE, Outcome, Sample
@@ -30,8 +30,11 @@ MOST_MISSED: Final = 1_000
 """Looks missed in one go that are recorded one by one; when more were missed, the gap in the samples says so."""
 CATCH_UP: Final = 1_000_000_000
 """By how much (ns) a request of a load may be late and still be sent: what comes then is no flood."""
+LONGEST_WAIT: Final = 5_000_000_000
+"""For so long (ns) an answer that turns us away may have us look at nothing; then one more look asks how it is now."""
 LONGEST_DETAIL: Final = 120
 TOO_MANY: Final = "too many looks under way"
+HELD_BACK: Final = "held back, as Retry-After asks"
 TOO_LATE: Final = "the prober itself was late"
 
 Record = Callable[[Sample], None]
@@ -72,6 +75,7 @@ class Looking:
         self._hurry = _Hurry()
         self._hurrying = False
         self._stopped = False
+        self._held_back_until = 0
 
     def start(self, first: int) -> None:
         """Look first at this moment, and from then on at the fixed rate."""
@@ -104,7 +108,9 @@ class Looking:
         if self._end_at is not None and due >= self._end_at:
             return
         self._next = self._agenda.at(due + self._every, self._due)
-        if self._may_look(now):
+        if now < self._held_back_until:
+            self._record(Sample(self.plan.name, due, 0, now, Outcome.THROTTLED, detail=HELD_BACK))
+        elif self._may_look(now):
             self._begin(due, now)
         else:
             self._skip(due, now, TOO_MANY)
@@ -134,6 +140,7 @@ class Looking:
     async def _look(self, look: _Look) -> None:
         look.sent = time.monotonic_ns()
         look.held = self._agenda.held(look.sent)
+        hear_sent_again(lambda at: self._sent_again(look, at))
         try:
             seen = await self.probe.look(self.given)
         except Exception as error:  # noqa: BLE001 - here a defect of a probe becomes a sample
@@ -144,6 +151,10 @@ class Looking:
                 self._agenda.awaiting -= 1
         if not look.over:
             self._end(look, seen, time.monotonic_ns())
+
+    def _sent_again(self, look: _Look, at: int) -> None:
+        """Date a look to its second sending: what it proves, it proves of no moment before."""
+        look.sent, look.held = at, self._agenda.held(at)
 
     def _give_up(self, look: _Look, deadline: int, now: int) -> None:
         held = self._agenda.held(now) - look.held if look.sent else now - deadline
@@ -168,6 +179,8 @@ class Looking:
             detail = f"{detail} {SEEN_LATE}".lstrip()
         if seen.outcome is not Outcome.TIMED_OUT:
             self._restraint.answered(now, answered - sent)
+        if seen.wait and not self._is_load:  # users don't stop coming because some are turned away
+            self._held_back_until = now + min(nanoseconds(seen.wait), LONGEST_WAIT)
         sample = Sample(self.plan.name, look.due, sent, answered, seen.outcome, seen.who, detail)
         if look.between:
             self._hurrying = False

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.http.request import Request, _Link, wire
+from faildrill.adapters.http.connections import Connection
+from faildrill.adapters.http.request import Request
+from faildrill.adapters.http.wire import wire
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
@@ -152,7 +154,7 @@ def test_a_kept_connection_that_is_ending_already_is_replaced_before_anything_is
 
 def test_a_connection_that_ends_before_it_is_used_is_a_reset() -> None:
     async def scene() -> Seen:
-        link = _Link(Request.model_validate({"url": "http://127.0.0.1:1/"}).links)
+        link = Connection(Request.model_validate({"url": "http://127.0.0.1:1/"}).links)
         return await link.send(b"", 1)
 
     seen = asyncio.run(scene())

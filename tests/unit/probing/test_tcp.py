@@ -6,7 +6,8 @@ import ssl
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.tcp import Connect, outcome_of
+from faildrill.adapters.connection_errors import Ending, NotAsked, outcome_of
+from faildrill.adapters.tcp import Connect
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
@@ -74,7 +75,10 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         (ConnectionResetError(), Outcome.RESET, "reset"),
         (BrokenPipeError(), Outcome.RESET, "reset"),
         (socket.gaierror(-2, "Name or service not known"), Outcome.UNREACHABLE, "the name does not resolve"),
-        (TimeoutError(), Outcome.TIMED_OUT, "the kernel gave up connecting"),
+        (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), Outcome.TIMED_OUT, "the kernel gave up connecting"),
+        (TimeoutError(), Outcome.TIMED_OUT, ""),
+        (Ending(), Outcome.OPEN, "the server was ending the connection"),
+        (NotAsked("no thread"), Outcome.BROKEN, "here: no thread"),
         (OSError(errno.EHOSTUNREACH, "No route to host"), Outcome.UNREACHABLE, "No route to host"),
         (OSError(errno.EMFILE, "Too many open files"), Outcome.BROKEN, "here: Too many open files"),
         (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), Outcome.BROKEN, "here: Cannot assign"),

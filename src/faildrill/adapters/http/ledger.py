@@ -10,7 +10,7 @@ import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
-from faildrill.adapters.http.request import a_url, no_injection
+from faildrill.adapters.http.wire import a_url, no_injection
 from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee
 from faildrill.ledger import Note

@@ -50,6 +50,8 @@ class Spread(Spreads, Request):
         """Send the request, and weigh who answered."""
         due = await dues(self.load_balancer, self.backend, self.weights)
         seen = await super().look(given)
+        if not seen.outcome.is_look:
+            return seen
         if isinstance(due, str):
             return Seen(Outcome.BROKEN, detail=due)
         if not seen.who:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.mariadb.nodes import SHARE
-from faildrill.adapters.mariadb.talking import READ_ONLY, Login, Said, Talk, as_user, in_words
+from faildrill.adapters.mariadb.talking import ENDINGS, OF_THE_ASKER, READ_ONLY, Login, Said, Talk, as_user, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import Given, Seen
@@ -21,7 +21,7 @@ _TABLE: Final = (
 _FORGET: Final = "DELETE FROM faildrill_ledger WHERE run <> %s LIMIT 100000"
 _WRITE: Final = "INSERT INTO faildrill_ledger (run, ledger, writer, number) VALUES (%s, %s, %s, %s)"
 _READ: Final = "SELECT number FROM faildrill_ledger WHERE run = %s AND ledger = %s ORDER BY id"
-_NOTHING_WRITTEN: Final = (READ_ONLY, 1836, 1142, 1146, 1040, 1044, 1045, 1049, 1205, 1213)
+_NOTHING_WRITTEN: Final = (READ_ONLY, 1836, 1142, 1146, 1040, 1044, 1045, 1049, 1205, 1213, 1226)
 """Refusals that prove that nothing is written: read-only, rights, no table, a lock that wasn't got."""
 
 
@@ -87,12 +87,19 @@ class Ledger(Bookkeeping[Talk]):
         raise last
 
     async def _put(self, standing: Standing[Talk], write: Write) -> Ended:
-        try:
-            await standing.connection.ask(_WRITE, write.given.run, write.given.name, write.writer, write.number)
-        except OSError as error:
-            note = Note.REJECTED if isinstance(error, Said) and error.code in _NOTHING_WRITTEN else Note.UNKNOWN
-            return Ended(self._proven(error)._replace(who=standing.node), note)
+        await standing.connection.ask(_WRITE, write.given.run, write.given.name, write.writer, write.number)
         return Ended(Seen(Outcome.OK, standing.node), Note.ACKNOWLEDGED)
+
+    def _note(self, error: OSError) -> Note:
+        return Note.REJECTED if isinstance(error, Said) and error.code in _NOTHING_WRITTEN else Note.UNKNOWN
+
+    def _is_ending(self, error: OSError) -> bool:
+        return error.code in ENDINGS if isinstance(error, Said) else super()._is_ending(error)
+
+    def _proven(self, error: OSError) -> Seen:
+        if isinstance(error, Said) and error.code in OF_THE_ASKER:
+            return Seen(Outcome.THROTTLED, detail=in_words(error))
+        return super()._proven(error)
 
     def _in_words(self, error: OSError) -> str:
         return in_words(error)

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
+from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE
 from faildrill.ports import Duration, Given, Kind, Seen
@@ -38,7 +39,8 @@ class Writers(Kind):
         who = ",".join(sight.writers)
         if sight.writer is not None:
             return Seen(Outcome.OK, who, answered=time.monotonic_ns())
-        return Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
+        undecided = None if sight.writers else unheard(silences(sight.nodes))
+        return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
 
 
 class Redundancy(Kind):
@@ -64,4 +66,6 @@ class Redundancy(Kind):
         sight = await weighed(self.mariadb, given.timeout * SHARE)
         who = ",".join(sight.writers)
         missing = sight.redundancy(self.late_at_most)
-        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)
+        if not missing:
+            return Seen(Outcome.OK, who)
+        return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])

@@ -8,7 +8,9 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from faildrill.adapters import encrypting
+from faildrill.adapters.connection_errors import Silence, silence
 from faildrill.errors import UnresolvedSecret
+from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.system.threads import aside
 from faildrill.targets import Encryption, MariaDB, MariaDBMember
@@ -143,7 +145,16 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 )
 READ_ONLY: Final = 1290
 REFUSED: Final = "login refused"
+ENDINGS: Final = (1053, 1927)
+"""Numbers of errors by which a server ends a connection: it shuts down, or was told to."""
+OF_THE_ASKER: Final = {
+    1129: "blocks this host",
+    1203: "too many connections of its user",
+    1226: "the limit of its user is reached",
+}
+"""Refusals about who asks, not about the server: its host's errors, its user's limits."""
 _CODES: Final = {
+    **OF_THE_ASKER,
     READ_ONLY: "read-only",
     1045: REFUSED,
     1044: REFUSED,
@@ -154,6 +165,7 @@ _CODES: Final = {
 def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a word or two that repeat."""
     if isinstance(error, Said):
-        return _CODES.get(error.code, f"error {error.code}")
+        words = _CODES.get(error.code, f"error {error.code}")
+        return Silence.of(Outcome.THROTTLED, words) if error.code in OF_THE_ASKER else words
     known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
-    return encrypting.in_words(error) or known
+    return encrypting.in_words(error) or silence(error, known)

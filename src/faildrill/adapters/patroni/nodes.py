@@ -16,6 +16,7 @@ import msgspec
 from pydantic import JsonValue
 
 from faildrill.adapters import encrypting
+from faildrill.adapters.connection_errors import silence
 from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
 from faildrill.errors import CannotSee
@@ -137,7 +138,7 @@ def in_words(error: BaseException) -> str:
     seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if (encrypted := encrypting.in_words(seen)) is not None:
         return encrypted
-    return next((words for kind, words in _words() if isinstance(seen, kind)), "unreachable")
+    return silence(seen, next((words for kind, words in _words() if isinstance(seen, kind)), "unreachable"))
 
 
 @cache

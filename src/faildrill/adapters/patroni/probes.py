@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.adapters.patroni.succession import LAG, Sight
@@ -60,7 +61,8 @@ class Writer(_Looking):
         if len(primaries) == 1:
             # Known as soon as the last node that answers has: a silent one adds nothing but its deadline.
             return Seen(Outcome.OK, who, answered=max(node.answered for node in sight.nodes.values()))
-        return Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
+        undecided = None if primaries else unheard(silences(sight.nodes))
+        return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
 
 
 class Timeline(_Looking):
@@ -84,7 +86,8 @@ class Timeline(_Looking):
         told = [one for one in known if one is not None]
         if not told:
             missing = sight.missing()
-            return Seen(Outcome.WRONG, detail="; ".join(missing or ["no timeline told"])[:_LONGEST])
+            told_instead = "; ".join(missing or ["no timeline told"])[:_LONGEST]
+            return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, detail=told_instead)
         return Seen(Outcome.OK, str(max(told)))
 
 
@@ -110,4 +113,6 @@ class Redundancy(_Looking):
         sight = await observed(lambda: self._sight(given, rules=True), given.timeout * SHARE)
         who = ",".join(sight.primaries)
         missing = sight.redundancy(self.lag_at_most)
-        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)
+        if not missing:
+            return Seen(Outcome.OK, who)
+        return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])

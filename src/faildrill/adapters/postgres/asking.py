@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import socket
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from faildrill.adapters.connection_errors import CLOSING, Ending, Silence, outcome_of
 from faildrill.adapters.postgres.talking import Login as Login  # noqa: PLC0414 - part of this module's face
 from faildrill.adapters.postgres.talking import NotPostgres, Said, Talk
 from faildrill.ports import Seen
@@ -21,13 +21,22 @@ SHARE: Final = 0.8
 
 _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
-_UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
+_ROLE_IS_FULL: Final = "InitializeSessionUserId"
+"""Where in PostgreSQL's source 53300 is said of one role; elsewhere it is said of all, users too."""
+_ENDINGS: Final = ("57P01", "57P05")
+"""SQLSTATE by which a server ends a session: told to by somebody, or as it idled for too long."""
 
 
 @cache
 def failures() -> tuple[type[Exception], ...]:
     """Return what a server, or a network, can do to us; TimeoutError is an OSError."""
     return (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+@cache
+def breaks() -> tuple[type[BaseException], ...]:
+    """Return what leaves a connection of no more use: a failure, or being cancelled."""
+    return (asyncio.CancelledError, *failures())
 
 
 @cache
@@ -44,10 +53,9 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
         (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
         (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
         (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
+        (Ending, Outcome.OPEN, CLOSING),
         (NotPostgres, Outcome.WRONG, "not PostgreSQL's protocol"),
         (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
-        (TimeoutError, Outcome.TIMED_OUT, ""),
-        (ConnectionRefusedError, Outcome.REFUSED, ""),
         (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
     )
 
@@ -150,6 +158,8 @@ def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | 
 def proven(error: BaseException) -> Seen:
     """Tell what one of `failures()` proves about the server."""
     known = _states().get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
+    if issubclass(known, asyncpg.TooManyConnectionsError) and _said_in(error) == _ROLE_IS_FULL:
+        return Seen(Outcome.THROTTLED, detail="too many connections for its role")
     for kind, outcome, words in _words():
         if issubclass(known, kind):
             return Seen(outcome, detail=words)
@@ -157,14 +167,39 @@ def proven(error: BaseException) -> Seen:
         return Seen(Outcome.WRONG, detail=f"SQLSTATE {error.sqlstate}")
     if isinstance(error, asyncpg.PostgresError):
         return Seen(Outcome.WRONG, detail=f"SQLSTATE {getattr(error, 'sqlstate', '?')} {type(error).__name__}")
-    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        return Seen(Outcome.UNREACHABLE, detail="no route")
     if "SSL" in str(error):  # asyncpg's bare ConnectionError: the answer to its first message was no answer
         return Seen(Outcome.WRONG, detail="not PostgreSQL's protocol")
-    return Seen(Outcome.RESET)
+    outcome, words = outcome_of(error) if isinstance(error, OSError) else (Outcome.RESET, "")
+    return Seen(outcome, detail="" if outcome is Outcome.RESET else words)
+
+
+def _said_in(error: BaseException) -> str:
+    """Return where in its source the server said an error; empty where it doesn't tell."""
+    if isinstance(error, Said):
+        return error.routine
+    return str(getattr(error, "server_source_function", None) or "")
+
+
+def is_ending(error: BaseException) -> bool:
+    """Tell whether all that came for a question on a kept session is that session's end.
+
+    The server may have ended it before the question came, so that this proves nothing. A crash, told as such, does.
+    """
+    if isinstance(error, Said):
+        return error.sqlstate in _ENDINGS
+    if isinstance(error, asyncpg.PostgresError):
+        state = getattr(error, "sqlstate", "")
+        return state in _ENDINGS or isinstance(error, asyncpg.ConnectionDoesNotExistError)
+    return isinstance(error, ConnectionError | asyncpg.InterfaceError) and not isinstance(error, NotPostgres)
 
 
 def in_words(error: BaseException) -> str:
     """Tell a failure in words for a sentence: `refused`, `timed out`, `login refused`."""
     seen = proven(error)
     return seen.detail or seen.outcome.name.replace("_", " ").lower()
+
+
+def silence(error: BaseException) -> str:
+    """Tell why a node told nothing, as `in_words` does, and whether that proves nothing of it."""
+    seen = proven(error)
+    return in_words(error) if seen.outcome.is_look else Silence.of(seen.outcome, in_words(error))

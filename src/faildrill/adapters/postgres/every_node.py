@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import SHARE, Login, connect, directly, failures, in_words
+from faildrill.adapters.postgres.asking import SHARE, Login, breaks, connect, directly, failures, is_ending, silence
 from faildrill.ports import Given, Kind
 from faildrill.targets import Cluster
 
@@ -33,18 +33,13 @@ class EveryNode(Kind):
         """Return by node what it answers, or why it doesn't; every node has a deadline of its own."""
 
         async def node(name: str, login: Login) -> T | str:
-            connection = self._standing.pop(name, None)
+            within = given.timeout * SHARE
+            standing = self._standing.pop(name, None)
             try:
-                async with asyncio.timeout(given.timeout * SHARE):
-                    if connection is None or connection.is_closed():
-                        connection = await connect(login, given.timeout * SHARE, purpose)
-                    told = await what(connection)
+                async with asyncio.timeout(within):
+                    connection, told = await _told(standing, lambda: connect(login, within, purpose), what)
             except failures() as error:
-                _cut(connection)
-                return in_words(error)
-            except asyncio.CancelledError:
-                _cut(connection)
-                raise
+                return silence(error)
             _cut(self._standing.get(name))  # a look that overlapped has perhaps kept its own
             self._standing[name] = connection
             return told
@@ -52,6 +47,27 @@ class EveryNode(Kind):
         logins = {name: directly(self.cluster, member) for name, member in self.cluster.members.items()}
         told = await asyncio.gather(*(node(name, login) for name, login in logins.items()))
         return dict(zip(logins, told, strict=True))
+
+
+async def _told(
+    standing: Any | None,  # noqa: ANN401 - asyncpg is untyped
+    begin: Callable[[], Awaitable[Any]],
+    what: Callable[[Any], Awaitable[T]],
+) -> tuple[Any, T]:
+    """Ask over the connection that stands, over a new one where none does, or where the server was ending that one."""
+    if standing is not None and not standing.is_closed():
+        try:
+            return standing, await what(standing)
+        except breaks() as error:
+            _cut(standing)
+            if not is_ending(error):
+                raise
+    connection = await begin()
+    try:
+        return connection, await what(connection)
+    except breaks():
+        _cut(connection)
+        raise
 
 
 def _cut(connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field, PrivateAttr
 
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
-from faildrill.adapters.postgres.asking import addresses, by_users_path, directly, name_of, proven
+from faildrill.adapters.postgres.asking import addresses, by_users_path, directly, is_ending, name_of, proven
 from faildrill.adapters.postgres.inserting import Insert, Statement
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.talking import Row, Said
@@ -69,10 +69,7 @@ class Ledger(Bookkeeping[Insert]):
             return Standing(await Insert.begin(login, Statement(_WRITE, values, 2, lambda row: _name(nodes, row))))
 
     async def _put(self, standing: Standing[Insert], write: Write) -> Ended:
-        try:
-            who = await standing.connection.put(write.writer, write.number)
-        except OSError as error:
-            return Ended(self._proven(error), _note(error))
+        who = await standing.connection.put(write.writer, write.number)
         return Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
 
     async def _read(self, reading: Reading, given: Given) -> None:
@@ -82,6 +79,12 @@ class Ledger(Bookkeeping[Insert]):
         logins = {name: directly(self.cluster, member) for name, member in members.items() if self.cluster}
         what = rereading.What(TABLE.name, given.run, given.name)
         await rereading.read(logins or {"path": by_users_path(self.database)}, what, given.timeout, reading)
+
+    def _note(self, error: OSError) -> Note:
+        return Note.REJECTED if isinstance(error, Said) and not error.sqlstate.startswith(_OPEN) else Note.UNKNOWN
+
+    def _is_ending(self, error: OSError) -> bool:
+        return is_ending(error)
 
     def _proven(self, error: OSError) -> Seen:
         if isinstance(error, Said) and error.sqlstate == _MISSING:
@@ -93,8 +96,3 @@ def _name(nodes: Mapping[tuple[str, int], str], row: Row) -> str:
     """Name the node that tells its address in a row; none where it has none, as on a socket of its host."""
     host, port = (*row, None, None)[:2]
     return name_of(nodes, host, int(port) if port and port.isdecimal() else None)
-
-
-def _note(error: OSError) -> Note:
-    """Tell whether an error proves that nothing was written."""
-    return Note.REJECTED if isinstance(error, Said) and not error.sqlstate.startswith(_OPEN) else Note.UNKNOWN

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from faildrill.adapters.postgres.asking import addresses, by_users_path, failures, name_of, proven
-from faildrill.adapters.postgres.standing import Connections
+from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Cluster, Database
@@ -35,7 +35,7 @@ class Read(Kind):
     question about the newest row tells how far a replica is behind; the plain one, that somebody answers. What went
     wrong is told apart as by `postgres.write`, and `who` is the node that answered: by its name in `cluster`,
     otherwise by its address. `connection: kept` looks over standing connections, as a pool does; `fresh` connects for
-    every look.
+    every look; a kept one that the server was ending is replaced, and the question asked once more.
 
         probes:
           reads: {postgres.read: {database: payments, cluster: payments, connection: fresh}, every: 20ms}
@@ -60,9 +60,10 @@ class Read(Kind):
 
     async def look(self, given: Given) -> Seen:
         """Ask once."""
-        question, is_kept = _READ.format(query=self.query), self.connection == "kept"
+        question = Question(_READ.format(query=self.query), changes_nothing=True)
+        is_kept = self.connection == "kept"
         try:
-            row = await self._connections.ask(by_users_path(self.database), given, (question,), is_kept=is_kept)
+            row = await self._connections.ask(by_users_path(self.database), given, question, is_kept=is_kept)
         except failures() as error:
             return proven(error)
         answered = time.monotonic_ns()

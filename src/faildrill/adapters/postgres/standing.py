@@ -1,13 +1,24 @@
 """Connections that stand between looks, as a pool of the users keeps them, or that are made anew for each."""
 
 import asyncio
-from typing import Any, Final
+import time
+from typing import Any, Final, NamedTuple
 
-from faildrill.adapters.postgres.asking import Login, ask, connect, failures
-from faildrill.ports import Given
+from faildrill.adapters.connection_errors import Ending
+from faildrill.adapters.postgres.asking import Login, ask, breaks, connect, failures, is_ending
+from faildrill.ports import Given, sent_again
 
 _PARTING: Final = 1.0
 """Seconds that a connection may take to say goodbye."""
+
+
+class Question(NamedTuple):
+    """A statement with its values."""
+
+    statement: str
+    values: tuple[object, ...] = ()
+    changes_nothing: bool = False
+    """Asked twice it does what it does asked once."""
 
 
 class Connections:
@@ -20,21 +31,34 @@ class Connections:
         self._idle: list[Any] = []
         self._partings: set[asyncio.Task[None]] = set()
 
-    async def ask(self, login: Login, given: Given, what: tuple[object, ...], *, is_kept: bool) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    async def ask(self, login: Login, given: Given, question: Question, *, is_kept: bool) -> Any:  # noqa: ANN401 - asyncpg is untyped
         """Return the first row that a statement with its values gives; raises one of `failures()`.
 
-        `is_kept`: over a connection that stands, where there is one, and that stands from then on.
+        `is_kept`: over a connection that stands, where there is one, and that stands from then on. Where the server was
+        ending that one, a question that changes nothing is asked once more, over a new one; else Ending is raised.
         """
         connection = self._take() if is_kept else None
+        if connection is not None:
+            try:
+                return await self._asked(connection, given, question)
+            except failures() as error:
+                if not is_ending(error):
+                    raise
+                if not question.changes_nothing:
+                    raise Ending from error
+                sent_again(time.monotonic_ns())
         try:
-            if connection is None:
-                connection = await connect(login, given.timeout)
-            statement, *values = what
-            row = await ask(connection, str(statement), *values)
-        except asyncio.CancelledError:
-            self._cut(connection)
+            connection = await connect(login, given.timeout)
+        except breaks():
+            self._cut(None)
             raise
-        except failures():
+        return await self._asked(connection, given, question, is_kept=is_kept)
+
+    async def _asked(self, connection: Any, given: Given, question: Question, *, is_kept: bool = True) -> Any:  # noqa: ANN401 - asyncpg is untyped
+        """Ask over a connection, which stands from then on where it is kept and all went well."""
+        try:
+            row = await ask(connection, question.statement, *question.values)
+        except breaks():
             self._cut(connection)
             raise
         if is_kept and len(self._idle) < max(1, given.in_flight):

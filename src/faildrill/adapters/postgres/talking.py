@@ -36,8 +36,10 @@ class NotPostgres(ConnectionError):  # noqa: N818 - reads as the statement it ma
 class Said(ConnectionError):  # noqa: N818 - reads as the statement it makes
     """The server answered with an error."""
 
-    def __init__(self, sqlstate: str, message: str) -> None:
+    def __init__(self, sqlstate: str, message: str, routine: str = "") -> None:
         self.sqlstate = sqlstate
+        self.routine = routine
+        """Where in its source it was said: unlike the message, the same in every language."""
         super().__init__(f"SQLSTATE {sqlstate}: {message}")
 
     @property
@@ -252,4 +254,4 @@ def row_of(content: bytes) -> Row:
 def error_of(content: bytes) -> Said:
     """Read an error; what it leaves out is told as unknown."""
     fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in content.split(b"\0") if part}
-    return Said(fields.get(b"C", "?????")[:5], fields.get(b"M", "")[:200])
+    return Said(fields.get(b"C", "?????")[:5], fields.get(b"M", "")[:200], fields.get(b"R", "")[:80])

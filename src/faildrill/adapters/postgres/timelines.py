@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
+from faildrill.adapters.connection_errors import unheard
 from faildrill.adapters.postgres.asking import ask
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.ports import Given, Seen
@@ -34,7 +35,7 @@ class Timeline(EveryNode):
         highest = max(told for told in [0, *nodes.values()] if isinstance(told, int))
         if not highest:
             told = "; ".join(["no writer", *(f"{name} {says or 'in recovery'}" for name, says in nodes.items())])
-            return Seen(Outcome.WRONG, detail=told[:_LONGEST])
+            return unheard(nodes) or Seen(Outcome.WRONG, detail=told[:_LONGEST])
         return Seen(Outcome.OK, str(highest))
 
 

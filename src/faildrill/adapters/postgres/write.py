@@ -7,7 +7,7 @@ import asyncpg
 from pydantic import Field, PrivateAttr
 
 from faildrill.adapters.postgres.asking import Login, addresses, by_users_path, failures, name_of, proven
-from faildrill.adapters.postgres.standing import Connections
+from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
@@ -33,8 +33,9 @@ class Write(Kind):
     write reached a standby) or `too many connections`.
 
     With `connection: kept` looks share standing connections, as a pool does; one that gave a bad answer is not used
-    again, nor are the idle ones beside it. With `connection: fresh` every look connects anew. The two see different
-    outages. With `cluster`, the node that took the row is called by its name there; otherwise by its address.
+    again, nor are the idle ones beside it; a write on one that the server was ending is `open`: whether it was taken up
+    can't be told. With `connection: fresh` every look connects anew. The two see different outages. With `cluster`, the
+    node that took the row is called by its name there; otherwise by its address.
 
         probes:
           writes: {postgres.write: {database: payments, cluster: payments}, every: 20ms, timeout: 500ms}
@@ -60,7 +61,8 @@ class Write(Kind):
         connections = self._connections
         is_kept = self.connection == "kept"
         try:
-            host, port = await connections.ask(self._login, given, (_WRITE, PROBE, given.run), is_kept=is_kept)
+            question = Question(_WRITE, (PROBE, given.run))
+            host, port = await connections.ask(self._login, given, question, is_kept=is_kept)
         except asyncpg.UndefinedTableError:
             return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}")
         except failures() as error:

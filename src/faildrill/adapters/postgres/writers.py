@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 import asyncpg
 
+from faildrill.adapters.connection_errors import unheard
 from faildrill.adapters.postgres.asking import ask, in_words
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
@@ -62,9 +63,8 @@ class Writers(EveryNode):
             each = ", ".join(f"{name} is {node.system}" for name, node in nodes.items() if node.system)
             return Seen(Outcome.WRONG, who, f"{len(systems)} systems: {each}"[:_LONGEST])
         if not accepting:
-            return Seen(
-                Outcome.WRONG, "", "; ".join(["no writer", *(f"{name} {node.says}" for name, node in nodes.items())])
-            )
+            each = "; ".join(["no writer", *(f"{name} {node.says}" for name, node in nodes.items())])
+            return unheard(told) or Seen(Outcome.WRONG, "", each)
         return Seen(Outcome.OK, who, answered=max(node.answered for node in nodes.values()))
 
 

@@ -69,15 +69,17 @@ class Ledger(Bookkeeping[Talk]):
 
     async def _put(self, standing: Standing[Talk], write: Write) -> Ended:
         talk, node = standing
+        await talk.ask("RPUSH", _key(write.given), write.number)
         try:
-            await talk.ask("RPUSH", _key(write.given), write.number)
             copied = await talk.ask("WAIT", self.copies, self._patience(write.given)) if self.copies else 0
-        except OSError as error:
-            note = Note.REJECTED if isinstance(error, Said) and error.code in _NOTHING_WRITTEN else Note.UNKNOWN
-            return Ended(self._proven(error)._replace(who=node), note)
+        except OSError as error:  # it has answered the write: what ends here was in use
+            return Ended(self._proven(error)._replace(who=node), Note.UNKNOWN)
         if copied < self.copies:
             return Ended(Seen(Outcome.WRONG, node, f"on {copied} of {self.copies} replicas"), Note.UNKNOWN)
         return Ended(Seen(Outcome.OK, node), Note.ACKNOWLEDGED)
+
+    def _note(self, error: OSError) -> Note:
+        return Note.REJECTED if isinstance(error, Said) and error.code in _NOTHING_WRITTEN else Note.UNKNOWN
 
     def _in_words(self, error: OSError) -> str:
         return in_words(error)

@@ -1,11 +1,13 @@
 """`redis.writers` and `redis.redundancy`: who takes writes, and whether another one could take over."""
 
 import asyncio
+import contextlib
 import time
 from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.redis.nodes import SHARE, weighed
 from faildrill.adapters.redis.succession import LAG
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
@@ -58,19 +60,16 @@ class Writers(Kind):
             return Seen(Outcome.OK, who[0], answered=time.monotonic_ns())
         first = f"{len(who)} writers" if who else "no writer"
         others = [f"{name} {said}" for name, said in sorted(says.items()) if said]
-        return Seen(Outcome.WRONG, ",".join(who), "; ".join([first, *others])[:_LONGEST])
+        undecided = None if who else unheard(says)
+        return undecided or Seen(Outcome.WRONG, ",".join(who), "; ".join([first, *others])[:_LONGEST])
 
     async def _says(self, name: str, login: Login, within: float) -> str:
         """Return why a node takes no writes, the empty string where it does."""
-        talk = self._standing.pop(name, None)
+        standing = self._standing.pop(name, None)
         try:
             async with asyncio.timeout(within):
-                if talk is None or talk.is_over:
-                    talk = await Talk.begin(login)
-                says = await _tried(talk)
+                talk, says = await _told(standing, login)
         except (OSError, UnresolvedSecret) as error:
-            if talk is not None:
-                talk.end()
             return in_words(error)
         kept = self._standing.pop(name, None)  # a look that overlapped has perhaps kept its own
         if kept is not None:
@@ -101,7 +100,22 @@ class Redundancy(Kind):
         sight = await weighed(self.redis, given.timeout * SHARE)
         who = ",".join(sight.masters)
         missing = sight.redundancy(self.lag_at_most)
-        return Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST]) if missing else Seen(Outcome.OK, who)
+        if not missing:
+            return Seen(Outcome.OK, who)
+        watches = {f"Sentinel {one.where}": one.silent for one in sight.watches}
+        return unheard(silences(sight.nodes) | watches) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
+
+
+async def _told(standing: Talk | None, login: Login) -> tuple[Talk, str]:
+    """Try a node over the connection that stands, over a new one where none does or the node was ending that one.
+
+    Nothing is changed by trying, so that it may be done again. Every failure of a `Talk` has ended it.
+    """
+    if standing is not None and not standing.is_over:
+        with contextlib.suppress(ConnectionError):
+            return standing, await _tried(standing)
+    talk = await Talk.begin(login)
+    return talk, await _tried(talk)
 
 
 async def _tried(talk: Talk) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 import hiredis
 
 from faildrill.adapters import encrypting
+from faildrill.adapters.connection_errors import silence
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
 from faildrill.targets import Encryption, Redis, RedisMember
@@ -165,4 +166,4 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, Said):
         return _CODES.get(error.code, f"said {error.code}")
     known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
-    return encrypting.in_words(error) or known
+    return encrypting.in_words(error) or silence(error, known)

@@ -1,0 +1,144 @@
+"""What a connection that failed proves, by the number of its error: one table for every probe.
+
+Three sorts. Of the service: nobody listens, it hung up, or there is no way to it, which is an outage by its usual means
+(a route that is taken away, a firewall). Of this host: it has no descriptor, port or memory left, so nothing was asked
+and nothing is proven. Of neither: what isn't in the table proves nothing, and says its own words.
+
+A number means what the kernel means by it when it is asked to *connect or send* (connect(2), ip(7), icmp(7), and
+`ip-route`'s types): EACCES is a `prohibit` route as well as an ICMP "administratively prohibited" of IPv6, EINVAL a
+`blackhole` route, EPERM a packet filter of this host. The same numbers from a call that only makes a socket are of this
+host; a probe that starts on such a host never gets through its warm-up.
+"""
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final, Protocol, Self
+
+from faildrill.ports import Seen
+from faildrill.samples import Outcome
+
+_FORBIDDEN: Final = "a route or a firewall forbids it"
+_PROVES: Final[dict[int, tuple[Outcome, str]]] = {
+    errno.ECONNREFUSED: (Outcome.REFUSED, ""),
+    errno.ECONNRESET: (Outcome.RESET, "reset"),
+    errno.ECONNABORTED: (Outcome.RESET, "reset"),
+    errno.ENETRESET: (Outcome.RESET, "reset"),
+    errno.ENOTCONN: (Outcome.RESET, "reset"),
+    errno.EPIPE: (Outcome.RESET, "reset"),
+    errno.ETIMEDOUT: (Outcome.TIMED_OUT, "the kernel gave up connecting"),
+    errno.EACCES: (Outcome.UNREACHABLE, _FORBIDDEN),
+    errno.EPERM: (Outcome.UNREACHABLE, _FORBIDDEN),
+    errno.EINVAL: (Outcome.UNREACHABLE, "a route drops it"),
+    **{
+        number: (Outcome.UNREACHABLE, os.strerror(number))
+        for number in (
+            errno.ENETUNREACH,
+            errno.EHOSTUNREACH,
+            errno.ENETDOWN,
+            errno.EHOSTDOWN,
+            errno.ENONET,
+            errno.ENOPROTOOPT,
+            errno.EPROTO,
+        )
+    },
+}
+_OURS: Final = (socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_FAMILY, socket.EAI_BADFLAGS)
+"""Of what resolving a name may say, what is about this host; the rest is about the name, or who should know it."""
+
+
+class NotAsked(OSError):  # noqa: N818 - reads as the statement it makes
+    """Nothing was asked, through a limit of this process: proves nothing."""
+
+
+class Ending(ConnectionError):  # noqa: N818 - the same
+    """The server ended a kept connection under what was sent on it, before any answer: it may never have read it."""
+
+
+CLOSING: Final = "the server was ending the connection"
+
+
+def outcome_of(error: OSError) -> tuple[Outcome, str]:
+    """Tell what a connection that failed proves, in words that repeat from look to look."""
+    if isinstance(error, ssl.SSLError):
+        return _of_tls(error)
+    if isinstance(error, Ending):
+        return Outcome.OPEN, CLOSING
+    if isinstance(error, TimeoutError) and not error.errno:  # a deadline of ours, not the kernel's
+        return Outcome.TIMED_OUT, ""
+    if isinstance(error, socket.gaierror) and error.errno not in _OURS:
+        return Outcome.UNREACHABLE, "the name does not resolve"
+    # Python gives most numbers a class of their own, and some errors that it makes itself have the class alone.
+    number = error.errno or next((number for sort, number in _CLASSES if isinstance(error, sort)), 0)
+    known = None if isinstance(error, socket.gaierror) else _PROVES.get(number)
+    return known or (Outcome.BROKEN, f"here: {error.strerror or str(error) or type(error).__name__}")
+
+
+_CLASSES: Final[tuple[tuple[type[OSError], int], ...]] = (
+    (ConnectionRefusedError, errno.ECONNREFUSED),
+    (ConnectionError, errno.ECONNRESET),
+)
+
+
+def _of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Outcome.WRONG, f"certificate: {error.verify_message}"
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Outcome.RESET, "closed"
+    return Outcome.WRONG, f"TLS: {error.strerror}"
+
+
+class Silence(str):
+    """Why a node told nothing, in words, where that proves nothing of it: a limit of this host, or on the prober."""
+
+    __slots__ = ("outcome",)
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, outcome: Outcome, words: str) -> Self:
+        """Make it."""
+        made = cls(words)
+        made.outcome = outcome
+        return made
+
+
+def silence(error: BaseException, words: str) -> str:
+    """Return the words for why a node told nothing; where this host was at fault, as `Silence`."""
+    if isinstance(error, NotAsked) or (isinstance(error, OSError) and error.errno):
+        outcome, here = outcome_of(error)
+        if outcome is Outcome.BROKEN:
+            return Silence.of(outcome, here)
+    return words
+
+
+class Observed(Protocol):
+    """A node as it was seen."""
+
+    @property
+    def silent(self) -> str:
+        """Why it told nothing; empty where it did."""
+        ...
+
+
+def silences(nodes: Mapping[str, Observed]) -> dict[str, str]:
+    """Tell by name why a node told nothing; empty texts of those that did."""
+    return {name: node.silent for name, node in nodes.items()}
+
+
+def unheard(silent: Mapping[str, object]) -> Seen | None:
+    """Return what a look saw that can't conclude from some nodes' silence; None when each of them proves something."""
+    for name, words in silent.items():
+        if isinstance(words, Silence):
+            return Seen(words.outcome, detail=f"{name} {words}")
+    return None
+
+
+def worst(errors: list[OSError]) -> OSError:
+    """Return the error that tells most, of those of several addresses: the last that proves something, else the last.
+
+    One address that this host can't even try (no IPv6 here) doesn't hide that the others are dark.
+    """
+    telling = [error for error in errors if outcome_of(error)[0].is_look]
+    return (telling or errors)[-1]

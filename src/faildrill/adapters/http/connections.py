@@ -1,0 +1,321 @@
+"""The connections of an HTTP probe, with a parser driven by them, so that every time is the socket's."""
+
+import asyncio
+import time
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httptools
+from pydantic import Field
+
+from faildrill.adapters import tcp
+from faildrill.adapters.connection_errors import CLOSING
+from faildrill.adapters.http.good_answer import GoodAnswer
+from faildrill.adapters.http.naming import LONGEST_WHO, told_by
+from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
+from faildrill.adapters.http.wire import Sent, trust, wire
+from faildrill.adapters.tcp import LARGEST
+from faildrill.ports import Given, Seen, TellEdge, sent_again
+from faildrill.samples import Outcome
+
+MOST_IDLE: Final = 64
+"""Idle connections kept for the next looks, at the most."""
+MOST_LISTENING: Final = 2
+"""Looks past their deadline whose answer is still listened for: the oldest, as they are the first to be answered …"""
+LISTEN_FOR: Final = 60_000_000_000
+"""… and for how long (ns)."""
+MOST_LEAVING: Final = 64
+"""Connections whose answer is whole and whose end is left to the server, at the most."""
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that ask for nothing to be changed (RFC 9110, 9.2.1): sent twice, they do what they do sent once."""
+_TIMED_OUT: Final = 408
+
+
+class Asked(Sent, GoodAnswer):
+    """What is sent, what a good answer is, and how the answer tells who gave it."""
+
+    who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
+    who_field: str = Field(default="", description="the field of a JSON answer that tells it, where no header does")
+
+
+class Connections:
+    """The connections of one probe: idle ones, those whose late answer is listened for, those that are leaving."""
+
+    def __init__(self, request: Asked) -> None:
+        parts = urlsplit(request.url)
+        self.request = request
+        self.way = tcp.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        self._wire: bytes | None = None
+        self._trust: dict[str, Any] = {}
+        self._idle: list[Connection] = []
+        self._listening: list[Connection] = []
+        self._leaving: dict[Connection, None] = {}
+        self._tell: TellEdge | None = None
+        self._timeout = 0.0
+        self._edge: asyncio.Task[None] | None = None
+
+    def prepare(self) -> bytes:
+        """Write the request once for all looks; whatever can't be had for it is said by the look that needs it."""
+        self._trust = trust(self.request)
+        self._wire = wire(self.request)
+        return self._wire
+
+    def listen(self, given: Given, tell: TellEdge) -> None:
+        """Tell what is learned between looks from now on."""
+        self._tell, self._timeout = tell, given.timeout
+
+    async def ask(self, *, anew: bool = False) -> Seen:
+        """Send the request over an idle connection, or over a new one, and wait for its answer.
+
+        Where an idle one ends without a byte of an answer, the server may have ended it before it was asked (RFC 9112,
+        9.3.1): a safe request is sent once more, over a new one, and what that proves is dated to its own sending.
+        """
+        text = self._wire or self.prepare()
+        link = None if anew else self._standing()
+        if link is not None:
+            seen = await self._answered(link, text, time.monotonic_ns())
+            if seen.outcome is not Outcome.OPEN or self.request.method not in SAFE:
+                return seen
+            sent_again(time.monotonic_ns())
+        began = time.monotonic_ns()
+        try:
+            transport, link = await self.way.connect(lambda: Connection(self), **self._trust)
+        except OSError as error:
+            return tcp.failed(error, began)
+        link.transport = transport
+        return await self._answered(link, text, began)
+
+    async def _answered(self, link: "Connection", text: bytes, began: int) -> Seen:
+        try:
+            return await link.send(text, began)
+        except asyncio.CancelledError:
+            self._give_up(link, began)
+            raise
+
+    def _standing(self) -> "Connection | None":
+        """Take an idle connection that still stands; one that is ending was never used for this look."""
+        while self._idle:
+            link = self._idle.pop()
+            if link.stands:
+                return link
+            link.reset()
+        return None
+
+    def released(self, link: "Connection", *, usable: bool) -> None:
+        """Take back a connection whose answer is whole: for the next look, or to be ended by the server."""
+        self._forget(link)
+        if usable and self.request.connection == "kept" and len(self._idle) < MOST_IDLE:
+            self._idle.append(link)
+            return
+        self._leaving[link] = None
+        if len(self._leaving) > MOST_LEAVING:
+            oldest = next(iter(self._leaving))
+            del self._leaving[oldest]
+            oldest.reset()
+
+    def lost(self, link: "Connection") -> None:
+        """Take note that a connection is gone; when it was an idle one, look at once."""
+        was_idle = link in self._idle
+        self._forget(link)
+        if was_idle and self._tell and (self._edge is None or self._edge.done()):
+            self._edge = asyncio.get_running_loop().create_task(self._look_at_once(self._tell))
+
+    def late(self, seen: Seen) -> None:
+        """Tell an answer that came after its deadline."""
+        if self._tell:
+            self._tell(seen._replace(detail=f"{seen.detail}, late" if seen.detail else "late answer"))
+
+    def close(self) -> None:
+        """Hang up everything."""
+        self._tell = None
+        if self._edge:
+            self._edge.cancel()
+        for link in [*self._idle, *self._listening, *self._leaving]:
+            link.reset()
+
+    def _forget(self, link: "Connection") -> None:
+        self._leaving.pop(link, None)
+        for group in (self._idle, self._listening):
+            if link in group:
+                group.remove(link)
+
+    def _give_up(self, link: "Connection", now: int) -> None:
+        """Wait no longer for an answer; the oldest ones are still listened for, as they tell the end of a silence."""
+        if self._listening and now - self._listening[0].sent > LISTEN_FOR:
+            self._listening.pop(0).reset()
+        if self._tell and len(self._listening) < MOST_LISTENING:
+            self._listening.append(link)
+        else:
+            link.reset()
+
+    async def _look_at_once(self, tell: TellEdge) -> None:
+        """Look because a connection ended: that proves nothing (servers end idle ones), but it is a good moment."""
+        began = time.monotonic_ns()
+        try:
+            seen = await asyncio.wait_for(self.ask(anew=True), self._timeout)
+        except TimeoutError:
+            seen = Seen(Outcome.TIMED_OUT, sent=began, answered=time.monotonic_ns())
+        if seen.outcome is not Outcome.OK:
+            tell(seen)
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one request under way."""
+
+    def __init__(self, links: Connections) -> None:
+        request = links.request
+        self._links = links
+        self._head_only = request.method == "HEAD"
+        self._request = request
+        self._text = (request.text or "").encode()
+        self._who_header = request.who_header.lower().encode()
+        self._who_field = request.who_field
+        self._reads = bool(request.who_field) or request.reads_the_body
+        self._body = bytearray()
+        self.transport: asyncio.Transport | None = None
+        self._parser: Any = None
+        self._answer: asyncio.Future[Seen] | None = None
+        self._asked = 0
+        """How many requests were sent over it, the one under way among them."""
+        self.sent = 0
+
+    @property
+    def stands(self) -> bool:
+        """True while a request can be sent."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    def send(self, wire: bytes, began: int) -> asyncio.Future[Seen]:
+        """Send a request; its answer is the future's result, whatever it is."""
+        self.sent = began
+        self._asked += 1
+        self._length = self._status = 0
+        self._whole = self._lengthy = self._usable = False
+        self._who = ""
+        self._tail = b""
+        self._told = dict[str, str]()
+        self._body.clear()
+        self._found = not self._text
+        self._parser = httptools.HttpResponseParser(self)
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        if self.transport and self.stands:
+            self.transport.write(wire)
+        elif self._asked > 1:
+            self._end(Outcome.OPEN, CLOSING)
+        else:
+            self._end(Outcome.RESET, "closed before it could be used")
+        return answer
+
+    def reset(self) -> None:
+        """Hang up at once; nothing more is told."""
+        self._parser = None
+        if self.transport:
+            tcp.reset(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a piece of the answer."""
+        if self._parser is None:
+            self.reset()
+            return
+        self._length += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._broken_off(Outcome.WRONG, "not HTTP")
+            return
+        if self._whole:
+            self._weigh()
+        elif self._length > LARGEST:
+            self._broken_off(Outcome.WRONG, "an answer of more than 1 MiB")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header of the answer."""
+        lower = name.lower()
+        if lower == self._who_header:
+            self._who = value.decode("latin-1")[:LONGEST_WHO]
+        elif lower in (b"content-length", b"transfer-encoding"):
+            self._lengthy = True
+        elif (telling := lower.decode("latin-1")) in TELLING:
+            self._told[telling] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Learn the status."""
+        self._status = self._parser.get_status_code()
+        self._whole = self._head_only
+
+    def on_body(self, data: bytes) -> None:
+        """Take in a piece of the body."""
+        if self._reads:
+            self._body += data
+        if not self._found:
+            seen = self._tail + data
+            self._found = self._text in seen
+            self._tail = seen[1 - len(self._text) :] if len(self._text) > 1 else b""
+
+    def on_message_complete(self) -> None:
+        """Learn that the answer is whole, and whether the connection goes on."""
+        self._whole = self._status >= 200  # noqa: PLR2004 - 1xx announces the answer, it is none
+        self._usable = bool(self._parser.should_keep_alive())
+
+    def eof_received(self) -> None:
+        """Answer the server's end with a reset.
+
+        A proper farewell would leave the pair of ports waiting at the server for a minute. A new connection from
+        the same port is then not refused when nobody listens, but tried again in silence, which blurs an outage.
+        """
+        if self._parser and self._status >= 200 and not self._lengthy:  # noqa: PLR2004 - ends with its connection
+            self._weigh()
+        elif self._parser:
+            self._cut_off("closed")
+        self.reset()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Learn that the connection is gone."""
+        if self._parser:
+            self._cut_off("reset" if exc else "closed")
+        self._links.lost(self)
+
+    def _cut_off(self, how: str) -> None:
+        if self._length:
+            self._end(Outcome.RESET, f"{how} in the middle of an answer")
+        elif self._asked > 1:
+            self._end(Outcome.OPEN, CLOSING)
+        else:
+            self._end(Outcome.RESET, f"{how} without an answer")
+
+    def _weigh(self) -> None:
+        """End the look with a whole answer."""
+        if self._status == _TIMED_OUT and self._asked > 1 and not self._usable:
+            # What a server may say that ends an idle connection, to nobody's request (RFC 9110, 15.5.9).
+            self._broken_off(Outcome.OPEN, CLOSING)
+            return
+        self._who = self._who or (told_by(bytes(self._body), self._who_field) if self._who_field else "")
+        self._end(*self._found_good())
+        self._links.released(self, usable=self._usable)
+
+    def _found_good(self) -> tuple[Outcome, str]:
+        """Tell what a whole answer is worth, and why."""
+        request = self._request
+        if not request.is_good(self._status):
+            turned = turned_away(self._status, self._told)
+            return (Outcome.THROTTLED, turned) if turned else (Outcome.WRONG, f"HTTP {self._status}")
+        if self._told and (turned := turned_away(self._status, self._told)) and self._status not in request.status:
+            return Outcome.THROTTLED, turned
+        if not self._found:
+            return Outcome.WRONG, "not the expected text"
+        wrong = request.wrong_with(bytes(self._body)) if request.reads_the_body else ""
+        return (Outcome.WRONG, wrong) if wrong else (Outcome.OK, "")
+
+    def _broken_off(self, outcome: Outcome, detail: str) -> None:
+        self._end(outcome, detail)
+        self.reset()
+
+    def _end(self, outcome: Outcome, detail: str) -> None:
+        wait = asked_to_wait(self._told) if outcome is Outcome.THROTTLED else 0.0
+        seen = Seen(outcome, self._who, detail, self.sent, time.monotonic_ns(), wait)
+        answer, self._answer, self._parser = self._answer, None, None
+        if answer is None:
+            return
+        if answer.cancelled():
+            self._links.late(seen)
+        elif not answer.done():
+            answer.set_result(seen)

@@ -1,0 +1,52 @@
+"""What makes an answer over HTTP a good one: its status, text in it, values of its JSON, text that isn't in it."""
+
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, JsonValue
+
+from faildrill.adapters.http.answer_values import NoValue, differing
+from faildrill.ports import Kind
+
+_GOOD: Final = range(200, 300)
+
+
+def _a_list(value: object) -> object:
+    return (value,) if isinstance(value, int) else value
+
+
+class GoodAnswer(Kind):
+    """What a good answer is."""
+
+    status: Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], BeforeValidator(_a_list)] = Field(
+        default=(), description="the good statuses; 200 to 299 where none is given"
+    )
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what the body of a good answer holds, anywhere in it; `values` say where",
+    )
+    values: dict[str, JsonValue] = Field(
+        default={}, description="what a good JSON answer says, by path: {status: ok, checks.0.state: up}"
+    )
+    lacks: str | None = Field(default=None, min_length=1, description="what the body of a good answer must not hold")
+
+    @property
+    def reads_the_body(self) -> bool:
+        """Whether the whole body is needed to weigh an answer; `text` alone is looked for as it comes."""
+        return bool(self.values or self.lacks)
+
+    def is_good(self, status: int) -> bool:
+        """Tell whether a status is a good one."""
+        return status in (self.status or _GOOD)
+
+    def wrong_with(self, body: bytes) -> str:
+        """Tell what is wrong with a whole body, besides `text`, in words that repeat; empty when nothing is."""
+        if self.lacks is not None and self.lacks.encode() in body:
+            return "text that must not be there"
+        if not self.values:
+            return ""
+        try:
+            path = differing(body, self.values)
+        except NoValue as error:
+            return str(error)
+        return "" if path is None else f"not the expected {path or 'answer'}"

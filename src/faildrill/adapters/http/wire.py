@@ -1,0 +1,105 @@
+"""A request over HTTP/1.1 as it is declared, and as it goes over the wire."""
+
+import json as formats
+import re
+import ssl
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from faildrill.ports import Kind
+from faildrill.secrets import SecretReference
+from faildrill.system import bounded_read
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+
+
+def no_injection(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers as they are; ValueError when one of them could hold more than itself."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} can't be the name of a header")
+        if _NOT_IN_A_HEADER.search(value):
+            raise ValueError(f"the header {name} has a character in it that no header can hold")
+    return headers
+
+
+def a_url(url: str) -> str:
+    """Return an address as it is; ValueError when it is none that can be asked over HTTP."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL looks like http://HOST:PORT/PATH or https://…")
+    if parts.username is not None:
+        raise ValueError("no user and password in a URL: give them as secret_headers")
+    if _CONTROL.search(url) or " " in url:
+        raise ValueError("a URL has no spaces or control characters in it")
+    if parts.port == 0:
+        raise ValueError("0 is no port")
+    return url
+
+
+class Sent(Kind):
+    """What is sent, and over which connections."""
+
+    url: Annotated[str, AfterValidator(a_url)]
+    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
+    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
+    secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
+    json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
+    body: str | None = Field(default=None, description="sent as it is")
+    connection: Literal["fresh", "kept"] = Field(
+        default="fresh",
+        description="a new connection for each look, or kept ones; they see different outages",
+    )
+    ca: str | None = Field(default=None, description="a file of certificates to trust instead of the system's")
+    server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        if self.json_body is not None and self.body is not None:
+            raise ValueError("a request has `json` or `body`, not both")
+        return self
+
+
+def wire(request: Sent) -> bytes:
+    """Write the request as it goes over the wire; UnresolvedSecret when a secret of it can't be found."""
+    parts = urlsplit(request.url)
+    target = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE + '?')}" if parts.query else "")
+    body, sort = b"", None
+    if request.json_body is not None:
+        body, sort = formats.dumps(request.json_body).encode(), "application/json"
+    elif request.body is not None:
+        body, sort = request.body.encode(), "text/plain; charset=utf-8"
+    headers = {
+        "Host": parts.netloc,
+        "User-Agent": "faildrill",
+        "Accept": "*/*",
+        "Connection": "close" if request.connection == "fresh" else "keep-alive",
+    }
+    if sort:
+        headers["Content-Type"] = sort
+    if body or request.method in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = str(len(body))
+    secrets = {name: reference.resolve().reveal() for name, reference in request.secret_headers.items()}
+    given = {**request.headers, **no_injection(secrets)}
+    overridden = {name.lower() for name in given}
+    lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() not in overridden]
+    lines += [f"{name}: {value}" for name, value in given.items()]
+    return "\r\n".join([f"{request.method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body
+
+
+def trust(request: Sent) -> dict[str, Any]:
+    """Return the options that make a connection one over TLS; none for plain HTTP."""
+    parts = urlsplit(request.url)
+    if parts.scheme == "http":
+        return {}
+    if request.ca is not None:
+        bounded_read.check(request.ca)
+    return {
+        "ssl": ssl.create_default_context(cafile=request.ca),
+        "server_hostname": request.server_name or parts.hostname,
+    }
