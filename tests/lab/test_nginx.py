@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.samples import Outcome
 from lab.hosts_lab import done_and_put_back, here, twice
-from lab.kinds_here import Whole, action, done, given, once, probe, put_back
+from lab.kinds_here import Whole, action, done, given, guard, once, probe, put_back
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 NAMES = ("pay1", "pay2", "pay3")
@@ -199,3 +200,58 @@ def test_the_playbook_takes_a_server_out_and_has_it_back_and_leaves_no_file(ngin
         nginx_program=str(program),
     )
     asyncio.run(done_and_put_back(action, "nginx", look))
+
+
+def apart(step: Whole) -> str:
+    told = asyncio.run(step.acts_through(given(10.0)))  # type: ignore[attr-defined] # an NGINX's offers it
+    return "; ".join((*told.differs, *told.silent))
+
+
+def test_an_nginx_that_is_one_whole_is_known_and_the_parts_of_another_are_refused(nginx: Nginx, tmp_path: Path) -> None:
+    other = Nginx(tmp_path / "other", {**nginx.ports, "front": nginx.ports["front"] + 1}, nginx.binary)
+    lay_out(other)
+    step = nginx.of("pay1", down=True)
+    assert apart(step) == ""
+    broken = "nginx.broken_file"
+    assert apart(nginx.step(broken)) == ""
+    assert "is not among the files" in apart(nginx.step(broken, file=str(other.file)))
+    copy = tmp_path / "another.pid"
+    copy.write_text((nginx.folder / "pid").read_text())
+    assert "has its master write its number to" in apart(nginx.step(broken, pid_file=str(copy)))
+    assert "names no running process" in apart(nginx.step(broken, pid_file=str(tmp_path / "none")))
+    assert "they are two NGINXs" in apart(
+        nginx.step(broken, config=str(other.folder / "nginx.conf"), file=str(other.file))
+    )
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        url = f"http://127.0.0.1:{another.getsockname()[1]}/"
+        server = f"127.0.0.1:{nginx.ports['pay1']}"
+        wrong = nginx.step("nginx.upstream", upstream="payments", server=server, url=url, who="x", down=True)
+        assert "is not what answers" in apart(wrong)
+        with pytest.raises(ActionRefused, match="is not what answers"):
+            asyncio.run(wrong.capture(given(10.0)))
+
+
+def test_an_nginx_proves_the_machine_and_that_users_meet_it(nginx: Nginx) -> None:
+    machine_id = Path("/etc/machine-id")
+    if not machine_id.exists():
+        pytest.skip("this machine has no id")
+    where = {
+        "config": str(nginx.folder / "nginx.conf"),
+        "pid_file": str(nginx.folder / "pid"),
+        "binary": str(nginx.binary),
+    }
+
+    def objection(listens: int, machine: str) -> str | None:
+        kind = guard("nginx.identity", listens=[f"127.0.0.1:{listens}"], machine=machine, **where)
+        return asyncio.run(kind.objection(given(10.0)))
+
+    here = machine_id.read_text().strip()
+    assert objection(nginx.ports["front"], here) is None
+    assert "this host is the machine" in str(objection(nginx.ports["front"], "0" * 32))
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        assert "is not what answers" in str(objection(another.getsockname()[1], here))
+    os.kill(int((nginx.folder / "pid").read_text()), signal.SIGSTOP)
+    try:
+        assert objection(nginx.ports["front"], here) is None  # it hangs, and it is the one
+    finally:
+        os.kill(int((nginx.folder / "pid").read_text()), signal.SIGCONT)

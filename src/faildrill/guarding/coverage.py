@@ -50,10 +50,15 @@ def deeds(drill: Drill) -> list[Deed]:
     """List all that acts in a drill: its steps and those of its ways, their named undos, and its loads."""
     found: list[Deed] = []
     for step in _steps((*drill.steps, *(step for way in drill.ways for step in way.steps))):
-        found.append(Deed(f"step {step.id}", step.use, "action", step.late))
-        if step.undo.use is not None:
-            found.append(Deed(f"the undo of step {step.id}", step.undo.use, "action", step.late))
+        found += deeds_of(step)
     return [*found, *(Deed(f"load {plan.name}", plan.use, "probe") for plan in drill.load)]
+
+
+def deeds_of(step: Step) -> list[Deed]:
+    """List what acts in a step, and what acts when it is put back by another action."""
+    own = Deed(f"step {step.id}", step.use, "action", step.late)
+    named = step.undo.use
+    return [own, Deed(f"the undo of step {step.id}", named, "action", step.late)] if named else [own]
 
 
 def cover(environment: Environment, drill: Drill) -> Coverage:

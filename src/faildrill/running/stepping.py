@@ -5,6 +5,7 @@ import asyncio
 from faildrill.acting.doing import Done, do
 from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
+from faildrill.guarding.leads import elsewhere
 from faildrill.guarding.radius import Radius
 from faildrill.ports import Captured
 from faildrill.references import complete
@@ -42,7 +43,7 @@ class Steps:
         except ActionRefused as error:
             scene.timeline.record(ApplyFailed(step=step.id, how="refused", because=str(error)))
             return False
-        because = await self._radius.objection(ready)
+        because = await elsewhere(ready, scene.run) or await self._radius.objection(ready)
         if because is not None:
             scene.timeline.record(ApplyFailed(step=ready.id, how="refused", because=because))
             return False

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.acting import Kill, Stop
 from faildrill.adapters.processes.alive import Alive
 from faildrill.adapters.processes.holding import PROGRAM
+from faildrill.adapters.processes.identity import Identity
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Seen
+from faildrill.ports import Seen, Told
 from faildrill.samples import Outcome
 
 GIVEN = Supplies("run-7", 10.0)
+MACHINE = Path("/etc/machine-id")
 SERVER = """#!/bin/sh
 sleep 300 &
 echo $$ > "$1.new" && mv "$1.new" "$1"
@@ -246,3 +249,90 @@ def test_the_end_of_a_process_is_told_between_looks(place: Place) -> None:
         await probe.close()
 
     asyncio.run(story())
+
+
+LISTENING = """#!/bin/sh
+exec python3 -c 'import os, socket, sys, time
+with socket.create_server(("127.0.0.1", int(sys.argv[3]))):
+    open(sys.argv[2], "w").write(str(os.getpid()))
+    time.sleep(300)' pay-server "$1" PORT
+"""
+
+
+@pytest.fixture
+def listening(place: Place) -> tuple[Place, str]:
+    """A server that listens, and where."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    trees.end(place.process, 5.0)
+    place.server.write_text(LISTENING.replace("PORT", str(port)))
+    subprocess.run(place.start, check=True)
+    return place, f"127.0.0.1:{port}"
+
+
+def objections(step: Kill | Stop) -> tuple[list[str], list[str], list[str]]:
+    return tuple(asyncio.run(step.acts_through(GIVEN)))  # type: ignore[return-value] # it has three
+
+
+def test_a_process_that_is_what_listens_at_its_address_is_killed_and_seen_dark(listening: tuple[Place, str]) -> None:
+    place, address = listening
+    step = place.kill(address=address)
+    assert objections(step)[1:] == ([], [])
+    before = asyncio.run(step.capture(GIVEN))
+    asyncio.run(step.apply(before, GIVEN))
+    assert asyncio.run(step.confirm(before, GIVEN)).holds
+    assert objections(step) == ([], [], [])  # it is down, and nobody else is there
+    asyncio.run(step.undo(before, GIVEN))
+    assert asyncio.run(step.restored(before, GIVEN)).holds
+
+
+def test_a_process_that_somebody_starts_at_once_was_dark_between_the_two(listening: tuple[Place, str]) -> None:
+    place, address = listening
+    step = place.kill(address=address)
+    before = asyncio.run(step.capture(GIVEN))
+    time.sleep(0.05)
+    asyncio.run(step.apply(before, GIVEN))
+    subprocess.run(place.start, check=True)
+    seen = asyncio.run(step.confirm(before, GIVEN))
+    assert (seen.holds, "which was not there before" in seen.because) == (True, True)
+
+
+def test_a_pid_file_of_another_process_than_the_one_that_listens_is_refused(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        address = f"127.0.0.1:{another.getsockname()[1]}"
+        for step in (place.kill(address=address), place.stop(address=address)):
+            [because] = objections(step)[1]
+            assert f"is not what answers: process {os.getpid()} (" in because
+            with pytest.raises(ActionRefused, match="is not what answers"):
+                asyncio.run(step.capture(GIVEN))
+    assert set(place.states()) == {"S"}
+
+
+def test_a_kill_that_leaves_somebody_answering_cut_nobody_off(listening: tuple[Place, str]) -> None:
+    place, address = listening
+    before = asyncio.run(place.kill(address=address).capture(GIVEN))
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        step = place.kill(address=f"127.0.0.1:{another.getsockname()[1]}")
+        asyncio.run(step.apply(before, GIVEN))
+        seen = asyncio.run(step.confirm(before, GIVEN))
+    assert (seen.holds, "so nobody was cut off" in seen.because) == (False, True)
+
+
+def proof(place: Place, address: str, machine: str) -> Told:
+    guard = Identity.model_validate(
+        {"pid_file": str(place.pid_file), "command": "pay-server", "address": address, "machine": machine}
+    )
+    return asyncio.run(guard.ask_again(GIVEN))
+
+
+@pytest.mark.skipif(not MACHINE.exists(), reason="this machine has no id")
+def test_a_process_proves_the_machine_and_that_it_is_what_listens(listening: tuple[Place, str]) -> None:
+    place, address = listening
+    machine = MACHINE.read_text().strip()
+    assert proof(place, address, machine).proved
+    assert "this host is the machine" in proof(place, address, "0" * 32).differs[0]
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        assert "is not what answers" in proof(place, f"127.0.0.1:{another.getsockname()[1]}", machine).differs[0]
+    trees.end(place.process, 5.0)
+    told = proof(place, address, machine)
+    assert (told.proved, told.differs, told.silent) == ([], [], ["pay does not run"])
