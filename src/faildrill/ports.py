@@ -444,6 +444,10 @@ class Rate(NamedTuple):
 
     every: float
     slow: float | None = None
+    timeout: float = 0.0
+    """Seconds that a look may take."""
+    first: int | None = None
+    """When one of its looks was due (ns), so that those of its schedule can be told from others."""
 
 
 class Watcher(Protocol):

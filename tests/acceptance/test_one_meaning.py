@@ -133,3 +133,18 @@ def test_answers_that_come_late_are_not_dark(drilled: Callable[..., Outcome]) ->
     assert code == PASSED
     [pay] = result["probes"]
     assert pay["outages"] == []
+
+
+@pytest.mark.parametrize("every", ["4ms", "20ms"])
+def test_a_hang_that_is_longer_than_its_limit_ends_the_run(every: str, drilled: Callable[..., Outcome]) -> None:
+    """At 4 ms the cap is reached long before a look is given up: what is held back keeps nothing alive."""
+    code, result = drilled(
+        "hangs while down",
+        f"every: {every}, timeout: 5s",
+        TAKE_IT_DOWN + "\n  - wait: 5500ms\n",
+        "expect:\n  - outage: {of: pay, at_most: 30s}\nabort_when:\n  - outage: {of: pay, longer_than: 1s}\n",
+    )
+    assert code == ABORTED
+    assert "longer than 1 s" in result["because"]
+    [step] = [one for one in result["steps"] if one["kind"] == "command.run"]
+    assert step["undo_started"] - step["started"] < 4.0

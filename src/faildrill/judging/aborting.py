@@ -1,30 +1,37 @@
 """Abort conditions: weighed on each sample as it comes, in constant memory.
 
-The bounds are those of judging: what aborts a run is proven dark, never guessed. A service that gives no answer for
-three intervals is dark from then on, as its prober may be gone too; looks that were skipped are no silence.
+The bounds are those of judging: what aborts a run is proven dark, or nobody can tell any more. A condition that is
+there to end a run must not stay silent because nobody can look.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.shares import Share, allowed, fraction
+from faildrill.judging.shares import Share, fraction, is_more
 from faildrill.judging.weighing import FEWEST
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.proofs.looks import SILENCE, darkness, life
+from faildrill.samples import Outcome, Sample
 
-SILENT: Final = 3
-"""Intervals without a word after which a service counts as dark."""
-_BUCKETS: Final = 20
 _LEARNT: Final = 4
+_MOST: Final = 4096
+"""Dark looks that are kept in case that a good one still turns out to lie among them."""
+_FOREVER: Final = 1 << 62
+_SETTLED: Final = 1.0
+"""Seconds beyond its timeout within which a look is recorded."""
 
 
 class OutageLonger(Kind):
-    """The probe's service is proven dark for longer than `longer_than` at a time: the run is ended and put back.
+    """The probe's service is dark for longer than `longer_than` at a time: the run is ended and put back.
+
+    It is proven dark for so long, or no look shows it alive for so long (and what a look may take): as none came back,
+    or none could be sent.
 
     outage: {of: pay, longer_than: 2m}
     """
@@ -40,59 +47,60 @@ class OutageLonger(Kind):
 
 
 class _DarkWatch:
-    """How long one service is dark by now."""
+    """For how long one service is dark by now."""
 
     def __init__(self, condition: OutageLonger, every: int | None, slow: int | None) -> None:
         self._condition = condition
         self._rate = _Rate(every)
-        self._slow = slow
+        self._slow = slow if slow is not None else _FOREVER
+        self._grace = slow or 0
+        self._watched = 0
         self._heard: int | None = None
-        self._begun: int | None = None
+        """When the last look that proves anything was answered; at first, when the watching began."""
+        self._told = 0
+        """When the last sample of any sort came."""
+        self._alive = 0
+        """By when the last moment of life had been."""
+        self._begun: deque[int] = deque()
+        """By when it was dark, for each dark look since, in order."""
         self._still = 0
+        """When it was still dark."""
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
         if sample.probe != self._condition.of:
             return None
         self._rate.learn(sample.due)
-        self._heard = max(self._heard or 0, sample.answered, sample.due)
+        self._told = max(self._told, sample.answered)
         if not sample.outcome.is_look:
             return None
-        dark = self._darkness(sample)
-        if dark is not None:
-            self._begun = dark[1] if self._begun is None else min(self._begun, dark[1])
-            self._still = max(self._still, dark[0])
-            return self._breach(self._still)
-        if self._begun is not None and sample.sent >= self._begun:
-            self._begun, self._still = None, 0
-        return None
+        self._heard = max(self._heard or 0, sample.answered)
+        dark, alive = darkness(sample, self._slow), life(sample, self._slow)
+        if dark is not None:  # also where it was answered well, beyond `slow`: only who answers in time ends an outage
+            if dark.by >= self._alive:
+                self._still = max(self._still, dark.since)
+                if len(self._begun) < _MOST:
+                    self._begun.append(dark.by)
+        elif alive is not None:
+            self._alive = max(self._alive, alive.by)
+            while self._begun and self._begun[0] < self._alive:
+                self._begun.popleft()
+        return self._breach(self._still - self._begun[0], "") if self._begun else None
 
     def tick(self, now_ns: int) -> str | None:
-        """Take in that time has passed: silence for three intervals is dark."""
+        """Take in that time has passed: what nobody sees alive for long enough is dark, or can't be told."""
         if self._heard is None:
-            self._heard = now_ns
+            self._heard = self._watched = now_ns
         if self._rate.every is None:
             return None
-        silent_from = self._heard + SILENT * self._rate.every
-        if now_ns <= silent_from:
+        grace = max(SILENCE * self._rate.every, self._grace)
+        if now_ns <= self._heard + grace and self._begun:
             return None
-        since = self._begun if self._begun is not None else silent_from
-        return self._told(now_ns - since, "no look came back")
+        since = self._begun[0] if self._begun else max(self._alive, self._watched) + grace
+        how = "no look shows it alive" if self._told > now_ns - grace else "no look came back"
+        return self._breach(now_ns - since, how)
 
-    def _darkness(self, sample: Sample) -> tuple[int, int] | None:
-        """Return when it was dark at least (from, by), or None when the look proves life."""
-        late = self._slow is not None and sample.answered - sample.sent > self._slow
-        late = late and not sample.detail.endswith(SEEN_LATE)
-        if sample.outcome is Outcome.OK and not late:
-            return None
-        silent = late or sample.outcome is Outcome.TIMED_OUT
-        begun_by = sample.sent + self._slow if silent and self._slow is not None else sample.answered
-        return sample.sent, min(begun_by, sample.answered)
-
-    def _breach(self, still: int) -> str | None:
-        return None if self._begun is None else self._told(still - self._begun, "")
-
-    def _told(self, dark: int, how: str) -> str | None:
+    def _breach(self, dark: int, how: str) -> str | None:
         condition = self._condition
         if dark <= nanoseconds(condition.longer_than):
             return None
@@ -127,6 +135,9 @@ class _Rate:
 class ErrorsAbove(Kind):
     """More looks of the probe fail than `above` over any time of `over`: the run is ended and put back.
 
+    Looks are counted by when they were due, each once; what was seen between two of them is not. Where for longer than
+    that no look proves anything, nobody can tell, and the run is ended too.
+
     errors: {of: pay, above: 10%, over: 5s}
     """
 
@@ -134,52 +145,72 @@ class ErrorsAbove(Kind):
     above: Share = Field(description="a share, e.g. 10%, or a whole number of looks")
     over: Duration = Field(gt=0, description="the time over which they are counted")
 
-    def watch(self, rates: Mapping[str, Rate]) -> Watcher:  # noqa: ARG002 - the port's signature
+    def watch(self, rates: Mapping[str, Rate]) -> Watcher:
         """Begin to weigh it."""
-        return _ErrorWatch(self)
-
-
-class _Bucket(NamedTuple):
-    """The looks of one part of the time: its number, how many, and how many of them failed."""
-
-    number: int
-    looks: int
-    failed: int
+        return _ErrorWatch(self, rates.get(self.of))
 
 
 class _ErrorWatch:
-    """How many looks failed lately, counted in twenty parts of the time."""
+    """How many looks failed over a time, by when they were due."""
 
-    def __init__(self, condition: ErrorsAbove) -> None:
+    def __init__(self, condition: ErrorsAbove, rate: Rate | None) -> None:
         self._condition = condition
-        self._part = max(nanoseconds(condition.over) // _BUCKETS, 1)
-        self._buckets: deque[_Bucket] = deque(maxlen=_BUCKETS)
+        self._over = nanoseconds(condition.over)
+        self._every = nanoseconds(rate.every) if rate else 0
+        self._first = rate.first if rate else None
+        self._timeout = nanoseconds(rate.timeout) if rate else 0
+        self._due: list[int] = []
+        """When looks were due, of the last while, in order; of some of them it is known that they failed …"""
+        self._failed: list[int] = []
+        self._proven: list[int] = []
+        """… and of some that they prove anything at all."""
+        self._heard: int | None = None
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
-        if sample.probe != self._condition.of or not sample.outcome.is_look:
+        if sample.probe != self._condition.of or not self._is_due(sample.due):
             return None
-        number, failed = sample.answered // self._part, int(sample.outcome is not Outcome.OK)
-        buckets = self._buckets
-        if buckets and number <= buckets[-1].number:
-            last = buckets.pop()
-            buckets.append(_Bucket(last.number, last.looks + 1, last.failed + failed))
-        else:
-            buckets.append(_Bucket(number, 1, failed))
-            while buckets[0].number <= number - _BUCKETS:
-                buckets.popleft()
-        return self._weighed() if failed else None
+        insort(self._due, sample.due)
+        if not sample.outcome.is_look:
+            return None
+        self._heard = max(self._heard or 0, sample.due)
+        insort(self._proven, sample.due)
+        if sample.outcome is Outcome.OK:
+            self._forget()
+            return None
+        insort(self._failed, sample.due)
+        return self._weighed(sample.due)
 
-    def tick(self, now_ns: int) -> str | None:  # noqa: ARG002 - the port's signature
-        """Time alone makes no errors; silence is for `outage`."""
-        return None
+    def tick(self, now_ns: int) -> str | None:
+        """Take in that time has passed: where no look proves anything for longer than the time, nobody can tell."""
+        if self._heard is None:
+            self._heard = now_ns
+        blind = now_ns - self._heard
+        if not self._every or blind <= self._over + self._timeout + SILENCE * self._every:
+            return None
+        told = f"no look of {self._condition.of} proves anything for {durations.show(seconds(blind))}"
+        return f"{told}: whether more than {self._condition.above} failed, nobody can tell"
 
-    def _weighed(self) -> str | None:
-        looks = sum(one.looks for one in self._buckets)
-        failed = sum(one.failed for one in self._buckets)
+    def _is_due(self, due: int) -> bool:
+        """Tell whether a look is one of the schedule, where that is known."""
+        return not self._every or self._first is None or (due - self._first) % self._every == 0
+
+    def _weighed(self, until: int) -> str | None:
+        """Weigh the time that ends with the look due then."""
+        total, failed, proven = (self._count(some, until) for some in (self._due, self._failed, self._proven))
         condition = self._condition
-        enough = looks >= FEWEST or fraction(condition.above) is None
-        if not enough or failed <= allowed(condition.above, looks):
+        enough = proven >= FEWEST or fraction(condition.above) is None
+        if not enough or not is_more(failed, condition.above, total):
             return None
         over = durations.show(condition.over)
-        return f"{failed} of {looks} looks of {condition.of} failed within {over}, more than {condition.above}"
+        return f"{failed} of {total} looks of {condition.of} failed within {over}, more than {condition.above}"
+
+    def _count(self, due: list[int], until: int) -> int:
+        return bisect_right(due, until) - bisect_right(due, until - self._over)
+
+    def _forget(self) -> None:
+        """Leave out what is too old for any time that is still to be weighed, now and then."""
+        kept = self._over + self._timeout + nanoseconds(_SETTLED)
+        if self._due[-1] - self._due[0] > 2 * kept:
+            for some in (self._due, self._failed, self._proven):
+                del some[: bisect_left(some, self._due[-1] - kept)]

@@ -1,5 +1,6 @@
 """A share of looks, or a number of them, as people write it: `0.1%` or `5`."""
 
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -50,6 +51,16 @@ def percent(share: str) -> float:
 def fraction(share: str | int) -> float | None:
     """Return a share as a fraction, or None when it is a count."""
     return float(share.removesuffix("%")) / _WHOLE if isinstance(share, str) else None
+
+
+def is_more(number: int, share: str | int, total: int) -> bool:
+    """Tell whether so many of `total` looks are more than a share or a count allows; exact."""
+    return number > exact(share) * (total if isinstance(share, str) else 1)
+
+
+def exact(share: str | int) -> Fraction:
+    """Return a share as an exact fraction, a count as itself."""
+    return Fraction(share.removesuffix("%").strip()) / 100 if isinstance(share, str) else Fraction(share)
 
 
 def allowed(share: str | int, total: int) -> float:

@@ -45,6 +45,11 @@ class Schedule:
         """The longest time from one good look to the next in which nobody stood still."""
         return SILENCE * self.every + self.slow
 
+    @property
+    def first(self) -> int | None:
+        """When one of its looks was due; None while that is not known."""
+        return self._origin if self._kept > 0 else None
+
     def fix(self, slow: int) -> None:
         """Set after how many ns silence is dark from now on."""
         self._fixed = slow

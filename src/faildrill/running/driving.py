@@ -133,7 +133,11 @@ class Driving:
         self._scene.watching.limit(self._slow)
 
     def _rates(self) -> dict[str, Rate]:
-        return {plan.name: Rate(plan.every, self._slow.get(plan.name)) for plan in self._scene.plans}
+        views = self._scene.watching.views
+        return {
+            plan.name: Rate(plan.every, self._slow.get(plan.name), plan.timeout, views[plan.name].schedule.first)
+            for plan in self._scene.plans
+        }
 
     async def _touch(self) -> None:
         """Act, and put back whatever was done, in whatever way the acting ended."""

@@ -57,9 +57,33 @@ def test_a_good_look_between_begins_the_outage_anew() -> None:
 
 
 def test_a_good_look_that_was_sent_before_the_outage_does_not_end_it() -> None:
+    """It may have been alive up to its answer at 1020: what is dark from 1102 on is dark for a second at 2200."""
     watcher = outage()
     some = [*looks(1000, 1900, Outcome.REFUSED), sample(990, took=30), *looks(1900, 2400, Outcome.REFUSED)]
-    assert first(watcher, some) == 2100
+    assert first(watcher, some) == 2200
+
+
+def test_an_old_silence_that_is_given_up_later_is_no_part_of_a_new_outage() -> None:
+    """Dark for 0.6 s, good for 2.7 s, then a short refusal: two outages, none of them as long as the limit."""
+    watcher = outage()
+    hung = [sample(at, Outcome.TIMED_OUT, 2000) for at in range(1000, 1600, 100)]
+    some = [*looks(0, 1000), *hung, *looks(1600, 4300), *looks(4300, 4600, Outcome.REFUSED), *looks(4600, 6000)]
+    assert first(watcher, sorted(some, key=lambda one: one.answered)) is None
+
+
+def test_a_hang_aborts_soon_after_the_limit_though_further_looks_are_held_back() -> None:
+    """Looks every 4 ms with a timeout of 5 s: the cap on those under way is reached long before one is given up."""
+    condition = OutageLonger.model_validate({"of": "pay", "longer_than": "1s"})
+    watcher = condition.watch({"pay": Rate(0.004, 0.25, 5.0)})
+    aborted: int | None = None
+    for at in range(0, 8000, 4):
+        one = sample(at, took=2) if at < 2000 else sample(at, Outcome.SKIPPED, 0)
+        is_under_way = 2000 <= at < 3000
+        reasons = [None if is_under_way else watcher.feed(one), watcher.tick(at * MS)]
+        if aborted is None and any(reasons):
+            aborted = at
+    assert aborted is not None
+    assert 3000 < aborted <= 3000 + 250 + 20
 
 
 def test_answers_slower_than_slow_are_dark() -> None:
@@ -90,8 +114,10 @@ def test_a_prober_that_never_says_a_word_is_silent_from_the_start() -> None:
     assert watcher.tick(1310 * MS) is not None
 
 
-def test_skipped_looks_are_no_silence_and_no_darkness() -> None:
-    assert first(outage(), [*looks(0, 500), *looks(500, 5000, Outcome.SKIPPED, 0)]) is None
+@pytest.mark.parametrize("outcome", [one for one in Outcome if not one.is_look])
+def test_a_condition_that_cannot_look_for_longer_than_its_limit_aborts(outcome: Outcome) -> None:
+    assert first(outage(), [*looks(0, 500), *looks(500, 1600, outcome, 0)]) is None
+    assert first(outage(), [*looks(0, 500), *looks(500, 5000, outcome, 0)]) == 1800
 
 
 def test_another_probe_is_not_looked_at() -> None:
@@ -105,8 +131,8 @@ def test_the_rate_is_learnt_where_nobody_tells_it() -> None:
     assert watcher.tick(2210 * MS) is not None
 
 
-def errors(above: str | int, over: str = "5s") -> Watcher:
-    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({})
+def errors(above: str | int, over: str = "5s", rate: Rate | None = None) -> Watcher:
+    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({"pay": rate} if rate else {})
 
 
 def test_errors_above_a_share_abort() -> None:
@@ -121,6 +147,35 @@ def test_errors_are_counted_over_the_time_given_only() -> None:
     assert first(errors(3), once_a_second) == 4000
 
 
+def test_errors_of_looks_that_are_given_up_late_count_where_they_were_due() -> None:
+    watcher = ErrorsAbove.model_validate({"of": "pay", "above": "50%", "over": "2s"}).watch(
+        {"pay": Rate(0.1, 0.25, 5.0)}
+    )
+    hung = [sample(at, Outcome.TIMED_OUT, 5000) for at in range(2000, 4000, 100)]
+    skipped = looks(4000, 8000, Outcome.SKIPPED, 0)
+    some = sorted([*looks(0, 2000), *hung, *skipped], key=lambda one: one.answered)
+    assert first(watcher, some) == 3000
+
+
+def test_looks_beside_the_schedule_weigh_in_no_count() -> None:
+    watcher = ErrorsAbove.model_validate({"of": "pay", "above": 20, "over": "60s"}).watch(
+        {"pay": Rate(0.1, 0.25, 0.5, 0)}
+    )
+    beside = [sample(at + 7, Outcome.REFUSED) for at in range(0, 5000, 100)]
+    assert first(watcher, sorted([*looks(0, 5000), *beside])) is None
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if not one.is_look])
+def test_a_condition_on_errors_that_cannot_look_for_longer_than_its_time_aborts(outcome: Outcome) -> None:
+    watcher = ErrorsAbove.model_validate({"of": "pay", "above": "50%", "over": "2s"}).watch(
+        {"pay": Rate(0.1, 0.25, 0.5)}
+    )
+    some = [*looks(0, 500), *looks(500, 9000, outcome, 0)]
+    at = first(watcher, some)
+    assert at is not None
+    assert 400 + 2000 + 500 + 300 < at <= 400 + 2000 + 500 + 300 + 200
+
+
 def test_a_few_failures_at_the_start_are_no_share() -> None:
     assert first(errors("50%"), looks(0, 900, Outcome.REFUSED)) is None
     assert first(errors("50%"), looks(0, 1100, Outcome.REFUSED)) == 900
@@ -132,4 +187,4 @@ def test_memory_stays_the_same_however_long_it_lasts(kind: type) -> None:
     for at in range(0, 2_000_000, 100):
         watcher.feed(sample(at))
     held = [value for value in vars(watcher).values() if hasattr(value, "__len__")]
-    assert all(len(value) <= 20 for value in held)
+    assert all(len(value) <= 3 * 6 * 10 for value in held)  # three times the looks of its time and a second more
