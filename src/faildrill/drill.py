@@ -9,9 +9,9 @@ from faildrill.targets import KindUse
 WARM_UP = 3.0
 """Seconds for which every probe must be good before the first step, where the drill says nothing."""
 WITHIN = 30.0
-"""Seconds that a step may take, where the drill says nothing."""
+"""Seconds that what a step does may take, where the drill says nothing; seeing its effect comes on top."""
 UNDO_WITHIN = 60.0
-"""Seconds that putting a step back and seeing it put back may take, where the drill says nothing."""
+"""Seconds that putting a step back may take, where the drill says nothing; seeing it put back comes on top."""
 
 
 class Plan(BaseModel):
@@ -48,7 +48,7 @@ class Step(Plan):
     use: KindUse
     within: float = WITHIN
     undo: Undo = Field(default_factory=Undo)
-    undo_within: float = Field(default=UNDO_WITHIN, gt=0, description="for the undo and for seeing it put back")
+    undo_within: float = Field(default=UNDO_WITHIN, gt=0, description="for the undo; seeing it put back comes on top")
     late: bool = Field(default=False, description="holds ${steps.…}: its parameters are complete only when it is due")
 
 

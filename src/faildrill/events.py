@@ -106,7 +106,7 @@ class Intended(Event, frozen=True, tag="step.intended", kw_only=True):
     within: float
     """Seconds that the action may take."""
     undo_within: float
-    """Seconds that putting it back may take, with seeing that it is."""
+    """Seconds that putting it back may take; seeing it put back comes on top."""
 
 
 class Applying(Event, frozen=True, tag="step.applying", kw_only=True):

@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from faildrill import durations, redacting
+from faildrill.effect_traits import ENDING
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
 
 T = TypeVar("T")
 LOOK_AGAIN: Final = 0.1
 """Seconds between two looks at an effect."""
+LOOKING: Final = 10.0
+"""Seconds that a look for an effect, or for what was before it, has at least after the call returned; as long as the
+call itself had, where that is less. A call that took all of its time must not leave none to see what came of it."""
 LONGEST: Final = 2000
 """Characters of a kind's words that are kept."""
 LET_GO: Final = 0.1
@@ -22,6 +26,11 @@ _stuck: "set[asyncio.Task[Any]]" = set()
 
 class TookTooLong(ActionError):  # noqa: N818 - reads as the statement it makes
     """A call did not return by its deadline and was cut short."""
+
+
+def ending(action: object) -> float:
+    """Return the float seconds beyond its time that an action may take to end what it started."""
+    return float(getattr(action, ENDING, 0.0))
 
 
 async def call(what: Awaitable[T], within: float) -> T:

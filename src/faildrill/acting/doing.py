@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from faildrill import redacting
-from faildrill.acting.calling import TookTooLong, call, observe, words
+from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.seeing import effect
 from faildrill.drill import Step
 from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnknown
@@ -99,7 +99,7 @@ async def _apply(action: Action, before: Captured, step: Step, timeline: Timelin
     """Return the answer of the one call, or how the step ended; an open outcome returns an empty answer."""
     how: Literal["refused", "failed", "unknown", "late"]
     try:
-        answer = await call(action.apply(before, given), step.within)
+        answer = await call(action.apply(before, given), step.within + ending(action))
     except asyncio.CancelledError:
         timeline.record(ApplyFailed(step=step.id, how="unknown", because="cut short: the run is being ended"))
         raise
@@ -125,9 +125,8 @@ async def _confirm(
 ) -> Done:
     given, started, answer = called
     now = asyncio.get_running_loop().time()
-    seen = await observe(
-        lambda: effect(action, before, given), max(started + step.within, now + SETTLE if not answer else now)
-    )
+    looking = min(step.within, LOOKING) if answer else max(SETTLE, min(step.within, LOOKING))
+    seen = await observe(lambda: effect(action, before, given), max(started + step.within, now + looking))
     if seen.holds:
         timeline.record(Confirmed(step=step.id, because=seen.because, evidence=seen.evidence))
         return Done("done", seen.because, {**answer, **seen.evidence})

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from faildrill.acting.calling import call, observe, words
+from faildrill import durations
+from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.seeing import effect, restored
 from faildrill.errors import ActionError, CannotSee, FaildrillError
@@ -133,28 +134,42 @@ class _Undo:
         if intent.undo == "none":
             return note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
         note(Undoing(step=intent.step, by=self._by))
-        deadline = asyncio.get_running_loop().time() + intent.undo_within
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            action = action_of(self.intent)
+            action, undoing = action_of(intent), _undoing(intent)
         except (FaildrillError, ValueError) as error:
             note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
             return False
         try:
-            await call(_put_back(action, intent, self._given), intent.undo_within)
+            await call(_put_back(undoing, intent, self._given), intent.undo_within + ending(undoing))
+        except TookTooLong as error:
+            note(UndoFailed(step=intent.step, because=f"{words(error)}: its undo_within is over"))
         except (ActionError, CannotSee) as error:
             note(UndoFailed(step=intent.step, because=words(error)))
         else:
             note(Undone(step=intent.step))
+        returned = loop.time()
+        deadline = max(started + intent.undo_within, returned + min(intent.undo_within, LOOKING))
         seen = await observe(lambda: restored(action, intent.before, self._given), deadline)
         if not seen.holds:
-            note(UndoNotVerified(step=intent.step, because=seen.because))
+            looked = durations.show(loop.time() - returned)
+            given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
+            note(UndoNotVerified(step=intent.step, because=f"{seen.because} ({given}, and it was looked for {looked})"))
             return False
         return note(UndoVerified(step=intent.step, because=seen.because))
 
 
-async def _put_back(action: Action, intent: Intended, given: Supplies) -> None:
+def _undoing(intent: Intended) -> Action:
+    """Build the action that puts a step back: its own, or the one that the drill names."""
     if intent.undo == "own":
-        await action.undo(intent.before, given)
-        return
+        return action_of(intent)
     named: Action = build(KindUse(kind=intent.undo_kind or "", params=intent.undo_params or {}), "action")
-    await named.apply(await named.capture(given), given)
+    return named
+
+
+async def _put_back(undoing: Action, intent: Intended, given: Supplies) -> None:
+    if intent.undo == "own":
+        await undoing.undo(intent.before, given)
+        return
+    await undoing.apply(await undoing.capture(given), given)

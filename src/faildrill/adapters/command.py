@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
+from faildrill import durations
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview, Seen
@@ -117,6 +118,7 @@ class Run(Surroundings):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    ending: ClassVar[float] = 2 * GRACE
 
     argv: Argv = Field(description="the program and its arguments")
     undo_argv: Argv = Field(description="puts it back; right to run whether or not the step took effect")
@@ -143,11 +145,11 @@ class Run(Surroundings):
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
         """Run the program."""
         try:
-            ended = await self.run(self.argv, given.timeout * SHARE, {_MARK: given.run})
+            ended = await self.run(self.argv, given.timeout, {_MARK: given.run})
         except OSError as error:
             raise ActionRefused(f"{self.argv[0]} can't be started: {error}") from error
         if ended.code is None:
-            raise OutcomeUnknown(f"{self.argv[0]} {ended}")
+            raise OutcomeUnknown(f"{self.argv[0]} {ended}; it had {durations.show(given.timeout)} (`within`)")
         if ended.code != 0:
             raise ActionFailed(f"{self.argv[0]} {ended}")
         return {"said": ended.said}
@@ -160,9 +162,12 @@ class Run(Surroundings):
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
         """Run the undo; what it starts belongs to the target, not to the run."""
         try:
-            ended = await self.run(self.undo_argv, given.timeout * SHARE, {})
+            ended = await self.run(self.undo_argv, given.timeout, {})
         except OSError as error:
             raise ActionFailed(f"{self.undo_argv[0]} can't be started: {error}") from error
+        if ended.code is None:
+            given_to_it = f"it had {durations.show(given.timeout)} (`undo_within`)"
+            raise ActionFailed(f"{self.undo_argv[0]} {ended}; {given_to_it}")
         if ended.code != 0:
             raise ActionFailed(f"{self.undo_argv[0]} {ended}")
 

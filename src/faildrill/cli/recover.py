@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from faildrill.cli.options import seconds
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
@@ -23,7 +24,10 @@ _RESULT: Final = "result.json"
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--unproven", is_flag=True, help="The place is the same, though nothing of it answers what it is.")
-def recover(run: Path | None, *, unproven: bool) -> None:
+@click.option(
+    "--within", callback=seconds, help="How long each undo may take, e.g. 5m, where what the drill gives is not enough."
+)
+def recover(run: Path | None, *, unproven: bool, within: float | None) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
     A run whose processes all died before they could judge it is judged and reported, too. Safe to repeat, also after it
@@ -33,11 +37,11 @@ def recover(run: Path | None, *, unproven: bool) -> None:
     folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged()])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
-    results = [_recover(folder, unproven=unproven) for folder in folders]
+    results = [_recover(folder, unproven=unproven, within=within) for folder in folders]
     sys.exit(0 if all(results) else _UNSAFE)
 
 
-def _recover(folder: Path, *, unproven: bool) -> bool:
+def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
     from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - loads kinds
     from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - the same
     from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
@@ -61,7 +65,7 @@ def _recover(folder: Path, *, unproven: bool) -> bool:
         click.echo(f"recovering {folder} …")
         for line in lacking(folder):
             click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
-        clean = asyncio.run(put_back(folder, "recover", unproven=unproven))
+        clean = asyncio.run(put_back(folder, "recover", unproven=unproven, within=within))
     finally:
         for lock in locks:
             os.close(lock)
@@ -108,4 +112,4 @@ def _missing(folder: Path) -> list[str]:
             case _:
                 pass
     lines = [f"{what}: {because}" for what, because in found.items()]
-    return [*lines, "mend that by hand, then run `faildrill recover` again"]
+    return [*lines, "mend that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"]

@@ -224,7 +224,7 @@ def _step_shapes(actions: Schema) -> Schema:
         "anyOf": [{"enum": ["own", "none"]}, {"$ref": "#/$defs/action"}],
     }
     within = _duration("how long it may take, its effect seen (30s)")
-    undo_within = _duration("how long putting it back may take, seen (60s)")
+    undo_within = _duration("how long putting it back may take; looking whether it holds comes on top (60s)")
     act = _exactly_one(actions, {**naming, "within": within, "undo": undo, "undo_within": undo_within})
     wait = {"wait": {"anyOf": [_duration("how long"), _until()], "description": "for how long, or until what is seen"}}
     single = [{**act, "required": ["name"]}, _object({**naming, **wait}, required=["wait"])]

@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from faildrill.acting.undoing import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
 from faildrill.drill import Drill
@@ -59,15 +61,18 @@ def _first(known: list[Entry]) -> RunStarted | None:
     return known[0].what if known and isinstance(known[0].what, RunStarted) else None
 
 
-async def recover(folder: Path, by: By, ground: Ground | None = None, *, unproven: bool = False) -> bool:
+async def recover(
+    folder: Path, by: By, ground: Ground | None = None, *, unproven: bool = False, within: float | None = None
+) -> bool:
     """Put a run back whose runner is gone, and tell whether all of it was seen put back and steady.
 
     The caller holds the environment's lock. Can be killed at any point and called again: what was seen put back
     is not touched twice. Of a timeline that was altered everything that can still be read is put back, but then
     nobody can tell whether that is all: it is never clean, and its mark stays. `unproven`: a person says that the place
-    is the same, though nothing of it answers.
+    is the same, though nothing of it answers. `within`: a person gives every undo so many seconds.
     """
     recovery = _Recovery(folder, by, ground or Ground(), unproven=unproven)
+    recovery.within = within
     if recovery.place is None:
         return await recovery.run()
     if recovery.keepers:  # the dead runner's lock is still held: nobody could come in between
@@ -87,6 +92,8 @@ class _Recovery:
         self._by = by
         self._ground = ground
         self._unproven = unproven
+        self.within: float | None = None
+        """Float seconds that every undo may take; None: what its drill says."""
         self._known = salvage(folder / FILE)
         self._first = _first(self._known)
         self._run = self._first.run if self._first else folder.name
@@ -121,7 +128,7 @@ class _Recovery:
         if self._by == "recover" or any(swept):
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
-        intents = put_off(open_intents(self._known), self._known)
+        intents = [self._given(one) for one in put_off(open_intents(self._known), self._known)]
         is_steady = False
         if await self._is_the_place(intents, timeline):
             dirty = await undo_all(intents, timeline, run, self._by, self._known)
@@ -136,6 +143,9 @@ class _Recovery:
         if is_clean and self._first:
             clear(Proven.of(self._first), run)
         return is_clean
+
+    def _given(self, intent: Intended) -> Intended:
+        return intent if self.within is None else msgspec.structs.replace(intent, undo_within=self.within)
 
     async def _is_the_place(self, intents: list[Intended], timeline: Timeline) -> bool:
         """Ask the place what it is, and record of every step that it stays where this is another one.

@@ -197,7 +197,7 @@ def test_what_can_not_be_started_again_is_not_killed(place: Place) -> None:
     with pytest.raises(ActionRefused, match="give `start`"):
         asyncio.run(step.capture(GIVEN))
     with pytest.raises(ActionFailed, match="no `start` says how"):
-        asyncio.run(step.run_again())
+        asyncio.run(step.run_again(5.0))
 
 
 def test_a_service_is_found_and_started_by_what_controls_it(place: Place, tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ class Playbook(OnHosts):
 
     effect_is: ClassVar[Effect] = "state"
     looks_cost: ClassVar[bool] = True
+    ending: ClassVar[float] = 5.0
 
     apply_file: Annotated[FilePath, Field(alias="apply", description="the playbook that does it")]
     undo_file: Annotated[FilePath, Field(alias="undo", description="the playbook that puts it back")]
@@ -157,7 +158,7 @@ class Playbook(OnHosts):
         score = replace(score, tags=self.tags, skip_tags=self.skip_tags, limit=_those(before) or self.only)
         news = _News(given, self.began)
         try:
-            played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run, news.hear)
+            played = await plays.play(score, self._key(given), given.timeout, given.run, news.hear)
         except CannotSee as error:
             if news.tasks:
                 raise OutcomeUnknown(str(error)) from error
@@ -180,7 +181,7 @@ class Playbook(OnHosts):
         score = replace(
             self.score(self.undo_file, act="undo", known={"faildrill_before": before["hosts"]}), fenced=True
         )
-        played = await plays.play(score, key, given.timeout * SHARE, None, _News(given, None).hear)
+        played = await plays.play(score, key, given.timeout, None, _News(given, None).hear)
         if played.code != 0:
             raise ActionFailed(told(played))
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
+from faildrill.adapters.command import GRACE
 from faildrill.adapters.limiting import AtMost
 from faildrill.adapters.member import accepts
 from faildrill.adapters.processes import limits, trees
@@ -26,6 +27,8 @@ _PATIENCE: Final = 2.0
 
 class _OfProcess(Named):
     """What both actions share: which process it is, now and afterwards."""
+
+    ending: ClassVar[float] = 2 * GRACE
 
     address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is well")
 
@@ -81,7 +84,7 @@ class _OfProcess(Named):
             raise OutcomeUnknown(str(error)) from error
         return {"pid": process.pid}
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+    async def undo(self, before: Captured, given: Given) -> None:
         """Let it go on where it is stopped; start it where it is gone."""
         former = _former(before)
         if former is not None:
@@ -89,7 +92,7 @@ class _OfProcess(Named):
             await asyncio.to_thread(trees.go_on, former)
             return
         if await self.find() is None:
-            await self.run_again()
+            await self.run_again(given.timeout)
 
     async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - it may be another one now
         """See it run, and accept connections where the drill says at which address."""

@@ -15,7 +15,6 @@ from faildrill.targets import FilePath
 
 _ASKING: Final = 5.0
 """Seconds for the service manager to say which process it is."""
-_STARTING: Final = 60.0
 _READING: Final = 2.0
 """Seconds for a file that holds a number, and the bytes that it has at the most."""
 _LARGEST: Final = 4096
@@ -57,12 +56,15 @@ class Named(Kind):
         one = trees.look(pid) if pid else None
         return one if one and self.command in trees.title(one.pid) else None
 
-    async def run_again(self) -> None:
-        """Start it; what is started belongs to the host. ActionFailed when nobody knows how, or it did not work."""
+    async def run_again(self, within: float) -> None:
+        """Start it, within float seconds; what is started belongs to the host.
+
+        ActionFailed when nobody knows how, or when it did not work.
+        """
         if self.starting is None:
             raise ActionFailed(f"{self.called} is gone, and no `start` says how it is started")
         try:
-            ended = await Surroundings().run(self.starting, _STARTING, {})
+            ended = await Surroundings().run(self.starting, within, {})
         except OSError as error:
             raise ActionFailed(f"{self.starting[0]} can't be started: {error}") from error
         if ended.code != 0:
