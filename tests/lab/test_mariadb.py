@@ -13,8 +13,9 @@ import pytest
 
 from faildrill.adapters.mariadb.examining import Servers
 from faildrill.adapters.mariadb.nodes import asked
+from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
-from faildrill.errors import ActionRefused
+from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
@@ -77,6 +78,86 @@ def test_a_planned_promotion_is_done_with_one_writer_at_most_and_put_back(paymen
         with pytest.raises(ActionRefused, match="takes writes already"):
             await action("mariadb.promote", mariadb=payments, to=other_than(payments, first)).capture(given(10))
         await put_back(step, before, 30)
+        assert await writers_of(payments) == first
+
+    asyncio.run(story())
+
+
+@asynccontextmanager
+async def locked(mariadb: MariaDB, name: str, what: str) -> AsyncIterator[None]:
+    """Keep a lock on a table, as an application does that is slow to let go of it."""
+    talk = await Talk.begin(as_user(mariadb, mariadb.members[name]), 60.0)
+    try:
+        await talk.ask(f"LOCK TABLES {what}")
+        yield
+        await talk.ask("UNLOCK TABLES")
+    finally:
+        talk.end()
+
+
+@pytest.mark.parametrize("gives_up", ["the server", "the run"])
+def test_a_promotion_given_up_behind_an_applications_lock_does_nothing_later(payments: MariaDB, gives_up: str) -> None:
+    async def story() -> None:
+        first = await writers_of(payments)
+        step = action("mariadb.promote", mariadb=payments)
+        before = await step.capture(given(10))
+        async with locked(payments, first, "faildrill_identity WRITE"):
+            if gives_up == "the server":
+                with pytest.raises(ActionFailed, match=rf"payments/{first} ended `SET GLOBAL read_only = 1` by itself"):
+                    await step.apply(before, given(4))
+            else:  # it is cut short, or killed, long before the limit that the server holds
+                applying = asyncio.create_task(step.apply(before, given(60)))
+                await asyncio.sleep(1.0)
+                applying.cancel()
+                await asyncio.wait({applying})
+                assert not (await step.restored(before, given(10))).holds
+            await step.undo(before, given(20))
+            seen = await step.restored(before, given(20))
+            assert seen.holds, seen.because
+        await asyncio.sleep(1.0)
+        assert await writers_of(payments) == first
+
+    asyncio.run(story())
+
+
+def test_what_can_t_be_ended_at_the_server_is_not_put_back_while_it_is_under_way(payments: MariaDB) -> None:
+    async def story() -> None:
+        first = await writers_of(payments)
+        other = other_than(payments, first)
+        step = action("mariadb.promote", mariadb=payments)
+        before = await step.capture(given(10))
+        as_app = as_user(payments, payments.members[first])
+        await asked(as_app, "CREATE TABLE IF NOT EXISTS slow (n INT)", within=5.0)
+        await asyncio.sleep(1.0)
+        async with locked(payments, other, "slow READ"):
+            await asked(as_app, "INSERT INTO slow VALUES (1)", within=5.0)
+            await asyncio.sleep(0.5)  # it is being applied
+            doing = Errand.within(payments, given().run, 2.0)
+            async with doing.to(other) as server:
+                with pytest.raises(OutcomeUnknown, match=r"`STOP SLAVE`.*may still be done"):
+                    await server.do("STOP SLAVE")
+            with pytest.raises(ActionFailed, match=rf"{other} still has `STOP SLAVE` .*would not end"):
+                await step.undo(before, given(8))
+            assert "of this run to do" in (await step.restored(before, given(8))).because
+        await put_back(step, before, 40)
+        assert await writers_of(payments) == first
+
+    asyncio.run(story())
+
+
+def test_a_writer_that_falls_silent_before_a_planned_promotion_is_not_promoted_beside(payments: MariaDB) -> None:
+    async def story() -> None:
+        first = await writers_of(payments)
+        reach = given(10).reach(payments.members[first])
+        step = action("mariadb.promote", mariadb=payments)
+        before = await step.capture(given(10))
+        await reach.signal(first, "STOP")
+        try:
+            with pytest.raises(ActionRefused, match="nobody was promoted"):
+                await step.apply(before, given(10))
+        finally:
+            await reach.signal(first, "CONT")
+        await asyncio.sleep(0.5)
         assert await writers_of(payments) == first
 
     asyncio.run(story())

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
+from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.adapters.sockets import is_dark
@@ -83,6 +84,7 @@ class LoseWriter(Kind):
         """Start it, or let it go on where nobody else takes writes; have it follow, or who has most take writes."""
         lost = str(before["writer"])
         reach = self._reach(lost, given)
+        errand = Errand.within(self.mariadb, given.run, given.timeout * SHARE)
         if await reach.state(lost) == "stopped":
             other = writer_now(await self._sight(given), lost)
             await reach.signal(lost, "CONT" if other is None else "KILL")
@@ -90,9 +92,9 @@ class LoseWriter(Kind):
         sight = await self._answering(lost, given)
         other = writer_now(sight, lost)
         if other is not None and (sight.writer is None or sight.lacks(lost, self.late_at_most)):
-            await follow(self.mariadb, lost, other, given.timeout * SHARE)
+            await follow(errand, lost, other)
         elif not sight.writers:
-            await hand_over(self.mariadb, sight.richest(first=lost), given.timeout * SHARE)
+            await hand_over(errand, sight.richest(first=lost))
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See it take writes alone, or follow the one that does, and so all that did before."""

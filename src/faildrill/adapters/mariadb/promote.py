@@ -1,5 +1,6 @@
 """`mariadb.promote`: a replica becomes the server that takes writes, as there is no manager that would see to it."""
 
+import asyncio
 from typing import ClassVar, Self
 
 import tenacity
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
+from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.telling import hand_over
 from faildrill.effect_traits import Effect
@@ -51,9 +53,11 @@ class Promote(Kind):
         return {"to": self._next(sight), **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
-        """Hand over, once."""
-        to = str(before["to"])
-        await hand_over(self.mariadb, to, given.timeout * SHARE)
+        """Hand over, once; a former writer that does not answer any more is not handed over from."""
+        to, former = str(before["to"]), before["writer"]
+        if former is not None and (node := (await self._sight(given)).nodes[str(former)]).silent:
+            raise ActionRefused(f"{self.mariadb.name}: {node}, and took writes just now: nobody was promoted")
+        await hand_over(Errand.within(self.mariadb, given.run, given.timeout * SHARE), to)
         return {"from": before["writer"], "to": to}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
@@ -63,25 +67,31 @@ class Promote(Kind):
         return Observed(sight.writer == before["to"], because, sight.as_data())
 
     async def undo(self, before: Captured, given: Given) -> None:
-        """Give the writing back to who had it, when that one is fit to; does nothing where nobody had it."""
+        """Give the writing back to who had it, when that one is fit to; where nobody had it, nobody is given it.
+
+        What the call has left under way is ended first, or it would act later.
+        """
         former = before["writer"]
+        await end_left(Errand.within(self.mariadb, given.run, given.timeout / 4))
         if former is None:
             return
         first = str(former)
         waiting = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_result(lambda sight: not _is_fit(sight, first, self.late_at_most)),
             wait=tenacity.wait_fixed(0.25),
-            stop=tenacity.stop_before_delay(given.timeout / 2),
+            stop=tenacity.stop_before_delay(given.timeout / 4),
         )
         try:
             await waiting(self._sight, given)
         except tenacity.RetryError as error:
             raise ActionFailed(f"{self.mariadb.name}/{first} does not get fit to take writes again") from error
-        await hand_over(self.mariadb, first, given.timeout / 2 * SHARE)
+        await hand_over(Errand.within(self.mariadb, given.run, given.timeout / 2 * SHARE), first)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the former writer take writes again, and those follow that did; or, where there was none, one writer."""
-        sight = await self._sight(given)
+        sight, left = await asyncio.gather(self._sight(given), left_of(self.mariadb, given.run, patience(given)))
+        if left:
+            return Observed(holds=False, because="; ".join(map(str, left)))
         former = before["writer"]
         if former is None:
             because = f"{sight.writer} goes on taking writes: nobody had before"

@@ -93,6 +93,11 @@ class Talk:
         """Whether it was ended, as far as is known."""
         return not self._connection.open
 
+    @property
+    def id(self) -> int:
+        """The number by which the server knows it."""
+        return int(self._connection.thread_id())
+
     async def ask(self, statement: str, *values: str | float) -> list[Row]:
         """Send a statement, once, and return its rows; Said when it is refused, and the connection goes on then."""
 

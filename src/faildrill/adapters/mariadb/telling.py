@@ -1,53 +1,57 @@
 """What is told to the servers: who takes writes, and who follows whom. Each statement is sent once."""
 
-import asyncio
 from typing import Final
 
 from faildrill.adapters.mariadb.nodes import own_addresses, sighted
+from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import Sight
-from faildrill.adapters.mariadb.talking import Said, Talk, as_admin, in_words
-from faildrill.errors import ActionFailed, OutcomeUnknown, UnresolvedSecret
-from faildrill.targets import MariaDB
+from faildrill.errors import ActionFailed
 
 _FOLLOW: Final = (
     "CHANGE MASTER TO master_host=%s, master_port=%s, master_user=%s, master_password=%s, "
     "master_connect_retry=1, master_use_gtid=slave_pos"
 )
 _ENCRYPTED: Final = ", master_ssl=1"
+_DOWN: Final = "refused"
+"""How a server is silent that does not run: it can't be taking writes. Any other silence may hide that it does."""
 
 
-async def hand_over(mariadb: MariaDB, to: str, within: float) -> None:
+async def hand_over(errand: Errand, to: str) -> None:
     """Make a server the one that takes writes, whatever the others do: right to do again from any state in between.
 
     Those that take writes are made read-only first; the new one applies all that they and its own relay log have; then
-    it takes writes, and whoever answers follows it. Raises ActionFailed or OutcomeUnknown.
+    it takes writes, also where it seemed to, and whoever answers follows it. Nothing is told while one that may be
+    taking writes is silent. Raises ActionFailed or OutcomeUnknown.
     """
-    async with asyncio.timeout(within):
-        sight = await sighted(mariadb, within / 4)
+    sight = await sighted(errand.mariadb, errand.left / 4)
+    silent = [str(node) for name, node in sight.nodes.items() if name != to and node.silent not in ("", _DOWN)]
+    if silent:
+        raise ActionFailed(f"{errand.mariadb.name}: {', '.join(silent)}, and may be taking writes: nobody was promoted")
+    if sight.writer != to:
+        positions = [await _made_read_only(errand, name) for name in sight.writers if name != to]
+        await _caught_up(errand, to, positions)
+    async with errand.to(to) as server:
         if sight.writer != to:
-            positions = [await _made_read_only(mariadb, name, within) for name in sight.writers if name != to]
-            await _caught_up(mariadb, to, positions, within)
-            await _told(mariadb, to, within, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
-        for name, node in sight.nodes.items():
-            if name != to and not node.silent and (node.halted or sight.followed(name) != to):
-                await follow(mariadb, name, to, within)
+            await server.do("STOP SLAVE")
+            await server.do("RESET SLAVE ALL")
+        await server.do("SET GLOBAL read_only = 0")
+    for name, node in sight.nodes.items():
+        if name != to and not node.silent and (node.halted or sight.followed(name) != to):
+            await follow(errand, name, to)
 
 
-async def follow(mariadb: MariaDB, name: str, writer: str, within: float) -> None:
+async def follow(errand: Errand, name: str, writer: str) -> None:
     """Make a server read-only, and a replica of the one that takes writes, from where its own log ends."""
+    mariadb = errand.mariadb
     source = own_addresses(mariadb)[writer][-1]  # as the others know it, where that is declared
     secret = mariadb.replication_password
     login = source.host, source.port, mariadb.replication_user, secret.resolve().reveal() if secret else ""
-    await _told(mariadb, name, within, "SET GLOBAL read_only = 1", "STOP SLAVE")
-    talk = await _begun(mariadb, name, within)
-    try:
-        await talk.ask("SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos")
-        await talk.ask(_FOLLOW + (_ENCRYPTED if mariadb.tls else ""), *login)
-        await talk.ask("START SLAVE")
-    except OSError as error:
-        raise _broken(mariadb, name, error) from error
-    finally:
-        talk.end()
+    async with errand.to(name) as server:
+        await server.do("SET GLOBAL read_only = 1")
+        await server.do("STOP SLAVE")
+        await server.do("SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos")
+        await server.do(_FOLLOW + (_ENCRYPTED if mariadb.tls else ""), *login)
+        await server.do("START SLAVE")
 
 
 def writer_now(sight: Sight, besides: str) -> str | None:
@@ -56,53 +60,20 @@ def writer_now(sight: Sight, besides: str) -> str | None:
     return others[0] if len(others) == 1 else None
 
 
-async def _made_read_only(mariadb: MariaDB, name: str, within: float) -> str:
+async def _made_read_only(errand: Errand, name: str) -> str:
     """Take no more writes on a server, and return the position of its last one."""
-    await _told(mariadb, name, within, "SET GLOBAL read_only = 1")
-    talk = await _begun(mariadb, name, within)
-    try:
-        [row] = await talk.ask("SELECT @@global.gtid_binlog_pos AS written")
-        return str(row["written"])
-    except OSError as error:
-        raise _broken(mariadb, name, error) from error
-    finally:
-        talk.end()
+    async with errand.to(name) as server:
+        await server.do("SET GLOBAL read_only = 1")
+        [row] = await server.do("SELECT @@global.gtid_binlog_pos AS written")
+    return str(row["written"])
 
 
-async def _caught_up(mariadb: MariaDB, name: str, positions: list[str], within: float) -> None:
+async def _caught_up(errand: Errand, name: str, positions: list[str]) -> None:
     """Wait until a server has applied these positions, and what its relay log holds."""
-    talk = await _begun(mariadb, name, within)
-    try:
-        received = [row["Gtid_IO_Pos"] for row in await talk.ask("SHOW SLAVE STATUS")]
+    async with errand.to(name) as server:
+        received = [row["Gtid_IO_Pos"] for row in await server.do("SHOW SLAVE STATUS")]
         for position in filter(None, [*positions, *received]):
-            [row] = await talk.ask("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", position, within / 2)
+            within = errand.left / 2
+            [row] = await server.do("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", position, within)
             if row["waited"] != 0:
-                raise ActionFailed(f"{mariadb.name}/{name} does not reach {position} within {within / 2:.0f} s")
-    except OSError as error:
-        raise _broken(mariadb, name, error) from error
-    finally:
-        talk.end()
-
-
-async def _told(mariadb: MariaDB, name: str, within: float, *statements: str) -> None:
-    talk = await _begun(mariadb, name, within)
-    try:
-        for one in statements:
-            await talk.ask(one)
-    except OSError as error:
-        raise _broken(mariadb, name, error) from error
-    finally:
-        talk.end()
-
-
-async def _begun(mariadb: MariaDB, name: str, within: float) -> Talk:
-    try:
-        return await Talk.begin(as_admin(mariadb, mariadb.members[name]), within)
-    except (OSError, UnresolvedSecret) as error:
-        raise ActionFailed(f"{mariadb.name}/{name} can't be told anything: {in_words(error)}") from error
-
-
-def _broken(mariadb: MariaDB, name: str, error: OSError) -> ActionFailed | OutcomeUnknown:
-    if isinstance(error, Said):
-        return ActionFailed(f"{mariadb.name}/{name} refuses: {error}")
-    return OutcomeUnknown(f"{mariadb.name}/{name} did not say whether it did: {in_words(error)}")
+                raise ActionFailed(f"{errand.mariadb.name}/{name} does not reach {position} within {within:.1f} s")
