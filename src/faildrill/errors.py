@@ -13,6 +13,7 @@ FaildrillError
 ├── JournalError         the timeline can't be written or read
 │   ├── JournalFull      a record could not be made durable: the step is not done
 │   └── JournalDamaged   bytes before the last whole record are not what was written
+├── NotJudged            a defect kept a run, or one claim of it, from being weighed (exit 7)
 └── UnresolvedSecret     a reference to a secret leads nowhere; says which and how to give it
 """
 
@@ -84,6 +85,10 @@ class JournalFull(JournalError):  # noqa: N818 - reads as the statement it makes
 
 class JournalDamaged(JournalError):  # noqa: N818 - reads as the statement it makes
     """Bytes in front of the last whole record are not what was written."""
+
+
+class NotJudged(FaildrillError):  # noqa: N818 - reads as the statement it makes
+    """A defect kept a run, or one claim of it, from being weighed."""
 
 
 class UnresolvedSecret(FaildrillError):  # noqa: N818 - reads as the statement it makes

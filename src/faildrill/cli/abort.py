@@ -12,8 +12,8 @@ from faildrill.errors import WrongUsage
 from faildrill.guarding.asking import Asked, Sentinel, leave_word, sentinel_of, under_way
 from faildrill.guarding.holding import Holder, marks, recalled
 from faildrill.system import who
+from faildrill.system.exit_codes import ExitCode
 
-_UNSAFE: Final = 6
 _RESULT: Final = "result.json"
 
 
@@ -68,13 +68,13 @@ def _conclude(identity: str, holder: Holder, waited: str | None) -> NoReturn:
     dirty = any(one.run == holder.run for one in marks(recalled(identity)))
     if waited is not None:
         click.echo(f"not over after {waited}: it may still be putting back; look at it, and abort again to hurry it")
-        sys.exit(_UNSAFE)
+        sys.exit(ExitCode.UNSAFE)
     click.echo(f"{_verdict(Path(holder.folder))}; see {holder.folder}")
     if dirty:
         click.echo(f"NOT everything is put back; run: faildrill recover {holder.folder}", err=True)
-        sys.exit(_UNSAFE)
+        sys.exit(ExitCode.UNSAFE)
     click.echo("nothing of it is left: everything it touched was put back")
-    sys.exit(0)
+    sys.exit(ExitCode.PASSED)
 
 
 def _verdict(folder: Path) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import sys
 import urllib.parse
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -15,9 +14,7 @@ from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.errors import WrongUsage
 from faildrill.reports import audits, sarif
-
-_DIFFERS: Final = 1
-_UNREAD: Final = 4
+from faildrill.system.exit_codes import ExitCode
 
 
 @click.command("audit")
@@ -79,8 +76,8 @@ def exit_code(found: Audit, fail_on: str = "warning") -> int:
     """Return 1 where something is wrong that counts, else 4 where something could not be read, else 0."""
     grades = {one.grade for one in found.remarks}
     if Grade.SEVERE in grades or (fail_on == "warning" and Grade.WARNING in grades):
-        return _DIFFERS
-    return _UNREAD if Grade.UNREAD in grades else 0
+        return ExitCode.FAILED
+    return ExitCode.INCONCLUSIVE if Grade.UNREAD in grades else ExitCode.PASSED
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """The end of a set of runs: judged, reported, and told."""
 
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -23,6 +24,8 @@ def conclude(folder: Path) -> judging.SetResult:
         reports.write(folder, result)
     except (OSError, FaildrillError) as error:
         click.echo(f"the reports in {folder} are not all written: {error}", err=True)
+    except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
+        click.echo(f"the reports in {folder} are not all written, by a defect:\n{traceback.format_exc()}", err=True)
     return result
 
 

@@ -11,6 +11,7 @@ from faildrill.cli.places import environment
 from faildrill.environment import Environment
 from faildrill.guarding.examining import examine
 from faildrill.ports import Checked
+from faildrill.system.exit_codes import ExitCode
 
 
 @click.command()
@@ -30,7 +31,7 @@ def doctor(env: str, reports: Path, output: str) -> None:
     else:
         wrong = sum(not one.ok for one in found)
         click.echo(f"\n{place.name}: {f'{wrong} of ' if wrong else 'all '}{len(found)} {'wrong' if wrong else 'well'}")
-    sys.exit(0 if all(one.ok for one in found) else 1)
+    sys.exit(ExitCode.PASSED if all(one.ok for one in found) else ExitCode.FAILED)
 
 
 async def _found(place: Environment, reports: Path, *, tell: bool) -> list[Checked]:

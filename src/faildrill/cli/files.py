@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from faildrill.errors import InvalidFile, WrongUsage
+from faildrill.system.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from faildrill.cli.file_check import Checked
 
-_INVALID = 2
 _FIRST = Path("drills/first-drill.yaml")
 
 
@@ -35,7 +35,7 @@ def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
     else:
         for one in checked:
             _print(one)
-    sys.exit(0 if all(one.valid for one in checked) else _INVALID)
+    sys.exit(ExitCode.PASSED if all(one.valid for one in checked) else ExitCode.WRONG_USAGE)
 
 
 def _print(one: "Checked") -> None:

@@ -17,6 +17,7 @@ from faildrill.guarding.holding import await_release, marks
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
 from faildrill.running.starting import Started, start
+from faildrill.system.exit_codes import ExitCode
 
 Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """Shows a run until the event is set."""
@@ -44,10 +45,15 @@ def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
     return msgspec.json.decode(path.read_bytes(), type=Result)
 
 
-def say_if_dirty(folder: Path, place: Environment) -> None:
-    """Say how to put back what the run in a folder has left, where it has."""
+def exit_code(result: Result | None, folder: Path, place: Environment) -> ExitCode:
+    """Return how a run ended: UNSAFE, and said how to put it back, wherever its mark is still there.
+
+    Else as its verdict says; ERROR where it has none.
+    """
     if any(one.run == folder.name for one in marks(proven(place))):
         click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
+        return ExitCode.UNSAFE
+    return ExitCode(result.exit_code) if result is not None else ExitCode.ERROR
 
 
 async def _follow(started: Started, show: Showing) -> None:

@@ -11,6 +11,7 @@ import click
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
 from faildrill.lab.places import Place
+from faildrill.system.exit_codes import ExitCode
 
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab; several can be up side by side.")
 
@@ -71,7 +72,7 @@ def status(name: str, output: str) -> None:
     else:
         click.echo("\n".join(table(place, answer)))
     if answer["phase"] != "ready":
-        raise SystemExit(1)
+        raise SystemExit(ExitCode.FAILED)
 
 
 _SAID = {

@@ -5,18 +5,16 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any, Final, TextIO, cast
+from typing import Any, TextIO, cast
 
 import click
 
 from faildrill import __version__, plain_text, redacting
 from faildrill.cli.standard_output import discard, is_gone, unread
-from faildrill.errors import FaildrillError
+from faildrill.errors import FaildrillError, NotJudged
 from faildrill.lazily import lazily, without_collecting, without_plugins
+from faildrill.system.exit_codes import ExitCode
 
-_USAGE: Final = 2
-_ABORTED: Final = 5
-_ERROR: Final = 7
 _COMMANDS = {
     "run": "faildrill.cli.run:run",
     "plan": "faildrill.cli.plan:plan",
@@ -87,12 +85,12 @@ class _Lazy(click.Group):
             formatter.write_dl(list(_SHORT.items()))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        """Say what is wrong and exit with 2, where a command raises one of our errors: nothing was touched."""
+        """Say what is wrong where a command raises one of our errors: 2, nothing was touched; 7 for a defect."""
         try:
             return super().invoke(ctx)
         except FaildrillError as error:
             click.echo(str(error), err=True)
-            ctx.exit(2)
+            ctx.exit(ExitCode.ERROR if isinstance(error, NotJudged) else ExitCode.WRONG_USAGE)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -117,21 +115,34 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except click.Abort:
         click.echo("interrupted", err=True)
-        code = _ABORTED
+        code = _unless_marked(ExitCode.ABORTED)
     except click.ClickException as error:
         error.show()
-        code = _USAGE
+        code = ExitCode.WRONG_USAGE
     except OSError as error:
         if not is_gone(error):
             click.echo(traceback.format_exc(), err=True)
-        code = discard(error) if is_gone(error) else _ERROR
+        code = discard(error) if is_gone(error) else _unless_marked(ExitCode.ERROR)
     except Exception:  # noqa: BLE001 - the one place where a defect of the command line becomes an exit code
         click.echo(traceback.format_exc(), err=True)
-        code = _ERROR
+        code = _unless_marked(ExitCode.ERROR)
     with unread():  # what is still to be written
         pass
     gc.freeze()  # nothing is searched for garbage at the end, either
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unless_marked(code: ExitCode) -> ExitCode:
+    """Return the code of a command that was cut short, or UNSAFE where an environment of this machine is marked.
+
+    ABORTED and ERROR promise that all was put back, which nobody can promise then.
+    """
+    from faildrill.guarding.holding import all_marks  # noqa: PLC0415 - where all went well nobody asks
+
+    try:
+        return ExitCode.UNSAFE if all_marks() else code
+    except OSError:
+        return ExitCode.UNSAFE
 
 
 def _nowhere() -> TextIO:

@@ -22,9 +22,9 @@ from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.running.waiting import describe
+from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import GuardAnswered
 
-_REFUSED = 3
 _WITHIN = 10.0
 _NOTHING = "nothing: `undo: none`"
 
@@ -62,7 +62,7 @@ def plan(drill: Path, env: str | None, output: str) -> None:
         _print_json(loaded, answers, lines)
     else:
         _print(loaded, answers, lines)
-    sys.exit(_REFUSED if any(one.objection for one in answers) else 0)
+    sys.exit(ExitCode.REFUSED if any(one.objection for one in answers) else ExitCode.PASSED)
 
 
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +11,16 @@ import click
 
 from faildrill.cli.options import seconds
 from faildrill.clock import SystemClock
-from faildrill.errors import JournalDamaged, WrongUsage
+from faildrill.errors import FaildrillError, JournalDamaged, NotJudged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import is_altered, salvage
 from faildrill.system import who
+from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
-_UNSAFE: Final = 6
+_SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitCode.UNSAFE)
+"""How the recovery of one run can end, the worst last."""
 _RESULT: Final = "result.json"
 
 
@@ -31,14 +34,29 @@ def recover(run: Path | None, *, unproven: bool, within: float | None) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
     A run whose processes all died before they could judge it is judged and reported, too. Safe to repeat, also after it
-    was killed. Exits 0 when everything was seen put back and steady, else 6.
+    was killed. Each run's end is told on a line of its own. Exits 0 when every place was seen put back and steady, else
+    6; a run that can't be judged is told, and makes no place unsafe. 2: the folder that was named is no run to recover.
     """
     dirty = [Path(one.folder) for some in all_marks().values() for one in some]
     folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged()])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
-    results = [_recover(folder, unproven=unproven, within=within) for folder in folders]
-    sys.exit(0 if all(results) else _UNSAFE)
+    ends = [_end(folder, unproven=unproven, within=within) for folder in folders]
+    sys.exit(max(ends, key=_SEVERITY.index, default=ExitCode.PASSED))
+
+
+def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
+    """Put one run back, and tell its end on a line of its own: what goes wrong with it hides no other one."""
+    try:
+        return ExitCode.PASSED if _recover(folder, unproven=unproven, within=within) else ExitCode.UNSAFE
+    except FaildrillError as error:
+        click.echo(f"{folder}: NOT recovered: {error}", err=True)
+        code = ExitCode.WRONG_USAGE
+    except Exception:  # noqa: BLE001 - a defect is told where it is, and the other runs are put back all the same
+        click.echo(f"{folder}: NOT recovered, by a defect: {traceback.format_exc()}", err=True)
+        code = ExitCode.ERROR
+    is_dirty = any(Path(one.folder) == folder.resolve() for some in all_marks().values() for one in some)
+    return ExitCode.UNSAFE if is_dirty else code
 
 
 def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
@@ -69,21 +87,20 @@ def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
     finally:
         for lock in locks:
             os.close(lock)
-    if not was_judged:
-        click.echo(f"judged: {_judged(folder)}")
-    click.echo("put back, and seen steady" if clean else "NOT put back:")
+    judged = "" if was_judged else f"; judged: {_judged(folder)}"
+    click.echo(f"{folder}: {'put back, and seen steady' if clean else 'NOT put back'}{judged}")
     for line in [] if clean else _missing(folder):
         click.echo(f"  {line}")
     return clean
 
 
 def _judged(folder: Path) -> str:
-    """Judge a run and report it; return its verdict, or why nobody can judge it any more."""
+    """Judge a run and report it; return its verdict, or why nobody can judge it: that says nothing about the place."""
     from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
 
     try:
         return conclude(folder).verdict
-    except JournalDamaged as error:
+    except (JournalDamaged, NotJudged, WrongUsage) as error:
         return f"it can't be judged: {error}"
 
 

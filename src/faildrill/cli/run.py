@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from faildrill import state
-from faildrill.cli.following import drive, say_if_dirty
+from faildrill.cli.following import drive, exit_code
 from faildrill.cli.live import Mode, show
 from faildrill.cli.places import environment
 from faildrill.cli.sets import Choice, How, asked, see_through
@@ -16,7 +16,6 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
 from faildrill.judging import FILE
-from faildrill.judging.result import Verdict
 from faildrill.loading import load_drill
 from faildrill.reports import terminal
 from faildrill.running.sets import Wanted
@@ -71,12 +70,10 @@ def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> 
     except OSError as error:
         raise WrongUsage(f"no folder for the run can be made in {how.reports}: {error.strerror}") from error
     result = drive(folder, place, lambda done: show(folder, done, mode=how.mode, out=sys.stdout))
-    if result is None:
-        return Verdict.ERROR.exit_code
-    with unread():
-        if how.output == "json":
-            click.echo((folder / FILE).read_text(encoding="utf-8"))
-        else:
-            terminal.summary(result, folder, sys.stdout, quiet=how.mode == "quiet")
-    say_if_dirty(folder, place)
-    return result.exit_code
+    if result is not None:
+        with unread():
+            if how.output == "json":
+                click.echo((folder / FILE).read_text(encoding="utf-8"))
+            else:
+                terminal.summary(result, folder, sys.stdout, quiet=how.mode == "quiet")
+    return exit_code(result, folder, place)

@@ -3,11 +3,10 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import click
 
-from faildrill.cli.following import Showing, drive, say_if_dirty
+from faildrill.cli.following import Showing, drive, exit_code
 from faildrill.cli.live import Mode, show
 from faildrill.cli.standard_output import unread
 from faildrill.cli.watching import Veil
@@ -15,13 +14,11 @@ from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
-from faildrill.judging.result import Verdict
 from faildrill.kinds import did_you_mean
 from faildrill.loading import load_drill
 from faildrill.reports import terminal, wording
 from faildrill.running.sets import LaidOut, Running, Wanted
-
-_ERROR: Final = Verdict.ERROR.exit_code
+from faildrill.system.exit_codes import ExitCode
 
 
 @dataclass(frozen=True)
@@ -84,15 +81,21 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
         raise WrongUsage(f"no folder for the set can be made in {how.reports}: {error.strerror}") from error
     if how.mode != "quiet":
         click.echo(f"{_told(wanted, running)}; its folder is {running.folder}")
+    codes: list[int] = []
     try:
-        running.see_through(lambda one: _one(one, wanted, place, how))
+        running.see_through(lambda one: _kept(_one(one, wanted, place, how), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
     from faildrill.cli.concluding import conclude, tell  # noqa: PLC0415 - pictures and tables, which one run needs not
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")
-    return result.exit_code
+    return ExitCode.UNSAFE if ExitCode.UNSAFE in codes else result.exit_code
+
+
+def _kept(code: int, codes: list[int]) -> int:
+    codes.append(code)
+    return code
 
 
 def _told(wanted: Wanted, running: Running) -> str:
@@ -108,16 +111,14 @@ def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How) -> int:
     if how.mode != "quiet":
         click.echo(f"\n{title}")
     result = drive(one.folder, place, _showing(one, wanted, title, how))
-    say_if_dirty(one.folder, place)
-    if result is None:
-        return _ERROR
-    if how.mode != "quiet":
+    code = exit_code(result, one.folder, place)
+    if result is not None and how.mode != "quiet":
         with unread():
             if wanted.is_blinded:
                 click.echo(f"{title} is over")
             else:
                 terminal.summary(result, one.folder, sys.stdout, quiet=True)
-    return result.exit_code
+    return code
 
 
 def _showing(one: LaidOut, wanted: Wanted, title: str, how: How) -> Showing:

@@ -15,10 +15,9 @@ from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
 from faildrill.recovering.fencing import carries
 from faildrill.recovering.salvaging import salvage
 from faildrill.reports.wording import plain
+from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import FILE, RunStarted
 
-_UNSAFE: Final = 6
-_REFUSED: Final = 3
 RUNNER: Final = b"faildrill.running.runner"
 
 
@@ -36,7 +35,7 @@ def status(output: str) -> None:
     else:
         lines = [*_lines(running, dirty, halts)]
         click.echo("\n".join(lines) or "clean: no run has left anything behind on this machine")
-    sys.exit(_UNSAFE if dirty else _REFUSED if halts else 0)
+    sys.exit(ExitCode.UNSAFE if dirty else ExitCode.REFUSED if halts else ExitCode.PASSED)
 
 
 def _putting_back(identity: str, one: Mark) -> int | None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from faildrill import whole
 from faildrill.errors import FaildrillError
+from faildrill.judging import defects
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.judging.weighing import count
@@ -28,9 +29,11 @@ FILE: Final = "result.json"
 def judge(folder: Path) -> Result:
     """Weigh the run in a folder; nothing is written.
 
-    Raises WrongUsage when it holds no run, JournalDamaged when its files are not what was written.
+    Raises WrongUsage when it holds no run, or none that can be read, JournalDamaged when its files are not what was
+    written, NotJudged for a defect of ours.
     """
-    return weigh(gather(folder))
+    with defects.told(str(folder)):
+        return weigh(gather(folder))
 
 
 def weigh(evidence: Evidence) -> Result:
@@ -95,7 +98,8 @@ def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding
     if not refused:
         because = "it found nothing to weigh"
         try:
-            judged: list[Finding] = build(use, "expectation").judge(evidence)
+            with defects.told(use.kind):
+                judged: list[Finding] = build(use, "expectation").judge(evidence)
         except (FaildrillError, ValidationError) as error:
             because = f"it can't be weighed: {error}"
         else:

@@ -80,8 +80,9 @@ class Detected(Kind):
         due = looks.between(began, until)
         looked = where(due, lambda part: part.is_look).number
         every = nanoseconds(evidence.plans[self.of].every)
-        if not looked or looked * 2 < len(due) or looks.due_at(len(looks) - 1) + every < until:
-            return cannot_tell(f"only {looked} of {count(len(due), 'look')} of {self.of} in that time prove anything")
+        expected = max(len(due), (until - began) // every)
+        if not looked or looked * 2 < expected or looks.due_at(len(looks) - 1) + every < until:
+            return cannot_tell(f"only {looked} of {count(expected, 'look')} of {self.of} in that time prove anything")
         return broken(f"none of {count(looked, 'look')} in that time noticed")
 
     def _at(self, evidence: Evidence, event: type[Applying | Applied | Confirmed | Undoing]) -> int | None:

@@ -9,7 +9,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Share, allowed, fraction
 from faildrill.judging.tallies import tally, where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice, no_look
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.samples.columns import Columns, Integers
 
@@ -39,6 +39,8 @@ class Errors(Kind):
 
     def _weighed(self, evidence: Evidence) -> Weighed:
         looks = evidence.looks(self.of)
+        if not len(looks):
+            return no_look(self.of)
         stretch = self._worst(looks, nanoseconds(evidence.plans[self.of].every))
         if stretch is None:
             few = cannot_tell(f"{self.of} looked for less than {durations.show(self.over or 0)}", "watch for longer")
@@ -49,7 +51,7 @@ class Errors(Kind):
 
     def _worst(self, looks: Columns, every: int) -> tuple[int, int] | None:
         """Return the stretch in which most looks failed, or may have, as places; None when none is that long."""
-        if self.over is None or not len(looks):
+        if self.over is None:
             return 0, len(looks)
         length = nanoseconds(self.over)
         starts = looks.first_due(looks.due_at(len(looks) - 1) + every - length + 1)

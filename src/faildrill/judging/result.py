@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from faildrill.system.exit_codes import ExitCode
+
 FORMAT = 1
 """Version of result.json."""
 
@@ -27,18 +29,7 @@ class Verdict(enum.StrEnum):
     @property
     def exit_code(self) -> int:
         """The exit code of `faildrill run` for it."""
-        return _EXIT_CODES[self]
-
-
-_EXIT_CODES = {
-    Verdict.PASSED: 0,
-    Verdict.FAILED: 1,
-    Verdict.REFUSED: 3,
-    Verdict.INCONCLUSIVE: 4,
-    Verdict.ABORTED: 5,
-    Verdict.UNSAFE: 6,
-    Verdict.ERROR: 7,
-}
+        return ExitCode[self.value].value
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,7 +13,7 @@ import msgspec
 from faildrill import sets, whole
 from faildrill.drill import Drill
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
-from faildrill.judging import weigh
+from faildrill.judging import defects, weigh
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.never import Never
 from faildrill.judging.pains import Books, Pain, books, limits, pain, users
@@ -122,7 +122,7 @@ def _result(read: _Read, folder: Path) -> SetResult:
     seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
     known = [one for one in seen.values() if isinstance(one, Evidence)]
     late = limits(known, users(known))
-    runs = [_run(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
+    runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
     found = list(_findings(read, runs))
     worst = min([*(one.verdict for one in runs), *(one.verdict for one in found)], key=list(Verdict).index)
     return SetResult(
@@ -168,25 +168,39 @@ def schema() -> dict[str, object]:
 def _evidence(folder: Path) -> Evidence | str:
     """Read a run, or say why it can't be judged."""
     try:
-        return gather(folder)
-    except (FaildrillError, OSError) as error:
+        with defects.told(folder.name):
+            found = gather(folder)
+            for probe in found.plans:
+                found.silence(probe)  # what the limits of all runs are made from
+            return found
+    except FaildrillError as error:
         return str(error)
 
 
-def _run(number: int, folder: str, seen: Evidence | str, late: dict[str, float]) -> RunOfSet:
-    if isinstance(seen, str):
-        return RunOfSet(
-            number=number,
-            folder=folder,
-            name="?",
-            verdict=Verdict.INCONCLUSIVE,
-            because=f"it can't be judged: {seen}",
-            duration=0.0,
-            failover="can't tell",
-            failover_because="it can't be judged",
-            pains=[],
-            books=[],
-        )
+def _run_or_why_not(number: int, folder: str, seen: Evidence | str, late: dict[str, float]) -> RunOfSet:
+    """Weigh a run; one that can't be weighed is told as such, and hides no other."""
+    try:
+        if isinstance(seen, Evidence):
+            with defects.told(folder):
+                return _run(number, folder, seen, late)
+        because = seen
+    except FaildrillError as error:
+        because = str(error)
+    return RunOfSet(
+        number=number,
+        folder=folder,
+        name="?",
+        verdict=Verdict.INCONCLUSIVE,
+        because=f"it can't be judged: {because}",
+        duration=0.0,
+        failover="can't tell",
+        failover_because="it can't be judged",
+        pains=[],
+        books=[],
+    )
+
+
+def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> RunOfSet:
     result: Result = weigh(seen)
     failover, because = _failover(seen)
     return RunOfSet(

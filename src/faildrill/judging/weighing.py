@@ -78,7 +78,7 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     """
     seen = evidence.tally(probe)
     if not seen.looks:
-        return cannot_tell(f"{probe} recorded no look: no data is never a pass", f"see why the prober of {probe} died")
+        return no_look(probe)
     if seen.sent < FEWEST:
         many = f"{seen.sent} of {seen.looks} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", cure(evidence, probe))
@@ -86,6 +86,14 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     if blind > seen.looks * _MOST_BLIND:
         return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", cure(evidence, probe))
     return _ended_early(evidence, probe)
+
+
+def no_look(probe: str) -> Weighed:
+    """Say that nothing can be concluded from a probe of which there is no look."""
+    because = f"{probe} recorded no look: no data is never a pass"
+    return cannot_tell(
+        because, f"see whether the prober of {probe} died, or whether its interval is longer than the run"
+    )
 
 
 def cure(evidence: Evidence, probe: str) -> str:

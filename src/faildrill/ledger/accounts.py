@@ -1,6 +1,8 @@
 """What became of every write: the notes of a ledger against the rows that a node holds. Pure, over arrays."""
 
 import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,8 @@ Integers: TypeAlias = "np.typing.NDArray[np.int64]"
 Notes: TypeAlias = "np.typing.NDArray[np.uint8]"
 _Words: TypeAlias = "np.typing.NDArray[np.uint64]"
 _EXAMPLES: Final = 20
+_UNREADABLE: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises of a file that is not what it wrote: cut, altered, or of somebody else."""
 _BLOCK: Final = 1 << 16
 """Records that are read at a time: what is made of them stays near the processor."""
 
@@ -59,7 +63,7 @@ class Rows:
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             numbers = np.cumsum(content["steps"], dtype=np.int64)
             read_at, writer = int(content["read_at"]), bool(content["writer"])
             return cls(numbers, read_at, writer, int(content["noted"]), str(content["boot"]))
@@ -103,6 +107,8 @@ class Account:
     damaged: int = 0
     writer: bool = True
     """It was read from a node that takes writes."""
+    unreadable: bool = False
+    """The rows of the node, or the notes beside them, are not what was written: the figures prove nothing."""
 
 
 def rows_path(folder: Path, name: str, node: str) -> Path:
@@ -130,10 +136,13 @@ def accounts(folder: Path, name: str, ended: Moment | None = None) -> dict[str, 
     found: dict[str, Account] = {}
     reading = lru_cache(1)(read)  # the nodes were read at once: they share their notes
     for path in sorted(folder.glob(f"{name}@*.rows")):
-        rows = Rows.load(path)
-        if rows.is_of(ended):
-            node = path.name.removeprefix(f"{name}@").removesuffix(".rows")
-            found[node] = weigh(reading(path_of(folder, name), rows.noted), rows)
+        node = path.name.removeprefix(f"{name}@").removesuffix(".rows")
+        try:
+            rows = Rows.load(path)
+            if rows.is_of(ended):
+                found[node] = weigh(reading(path_of(folder, name), rows.noted), rows)
+        except _UNREADABLE:
+            found[node] = Account(unreadable=True)
     return found
 
 

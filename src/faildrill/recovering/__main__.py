@@ -7,15 +7,13 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 from faildrill import redacting
 from faildrill.lazily import lazily, without_plugins
 from faildrill.recovering.fencing import BEAT
 from faildrill.recovering.living import beat, leave
 from faildrill.recovering.recover import recover
-
-UNSAFE: Final = 6
+from faildrill.system.exit_codes import ExitCode
 
 
 async def _recover(folder: Path) -> None:
@@ -24,7 +22,7 @@ async def _recover(folder: Path) -> None:
     clean = await recover(folder, "sentinel")
     if beating is not None:
         beating.cancel()
-    leave(0 if clean else UNSAFE)
+    leave(ExitCode.PASSED if clean else ExitCode.UNSAFE)
 
 
 if __name__ == "__main__":

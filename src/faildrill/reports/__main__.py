@@ -7,13 +7,11 @@ can't be one.
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 from faildrill import redacting
 from faildrill.errors import FaildrillError
 from faildrill.lazily import without_collecting, without_plugins
-
-UNUSABLE: Final = 2
+from faildrill.system.exit_codes import ExitCode
 
 
 def main(folder: Path) -> int:
@@ -25,8 +23,8 @@ def main(folder: Path) -> int:
         conclude(folder)
     except FaildrillError as error:
         sys.stderr.write(f"{error}\n")
-        return UNUSABLE
-    return 0
+        return ExitCode.WRONG_USAGE
+    return ExitCode.PASSED
 
 
 if __name__ == "__main__":

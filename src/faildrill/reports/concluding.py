@@ -1,6 +1,7 @@
 """The end of a run: judged, and reported."""
 
 import sys
+import traceback
 from pathlib import Path
 
 from faildrill import judging, reports
@@ -11,7 +12,7 @@ def conclude(folder: Path) -> Result:
     """Judge the run in a folder, and write its result and its reports there.
 
     A report that can't be written never hides the verdict: that is said on standard error. Raises WrongUsage when it
-    holds no run, JournalDamaged when its files were altered.
+    holds no run, JournalDamaged when its files were damaged, NotJudged for a defect.
     """
     result = judging.judge(folder)
     try:
@@ -19,4 +20,6 @@ def conclude(folder: Path) -> Result:
         reports.write(folder, result)
     except OSError as error:
         sys.stderr.write(f"the reports in {folder} are not all written: {error.strerror}\n")
+    except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
+        sys.stderr.write(f"the reports in {folder} are not all written, by a defect:\n{traceback.format_exc()}")
     return result

@@ -28,6 +28,7 @@ from faildrill.recovering.fencing import fence, is_putting_back, keepers, prober
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
 from faildrill.system import who
+from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import (
     FILE,
     AnyEvent,
@@ -44,8 +45,6 @@ ASKED: Final = signal.SIGUSR1
 WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
 _STDIN: Final = 0
 _POLL: Final = 0.1
-_ERROR: Final = 7
-_UNSAFE: Final = 6
 _SAME: Final = 0.2
 """Seconds within which a signal that comes again is the same one: sent to the command and to us."""
 _LEAVES: Final = 3
@@ -199,7 +198,7 @@ class Sentinel:
                 continue
             finally:
                 os.close(beat)
-            if self._wait(recover, _SILENCE).code in (0, _UNSAFE):
+            if self._wait(recover, _SILENCE).code in (ExitCode.PASSED, ExitCode.UNSAFE):
                 return
 
     def _fence(self, how: str) -> None:
@@ -231,7 +230,7 @@ class Sentinel:
             self._wait(Child(self._crew.report(self._folder, Lines(locks=self._locks))), _SILENCE, _REPORTING)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
-        return _UNSAFE if any(one.run == self._first.run for one in marks(Proven.of(self._first))) else _ERROR
+        return without_verdict(self._first)
 
     def _note(self, event: AnyEvent) -> None:
         timeline = go_on(self._folder, SystemClock(), self._disk)
@@ -251,6 +250,15 @@ def _first(folder: Path) -> RunStarted:
     return known[0].what
 
 
+def without_verdict(first: RunStarted) -> ExitCode:
+    """Return how a run ends that nobody judged: UNSAFE where it may have left something behind, else ERROR."""
+    try:
+        is_marked = any(one.run == first.run for one in marks(Proven.of(first)))
+    except OSError:
+        return ExitCode.UNSAFE  # nobody can tell
+    return ExitCode.UNSAFE if is_marked else ExitCode.ERROR
+
+
 def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
     """See a run that is laid out through to its verdict, and return the exit code of that; never raises.
 
@@ -258,11 +266,13 @@ def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     become_subreaper()
+    first: RunStarted | None = None
     try:
-        return Sentinel(folder, _first(folder), crew, disk).run()
+        first = _first(folder)
+        return Sentinel(folder, first, crew, disk).run()
     except Exception:  # noqa: BLE001 - a crash of the sentinel goes to its log, and is never taken for a verdict
         traceback.print_exc()
-        return _ERROR
+        return without_verdict(first) if first is not None else ExitCode.ERROR
 
 
 def main() -> None:

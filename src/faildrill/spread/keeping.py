@@ -3,6 +3,7 @@
 A look's sample says only whether it was good; the counts are kept here, so that a run can be weighed again.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -52,5 +53,8 @@ class Keeping:
 
 
 def load(path: Path) -> list[Kept]:
-    """Read what was kept, up to the first line that is none; empty where there is no file."""
-    return [msgspec.json.decode(record, type=Kept) for record in read(path).records]
+    """Read what was kept, up to the first line that is none; empty where there is no file, or none that can be read."""
+    kept: list[Kept] = []
+    with contextlib.suppress(msgspec.MsgspecError, OSError):
+        kept.extend(msgspec.json.decode(record, type=Kept) for record in read(path).records)
+    return kept

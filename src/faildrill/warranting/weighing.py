@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from faildrill.system.exit_codes import ExitCode
 from faildrill.testimony import Says, Testimony
 
 VOICES: Final = 2
@@ -26,7 +27,14 @@ class Answer(StrEnum):
     @property
     def exit_code(self) -> int:
         """The exit code of `faildrill warrant`: 0 lets a failover go on, everything else stops it."""
-        return {"warranted": 0, "not warranted": 1, "insufficient evidence": 4}[self.value]
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES: Final = {
+    Answer.WARRANTED: ExitCode.PASSED,
+    Answer.NOT_WARRANTED: ExitCode.FAILED,
+    Answer.INSUFFICIENT: ExitCode.INCONCLUSIVE,
+}
 
 
 class Warrant(NamedTuple):
