@@ -19,6 +19,7 @@ from typing import Final, Protocol, Self
 
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
+from faildrill.system.resolver import NotAsked
 
 _FORBIDDEN: Final = "a route or a firewall forbids it"
 _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
@@ -47,10 +48,6 @@ _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
 }
 _OURS: Final = (socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_FAMILY, socket.EAI_BADFLAGS)
 """Of what resolving a name may say, what is about this host; the rest is about the name, or who should know it."""
-
-
-class NotAsked(OSError):  # noqa: N818 - reads as the statement it makes
-    """Nothing was asked, through a limit of this process: proves nothing."""
 
 
 class Ending(ConnectionError):  # noqa: N818 - the same
@@ -133,12 +130,3 @@ def unheard(silent: Mapping[str, object]) -> Seen | None:
         if isinstance(words, Silence):
             return Seen(words.outcome, detail=f"{name} {words}")
     return None
-
-
-def worst(errors: list[OSError]) -> OSError:
-    """Return the error that tells most, of those of several addresses: the last that proves something, else the last.
-
-    One address that this host can't even try (no IPv6 here) doesn't hide that the others are dark.
-    """
-    telling = [error for error in errors if outcome_of(error)[0].is_look]
-    return (telling or errors)[-1]

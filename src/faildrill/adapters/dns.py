@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import socket
 import time
 from functools import cached_property
 from typing import Annotated, Final, Literal
@@ -20,6 +21,7 @@ from pydantic import AfterValidator, Field
 from faildrill.adapters.tcp import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.system.resolver import is_address
 
 PORT: Final = 53
 PAYLOAD: Final = 1232
@@ -160,6 +162,9 @@ class _Asked:
 
 async def _over_udp(place: tuple[str, int], asked: _Asked) -> _Answer:
     loop = asyncio.get_running_loop()
+    if not is_address(place[0]):
+        [*_, where] = (await loop.getaddrinfo(*place, type=socket.SOCK_DGRAM))[0]
+        place = str(where[0]), place[1]
     transport, hearing = await loop.create_datagram_endpoint(lambda: _Datagrams(asked), remote_addr=place)
     try:
         transport.sendto(asked.wire)

@@ -1,7 +1,6 @@
 """TCP: `tcp.connect`, and what every probe over TCP needs: where a name leads, and what a failed connection means."""
 
 import asyncio
-import ipaddress
 import re
 import socket
 import struct
@@ -12,9 +11,10 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from faildrill.adapters.connection_errors import outcome_of, worst
+from faildrill.adapters.connection_errors import outcome_of
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.system.resolver import is_address, telling
 
 RESETTING: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
@@ -45,7 +45,7 @@ class Way:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._address = (host, port) if _is_address(host) else None
+        self._address = (host, port) if is_address(host) else None
         self._waiting: dict[object, int] = {}
         self._reached = 0
         self._slowest = 0
@@ -82,21 +82,13 @@ class Way:
         loop = asyncio.get_running_loop()
         if self._address:
             return await loop.create_connection(factory, *self._address, **tls)
-        errors: list[OSError] = []
+        errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
         for *_, where in await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
             try:
                 return await loop.create_connection(factory, str(where[0]), self._port, **tls)
             except OSError as error:
                 errors.append(error)
-        raise worst(errors or [socket.gaierror(socket.EAI_NONAME, "no address")])
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        raise telling(errors)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -1,6 +1,5 @@
 """`faildrill audit`: what is set at load balancers and databases, against what was approved."""
 
-import asyncio
 import sys
 import urllib.parse
 from pathlib import Path
@@ -14,6 +13,7 @@ from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.errors import WrongUsage
 from faildrill.reports import audits, sarif
+from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
 
 
@@ -48,7 +48,7 @@ def audit_command(  # noqa: PLR0913 - one parameter an option
     wrong: what can't be read never passes.
     """
     with environment(env, Path("drill.yaml"), start_lab=False) as place:
-        found = asyncio.run(audit(place, objective))
+        found = resolver.run(audit(place, objective))
     if run is not None:
         found = measured(found, find_one(run, reports))
     texts = {

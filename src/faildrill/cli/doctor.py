@@ -1,6 +1,5 @@
 """`faildrill doctor`: whether a drill could be run in an environment, and what to do where it couldn't."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from faildrill.cli.places import environment
 from faildrill.environment import Environment
 from faildrill.guarding.examining import examine
 from faildrill.ports import Checked
+from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
 
 
@@ -25,7 +25,7 @@ def doctor(env: str, reports: Path, output: str) -> None:
     1 when something is not.
     """
     with environment(env, Path("drill.yaml"), start_lab=False) as place:
-        found = asyncio.run(_found(place, reports, tell=output == "text"))
+        found = resolver.run(_found(place, reports, tell=output == "text"))
     if output == "json":
         click.echo(json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False))
     else:

@@ -1,6 +1,5 @@
 """`faildrill plan`: what a drill would touch, how it is put back, and what the guards say; changes nothing."""
 
-import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +21,7 @@ from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.running.waiting import describe
+from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import GuardAnswered
 
@@ -57,7 +57,7 @@ def plan(drill: Path, env: str | None, output: str) -> None:
     named = env or load_drill(drill, None).drill.environment
     with environment(named, drill, start_lab=False) as place:
         loaded = load_drill(drill, place).drill
-        answers, lines = asyncio.run(_look(loaded, place))
+        answers, lines = resolver.run(_look(loaded, place))
     if output == "json":
         _print_json(loaded, answers, lines)
     else:

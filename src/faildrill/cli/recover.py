@@ -1,6 +1,5 @@
 """`faildrill recover`: put back what runs that died left behind, and give them the verdict that they lack."""
 
-import asyncio
 import os
 import sys
 import traceback
@@ -15,7 +14,7 @@ from faildrill.errors import FaildrillError, JournalDamaged, NotJudged, WrongUsa
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import is_altered, salvage
-from faildrill.system import who
+from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
 
@@ -83,7 +82,7 @@ def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
         click.echo(f"recovering {folder} …")
         for line in lacking(folder):
             click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
-        clean = asyncio.run(put_back(folder, "recover", unproven=unproven, within=within))
+        clean = resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
     finally:
         for lock in locks:
             os.close(lock)

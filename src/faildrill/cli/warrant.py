@@ -1,6 +1,5 @@
 """`faildrill warrant`: whether failing a database over is warranted now, or was in a recorded run."""
 
-import asyncio
 import json
 import sys
 import time
@@ -14,6 +13,7 @@ from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.reports.wording import plain
+from faildrill.system import resolver
 from faildrill.testimony import Testimony
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
 
@@ -52,7 +52,7 @@ def warrant(  # noqa: PLR0913 - one parameter an option
     else:
         began = time.monotonic()
         with environment(env, Path("drill.yaml"), start_lab=False) as place:
-            heard = asyncio.run(hear(observers(place, database), within))
+            heard = resolver.run(hear(observers(place, database), within))
         when = f"heard in {durations.show(time.monotonic() - began)}"
     found = weigh([_clean(one) for one in heard])
     click.echo(json.dumps(_plainly(found), indent=2, ensure_ascii=False) if output == "json" else _text(found, when))

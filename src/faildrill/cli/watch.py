@@ -15,6 +15,7 @@ from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
 from faildrill.reports.wording import count
 from faildrill.secrets import Reference
+from faildrill.system import resolver
 
 _LISTEN: Final = "127.0.0.1:9766"
 
@@ -54,7 +55,7 @@ def watch(  # noqa: PLR0913 - one parameter an option
     with environment(env, Path("drill.yaml"), start_lab=False) as place:
         if not place.settings and not place.watched:
             raise WrongUsage(f"{place.name} lists nothing to watch: give it `settings`, `watched`, or both")
-        asyncio.run(_watched(place, Manner(every, after, calm, objective), notify, listen))
+        resolver.run(_watched(place, Manner(every, after, calm, objective), notify, listen))
 
 
 async def _watched(place: Environment, manner: Manner, notify: list[Reference], listen: str) -> None:

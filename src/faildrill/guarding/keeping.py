@@ -21,7 +21,7 @@ from faildrill import redacting
 from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.guarding.sharing import WITHIN, Shared
-from faildrill.system import python
+from faildrill.system import python, resolver
 from faildrill.timeline import FILE, RunStarted, entries
 
 LOG: Final = "lock.log"
@@ -144,4 +144,4 @@ def _say(word: Word) -> None:
 
 if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
-    asyncio.run(keep(Path(sys.argv[1])))
+    resolver.run(keep(Path(sys.argv[1])))

@@ -28,6 +28,7 @@ from faildrill.probing.recording import Recording
 from faildrill.probing.restraint import most_in_flight
 from faildrill.probing.urgency import hurry
 from faildrill.samples import Files, Outcome, Recorder
+from faildrill.system.resolver import ResolvesApart
 
 OPEN_WITHIN: Final = 5.0
 """Seconds that a probe's `open` may take; it looks without having been opened after that."""
@@ -36,6 +37,10 @@ CLOSE_WITHIN: Final = 1.0
 HEAD_START: Final = 5_000_000
 """Nanoseconds between getting ready and the first look."""
 STDIN: Final = 0
+
+
+class Loop(ResolvesApart, uvloop.Loop):  # type: ignore[misc] # uvloop is untyped
+    """The event loop of a prober."""
 
 
 class Unbuilt:
@@ -55,7 +60,7 @@ def main(folder: Path, name: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     plan = plans.read(folder, name)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_live(Files(folder, name), plan))
     return 0
 

@@ -13,6 +13,7 @@ from faildrill.lazily import lazily, without_plugins
 from faildrill.recovering.fencing import BEAT
 from faildrill.recovering.living import beat, leave
 from faildrill.recovering.recover import recover
+from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
 
 
@@ -29,4 +30,4 @@ if __name__ == "__main__":
     sys.stderr = redacting.Stream(sys.stderr)
     lazily(["numpy"])
     without_plugins()
-    asyncio.run(_recover(Path(sys.argv[1])))
+    resolver.run(_recover(Path(sys.argv[1])))

@@ -32,7 +32,7 @@ from faildrill.running.crew import LINES, Lines
 from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
-from faildrill.system import python
+from faildrill.system import python, resolver
 from faildrill.timeline import FILE, RunStarted, Timeline, entries
 
 _LOOK: Final = 0.5
@@ -150,7 +150,7 @@ def main() -> None:
     lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
     for descriptor in lines.kept:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
-    asyncio.run(_main(Path(sys.argv[1]), lines))
+    resolver.run(_main(Path(sys.argv[1]), lines))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ class Ledger(Bookkeeping[_Anew]):
     async def open(self, given: Given) -> None:
         """Open the record."""
         self._books = Books(given, self.writers)
-        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        connector = aiohttp.TCPConnector(
+            force_close=True, limit=0, use_dns_cache=False, resolver=aiohttp.ThreadedResolver()
+        )
         self._session = aiohttp.ClientSession(
             connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), headers=self._secrets()
         )

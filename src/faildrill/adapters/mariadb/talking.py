@@ -1,5 +1,7 @@
 """One connection to a MariaDB server, in threads that nobody waits for; its socket timeouts are below any deadline."""
 
+import asyncio
+import socket
 import struct
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
@@ -12,6 +14,7 @@ from faildrill.adapters.connection_errors import Silence, silence
 from faildrill.errors import UnresolvedSecret
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
+from faildrill.system.resolver import telling
 from faildrill.system.threads import aside
 from faildrill.targets import Encryption, MariaDB, MariaDBMember
 
@@ -69,9 +72,12 @@ class Talk:
         """Connect and log in; UnresolvedSecret when the password can't be had."""
         password = login.password.resolve().reveal() if login.password else ""
 
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)
+
         def connect() -> Any:  # noqa: ANN401 - pymysql is untyped
             checks = encrypting.context(login.how)
-            return pymysql.connect(
+            connection = pymysql.connect(
                 host=login.host,
                 port=login.port,
                 user=login.user,
@@ -84,7 +90,10 @@ class Talk:
                 ssl=checks,
                 ssl_disabled=checks is None,  # left to itself, it would read all authorities at every connect
                 cursorclass=DictCursor,
+                defer_connect=True,
             )
+            connection.connect(_connected([where for *_, where in found], within))
+            return connection
 
         return cls(await aside(lambda: _carried(connect)))
 
@@ -114,6 +123,24 @@ class Talk:
             self._connection._sock.shutdown(2)  # noqa: SLF001 - `close` would wait for the thread's lock on its file
         with suppress(OSError, pymysql.Error):
             self._connection._force_close()  # noqa: SLF001 - `close` alone says goodbye, and may block
+
+
+def _connected(addresses: list[tuple[Any, ...]], within: float) -> socket.socket:
+    """Connect to the first address that takes it, having float seconds for each; blocks.
+
+    The client's own way would ask for the name once more, in this thread, which nothing bounds.
+    """
+    errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
+    for host, port, *_ in addresses:
+        try:
+            connection = socket.create_connection((host, port), within)
+        except OSError as error:
+            errors.append(error)
+        else:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            return connection
+    raise telling(errors)
 
 
 def _carried(work: Any) -> Any:  # noqa: ANN401 - what it is given, and what that returns

@@ -43,7 +43,9 @@ class Observer:
     @classmethod
     def opened(cls) -> Self:
         """Make an observer; needs a running loop, and `close` at the end."""
-        connector = aiohttp.TCPConnector(force_close=True, limit=0, ttl_dns_cache=10)
+        connector = aiohttp.TCPConnector(
+            force_close=True, limit=0, use_dns_cache=False, resolver=aiohttp.ThreadedResolver()
+        )
         return cls(aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()))
 
     async def close(self) -> None:

@@ -1,0 +1,243 @@
+"""Where names lead: asked of this host as any of its programs asks, and never in the way of anybody else's question.
+
+The question is getaddrinfo's, so that /etc/hosts, nsswitch.conf and search domains count as they do for users. It can't
+be ended, and waits for a silent resolver for as long as that is set up (commonly 5 s a try, twice for each server). So
+every question has a thread of its own; whoever waits no longer leaves it behind. Whoever asks for a name before the
+thread of an earlier question has begun is answered with it: what he hears was asked after he asked, so that it
+proves as much for him. Nobody joins a question under way: it may be stuck where a new one would be answered.
+
+What is left behind is bounded. While many questions about a name are open, new ones are spaced by a part of the time
+for which the oldest is; what comes between is NotAsked, which proves nothing. docs/decisions/0017 says why in full.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+FREELY: Final = 16
+"""Questions about one name that may be open at once without being spaced."""
+PART: Final = 16
+"""More of them are spaced by this part of the time for which the oldest is open …"""
+WIDEST: Final = 250_000_000
+"""… and by this (ns) at the most, so that the end of a silence is seen soon."""
+MOST: Final = 512
+"""Questions of a process that may be open at once, about all names."""
+MOST_IDLE: Final = 4
+"""Threads that wait for the next question."""
+STACK: Final = 1 << 20
+"""Bytes of a thread's stack: the modules that nsswitch.conf names run on it."""
+_OF_THE_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_HOW: Final = ("family", "type", "proto", "flags")
+T = TypeVar("T")
+Addresses = list[tuple[Any, ...]]
+"""What getaddrinfo gives."""
+
+
+class NotAsked(OSError):  # noqa: N818 - reads as the statement it makes
+    """Nothing was asked, through a limit of this process: proves nothing."""
+
+
+class _Question:
+    """One question, and who waits for its answer; all but `ask` is for the loop's thread."""
+
+    __slots__ = ("_addresses", "_error", "_words", "begun", "opened", "waiting")
+
+    def __init__(self, words: tuple[Any, ...], opened: int) -> None:
+        self._words = words
+        self._addresses: Addresses = []
+        self._error: OSError | None = None
+        self.opened = opened
+        self.begun = False
+        """Set by its thread, before it asks."""
+        self.waiting: list[asyncio.Future[Addresses]] = []
+
+    def ask(self) -> None:
+        """Ask, and keep the answer; blocks."""
+        self.begun = True
+        try:
+            self._addresses = socket.getaddrinfo(*self._words)
+        except OSError as error:
+            self._error = _or_ours(error)
+        except UnicodeError as error:
+            self._error = socket.gaierror(socket.EAI_NONAME, str(error))
+
+    def deliver(self) -> None:
+        """Tell the answer to all who still wait for it."""
+        for future in self.waiting:
+            if future.done():
+                continue
+            if self._error is not None:
+                future.set_exception(self._error)
+            else:
+                future.set_result(self._addresses)
+
+
+def _or_ours(error: OSError) -> OSError:
+    """Return the error, or that this host has no descriptor left: without one, a name seems not to exist."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as ours:
+        return NotAsked(f"{ours.strerror}")
+    return error
+
+
+class _Thread(threading.Thread):
+    """Asks one question after the other, until it is given None or its loop is closed."""
+
+    def __init__(self, back: Callable[["_Thread", _Question], None]) -> None:
+        super().__init__(daemon=True, name="a name")
+        self._back = back
+        self.questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Ask."""
+        while (question := self.questions.get()) is not None:
+            question.ask()
+            try:
+                self._back(self, question)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+
+
+class Resolver:
+    """Asks for the addresses of names, for one event loop; used in its thread only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open: dict[tuple[Any, ...], list[_Question]] = {}
+        self._count = 0
+        self._idle: list[_Thread] = []
+
+    async def addresses(self, words: tuple[Any, ...]) -> Addresses:
+        """Return what getaddrinfo gives for its arguments; raises OSError, gaierror and NotAsked among them."""
+        questions = self._open.setdefault(words, [])
+        if not questions or questions[-1].begun:
+            try:
+                self._begin(words, questions)
+            except NotAsked:
+                if not questions:
+                    del self._open[words]
+                raise
+        answer: asyncio.Future[Addresses] = self._loop.create_future()
+        questions[-1].waiting.append(answer)
+        return await answer
+
+    def _begin(self, words: tuple[Any, ...], questions: list[_Question]) -> None:
+        now = time.monotonic_ns()
+        if self._count >= MOST:
+            raise NotAsked("too many names are asked for at once")
+        if len(questions) >= FREELY:
+            apart = min((now - questions[0].opened) // PART, WIDEST)
+            if now - questions[-1].opened < apart:
+                raise NotAsked(f"many questions about {words[0]} are open")
+        thread = self._idle.pop() if self._idle else self._started()
+        question = _Question(words, now)
+        questions.append(question)
+        self._count += 1
+        thread.questions.put(question)
+
+    def _started(self) -> _Thread:
+        thread = _Thread(self._answered)
+        before = threading.stack_size(STACK)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise NotAsked("no thread is left to ask for a name") from error
+        finally:
+            threading.stack_size(before)
+        return thread
+
+    def _answered(self, thread: _Thread, question: _Question) -> None:
+        """Hand an answer over from its thread to the loop's."""
+        self._loop.call_soon_threadsafe(self._take, thread, question)
+
+    def _take(self, thread: _Thread, question: _Question) -> None:
+        self._count -= 1
+        words = question._words  # noqa: SLF001 - the two are one
+        questions = self._open[words]
+        questions.remove(question)
+        if not questions:
+            del self._open[words]
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(thread)
+        else:
+            thread.questions.put(None)
+        question.deliver()
+
+
+@lru_cache(maxsize=1024)
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address, so that there is nothing to ask for."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def telling(errors: Sequence[OSError]) -> OSError:
+    """Return, of the errors of several addresses of a name, the last that is about the other side, else the last.
+
+    A family of addresses that this host doesn't have (no IPv6 here) doesn't hide that the others are dark.
+    """
+    return next((one for one in reversed(errors) if one.errno not in _OF_THE_FAMILY), errors[-1])
+
+
+class ResolvesApart(asyncio.AbstractEventLoop):
+    """What an event loop is made with, so that whatever connects on it asks for names through a Resolver."""
+
+    _resolver: Resolver | None = None
+
+    async def getaddrinfo(  # type: ignore[override] # typeshed spells every combination
+        self, host: str | bytes | None, port: str | int | None, **how: int
+    ) -> Addresses:
+        """Return the addresses of a name, as `loop.getaddrinfo` does."""
+        if self._resolver is None:
+            self._resolver = Resolver(self)
+        return await self._resolver.addresses((host, port, *(how.get(name, 0) for name in _HOW)))
+
+    async def create_connection(  # type: ignore[override] # as above
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str | None = None,
+        port: int | None = None,
+        **more: Any,  # noqa: ANN401 - asyncio's own
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect as `loop.create_connection` does; to a name, to its addresses one after the other."""
+        connect: Any = super().create_connection
+        if host is None or more.get("sock") is not None or is_address(host):
+            connected: tuple[asyncio.Transport, asyncio.BaseProtocol] = await connect(
+                protocol_factory, host, port, **more
+            )
+            return connected
+        if more.get("ssl") and more.get("server_hostname") is None:
+            more["server_hostname"] = host
+        errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
+        asked = {name: more.pop(name, 0) for name in ("family", "proto", "flags")}
+        for *_, where in await self.getaddrinfo(host, port, type=socket.SOCK_STREAM, **asked):
+            address = f"{where[0]}%{where[3]}" if len(where) > 3 and where[3] else where[0]  # noqa: PLR2004 - a scope
+            try:
+                connected = await connect(protocol_factory, address, where[1], **more)
+            except OSError as error:
+                errors.append(error)
+            else:
+                return connected
+        raise telling(errors)
+
+
+class Loop(ResolvesApart, asyncio.SelectorEventLoop):  # type: ignore[misc] # typeshed's overloads again
+    """The event loop of every process but the probers'."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a program's course on a loop of its own, as `asyncio.run` does."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(main)
