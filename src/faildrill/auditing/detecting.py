@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from faildrill import durations
 from faildrill.auditing.remarks import Detection
-from faildrill.settings import Backend, Check, Settings, Standard
+from faildrill.settings import Backend, Check, Server, Settings, Standard
 
 
 def detections(name: str, live: Settings, standard: Standard | None, objective: float | None) -> Iterator[Detection]:
@@ -28,7 +28,9 @@ def detections(name: str, live: Settings, standard: Standard | None, objective: 
         limit = approved.detected_within if approved and approved.detected_within is not None else objective
         never = _never(backend, settings)
         worst, refused, formula = (None, None, never) if never else _of_backend(settings)
-        yield Detection(name, backend, worst, refused, formula, limit, never=bool(never))
+        yield Detection(
+            name, backend, worst, refused, formula, limit, never=bool(never), standing=standing(settings) or ""
+        )
     if live.failover is not None:
         limit = standard.failed_over_within if standard and standard.failed_over_within is not None else None
         ttl, wait = live.failover.ttl, live.failover.loop_wait
@@ -53,10 +55,33 @@ def worst_case(check: Check) -> tuple[float, float, str] | None:
     return silent, interval + (fall - 1) * fast, formula
 
 
+def standing(backend: Backend) -> str | None:
+    """Tell for how long standing connections stay with a server that was found dead; None where they don't.
+
+    In TCP mode HAProxy moves new connections only, unless `on-marked-down shutdown-sessions` ends the standing ones.
+    """
+    kept = any(one.standing == "kept" for one in serving(backend).values())
+    timeouts = backend.timeouts
+    if backend.mode != "tcp" or not kept or timeouts is None:
+        return None
+    name = "tunnel" if isinstance(timeouts.tunnel, float) else "server"
+    limit = getattr(timeouts, name)
+    if limit is None:
+        return "standing ones until they end by themselves: `timeout server` is not known"
+    until = "for ever" if limit == "none" else f"up to `timeout {name}` {_s(limit)} after the last byte"
+    return f"standing ones stay {until}"
+
+
+def serving(backend: Backend) -> dict[str, Server]:
+    """Return the servers that may be given requests: neither taken out, nor weighing nothing, nor without address."""
+    servers = (backend.servers or {}).items()
+    return {name: one for name, one in servers if one.state in (None, "ready") and one.weight != 0}
+
+
 def _never(name: str, backend: Backend) -> str:
     """Tell whose death nothing notices but users' requests, empty where every server is checked or nobody knows."""
     ways = {server: one.check.how if one.check else None for server, one in (backend.servers or {}).items()}
-    return "; ".join(f"{name}/{server}: {how}" for server, how in ways.items() if how in ("none", "passive"))
+    return "; ".join(f"{name}/{server}: {how}" for server, how in ways.items() if how in ("none", "passive", "agent"))
 
 
 def _of_backend(backend: Backend) -> tuple[float | None, float | None, str]:

@@ -66,11 +66,7 @@ def _weighed(
         return [Audited(name, "", compared=False)], [unread], []
     noticed = list(detections(name, reading.live, standard, objective))
     found = [
-        *(
-            _compared(name, reader, standard, reading.live)
-            if standard
-            else [rules.without_standard(name, reading.live)]
-        ),
+        *(_compared(name, reader, standard, reading) if standard else [rules.without_standard(name, reading.live)]),
         *rules.remarks(name, reading),
         *(one for detection in noticed if (one := rules.slow(detection))),
     ]
@@ -82,9 +78,12 @@ def _weighed(
     )
 
 
-def _compared(name: str, reader: ReadsSettings, standard: Standard, live: Settings) -> Iterator[Remark]:
-    for one in differences(standard.settings, live):
+def _compared(name: str, reader: ReadsSettings, standard: Standard, reading: Reading) -> Iterator[Remark]:
+    live = reading.live
+    for one in differences(standard.settings, live, spelled=reading.spelled):
         grade, why = known(one)
+        if one.path in reading.steered:
+            grade, why = Grade.NOTE, f"{reading.steered[one.path]} sets it again and again: nobody changed it"
         if one.path[-1] == "weight" and _same_shares(one.path[1], standard, live):
             grade, why = Grade.NOTE, "the numbers differ, and every server's share is the approved one all the same"
         remedy = reader.remedy(one) if isinstance(reader, PutsRight) and grade is not Grade.UNREAD else ""

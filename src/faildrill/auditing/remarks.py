@@ -56,6 +56,8 @@ class Detection(NamedTuple):
     """Seconds that were approved."""
     never: bool = False
     """There is a server whose death no check notices; the formula says which."""
+    standing: str = ""
+    """For how long standing connections stay with it, in words; empty where they are ended with it."""
     measured: str = ""
     """What a run showed, in words; empty where none was given."""
 

@@ -4,38 +4,58 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from faildrill import durations
+from faildrill.auditing.detecting import serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
-from faildrill.settings import Backend, Failover, Reading, Settings, differences, in_words
-from faildrill.settings.shapes import Server
+from faildrill.settings import Backend, Failover, Reading, Settings, differences, in_words, is_name
+from faildrill.settings.shapes import Timeouts
 
 RULES: Final = {
     "standard": "the settings are the approved ones",
     "readable": "everything that an audit needs can be read",
+    "warned": "whoever was asked does what is written, and warns of nothing",
     "saved": "what runs is what the file says",
     "checked": "every server has a health check of its own",
     "detection": "a dead one is noticed within its objective",
     "timeouts": "timeouts are set, and don't contradict each other",
     "redispatch": "a request whose server just died may go to another one",
+    "sessions": "standing connections leave a server that was found dead",
     "redundant": "no backend depends on one server",
     "failover": "the times of the failover fit together",
 }
 """Every rule, with the claim that it weighs."""
 
 
+_SOON: Final = 60.0
+"""Seconds within which a standing connection that fell silent ends anyhow."""
 _NEVER: Final = "no check notices it: requests go to it until a person does"
 _BY_USERS: Final = "only requests of users that fail tell of it, again after every time-out: nothing bounds how many"
 
 
 def remarks(name: str, reading: Reading) -> Iterator[Remark]:
     """Yield what every rule finds that needs no standard."""
-    for one in reading.unread:
-        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", "what can't be read is never right")
+    yield from _told(name, reading)
     yield from _unsaved(name, reading)
     for backend, settings in (reading.live.backends or {}).items():
         for rule in _OF_BACKENDS:
             yield from (one._replace(path=("backends", backend)) for one in rule(name, backend, settings))
+        for place, route in settings.by_route().items():
+            where = f"{backend} ({place})" if place else backend
+            for rule in _OF_ROUTES:
+                yield from (one._replace(path=("backends", backend)) for one in rule(name, where, route))
     if reading.live.failover is not None:
         yield from _failover(name, reading.live.failover)
+
+
+def _told(name: str, reading: Reading) -> Iterator[Remark]:
+    """Tell what could not be read, and what whoever was asked says by itself."""
+    for one in reading.unread:
+        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", "what can't be read is never right")
+    for aside in reading.asides:
+        grade = Grade.WARNING if aside.wrong else Grade.NOTE
+        yield Remark("warned", grade, name, aside.what, aside.why, aside.remedy)
+    if not reading.live.backends and reading.live.failover is None and not reading.unread:
+        what = "nothing that spreads requests was found, so nothing was audited"
+        yield Remark("readable", Grade.UNREAD, name, what, "what can't be read is never right")
 
 
 def slow(one: Detection) -> Remark | None:
@@ -45,7 +65,7 @@ def slow(one: Detection) -> Remark | None:
     limit = durations.show(one.objective)
     what = f"a dead server of {one.of}" if one.refused is not None or one.worst is None else f"a dead one ({one.of})"
     if one.never:
-        why = _NEVER if ": none" in one.formula else _BY_USERS
+        why = _BY_USERS if ": none" not in one.formula and ": agent" not in one.formula else _NEVER
         return Remark("detection", Grade.SEVERE, one.source, f"{what} may stay in use ({one.formula})", why)
     if one.worst is None:
         why = "without the figures nobody knows for how long requests go to a dead server"
@@ -62,8 +82,10 @@ def _unsaved(name: str, reading: Reading) -> Iterator[Remark]:
     """Tell what runs and is not in the file: the next reload takes it back, for good or ill."""
     if reading.written is None:
         return
-    for one in differences(reading.written, reading.live):
-        if one.how in ("unread", "extra") and "servers" not in one.path:
+    for one in differences(reading.written, reading.live, spelled=reading.spelled):
+        if (one.how in ("unread", "extra") and "servers" not in one.path) or one.how == "unread":
+            continue
+        if one.path in reading.steered or one.found == "unresolved":
             continue
         told = {"missing": "is in the file, and does not run", "extra": "runs, and is not in the file"}.get(
             one.how, f"{one.live} runs, the file says {one.standard}"
@@ -78,9 +100,17 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     for server, one in (settings.servers or {}).items():
         how = one.check.how if one.check else None
         where = f"{backend}/{server}"
-        if how == "none":
+        if how == "none" and len(serving(settings)) > 1:
             why = "a server that dies goes on being given requests"
             yield Remark("checked", Grade.SEVERE, name, f"{where} has no health check", why, "give it a check")
+        elif how == "none":
+            why = "there is no other server that could take its requests"
+            yield Remark("checked", Grade.NOTE, name, f"{where} has no health check", why)
+        elif how == "agent":
+            why = "an agent that falls silent takes nothing down: a server that dies goes on being given requests"
+            said = f"{where} has an agent, and no health check"
+            grade = Grade.SEVERE if len(serving(settings)) > 1 else Grade.NOTE
+            yield Remark("checked", grade, name, said, why, "give it a check beside the agent")
         elif how == "passive":
             why = "its death is learned from requests of users that fail, again after every time-out"
             yield Remark("checked", Grade.NOTE, name, f"{where} is checked only by users' requests", why)
@@ -90,19 +120,24 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 
 def _timeouts(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
-    if settings.timeouts is None:
+    if settings.timeouts is None or not settings.servers:
         return
+    tunnelled = settings.mode == "tcp" and isinstance(settings.timeouts.tunnel, float)
     for what in ("client", "connect", "server"):
-        if getattr(settings.timeouts, what) == "none":
+        if getattr(settings.timeouts, what) == "none" and not (tunnelled and what == "server"):
             why = "a connection that hangs is held for ever; enough of them, and nothing is served any more"
             said = f"{backend} has no timeout {what}"
             yield Remark("timeouts", Grade.WARNING, name, said, why, f"set `timeout {what}`")
     client, server = settings.timeouts.client, settings.timeouts.server
-    if settings.mode == "tcp" and isinstance(client, float) and isinstance(server, float) and client != server:
-        said = f"{backend} is cut after {durations.show(client)} by one side and {durations.show(server)} by the other"
+    known = isinstance(client, float) and isinstance(server, float)
+    if settings.mode == "tcp" and known and client != server and not tunnelled:
+        said = f"{backend} is cut after {_shown(client)} by one side and {_shown(server)} by the other"
         why = "in TCP mode a connection that is idle on both sides ends by whichever is shorter"
         yield Remark("timeouts", Grade.NOTE, name, said, why, "make `timeout client` and `timeout server` the same")
-    yield from _intervals(name, backend, settings)
+
+
+def _shown(limit: float | str | None) -> str:
+    return durations.show(limit) if isinstance(limit, float) else str(limit)
 
 
 def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -119,7 +154,8 @@ def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 
 def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
-    if len(_serving(settings)) < 2 or settings.mode == "tcp":  # noqa: PLR2004 - one has nobody to turn to
+    active = [one for one in serving(settings).values() if not one.backup]
+    if len(active) < 2 or settings.mode != "http":  # noqa: PLR2004 - one has nobody to turn to
         return
     if settings.redispatch is False or settings.retries == 0:
         said = f"{backend} does not turn to another server when a connection fails"
@@ -130,23 +166,39 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
         yield Remark("redispatch", Grade.UNREAD, name, said, "what can't be read is never right")
 
 
+def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    stay = standing(settings)
+    checked = {one.check.how for one in serving(settings).values() if one.check and one.standing == "kept"}
+    checked -= {None, "none", "passive"}
+    if stay is None or not checked or len(serving(settings)) < 2:  # noqa: PLR2004 - one has nobody to turn to
+        return
+    timeouts = settings.timeouts or Timeouts()
+    limit = timeouts.tunnel if isinstance(timeouts.tunnel, float) else timeouts.server
+    # A check that only connects finds dead what is dead; any other may take out a server that goes on answering.
+    harmless = checked <= {"tcp", "tls"} and isinstance(limit, float) and limit <= _SOON
+    said = f"{backend} moves new connections only when a server is found dead: {stay}"
+    why = "whoever holds one goes on using a demoted database, or waits for a dead one"
+    remedy = "default-server on-marked-down shutdown-sessions"
+    yield Remark("sessions", Grade.NOTE if harmless else Grade.WARNING, name, said, why, remedy)
+
+
 def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    """Tell of a backend that one server's death ends; of a name alone nobody knows how many are behind it."""
     if not settings.servers:
         return
-    serving = _serving(settings)
-    if len(serving) < 2:  # noqa: PLR2004 - one is no redundancy
-        said = f"{backend} has {', '.join(serving) or 'no server'}{' alone' if serving else ''} to send requests to"
+    left = serving(settings)
+    if not left:
+        said, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
+        yield Remark("redundant", Grade.WARNING, name, said, why, "put one that is out back in")
+    elif len(left) == len(settings.servers) == 1 and is_name(next(iter(left.values())).address):
+        said = f"{backend} has {', '.join(left)} alone to send requests to"
+        yield Remark(
+            "redundant", Grade.NOTE, name, said, "how many servers are behind one name can't be told from here"
+        )
+    elif len(left) == 1:
+        said = f"{backend} has {', '.join(left)} alone to send requests to"
         why = "when it dies, everybody is without it"
         yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one that is out back in")
-
-
-def _serving(settings: Backend) -> list[str]:
-    """Name the servers that may be given requests: neither taken out by a person, nor weighing nothing."""
-
-    def serves(one: Server) -> bool:
-        return one.state in (None, "ready") and one.weight != 0
-
-    return [name for name, one in (settings.servers or {}).items() if serves(one)]
 
 
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:
@@ -169,7 +221,8 @@ def _failover(name: str, settings: Failover) -> Iterator[Remark]:
 
 
 _Rule = Callable[[str, str, Backend], Iterator[Remark]]
-_OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _timeouts, _redispatch, _single)
+_OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _intervals, _sessions, _single)
+_OF_ROUTES: Final[tuple[_Rule, ...]] = (_timeouts, _redispatch)
 
 
 def without_standard(name: str, live: Settings) -> Remark:

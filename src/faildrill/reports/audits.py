@@ -70,9 +70,12 @@ def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
 def _detection(one: Detection) -> str:
     if one.worst is None:
         return f"{one.of}: {'without bound' if one.never else 'not known'} ({one.formula})"
-    told = f"{one.of}: {durations.show(one.worst)} at the worst = {one.formula}"
+    of = " for new connections" if one.standing else ""
+    told = f"{one.of}: {durations.show(one.worst)} at the worst{of} = {one.formula}"
     if one.refused is not None:
         told += f"; {durations.show(one.refused)} where connections are refused"
+    if one.standing:
+        told += f"; {one.standing}"
     if one.objective is not None:
         told += f"; the objective is {durations.show(one.objective)}"
     return told + (f"; {one.measured}" if one.measured else "")

@@ -4,14 +4,18 @@ An adapter reads settings (`ReadsSettings`), a file says a standard, and `differ
 knows of which make a load balancer is.
 """
 
-from faildrill.settings.comparing import Difference, How, Path, differences, in_words
+from faildrill.settings.addresses import canonical, is_name
+from faildrill.settings.comparing import Difference, How, differences, in_words
 from faildrill.settings.overlaying import overlaid
 from faildrill.settings.reading import PutsRight, ReadsSettings
 from faildrill.settings.shapes import (
+    Aside,
     Backend,
     Check,
     Failover,
+    Path,
     Reading,
+    Route,
     Server,
     Settings,
     Timeouts,
@@ -21,6 +25,7 @@ from faildrill.settings.standard import ApprovedBackend, Standard
 
 __all__ = [
     "ApprovedBackend",
+    "Aside",
     "Backend",
     "Check",
     "Difference",
@@ -30,12 +35,15 @@ __all__ = [
     "PutsRight",
     "Reading",
     "ReadsSettings",
+    "Route",
     "Server",
     "Settings",
     "Standard",
     "Timeouts",
     "Unread",
+    "canonical",
     "differences",
     "in_words",
+    "is_name",
     "overlaid",
 ]

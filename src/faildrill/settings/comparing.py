@@ -1,13 +1,16 @@
 """What differs between a standard and what was read: every place where it does, in the order of the standard."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from faildrill import durations
-from faildrill.settings.shapes import Part
+from faildrill.settings.addresses import canonical
+from faildrill.settings.overlaying import overlaid
+from faildrill.settings.shapes import Backend, Part, Path, Route
 
-Path = tuple[str, ...]
-"""Names that lead to a setting: `("backends", "payments", "servers", "pay1", "weight")`."""
+Spelled = Mapping[Path, frozenset[str]]
+NOTHING: Final[Spelled] = MappingProxyType({})
 How = Literal["differs", "missing", "extra", "unread"]
 _LISTED: Final = ("servers", "backends")
 """What has to be there and nothing else, where a standard lists it."""
@@ -41,28 +44,48 @@ class Difference(NamedTuple):
         return f"{what}: {live}, the standard says {self.standard}"
 
 
-def differences(standard: Part, live: Part | None, path: Path = ()) -> Iterator[Difference]:
+def differences(standard: Part, live: Part | None, path: Path = (), spelled: Spelled = NOTHING) -> Iterator[Difference]:
     """Yield every difference; what the standard says nothing about is none, and what can't be read is one.
 
     Of a thing that is done in another way (`how`) nothing more is told: its other settings mean something else.
+    `spelled`: other spellings of addresses, by their path.
     """
+    routes = (live.routes or {}) if isinstance(live, Backend) else {}
     for name in type(standard).model_fields:
         wanted = getattr(standard, name)
-        found = list(_compared(wanted, getattr(live, name, None), (*path, name))) if wanted is not None else []
+        if wanted is None or name == "routes" or (routes and name in Route.model_fields):
+            continue
+        found = list(_compared(wanted, getattr(live, name, None), (*path, name), spelled))
         yield from found
         if name == "how" and found:
             return
+    for place, route in routes.items():
+        yield from differences(_approved(standard, place), route, (*path, "routes", place), spelled)
 
 
-def _compared(wanted: object, found: object, path: Path) -> Iterator[Difference]:
+def _approved(standard: Part, place: str) -> Route:
+    """Return what was approved for what comes by one place: its own settings, and the common ones."""
+    common = Route.model_construct(**{name: getattr(standard, name) for name in Route.model_fields})
+    own = (getattr(standard, "routes", None) or {}).get(place)
+    return overlaid(common, own) if own is not None else common
+
+
+def _compared(wanted: object, found: object, path: Path, spelled: Spelled) -> Iterator[Difference]:
     if isinstance(wanted, Part):
-        yield from differences(wanted, found if isinstance(found, Part) else None, path)
+        yield from differences(wanted, found if isinstance(found, Part) else None, path, spelled)
     elif isinstance(wanted, Mapping):
-        yield from _listed(wanted, found if isinstance(found, Mapping) else None, path)
+        yield from _listed(wanted, found if isinstance(found, Mapping) else None, path, spelled)
     elif found is None:
         yield Difference(path, "unread", shown(wanted), "", wanted)
-    elif not _same(wanted, found):
+    elif not _same(wanted, found) and not _is_spelled(wanted, found, path, spelled):
         yield Difference(path, "differs", shown(wanted), shown(found), wanted, found)
+
+
+def _is_spelled(wanted: object, found: object, path: Path, spelled: Spelled) -> bool:
+    """Tell whether two addresses are the same one in two spellings."""
+    if path[-1] != "address" or not isinstance(wanted, str) or not isinstance(found, str):
+        return False
+    return canonical(wanted) in {canonical(found), *spelled.get(path, ())}
 
 
 def _same(wanted: object, found: object) -> bool:
@@ -72,13 +95,15 @@ def _same(wanted: object, found: object) -> bool:
     return wanted == found
 
 
-def _listed(wanted: Mapping[str, object], found: Mapping[str, object] | None, path: Path) -> Iterator[Difference]:
+def _listed(
+    wanted: Mapping[str, object], found: Mapping[str, object] | None, path: Path, spelled: Spelled
+) -> Iterator[Difference]:
     if found is None:
         yield Difference(path, "unread", ", ".join(wanted), "")
         return
     for name, one in wanted.items():
         if name in found:
-            yield from _compared(one, found[name], (*path, name))
+            yield from _compared(one, found[name], (*path, name), spelled)
         else:
             yield Difference((*path, name), "missing", "there", "")
     if path[-1] in _LISTED:
@@ -100,6 +125,8 @@ def in_words(path: Path, backend: str | None = None) -> str:
     if not rest:
         return section
     owner, *inner = rest
+    if inner[:1] == ["routes"] and len(inner) > 1:
+        return in_words(("backends", f"{owner} ({inner[1]})", *inner[2:]), backend)
     if inner[:1] == ["servers"] and len(inner) > 1:
         owner = inner[1] if owner == backend else f"{owner}/{inner[1]}"
         inner = inner[2:]

@@ -4,6 +4,8 @@ None means everywhere that nothing is known (of what was read) or said (of a sta
 check or no timeout is said in so many words: `none`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +17,9 @@ Limit = Annotated[int, Field(ge=1)] | Literal["none"]
 Time = Duration | Literal["none"]
 """For how long at the most; `none` waits for ever."""
 Way = Literal["none", "passive", "tcp", "http", "tls", "pgsql", "mysql", "redis", "smtp", "ldap", "agent", "script"]
-State = Literal["ready", "drain", "maint"]
+State = Literal["ready", "drain", "maint", "unresolved"]
+Path = tuple[str, ...]
+"""Names that lead to a setting: `("backends", "payments", "servers", "pay1", "weight")`."""
 
 
 class Part(BaseModel):
@@ -43,9 +47,15 @@ class Server(Part):
 
     address: str | None = None
     weight: int | None = Field(default=None, ge=0, description="its share is this in proportion to all others")
-    state: State | None = Field(default=None, description="what an operator set it to, not what a check found")
+    state: State | None = Field(
+        default=None,
+        description="what an operator set it to, not what a check found; `unresolved`: its name has no address now",
+    )
     backup: bool | None = Field(default=None, description="used only when all others are down")
     max_connections: Limit | None = Field(default=None, description="more wait in the queue")
+    standing: Literal["kept", "ended"] | None = Field(
+        default=None, description="what becomes of standing connections when a check finds it dead"
+    )
     check: Check | None = None
 
 
@@ -56,6 +66,17 @@ class Timeouts(Part):
     connect: Time | None = Field(default=None, description="for a server to take a connection")
     queue: Time | None = Field(default=None, description="for a place at a server")
     server: Time | None = Field(default=None, description="for a server to send or take something")
+    tunnel: Time | None = Field(
+        default=None, description="for either side, once bytes are only passed through; instead of client and server"
+    )
+
+
+class Route(Part):
+    """One of several places that lead to the same servers, each with settings of its own."""
+
+    retries: int | None = Field(default=None, ge=0)
+    redispatch: bool | None = None
+    timeouts: Timeouts | None = None
 
 
 class Backend(Part):
@@ -67,7 +88,19 @@ class Backend(Part):
     retries: int | None = Field(default=None, ge=0, description="more tries to connect after one that failed")
     redispatch: bool | None = Field(default=None, description="whether such a try may go to another server")
     timeouts: Timeouts | None = None
+    routes: dict[str, Route] | None = Field(
+        default=None, description="by place, e.g. `location /`, where several lead here and don't set the same"
+    )
     servers: dict[str, Server] | None = None
+
+    def by_route(self) -> "dict[str, Backend]":
+        """Return it as it is for what comes by each place; under an empty name where that makes no difference."""
+        if not self.routes:
+            return {"": self}
+        each = (
+            (place, {name: getattr(one, name) for name in Route.model_fields}) for place, one in self.routes.items()
+        )
+        return {place: self.model_copy(update=values) for place, values in each}
 
 
 class Failover(Part):
@@ -80,6 +113,9 @@ class Failover(Part):
     maximum_lag: int | None = Field(default=None, ge=0, description="bytes a standby may lack and still take over")
     synchronous: str | None = Field(default=None, description="off, on, strict or quorum")
     failsafe: bool | None = Field(default=None, description="whether a primary goes on when the store is gone")
+    follows: str | None = Field(
+        default=None, description="the cluster that this one only follows (`standby_cluster`), as host:port, or `none`"
+    )
     paused: bool | None = Field(default=None, description="whether nobody fails over by itself now")
     rewind: bool | None = Field(default=None, description="whether pg_rewind makes an old primary a standby again")
     parameters: dict[str, str | int | float | bool] | None = Field(default=None, description="PostgreSQL's own")
@@ -90,6 +126,16 @@ class Unread(NamedTuple):
 
     what: str
     why: str
+
+
+class Aside(NamedTuple):
+    """What whoever was asked does otherwise than is written, or warns of by itself."""
+
+    what: str
+    why: str
+    remedy: str = ""
+    wrong: bool = False
+    """It makes a failure longer or hides one; otherwise it is only worth knowing."""
 
 
 class Settings(Part):
@@ -108,3 +154,8 @@ class Reading(NamedTuple):
     written: Settings | None = None
     """What is written down, where that can differ from what runs; only what the live side tells, too."""
     unread: tuple[Unread, ...] = ()
+    asides: tuple[Aside, ...] = ()
+    spelled: Mapping[Path, frozenset[str]] = MappingProxyType({})
+    """Other spellings of an address that is in force, in the form of `faildrill.settings.canonical`."""
+    steered: Mapping[Path, str] = MappingProxyType({})
+    """What is set at run time again and again, and by what: nobody changed it, and no file says it."""

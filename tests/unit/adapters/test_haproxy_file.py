@@ -3,8 +3,10 @@
 import pytest
 
 from faildrill.adapters.haproxy.file import parse
+from faildrill.adapters.haproxy.lines import Beside, Source, conditions
 from faildrill.settings import Backend
 
+BESIDE = Beside({}, version=(2, 8, 25))
 DEFAULTS = """
 global
     maxconn 4000   # not a server's
@@ -20,9 +22,9 @@ defaults
 
 def backend(text: str, name: str = "payments") -> Backend:
     """Read one backend of a file."""
-    settings, _ = parse(text)
-    assert settings.backends is not None
-    return settings.backends[name]
+    found = parse(text, BESIDE).settings.backends
+    assert found is not None
+    return found[name]
 
 
 @pytest.mark.parametrize(
@@ -112,18 +114,196 @@ def test_quotes_and_comments_are_read_as_haproxy_reads_them() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('timeout server "${SLOW}"', "depends on an environment variable"),
-        (".if defined(X)", "can't be known from the file"),
-        ("server-template web 3 x:80", "known only at run time"),
+        ('timeout server "${SLOW}"', "`timeout` depends on an environment variable, and HAProxy didn't tell it"),
+        (".if defined(X)", "`.if defined(X)`: nobody could tell whether this is taken"),
+        ('server-template "${P}" 3 x:80', "which servers it makes can't be known"),
         ('server "pay1', "no closing quotation"),
+        ("timeout server soon", "'soon' is no time of HAProxy's"),
+        ("spread-checks 20", "varies them by that many percent"),
     ],
 )
 def test_what_a_file_can_not_tell_is_unread_and_never_guessed(line: str, told: str) -> None:
-    _, unread = parse(f"{DEFAULTS}\nbackend payments\n {line}\n")
-    assert [told in one.why for one in unread] == [True]
+    unread = parse(f"{DEFAULTS}\nbackend payments\n {line}\n").unread
+    assert any(told in one.why for one in unread), unread
 
 
-@pytest.mark.parametrize("text", ["backend x\n timeout server soon\n", "backend x\n server a b check inter x\n"])
-def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time of HAProxy's"):
-        parse(text)
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('mode "${X}"', ("mode",)),
+        ('balance "${X}"', ("algorithm",)),
+        ('retries "${X}"', ("retries",)),
+        ('option "${X}"', ("redispatch",)),
+        ('timeout server "${X}"', ("timeouts", "server")),
+        ("timeout server soon", ("timeouts", "server")),
+        ('default-server "${X}"', ("servers", "pay1", "check", "interval")),
+        ('server pay1 "${X}" check', ("servers", "pay1", "address")),
+        ('server pay1 1.1.1.1:1 check inter "${X}"', ("servers", "pay1", "check", "interval")),
+        ('server pay1 1.1.1.1:1 check fall "${X}"', ("servers", "pay1", "check", "fall")),
+        ('server pay1 1.1.1.1:1 weight "${X}"', ("servers", "pay1", "weight")),
+        ('server pay1 1.1.1.1:1 check "${X}"', ("servers", "pay1", "state")),
+        ('server "${X}" 1.1.1.1:1', ("servers",)),
+        ('timeout check "${X}"', ("servers", "pay1", "check", "timeout")),
+        ('option httpchk GET "${X}"', ("servers", "pay1", "check", "path")),
+        ('option httpchk\n http-check send uri-lf "%[path]"', ("servers", "pay1", "check", "path")),
+        (".if defined(X)\n timeout server 9s\n.endif", ("timeouts", "server")),
+        (".if defined(X)\n server pay2 1.1.1.1:1\n.endif", ("servers",)),
+        (".if defined(X)\n mode tcp\n.else\n mode http\n.endif", ("mode",)),
+    ],
+)
+def test_what_depends_on_what_nobody_told_is_not_known_and_the_rest_is(line: str, place: tuple[str, ...]) -> None:
+    own = "\n server " in line or line.startswith("server ")
+    last = "" if own else " server pay1 1.1.1.1:1 check\n"
+    other = "backend other\n server a 1.1.1.1:1 check\n"
+    backends = parse(f"{DEFAULTS}\nbackend payments\n {line}\n{last}{other}").settings.backends
+    assert backends is not None
+    found: object = backends["payments"]
+    for step in place:
+        found = found.get(step) if isinstance(found, dict) else getattr(found, step, None)
+    assert found is None
+    assert (backends["other"].mode, backends["other"].timeouts and backends["other"].timeouts.server) == ("http", 30.0)
+
+
+def test_what_the_process_tells_of_its_environment_is_put_in_where_haproxy_puts_it() -> None:
+    text = f"""{DEFAULTS}
+global
+ setenv HEALTH /healthz
+backend payments
+ option httpchk GET "${{HEALTH}}" HTTP/1.1
+ server pay1 ${{HOST}}:80 check inter "${{INTER-7s}}" weight "$W"
+ server pay2 "${{HOST}}:${{NOPE}}80" check '$W' "${{MANY[*]}}"
+"""
+    told = {"HEALTH": "/ignored", "HOST": "db.example", "W": "5", "MANY": "backup weight 9"}
+    found = parse(text, Beside(told)).settings.backends
+    assert found is not None
+    one, two = (found["payments"].servers or {}).values()
+    assert (one.address, one.weight, one.check and one.check.path) == ("db.example:80", 5, "/healthz")
+    assert one.check is not None
+    assert one.check.interval == 7.0
+    assert two.address == "db.example:80"
+
+
+def test_conditions_are_taken_as_the_program_decides_them_and_asked_for_once_each() -> None:
+    text = f"""{DEFAULTS}
+backend payments
+.if version_atleast(2.6)
+ retries 1
+.elif streq("$A",b)
+ retries 2
+.else
+ retries 4
+.endif
+.if version_atleast(2.6)
+ server pay1 1.1.1.1:1
+.endif
+"""
+    assert conditions([Source("x", text)]) == ["version_atleast(2.6)", 'streq("$A",b)']
+    for first, second, retries in ((True, False, 1), (False, True, 2), (False, False, 4)):
+        told = {"version_atleast(2.6)": first, 'streq("$A",b)': second}
+        found = parse(text, Beside({}, told))
+        assert found.unread == ()
+        assert found.settings.backends is not None
+        assert found.settings.backends["payments"].retries == retries
+        assert bool(found.settings.backends["payments"].servers) is first
+
+
+def test_several_files_are_one_configuration_and_each_begins_outside_any_section() -> None:
+    files = [
+        Source("a.cfg", DEFAULTS),
+        Source("b.cfg", " retries 9\nbackend payments\n server pay1 1.1.1.1:1\n.if x\n.endif\n"),
+    ]
+    found = parse(files)
+    assert found.settings.backends is not None
+    assert found.settings.backends["payments"].retries == 3
+    assert [one.what for one in found.unread] == ["line 4 of b.cfg"]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_a_line_ends_where_it_ends_for_haproxy_and_nowhere_else(separator: str) -> None:
+    found = backend(f"{DEFAULTS}\nbackend payments\n retries 5 # once{separator} retries 9\n")
+    assert found.retries == 5
+
+
+def test_a_server_that_tracks_another_has_its_check_and_its_being_out_whatever_the_chain() -> None:
+    text = f"""{DEFAULTS}
+backend health
+ server a 1.1.1.1:1 check inter 9s disabled
+backend between
+ server a 1.1.1.1:1 track health/a
+backend payments
+ server pay1 1.1.1.1:1 track between/a
+ server pay2 1.1.1.1:1 track pay1
+ server pay3 1.1.1.1:1 track pay4
+ server pay4 1.1.1.1:1 track pay3
+"""
+    servers = backend(text).servers or {}
+    told = {
+        name: (one.check and one.check.how, one.check and one.check.interval, one.state)
+        for name, one in servers.items()
+    }
+    assert told["pay1"] == told["pay2"] == ("tcp", 9.0, "maint")
+    assert told["pay3"] == told["pay4"] == (None, None, "ready")
+
+
+def test_a_value_that_looks_like_a_word_of_its_own_is_a_value() -> None:
+    [server] = (
+        backend(f"{DEFAULTS}\nbackend payments\n server p 1.1.1.1:1 cookie backup check\n").servers or {}
+    ).values()
+    assert (server.backup, server.check and server.check.how) == (False, "tcp")
+
+
+def test_a_template_makes_its_servers_and_a_disabled_backend_none() -> None:
+    text = f"""{DEFAULTS}
+backend payments
+ server-template web 2-4 web.example:80 check inter 1s resolvers dns
+ server own web.example:80
+backend gone
+ disabled
+ server a 1.1.1.1:1
+"""
+    found = parse(text, BESIDE)
+    assert list(found.settings.backends or {}) == ["payments"]
+    assert list(backend(text).servers or {}) == ["web2", "web3", "web4", "own"]
+    assert found.resolving == {("payments", name) for name in ("web2", "web3", "web4")}
+
+
+def test_a_backend_that_a_map_chooses_has_no_known_timeout_of_clients_unless_all_ways_have_the_same() -> None:
+    fronts = (
+        "frontend a\n timeout client 1s\n use_backend %[req.hdr(host),map(x)]\nfrontend b\n default_backend payments\n"
+    )
+    text = f"{DEFAULTS}\n{fronts}\nbackend payments\n server p 1.1.1.1:1\n"
+    assert _client(text) is None
+    assert _client(text.replace("1s\n use", "30s\n use")) == 30.0
+    assert _client(text.replace("%[req.hdr(host),map(x)]", "payments")) == 30.0
+    assert (
+        _client(f"{DEFAULTS}\n default_backend payments\nfrontend f\nbackend payments\n server p 1.1.1.1:1\n") == 30.0
+    )
+
+
+def _client(text: str) -> object:
+    timeouts = backend(text).timeouts
+    assert timeouts is not None
+    return timeouts.client
+
+
+@pytest.mark.parametrize(("version", "algorithm"), [((2, 6, 12), "roundrobin"), ((3, 3, 0), "random"), ((), None)])
+def test_an_algorithm_that_is_not_named_is_that_of_the_running_version(
+    version: tuple[int, ...], algorithm: str | None
+) -> None:
+    found = parse("backend b\n server a 1.1.1.1:1\n", Beside(version=version)).settings.backends
+    assert found is not None
+    assert found["b"].algorithm == algorithm
+
+
+@pytest.mark.parametrize(
+    ("words", "standing"), [("", "kept"), ("on-marked-down shutdown-sessions", "ended"), ('on-marked-down "$X"', None)]
+)
+def test_what_becomes_of_standing_connections_is_read(words: str, standing: str | None) -> None:
+    found = parse(f"{DEFAULTS}\nbackend b\n server a 1.1.1.1:1 {words}\n").settings.backends
+    assert found is not None
+    assert [one.standing for one in (found["b"].servers or {}).values()] == [standing]
+
+
+def test_a_section_of_a_later_version_is_none_of_the_proxy_before_it() -> None:
+    text = f"{DEFAULTS}\nbackend payments\n retries 1\nhealthcheck h\n retries 9\n type httpchk\n"
+    assert backend(text).retries == 1

@@ -1,6 +1,7 @@
 """NGINX's configuration: from its files, and from what `nginx -T` prints; the same either way."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.settings import Backend, Reading
+from faildrill.settings import Backend, Reading, differences
 
 GIVEN = Supplies("audit", 5.0)
 MAIN = """\
@@ -93,3 +94,148 @@ def test_a_source_that_is_not_there_can_not_be_read() -> None:
 def test_one_source_is_named_and_no_more() -> None:
     with pytest.raises(ValueError, match="name one source"):
         Upstreams(file="a", dump="b")
+
+
+def backends(folder: Path, http: str, more: str = "") -> tuple[dict[str, Backend], Reading]:
+    """Read the inside of an `http` block."""
+    (folder / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{http}\n}}\n{more}\n", encoding="utf-8")
+    found = asyncio.run(Upstreams(file=str(folder / "nginx.conf")).settings(GIVEN))
+    assert found.live.backends is not None
+    return found.live.backends, found
+
+
+TWO = "upstream app { server 127.0.0.1:1; server 127.0.0.1:2; }\n"
+
+
+def test_every_place_that_leads_to_an_upstream_counts_and_not_only_the_first(tmp_path: Path) -> None:
+    quick = "location /health { proxy_pass http://app; proxy_connect_timeout 1s; proxy_read_timeout 2s; }"
+    slow = "location / { proxy_pass http://app; proxy_read_timeout 3600s; proxy_next_upstream off; }"
+    found, _ = backends(tmp_path, TWO + f"server {{ listen 80; {quick} {slow} }}")
+    standard = {"redispatch": True, "timeouts": {"connect": "1s", "server": "2s"}}
+    told = [str(one) for one in differences(Backend.model_validate(standard), found["app"], ("backends", "app"))]
+    assert told == [
+        "redispatch of app (location /): off, the standard says on",
+        "timeout connect of app (location /): 1 min, the standard says 1 s",
+        "timeout server of app (location /): 1 h, the standard says 2 s",
+    ]
+    approved = {
+        **standard,
+        "routes": {"location /": {"redispatch": False, "timeouts": {"connect": "1m", "server": "1h"}}},
+    }
+    assert list(differences(Backend.model_validate(approved), found["app"], ("backends", "app"))) == []
+
+
+@pytest.mark.parametrize(
+    ("directive", "target", "family"),
+    [
+        ("proxy_pass", "http://APP/x", "proxy"),
+        ("proxy_pass", "https://App$request_uri", "proxy"),
+        ("grpc_pass", "grpc://app", "grpc"),
+        ("fastcgi_pass", "app", "fastcgi"),
+        ("uwsgi_pass", "uwsgi://app", "uwsgi"),
+        ("scgi_pass", "app", "scgi"),
+        ("memcached_pass", "app", "memcached"),
+    ],
+)
+def test_whatever_passes_requests_on_is_read_in_its_own_words_and_any_case(
+    tmp_path: Path, directive: str, target: str, family: str
+) -> None:
+    words = f"{family}_connect_timeout 3s; {family}_read_timeout 1m30s; {family}_next_upstream off;"
+    found, reading = backends(tmp_path, f"{TWO} {words} server {{ location / {{ {directive} {target}; }} }}")
+    app = found["app"]
+    assert (list(found), reading.unread, app.redispatch) == (["app"], (), False)
+    assert app.timeouts is not None
+    assert (app.timeouts.connect, app.timeouts.server) == (3.0, 90.0)
+
+
+def test_what_maps_and_variables_can_name_is_followed_and_what_they_can_not_is_unread(tmp_path: Path) -> None:
+    maps = "map $host $pool { default app; ~^b b:90; } split_clients $x $half { 50% app; * c:1; }"
+    places = "set $whole http://app; location /a { proxy_pass http://$pool; proxy_read_timeout 1s; }"
+    places += " location /b { proxy_pass http://${half}$uri; } location /c { proxy_pass $whole; }"
+    found, reading = backends(tmp_path, f"{TWO} {maps} server {{ {places} }}")
+    assert sorted(found) == ["app", "b:90", "c:1"]
+    assert sorted(found["app"].routes or {}) == ["location /a", "location /b", "location /c"]
+    assert reading.unread == ()
+    opened = maps.replace("~^b b:90", "~^(.*)$ $1")
+    _, reading = backends(tmp_path, f"{TWO} {opened} server {{ {places} }}")
+    assert [one.what for one in reading.unread] == ["proxy_pass $pool"]
+
+
+def test_an_upstream_that_nothing_leads_to_is_told_and_what_may_lead_to_it_leaves_it_open(tmp_path: Path) -> None:
+    found, reading = backends(tmp_path, "proxy_read_timeout 7s;" + TWO)
+    assert [one.what for one in reading.asides] == ["nothing passes requests to upstream app"]
+    assert found["app"].timeouts is not None
+    assert found["app"].timeouts.server == 7.0
+    found, reading = backends(tmp_path, TWO + "server { location / { proxy_pass http://$http_x; } }")
+    assert (found["app"].timeouts, found["app"].redispatch, reading.asides) == (None, None, ())
+
+
+def test_a_file_that_is_no_main_file_is_not_as_approved(tmp_path: Path) -> None:
+    (tmp_path / "site.conf").write_text("server { location / { proxy_pass http://a:1; } }", encoding="utf-8")
+    found = asyncio.run(Upstreams(file=str(tmp_path / "site.conf")).settings(GIVEN))
+    assert ["neither `http` nor `stream`" in one.why for one in found.unread] == [True]
+
+
+def test_an_included_file_that_is_not_there_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
+    found, reading = backends(
+        tmp_path, f"include gone/mime.types; {TWO} server {{ location / {{ proxy_pass http://app; }} }}"
+    )
+    assert list(found) == ["app"]
+    assert ["mime.types" in one.why for one in reading.unread] == [True]
+
+
+def test_what_chooses_servers_by_other_means_is_not_taken_for_nginx_own(tmp_path: Path) -> None:
+    upstream = "upstream app { server 0.0.0.1; balancer_by_lua_block { x() } }"
+    text = f"{upstream} server {{ location / {{ proxy_pass http://app; }} }}"
+    found, reading = backends(tmp_path, text)
+    assert (found["app"].algorithm, found["app"].servers) == (None, None)
+    assert [one.what for one in reading.unread] == ["upstream app"]
+
+
+def test_checks_are_read_as_they_are_meant_in_each_part_and_by_each_module(tmp_path: Path) -> None:
+    place = "server { listen 1; proxy_pass db; health_check interval=3; }"
+    stream = f"stream {{ upstream db {{ server 127.0.0.1:5; zone x 1m; }} {place} }}"
+    module = "check interval=3000 rise=2 fall=5 timeout=1000 type=tcp;"
+    http = TWO.replace("; }", f"; {module} }}") + "server { location / { proxy_pass http://app; } }"
+    found, _ = backends(tmp_path, http, stream)
+    checks = {name: next(one.check for one in (backend.servers or {}).values()) for name, backend in found.items()}
+    assert checks["db"] is not None
+    assert (checks["db"].how, checks["db"].interval) == ("tcp", 3.0)
+    assert checks["app"] is not None
+    assert (checks["app"].how, checks["app"].interval, checks["app"].fall) == ("tcp", 3.0, 5)
+
+
+def test_one_address_that_is_listed_twice_is_two_servers(tmp_path: Path) -> None:
+    text = "upstream app { server a:1; server a:1 weight=3; } server { location / { proxy_pass http://app; } }"
+    found, _ = backends(tmp_path, text)
+    assert [(name, one.weight) for name, one in (found["app"].servers or {}).items()] == [("a:1", 1), ("a:1 (2)", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("60", 60.0),
+        ("1m30s", 90.0),
+        ("500ms", 0.5),
+        ("1d", 86400.0),
+        ("2w", 14 * 86400.0),
+        ("1M", 30 * 86400.0),
+        ("x", None),
+    ],
+)
+def test_times_are_read_as_nginx_reads_them(tmp_path: Path, text: str, expected: float | None) -> None:
+    place = f"server {{ location / {{ proxy_pass http://app; proxy_read_timeout {text}; }} }}"
+    found, _ = backends(tmp_path, TWO + place)
+    assert found["app"].timeouts is not None
+    assert found["app"].timeouts.server == expected
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_nginx_itself_prints_the_same_as_its_files_hold(tmp_path: Path) -> None:
+    http = f"{TWO} server {{ listen 127.0.0.1:18490; location / {{ proxy_pass http://app; }} }}"
+    found, _ = backends(tmp_path, http)
+    binary = tmp_path / "nginx-here"
+    binary.write_text(f'#!/bin/sh\nexec nginx -e /dev/null -c {tmp_path}/nginx.conf "$@"\n', encoding="utf-8")
+    binary.chmod(0o755)
+    printed = asyncio.run(Upstreams(binary=str(binary)).settings(GIVEN))
+    assert printed.live.backends == found

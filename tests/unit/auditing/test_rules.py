@@ -9,7 +9,7 @@ from faildrill.auditing import rules
 from faildrill.auditing.detecting import detections, worst_case
 from faildrill.auditing.examining import _same_shares
 from faildrill.auditing.knowing import known
-from faildrill.settings import Check, Reading, Settings, Standard, Unread, differences
+from faildrill.settings import Check, Reading, Settings, Standard, Unread, canonical, differences
 
 GOOD: dict[str, Any] = {
     "mode": "http",
@@ -70,6 +70,104 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
 )
 def test_a_rule_finds_what_can_not_be_right_and_nothing_else(change: dict[str, Any], expected: list[str]) -> None:
     assert found(change) == expected
+
+
+TCP: dict[str, Any] = {"mode": "tcp", "timeouts": {"client": "30m", "connect": "1s", "server": "30m"}}
+
+
+@pytest.mark.parametrize(
+    ("how", "standing", "timeouts", "grade"),
+    [
+        ("http", "kept", {"server": "30m"}, "warning"),
+        ("pgsql", "kept", {"server": "30s"}, "warning"),
+        ("tcp", "kept", {"server": "30m"}, "warning"),
+        ("tcp", "kept", {"server": "30s"}, "note"),
+        ("tcp", "kept", {"server": "30m", "tunnel": "30s"}, "note"),
+        ("tcp", "kept", {"server": "none"}, "warning"),
+        ("http", "ended", {"server": "30m"}, None),
+        ("http", None, {"server": "30m"}, None),
+        ("none", "kept", {"server": "30m"}, None),
+    ],
+)
+def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_told(
+    how: str, standing: str | None, timeouts: dict[str, str], grade: str | None
+) -> None:
+    backend = {**copy.deepcopy(GOOD), **TCP, "timeouts": timeouts}
+    for one in backend["servers"].values():
+        one.update(standing=standing, check={"how": how, "interval": "1s", "timeout": "1s", "fall": 2})
+    live = Settings.model_validate({"backends": {"db": backend}})
+    assert [one.grade for one in rules.remarks("x", Reading("x", live)) if one.rule == "sessions"] == (
+        [grade] if grade else []
+    )
+    if how == "http" and standing == "kept":
+        [detection] = detections("x", live, None, None)
+        assert detection.standing == "standing ones stay up to `timeout server` 30 min after the last byte"
+
+
+def test_who_has_nobody_to_turn_to_is_told_that_and_no_more() -> None:
+    lone = {**copy.deepcopy(GOOD), "servers": {"pay1": {"state": "ready", "check": {"how": "none"}}}}
+    live = Settings.model_validate({"backends": {"payments": lone}})
+    told = [(one.rule, str(one.grade)) for one in rules.remarks("front", Reading("x", live))]
+    assert told == [("checked", "note"), ("redundant", "warning")]
+
+
+def test_a_name_alone_may_be_many_servers() -> None:
+    for address, grade in (("app.example:80", "note"), ("10.0.0.1:80", "warning"), ("localhost:80", "warning")):
+        lone = {**copy.deepcopy(GOOD), "servers": {"a": {"address": address, "check": {"how": "passive"}}}}
+        live = Settings.model_validate({"backends": {"payments": lone}})
+        assert [one.grade for one in rules.remarks("x", Reading("x", live)) if one.rule == "redundant"] == [grade]
+
+
+def test_an_agent_alone_is_no_health_check() -> None:
+    told = found({"server": {"check": {"how": "agent"}}})
+    assert told == ["checked severe: payments/pay1 has an agent, and no health check"]
+
+
+def test_what_nothing_was_found_in_does_not_pass() -> None:
+    [one] = rules.remarks("front", Reading("x", Settings(backends={})))
+    assert (one.rule, one.grade) == ("readable", "unread")
+
+
+def test_every_place_of_a_backend_is_weighed() -> None:
+    routes = {"location /a": {"retries": 1, "redispatch": True}, "location /b": {"retries": 1, "redispatch": False}}
+    told = found({"redispatch": None, "retries": None, "timeouts": None, "routes": routes})
+    assert told == [
+        "redispatch warning: payments (location /b) does not turn to another server when a connection fails"
+    ]
+
+
+def test_what_is_set_again_and_again_or_has_no_address_now_is_no_change_of_anybodys() -> None:
+    written = Settings.model_validate({"backends": {"payments": GOOD}})
+    changed = copy.deepcopy(GOOD)
+    changed["servers"]["pay1"]["weight"] = 10
+    changed["servers"]["pay2"]["state"] = "unresolved"
+    live = Settings.model_validate({"backends": {"payments": changed}})
+    path = ("backends", "payments", "servers", "pay1", "weight")
+    steered = Reading("x", live, written, steered={path: "its agent"})
+    assert [one for one in rules.remarks("front", steered) if one.rule == "saved"] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ipv4@127.0.0.1:80", "127.0.0.1:80"),
+        ("DB.Example.:5432", "db.example:5432"),
+        ("[0:0:0:0:0:0:0:1]:80", "::1:80"),
+        ("unix@/run/a.sock", "/run/a.sock"),
+        ("unix:/run/a.sock", "/run/a.sock"),
+        ("10.0.0.1:+5", "10.0.0.1:5"),
+        ("10.0.0.1:0", "10.0.0.1"),
+    ],
+)
+def test_an_address_is_the_same_one_however_it_is_written(one: str, other: str) -> None:
+    assert canonical(one) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a:80", "a:81"), ("10.0.0.1:-5", "10.0.0.1:5"), ("/run/a", "/run/A"), ("::1:80", "::1:81")]
+)
+def test_two_addresses_are_two(one: str, other: str) -> None:
+    assert canonical(one) != canonical(other)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def written(folder: Path, name: str, text: str) -> Path:
         ("connect: 1s", "connect: 1", "5:25: a time needs a unit, e.g. 1s or 1ms"),
         ("connect", "connekt", "5:16: unknown key 'connekt'; did you mean 'connect'?"),
         ("weight: 1", "weight: -1", "6:30: must be at least 0"),
-        ("pay2: {}", "pay2: {state: paused}", "must be 'ready', 'drain' or 'maint'"),
+        ("pay2: {}", "pay2: {state: paused}", "must be 'ready', 'drain', 'maint' or 'unresolved'"),
         (
             "    servers: {pay1: {weight: 1}, pay2: {}}",
             "    every_server: {weight: 1}",

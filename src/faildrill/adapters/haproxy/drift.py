@@ -4,7 +4,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy.runtime import runtime
+from faildrill.adapters.haproxy.runtime import Runtime, runtime
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Difference, Settings, Standard, differences
@@ -23,8 +23,9 @@ class Drift(Kind):
     Otherwise the look is `wrong` and names what changed: `weight of pay1: 10, the standard says 1`, `pay2 is missing`,
     `state of pay3: drain, the standard says ready`. Compared is what the runtime socket tells: members, weights,
     states that an operator set, connection limits, the algorithm, and the thresholds of health checks. A server that
-    a check found dead has not drifted: `haproxy.backends` sees that. What only the file tells (timeouts, intervals) is
-    compared by `faildrill audit`. `who` is the backends that are as they should be.
+    a check found dead has not drifted (`haproxy.backends` sees that), nor has what an agent or the DNS sets. A server
+    that the standard has by its host's name is compared by that name. What only the file tells (timeouts, intervals)
+    is compared by `faildrill audit`. `who` is the backends that are as they should be.
 
         probes:
           drift: {haproxy.drift: {load_balancer: payments, standard: payments, backend: payments}, every: 500ms}
@@ -47,7 +48,7 @@ class Drift(Kind):
     async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
         """Ask, and compare."""
         try:
-            live, _ = await runtime(self.load_balancer.haproxy_socket)
+            live = await runtime(self.load_balancer.haproxy_socket)
         except (ConnectionRefusedError, FileNotFoundError):
             return Seen(Outcome.REFUSED)
         except ConnectionError:
@@ -62,9 +63,13 @@ class Drift(Kind):
         chosen = wanted if self.backend is None else {self.backend: wanted[self.backend]}
         return Settings(backends=chosen or None)
 
-    def _weigh(self, live: Settings) -> Seen:
+    def _weigh(self, live: Runtime) -> Seen:
         wanted = self._wanted
-        found = [one for one in differences(wanted, live) if _visible(one) and _is_of(one, wanted)]
+        found = [
+            one
+            for one in differences(wanted, live.settings, spelled=live.spelled)
+            if _visible(one) and _is_of(one, wanted) and one.path not in live.steered
+        ]
         drifted = {one.path[1] for one in found}
         steady = ",".join(sorted(set(wanted.backends or {}) - drifted))
         told = _told([one.within(self.backend) for one in found])

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from faildrill.adapters.haproxy.words import known
+
 Words = Sequence[str]
 CHECKS: Final = {
     "httpchk": "http",
@@ -17,93 +19,135 @@ CHECKS: Final = {
     "external-check": "script",
 }
 """What an `option` makes of a health check."""
-_TIME: Final = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
+_TIME: Final = re.compile(r"([0-9]+)(us|ms|s|m|h|d)?")
 _MICROSECONDS: Final = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
-_VALUES: Final = ("weight", "maxconn", "inter", "fastinter", "downinter", "rise", "fall", "port", "addr", "track")
-"""Words of a server that take one value, of those that count here."""
-_FLAGS: Final = ("check", "no-check", "backup", "no-backup", "disabled", "enabled", "agent-check", "no-agent-check")
+_LONGEST: Final = 366 * 86400 * 10**6
+_ALONE: Final = frozenset(
+    {
+        *("agent-check", "allow-0rtt", "backup", "check", "check-reuse-pool", "check-send-proxy", "check-sni-auto"),
+        *("check-ssl", "check-via-socks4", "disabled", "enabled", "non-stick", "renegotiate", "send-proxy"),
+        *("send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "sni-auto", "ssl", "ssl-reuse", "stick"),
+        *("strict-maxconn", "tfo", "tls-tickets"),
+    }
+)
+"""Words of a server that take no value; so do all that begin with `no-` or `force-`."""
 _INTERVAL: Final = "2s"
 """HAProxy's own time between two checks, where nothing is said."""
+_OFF: Final = {"disabled": "enabled", "enabled": "disabled"}
 
 
 class Checking(NamedTuple):
-    """What a backend says about the checks of all its servers."""
+    """What a backend says about the checks of all its servers; None where that can't be known."""
 
-    how: str
+    how: str | None
     path: str | None
     timeout: str | None
-    """`timeout check`, where it is given."""
+    """`timeout check`, empty where it is not given."""
     connect: str | None
-    """`timeout connect`, where it is given."""
+    """`timeout connect`, empty where it is not given."""
 
 
-def duration(text: str) -> str:
+class ServerLine(NamedTuple):
+    """One server as its line has it."""
+
+    settings: dict[str, Any]
+    tracks: str | None = None
+    """The server whose state it takes over, as `backend/server` or `server`."""
+    resolves: bool = False
+    """Its address is looked up again and again while HAProxy runs."""
+
+
+def duration(text: str) -> str | None:
     """Return a time of HAProxy's as a whole number of microseconds, `none` where it stands for no limit.
 
-    ValueError when it is none; a number alone is in milliseconds.
+    A number alone is in milliseconds; None where it is no time, or not known.
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no time of HAProxy's")
-    microseconds = int(match[1]) * _MICROSECONDS[match[2] or "ms"]
+        return None
+    microseconds = min(int(match[1]) * _MICROSECONDS[match[2] or "ms"], _LONGEST)
     return f"{microseconds}us" if microseconds else "none"
 
 
-def server(words: Words, checking: Checking) -> dict[str, Any]:
-    """Read a server's address and words; ValueError where there is a time that is none."""
-    values, flags = _sorted(words[1:])
-    connections = values.get("maxconn", "0")
-    return {
-        "address": words[0],
+def server(words: Words, checking: Checking) -> ServerLine:
+    """Read a server's address and words; what can't be known is None."""
+    address = words[0] if known(words[0]) else None
+    found = _sorted(words[1:])
+    if found is None:
+        return ServerLine({"address": address})
+    values, alone = found
+    maximum = values.get("maxconn", "0")
+    settings = {
+        "address": address,
         "weight": _number(values.get("weight", "1")),
-        "state": "maint" if "disabled" in flags else "ready",
-        "backup": "backup" in flags,
-        "max_connections": _number(connections) or "none",
-        "check": _check(values, flags, checking),
+        "state": "maint" if "disabled" in alone else "ready",
+        "backup": "backup" in alone,
+        "max_connections": (_number(maximum) or "none") if known(maximum) else None,
+        "standing": _standing(values.get("on-marked-down", "")),
+        "check": _check(values, alone, checking),
     }
+    return ServerLine(settings, values.get("track"), "resolvers" in values)
 
 
-def _sorted(words: Words) -> tuple[dict[str, str], set[str]]:
-    """Return the words that have a value, and those that stand alone; the last one said has it."""
+def _sorted(words: Words) -> tuple[dict[str, str], set[str]] | None:
+    """Return the words that have a value, and those that stand alone; the last one said has it.
+
+    None where one of those that stand alone is not known: it could be any.
+    """
     values: dict[str, str] = {}
-    flags: set[str] = set()
-    for at, word in enumerate(words):
-        if word in _VALUES and at + 1 < len(words):
-            values[word] = words[at + 1]
-        elif word in _FLAGS and (at == 0 or words[at - 1] not in _VALUES):
-            opposite = word.removeprefix("no-") if word.startswith("no-") else f"no-{word}"
-            flags -= {opposite, "disabled" if word == "enabled" else ""}
-            flags.add(word)
-    return values, flags
+    alone: set[str] = set()
+    rest = iter(words)
+    for word in rest:
+        if not known(word):
+            return None
+        if word in _ALONE or word.startswith(("no-", "force-")):
+            opposite = _OFF.get(word) or (word.removeprefix("no-") if word.startswith("no-") else f"no-{word}")
+            alone.discard(opposite)
+            alone.add(word)
+        else:
+            values[word] = next(rest, "")
+    return values, alone
 
 
-def _check(values: dict[str, str], flags: set[str], checking: Checking) -> dict[str, Any]:
+def _standing(word: str) -> str | None:
+    if not known(word):
+        return None
+    return "ended" if word == "shutdown-sessions" else "kept"
+
+
+def _check(values: dict[str, str], alone: set[str], checking: Checking) -> dict[str, Any]:
     """Read how a server is checked.
 
     By the manual (`timeout check`): with it, connecting may take the smaller of `timeout connect` and `inter`, and the
     answer as long again as it says; without it, a whole check may take `inter`.
     """
     if "track" in values:
-        return {}  # its state is another server's: nothing is known of how that one is checked
-    if "check" not in flags:
-        return {"how": "agent" if "agent-check" in flags else "none"}
+        return {}  # its state is another server's, whose check is put here once all are read
+    if "check" not in alone:
+        return {"how": "agent" if "agent-check" in alone else "none"}
     interval = duration(values.get("inter", _INTERVAL))
+    timeout = checking.timeout
+    connect = (_smaller(checking.connect, interval) if timeout else "0us") if timeout is not None else None
     return {
         "how": checking.how,
         "path": checking.path if checking.how == "http" else None,
         "interval": interval,
         "fast_interval": duration(values["fastinter"]) if "fastinter" in values else interval,
         "down_interval": duration(values["downinter"]) if "downinter" in values else interval,
-        "connect": _smaller(checking.connect or interval, interval) if checking.timeout else "0us",
-        "timeout": checking.timeout or interval,
+        "connect": connect,
+        "timeout": None if timeout is None else timeout or interval,
         "fall": _number(values.get("fall", "3")),
         "rise": _number(values.get("rise", "2")),
     }
 
 
-def _smaller(first: str, second: str) -> str:
-    return min((one for one in (first, second) if one != "none"), key=lambda one: int(one.removesuffix("us")))
+def _smaller(connect: str | None, interval: str | None) -> str | None:
+    """Return the smaller of two times, of which an empty or endless one counts for nothing."""
+    if connect is None or interval is None:
+        return None
+    given = [one for one in (connect, interval) if one not in ("", "none")]
+    return min(given, key=lambda one: int(one.removesuffix("us")), default=None)
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() else None

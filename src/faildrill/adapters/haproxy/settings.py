@@ -1,118 +1,162 @@
-"""`haproxy.settings`: what is set at a HAProxy, from its runtime socket and from its file."""
+"""`haproxy.settings`: what is set at a HAProxy, from its runtime socket, its files, and the program itself."""
 
 import asyncio
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from faildrill.adapters.haproxy.file import parse
-from faildrill.adapters.haproxy.runtime import runtime
+from faildrill.adapters.haproxy import checking, runtime
+from faildrill.adapters.haproxy.file import Files, parse
+from faildrill.adapters.haproxy.lines import Beside, Source, conditions
+from faildrill.adapters.haproxy.runtime import Runtime
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.settings import Difference, Reading, Settings, Unread, overlaid
+from faildrill.settings import Aside, Difference, Reading, Unread, overlaid
 from faildrill.system import bounded_read
 from faildrill.targets import LoadBalancer
 
 _LARGEST: Final = 4 << 20
+_MOST: Final = 1000
+"""Files in a folder."""
 _SHARE: Final = 0.8
-"""The part of a call's time that asking the socket, or checking the file, may take."""
+"""The part of a call's time that asking the socket, and then the program, may take."""
 _SECOND: Final = 1.0
 """HAProxy tells its age in whole seconds."""
 
 
 class Balancer(Kind):
-    """Reads a HAProxy's settings: what is in force from its runtime socket, the rest from its configuration file.
+    """Reads a HAProxy's settings: what is in force from its runtime socket, the rest from its configuration files.
 
     The socket tells members, weights, states, connection limits, the algorithm and the thresholds of checks; timeouts,
-    intervals, retries and redispatch are only in the file. Without `file` they can't be read, and an audit says so.
-    Where both tell, the socket has it: what an operator changed at run time, and the next reload loses, is told apart.
-    With `binary` the file is checked by `haproxy -c` first. A file that was changed after HAProxy was started is told,
-    as what only it says may not be what runs.
+    intervals, retries and redispatch are only in the files. Without `file` they can't be read, and an audit says so.
+    `file` is a file, a folder (its `*.cfg`, as `haproxy -f` takes them), or a list of such. Where both tell, the socket
+    has it: what an operator changed at run time, and the next reload loses, is told apart from what agents, DNS
+    records and templates set. Environment variables are those that the process tells (a socket of level `operator`),
+    and conditions are decided by `haproxy -cc`: that of `binary`, or of the PATH where its version is the running one.
+    With `binary` the files are checked by `haproxy -c`, too, and what it says is told. A file that was changed after
+    HAProxy was started is told, as what only it says may not be what runs.
 
         settings:
           payments: {haproxy.settings: {load_balancer: payments, file: /etc/haproxy/haproxy.cfg, binary: haproxy}}
     """
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
-    file: str | None = Field(default=None, description="its configuration file, on this machine")
+    file: str | list[str] | None = Field(
+        default=None, description="its configuration on this machine: a file, a folder, or a list as after `-f`"
+    )
     binary: str | None = Field(default=None, description="the program that checks the file, e.g. haproxy")
 
     async def settings(self, given: Given) -> Reading:
-        """Ask the socket, read the file, put both together."""
-        within = given.timeout * _SHARE / 2
+        """Ask the socket, read the files, put both together."""
+        within = given.timeout * _SHARE / 3
         socket = self.load_balancer.haproxy_socket
         try:
             async with asyncio.timeout(within):
-                live, info = await runtime(socket)
+                live = await runtime.runtime(socket)
         except (OSError, ValueError) as error:
             raise CannotSee(f"{socket} does not answer as HAProxy does ({_said(error)})") from error
-        source = f"HAProxy {info.get('Version', '')} at {socket}"
+        source = f"HAProxy {live.info.get('Version', '')} at {socket}"
         if self.file is None:
             why = "the runtime socket does not tell them; name HAProxy's `file` in the environment"
-            return Reading(source, live, unread=(Unread("timeouts, check intervals, retries and redispatch", why),))
+            unread = (Unread("timeouts, check intervals, retries and redispatch", why),)
+            return _reading(source, live, unread)
         try:
-            written, unread = _read(Path(self.file))
-        except (OSError, ValueError) as error:
-            return Reading(source, live, unread=(Unread(self.file, _said(error)),))
-        unread = (*unread, *await self._refused(within), *_not_loaded(Path(self.file), info))
-        return Reading(f"{source} and {self.file}", overlaid(written, live), written, unread)
+            paths = [path for one in self._named for path in _files(Path(one))]
+            sources = [Source(str(path), _text(path)) for path in paths]
+        except OSError as error:
+            return _reading(source, live, (Unread(self._files, _said(error)),))
+        return await self._put_together(source, live, sources, within)
+
+    async def _put_together(self, source: str, live: Runtime, sources: list[Source], within: float) -> Reading:
+        beside = await self._beside(live, sources, within)
+        files = parse(sources, beside)
+        said = await self._checked(beside.variables, within)
+        unread = (
+            *files.unread,
+            *said.unread,
+            *_not_loaded([Path(one.name) for one in sources], live.info),
+            *await checking.doubtful(live.named, files.resolving, within / 2),
+        )
+        return _reading(f"{source} and {self._files}", live, unread, files, said.asides)
 
     def remedy(self, difference: Difference) -> str:
         """Return the command for the runtime socket, or where to look in the file."""
         command = _command(difference)
         if command:
             return f"echo {shlex.quote(command)} | socat stdio {shlex.quote(_address(self.load_balancer))}"
-        where = self.file or "HAProxy's configuration file"
-        return f"correct {where}, check it with `haproxy -c -f {where}`, and reload HAProxy"
+        if self.file is None:
+            where = "HAProxy's configuration file"
+            return f"correct {where}, check it with `haproxy -c -f FILE`, and reload HAProxy"
+        checks = " ".join(f"-f {shlex.quote(one)}" for one in self._named)
+        return f"correct {self._files}, check it with `haproxy -c {checks}`, and reload HAProxy"
 
-    async def _refused(self, within: float) -> tuple[Unread, ...]:
-        """Let the program check the file, where one is named."""
-        if self.binary is None or self.file is None:
-            return ()
+    @property
+    def _named(self) -> list[str]:
+        return [self.file] if isinstance(self.file, str) else self.file or []
+
+    @property
+    def _files(self) -> str:
+        return ", ".join(self._named)
+
+    async def _beside(self, live: Runtime, sources: Sequence[Source], within: float) -> Beside:
+        """Ask the process for its environment and the program for conditions, where the files need them."""
+        asked = conditions(sources)
+        if not asked and not any("$" in one.text for one in sources):
+            return Beside(version=live.version)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(self.binary, "-c", "-q", "-f", self.file),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except OSError as error:
-            return (Unread(f"haproxy -c {self.file}", f"{self.binary} can't be started: {_said(error)}"),)
-        try:
-            async with asyncio.timeout(within):
-                _, errors = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return (Unread(f"haproxy -c {self.file}", "did not end in time"),)
-        if process.returncode == 0:
-            return ()
-        last = [line for line in errors.decode(errors="replace").splitlines() if "ALERT" in line or line][:1]
-        return (Unread(self.file, f"haproxy -c refuses it: {' '.join(last)[:300]}"),)
+            async with asyncio.timeout(within / 2):
+                variables = await runtime.variables(self.load_balancer.haproxy_socket)
+        except (OSError, ValueError):
+            variables = None
+        decided = await checking.decided(self.binary, live.info, asked, variables, within / 2) if asked else {}
+        return Beside(variables, decided, live.version)
+
+    async def _checked(self, variables: Mapping[str, str] | None, within: float) -> checking.Said:
+        """Let the program check the files, where one is named."""
+        if self.binary is None:
+            return checking.Said()
+        return await checking.checked(self.binary, self._named, variables, within)
 
 
-def _read(file: Path) -> tuple[Settings, tuple[Unread, ...]]:
-    data = bounded_read.read(file, _LARGEST)
+def _reading(
+    source: str,
+    live: Runtime,
+    unread: Iterable[Unread],
+    files: Files | None = None,
+    asides: tuple[Aside, ...] = (),
+) -> Reading:
+    written = files.settings if files else None
+    together = overlaid(written, live.settings) if written else live.settings
+    return Reading(source, together, written, tuple(unread), asides, live.spelled, live.steered)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder that `haproxy -f` would take, in its order."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.name.endswith(".cfg") and not one.name.startswith("."))
+    return [one for one in found if one.is_file()][:_MOST]
+
+
+def _text(path: Path) -> str:
+    """Return a file's text; HAProxy takes bytes of any encoding in a comment or a word."""
+    data = bounded_read.read(path, _LARGEST)
     try:
-        return parse(data.decode())
-    except ValidationError as error:
-        raise ValueError(f"holds what HAProxy would not take: {error.errors()[0]['msg']}") from error
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
-def _not_loaded(file: Path, info: Mapping[str, str]) -> tuple[Unread, ...]:
-    """Tell that the file is younger than the process that should have read it."""
+def _not_loaded(files: Iterable[Path], info: Mapping[str, str]) -> Iterable[Unread]:
+    """Tell of files that are younger than the process that should have read them."""
     uptime = info.get("Uptime_sec", "")
-    if not uptime.isdecimal():
-        return ()
-    started = time.time() - float(uptime)
-    if file.stat().st_mtime <= started + _SECOND:
-        return ()
+    started = time.time() - float(uptime) if uptime.isdecimal() else time.time()
     why = "was changed after HAProxy was started: what only it tells may not be what runs; reload HAProxy"
-    return (Unread(str(file), why),)
+    return [Unread(str(file), why) for file in files if file.stat().st_mtime > started + _SECOND]
 
 
 def _command(difference: Difference) -> str:

@@ -2,8 +2,10 @@
 
 from typing import Final, NamedTuple
 
-_MAINT: Final = 0x01 | 0x02 | 0x04 | 0x20
-"""Bits of `srv_admin_state`: in maintenance, by command, inherited, by the configuration, or for want of an address."""
+_MAINT: Final = 0x01 | 0x02 | 0x20
+"""Bits of `srv_admin_state`: in maintenance, by command, inherited, or for want of an address.
+
+0x04 only says that the file has it `disabled`, also after a command put it back; 0x40 that a command named its host."""
 _DRAIN: Final = 0x08 | 0x10
 """The same: draining, by command or inherited."""
 _TAKES_REQUESTS: Final = (1, 2)
@@ -20,7 +22,7 @@ class Server(NamedTuple):
     @property
     def usable(self) -> bool:
         """True when HAProxy sends new requests to it."""
-        return self.operational in _TAKES_REQUESTS and not self.administrative and self.weight > 0
+        return self.operational in _TAKES_REQUESTS and self.state == "ready" and self.weight > 0
 
     @property
     def state(self) -> str:

@@ -4,23 +4,26 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
 import crossplane
 from pydantic import Field, ValidationError, model_validator
 
-from faildrill.adapters.nginx.reading import Block, read
+from faildrill.adapters.nginx.passing import Block
+from faildrill.adapters.nginx.reading import Read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.settings import Difference, Reading, Settings
+from faildrill.settings import Aside, Difference, Reading, Settings, Unread
 from faildrill.system import bounded_read
 
 _SHARE: Final = 0.8
 _LARGEST: Final = 8 << 20
 _MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 """What `nginx -T` writes above each file."""
+_NOT_THERE: Final = re.compile(r"\[Errno (?:2|13)\]")
+_WARNS: Final = re.compile(r"^nginx: \[warn\] (.*)$", re.MULTILINE)
+_MOST: Final = 20
 
 
 class Upstreams(Kind):
@@ -49,34 +52,41 @@ class Upstreams(Kind):
         """Read the configuration."""
         source = self.file or self.dump or f"{self.binary} -T"
         try:
-            blocks = await self._blocks(given.timeout * _SHARE)
-            found, unread = read(blocks)
-            live = Settings.model_validate({"backends": found})
+            blocks, missing, warned = await self._blocks(given.timeout * _SHARE)
+            found = Read(blocks)
+            live = Settings.model_validate({"backends": found.backends})
         except (OSError, ValueError, ValidationError) as error:
             said = getattr(error, "strerror", None) or str(error)
             raise CannotSee(f"{source} can't be read: {said}") from error
-        return Reading(f"NGINX's configuration {source}", live, unread=unread)
+        why = "NGINX says so itself when it checks its files"
+        asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
+        return Reading(f"NGINX's configuration {source}", live, unread=(*missing, *found.unread), asides=asides)
 
     def remedy(self, difference: Difference) -> str:  # noqa: ARG002 - every difference is put right in the same way
         """Return what to do: NGINX is changed by its file only."""
         return f"correct {self.file or 'the file'}, check it with `nginx -t`, and reload: `nginx -s reload`"
 
-    async def _blocks(self, within: float) -> list[Block]:
+    async def _blocks(self, within: float) -> tuple[list[Block], list[Unread], list[str]]:
+        """Return the directives, what of them is missing, and what NGINX warns of."""
         if self.file is not None:
-            return _parsed(Path(self.file))
-        text = await printed((self.binary, "-T"), within) if self.binary else _text(Path(self.dump or ""))
-        return _from_dump(text)
+            return *_parsed(Path(self.file)), []
+        if self.binary:
+            text, warned = await _printed((self.binary, "-T"), within)
+            return _from_dump(text), [], warned
+        return _from_dump(_text(Path(self.dump or ""))), [], []
 
 
-def _parsed(file: Path, *, single: bool = False) -> list[Block]:
+def _parsed(file: Path, *, single: bool = False) -> tuple[list[Block], list[Unread]]:
+    """Parse a file and all that it includes; an included file that can't be read is told, a wrong one ends it."""
     payload = crossplane.parse(
         str(file), combine=not single, single=single, comments=False, check_ctx=False, check_args=False
     )
-    errors = [one["error"] for one in payload["errors"]]
-    if errors:
-        raise ValueError("; ".join(str(one) for one in errors[:3]))
+    errors = [str(one["error"]) for one in payload["errors"]]
+    wrong = [one for one in errors if not _NOT_THERE.search(one) or str(file) in one]
+    if wrong:
+        raise ValueError("; ".join(wrong[:3]))
     blocks: list[Block] = [block for config in payload["config"] for block in config["parsed"]]
-    return blocks
+    return blocks, [Unread("an included file", one) for one in dict.fromkeys(errors)]
 
 
 def _from_dump(text: str) -> list[Block]:
@@ -90,7 +100,7 @@ def _from_dump(text: str) -> list[Block]:
         for number, (name, inner) in enumerate(zip(names, texts, strict=True)):
             path = Path(folder, f"{number}.conf")
             path.write_text(inner, encoding="utf-8")
-            files.setdefault(name, _parsed(path, single=True))
+            files.setdefault(name, _parsed(path, single=True)[0])
     return list(_included(files[names[0]], files, Path(names[0]).parent, 0))
 
 
@@ -100,7 +110,7 @@ def _included(blocks: list[Block], files: dict[str, list[Block]], folder: Path, 
     for block in blocks:
         if block["directive"] == "include":
             pattern = str(folder / block["args"][0])
-            for name in sorted(one for one in files if fnmatch(one, pattern)):
+            for name in sorted(one for one in files if PurePosixPath(one).match(pattern)):
                 yield from _included(files[name], files, folder, depth + 1)
         elif "block" in block:
             yield {**block, "block": list(_included(block["block"], files, folder, depth))}
@@ -114,6 +124,11 @@ def _text(path: Path) -> str:
 
 async def printed(argv: Sequence[str], within: float) -> str:
     """Return what `nginx -T` prints; ValueError where it refuses, or does not end within float seconds."""
+    return (await _printed(argv, within))[0]
+
+
+async def _printed(argv: Sequence[str], within: float) -> tuple[str, list[str]]:
+    """Return what `nginx -T` prints, and what it warns of; ValueError as above."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
@@ -129,4 +144,4 @@ async def printed(argv: Sequence[str], within: float) -> str:
         raise ValueError("`nginx -T` did not end in time") from None
     if process.returncode != 0:
         raise ValueError(f"`nginx -T` refuses it: {errors.decode(errors='replace').strip()[-300:]}")
-    return out.decode(errors="replace")
+    return out.decode(errors="replace"), _WARNS.findall(errors.decode(errors="replace"))[:_MOST]

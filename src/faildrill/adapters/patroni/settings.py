@@ -1,21 +1,20 @@
 """`patroni.settings`: when and how a cluster fails over by itself."""
 
-from typing import Any, Final
+import asyncio
+from typing import Final
 
-import msgspec
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from faildrill.adapters.patroni.telling import configuration
-from faildrill.errors import CannotSee
+from faildrill.adapters.patroni.effective import effective
+from faildrill.adapters.patroni.succession import Sight
+from faildrill.adapters.patroni.telling import configuration, sighted
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Failover, Reading, Settings
 from faildrill.targets import Cluster
 
 _SHARE: Final = 0.8
-_TIMES: Final = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10, "primary_start_timeout": 300}
-"""Patroni's dynamic settings that are times, in seconds, with what holds where nothing is set."""
-_LAG: Final = 1 << 20
-_PARAMETERS: Final = ("postgresql", "parameters")
+_TIMES: Final = ("ttl", "loop_wait", "retry_timeout", "primary_start_timeout")
+"""Patroni's dynamic settings that are times, in seconds."""
 _NAMES: Final = {
     "maximum_lag": "maximum_lag_on_failover",
     "failsafe": "failsafe_mode",
@@ -28,7 +27,9 @@ class Dynamic(Kind):
     """Reads the dynamic configuration that all members of a Patroni cluster share (`GET /config`).
 
     Times and switches that nobody set are told as Patroni's own: `ttl` 30 s, `loop_wait` 10 s, `retry_timeout` 10 s,
-    `primary_start_timeout` 5 min, a lag of 1 MiB.
+    `primary_start_timeout` 5 min, a lag of 1 MiB. What Patroni takes otherwise than it is written is told as it takes
+    it: since 3.2.0 at least 20 s of `ttl`, 3 s of `retry_timeout`, 1 s of `loop_wait`, which also have to fit together.
+    A value that it can't take costs that value only.
 
         settings:
           database: {patroni.settings: {cluster: payments}}
@@ -38,18 +39,20 @@ class Dynamic(Kind):
 
     async def settings(self, given: Given) -> Reading:
         """Ask for the configuration."""
-        config = await configuration(self.cluster, given.timeout * _SHARE)
-        try:
-            failover = Failover.model_validate(_failover(config))
-        except (ValidationError, msgspec.MsgspecError) as error:
-            raise CannotSee(f"{self.cluster.name} tells a configuration that can't be read: {error}") from error
-        return Reading(f"Patroni's dynamic configuration of {self.cluster.scope}", Settings(failover=failover))
+        within = given.timeout * _SHARE
+        config, sight = await asyncio.gather(configuration(self.cluster, within), sighted(self.cluster, within))
+        found = effective(config, _version(sight))
+        source = f"Patroni's dynamic configuration of {self.cluster.scope}"
+        live = Settings(failover=Failover.model_validate(found.failover))
+        return Reading(source, live, unread=found.unread, asides=found.asides)
 
     def remedy(self, difference: Difference) -> str:
         """Return the command of `patronictl` that sets it."""
         what, wanted = difference.path[1:], difference.standard
         if what == ("paused",):
             return f"patronictl {'pause' if wanted == 'on' else 'resume'} {self.cluster.scope}"
+        if what == ("follows",):
+            return f"patronictl edit-config {self.cluster.scope}, and see to `standby_cluster`"
         if what[0] == "parameters":
             return f"patronictl edit-config --force -p {what[1]}={wanted} {self.cluster.scope}"
         name = _NAMES.get(what[0], what[0])
@@ -58,21 +61,8 @@ class Dynamic(Kind):
         return f"patronictl edit-config --force -s {name}={wanted} {self.cluster.scope}"
 
 
-def _failover(config: dict[str, Any]) -> dict[str, Any]:
-    postgres = config.get("postgresql") or {}
-    found: dict[str, Any] = {name: f"{config.get(name, own)}s" for name, own in _TIMES.items()}
-    found["maximum_lag"] = config.get("maximum_lag_on_failover", _LAG)
-    found["synchronous"] = _synchronous(config.get("synchronous_mode"), strict=config.get("synchronous_mode_strict"))
-    found["failsafe"] = bool(config.get("failsafe_mode"))
-    found["paused"] = bool(config.get("pause"))
-    found["rewind"] = bool(postgres.get("use_pg_rewind"))
-    found["parameters"] = {name: one for name, one in (postgres.get("parameters") or {}).items() if one is not None}
-    return found
-
-
-def _synchronous(mode: object, *, strict: object) -> str:
-    if mode == "quorum":
-        return "quorum"
-    if mode in (True, "on", "true"):
-        return "strict" if strict in (True, "on", "true") else "on"
-    return "off"
+def _version(sight: Sight) -> tuple[int, ...]:
+    """Return the oldest version of Patroni that a member told, empty where none did."""
+    told = [node.status.patroni.version for node in sight.nodes.values() if node.status]
+    numbers = [tuple(int(one) for one in text.split(".") if one.isascii() and one.isdecimal()) for text in told]
+    return min((one for one in numbers if one), default=())

@@ -17,6 +17,7 @@ class _Wal(msgspec.Struct, frozen=True):
 class _Patroni(msgspec.Struct, frozen=True):
     scope: str = ""
     name: str = ""
+    version: str = ""
 
 
 class _Receiver(msgspec.Struct, frozen=True):
