@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from faildrill import whole
 from faildrill.errors import FaildrillError
 from faildrill.judging import defects
+from faildrill.judging.decision import decide
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
-from faildrill.judging.weighing import count
 from faildrill.kinds import build
 from faildrill.targets import KindUse
 from faildrill.timeline import RunEnded
@@ -42,7 +42,7 @@ def weigh(evidence: Evidence) -> Result:
 
     gone = steps.figures(evidence)
     found = [*_expectations(evidence, gone, refused=engine.is_refused(evidence)), *engine.findings(evidence, gone)]
-    verdict = min((one.verdict for one in found), key=list(Verdict).index)
+    decision = decide(evidence, found)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
         run=first.run,
@@ -58,10 +58,11 @@ def weigh(evidence: Evidence) -> Result:
         started=start.wall,
         ended=end.wall,
         duration=evidence.since_start(end.at),
-        verdict=verdict,
-        because=_because(verdict, found),
-        exit_code=verdict.exit_code,
+        verdict=decision.verdict,
+        because=decision.because,
+        exit_code=decision.verdict.exit_code,
         findings=found,
+        decided_by=decision.number,
         probes=figures.figures(evidence),
         steps=gone,
         moments=story.moments(evidence),
@@ -114,15 +115,3 @@ def _gated(finding: Finding, idle: list[str]) -> Finding:
         return finding
     because = f"{finding.because}; but nothing is proven, as this did not take effect: {', '.join(idle)}"
     return msgspec.structs.replace(finding, verdict=Verdict.INCONCLUSIVE, because=because)
-
-
-def _because(verdict: Verdict, found: list[Finding]) -> str:
-    """Say in one sentence what decided."""
-    first, *others = [one for one in found if one.verdict is verdict]
-    if verdict is Verdict.PASSED:
-        return f"all {count(len(found), 'finding')} hold; {first.because}"
-    if verdict is Verdict.REFUSED:
-        return f"nothing was started: {first.because}" + (f" (and {len(others)} more)" if others else "")
-    answer = "can't tell" if verdict is Verdict.INCONCLUSIVE else "no"
-    more = f" (and {len(others)} more)" if others else ""
-    return f"{first.claim}: {answer}, {first.because}{more}"

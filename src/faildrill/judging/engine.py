@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from faildrill import durations
 from faildrill.drill import Step, Wait
 from faildrill.judging import loads, steadiness, waits
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, StepFigures, Verdict
+from faildrill.judging.steps import UNDO_ENDS
 from faildrill.judging.weighing import count
 from faildrill.timeline import (
     AbortAsked,
@@ -35,7 +38,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *(() if is_refused(evidence) else loads.findings(evidence)),
         *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
         *(finding for step in steps for finding in _effect(step)),
-        *(finding for step in steps for finding in _undo(step)),
+        *(finding for step in steps for finding in _undo(evidence, step)),
         *_steadiness(evidence),
     ]
 
@@ -121,7 +124,7 @@ def _effect(step: StepFigures) -> Iterator[Finding]:
         yield _finding("step", f"{step.name}: is in effect until it is put back", verdict, step.in_effect_because)
 
 
-def _undo(step: StepFigures) -> Iterator[Finding]:
+def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
     if step.undo in ("", "not needed"):
         return
     claim = f"{step.name}: is put back"
@@ -129,7 +132,10 @@ def _undo(step: StepFigures) -> Iterator[Finding]:
     if step.undo == "left":
         claim = f"{step.name}: stays applied"
         verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
-    yield _finding("undo", claim, verdict, step.undo_because)
+    advice = "mend what keeps it from being put back, then run `faildrill recover`" if verdict is Verdict.UNSAFE else ""
+    ends = [entry for entry in evidence.entries if isinstance(entry.what, UNDO_ENDS) and entry.what.step == step.id]
+    found = _finding("undo", claim, verdict, step.undo_because, *ends[-1:])
+    yield msgspec.structs.replace(found, advice=advice)
 
 
 def _steadiness(evidence: Evidence) -> Iterator[Finding]:

@@ -172,9 +172,11 @@ class Result(Record, frozen=True, kw_only=True):
     duration: float
     verdict: Verdict
     because: str
-    """The deciding finding in one sentence."""
+    """The deciding finding in one sentence, with what to do next where there is something."""
     exit_code: int
     findings: list[Finding]
+    decided_by: int = 0
+    """The number, from 0, of the finding that stands for the verdict: the first of its causes in time."""
     probes: list[ProbeFigures]
     steps: list[StepFigures]
     moments: list[Moment]

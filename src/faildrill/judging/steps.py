@@ -1,6 +1,6 @@
 """Each step as it went: what was done, whether it was seen, and how it was put back."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from faildrill.drill import Step, Wait
 from faildrill.judging.effects import in_effect
@@ -26,7 +26,7 @@ from faildrill.timeline import (
 
 Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"]
 Undo = Literal["verified", "not verified", "failed", "left", "not needed", ""]
-_UNDO_ENDS = (UndoVerified, UndoNotVerified, UndoFailed, LeftApplied)
+UNDO_ENDS: Final = (UndoVerified, UndoNotVerified, UndoFailed, LeftApplied)
 
 
 def figures(evidence: Evidence) -> list[StepFigures]:
@@ -137,7 +137,7 @@ def _undo(entries: list[Entry], outcome: Outcome) -> _PutBack:
     """How it was put back: what was not seen put back is not put back."""
     if _last(entries, Intended) is None:
         return _PutBack("", "", None)
-    end = next((entry for entry in reversed(entries) if isinstance(entry.what, _UNDO_ENDS)), None)
+    end = next((entry for entry in reversed(entries) if isinstance(entry.what, UNDO_ENDS)), None)
     begun = _last(entries, Undoing)
     if begun is not None and (end is None or begun.n > end.n):
         return _PutBack("not verified", "its undo began and nobody saw how it ended", None)

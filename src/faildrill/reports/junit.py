@@ -67,10 +67,11 @@ def suite(result: Result, name: str, number: int = 0) -> ET.Element:
 
 
 def _cases(result: Result) -> list[Finding]:
-    """Return the findings, and one more for the run where none of them says why it did not pass."""
+    """Return the findings, the deciding one first, and one more where none of them says why the run did not pass."""
     said = any(one.verdict is not Verdict.PASSED for one in result.findings)
     if said or (result.verdict is Verdict.PASSED and result.findings):
-        return list(result.findings)
+        first = result.decided_by
+        return [*result.findings[first : first + 1], *result.findings[:first], *result.findings[first + 1 :]]
     claim = f"the drill {result.drill} passes"
     return [*result.findings, Finding(kind="run", claim=claim, verdict=result.verdict, because=result.because)]
 
