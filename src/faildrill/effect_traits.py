@@ -16,6 +16,10 @@ ENDING: Final = "ending"
 """An action class may have a class variable of this name: the float seconds beyond its time that it takes to end what
 it started. It has all of its time, and is cut short only after these."""
 
+ACTS_LATE: Final = "acts_late"
+"""An action class may have a class variable of this name: the float seconds for which what it asked for may still be
+done after its call was given up, where the target itself does not end it earlier."""
+
 
 @runtime_checkable
 class Lasts(Protocol):

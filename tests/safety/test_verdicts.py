@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faildrill.judging.result import Verdict
-from faildrill.timeline import FILE, Undoing, entries
+from faildrill.timeline import FILE, Happened, Undoing, entries
 from safety.trials import series
 from simulation import Lived, World, fault, live_in
 
@@ -121,3 +121,17 @@ def test_a_call_that_changes_something_is_made_once(
     wrong = series(ground, left_open, count)
     figure(f"P9 targets that apply, then say 503, drop or stall: {len(wrong)} double effects in {count}")
     assert wrong == []
+
+
+def test_what_was_given_up_and_comes_after_its_undo_is_put_back_again(tmp_path: Path) -> None:
+    world = World(0, [fault(tmp_path, "one", apply="comes late", delay="6500ms")])  # looked for 5 s, then put back
+    lived = live_in(world, tmp_path)
+    assert (lived.state("one"), lived.is_marked, lived.verdict) == ("up", False, Verdict.INCONCLUSIVE)
+    assert lived.book("one", "story") == ["call", "call-back", "undo", "came", "call-back", "undo"]
+
+
+def test_what_was_given_up_and_never_comes_is_told_to_have_stayed_open(tmp_path: Path) -> None:
+    lived = live_in(World(0, [fault(tmp_path, "one", apply="comes late", delay="60s")]), tmp_path)
+    told = [one.what.told for one in entries(lived.folder / FILE) if isinstance(one.what, Happened)]
+    assert told == ["its outcome stayed open: looked for 2 s after it was put back, and nothing came"]
+    assert (lived.is_marked, lived.verdict) == (False, Verdict.INCONCLUSIVE)

@@ -9,19 +9,20 @@ from faildrill import durations
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.seeing import effect, restored
+from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Action
+from faildrill.ports import Action, Observed
 from faildrill.targets import KindUse
 from faildrill.timeline import (
     ApplyFailed,
     Applying,
     Confirmed,
     Entry,
+    Happened,
     Intended,
     LeftApplied,
-    NotConfirmed,
     Timeline,
     UndoFailed,
     Undoing,
@@ -34,7 +35,8 @@ By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2
 """Undos without an outcome after which the others go first."""
 SETTLE: Final = 5.0
-"""Seconds for which the effect of a call that was cut short is looked for after its undo; less for quick steps."""
+"""Seconds for which the effect of a call that stayed open is looked for after its undo; less for quick steps, more for
+an action that says how late it may act."""
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
@@ -69,13 +71,17 @@ def put_off(intents: list[Intended], entries: Iterable[Entry]) -> list[Intended]
 
 
 def unsettled(entries: Iterable[Entry]) -> set[str]:
-    """Name the steps whose call was cut short, or died with the runner, before anybody saw what came of it."""
+    """Name the steps of whose call nobody saw what came of it, and nobody heard that nothing was asked for.
+
+    It was cut short, it died with the runner, it broke, its answer left it open, or was good and its effect was not
+    seen: given up is not gone, and a look that says "not there" proves nothing of what comes later.
+    """
     found: set[str] = set()
     for entry in entries:
         match entry.what:
             case Applying(step=step):
                 found.add(step)
-            case Confirmed(step=step) | NotConfirmed(step=step) | ApplyFailed(step=step, how="refused" | "failed"):
+            case Confirmed(step=step) | ApplyFailed(step=step, how="refused"):
                 found.discard(step)
             case _:
                 pass
@@ -105,8 +111,8 @@ async def undo_all(
             dirty.append(intent.step)
         elif is_open:
             watched.append(undo)
-    settled = asyncio.get_running_loop().time() + max((undo.patience for undo in watched), default=0.0)
-    return dirty + [one.intent.step for one in watched if await one.is_in_effect(settled) and not await one.run()]
+    start = asyncio.get_running_loop().time()
+    return dirty + [one.intent.step for one in watched if not await one.stays(start)]
 
 
 class _Undo:
@@ -114,7 +120,6 @@ class _Undo:
 
     def __init__(self, intent: Intended, timeline: Timeline, run: str, by: By) -> None:
         self.intent = intent
-        self.patience = min(SETTLE, intent.within)
         self._timeline = timeline
         self._by = by
         self._given = Supplies(run, timeout=intent.undo_within)
@@ -127,6 +132,30 @@ class _Undo:
             return False
         seen = await observe(lambda: effect(action, self.intent.before, self._given), until)
         return seen.holds
+
+    async def stays(self, start: float) -> bool:
+        """Look for a while, from `start` on the loop's clock, whether it stays put back; when not, put it back again.
+
+        Also when that can't be told in the end: the undo then has its own time to see it.
+        """
+        action = action_of(self.intent)
+        patience = max(min(SETTLE, self.intent.within), float(getattr(action, ACTS_LATE, 0.0)))
+        is_told = False
+
+        async def comes_after_all() -> Observed:
+            nonlocal is_told
+            is_told = False
+            back = await restored(action, self.intent.before, self._given)
+            seen = await effect(action, self.intent.before, self._given)
+            is_told = True
+            return Observed(seen.holds or not back.holds, seen.because if seen.holds else back.because)
+
+        comes = await observe(comes_after_all, start + patience)
+        is_settled = is_told and not comes.holds
+        looked = f"looked for {durations.show(patience)} after it was put back, and nothing came"
+        told = f"its outcome stayed open: {looked if is_settled else f'after it was put back, {comes.because}'}"
+        self._timeline.note(Happened(step=self.intent.step, at=self._timeline.now(), told=told))
+        return is_settled or await self.run()
 
     async def run(self) -> bool:
         """Put it back, and tell whether that was seen."""

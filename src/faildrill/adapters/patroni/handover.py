@@ -24,6 +24,8 @@ class _Handover(OfCluster):
 
     needs_heir: ClassVar[bool] = True
     effect_is: ClassVar[Effect] = "event"
+    acts_late: ClassVar[float] = 15.0
+    """Patroni keeps the request in its store, and does it at a turn of its loop: `loop_wait` is 10 s unless set."""
 
     cluster: Cluster = Field(description="the cluster that gets another leader")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")

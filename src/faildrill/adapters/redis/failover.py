@@ -78,7 +78,7 @@ class Failover(Kind):
         """See the first master as it, all others following that did, the Sentinels agreed, the priorities as before."""
         sight = await self._sight(given)
         first = before["master"]
-        lost = [*sight.lost(before, self.lag_at_most), *sight.blind()]
+        lost = [*sight.lost(before, self.lag_at_most), *sight.blind(), *await self._under_way(patience(given))]
         if sight.leader not in (None, first):
             lost = [f"{sight.leader} is the master, not {first}", *lost]
         known = _priorities_of(before)
@@ -123,6 +123,19 @@ class Failover(Kind):
                 await self._ask_for_it(patience(given))
             if await self._until(lambda sight: sight.leader == first, given.timeout / 8):
                 return
+
+    async def _under_way(self, within: float) -> list[str]:
+        """Tell which Sentinels have a failover under way, perhaps one that was asked for and given up."""
+        found = []
+        for login in sentinels(self.redis):
+            where = f"Sentinel {login.host}:{login.port}"
+            try:
+                rows = await asked(login, lambda talk: talk.ask("SENTINEL", "MASTER", self.redis.master), within)
+                if "failover_in_progress" in str(pairs(rows)["flags"]).split(","):
+                    found.append(f"{where} has a failover under way")
+            except (OSError, UnresolvedSecret, KeyError, ValueError) as error:
+                found.append(f"{where} does not tell whether it has a failover under way: {in_words(error)}")
+        return found
 
     async def _until(self, holds: Any, within: float) -> Sight | None:  # noqa: ANN401 - a predicate of one Sight
         """Observe until something holds; None when it doesn't in time."""
