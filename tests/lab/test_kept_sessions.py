@@ -53,7 +53,7 @@ async def end_sessions(cluster: Cluster, name: str) -> int:
 @asynccontextmanager
 async def far_away(place: Environment) -> AsyncIterator[Database]:
     database = place.databases["payments"]
-    async with far(database.port, WAY) as port:
+    async with far(int(database.port or 0), WAY) as port:
         yield database.model_copy(update={"host": "127.0.0.1", "port": port})
 
 

@@ -10,6 +10,7 @@ from faildrill.targets import Encryption
 _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 """What OpenSSL says where the other side speaks something else."""
 _VERIFIES: Final = {
+    7: "certificate of an unknown authority",  # its name, with another key
     10: "certificate has expired",
     18: "certificate signed by itself",
     19: "certificate of an unknown authority",

@@ -8,7 +8,8 @@ from typing import Final, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
-from faildrill.adapters.postgres.talking import Login, Talk
+from faildrill.adapters.postgres.conninfo import Login
+from faildrill.adapters.postgres.talking import Talk
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind
 from faildrill.targets import Cluster, Database

@@ -1,16 +1,21 @@
 """Connections to PostgreSQL that end when they are told to, and what their failures prove."""
 
 import asyncio
-import contextlib
 import socket
+import ssl
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
 import asyncpg
 
+from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import CLOSING, Ending, Silence, outcome_of
-from faildrill.adapters.postgres.talking import Login as Login  # noqa: PLC0414 - part of this module's face
+from faildrill.adapters.encrypting import NoTLS
+from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
+from faildrill.adapters.postgres.conninfo import Login as Login  # noqa: PLC0414 - part of this module's face
+from faildrill.adapters.postgres.pooled import Session
+from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
 from faildrill.adapters.postgres.talking import NotPostgres, Said, Talk
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
@@ -19,6 +24,7 @@ from faildrill.targets import Cluster, ClusterMember, Database
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
 
+_LONGEST: Final = 200
 _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _ROLE_IS_FULL: Final = "InitializeSessionUserId"
@@ -54,6 +60,8 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
         (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
         (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
         (Ending, Outcome.OPEN, CLOSING),
+        (NotThis, Outcome.WRONG, "no server is what target_session_attrs asks for"),
+        (NoTLS, Outcome.WRONG, "speaks no TLS"),
         (NotPostgres, Outcome.WRONG, "not PostgreSQL's protocol"),
         (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
         (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
@@ -61,13 +69,14 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
 
 
 def by_users_path(database: Database) -> Login:
-    """Return how the users reach a database: through the load balancer."""
-    return Login(database.host, database.port, database.database, database.user, database.password)
+    """Return how the users reach a database: through the load balancer, or the pool."""
+    settings, port = database.libpq, database.port or ""
+    return Login(database.host, port, database.database, database.user, database.password, settings, database.dsn)
 
 
 def directly(cluster: Cluster, member: ClusterMember) -> Login:
     """Return how one node of a cluster is reached, past every load balancer."""
-    return Login(member.host, member.port, cluster.database, cluster.user, cluster.password)
+    return Login(member.host, member.port, cluster.database, cluster.user, cluster.password, cluster.libpq)
 
 
 @cache
@@ -85,35 +94,73 @@ def _states() -> dict[str, type[Exception]]:
     }
 
 
-_sound: Final[set[tuple[str, int]]] = set()
-"""Servers that were seen to speak the protocol, so that asyncpg may be let near them."""
+_pooled: Final[dict[tuple[str, int], bool]] = {}
+"""Servers that were seen to speak the protocol, so that asyncpg may be let near them, and whether a pooler is there."""
 
 
-async def _see_it_sound(login: Login) -> None:
-    """See once in a process that a server speaks the protocol: what breaks frames can crash asyncpg, or hang it."""
-    if (login.host, login.port) not in _sound:
-        with contextlib.suppress(Said):  # an error is an answer, too: asyncpg will get it and say what it proves
-            (await Talk.begin(login, "faildrill")).end()
-        _sound.add((login.host, login.port))
+async def _seen_sound(one: Endpoint) -> bool | None:
+    """See once in a process that a server speaks the protocol: what breaks frames can crash asyncpg, or hang it.
+
+    Returns whether it is a pooler; None where it answers with an error, and what it is will be seen another time.
+    """
+    known = _pooled.get((one.host, one.port))
+    if known is not None:
+        return known
+    try:
+        talk = await Talk.at(one, "faildrill")
+    except Said:
+        return None  # an error is an answer, too: asyncpg will get it and say what it proves
+    try:
+        is_pooled = await talk.is_pooled()
+    finally:
+        talk.end()
+    _pooled[one.host, one.port] = is_pooled
+    return is_pooled
 
 
 async def connect(login: Login, within: float, purpose: str = "faildrill") -> Any:  # noqa: ANN401 - asyncpg is untyped
     """Open a connection; raises one of `failures()`, or UnresolvedSecret.
 
-    Nothing is left to the process's surroundings (PGOPTIONS, PGTARGETSESSIONATTRS, a service file).
+    Of the process's surroundings it heeds what libpq's password and service files are called, and nothing else
+    (PGOPTIONS, PGTARGETSESSIONATTRS). Behind a pooler it is a session of our own, as asyncpg prepares a statement in
+    one transaction and uses it in the next, which another server may serve then.
     """
+
+    async def role(connection: Any) -> Role:  # noqa: ANN401 - asyncpg is untyped
+        return Role.of(*await connection.fetchrow(ROLE))
+
     async with asyncio.timeout(within):
-        await _see_it_sound(login)
-    return await asyncpg.connect(
-        host=login.host,
-        port=login.port,
-        database=login.database,
-        user=login.user,
-        password=login.password.resolve().reveal() if login.password else None,
-        timeout=within,
-        target_session_attrs="any",
-        server_settings={"application_name": purpose},
-    )
+        return await first_fit(login, lambda one: _connected(one, within, purpose), role, lambda one: one.terminate())
+
+
+async def _connected(one: Endpoint, within: float, purpose: str) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    secret = one.secret
+    if await _seen_sound(one):
+        return await Session.at(one, purpose)
+    options = one.settings.get("options")
+    try:
+        return await asyncpg.connect(
+            host=one.host,
+            port=one.port,
+            database=one.database,
+            user=one.user,
+            password=secret,
+            ssl=_encrypted(one),
+            timeout=within,
+            target_session_attrs="any",
+            server_settings={"application_name": purpose, **({"options": options} if options else {})},
+        )
+    except ConnectionError as error:
+        if "rejected SSL upgrade" in str(error):  # asyncpg has no error of its own for it
+            raise NoTLS(f"{one.host}:{one.port} speaks no TLS, and sslmode is {one.mode}") from error
+        raise
+
+
+def _encrypted(one: Endpoint) -> Any:  # noqa: ANN401 - asyncpg takes a context or a word
+    """Return what asyncpg is told of TLS: a context, or a word where a server may be without."""
+    if one.must_encrypt:
+        return one.context()
+    return False if one.context() is None else "prefer"
 
 
 async def ask(connection: Any, query: str, *values: object) -> Any:  # noqa: ANN401 - asyncpg is untyped
@@ -156,7 +203,14 @@ def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | 
 
 
 def proven(error: BaseException) -> Seen:
-    """Tell what one of `failures()` proves about the server."""
+    """Tell what one of `failures()` proves about the server; a login that can't be read proves nothing."""
+    if isinstance(error, Unreadable):
+        return Seen(Outcome.BROKEN, detail=str(error)[:_LONGEST])
+    encrypted = encrypting.in_words(error) if isinstance(error, ssl.SSLError) else None
+    return Seen(Outcome.WRONG, detail=encrypted) if encrypted else _proven(error)
+
+
+def _proven(error: BaseException) -> Seen:
     known = _states().get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
     if issubclass(known, asyncpg.TooManyConnectionsError) and _said_in(error) == _ROLE_IS_FULL:
         return Seen(Outcome.THROTTLED, detail="too many connections for its role")

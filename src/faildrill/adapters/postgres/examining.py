@@ -5,7 +5,8 @@ import time
 from typing import Final, NamedTuple
 
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
-from faildrill.adapters.postgres.talking import Login, Row, Talk
+from faildrill.adapters.postgres.conninfo import Login
+from faildrill.adapters.postgres.talking import Row, Talk
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind

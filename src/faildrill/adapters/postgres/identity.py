@@ -9,7 +9,8 @@ from typing import Annotated, Final, NamedTuple, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
-from faildrill.adapters.postgres.talking import Login, NotPostgres, Row, Said, Talk
+from faildrill.adapters.postgres.conninfo import Login
+from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
 from faildrill.targets import Cluster, Database

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
-from faildrill.adapters.postgres.talking import LARGEST, Login, NotPostgres, Row, Talk, error_of, framed, row_of
+from faildrill.adapters.postgres.conninfo import Login
+from faildrill.adapters.postgres.talking import LARGEST, NotPostgres, Row, Talk, error_of, framed, row_of
 
 _HEAD: Final = struct.Struct("!cI")
 _LENGTH: Final = struct.Struct("!I")
@@ -47,6 +48,9 @@ class Insert(asyncio.Protocol):
         values = b"".join(_value(one.encode()) for one in statement.fixed)
         counts = struct.pack("!HH", 0, len(statement.fixed) + statement.changing)
         self._bind = b"\0" + _NAME.encode() + b"\0" + counts + values
+        self._first = b""
+        """What goes before each write: behind a pooler the statement, as the next server does not know it."""
+        self._whole = _ANSWER
         self._waiting: asyncio.Future[str] | None = None
         self._over: OSError | None = None
         self._arrived = b""
@@ -59,14 +63,23 @@ class Insert(asyncio.Protocol):
         """Connect, log in and prepare the statement; raises as `Talk.begin` does. The caller sets the deadline."""
         talk = await Talk.begin(login, "faildrill ledger")
         try:
-            await talk.prepare(_NAME, statement.words)
             insert = cls(talk, statement)
+            if await talk.is_pooled():
+                insert._unnamed(statement)
+            else:
+                await talk.prepare(_NAME, statement.words)
             insert._transport, before = await talk.hand_over(insert)
             insert.data_received(before)
         except BaseException:  # also when cancelled: the connection ends, and what broke goes on
             talk.end()
             raise
         return insert
+
+    def _unnamed(self, statement: Statement) -> None:
+        """Send the statement with every write, without a name: a write is one transaction, wherever it goes."""
+        self._bind = self._bind.replace(b"\0" + _NAME.encode() + b"\0", b"\0\0", 1)
+        self._first = framed(b"P", b"\0" + statement.words.encode() + b"\0" + struct.pack("!H", 0))
+        self._whole = b"1" + _ANSWER
 
     @property
     def is_over(self) -> bool:
@@ -79,7 +92,7 @@ class Insert(asyncio.Protocol):
             raise self._over or ConnectionAbortedError("the session has not begun")
         content = b"".join([self._bind, *(_value(b"%d" % one) for one in numbers), b"\0\0"])
         self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(_HEAD.pack(b"B", len(content) + 4) + content + _DONE)
+        self._transport.write(self._first + _HEAD.pack(b"B", len(content) + 4) + content + _DONE)
         try:
             return await self._waiting
         except BaseException:  # also when cancelled: the connection ends, and what broke goes on
@@ -130,11 +143,11 @@ class Insert(asyncio.Protocol):
             raise error_of(content)
         if kind[0] in _ASIDE:
             return False
-        if self._waiting is None or kind[0] != _ANSWER[self._frames]:
+        if self._waiting is None or kind[0] != self._whole[self._frames]:
             raise NotPostgres(f"a frame of type {kind!r} where none was due")
         if kind == b"D":
             self._said = self._read(row_of(content))
-        self._frames = (self._frames + 1) % len(_ANSWER)
+        self._frames = (self._frames + 1) % len(self._whole)
         if not self._frames:
             self._answer(self._said)
         return not self._frames

@@ -35,7 +35,8 @@ async def read(logins: Mapping[str, Login], what: What, within: float, reading: 
                 connection = await connect(login, within, "faildrill ledger")
                 try:
                     writer = await _caught_up(connection, primary)
-                    numbers = await _numbers(connection, what)
+                    at_once = min(what.page, getattr(connection, "rows_at_once", what.page))
+                    numbers = await _numbers(connection, what._replace(page=at_once))
                 finally:
                     connection.terminate()
         except failures() as error:

@@ -11,10 +11,12 @@ import contextlib
 import hashlib
 import ssl
 import struct
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
+from faildrill.adapters import encrypting
+from faildrill.adapters.postgres.conninfo import Endpoint, Login
 from faildrill.adapters.postgres.scram import MECHANISM, Scram
-from faildrill.secrets import Reference
+from faildrill.adapters.postgres.several import ROLE, Role, first_fit
 
 LARGEST: Final = 1 << 20
 """Bytes of one frame, at the most."""
@@ -22,7 +24,9 @@ MOST: Final = 1000
 """Frames of one answer, at the most: who floods us with small ones is no server that we would believe."""
 _VERSION: Final = 196608
 _TLS: Final = struct.pack("!II", 8, 80877103)
-_KNOWN: Final = frozenset(b"RSKZTDCENAIv1")
+_KEY: Final = 8
+"""Bytes of what tells a session's process, and how to cancel it."""
+_KNOWN: Final = frozenset(b"RSKZTDCENAIv12n")
 """The types of frames that a server may send us."""
 _PASSING: Final = ("57P01", "57P02", "57P03", "57P04", "53300", "53400", "08006", "58000", "58030")
 """States of a server that is coming, going or full: it says nothing about what it is."""
@@ -48,16 +52,6 @@ class Said(ConnectionError):  # noqa: N818 - reads as the statement it makes
         return self.sqlstate in _PASSING
 
 
-class Login(NamedTuple):
-    """Where to ask, and as whom."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: Reference | None
-
-
 class Talk:
     """One session: questions, one after the other. Cancelled or failed, it is of no more use."""
 
@@ -65,29 +59,44 @@ class Talk:
         self._reader = reader
         self._writer = writer
         self._frames = 0
+        self._backend = 0
+        """The process that serves us, by what is told at the log-in."""
 
     @classmethod
     async def begin(cls, login: Login, purpose: str) -> Self:
         """Connect and log in. Raises OSError, NotPostgres and Said among them, or UnresolvedSecret; give it a time.
 
-        With TLS where the server offers it, without asking who it is: that is what the questions are for. A password
-        comes from the login's reference and from nowhere else.
+        With TLS where the server offers it, without asking who it is, as that is what the questions are for; where the
+        login says more of TLS, or names several servers, as it says. A password comes from the login, or from the
+        password file that it leads to, and from nowhere else.
         """
-        if login.password is not None:
-            login.password.resolve()  # so that one that leads nowhere is told, whoever answers
-        if login.host.startswith("/"):
-            reader, writer = await asyncio.open_unix_connection(f"{login.host}/.s.PGSQL.{login.port}")
+        return await first_fit(login, lambda one: cls.at(one, purpose), cls.role, cls.end)
+
+    @classmethod
+    async def at(cls, one: Endpoint, purpose: str) -> Self:
+        """Connect to one server and log in; raises as `begin` does."""
+        secret = one.secret  # so that one that leads nowhere is told, whoever answers
+        if one.host.startswith("/"):
+            reader, writer = await asyncio.open_unix_connection(f"{one.host}/.s.PGSQL.{one.port}")
         else:
-            reader, writer = await asyncio.open_connection(login.host, login.port)
+            reader, writer = await asyncio.open_connection(one.host, one.port)
         talk = cls(reader, writer)
         try:
-            if not login.host.startswith("/"):
-                await talk._encrypt()
-            await talk._log_in(login, purpose)
+            if (context := one.context()) is not None:
+                await talk._encrypt(context, one)
+            await talk._log_in(one, secret, purpose)
         except BaseException:  # also when cancelled: no connection is left to nobody
             talk.end()
             raise
         return talk
+
+    async def role(self) -> Role:
+        """Tell what the server is."""
+        return Role.of(*(await self.ask(ROLE) or Row()))
+
+    async def is_pooled(self) -> bool:
+        """Tell whether another process serves our questions than the one that we logged in to: a pooler is between."""
+        return self._backend != 0 and await self.ask("SELECT pg_backend_pid()") != [str(self._backend)]
 
     async def ask(self, query: str) -> Row | None:
         """Return the first row that a statement gives, as text; None when it gives none. Raises as `begin` does."""
@@ -149,19 +158,20 @@ class Talk:
                     await self._reader.read(LARGEST)
         self.end()
 
-    async def _encrypt(self) -> None:
+    async def _encrypt(self, context: ssl.SSLContext, one: Endpoint) -> None:
         self._writer.write(_TLS)
         answer = await self._read(1)
         if answer == b"S":
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            await self._writer.start_tls(context)
+            await self._writer.start_tls(context, server_hostname=one.name or one.host)
         elif answer != b"N":
             raise NotPostgres("its answer to the first message is none")
+        elif one.must_encrypt:
+            raise encrypting.NoTLS(f"it speaks no TLS, and sslmode is {one.mode}")
 
-    async def _log_in(self, login: Login, purpose: str) -> None:
-        told = {"user": login.user, "database": login.database, "application_name": purpose, "client_encoding": "UTF8"}
+    async def _log_in(self, one: Endpoint, secret: str | None, purpose: str) -> None:
+        told = {"user": one.user, "database": one.database, "application_name": purpose, "client_encoding": "UTF8"}
+        if options := one.settings.get("options"):
+            told["options"] = options
         words = b"".join(f"{name}\0{value}\0".encode() for name, value in told.items())
         content = struct.pack("!I", _VERSION) + words + b"\0"
         self._writer.write(struct.pack("!I", len(content) + 4) + content)
@@ -171,9 +181,11 @@ class Talk:
             if kind == b"Z":
                 return
             if kind == b"R":
-                exchange = self._authenticate(content, login, exchange)
+                exchange = self._authenticate(content, (one.user, secret), exchange)
+            elif kind == b"K" and len(content) >= _KEY:
+                [self._backend] = struct.unpack_from("!I", content)
 
-    def _authenticate(self, content: bytes, login: Login, exchange: Scram | None) -> Scram | None:
+    def _authenticate(self, content: bytes, who: tuple[str, str | None], exchange: Scram | None) -> Scram | None:
         """Answer one request for a proof of who we are."""
         try:
             how = struct.unpack_from("!I", content)[0]
@@ -181,9 +193,10 @@ class Talk:
                 if how == 12 and not (exchange and exchange.is_right(content[4:].decode())):  # noqa: PLR2004 - RFC 5802
                     raise NotPostgres("it does not prove that it knows the password")
                 return exchange
-            if login.password is None:
+            user, secret = who
+            if secret is None:
                 raise Said("28P01", "it asks for a password, and the login has none")
-            return self._prove(how, content[4:], (login.user, login.password.resolve().reveal()), exchange)
+            return self._prove(how, content[4:], (user, secret), exchange)
         except (struct.error, ValueError) as error:
             raise NotPostgres(f"its way to log in can't be read: {error}") from error
 
