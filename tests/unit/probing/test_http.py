@@ -81,6 +81,48 @@ def test_an_answer_is_weighed(answer: bytes, params: dict[str, JsonValue], expec
     assert seen.sent < seen.answered
 
 
+def of_json(body: str, status: str = "200 OK", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", body]
+    return "\r\n".join(lines).encode()
+
+
+USED_UP = "HTTP 403, its requests are used up"
+FILTERED = "HTTP 202, a filter against bots"
+NESTED = '{"status":"unavailable","parts":[{"name":"db","status":"ok"},{"name":"cache","up":true}]}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "params", "expected"),
+    [
+        (of_json(NESTED), {"text": '"status":"ok"'}, (Outcome.OK, "")),
+        (of_json(NESTED), {"text": "ok", "lacks": "unavailable"}, (Outcome.WRONG, "text that must not be there")),
+        (of_json(NESTED), {"values": {"status": "ok"}}, (Outcome.WRONG, "not the expected status")),
+        (of_json(NESTED), {"values": {"parts.0.status": "ok", "parts.1.up": True}}, (Outcome.OK, "")),
+        (of_json(NESTED), {"values": {"parts.1.up": 1}}, (Outcome.WRONG, "not the expected parts.1.up")),
+        (of_json(NESTED), {"values": {"parts.2.up": True}}, (Outcome.WRONG, "no parts.2.up")),
+        (of_json("<html>"), {"values": {"status": "ok"}}, (Outcome.WRONG, "no JSON")),
+        (of_json("", "429 Slow down"), {}, (Outcome.THROTTLED, "HTTP 429")),
+        (of_json("", "429 Slow down"), {"status": [200, 429]}, (Outcome.OK, "")),
+        (of_json("", "403 No"), {}, (Outcome.WRONG, "HTTP 403")),
+        (of_json("", "503 No", "Retry-After: 1"), {}, (Outcome.WRONG, "HTTP 503")),
+        (of_json("", "403 No", "X-RateLimit-Remaining: 0"), {}, (Outcome.THROTTLED, USED_UP)),
+        (of_json("", "403 No", "X-RateLimit-Remaining: 5"), {}, (Outcome.WRONG, "HTTP 403")),
+        (of_json("", "403 No", "cf-mitigated: challenge"), {}, (Outcome.THROTTLED, "HTTP 403, a filter against bots")),
+        (of_json("", "202 No", "x-amzn-waf-action: challenge"), {}, (Outcome.THROTTLED, FILTERED)),
+    ],
+)  # fmt: skip
+def test_an_answer_is_weighed_by_what_it_says_and_to_whom(
+    answer: bytes, params: dict[str, JsonValue], expected: tuple[Outcome, str]
+) -> None:
+    seen = look(answer, **params)
+    assert (seen.outcome, seen.detail) == expected
+
+
+@pytest.mark.parametrize(("told", "wait"), [("7", 7.0), ("", 0.0), ("soon", 0.0), ("-1", 0.0), ("9" * 30, 999999999.0)])
+def test_a_wish_to_wait_is_read(told: str, wait: float) -> None:
+    assert look(of_json("", "429 Slow down", f"Retry-After: {told}")).wait == wait
+
+
 def test_expected_text_is_found_across_pieces_of_the_body() -> None:
     pieces = b"".join(b"1\r\n" + bytes([one]) + b"\r\n" for one in b"all is fine here") + b"0\r\n\r\n"
     seen = look(CHUNKED + pieces, text="is fine")

@@ -14,12 +14,14 @@ def _a_list(value: object) -> object:
     return (value,) if isinstance(value, int) else value
 
 
+Statuses = Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], BeforeValidator(_a_list)]
+"""A field for one status, or a list of them."""
+
+
 class GoodAnswer(Kind):
     """What a good answer is."""
 
-    status: Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], BeforeValidator(_a_list)] = Field(
-        default=(), description="the good statuses; 200 to 299 where none is given"
-    )
+    status: Statuses = Field(default=(), description="the good statuses; 200 to 299 where none is given")
     text: str | None = Field(
         default=None,
         min_length=1,

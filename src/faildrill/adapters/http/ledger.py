@@ -10,6 +10,11 @@ import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.adapters.connection_errors import outcome_of
+from faildrill.adapters.http.answer_values import NoValue, differing
+from faildrill.adapters.http.good_answer import Statuses
+from faildrill.adapters.http.naming import LONGEST_WHO
+from faildrill.adapters.http.turned_away import TELLING, turned_away
 from faildrill.adapters.http.wire import a_url, no_injection
 from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee
@@ -28,6 +33,8 @@ _GOOD: Final = range(200, 300)
 _REFUSALS: Final = range(400, 500)
 _OPEN: Final = (408, 409, 425)
 """Refusals that prove nothing: it took too long, or it is being done."""
+_PROMISES: Final = (202, 207)
+"""Good statuses that say by themselves that the write is still to be done, or of which part it is."""
 _LARGEST: Final = 1 << 20
 _LARGEST_BACK: Final = 1 << 30
 _AGAIN_EVERY: Final = 0.5
@@ -62,11 +69,14 @@ class Ledger(Bookkeeping[_Anew]):
     """Sends numbered requests to a business endpoint, and afterwards accounts for every one of them.
 
     As `postgres.ledger`, by the path that users use: each write is noted before it is sent and ends *acknowledged* (a
-    good status), *rejected* (a 4xx but 408, 409 and 425, an answer that holds `unwritten`, or no connection: nothing
-    was sent) or *unknown*. Every write has a key of its own, put wherever `{key}` stands: in the URL, a header or the
-    JSON. With `tries` an unknown one is sent again with the same key, as a client does that wants to be sure: an
-    endpoint that is not idempotent then charges twice, and `lost_writes` tells how often. When the drill is over the
-    keys of the run are read from `back`.
+    good status and, where given, the `values`), *rejected* (a 4xx but 408, 409 and 425, an answer that holds
+    `unwritten`, whatever its status, or no connection: nothing was sent) or *unknown*: an answer that says both, that
+    lacks the `values`, or a promise alone (202, 207). Only the acknowledged ones are good looks.
+
+    Every write has a key of its own, put wherever `{key}` stands: in the URL, a header or the JSON. With `tries` an
+    unknown one is sent again with the same key, as a client does that wants to be sure: an endpoint that is not
+    idempotent then charges twice, and `lost_writes` tells how often. When the drill is over the keys of the run are
+    read from `back`.
 
         probes:
           charges:
@@ -88,7 +98,15 @@ class Ledger(Bookkeeping[_Anew]):
     headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
-    unwritten: str | None = Field(default=None, min_length=1, description="an answer that holds it proves no write")
+    status: Statuses = Field(
+        default=(), description="the statuses that acknowledge a write; 200 to 299 where none is given, but 202 and 207"
+    )
+    values: dict[str, JsonValue] = Field(
+        default={}, description="what a JSON answer says that acknowledges a write, by path: {ok: true}"
+    )
+    unwritten: str | None = Field(
+        default=None, min_length=1, description="an answer that holds it proves no write, whatever its status"
+    )
     writers: Writers = 4
     tries: int = Field(default=1, ge=1, le=10, description="how often an unknown write is sent, with the same key")
     who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
@@ -159,22 +177,51 @@ class Ledger(Bookkeeping[_Anew]):
                     middlewares=(Once(),),
                 ) as answer,
             ):
-                said = (await answer.content.read(_LARGEST)).decode(errors="replace")
+                body = await _whole(answer.content)
         except aiohttp.ClientConnectorError as error:
-            return Ended(Seen(_refused(error), detail="no connection"), Note.REJECTED)
+            outcome, words = outcome_of(error.os_error)
+            return Ended(Seen(outcome, detail=words or "no connection"), Note.REJECTED)
         except TimeoutError:
             return Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
         except (OSError, aiohttp.ClientError):
             return Ended(Seen(Outcome.RESET), Note.UNKNOWN)
-        return self._weighed(answer.status, said, answer.headers.get(self.who_header, "")[:100])
+        ended = self._weighed(answer.status, body)
+        turned = turned_away(answer.status, {name: answer.headers.get(name, "") for name in TELLING})
+        if turned and ended.note is not Note.ACKNOWLEDGED:
+            ended = ended._replace(seen=Seen(Outcome.THROTTLED, detail=turned))
+        return ended._replace(seen=ended.seen._replace(who=answer.headers.get(self.who_header, "")[:LONGEST_WHO]))
 
-    def _weighed(self, status: int, said: str, who: str) -> Ended:
-        if status in _GOOD:
-            return Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
-        is_refused = status in _REFUSALS and status not in _OPEN
-        is_unwritten = self.unwritten is not None and self.unwritten in said
-        note = Note.REJECTED if is_refused or is_unwritten else Note.UNKNOWN
-        return Ended(Seen(Outcome.WRONG, who, f"HTTP {status}"), note)
+    def _weighed(self, status: int, body: bytes) -> Ended:
+        """Tell what an answer proves of its write; what says two things proves nothing."""
+        is_said_unwritten = self.unwritten is not None and self.unwritten.encode() in body
+        is_said_written, why = self._told_by(body)
+        if is_said_written and (is_said_unwritten or not self._may_acknowledge(status)):
+            return Ended(Seen(Outcome.WRONG, detail=f"HTTP {status}, which says both"), Note.UNKNOWN)
+        if is_said_unwritten:
+            unwritten = f"HTTP {status}, unwritten" if self._may_acknowledge(status) else f"HTTP {status}"
+            return Ended(Seen(Outcome.WRONG, detail=unwritten), Note.REJECTED)
+        if not self._may_acknowledge(status):
+            is_refused = status in _REFUSALS and status not in _OPEN
+            return Ended(Seen(Outcome.WRONG, detail=f"HTTP {status}"), Note.REJECTED if is_refused else Note.UNKNOWN)
+        if why or (status in _PROMISES and not is_said_written and not self.status):
+            promised = why or f"HTTP {status} alone proves no write: name it in `status`, or give `values`"
+            return Ended(Seen(Outcome.WRONG, detail=promised), Note.UNKNOWN)
+        return Ended(Seen(Outcome.OK), Note.ACKNOWLEDGED)
+
+    def _may_acknowledge(self, status: int) -> bool:
+        return status in (self.status or _GOOD)
+
+    def _told_by(self, body: bytes) -> tuple[bool, str]:
+        """Tell whether the values of an answer say that it is written, and if not, why; nothing where none are."""
+        if len(body) > _LARGEST and (self.values or self.unwritten):
+            return False, "an answer of more than 1 MiB"
+        if not self.values:
+            return False, ""
+        try:
+            path = differing(body, self.values)
+        except NoValue as error:
+            return False, str(error)
+        return path is None, "" if path is None else f"not the expected {path or 'answer'}"
 
     async def _keys(self, given: Given) -> list[str]:
         """Ask for the keys until there is an answer; CannotSee when there is none in time."""
@@ -246,5 +293,11 @@ def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _refused(error: "aiohttp.ClientConnectorError") -> Outcome:
-    return Outcome.REFUSED if isinstance(error.os_error, ConnectionRefusedError) else Outcome.UNREACHABLE
+async def _whole(content: "aiohttp.StreamReader") -> bytes:
+    """Read an answer to its end, up to a byte more than is looked at."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) > _LARGEST:
+            break
+    return bytes(body)
