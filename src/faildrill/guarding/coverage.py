@@ -1,6 +1,5 @@
 """What a drill acts on, and what proves it: a step, its named undo, a way of its, a load acts on nothing unproven."""
 
-import ipaddress
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from faildrill.kinds.parameters import parameter_names, target_parameters
 from faildrill.ports import THIS_HOST, ActsOn, Covers, Proves, at
 from faildrill.targets import KindUse, Target, of_url
 
-_LOOPBACK: Final = ("localhost", "ip6-localhost")
 _HIDDEN: Final = "…"
 """What stands for a value that only its author can know."""
 
@@ -140,8 +138,8 @@ class _Proven:
         return _key(target) in self._targets or (has_its_own and all(self.holds(at(one)) for one in addresses))
 
     def holds(self, what: str) -> bool:
-        """Tell whether something that is no target is proven; this host's own addresses are, with this host."""
-        return what in self._covered or (THIS_HOST in self._covered and what in (THIS_HOST, *_here(what)))
+        """Tell whether something that is no target is proven."""
+        return what in self._covered
 
     def unproven_at(self, what: str) -> str | None:
         """Return why what listens at an address can't be proven, where the environment says so of a target there."""
@@ -176,16 +174,6 @@ def declared(environment: Environment) -> Iterator[Target]:
         section = getattr(environment, name)
         if isinstance(section, dict):
             yield from (one for one in section.values() if isinstance(one, Target))
-
-
-def _here(what: str) -> tuple[str, ...]:
-    """Return what listens at an address, where that is one of this host that no other host can have; else nothing."""
-    host = what.removeprefix(at("")).rpartition(":")[0].strip("[]")
-    try:
-        is_loopback = host in _LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    return (what,) if is_loopback else ()
 
 
 def _besides(deed: Deed) -> list[str]:

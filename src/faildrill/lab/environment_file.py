@@ -51,6 +51,7 @@ def text(plan: Plan, identity: Identity) -> str:
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
             balancer_identity(plan),
+            host_identity(plan),
         ],
         "probes": {
             "redundancy": {"patroni.redundancy": {"cluster": SCOPE}, **_EVERY},
@@ -64,6 +65,13 @@ def balancer_identity(plan: Plan) -> dict[str, Any]:
     """Return what proves the HAProxy: what it says of itself, and that payments and the database go through it."""
     listens = [f"{LOOPBACK}:{plan.port(purpose)}" for purpose in ("payments", "database")]
     return {"haproxy.identity": {"load_balancer": "payments", "says": f"faildrill lab {plan.uid}", "listens": listens}}
+
+
+def host_identity(plan: Plan) -> dict[str, Any]:
+    """Write what proves that this host is the lab's into its folder; return the guard that reads it."""
+    path, says = plan.place.environment.with_name("identity"), f"faildrill lab {plan.uid}"
+    path.write_text(f"{says}\n", encoding="ascii")
+    return {"file.identity": {"path": str(path), "content": says}}
 
 
 def standards(plan: Plan) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import yaml
 
-from faildrill.lab.environment_file import balancer_identity
+from faildrill.lab.environment_file import balancer_identity, host_identity
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, USER, HostsPlan
 from faildrill.lab.plan import DATABASE, SCOPE
 from faildrill.lab.reservations import LOOPBACK
@@ -27,6 +27,7 @@ def text(plan: HostsPlan, identity: Identity) -> str:
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
             {"lab.identity": {"group": "machines", "uid": identity.uid}},
             balancer_identity(plan),
+            host_identity(plan),
         ],
         "probes": {
             "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},

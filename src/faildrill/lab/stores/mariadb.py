@@ -12,6 +12,7 @@ import pymysql
 import yaml
 
 from faildrill.lab import parts, plan, staging, users
+from faildrill.lab.environment_file import host_identity
 from faildrill.lab.nodes import Node, Recipe
 from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
@@ -124,7 +125,7 @@ class MariaDBStaging(staging.Staging):
             "drillable": True,
             "reaches": {"lab": {"lab.supervisor": {"socket": str(planned.place.control)}}},
             "mariadb": {"payments": {"database": DATABASE, **login, "members": members}},
-            "identity": [{"mariadb.identity": {"mariadb": "payments", "uid": identity.uid}}],
+            "identity": [{"mariadb.identity": {"mariadb": "payments", "uid": identity.uid}}, host_identity(planned)],
             "probes": {"redundancy": {"mariadb.redundancy": {"mariadb": "payments"}, **_EVERY}},
         }
         return yaml.safe_dump(content, sort_keys=False, width=110)

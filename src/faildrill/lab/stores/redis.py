@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from faildrill.lab import links, parts, plan, staging, users
+from faildrill.lab.environment_file import host_identity
 from faildrill.lab.nodes import Node, Recipe
 from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
@@ -129,7 +130,10 @@ class RedisStaging(staging.Staging):
                 group: {"members": {name: _reached(planned, name) for name in names}}
                 for group, names in (("redis-nodes", NODES), ("sentinels", SENTINELS))
             },
-            "identity": [{"redis.identity": {"redis": MASTER, "key": KEY, "holds": identity.uid}}],
+            "identity": [
+                {"redis.identity": {"redis": MASTER, "key": KEY, "holds": identity.uid}},
+                host_identity(planned),
+            ],
             "probes": {"redundancy": {"redis.redundancy": {"redis": MASTER}, **_EVERY}},
         }
         return yaml.safe_dump(content, sort_keys=False, width=110)

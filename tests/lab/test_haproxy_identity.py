@@ -1,0 +1,138 @@
+"""Which HAProxy it is, asked over its socket: on this host, with few rights, over TCP, and in a network of its own."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faildrill.adapters.haproxy.identity import Identity
+from faildrill.kinds.supplying import Supplies
+from faildrill.lab.parts import find
+from faildrill.lab.reservations import Reservations
+from faildrill.ports import Told
+from faildrill.targets import LoadBalancer
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
+SAYS = "staging 3f2a9c41"
+CONFIG = """\
+global
+    stats socket {socket} level {level}
+    {description}
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+frontend users
+    bind {bind}
+    http-request return status 200
+"""
+
+
+@dataclass
+class Front:
+    """A HAProxy, its socket, and where users reach it."""
+
+    socket: str
+    listens: str
+    process: "subprocess.Popen[bytes]"
+
+    def told(self, socket: str = "", says: str = SAYS) -> Told:
+        """Ask the HAProxy behind a socket, its own one unless another is named, whether users meet it here."""
+        target = LoadBalancer(name="front", haproxy_socket=socket or self.socket)
+        guard = Identity(load_balancer=target, says=says, listens=(self.listens,))
+        return asyncio.run(guard.ask_again(Supplies("run-1", 5.0)))
+
+
+@contextlib.contextmanager
+def front(folder: Path, address: str, **more: str) -> Iterator[Front]:
+    """Start one; `more` are its socket, its level, what it binds to, and the network that it is in."""
+    folder.mkdir()
+    at = more.get("socket", str(folder / "admin.sock"))
+    words = {"socket": at, "level": "admin", "description": f"description {SAYS}", "bind": address, **more}
+    (folder / "haproxy.cfg").write_text(CONFIG.format(**words))
+    inside = ["ip", "netns", "exec", more["netns"]] if "netns" in more else []
+    command = [*inside, str(find().haproxy), "-db", "-f", str(folder / "haproxy.cfg")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        try:
+            found = Front(at.removeprefix("ipv4@"), address, process)
+            deadline = time.monotonic() + 20
+            while found.told().silent:
+                assert time.monotonic() < deadline, found.told()
+                assert process.poll() is None
+                time.sleep(0.05)
+            yield found
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def ports() -> Iterator[Reservations]:
+    reservations = Reservations()
+    yield reservations
+    reservations.close()
+
+
+@pytest.mark.parametrize("level", ["user", "operator", "admin"])
+def test_it_is_known_through_a_socket_of_any_level(level: str, tmp_path: Path, ports: Reservations) -> None:
+    with front(tmp_path / "a", f"127.0.0.1:{ports.port('a')}", level=level) as one:
+        assert one.told() == Told(proved=[f"front at {one.listens}"])
+
+
+def test_it_is_known_through_a_socket_of_tcp_and_at_all_addresses(tmp_path: Path, ports: Reservations) -> None:
+    port, socket = ports.port("a"), f"ipv4@127.0.0.1:{ports.port('socket')}"
+    with front(tmp_path / "a", f"127.0.0.1:{port}", socket=socket, bind=f":{port}") as one:
+        assert one.told().proved
+
+
+def test_another_one_is_refused_whatever_it_says(tmp_path: Path, ports: Reservations) -> None:
+    where = [f"127.0.0.1:{ports.port(name)}" for name in ("a", "b")]
+    with front(tmp_path / "a", where[0]) as one, front(tmp_path / "b", where[1]) as other:
+        assert "is not what users meet" in one.told(other.socket).differs[0]  # it says the same of itself
+        assert "it says 'staging 3f2a9c41' of itself, not 'production'" in one.told(says="production").differs[0]
+
+
+def test_one_that_hangs_or_is_down_proves_nothing(tmp_path: Path, ports: Reservations) -> None:
+    with front(tmp_path / "a", f"127.0.0.1:{ports.port('a')}") as one:
+        one.process.kill()
+        one.process.wait()
+        found = one.told()
+        assert (found.proved, found.differs, len(found.silent)) == ([], [], 1)
+
+
+@contextlib.contextmanager
+def network(name: str, subnet: str) -> Iterator[str]:
+    """Make a network namespace that is reached over a link of its own, as a container is; give its address."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("needs root and iproute2")
+    steps = [
+        f"ip netns add {name}",
+        f"ip link add {name}h type veth peer name {name}n netns {name}",
+        f"ip addr add {subnet}.1/30 dev {name}h",
+        f"ip link set {name}h up",
+        f"ip -n {name} addr add {subnet}.2/30 dev {name}n",
+        f"ip -n {name} link set {name}n up",
+        f"ip -n {name} link set lo up",
+    ]
+    try:
+        for step in steps:
+            if subprocess.run(step.split(), check=False, capture_output=True).returncode:
+                pytest.skip(f"this kernel does not let us: {step}")
+        yield f"{subnet}.2"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def test_one_in_a_network_of_its_own_is_known_by_our_connection(tmp_path: Path, ports: Reservations) -> None:
+    with network("fdhapa", "10.213.71") as address:
+        here, there = f"127.0.0.1:{ports.port('a')}", f"{address}:8080"
+        with front(tmp_path / "a", here) as one, front(tmp_path / "b", there, netns="fdhapa") as other:
+            assert other.told().proved
+            assert "is not what users meet" in other.told(one.socket).differs[0]
