@@ -148,3 +148,15 @@ def test_a_hang_that_is_longer_than_its_limit_ends_the_run(every: str, drilled: 
     assert "longer than 1 s" in result["because"]
     [step] = [one for one in result["steps"] if one["kind"] == "command.run"]
     assert step["undo_started"] - step["started"] < 4.0
+
+
+def test_late_answers_weigh_in_no_count_of_looks_that_all_failed(drilled: Callable[..., Outcome]) -> None:
+    """Each is answered 1.5 s after it was sent, and given up after 1 s: every one failed."""
+    code, result = drilled(
+        "is slow while down",
+        "every: 500ms, timeout: 1s",
+        TAKE_IT_DOWN + "\n  - wait: 14s\n",
+        "expect:\n  - errors: {of: pay, at_most: 60%, over: 10s}\n",
+    )
+    assert code == FAILED
+    assert verdicts(result, "errors") == ["FAILED"]

@@ -1,15 +1,15 @@
 """An expectation on how much of a service's error budget a drill may use up."""
 
-from collections.abc import Callable
 from typing import Annotated, Final
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from faildrill import durations
-from faildrill.clock import nanoseconds
+from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.shares import Percent, percent
+from faildrill.judging.shares import Percent, exact, percent
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
@@ -53,34 +53,38 @@ class ErrorBudget(Kind):
         """Seconds of bad service that the objective allows."""
         return (1 - percent(self.objective)) * self.over
 
-    def _bad(self, seen_late: "Mask | None") -> Callable[[Columns], Mask]:
-        """Tell which looks are bad; those are not slow whose detail says that the prober was."""
+    def _is_bad(self, part: Columns) -> Mask:
+        """Tell which looks are surely bad: those that failed, or were answered too late by the service's own doing."""
+        bad: Mask = part.is_look & ~part.is_good
+        if self.slower_than is None:
+            return bad
+        took = part.answered - np.maximum(part.sent, part.due)
+        return bad | (part.is_good & (took > nanoseconds(self.slower_than)) & ~part.is_seen_late)
 
-        def told(part: Columns) -> Mask:
-            bad = part.is_look & ~part.is_good
-            if self.slower_than is None:
-                return bad
-            late = part.is_good & (part.answered - part.due > nanoseconds(self.slower_than))
-            return bad | (late if seen_late is None else late & ~seen_late[part.detail])
-
-        return told
+    def _may_be_bad(self, part: Columns) -> Mask:
+        """Tell which looks are bad or may be: those that prove nothing, and those that the prober itself saw late."""
+        bad: Mask = ~part.is_good
+        if self.slower_than is None:
+            return bad
+        return bad | (part.answered - part.due > nanoseconds(self.slower_than))
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        looks, every = evidence.looks(self.of), evidence.plans[self.of].every
-        bad, unknown = where(looks, self._bad(looks.seen_late), most=_CITED), evidence.tally(self.of).unknown
+        due, every = evidence.dues(self.of), nanoseconds(evidence.plans[self.of].every)
+        bad = where(due.looks, self._is_bad, most=_CITED)
         least = bad.number * every
-        most = least + unknown * every
-        allowed = percent(self.at_most) * self._budget
-        told = f"{durations.show(least)} of bad service, {least / self._budget:.3%} of the budget"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in bad.first)
+        most = (where(due.looks, self._may_be_bad, most=0).number + due.missing) * every
+        allowed = exact(self.at_most) * (1 - exact(self.objective)) * nanoseconds(self.over)
+        told = f"{durations.show(seconds(least))} of bad service, {seconds(least) / self._budget:.3%} of the budget"
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(one))}" for one in bad.first)
         if least > allowed:
             return broken(told, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
             return missing
         if most > allowed:
-            because = f"{told}, and {durations.show(unknown * every)} that nobody looked at: too much to tell"
+            because = f"{told}, and {durations.show(seconds(most - least))} that nobody looked at: too much to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
         if allowed < every:
             because = f"{told}, but {self.at_most} of it is less than one look stands for"
-            return cannot_tell(because, f"probe {self.of} every {durations.show(allowed)} or faster", *cited)
+            often = durations.show(seconds(int(allowed)))
+            return cannot_tell(because, f"probe {self.of} every {often} or faster", *cited)
         return holds(told, *cited)

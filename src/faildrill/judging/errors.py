@@ -1,5 +1,7 @@
 """An expectation on how many looks may fail."""
 
+from collections.abc import Callable
+
 import numpy as np
 from pydantic import Field
 
@@ -7,11 +9,12 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.shares import Share, allowed, fraction
-from faildrill.judging.tallies import tally, where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice, no_look
+from faildrill.judging.shares import Share, allowed, fraction, is_more
+from faildrill.judging.tallies import Tally, tally, where
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice
 from faildrill.ports import Duration, Kind, ProbeName
-from faildrill.samples.columns import Columns, Integers
+from faildrill.proofs.dues import Dues
+from faildrill.samples.columns import Columns, Integers, Mask
 
 
 class Errors(Kind):
@@ -38,69 +41,69 @@ class Errors(Kind):
         return [finding("errors", claim + within, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        looks = evidence.looks(self.of)
-        if not len(looks):
-            return no_look(self.of)
-        stretch = self._worst(looks, nanoseconds(evidence.plans[self.of].every))
-        if stretch is None:
-            few = cannot_tell(f"{self.of} looked for less than {durations.show(self.over or 0)}", "watch for longer")
-            return lack(evidence, self.of, weighs_skipped=True) or few
-        first, end = stretch
-        counted = looks.part(first, end) if self.over is not None else looks
-        return self._counted(evidence, counted, first)
-
-    def _worst(self, looks: Columns, every: int) -> tuple[int, int] | None:
-        """Return the stretch in which most looks failed, or may have, as places; None when none is that long."""
+        due = evidence.dues(self.of)
         if self.over is None:
-            return 0, len(looks)
+            return self._counted(evidence, due, evidence.tally(self.of))
         length = nanoseconds(self.over)
-        starts = looks.first_due(looks.due_at(len(looks) - 1) + every - length + 1)
-        if not starts:
-            return None
-        failed = where(looks, lambda part: part.is_look & ~part.is_good, most=len(looks)).first
-        doubtful = where(looks, lambda part: ~part.is_good, most=len(looks)).first
-        most = allowed(self.at_most, 1)
-        worst, surely = self._most(looks, (starts, length), np.array(failed, np.int64))
-        if surely <= most:
-            worst, _ = self._most(looks, (starts, length), np.array(doubtful, np.int64))
-        return worst, looks.first_due(looks.due_at(worst) + length)
+        worst = worst_stretch(due, length, self.at_most)
+        if worst is None:
+            few = cannot_tell(f"{self.of} looked for less than {durations.show(self.over)}", "watch for longer")
+            return lack(evidence, self.of, weighs_skipped=True) or few
+        counted = due.between(worst, worst + length)
+        return self._counted(evidence, counted, tally(counted.looks)._replace(missing=counted.missing))
 
-    def _most(self, looks: Columns, stretches: tuple[int, int], bad: Integers) -> tuple[int, float]:
-        """Return the first of the stretches with most bad looks, and how many those are; a share where that counts."""
-        starts, length = stretches
-        best, most = 0, 0.0
-        for first, part in looks.part(0, starts).blocks():
-            due = part.due + length
-            near, far = (looks.first_due(int(one), first) for one in (due[0], due[-1]))
-            if int(np.searchsorted(bad, far)) == int(np.searchsorted(bad, first)):
-                continue
-            ends = near + np.searchsorted(looks.part(near, far).due, due)
-            places = np.arange(first, first + len(part))
-            found = np.searchsorted(bad, ends) - np.searchsorted(bad, places)
-            found = found / (ends - places) if isinstance(self.at_most, str) else found
-            if found.max() > most:
-                best, most = first + int(np.argmax(found)), float(found.max())
-        return best, most
-
-    def _counted(self, evidence: Evidence, looks: Columns, first: int) -> Weighed:
-        seen = evidence.tally(self.of) if self.over is None else tally(looks)
+    def _counted(self, evidence: Evidence, due: Dues, seen: Tally) -> Weighed:
         total, unknown = seen.looks, seen.unknown
-        failed = where(looks, lambda part: part.is_look & ~part.is_good).first if seen.failed else []
-        most = allowed(self.at_most, total)
+        failed = where(due.looks, _is_failed).first if seen.failed else []
         told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
-        if self.over is not None:
-            told += f" in the worst, {durations.show(evidence.since_start(looks.due_at(0)))} after the start"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, first + place)}" for place in failed)
-        if seen.failed > most:
+        if self.over is not None and len(due.looks):
+            told += f" in the worst, {durations.show(evidence.since_start(due.looks.due_at(0)))} after the start"
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(number))}" for number in failed)
+        if is_more(seen.failed, self.at_most, total):
             return broken(told, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
             return missing
-        if seen.failed + unknown > most:
+        if is_more(seen.failed + unknown, self.at_most, total):
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
-        share = fraction(self.at_most)
-        if share and most < 1:
+        most = allowed(self.at_most, total)
+        if fraction(self.at_most) and most < 1:
             because = f"{told}, but {self.at_most} of so few is less than one look"
             every = durations.show(nice(evidence.plans[self.of].every * most))
             return cannot_tell(because, f"probe {self.of} every {every} or faster, or watch for longer", *cited)
         return holds(told, *cited)
+
+
+def _is_failed(part: Columns) -> Mask:
+    failed: Mask = part.is_look & ~part.is_good
+    return failed
+
+
+def worst_stretch(due: Dues, length: int, at_most: str | int) -> int | None:
+    """Return when the stretch begins in which most looks failed; where no more failed than may, or may have failed.
+
+    None where no stretch is that long. A stretch begins at a look and ends by an interval after the last one.
+    """
+    first, last = due.first, due.last_start(length)
+    if first is None or last is None:
+        return None
+    failed = _when(due, _is_failed)
+    begins = np.append(failed[failed <= last], last)
+    numbers = np.searchsorted(failed, begins + length) - np.searchsorted(failed, begins)
+    worst = int(np.argmax(numbers))
+    if is_more(int(numbers[worst]), at_most, -(-length // due.every)):
+        return int(begins[worst])
+    doubtful = _when(due, lambda part: ~part.is_good)
+    # Most doubtful looks are in a stretch that begins or ends at the edge of a row of them.
+    ends = np.concatenate((doubtful, due.gap_ends)) + due.every - length
+    begins = np.concatenate((doubtful, due.gap_firsts, ends - (ends - first) % due.every, [first, last]))
+    begins = np.unique(begins[(begins >= first) & (begins <= last)])
+    found = np.searchsorted(doubtful, begins + length) - np.searchsorted(doubtful, begins)
+    found = found + due.missing_before(begins + length) - due.missing_before(begins)
+    return int(begins[int(np.argmax(found))])
+
+
+def _when(due: Dues, is_it: Callable[[Columns], Mask]) -> Integers:
+    """Return when the looks were due of which something is true."""
+    found = [part.due[is_it(part)] for _, part in due.looks.blocks()]
+    return np.concatenate(found) if found else np.empty(0, np.int64)

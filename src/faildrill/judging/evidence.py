@@ -17,9 +17,10 @@ from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
 from faildrill.judging.bounds import Silence, Stretch, longest_unproven, outages
 from faildrill.judging.seeing import Seen, see
-from faildrill.judging.tallies import Tally
+from faildrill.judging.tallies import Tally, tally
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
+from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.samples.columns import Columns, empty, load
 from faildrill.spread import keeping as spread
 from faildrill.spread.keeping import Kept
@@ -213,8 +214,28 @@ class Evidence:
         return self.tally(probe).good_until
 
     def tally(self, probe: str) -> Tally:
-        """Return how the looks of a probe ended."""
-        return self.seen(probe).tally
+        """Return how the looks of a probe ended that were due, each once."""
+        if probe not in self._tallies:
+            due, all_of_them = self.dues(probe), self.seen(probe).tally
+            found = all_of_them if due.places is None else tally(due.looks)
+            self._tallies[probe] = Tally(found.ended, all_of_them.good_until, all_of_them.answered, due.missing)
+        return self._tallies[probe]
+
+    def dues(self, probe: str) -> Dues:
+        """Return the looks of a probe that were due, each once, and those that were not recorded."""
+        if probe not in self._dues:
+            plan = self.plans[probe]
+            pace = Pace(nanoseconds(plan.every), self.since, self.until, plan.most)
+            self._dues[probe] = dues(self.looks(probe), pace)
+        return self._dues[probe]
+
+    @cached_property
+    def _tallies(self) -> dict[str, Tally]:
+        return {}
+
+    @cached_property
+    def _dues(self) -> dict[str, Dues]:
+        return {}
 
     def seen(self, probe: str) -> Seen:
         """Return what the looks of a probe come to; they are gone through when that is first asked."""

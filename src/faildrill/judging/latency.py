@@ -15,6 +15,7 @@ from faildrill.judging.spans import WORDS, When, span
 from faildrill.judging.tallies import tally
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.proofs.dues import Dues
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers
 
@@ -71,33 +72,33 @@ class Latency(Kind):
         return {name: (table[name], limit) for name, limit in given.items() if limit is not None}
 
     def _weighed(self, evidence: Evidence, name: str, share: float, limit: float) -> Weighed:
-        looks = evidence.looks(self.of).between(*(span(evidence, self.when) or (0, 0)))
-        if not len(looks):
+        due = evidence.dues(self.of).between(*(span(evidence, self.when) or (0, 0)))
+        number = len(due.looks) + due.missing
+        if not number:
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
-        rank = max(math.ceil(round(share * len(looks), 6)), 1) - 1
-        seen = percentile(looks, rank)
-        told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
+        rank = max(math.ceil(round(share * number, 6)), 1) - 1
+        seen = percentile(due.looks, rank, due.missing)
+        told = f"{name} of {count(number, 'look')} is {in_words(seen)}"
         if seen.at_least > nanoseconds(limit):
             return broken(told)
         missing = lack(evidence, self.of, weighs_skipped=True)
-        return missing or self._open(evidence, looks, seen, (name, share, limit)) or holds(told)
+        return missing or self._open(evidence, due, seen, (name, share, limit)) or holds(told)
 
-    def _open(
-        self, evidence: Evidence, looks: Columns, seen: Between, asked: tuple[str, float, float]
-    ) -> Weighed | None:
+    def _open(self, evidence: Evidence, due: Dues, seen: Between, asked: tuple[str, float, float]) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
         name, share, limit = asked
-        told = f"{name} of {count(len(looks), 'look')} is {in_words(seen)}"
+        number = len(due.looks) + due.missing
+        told = f"{name} of {count(number, 'look')} is {in_words(seen)}"
         fewest = 1 if share == 1 else math.ceil(round(1 / (1 - share), 6))
-        if len(looks) < fewest:
+        if number < fewest:
             return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
         if seen.at_most > nanoseconds(limit):
-            return cannot_tell(f"{told}: the limit lies between", _cure(evidence, self.of, looks))
+            return cannot_tell(f"{told}: the limit lies between", _cure(evidence, self.of, due))
         return None
 
 
-def _cure(evidence: Evidence, probe: str, looks: Columns) -> str:
-    seen = tally(looks)
+def _cure(evidence: Evidence, probe: str, due: Dues) -> str:
+    seen = tally(due.looks)._replace(missing=due.missing)
     if seen.ended[Outcome.TIMED_OUT]:
         return "give the probe a timeout longer than the limit"
     if seen.unknown:
@@ -105,20 +106,25 @@ def _cure(evidence: Evidence, probe: str, looks: Columns) -> str:
     return "the prober sent its looks late: give it a machine with more room"
 
 
-def percentile(looks: Columns, rank: int) -> Between:
-    """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever."""
-    [at_least] = of_ranks(looks, _least, [rank], len(looks))
-    [at_most] = of_ranks(looks, _most, [rank], len(looks))
+def percentile(looks: Columns, rank: int, missing: int = 0) -> Between:
+    """Bound the value of a rank (from 0, ascending): what is unknown is counted as 0, then as for ever.
+
+    `missing`: how many more looks there were, of which nothing is known.
+    """
+    at_least = of_ranks(looks, _least, [rank - missing], len(looks))[0] if rank >= missing else 0
+    at_most = of_ranks(looks, _most, [rank], len(looks))[0] if rank < len(looks) else FOREVER
     return Between(at_least, at_most)
 
 
 def _least(looks: Columns) -> Integers:
+    took = looks.answered - np.maximum(looks.sent, looks.due)
+    if looks.seen_late is not None:
+        took = np.where(looks.is_seen_late, 0, took)
     if looks.is_good.all():
-        return looks.answered - np.maximum(looks.sent, looks.due)
+        return took
     known = looks.is_look
-    at_least = np.where(known, looks.answered - np.maximum(looks.sent, looks.due), 0)
     failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
-    return np.where(failed, FOREVER, at_least)
+    return np.where(failed, FOREVER, np.where(known, took, 0))
 
 
 def _most(looks: Columns) -> Integers:

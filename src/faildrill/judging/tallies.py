@@ -18,11 +18,13 @@ class Tally(NamedTuple):
     """When the last good look was sent; None: there was none."""
     answered: int | None
     """When the last look ended, good or not; None: there was none."""
+    missing: int = 0
+    """How many were due and not recorded."""
 
     @property
     def looks(self) -> int:
         """All of them, those that prove nothing too."""
-        return sum(self.ended)
+        return sum(self.ended) + self.missing
 
     @property
     def sent(self) -> int:
@@ -37,7 +39,7 @@ class Tally(NamedTuple):
     @property
     def unknown(self) -> int:
         """Those that prove nothing."""
-        return sum(self.ended[Outcome.SKIPPED :])
+        return sum(self.ended[Outcome.SKIPPED :]) + self.missing
 
 
 class Places(NamedTuple):

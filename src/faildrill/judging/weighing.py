@@ -17,6 +17,8 @@ FEWEST: Final = 10
 """Looks below which nothing is concluded from their being good."""
 _MOST_BLIND: Final = 0.5
 """The share of looks that may prove nothing before the probe counts as blind."""
+_BLIND: Final = (Outcome.BROKEN, Outcome.OPEN, Outcome.THROTTLED)
+"""How looks end that came back without having proven anything."""
 _LONG: Final = 120.0
 """Seconds from which on times are written in minutes."""
 _HOUR: Final = 3600.0
@@ -82,7 +84,7 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     if seen.sent < FEWEST:
         many = f"{seen.sent} of {seen.looks} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", cure(evidence, probe))
-    blind = seen.ended[Outcome.BROKEN] if weighs_skipped else seen.unknown
+    blind = sum(seen.ended[one] for one in _BLIND) if weighs_skipped else seen.unknown
     if blind > seen.looks * _MOST_BLIND:
         return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", cure(evidence, probe))
     return _ended_early(evidence, probe)
@@ -101,6 +103,8 @@ def cure(evidence: Evidence, probe: str) -> str:
     seen = evidence.tally(probe)
     if not seen.unknown:
         return f"probe {probe} more often"
+    if seen.missing * 2 > seen.unknown:
+        return f"{count(seen.missing, 'look')} of {probe} were never recorded: see the prober's log in the run's folder"
     most = max((one for one in Outcome if not one.is_look), key=lambda one: seen.ended[one])
     return _REMEDIES[most].format(
         probe=probe,

@@ -63,6 +63,8 @@ class Columns:
     """Some numbers have no name; they read as 0."""
     source: mmap.mmap | None = None
     """The file that the records are in."""
+    starts: tuple[int, ...] = ()
+    """When the first look of each prober was due, where they come from files."""
 
     def __len__(self) -> int:
         return len(self.records if self.order is None else self.order)
@@ -188,7 +190,7 @@ class Columns:
         return Sample(probe, due, sent, answered, Outcome(outcome), self.names[who], self.names[detail])
 
     def _of(self, records: Words, order: "Places | None") -> "Columns":
-        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source)
+        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source, self.starts)
 
     def _picked(self, column: Column) -> Column:
         if self.order is None:
@@ -264,7 +266,8 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     damaged = len(found.pop(0)) if 0 in found else 0
     whole = replace(whole, lacks_names=highest >= len(names))
     for number in sorted(found):
-        yield names[number], replace(whole, order=found.pop(number).order(whole), damaged=damaged)
+        start = min(run.low for run in found[number].runs)
+        yield names[number], replace(whole, order=found.pop(number).order(whole), damaged=damaged, starts=(start,))
 
 
 class _Run(NamedTuple):
@@ -380,4 +383,5 @@ def _merged(parts: list[Columns]) -> Columns:
     detail = np.concatenate([table[part.detail] for part, table in zip(parts, tables, strict=True)])
     found = of((due, sent, answered), (outcome, who, detail), tuple(numbers))
     order = None if (due[1:] >= due[:-1]).all() else np.argsort(due, kind="stable").astype(np.uint32)
-    return replace(found, order=order, damaged=sum(part.damaged for part in parts))
+    starts = tuple(start for part in parts for start in part.starts)
+    return replace(found, order=order, damaged=sum(part.damaged for part in parts), starts=starts)

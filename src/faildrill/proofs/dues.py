@@ -1,0 +1,175 @@
+"""Which looks of a whole record were due, each once: what a count is made of.
+
+A prober looks at a fixed rate. A sample with a due time of its schedule is the answer to the look due then; others (a
+late answer that is told after its look was given up, a look between two refusals) prove what they prove and weigh in no
+count. A due time without a sample is a look that was not recorded: it may have been anything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill.samples.columns import Columns, Integers
+
+_NONE: Final = np.empty(0, np.int64)
+
+
+class Gap(NamedTuple):
+    """Looks in a row that were not recorded."""
+
+    first: int
+    """When the first of them was due."""
+    number: int
+
+
+class Pace(NamedTuple):
+    """How looks are due: every so many ns, within a span; `most` of them (0: as many as there is time for)."""
+
+    every: int
+    since: int
+    until: int
+    most: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Dues:
+    """The looks of a probe that were due."""
+
+    looks: Columns
+    """Those that were recorded."""
+    every: int
+    gaps: tuple[Gap, ...] = ()
+    """Those that were not, in order."""
+    places: "Integers | None" = None
+    """For each of the recorded its place among all samples; None: they are all."""
+
+    def place(self, number: int) -> int:
+        """Turn the number of a look into its place among all samples."""
+        return number if self.places is None else int(self.places[number])
+
+    @cached_property
+    def missing(self) -> int:
+        """How many were not recorded."""
+        return sum(gap.number for gap in self.gaps)
+
+    @cached_property
+    def first(self) -> int | None:
+        """When the first of all was due; None: there was none."""
+        known = [gap.first for gap in self.gaps[:1]] + ([self.looks.due_at(0)] if len(self.looks) else [])
+        return min(known, default=None)
+
+    @cached_property
+    def gap_firsts(self) -> Integers:
+        """When the first look of each gap was due."""
+        return np.array([gap.first for gap in self.gaps], np.int64)
+
+    @cached_property
+    def gap_ends(self) -> Integers:
+        """When the last look of each gap was due."""
+        return np.array([gap.first + (gap.number - 1) * self.every for gap in self.gaps], np.int64)
+
+    def last_start(self, length: int) -> int | None:
+        """Return when the last stretch of this length begins, at a look; None: there is none that long."""
+        if self.first is None:
+            return None
+        known = [int(one) for one in self.gap_ends[-1:]]
+        last = max(known + ([self.looks.due_at(len(self.looks) - 1)] if len(self.looks) else []))
+        room = last + self.every - length - self.first
+        return self.first + room // self.every * self.every if room >= 0 else None
+
+    def missing_before(self, moments: Integers) -> Integers:
+        """Count the looks that were not recorded and due before some moments."""
+        if not self.gaps:
+            return np.zeros(len(moments), np.int64)
+        numbers = np.array([gap.number for gap in self.gaps], np.int64)
+        before = np.concatenate(([0], np.cumsum(numbers)))
+        place = np.searchsorted(self.gap_firsts, moments) - 1
+        inside = np.clip(-(-(moments - self.gap_firsts[place]) // self.every), 0, numbers[place])
+        return np.where(place >= 0, before[np.maximum(place, 0)] + inside, 0)
+
+    def between(self, since: int, until: int) -> "Dues":
+        """Keep the looks due from `since` on and before `until`."""
+        first = self.looks.first_due(since)
+        end = self.looks.first_due(until, first)
+        kept = [gap for gap in (self._clipped(gap, since, until) for gap in self.gaps) if gap.number > 0]
+        places = np.arange(first, end) if self.places is None else self.places[first:end]
+        return Dues(self.looks.part(first, end), self.every, tuple(kept), places)
+
+    def _clipped(self, gap: Gap, since: int, until: int) -> Gap:
+        before = max(-(-(since - gap.first) // self.every), 0)
+        until_there = max(-(-(until - gap.first) // self.every), 0)
+        return Gap(gap.first + before * self.every, min(gap.number, until_there) - before)
+
+
+def dues(looks: Columns, pace: Pace) -> Dues:
+    """Find the looks that were due among samples, and those of which there is none."""
+    if not len(looks):
+        return Dues(looks, pace.every)
+    starts = sorted({*looks.starts} or {looks.due_at(0)})
+    found = [_of_one(looks, Pace(pace.every, *span, pace.most), start) for start, span in _spans(starts, pace, looks)]
+    if sum(one.beside for one in found) * 2 > len(looks):  # it keeps no schedule, so nothing tells what was due
+        return Dues(looks, pace.every)
+    gaps = tuple(gap for one in found for gap in one.gaps)
+    if sum(len(one.places) for one in found) == len(looks):
+        return Dues(looks, pace.every, gaps)
+    kept = np.concatenate([_NONE, *(one.places for one in found)])
+    return Dues(looks.at(kept), pace.every, gaps, kept)
+
+
+def _spans(starts: list[int], pace: Pace, looks: Columns) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Give each prober's first due time, with the span that its schedule fills: up to the next one's."""
+    end = max(pace.until, looks.due_at(len(looks) - 1)) + 1
+    for start, following in pairwise([*starts, end]):
+        first = start + max(-(-(pace.since - start) // pace.every), 0) * pace.every
+        if first < following:
+            yield start, (first, following)
+
+
+class _Found(NamedTuple):
+    """What one prober's samples come to."""
+
+    places: Integers
+    gaps: list[Gap]
+    beside: int
+    """How many are not of its schedule."""
+
+
+def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
+    """Find the looks of the schedule among the samples of one prober, and the gaps between them."""
+    until = min(pace.until, start + pace.most * pace.every) if pace.most else pace.until
+    first = looks.first_due(pace.since)
+    places, gaps, beside, expected = [_NONE], list[Gap](), 0, pace.since
+    for before, part in looks.part(first, looks.first_due(until, first)).blocks():
+        due = part.due
+        is_even = _is_even(due, expected, pace.every)
+        inside = np.arange(len(part)) if is_even else _kept(part, start, pace.every, expected)
+        beside += 0 if is_even else int(np.count_nonzero((due - start) % pace.every))
+        if not len(inside):
+            continue
+        here = due[inside]
+        steps = np.diff(here, prepend=expected - pace.every) // pace.every
+        for place in np.flatnonzero(steps > 1).tolist():
+            number = int(steps[place]) - 1
+            gaps.append(Gap(int(here[place]) - number * pace.every, number))
+        places.append(inside + before + first)
+        expected = int(here[-1]) + pace.every
+    if expected < until:
+        gaps.append(Gap(expected, -(-(until - expected) // pace.every)))
+    return _Found(np.concatenate(places), gaps, beside)
+
+
+def _is_even(due: Integers, expected: int, every: int) -> bool:
+    return int(due[0]) == expected and bool((due[1:] - due[:-1] == every).all())
+
+
+def _kept(part: Columns, start: int, every: int, expected: int) -> Integers:
+    """Return the places of the looks of the schedule: of several due at once the one that was answered first."""
+    due, answered = part.due, part.answered
+    order = np.lexsort((np.arange(len(due)), answered, due))
+    due = due[order]
+    kept = ((due - start) % every == 0) & (due >= expected) & (np.diff(due, prepend=-1) != 0)
+    return np.sort(order[kept])
