@@ -405,6 +405,15 @@ class Checked(NamedTuple):
 
 
 @runtime_checkable
+class NeedsRights(Protocol):
+    """An action that can ask beforehand whether it may do what it does, for `faildrill doctor DRILL`."""
+
+    async def rights(self, given: Given) -> list[Checked]:
+        """Ask, and change nothing. Raises CannotSee, or an ActionError, where that can't be told."""
+        ...
+
+
+@runtime_checkable
 class Examines(Protocol):
     """Looks at a target as a drill will, for `faildrill doctor`; its one field `target` is the target."""
 
@@ -479,5 +488,7 @@ there and back between two looks shows in the later one."""
 NEEDS_HEIR: Final = "needs_heir"
 """An action class with a true class variable of this name takes a leader away: a drill that begins with it is refused
 where its preview is, as nobody could follow."""
+NO_RUN: Final = "doctor"
+"""What `Given.run` says where nothing is run: a probe looks then, and tidies away nothing of any run."""
 BLOCKING: Final = "blocking"
 """A probe class with a true class variable of this name looks through a blocking SDK: it gets another process."""

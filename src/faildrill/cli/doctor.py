@@ -1,42 +1,76 @@
 """`faildrill doctor`: whether a drill could be run in an environment, and what to do where it couldn't."""
 
 import json
+import re
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import click
 
 from faildrill.cli.places import environment
+from faildrill.drill import Drill
 from faildrill.environment import Environment
+from faildrill.guarding import needs
 from faildrill.guarding.examining import examine
+from faildrill.loading import load_drill
 from faildrill.ports import Checked
-from faildrill.system import resolver
+from faildrill.system import bounded_read, resolver
 from faildrill.system.exit_codes import ExitCode
+
+_DRILL: Final = re.compile(rb"^drill[ \t]*:", re.MULTILINE)
+"""What a drill's file has and an environment's has not."""
+_LARGEST: Final = 1 << 20
 
 
 @click.command()
-@click.argument("env", metavar="ENV")
+@click.argument("what", metavar="ENV|DRILL")
+@click.option("--env", "env", metavar="NAME|FILE", help="With a drill: where; default: what the drill names.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def doctor(env: str, reports: Path, output: str) -> None:
+def doctor(what: str, env: str | None, reports: Path, output: str) -> None:
     """Look at all that a drill will need of an environment and of this machine; change nothing.
 
-    Reachability, rights, clocks, disk, versions, and whether every member could be put back. Exits 0 when all is well,
-    1 when something is not.
+    Reachability, rights, clocks, disk, versions, and whether every member could be put back. With the file of a drill
+    also one look with each of its probes (one that writes, writes once), and whether each of its actions may do, and
+    could do now, what it does. Exits 0 when all is well, 1 when something is not.
     """
-    with environment(env, Path("drill.yaml"), start_lab=False) as place:
-        found = resolver.run(_found(place, reports, tell=output == "text"))
+    drill = Path(what) if _is_drill(Path(what)) else None
+    if env is not None and drill is None:
+        raise click.UsageError(f"--env says where a drill is to be run, and {what} is the file of no drill")
+    named = what if drill is None else env or load_drill(drill, None).drill.environment
+    with environment(named, drill or Path("drill.yaml"), start_lab=False) as place:
+        loaded = load_drill(drill, place).drill if drill else None
+        found = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
     if output == "json":
         click.echo(json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False))
     else:
         wrong = sum(not one.ok for one in found)
-        click.echo(f"\n{place.name}: {f'{wrong} of ' if wrong else 'all '}{len(found)} {'wrong' if wrong else 'well'}")
+        where = place.name if loaded is None else f"{loaded.name} in {place.name}"
+        click.echo(f"\n{where}: {f'{wrong} of ' if wrong else 'all '}{len(found)} {'wrong' if wrong else 'well'}")
     sys.exit(ExitCode.PASSED if all(one.ok for one in found) else ExitCode.FAILED)
 
 
-async def _found(place: Environment, reports: Path, *, tell: bool) -> list[Checked]:
-    found: list[Checked] = []
+def _is_drill(path: Path) -> bool:
+    """Tell whether a file is that of a drill; what can't be read is told by who reads it as an environment."""
+    try:
+        return bool(_DRILL.search(bounded_read.read(path, _LARGEST)))
+    except OSError:
+        return False
+
+
+async def _looking(place: Environment, reports: Path, drill: Drill | None) -> AsyncIterator[Checked]:
     async for one in examine(place, reports):
+        yield one
+    if drill is not None:
+        async for one in needs.of_drill(drill, place):
+            yield one
+
+
+async def _found(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
+    found: list[Checked] = []
+    async for one in looking:
         found.append(one)
         if tell:
             mark = click.style("ok   ", fg="green") if one.ok else click.style("WRONG", fg="red", bold=True)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from faildrill import __version__, durations, state
 from faildrill.acting.calling import call, words
+from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import leads
@@ -20,12 +22,14 @@ from faildrill.guarding.holding import marks
 from faildrill.guarding.objecting import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Checked, Examines, Opens, Probe
+from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
 """Seconds for one look."""
+TO_RUN: Final = "; its owner is to run: "
+"""What probes of databases put before the statements that would let them in."""
 ROOM: Final = 256 << 20
 """Bytes that must be free where runs and state are written."""
 
@@ -132,20 +136,30 @@ async def _reached(what: str, member: Member) -> Checked:
 async def _probes(environment: Environment) -> AsyncIterator[Checked]:
     """Look once with every probe of the environment."""
     for plan in environment.probes:
-        what = f"probe {plan.name}"
-        given = Supplies("doctor", timeout=plan.timeout, every=plan.every, name=plan.name)
-        try:
-            probe: Probe = build(plan.use, "probe")
-            if isinstance(probe, Opens):
-                await call(probe.open(given), WITHIN)
-            try:
-                seen = await call(probe.look(given), plan.timeout)
-            finally:
-                if isinstance(probe, Opens):
-                    await call(probe.close(), WITHIN)
-        except (ActionError, CannotSee, ValidationError) as error:
-            yield Checked(what, ok=False, told=words(error), remedy=f"a look may take {durations.show(plan.timeout)}")
-            continue
-        told = f"{seen.outcome.name.lower().replace('_', ' ')}{': ' if seen.detail else ''}{words(seen.detail)}"
-        is_ok = seen.outcome is Outcome.OK
-        yield Checked(what, is_ok, told, "" if is_ok else "no drill starts before every probe is good")
+        yield await looked(f"probe {plan.name}", plan)
+
+
+async def _seen(probe: Probe, given: Supplies) -> Seen:
+    if isinstance(probe, Opens):
+        await call(probe.open(given), WITHIN)
+    try:
+        return await call(probe.look(given), given.timeout)
+    finally:
+        if isinstance(probe, Opens):
+            await call(probe.close(), WITHIN)
+
+
+async def looked(what: str, plan: ProbePlan) -> Checked:
+    """Look once with a probe, as a drill would: one that writes, writes once."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="faildrill-") as folder:
+            given = Supplies(NO_RUN, plan.timeout, plan.every, name=plan.name, folder=Path(folder))
+            seen = await _seen(build(plan.use, "probe"), given)
+    except (ActionError, CannotSee, ValidationError) as error:
+        return Checked(what, ok=False, told=words(error), remedy=f"a look may take {durations.show(plan.timeout)}")
+    told = f"{seen.outcome.name.lower().replace('_', ' ')}{': ' if seen.detail else ''}{words(seen.detail)}"
+    if seen.outcome is Outcome.OK:
+        return Checked(what, ok=True, told=told)
+    _, told_how, remedy = words(seen.detail).partition(TO_RUN)
+    remedy = f"its owner is to run: {remedy}" if told_how else "no drill starts before every probe is good"
+    return Checked(what, ok=False, told=told.partition(TO_RUN)[0], remedy=remedy)

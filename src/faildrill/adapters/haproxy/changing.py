@@ -9,17 +9,20 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.algorithms import takes_weights
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
 from faildrill.targets import LoadBalancer
 
 _FORCED_MAINT: Final = 0x01
 _FORCED_DRAIN: Final = 0x08
 """Bits of `srv_admin_state` that a command sets."""
 _HEAVIEST: Final = 256
+_ENOUGH: Final = ("operator", "admin")
+"""Levels of a socket through which servers can be changed."""
 Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
 
 
@@ -107,6 +110,16 @@ class _OfServers(Kind):
         spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
         return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
+    async def rights(self, given: Given) -> list[Checked]:  # noqa: ARG002 - the caller's deadline ends it
+        """Ask for the level of the socket."""
+        try:
+            level = (await tell(self.load_balancer.haproxy_socket, "show cli level")).strip()
+        except (OSError, ValueError) as error:
+            raise CannotSee(f"{self.load_balancer.name} does not tell its socket's level: {error}") from error
+        is_ok = level in _ENOUGH
+        remedy = f"`stats socket {self.load_balancer.haproxy_socket} level admin` in its file, and reload it"
+        return [Checked("socket", is_ok, f"is of level {level or '?'}", "" if is_ok else remedy)]
+
     def _same(self, one: Server, other: Server) -> bool:
         return self._told("", one) == self._told("", other)
 
@@ -170,6 +183,10 @@ class Weights(_OfServers):
     """
 
     set: dict[str, Weight] = Field(min_length=1, description="by server, its weight: 0 to 256")
+
+    async def rights(self, given: Given) -> list[Checked]:
+        """Ask for the level of the socket, and whether the backend's way of choosing takes weights while it runs."""
+        return [*await super().rights(given), await takes_weights(self.load_balancer, self.backend)]
 
     @property
     def _named(self) -> list[str]:

@@ -10,7 +10,7 @@ from faildrill.adapters.mariadb.nodes import SHARE
 from faildrill.adapters.mariadb.talking import ENDINGS, OF_THE_ASKER, READ_ONLY, Login, Said, Talk, as_user, in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
-from faildrill.ports import Given, Seen
+from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import MariaDB, MariaDBMember
 
@@ -21,6 +21,8 @@ _TABLE: Final = (
 _FORGET: Final = "DELETE FROM faildrill_ledger WHERE run <> %s LIMIT 100000"
 _WRITE: Final = "INSERT INTO faildrill_ledger (run, ledger, writer, number) VALUES (%s, %s, %s, %s)"
 _READ: Final = "SELECT number FROM faildrill_ledger WHERE run = %s AND ledger = %s ORDER BY id"
+_NOT_OURS: Final = (1142, 1146)
+"""Errors of a table that is another's, and of one that is not there."""
 _NOTHING_WRITTEN: Final = (READ_ONLY, 1836, 1142, 1146, 1040, 1044, 1045, 1049, 1205, 1213, 1226)
 """Refusals that prove that nothing is written: read-only, rights, no table, a lock that wasn't got."""
 
@@ -53,7 +55,8 @@ class Ledger(Bookkeeping[Talk]):
             async with asyncio.timeout(given.timeout * 2):
                 talk = (await self._stand(self._opened(), 0, given)).connection
                 await talk.ask(_TABLE)
-                await talk.ask(_FORGET, given.run)
+                if given.run != NO_RUN:
+                    await talk.ask(_FORGET, given.run)
         except (OSError, UnresolvedSecret):
             return  # a missing table shows in the looks
 
@@ -99,6 +102,11 @@ class Ledger(Bookkeeping[Talk]):
     def _proven(self, error: OSError) -> Seen:
         if isinstance(error, Said) and error.code in OF_THE_ASKER:
             return Seen(Outcome.THROTTLED, detail=in_words(error))
+        if isinstance(error, Said) and error.code in _NOT_OURS:
+            user = f"`{self.mariadb.user}`@`%`"
+            allow = f"GRANT INSERT, SELECT, DELETE ON {self.mariadb.database}.faildrill_ledger TO {user}"
+            told = f"no table faildrill_ledger, or no right to it; its owner is to run: {_TABLE}; {allow}"
+            return Seen(Outcome.WRONG, detail=told)
         return super()._proven(error)
 
     def _in_words(self, error: OSError) -> str:

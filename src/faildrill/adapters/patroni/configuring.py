@@ -6,10 +6,10 @@ from pydantic import Field, JsonValue
 
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import SHARE, patience
-from faildrill.adapters.patroni.telling import configuration, sighted, tell
+from faildrill.adapters.patroni.telling import configuration, may_tell, sighted, tell
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
-from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports import Captured, Checked, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 _SYNCHRONOUS: Final = "synchronous_mode"
@@ -33,6 +33,10 @@ class Configure(OfCluster):
 
     cluster: Cluster = Field(description="the cluster that is configured")
     set: Settings = Field(min_length=1, description="settings by name, as in `patronictl show-config`")
+
+    async def rights(self, given: Given) -> list[Checked]:
+        """Ask every node whether it takes changing calls from us."""
+        return [await may_tell(self.cluster, patience(given))]
 
     async def capture(self, given: Given) -> Captured:
         """Read what is set now."""

@@ -10,10 +10,10 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
-from faildrill.adapters.patroni.telling import sighted, tell, weighed
+from faildrill.adapters.patroni.telling import may_tell, sighted, tell, weighed
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports import Captured, Checked, Given, Observed, Preview
 from faildrill.targets import Cluster
 
 _INTERVAL: Final = 0.25
@@ -37,6 +37,10 @@ class _Handover(OfCluster):
     @property
     @abstractmethod
     def _call(self) -> Literal["switchover", "failover"]: ...
+
+    async def rights(self, given: Given) -> list[Checked]:
+        """Ask every node whether it takes changing calls from us."""
+        return [await may_tell(self.cluster, patience(given))]
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that the other one could."""

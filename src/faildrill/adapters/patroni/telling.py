@@ -9,16 +9,19 @@ from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import Observer, checking, in_words
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.errors import ActionRefused, OutcomeUnknown
+from faildrill.ports import Checked
 from faildrill.targets import Cluster
 
 _REFUSALS: Final = (400, 401, 403, 404, 405, 409, 412)
 """Answers that Patroni gives before it has written anything."""
 _DONE: Final = 200
 _LONGEST: Final = 300
+_NO_CALL: Final = "may we?"
+"""Sent as JSON, it is no call at all: Patroni refuses it with 400, when it has seen who sends it."""
 Verb = Literal["POST", "PATCH"]
 
 
-async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[str, Any], within: float) -> str:
+async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[str, Any] | str, within: float) -> str:
     """Make a changing call, once; no client underneath repeats it, nor follows a redirect with it.
 
     `call`: the verb and the path. Returns what the member `name` said; raises ActionRefused when provably nothing was
@@ -44,6 +47,23 @@ async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[s
     if status in _REFUSALS:
         raise ActionRefused(f"{where}: {status} {said}{_advice(status)}")
     raise OutcomeUnknown(f"{where}: {status} {said}")
+
+
+async def may_tell(cluster: Cluster, within: float) -> Checked:
+    """Ask every node whether it would take a changing call from us: by one whose content it can't read, and refuses.
+
+    Patroni looks at who calls before it looks at what is sent.
+    """
+    wrong = {}
+    for name in cluster.members:
+        try:
+            await tell(cluster, name, ("POST", "/switchover"), _NO_CALL, within / len(cluster.members))
+        except (ActionRefused, OutcomeUnknown) as error:
+            if not str(error).startswith(f"{name}: POST /switchover: 400"):
+                wrong[name] = str(error).rpartition("/switchover: ")[2]
+    told = "; ".join(f"{name} {words}" for name, words in wrong.items()) or "every node takes changing calls from us"
+    remedy = "name api_user and api_password, api_ca and api_certificate as the nodes' `restapi` asks" if wrong else ""
+    return Checked("Patroni's interface", not wrong, told, remedy)
 
 
 async def configuration(cluster: Cluster, within: float) -> dict[str, JsonValue]:

@@ -21,7 +21,8 @@ TABLE: Final = Table(
     "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run text NOT NULL, ledger text NOT NULL, "
     "writer smallint NOT NULL, number bigint NOT NULL",
 )
-_MISSING: Final = "42P01"
+_MISSING: Final = ("42P01", "42501")
+"""SQLSTATE of a table that is not there, and of one that is another's."""
 _WRITE: Final = (
     f"INSERT INTO {TABLE.name} (run, ledger, writer, number) VALUES ($1, $2, $3, $4) "  # noqa: S608 - a constant
     "RETURNING host(inet_server_addr()), inet_server_port()"
@@ -87,8 +88,8 @@ class Ledger(Bookkeeping[Insert]):
         return is_ending(error)
 
     def _proven(self, error: OSError) -> Seen:
-        if isinstance(error, Said) and error.sqlstate == _MISSING:
-            return Seen(Outcome.WRONG, detail=self._missing or f"no table {TABLE.name}")
+        if isinstance(error, Said) and error.sqlstate in _MISSING:
+            return Seen(Outcome.WRONG, detail=self._missing or f"no table {TABLE.name}, or no right to it")
         return proven(error)
 
 

@@ -7,10 +7,13 @@ import asyncpg
 
 from faildrill.adapters.postgres.asking import Login, ask, connect, failures
 from faildrill.errors import UnresolvedSecret
+from faildrill.ports import NO_RUN
 
 PREPARATION: Final = 3.0
 """Seconds that are spent on a table before the first look."""
 _BATCH: Final = 5_000
+_RIGHTS: Final = ("INSERT", "SELECT", "DELETE")
+_MAY: Final = "SELECT " + ", ".join(f"has_table_privilege($1::text, '{right}')" for right in _RIGHTS)
 
 
 class Table(NamedTuple):
@@ -35,7 +38,7 @@ async def prepare(table: Table, login: Login, run: str) -> str:
             connection = await connect(login, PREPARATION)
             try:
                 missing = await _ready(connection, table)
-                if not missing:
+                if not missing and run != NO_RUN:
                     await _clean(connection, table, run)
             finally:
                 connection.terminate()
@@ -48,7 +51,7 @@ async def prepare(table: Table, login: Login, run: str) -> str:
 
 async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncpg is untyped
     if (await ask(connection, "SELECT to_regclass($1)::text", table.name))[0]:
-        return ""
+        return await _allowed(connection, table)
     try:
         await connection.execute(table.create)
     except asyncpg.DuplicateTableError:
@@ -58,6 +61,16 @@ async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncp
         allow = f"GRANT INSERT, SELECT, DELETE ON {table.name} TO {user}"
         return f"no table {table.name}; its owner is to run: {table.create}; {allow}"
     return ""
+
+
+async def _allowed(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncpg is untyped
+    """Tell which of the rights on a table that is there are missing, and who is to give them how."""
+    may = await ask(connection, _MAY, table.name)
+    missing = ", ".join(right for right, granted in zip(_RIGHTS, may, strict=False) if not granted)
+    if not missing:
+        return ""
+    user = (await ask(connection, "SELECT quote_ident(current_user)"))[0]
+    return f"no right to {missing} on {table.name}; its owner is to run: GRANT {missing} ON {table.name} TO {user}"
 
 
 async def _clean(connection: Any, table: Table, run: str) -> None:  # noqa: ANN401 - asyncpg is untyped

@@ -63,8 +63,8 @@ class Write(Kind):
         try:
             question = Question(_WRITE, (PROBE, given.run))
             host, port = await connections.ask(self._login, given, question, is_kept=is_kept)
-        except asyncpg.UndefinedTableError:
-            return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}")
+        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            return Seen(Outcome.WRONG, detail=connections.missing or f"no table {TABLE.name}, or no right to it")
         except failures() as error:
             return proven(error)
         return Seen(Outcome.OK, who=name_of(connections.nodes, host, port), answered=time.monotonic_ns())

@@ -11,7 +11,7 @@ from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
-from faildrill.ports import Given, Seen
+from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
 from faildrill.targets import Redis
 
@@ -46,6 +46,8 @@ class Ledger(Bookkeeping[Talk]):
     async def open(self, given: Given) -> None:
         """Open the record, and remove the entries of earlier runs."""
         self._books = Books(given, self.writers)
+        if given.run == NO_RUN:
+            return
         try:
             async with asyncio.timeout(given.timeout):
                 await _forget_others((await self._stand(self._opened(), 0, given)).connection, given.run)

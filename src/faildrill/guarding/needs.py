@@ -1,0 +1,76 @@
+"""What one drill will need, looked at before it is run: a look with each probe, and the rights of each action."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from pydantic import ValidationError
+
+from faildrill.acting.calling import call, words
+from faildrill.drill import Drill, Parallel, Step
+from faildrill.environment import Environment
+from faildrill.errors import ActionError, CannotSee
+from faildrill.guarding.examining import looked
+from faildrill.guarding.objecting import foreseen
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Checked, NeedsRights, Previews
+from faildrill.targets import KindUse
+
+_WITHIN: Final = 10.0
+"""Seconds that one question of an action may take."""
+
+
+async def of_drill(drill: Drill, environment: Environment) -> AsyncIterator[Checked]:
+    """Look at what a drill names, whatever the others say; the environment's own probes are looked at with it."""
+    known = {plan.name for plan in environment.probes}
+    for plan in drill.probes:
+        if plan.name not in known:
+            yield await looked(f"probe {plan.name}", plan)
+    for plan in drill.load:
+        yield await looked(f"load {plan.name}", plan)
+    async for answer in foreseen(drill, "doctor"):
+        remedy = "see `faildrill plan`" if answer.objection else ""
+        yield Checked(answer.guard, answer.objection is None, answer.objection or "could be done", remedy)
+    seen: list[KindUse] = []
+    for what, use in _actions(drill):
+        if use not in seen:
+            seen.append(use)
+            async for one in _of_action(what, use):
+                yield one
+
+
+def _actions(drill: Drill) -> Iterator[tuple[str, KindUse]]:
+    """Yield what steps do and how they are put back, in all ways; not what is complete only when it is due."""
+    for group in (*drill.steps, *(step for way in drill.ways for step in way.steps)):
+        for step in group.steps if isinstance(group, Parallel) else (group,):
+            if isinstance(step, Step) and not step.late:
+                yield f"step {step.id}", step.use
+                if step.undo.use is not None:
+                    yield f"undo of step {step.id}", step.undo.use
+
+
+async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
+    given = Supplies("doctor", timeout=_WITHIN)
+    try:
+        action = build(use, "action")
+    except ValidationError:
+        return  # holds what is known only when it is due
+    if isinstance(action, NeedsRights):
+        try:
+            for one in await call(action.rights(given), _WITHIN):
+                yield one._replace(what=f"{what} {one.what}")
+        except (ActionError, CannotSee) as error:
+            told = f"its rights can't be told: {words(error)}"
+            yield Checked(what, ok=False, told=told, remedy="see that the target is up and reachable")
+    if isinstance(action, Previews):
+        yield await _now(what, action, given)
+
+
+async def _now(what: str, action: Previews, given: Supplies) -> Checked:
+    """Look whether an action could be done as things stand."""
+    try:
+        seen = await call(action.preview(given), _WITHIN)
+    except (ActionError, CannotSee) as error:
+        remedy = "see to it, unless an earlier step of the drill does"
+        return Checked(what, ok=False, told=f"can't be done now: {words(error)}", remedy=remedy)
+    return Checked(what, ok=True, told=words(seen.effect))
