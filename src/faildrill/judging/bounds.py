@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from faildrill.proofs.intervals import Dark, Life, Silence, longest_unproven, prove
+from faildrill.proofs.intervals import Dark, Life, Silence, longest_unproven, prove, proven
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers, Mask
 
@@ -33,6 +33,8 @@ __all__ = ["Dark", "Life", "Silence", "Stretch", "longest_unproven", "outages", 
 
 _NEVER: Final = (1 << 63) - 1
 _UNSEEN: Final = -(1 << 63)
+_NEAR: Final = 4096
+"""Looks that are gone through at once to find the next life."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,34 @@ def outages(
         shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
         found.append(_stretch(columns, silence, Dark(*(one[members] for one in dark)), shape))
     return found
+
+
+def with_hidden(columns: Columns, silence: Silence, one: Stretch, hold: int) -> int | None:
+    """Return how long an outage can have been at most, were it dark unseen within `hold` of its edges, in ns.
+
+    That is from the last life that ends so long before its last good look to the first that begins so long after its
+    first good one. None: its start or its end was not seen.
+    """
+    if one.at_most is None or one.last_good is None or one.first_good is None:
+        return None
+    if not hold:
+        return one.at_most
+    start, end = one.last_good, one.first_good
+    for first in range(columns.first_due(one.last_good - hold), -1, -_NEAR):
+        found = proven(columns.part(max(first - _NEAR, 0), first), silence, columns.seen_late)
+        start = min(start, int(found.since.min(initial=start)))
+        before = found.since[found.by <= one.last_good - hold]
+        if len(before):
+            start = int(before.max())
+            break
+    for first in range(columns.first_due(one.first_good + hold - silence.slow), len(columns), _NEAR):
+        found = proven(columns.part(first, first + _NEAR), silence, columns.seen_late)
+        end = max(end, int(found.by.max(initial=end)))
+        after = found.by[found.since >= one.first_good + hold]
+        if len(after):
+            end = int(after.min())
+            break
+    return end - start
 
 
 class _Shape(NamedTuple):

@@ -1,6 +1,7 @@
 """An expectation that somebody notices: a probe that is an alarm goes off soon enough after a step."""
 
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -12,17 +13,21 @@ from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, count, finding, holds
 from faildrill.ports import Duration, Kind, ProbeName, StepName
+from faildrill.proofs.looks import SILENCE
 from faildrill.samples.columns import Columns, Mask
 from faildrill.timeline import Applied, Applying, Confirmed, Undoing
+
+_FOREVER: Final = (1 << 63) - 1
 
 
 class Detected(Kind):
     """The probe, an alarm, goes bad within `within` after a step was done, and was good before.
 
-    The time counts from when the step began to when the bad look was answered; it took effect somewhere until it was
-    confirmed, so a limit between the two is INCONCLUSIVE. So is an alarm that was on already, one that was not looking
-    then, and one that had less time than the limit, as the step was put back before. `says`: only looks count whose
-    words hold that text, e.g. the server that must be named.
+    The time counts from when the step began (or its effect, where the action tells when) to when the bad look was
+    answered. It took effect somewhere until it was confirmed, and the alarm went off somewhere after the last look that
+    was none: a limit between the two is INCONCLUSIVE. So is an alarm that was on already, one that was not looking
+    then, and one that came after the step was put back, or had less time than the limit until then. `says`: only
+    looks count whose words hold that text, e.g. the server that must be named.
 
     detected: {of: spread, after: skew, within: 10s}
     """
@@ -39,53 +44,77 @@ class Detected(Kind):
         return [finding("detected", claim, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        began = self._at(evidence, Applying)
-        effect = self._at(evidence, Confirmed) or self._at(evidence, Applied)
-        if began is None or effect is None:
+        step = self._step(evidence)
+        if step is None:
             return cannot_tell(f"{self.after} did not take effect, so there was nothing to notice")
         looks = evidence.looks(self.of)
         alarm = self._alarm(looks.names)
-        before = where(looks, lambda part: part.is_look & (part.answered <= began)).last
+        before = _last_answered(looks, lambda part: part.is_look & (part.answered <= step.began))
         if before is None:
             return cannot_tell(f"{self.of} did not look before {self.after}")
         if alarm(looks.part(before, before + 1)).any():
             return cannot_tell(f"{self.of} was bad already: {self._words(looks, before)}")
-        after = where(looks, lambda part: alarm(part) & (part.sent >= began), most=1).first
-        if after:
-            return self._noticed(evidence, (began, effect), after[0])
-        return self._unnoticed(evidence, looks, (began, effect))
+        back = step.back if step.back is not None else _FOREVER
+        first = _first_answered(looks, lambda part: alarm(part) & (part.sent >= step.began) & (part.answered < back))
+        if first is not None:
+            return self._noticed(evidence, step, first, alarm)
+        return self._unnoticed(evidence, step)
 
-    def _noticed(self, evidence: Evidence, step: tuple[int, int], place: int) -> Weighed:
-        began, effect = step
+    def _step(self, evidence: Evidence) -> "_Step | None":
+        """Return when the step began, was in effect and was put back; None where it took no effect."""
+        began = next(
+            (evidence.dated(entry).at for entry, one in evidence.events(Applying) if one.step == self.after), None
+        )
+        effect = self._at(evidence, Confirmed) or self._at(evidence, Applied)
+        if began is None or effect is None:
+            return None
+        return _Step(began, max(began, effect), self._at(evidence, Undoing))
+
+    def _noticed(self, evidence: Evidence, step: "_Step", place: int, alarm: Callable[[Columns], Mask]) -> Weighed:
+        """Weigh an alarm: it went off after the last look that was none, and by its answer."""
         looks = evidence.looks(self.of)
         answered = looks.sample(self.of, place).answered
-        told = f"{bounded(max(answered - effect, 0), answered - began)} after it: {self._words(looks, place)}"
+        off = _last_sent(looks, lambda part: part.is_look & ~alarm(part) & (part.answered <= answered))
+        since = max(step.began, off if off is not None else 0)
+        told = f"{bounded(max(since - step.effect, 0), answered - step.began)} after it: {self._words(looks, place)}"
         cited = f"sample:{self.of}:{evidence.number(self.of, place)}"
-        if answered - began <= nanoseconds(self.within):
+        limit = nanoseconds(self.within)
+        if answered - step.began <= limit:
             return holds(told, cited)
-        if answered - effect > nanoseconds(self.within):
+        if since - step.effect > limit and not self._blind(evidence, step):
             return broken(told, cited)
-        return cannot_tell(told, "set a limit with room: the step took as long as the two differ", cited)
+        because = f"{told}; {self._blind(evidence, step) or 'the limit lies between'}"
+        return cannot_tell(because, f"probe {self.of} faster, or set a limit with room for the step itself", cited)
 
-    def _unnoticed(self, evidence: Evidence, looks: Columns, step: tuple[int, int]) -> Weighed:
+    def _unnoticed(self, evidence: Evidence, step: "_Step") -> Weighed:
         """Weigh that there was no alarm: it must have looked, until the limit was over, at what was still there."""
-        began, effect = step
-        until = effect + nanoseconds(self.within)
-        back = self._at(evidence, Undoing)
-        if back is not None and back < until:
+        if step.back is not None and step.back < step.effect + nanoseconds(self.within):
+            lasted = durations.show(seconds(step.back - step.began))
             return cannot_tell(
-                f"{self.after} was put back after {durations.show(seconds(back - began))}, with no alarm until then",
+                f"{self.after} was put back after {lasted}, with no alarm until then",
                 f"let it last for {durations.show(self.within)} at least",
             )
-        due = looks.between(began, until)
-        looked = where(due, lambda part: part.is_look).number
-        every = nanoseconds(evidence.plans[self.of].every)
-        expected = max(len(due), (until - began) // every)
-        if not looked or looked * 2 < expected or looks.due_at(len(looks) - 1) + every < until:
-            return cannot_tell(f"only {looked} of {count(expected, 'look')} of {self.of} in that time prove anything")
+        if (blind := self._blind(evidence, step)) is not None:
+            return cannot_tell(blind, f"probe {self.of} more often, or see why it could not look")
+        until = step.effect + nanoseconds(self.within)
+        looked = where(evidence.looks(self.of).between(step.began, until), lambda part: part.is_look).number
         return broken(f"none of {count(looked, 'look')} in that time noticed")
 
-    def _at(self, evidence: Evidence, event: type[Applying | Applied | Confirmed | Undoing]) -> int | None:
+    def _blind(self, evidence: Evidence, step: "_Step") -> str | None:
+        """Say for how long nobody looked until the limit was over, where that is too long to tell; or None."""
+        plan, until = evidence.plans[self.of], step.effect + nanoseconds(self.within)
+        patience = nanoseconds(SILENCE * plan.every + plan.timeout)
+        looks = evidence.looks(self.of).between(step.began - patience, until + 1)
+        sent = np.sort(looks.sent[looks.is_look])
+        sent = sent[(sent >= step.began) & (sent <= until)]
+        longest = int(np.max(np.diff(sent, prepend=step.began, append=until)))
+        if longest <= patience:
+            return None
+        due = (until - step.began) // nanoseconds(plan.every)
+        told = f"only {len(sent)} of {count(due, 'look')} of {self.of} in that time prove anything"
+        return f"{told}: none for {durations.show(seconds(longest))}"
+
+    def _at(self, evidence: Evidence, event: type[Applied | Confirmed | Undoing]) -> int | None:
         return next((entry.at for entry, one in evidence.events(event) if one.step == self.after), None)
 
     def _alarm(self, names: tuple[str, ...]) -> Callable[[Columns], Mask]:
@@ -101,3 +130,41 @@ class Detected(Kind):
     def _words(self, looks: Columns, place: int) -> str:
         one = looks.sample(self.of, place)
         return one.detail or one.who or "it says not what"
+
+
+class _Step(NamedTuple):
+    """When a step began, was seen in effect, and began to be put back (None: it was not)."""
+
+    began: int
+    effect: int
+    back: int | None
+
+
+def _first_answered(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
+    """Return the place of the look that was answered first, of those of which something is true."""
+    found: tuple[int, int] | None = None
+    for first, part in looks.blocks():
+        places = np.flatnonzero(is_it(part))
+        if len(places):
+            here = int(places[np.argmin(part.answered[places])])
+            best = int(part.answered[here]), first + here
+            found = best if found is None else min(found, best)
+    return found[1] if found is not None else None
+
+
+def _last_answered(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
+    """Return the place of the look that was answered last, of those of which something is true."""
+    found: tuple[int, int] | None = None
+    for first, part in looks.blocks():
+        places = np.flatnonzero(is_it(part))
+        if len(places):
+            here = int(places[np.argmax(part.answered[places])])
+            best = int(part.answered[here]), first + here
+            found = best if found is None else max(found, best)
+    return found[1] if found is not None else None
+
+
+def _last_sent(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
+    """Return when the last of the looks was sent of which something is true."""
+    found = [int(part.sent[mask].max()) for _, part in looks.blocks() if (mask := is_it(part)).any()]
+    return max(found, default=None)

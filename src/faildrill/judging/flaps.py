@@ -1,13 +1,16 @@
 """An expectation on how often a service goes dark."""
 
+import numpy as np
 from pydantic import Field
 
 from faildrill import durations
+from faildrill.clock import nanoseconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, count, finding, holds, lack
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.samples.columns import Columns, Integers, Mask
 
 
 class Flaps(Kind):
@@ -15,7 +18,8 @@ class Flaps(Kind):
 
     Each time counts that is proven apart from the others: by life between them that lasted for `hold` (any proof of
     life, where it is 0s). A service that comes and goes is counted as often as that was seen; what comes and goes
-    between two looks nobody sees, and the finding says how short that is.
+    between two looks nobody sees, and the finding says how short that is. INCONCLUSIVE where it counts as more often by
+    the order in which looks were sent: a good one between two dark ones, of which nobody can tell that it lay between.
 
     flaps: {of: pay, at_most: 1}
     """
@@ -34,8 +38,42 @@ class Flaps(Kind):
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one.first)}" for one in found[: self.at_most + 1])
         if len(found) > self.at_most:
             return broken(f"{told}, {_apart(found)}", *cited)
+        most = self._most(evidence)
+        if most > self.at_most and lack(evidence, self.of) is None:
+            because = f"{told} surely, and {_times(most)} as looks were sent: a good one may lie between"
+            return cannot_tell(because, f"probe {self.of} faster, or with a shorter `slow`, to tell", *cited)
         seen = f"{told}; what is shorter than {durations.show(evidence.unproven(self.of))} can hide between the looks"
         return lack(evidence, self.of) or holds(seen if not found else told, *cited)
+
+    def _most(self, evidence: Evidence) -> int:
+        """Count how often it can have gone dark, as the looks were sent: with a good one in between."""
+        _, dark = evidence.seen(self.of).proofs
+        if not len(dark.sample):
+            return 0
+        good_before = _good_before(evidence.looks(self.of), evidence.silence(self.of).slow, dark.still_at)
+        long_enough = dark.begun_by[1:] - dark.still_at[:-1] >= nanoseconds(self.hold)
+        return 1 + int(np.count_nonzero(good_before[1:] & long_enough))
+
+
+def _good_before(looks: Columns, slow: int, sent: Integers) -> Mask:
+    """Tell of each of some sendings, in order, whether a good look was sent between it and the one before.
+
+    Of a good look that was answered beyond `slow` its answer counts: it was alive then.
+    """
+    found = np.zeros(len(sent) + 1, np.bool_)
+    for _, part in looks.blocks():
+        good = part.where(part.is_good)
+        if not len(good):
+            continue
+        moments = good.sent
+        beyond = (good.answered - moments > slow) & ~good.is_seen_late
+        moments = np.where(beyond, good.answered, moments)
+        places = np.searchsorted(sent, [moments.min(), moments.max()])
+        if places[0] != places[1]:
+            places = np.searchsorted(sent, moments)
+            places = places[np.append(sent, -1)[places] != moments]
+        found[places] = True
+    return found[:-1]
 
 
 def _times(number: int) -> str:

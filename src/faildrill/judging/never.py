@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from faildrill import durations
-from faildrill.clock import seconds
+from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
@@ -86,7 +86,7 @@ class Never(Kind):
         """Say that nobody was seen for so long that a change could have hidden there, or None."""
         plan, looks = evidence.plans[self.of], evidence.looks(self.of)
         longest = seconds(self._unseen(looks, evidence))
-        if longest <= plan.timeout + _BLIND * plan.every:
+        if nanoseconds(longest) <= _BLIND * nanoseconds(plan.every):
             return None
         hidden = "a change there and back" if not self._grows(evidence) else "a change"
         because = f"{self.of} saw nobody for {durations.show(longest)}: {hidden} could have hidden there"

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.bounds import Stretch, with_hidden
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, lasted, nice
@@ -54,6 +54,8 @@ class OutageAtMost(Kind):
         if longest is not None and seconds(longest.at_most or 0) > self.at_most:
             because = f"{self._told(longest)}: the limit of {durations.show(self.at_most)} lies between"
             return cannot_tell(because, self._faster(evidence, longest), *self._cited(evidence, longest))
+        if (hidden := self._hidden(evidence, found)) is not None:
+            return hidden
         unproven = evidence.unproven(self.of)
         if unproven <= self.at_most:
             return None
@@ -62,6 +64,22 @@ class OutageAtMost(Kind):
             "an outage that long could hide there"
         )
         return cannot_tell(because, self._closer(evidence))
+
+    def _hidden(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+        """Say that the hold can hide what makes an outage longer than the limit, or None."""
+        looks, silence, hold = evidence.looks(self.of), evidence.silence(self.of), nanoseconds(self.hold)
+        beyond = self.at_most - 2 * (self.hold + evidence.unproven(self.of) + seconds(silence.slow))
+        for one in found:
+            if seconds(one.at_most or 0) <= beyond:
+                continue
+            longest = seconds(with_hidden(looks, silence, one, hold) or 0)
+            if longest > self.at_most:
+                held, limit = durations.show(self.hold), durations.show(self.at_most)
+                unseen = f"were it dark unseen within {held} of that, it lasted {durations.show(longest)}"
+                advice = "set a limit with room for the hold, or say `hold: 0s`"
+                because = f"{self._told(one)}; {unseen}: the limit of {limit} lies between"
+                return cannot_tell(because, advice, *self._cited(evidence, one))
+        return None
 
     def _unseen(self, evidence: Evidence, one: Stretch) -> str | None:
         """Say what of an outage was not seen, or None."""

@@ -56,7 +56,7 @@ class SpreadEvenly(Kind):
 
     def _weighed(self, evidence: Evidence) -> Weighed:
         time = span(evidence, self.when)
-        kept = [one for one in self._counted(evidence) if time and time[0] <= one.at < time[1]]
+        kept = self._within(evidence, time) if time else []
         following = Following(percent(self.tolerance), over=self.over, settle=SETTLE)
         for one in kept:
             seen = following.take(one.at, one.counts, one.due)
@@ -64,6 +64,16 @@ class SpreadEvenly(Kind):
                 at = durations.show(evidence.since_start(one.at))
                 return broken(f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}")
         return lack(evidence, self.of) or self._unnamed(evidence, time) or self._even(kept)
+
+    def _within(self, evidence: Evidence, time: tuple[int, int]) -> list[Kept]:
+        """Give the counts of a time alone: one that began to be counted before it is left out."""
+        found, before = [], evidence.since
+        for one in self._counted(evidence):
+            since = one.at - nanoseconds(_BUCKET) if self.of not in evidence.spreads else before
+            if time[0] <= since and one.at <= time[1]:
+                found.append(one)
+            before = one.at
+        return found
 
     def _counted(self, evidence: Evidence) -> Iterator[Kept]:
         """Give the counts that the probe kept, or count who answered."""

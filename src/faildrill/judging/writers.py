@@ -1,5 +1,7 @@
 """An expectation on how many nodes accept writes at once."""
 
+from typing import Final
+
 import numpy as np
 from pydantic import Field
 
@@ -11,13 +13,16 @@ from faildrill.kinds import find
 from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
 from faildrill.samples.columns import Columns, Integers, Mask
 
+_IN_A_ROW: Final = 3
+"""Looks, one after the other, that must see the same: a writer may move back and forth between two."""
+
 
 class Writers(Kind):
     """No more than `at_most` nodes accept writes at once; more than one is a split brain.
 
     One look asks the nodes one after the other, so a writer that moves may be seen twice in it. Nodes that are all
-    seen again by a look sent after that one was answered were writers at once: FAILED. Otherwise it is INCONCLUSIVE,
-    and so it is with a probe that does not ask every node itself.
+    seen by three looks in a row, each sent after the one before it was answered, and by all between them, were writers
+    at once: FAILED. Otherwise it is INCONCLUSIVE, and so it is with a probe that does not ask every node itself.
 
     writers: {of: writer, at_most: 1}
     """
@@ -50,19 +55,21 @@ class Writers(Kind):
         cited = f"sample:{self.of}:{evidence.number(self.of, first)}"
         if proven is not None:
             return broken(told, cited)
-        because = f"{told}, but not again in the next look: the writer may have moved while it asked"
+        because = f"{told}, but not by three looks in a row: the writer may have moved while it asked"
         return cannot_tell(because, f"probe {self.of} faster to tell", cited)
 
     def _proven(self, looks: Columns, places: Integers, many: Mask) -> int | None:
-        """Return the first look that saw too many, and so did all until one that was sent after it; None: no such."""
+        """Return the first look that saw too many, as did all up to the third one after it; None: there is none."""
+        sent, answered = looks.sent[places], looks.answered[places]
         for start in np.flatnonzero(many).tolist():
-            first = places[start]
-            after = start + int(np.searchsorted(looks.sent[places[start:]], looks.answered[first]))
-            if after >= len(places):
-                continue
-            seen = [
-                set(looks.names[number].split(",")) for number in set(looks.who[places[start : after + 1]].tolist())
-            ]
-            if len(set.intersection(*seen)) > self.at_most:
-                return int(first)
+            end = start
+            for _ in range(_IN_A_ROW - 1):
+                end += int(np.searchsorted(sent[end:], answered[end]))
+                if end >= len(places):
+                    break
+            else:
+                seen = set(looks.who[places[start : end + 1]].tolist())
+                common = set.intersection(*(set(looks.names[name].split(",")) for name in seen))
+                if len(common - {""}) > self.at_most:
+                    return int(places[start])
         return None

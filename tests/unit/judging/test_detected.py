@@ -8,7 +8,7 @@ from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.samples import Outcome
-from unit.judging.runs import END, FAULT, Run, probe, ticks
+from unit.judging.runs import END, FAULT, Run, ns, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
 EVERY = 0.5
@@ -32,7 +32,7 @@ def test_an_alarm_in_time_is_detection_and_says_when_and_what(tmp_path: Path) ->
     found = weighed(alarm(run(), FAULT + 2), tmp_path)
     assert found.verdict is PASSED
     assert found.claim == "spread notices within 5 s of crash"
-    assert found.because == "at least 1.80 s, at most 2.01 s after it: pay1 80% (due 35%)"
+    assert found.because == "at least 1.30 s, at most 2.01 s after it: pay1 80% (due 35%)"
     assert found.evidence == ["sample:spread:10"]
 
 
@@ -81,3 +81,32 @@ def test_a_step_that_was_put_back_before_the_limit_was_over_proves_nothing(tmp_p
 def test_a_step_that_was_never_done_can_not_be_noticed(tmp_path: Path) -> None:
     made = alarm(run(), FAULT + 2).without(tl.Applying, tl.Applied, tl.Confirmed)
     assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
+def test_an_alarm_after_the_step_was_put_back_is_none(tmp_path: Path) -> None:
+    """It is put back at 15 s; an alarm a second later may be one of the undo."""
+    found = weighed(alarm(run("30s"), 16.0), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+    assert "put back" in found.because
+
+
+def test_the_first_alarm_is_the_one_that_was_answered_first(tmp_path: Path) -> None:
+    """One that was due before the limit and answered beyond it is later than one due after it and answered at once."""
+    made = run("3s").saw([FAULT + 2], Outcome.WRONG, 4.0, name="spread", detail="late")
+    made.saw([FAULT + 2.5], Outcome.WRONG, 0.1, name="spread", detail="soon")
+    found = weighed(made, tmp_path)
+    assert found.verdict is PASSED
+    assert found.because.endswith("soon")
+
+
+def test_where_nobody_looked_until_the_limit_an_alarm_beyond_it_is_no_late_one(tmp_path: Path) -> None:
+    made = run("3s").saw(ticks(FAULT, FAULT + 4, EVERY), Outcome.SKIPPED, 0, name="spread")
+    found = weighed(alarm(made, FAULT + 4), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+
+
+def test_an_alarm_before_the_effect_began_is_none_of_it(tmp_path: Path) -> None:
+    """The action dates its effect to 2 s after its call: what went off and on before is of something else."""
+    made = run("5s").but(FAULT + 2.1, tl.Happened(step="crash", told="it died", at=ns(FAULT + 2), began=True))
+    made.saw([FAULT + 1], Outcome.WRONG, name="spread", detail="another one")
+    assert weighed(made, tmp_path).verdict is FAILED

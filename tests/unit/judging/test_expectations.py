@@ -30,7 +30,9 @@ def weighed(made: Run, folder: Path) -> Finding:
 # outage
 
 
-@pytest.mark.parametrize(("limit", "verdict"), [("2900ms", FAILED), ("3s", INCONCLUSIVE), ("3100ms", PASSED)])
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [("2900ms", FAILED), ("3s", INCONCLUSIVE), ("3100ms", INCONCLUSIVE), ("5100ms", PASSED)]
+)
 def test_an_outage_is_weighed_against_its_bounds(limit: str, verdict: Verdict, tmp_path: Path) -> None:
     found = weighed(run("outage", at_most=limit).saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED), tmp_path)
     assert found.verdict is verdict
@@ -324,8 +326,45 @@ def test_one_writer_at_a_time_holds(tmp_path: Path) -> None:
     assert weighed(run("writers", who="pg1").saw(ticks(8, END), Outcome.OK, who="pg2"), tmp_path).verdict is PASSED
 
 
-def test_two_writers_in_two_looks_in_a_row_are_a_split_brain(tmp_path: Path) -> None:
+def test_what_the_hold_can_hide_makes_an_outage_longer(tmp_path: Path) -> None:
+    """Dark for 3 s, and unseen for a moment within the second after: it would be one outage of 4 s."""
+    dark = run("outage", at_most="4s").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
+    found = weighed(dark, tmp_path / "a")
+    assert found.verdict is INCONCLUSIVE
+    assert found.because.endswith(
+        "were it dark unseen within 1 s of that, it lasted 5.06 s: the limit of 4 s lies between"
+    )
+    without = run("outage", at_most="4s", hold="0s").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
+    assert weighed(without, tmp_path / "b").verdict is PASSED
+
+
+def test_a_writer_that_moves_back_and_forth_between_two_looks_is_no_split_brain(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0, 8.02], Outcome.WRONG, who="pg1,pg2"), tmp_path)
+    assert found.verdict is INCONCLUSIVE
+
+
+def test_a_good_look_that_may_lie_between_two_dark_ones_may_have_been_the_end_of_one(tmp_path: Path) -> None:
+    """It was sent between them and answered while the second was under way: did it go dark twice?."""
+    flapping = run("flaps", at_most=1).saw([8.0], Outcome.REFUSED, 0.015).saw([8.02], Outcome.OK, 0.03)
+    found = weighed(flapping.saw([8.04], Outcome.REFUSED, 0.002), tmp_path / "a")
+    assert found.verdict is INCONCLUSIVE
+    apart = run("flaps", at_most=1).saw([8.0, 8.04], Outcome.REFUSED)
+    assert weighed(apart, tmp_path / "b").verdict is FAILED
+    once = run("flaps", at_most=1).saw([8.0, 8.02], Outcome.REFUSED)
+    assert weighed(once, tmp_path / "c").verdict is PASSED
+
+
+def test_nobody_seen_for_more_than_five_intervals_hides_a_change(tmp_path: Path) -> None:
+    def unseen(number: int) -> Verdict:
+        looks = ticks(8.0, 8.0 + 0.02 * number - 0.001)
+        return weighed(run("never", changes=True, who="pg1").saw(looks, Outcome.WRONG), tmp_path / f"{number}").verdict
+
+    assert unseen(4) is PASSED
+    assert unseen(5) is INCONCLUSIVE
+
+
+def test_two_writers_in_three_looks_in_a_row_are_a_split_brain(tmp_path: Path) -> None:
+    found = weighed(run("writers", who="pg1").saw([8.0, 8.02, 8.04], Outcome.WRONG, who="pg1,pg2"), tmp_path)
     assert (found.verdict, found.because) == (FAILED, "pay saw pg1,pg2 at once, 8 s after the start")
 
 

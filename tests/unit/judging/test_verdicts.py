@@ -65,7 +65,7 @@ def test_a_total_outage_that_is_over_by_the_end_fails_when_it_is_longer_than_the
 
 
 def test_one_bad_sample_between_good_ones_is_recorded_and_weighed(tmp_path: Path) -> None:
-    run = usual({"outage": {"of": "pay", "at_most": "1s"}}, {"errors": {"of": "pay", "at_most": 0}})
+    run = usual({"outage": {"of": "pay", "at_most": "3s"}}, {"errors": {"of": "pay", "at_most": 0}})
     result = judge(run.saw([6.0], Outcome.RESET).write(tmp_path))
     assert [one.verdict for one in result.findings[:2]] == [Verdict.PASSED, Verdict.FAILED]
     assert result.probes[0].outages[0].looks == {"reset": 1}
