@@ -55,22 +55,28 @@ class Supervisor(Kind):
         if not addresses and pids:
             told.proved.append(member)  # it answers nowhere else: what the supervisor holds is all of it
         for address in addresses:
-            try:
-                found = await listeners(address)
-            except CannotSee as error:
-                told.silent.append(f"{member}: {error}")
-                continue
-            if found.belong_to(pids):
-                told.proved.append(f"{member} at {address}")
-            elif found.sockets:
-                has = f"processes {', '.join(map(str, sorted(pids)))}" if pids else "no process"
-                told.differs.append(
-                    f"{member}: what its reach signals is not what answers: the lab on {self.socket} has {has} of it, "
-                    f"and another one, {found}"
-                )
-            elif pids:
-                told.silent.append(f"{member}: it runs, and nobody listens at {address}")
+            place, words = await self._listens(pids, address)
+            if words:
+                told[place].append(f"{member}{words}")
         return told
+
+    async def _listens(self, pids: set[int], address: str) -> tuple[int, str]:
+        """Tell whether processes of a node are what answers at an address: where in what is told, and the words."""
+        try:
+            found = await listeners(address, pids)
+        except CannotSee as error:
+            return 2, f": {error}"
+        if found.belong_to(pids):
+            return 0, f" at {address}"
+        if not found.sockets:
+            return 2, f": it runs, and {found}" if pids else ""
+        if not found.is_seen:
+            return 2, f": {found}, so whether it is this member's can't be told"
+        has = f"processes {', '.join(map(str, sorted(pids)))}" if pids else "no process"
+        return 1, (
+            f": what its reach signals is not what answers: the lab on {self.socket} has {has} of it, and another one, "
+            f"{found}"
+        )
 
     async def uid(self) -> str:
         """Return the random identity of the lab; CannotSee when it does not say."""

@@ -5,7 +5,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +29,11 @@ class Listeners(NamedTuple):
         """All processes that hold one of them, sorted."""
         return sorted({pid for one in self.sockets for pid in one})
 
+    @property
+    def is_seen(self) -> bool:
+        """Of every socket somebody is known who holds it: where none is, nobody knows whose it is."""
+        return all(self.sockets)
+
     def belong_to(self, pids: Collection[int]) -> bool:
         """Tell whether somebody listens, and each socket is held by one of these processes."""
         return bool(self.sockets) and all(one & set(pids) for one in self.sockets)
@@ -41,8 +46,8 @@ class Listeners(NamedTuple):
         return f"{told} listens at {self.address}"
 
 
-async def listeners(address: str) -> Listeners:
-    """Return who listens at HOST:PORT, which must lead to this host.
+async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
+    """Return who listens at HOST:PORT, which must lead to this host; others than `mine` only where those hold not all.
 
     CannotSee where the name leads nowhere, to another host, or the kernel's tables can't be read. A connection goes
     to the sockets that are bound to the very address; only where there are none, to those bound to all addresses.
@@ -57,7 +62,10 @@ async def listeners(address: str) -> Listeners:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
     rows = list(_rows(port))
     inodes = {inode for one in hosts for inode in _taking(one, rows)}
-    return Listeners(address, tuple(frozenset(pids) for pids in _holders(inodes).values()))
+    holders = _holders(inodes, map(str, mine))
+    if not all(holders.values()):
+        holders = _holders(inodes, (name for name in os.listdir("/proc") if name.isdigit()))  # noqa: PTH208 - many names
+    return Listeners(address, tuple(frozenset(pids) for pids in holders.values()))
 
 
 async def is_dark(address: str, within: float) -> bool:
@@ -134,13 +142,11 @@ def _any(host: _Host) -> _Host:
     return ipaddress.ip_address("0.0.0.0" if host.version == 4 else "::")  # noqa: PLR2004, S104 - compared only
 
 
-def _holders(inodes: Collection[str]) -> dict[str, set[int]]:
-    """Return the processes that hold each of these sockets, as far as this user may look."""
+def _holders(inodes: Collection[str], processes: Iterable[str]) -> dict[str, set[int]]:
+    """Return which of these processes hold each of these sockets, as far as this user may look."""
     wanted = {f"socket:[{one}]": one for one in inodes}
     found: dict[str, set[int]] = {one: set() for one in inodes}
-    for name in os.listdir("/proc") if wanted else ():  # noqa: PTH208 - a thousand names, which need no objects
-        if not name.isdigit():
-            continue
+    for name in processes if wanted else ():
         with suppress(OSError):  # gone by now, or another user's
             for descriptor in os.listdir(f"/proc/{name}/fd"):  # noqa: PTH208 - the same
                 with suppress(OSError):

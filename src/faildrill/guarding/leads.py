@@ -56,14 +56,14 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
         told = await call(action.acts_through(Supplies(run, timeout=within)), within)
     except (ActionError, CannotSee) as error:
         return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
-    return Told(*([words(line) for line in part] for part in told))
+    return _checked(told, f"what {deed.use.kind} acts through")
 
 
 async def ask(targets: Iterable[Target], run: str, within: float) -> Told:
     """Ask the reach of every member of these targets where it leads; members that nothing reaches are left out."""
     members = [(target.name, member) for target in targets for member in target.nodes.values() if member.reach]
     answers = await asyncio.gather(*(_led(target, member, run, within) for target, member in members))
-    return Told(*([words(line) for answer in answers for line in answer[part]] for part in range(3)))
+    return Told(*([line for answer in answers for line in answer[part]] for part in range(3)))
 
 
 async def _led(target: str, member: Member, run: str, within: float) -> Told:
@@ -76,5 +76,13 @@ async def _led(target: str, member: Member, run: str, within: float) -> Told:
             return Told(silent=[f"{name}: {because}; give the target another `reach`, or say `unproven: REASON` of it"])
         told = await call(reach.leads(member.name, member.addresses), within)
     except (ActionError, CannotSee) as error:
-        return Told(silent=[f"{name}: where its reach leads can't be told: {error}"])
-    return Told(*([f"{target}/{line}" for line in part] for part in told))
+        return Told(silent=[f"{name}: where its reach leads can't be told: {words(error)}"])
+    found = _checked(told, f"{member.name}: where its reach leads")
+    return Told(*([f"{target}/{line}" for line in part] for part in found))
+
+
+def _checked(told: object, what: str) -> Told:
+    """Return what somebody else's kind told, in words that can be written down; what is no such thing tells nothing."""
+    if not isinstance(told, Told):
+        return Told(silent=[f"{what} can't be told: its answer is {type(told).__name__}, no `Told`"])
+    return Told(*([words(line) for line in part] for part in told))

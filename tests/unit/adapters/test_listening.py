@@ -90,6 +90,18 @@ def test_a_port_that_two_share_belongs_to_neither_alone() -> None:
             assert asyncio.run(listeners(f"127.0.0.1:{port}")).belong_to([os.getpid(), pid])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else here")
+def test_a_socket_of_somebody_else_s_is_seen_and_whose_it_is_is_not(other: tuple[int, int]) -> None:
+    asked = (
+        "import asyncio, os, sys; from faildrill.adapters.sockets import listeners\n"
+        "str(asyncio.run(listeners(sys.argv[1]))); os.setuid(65534)  # all that it imports, it has by then\n"
+        "found = asyncio.run(listeners(sys.argv[1])); print(len(found.sockets), found.is_seen, found)"
+    )
+    command = [sys.executable, "-c", asked, f"127.0.0.1:{other[1]}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == f"1 False a process that this user can't see listens at 127.0.0.1:{other[1]}\n"
+
+
 @pytest.mark.parametrize("address", ["192.0.2.7:80", "no-such-name.invalid:80", "127.0.0.1", "127.0.0.1:http"])
 def test_what_can_t_be_seen_from_here_is_never_taken_for_seen(address: str) -> None:
     with pytest.raises(CannotSee):

@@ -60,9 +60,16 @@ class Breaking(Blind):
 
     async def leads(self, member, addresses):
         raise RuntimeError("no such thing")
+
+
+class Mumbling(Blind):
+    """A reach that answers what is no answer."""
+
+    async def leads(self, member, addresses):
+        return None
 '''
 NAMES = {"act.nod": "Nod", "act.service": "OnService", "act.group": "OnGroup"} | {
-    f"reach.{name.lower()}": name for name in ("Blind", "Seeing", "Breaking")
+    f"reach.{name.lower()}": name for name in ("Blind", "Seeing", "Breaking", "Mumbling")
 }
 Planned = Callable[[dict[str, Any], dict[str, Any]], dict[str, str | None]]
 
@@ -134,6 +141,7 @@ def test_every_group_of_a_list_is_covered(planned: Planned) -> None:
     ("reach", "because"),
     [
         ("reach.blind", "pay/p1: reach.blind can't tell whether it leads to 127.0.0.1:8081; give the target another"),
+        ("reach.mumbling", "pay/p1: where its reach leads can't be told: its answer is NoneType, no `Told`"),
         ("reach.breaking", "pay/p1: where its reach leads can't be told: RuntimeError at others.py"),
     ],
 )

@@ -131,7 +131,7 @@ class Identity(Kind):
         """Tell whether it listens there, where it runs on this host."""
         with suppress(CannotSee):
             pid = int((await self._info())["Pid"])
-            return (await listeners(address)).belong_to([pid])
+            return (await listeners(address, [pid])).belong_to([pid])
         return False
 
     async def _its_master(self, told: Told) -> None:

@@ -36,8 +36,11 @@ class Nginx(NamedTuple):
         if words := self._other_files(await self._dump(within), files):
             return words
         for address in addresses:
-            found = await listeners(address)
-            if not found.belong_to([pid, *children(pid)]):
+            own = [pid, *children(pid)]
+            found = await listeners(address, own)
+            if not found.is_seen:
+                raise CannotSee(f"{found}, so whether it is NGINX's master {pid} can't be told")
+            if not found.belong_to(own):
                 return f"NGINX's master {pid} of {self.pid_file} is not what answers: {found}"
         return ""
 

@@ -69,14 +69,18 @@ async def owns(named: Named, address: str) -> tuple[int, str]:
 
     The words are empty where it does not run and nobody answers, either.
     """
-    process, found = await named.find(), await listeners(address)
+    process = await named.find()
+    tree = [one.pid for one in trees.tree(process)] if process else []
+    found = await listeners(address, tree)
     if process is None:
         told = f"{named.called} is no running process with {named.command!r} in its command line, and yet {found}"
         return 2, told if found.sockets else ""
     if not found.sockets:
         return 2, f"process {process.pid} of {named.called} runs, and {found}"
-    if found.belong_to([one.pid for one in trees.tree(process)]):
+    if found.belong_to(tree):
         return 0, f"process {process.pid} of {named.called} at {address}"
+    if not found.is_seen:
+        return 2, f"whether process {process.pid} of {named.called} is what answers can't be told: {found}"
     return 1, (
         f"process {process.pid} of {named.called} is not what answers: {found}; correct "
         f"{'the service' if named.service else named.pid_file} or the address"
