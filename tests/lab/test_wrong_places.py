@@ -66,10 +66,9 @@ def drill(tmp_path: Path, step: dict[str, Any], wait: str = "1s") -> Path:
 
 
 def refusal(lab: Facts, tmp_path: Path, change: Changing, step: dict[str, Any]) -> str:
-    """Run a drill, and return why it was refused."""
-    ran = run(drill(tmp_path, step), tmp_path, str(mixed(lab, tmp_path, change)))
-    assert ran.code == REFUSED, ran.said
-    return ran.findings("REFUSED")
+    """Return what objects to a drill."""
+    said = guards(drill(tmp_path, step), mixed(lab, tmp_path, change))
+    return "; ".join(because for because in said.values() if because)
 
 
 def starts(lab: Facts) -> dict[str, int]:
@@ -81,8 +80,9 @@ def test_a_reach_that_leads_to_another_place_is_refused(steady_lab: Facts, other
         found["reaches"]["lab"]["lab.supervisor"]["socket"] = str(other.control)
 
     before = starts(other), starts(steady_lab)
-    because = refusal(steady_lab, tmp_path, change, KILL)
-    assert "payment-servers/pay1: what its reach signals is not what answers" in because
+    ran = run(drill(tmp_path, KILL), tmp_path, str(mixed(steady_lab, tmp_path, change)))
+    assert ran.code == REFUSED, ran.said
+    assert "payment-servers/pay1: what its reach signals is not what answers" in ran.findings("REFUSED")
     assert (starts(other), starts(steady_lab)) == before
     assert "its reach signals is not what" in refusal(
         steady_lab, tmp_path, change, {"patroni.kill_primary": {"cluster": "payments"}}
@@ -141,9 +141,9 @@ def test_a_load_sent_to_another_place_is_refused(steady_lab: Facts, other: Facts
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"load": {"users": load}}))
     where = content(other)["services"]["payments"]
     place = mixed(steady_lab, tmp_path, lambda found: found["services"].update(elsewhere=where))
-    ran = run(path, tmp_path, str(place))
-    assert (ran.code, "by load users (http.request)" in ran.findings("REFUSED")) == (REFUSED, True)
-    assert "- http.identity: {holds: …, service: elsewhere}" in ran.findings("REFUSED")
+    because = str(guards(path, place)["identity of what is acted on"])
+    assert "by load users (http.request)" in because
+    assert "- http.identity: {holds: …, service: elsewhere}" in because
 
 
 def test_a_reach_that_leads_elsewhere_by_then_puts_nothing_back_there(
@@ -263,6 +263,19 @@ def test_a_store_is_lost_only_through_a_reach_that_leads_to_it(
     wrong = [because for guard, because in answers[1].items() if because and guard.startswith("reach of ")]
     assert wrong
     assert "what its reach signals is not what answers" in wrong[0]
+
+
+def test_sentinels_that_watch_another_redis_are_refused(state_folder: Path, tmp_path: Path) -> None:
+    path = drill(tmp_path, {"redis.failover": {"redis": "sessions"}})
+    path.write_text(path.read_text().replace("${services.payments}/payments/count", "http://127.0.0.1:1/"))
+    with two("redis", state_folder) as (first, second):
+
+        def change(found: dict[str, Any]) -> None:
+            found["redis"]["sessions"]["sentinels"] = content(second)["redis"]["sessions"]["sentinels"]
+
+        answers = [guards(path, first.environment), guards(path, mixed(first, tmp_path, change))]
+    assert not any(answers[0].values()), answers[0]
+    assert "which is none of the declared nodes" in str(answers[1]["what step act acts through"])
 
 
 def guards(path: Path, place: Path) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
-from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports import Captured, Given, Kind, Observed, Preview, Told
 from faildrill.targets import Redis
 
 _INTERVAL: Final = 0.25
@@ -52,6 +52,19 @@ class Failover(Kind):
         sight = await weighed(self.redis, patience(given))
         self._next(sight)
         return {**sight.as_data(), "priorities": await self._priorities(patience(given))}
+
+    async def acts_through(self, given: Given) -> Told:
+        """Look whether the master that each Sentinel names is one of the declared nodes."""
+        sight, told = await self._sight(given), Told([], [], [])
+        for watch in sight.watches:
+            where = f"{self.redis.name}: Sentinel {watch.where}"
+            if watch.silent or not watch.address:
+                told.silent.append(f"{where} {watch.silent or 'names no master'}")
+            elif (named := sight.named(watch)) is None:
+                told.differs.append(f"{where} watches {watch.address}, which is none of the declared nodes")
+            else:
+                told.proved.append(f"{where} watches {named}")
+        return told
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Ask the first Sentinel that lets us in, exactly once."""
