@@ -28,11 +28,11 @@ from faildrill.kinds import Shape, find
 from faildrill.recovering.fencing import MARK
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.recover import recover, started
-from faildrill.recovering.salvaging import salvage
+from faildrill.recovering.salvaging import remembered
 from faildrill.running.crew import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
-from faildrill.timeline import FILE, Entry
+from faildrill.timeline import Entry
 from virtual import LoopClock, TaskProbers, run
 
 PACE = 0.05
@@ -121,7 +121,7 @@ def ground(place: Path, slow: float = 0.0) -> Ground:
 
 def _after(folder: Path) -> float:
     """Return when the next process of a run begins: after all that is written, on a clock that it jumped ahead."""
-    return max(entry.at for entry in salvage(folder / FILE)) / 1e9 + 0.1
+    return max(entry.at for entry in remembered(folder)) / 1e9 + 0.1
 
 
 def _runner(folder: Path, run_id: str, lines: Lines, stand: Ground) -> int:

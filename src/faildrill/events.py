@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the timeline's format; a reader refuses a newer one."""
 
 Phase = Literal["guarding", "warming up", "acting", "undoing", "steadying", "judging"]
@@ -314,6 +314,16 @@ class RunnerBroke(Event, frozen=True, tag="runner.broke", kw_only=True):
     traceback: str
 
 
+class Settled(Event, frozen=True, tag="run.settled", kw_only=True):
+    """A person took the word for it that nothing is left of the run: not seen put back, and not dirty any more."""
+
+    by: str
+    because: str
+    """The person's words."""
+    seen: list[str]
+    """What was found when it was asked for the last time."""
+
+
 class RunEnded(Event, frozen=True, tag="run.ended", kw_only=True):
     """The last event of a whole timeline."""
 
@@ -355,4 +365,5 @@ AnyEvent = (
     | Fenced
     | RunnerBroke
     | RunEnded
+    | Settled
 )

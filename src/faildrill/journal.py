@@ -6,6 +6,7 @@ whole one: a write that falls short is taken back before the error is raised, an
 before the next record is written.
 """
 
+import contextlib
 import os
 import re
 import zlib
@@ -99,6 +100,7 @@ class Journal:
         self._descriptor = descriptor
         self._path = path
         self._size = size
+        self._before = size
         self._disk = disk
         self._torn = False
         self._unsynced = False
@@ -158,7 +160,13 @@ class Journal:
             self._take_back()
             raise JournalFull(f"{self._path}: could not write: {error.strerror}") from error
         self._torn = False
-        self._size += len(line)
+        self._before, self._size = self._size, self._size + len(line)
+
+    def drop_last(self) -> None:
+        """Cut the record that was appended last: what it announces is not done. At the next append where not now."""
+        self._size, self._torn = self._before, True
+        with contextlib.suppress(JournalFull):
+            self._take_back()
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)

@@ -3,7 +3,8 @@
 The timeline and the samples are the truth of a run; everything else is derived from them and can be rebuilt.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -43,6 +44,7 @@ from faildrill.events import (
     RunnerBroke,
     RunnerDied,
     RunStarted,
+    Settled,
     SteadyAgain,
     UndoFailed,
     Undoing,
@@ -54,6 +56,7 @@ from faildrill.events import (
     WarmedUp,
 )
 from faildrill.journal import Disk, Journal, Reading, read
+from faildrill.second_copy import folder_of
 
 __all__ = [
     "DURABLE",
@@ -89,6 +92,7 @@ __all__ = [
     "RunStarted",
     "RunnerBroke",
     "RunnerDied",
+    "Settled",
     "SteadyAgain",
     "Timeline",
     "UndoFailed",
@@ -115,7 +119,7 @@ class Entry(msgspec.Struct, frozen=True):
     what: AnyEvent
 
 
-DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunEnded)
+DURABLE: Final = (RunStarted, Intended, Undoing, UndoVerified, LeftApplied, RunEnded, Settled)
 """Events that are on disk for good before the next thing is done."""
 
 
@@ -123,11 +127,30 @@ _WORDS: Final = frozenset({"because", "objection", "error", "traceback", "answer
 """Fields that hold what kinds said."""
 
 
+class _Copy:
+    """A journal that may lag behind: what it did not take is written before the next record."""
+
+    def __init__(self, journal: Journal, owed: Iterable[bytes] = ()) -> None:
+        self.journal = journal
+        self._owed = list(owed)
+
+    def append(self, record: bytes, *, durable: bool) -> None:
+        """Write what is owed, then the record; JournalFull when that can't be."""
+        while self._owed:
+            self.journal.append(self._owed[0])
+            del self._owed[0]
+        self.journal.append(record, durable=durable)
+
+    def owe(self, record: bytes) -> None:
+        """Keep a record that could not be written for later."""
+        self._owed.append(record)
+
+
 class Timeline:
-    """Writes events; one process at a time is its writer."""
+    """Writes events to the run's folder, and to its second copy where there is one; one process at a time does."""
 
     def __init__(self, journal: Journal, clock: Clock, next_number: int = 0) -> None:
-        self._journal = journal
+        self._copies = [_Copy(journal)]
         self._clock = clock
         self._next = next_number
         self._encoder = msgspec.json.Encoder()
@@ -135,29 +158,69 @@ class Timeline:
         """What this writer has written: what it must put back does not hang on reading it from a disk again."""
 
     @classmethod
-    def create(cls, folder: Path, clock: Clock, disk: Disk | None = None) -> Self:
-        """Start the timeline of a run in its folder; FileExistsError when there is one."""
-        return cls(Journal.create(folder / FILE, disk or Disk()), clock)
+    def create(cls, folder: Path, clock: Clock, disk: Disk | None = None, second: Path | None = None) -> Self:
+        """Start the timeline of a run in its folder, and its second copy in another; FileExistsError where one is."""
+        made = cls(Journal.create(folder / FILE, disk or Disk()), clock)
+        if second is not None:
+            made._copies.append(_Copy(Journal.create(second / FILE)))
+        return made
 
     @classmethod
     def resume(cls, folder: Path, clock: Clock, disk: Disk | None = None) -> Self:
         """Go on with the timeline of a run whose writer is gone; its torn tail is cut off.
 
-        Raises JournalDamaged when it was altered, JournalError when it can't be written.
+        What only one of its two copies holds is written to the other one, too. Raises JournalDamaged when it was
+        altered, JournalError when it can't be written.
         """
         path = folder / FILE
         journal = Journal.resume(path, disk or Disk())
-        return cls(journal, clock, len(read(path).records))
+        own = read(path).records
+        resumed = cls(journal, clock, len(own))
+        resumed._go_on_with_second(folder, own)
+        return resumed
+
+    def _go_on_with_second(self, folder: Path, own: list[bytes]) -> None:
+        """Write to the second copy as well, if it is one: both begin with the same records."""
+        where = folder_of(folder.name)
+        if where is None or where == folder or not (where / FILE).is_file():
+            return
+        try:
+            journal, other = Journal.resume(where / FILE), read(where / FILE).records
+        except (JournalError, OSError):
+            return
+        common = min(len(own), len(other))
+        if own[:common] != other[:common]:
+            journal.close()
+            return
+        self._copies = [_Copy(self._copies[0].journal, other[common:]), _Copy(journal, own[common:])]
+        self._next = max(len(own), len(other))
 
     def record(self, event: AnyEvent) -> Entry:
         """Append an event and return its entry; intents and undos survive a power loss on return.
 
-        Words that are no text and values that are no data are written as they can be; an intent is written exactly
-        or not at all. Secrets that this process has resolved are kept out of all words. Raises JournalFull when it
-        could not be written: then what it announces must not be done.
+        Words that are no text and values that are no data are written as they can be; an intent is written exactly and
+        to both copies, or not at all. Secrets that this process has resolved are kept out of all words. Raises
+        JournalFull when it could not be written: then what it announces must not be done.
         """
+        entry, record = self._made(event)
+        durable = isinstance(event, DURABLE)
+        first, *others = self._copies
+        first.append(record, durable=durable)
+        for second in others:
+            try:
+                second.append(record, durable=durable)
+            except JournalFull:
+                if isinstance(event, Intended):
+                    first.journal.drop_last()
+                    raise
+                second.owe(record)
+        return self._took(entry)
+
+    def _made(self, event: AnyEvent) -> tuple[Entry, bytes]:
         entry = Entry(self._next, self._clock.now_ns(), self._clock.wall(), _without_secrets(event))
-        self._journal.append(self._encoded(entry), durable=isinstance(event, DURABLE))
+        return entry, self._encoded(entry)
+
+    def _took(self, entry: Entry) -> Entry:
         self._next += 1
         self.written.append(entry)
         return entry
@@ -171,8 +234,20 @@ class Timeline:
         try:
             self.record(event)
         except JournalError:
-            return False
+            return not isinstance(event, Intended) and self._note_aside(event)
         return True
+
+    def _note_aside(self, event: AnyEvent) -> bool:
+        """Append an event to the second copy alone, as the first one takes none."""
+        first, *others = self._copies
+        for second in others:
+            with contextlib.suppress(JournalError):
+                entry, record = self._made(event)
+                second.append(record, durable=isinstance(event, DURABLE))
+                first.owe(record)
+                self._took(entry)
+                return True
+        return False
 
     def _encoded(self, entry: Entry) -> bytes:
         try:
@@ -183,8 +258,9 @@ class Timeline:
         return self._encoder.encode(_mended(msgspec.to_builtins(entry, enc_hook=repr)))
 
     def close(self) -> None:
-        """Close the file."""
-        self._journal.close()
+        """Close the files."""
+        for copy in self._copies:
+            copy.journal.close()
 
 
 def _without_secrets(event: AnyEvent) -> AnyEvent:

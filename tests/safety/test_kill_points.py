@@ -15,9 +15,10 @@ from typing import Final
 
 import pytest
 
-from faildrill import judging
+from faildrill import judging, second_copy
 from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
+from faildrill.recovering.salvaging import home, remembered
 from faildrill.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from forks import recovered, spread, watched
 from places import Place
@@ -41,6 +42,8 @@ class Trial:
     fuse: tuple[str, ...]
     power_loss: bool = False
     """The machine dies: what was not synced is lost, and every process."""
+    is_cleaned: bool = False
+    """The workspace is cleaned after the death: the folder of the run is gone."""
 
     @property
     def is_survived(self) -> bool:
@@ -56,7 +59,8 @@ class Trial:
         return place
 
     def __str__(self) -> str:
-        return f"{self.shape}, {', then '.join(self.fuse)}{', power lost' if self.power_loss else ''}"
+        then = (", power lost" if self.power_loss else "") + (", cleaned" if self.is_cleaned else "")
+        return f"{self.shape}, {', then '.join(self.fuse)}{then}"
 
 
 _POINTS: Final[dict[str, int]] = {}
@@ -86,6 +90,8 @@ def attempt(ground: Path, trial: Trial) -> str:
             return f"{trial}: one of the two was left, and did not put back"
         if trial.power_loss:
             lose_power(run, place)
+        if trial.is_cleaned:
+            shutil.rmtree(run)
         recoveries = 0
         while is_unfinished(run) and recoveries <= len(trial.fuse):
             recovered(run, place.folder)
@@ -107,6 +113,10 @@ def lose_power(run: Path, place: Place) -> None:
     with (run / FILE).open("r+b") as timeline:
         laid_out = timeline.readline()
         timeline.truncate(max(len(laid_out), int(synced.read_text()) if synced.exists() else 0))
+    second = second_copy.folder_of(run.name)
+    assert second is not None
+    lines = (second / FILE).read_bytes().splitlines(keepends=True)
+    (second / FILE).write_bytes(b"".join(lines[: len((run / FILE).read_bytes().splitlines())]))
 
 
 def is_unfinished(run: Path) -> bool:
@@ -115,7 +125,7 @@ def is_unfinished(run: Path) -> bool:
 
 def faults(run: Path, place: Place) -> Iterator[str]:
     """Tell everything that is wrong after a run that died and was recovered."""
-    known = entries(run / FILE)
+    known = remembered(run)
     intended = {entry.what.step for entry in known if isinstance(entry.what, Intended)}
     for number in range(len(place.steps) - 1):
         name = f"service{number}"
@@ -128,7 +138,7 @@ def faults(run: Path, place: Place) -> Iterator[str]:
             yield f"{name} has an effect without an intent"
     if is_unfinished(run):
         yield "the mark stays"
-    if judging.judge(run).verdict is Verdict.PASSED and not came_to_its_end(run):
+    if judging.judge(home(run)).verdict is Verdict.PASSED and not came_to_its_end(run):
         yield "it PASSED"
 
 
@@ -138,7 +148,7 @@ def _attempting(ground: Path, trial: Trial) -> Callable[[], str]:
 
 def came_to_its_end(run: Path) -> bool:
     """Tell whether the runner had ended the run by itself before anybody died: then a verdict stands."""
-    for entry in entries(run / FILE):
+    for entry in remembered(run):
         if isinstance(entry.what, RunEnded | AbortAsked | RunnerDied):
             return entry.what == RunEnded(by="runner")
     return False
@@ -157,6 +167,7 @@ class Series:
     first: str
     then: tuple[str, ...] = ()
     power_loss: bool = False
+    is_cleaned: bool = False
     ci: int = 40
 
     def trials(self, ground: Path) -> list[Trial]:
@@ -166,7 +177,7 @@ class Series:
         for shape in SHAPES:
             for point in range(1, points(ground, shape) + 1):
                 later = tuple(f"{choose.randint(1, 60)} {whom}" for whom in self.then)
-                found.append(Trial(shape, (f"{point} {self.first}", *later), self.power_loss))
+                found.append(Trial(shape, (f"{point} {self.first}", *later), self.power_loss, self.is_cleaned))
         return found
 
 
@@ -175,6 +186,8 @@ SERIES: Final = [
     Series("the sentinel", "parent"),
     Series("both at once", "both"),
     Series("both by a power loss", "both", power_loss=True),
+    Series("both, and the workspace is cleaned", "both", is_cleaned=True),
+    Series("both, the workspace is cleaned, then recover", "both", ("self",), is_cleaned=True),
     Series("the runner, then who puts back", "self", ("self",)),
     Series("both, then recover", "both", ("self",)),
     Series("both, then recover, and again", "both", ("self", "self")),
@@ -203,4 +216,4 @@ def test_a_run_without_a_death_is_seen_through_in_forks(ground: Path) -> None:
     run = place.lay_out()
     assert spread([lambda: f"{watched(run, place.folder)}"], 1) == ["0"]
     assert list(faults(run, place)) == ["it PASSED"] or list(faults(run, place)) == []
-    assert judging.judge(run).verdict is Verdict.PASSED
+    assert judging.judge(home(run)).verdict is Verdict.PASSED

@@ -2,25 +2,31 @@
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Final
 
 import click
 
+from faildrill import second_copy
 from faildrill.cli.options import seconds
+from faildrill.cli.settling import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NotJudged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
-from faildrill.recovering.salvaging import is_altered, salvage
+from faildrill.recovering.salvaging import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import FILE, NotSteady, RunEnded, UndoNotVerified, UndoVerified
+from faildrill.timeline import FILE, RunEnded
 
 _SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitCode.UNSAFE)
 """How the recovery of one run can end, the worst last."""
 _RESULT: Final = "result.json"
+_JUST_LAID_OUT: Final = 3600.0
+"""Seconds for which nobody need be at a run that is laid out."""
+_WHAT_NOW: Final = "mend that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"
 
 
 @click.command()
@@ -29,18 +35,31 @@ _RESULT: Final = "result.json"
 @click.option(
     "--within", callback=seconds, help="How long each undo may take, e.g. 5m, where what the drill gives is not enough."
 )
-def recover(run: Path | None, *, unproven: bool, within: float | None) -> None:
+@click.option(
+    "--settle",
+    metavar="WHY",
+    help="End the mark of RUN by your word: it is put back as far as that can be done, and what can't be seen put back "
+    "is settled, with your reason on record.",
+)
+def recover(run: Path | None, *, unproven: bool, within: float | None, settle: str | None) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.
 
-    A run whose processes all died before they could judge it is judged and reported, too. Safe to repeat, also after it
-    was killed. Each run's end is told on a line of its own. Exits 0 when every place was seen put back and steady, else
-    6; a run that can't be judged is told, and makes no place unsafe. 2: the folder that was named is no run to recover.
+    What is needed for that is kept in the state folder, too: also a run whose folder is gone is put back. A run whose
+    processes all died before they could judge it is judged and reported. Safe to repeat, also after it was killed.
+    Each run's end is told on a line of its own. Exits 0 when every place was seen put back and steady, else 6; a run
+    that can't be judged is told, and makes no place unsafe. 2: the folder that was named is no run to recover.
     """
+    if settle is not None:
+        if run is None or not settle.strip():
+            raise WrongUsage("to settle, name the run and say why: faildrill recover --settle WHY RUN")
+        settled(run, settle.strip(), lambda: _recover(run, unproven=unproven, within=within))
+        return
     dirty = [Path(one.folder) for some in all_marks().values() for one in some]
     folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged()])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
     ends = [_end(folder, unproven=unproven, within=within) for folder in folders]
+    _forget_ended()
     sys.exit(max(ends, key=_SEVERITY.index, default=ExitCode.PASSED))
 
 
@@ -54,17 +73,18 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
     except Exception:  # noqa: BLE001 - a defect is told where it is, and the other runs are put back all the same
         click.echo(f"{folder}: NOT recovered, by a defect: {traceback.format_exc()}", err=True)
         code = ExitCode.ERROR
-    is_dirty = any(Path(one.folder) == folder.resolve() for some in all_marks().values() for one in some)
+    is_dirty = any(one.run == folder.name for some in all_marks().values() for one in some)
     return ExitCode.UNSAFE if is_dirty else code
 
 
-def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - loads kinds
-    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - the same
-    from faildrill.recovering.recover import started  # noqa: PLC0415 - the same
+def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
+    from faildrill.recovering.recover import started  # noqa: PLC0415 - loads kinds
 
-    if not folder.is_dir():
-        raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
+    folder = home(named)
+    if not remembered(folder):
+        return _lost(named)
+    if folder != named:
+        click.echo(f"{named} is gone, or takes nothing any more: the copy in {folder} is used")
     first = started(folder)
     place = Proven.of(first)
     is_put_back = _is_over(folder) and not any(one.run == first.run for one in marks(place))
@@ -79,18 +99,46 @@ def _recover(folder: Path, *, unproven: bool, within: float | None) -> bool:
             judged = _judged(folder)
             click.echo(f"nothing to recover: {folder} ended with everything put back; it had no verdict yet: {judged}")
             return True
-        click.echo(f"recovering {folder} …")
-        for line in lacking(folder):
-            click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
-        clean = resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
+        clean = _put_back(folder, unproven=unproven, within=within)
     finally:
         for lock in locks:
             os.close(lock)
     judged = "" if was_judged else f"; judged: {_judged(folder)}"
     click.echo(f"{folder}: {'put back, and seen steady' if clean else 'NOT put back'}{judged}")
-    for line in [] if clean else _missing(folder):
+    if clean and folder == named:
+        second_copy.forget(folder.name)
+    for line in [] if clean else [*unseen(remembered(folder)), _WHAT_NOW]:
         click.echo(f"  {line}")
     return clean
+
+
+def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
+    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - loads kinds
+    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - the same
+
+    click.echo(f"recovering {folder} …")
+    for line in lacking(folder):
+        click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
+    return resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
+
+
+def _lost(folder: Path) -> bool:
+    """Tell what to do about a run of which nothing is left but its mark; WrongUsage where there is no mark, either."""
+    if not any(one.run == folder.name for some in all_marks().values() for one in some):
+        raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
+    click.echo(f"{folder} is gone, and so is its copy in the state folder: nobody knows what is to be put back")
+    click.echo(f"  look at the place; when all is well there: faildrill recover --settle WHY {folder}")
+    return False
+
+
+def _forget_ended() -> None:
+    """Remove the copies of runs that nobody is at any more and that have left nothing behind, nor a result in them."""
+    busy = {one.run for identity, one in holders().items() if is_held(identity)}
+    dirty = {one.run for some in all_marks().values() for one in some}
+    for copy in second_copy.runs():
+        is_old = time.time() - copy.stat().st_mtime > _JUST_LAID_OUT
+        if is_old and copy.name not in busy | dirty and not (copy / _RESULT).exists():
+            second_copy.forget(copy.name)
 
 
 def _judged(folder: Path) -> str:
@@ -111,21 +159,4 @@ def _unjudged() -> list[Path]:
 
 
 def _is_over(folder: Path) -> bool:
-    return any(isinstance(entry.what, RunEnded) for entry in salvage(folder / FILE))
-
-
-def _missing(folder: Path) -> list[str]:
-    """Say what is not as it was, by the last look at it."""
-    found: dict[str, str] = {}
-    for entry in salvage(folder / FILE):
-        match entry.what:
-            case UndoNotVerified(step=step, because=because):
-                found[f"step {step}"] = because
-            case UndoVerified(step=step):
-                found.pop(f"step {step}", None)
-            case NotSteady(probes=probes):
-                found |= {f"probe {name}": trouble for name, trouble in probes.items()}
-            case _:
-                pass
-    lines = [f"{what}: {because}" for what, because in found.items()]
-    return [*lines, "mend that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"]
+    return any(isinstance(entry.what, RunEnded) for entry in remembered(folder))

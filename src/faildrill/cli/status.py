@@ -12,12 +12,14 @@ import click
 from faildrill.guarding.asking import under_way, under_way_elsewhere
 from faildrill.guarding.halting import Halt, all_halts
 from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
+from faildrill.guarding.settling import settlements
 from faildrill.recovering.fencing import carries
-from faildrill.recovering.salvaging import salvage
+from faildrill.recovering.salvaging import remembered
 from faildrill.reports.wording import plain
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import FILE, RunStarted
+from faildrill.timeline import RunStarted
 
+_MOST_SETTLED: Final = 5
 RUNNER: Final = b"faildrill.running.runner"
 
 
@@ -35,6 +37,8 @@ def status(output: str) -> None:
     else:
         lines = [*_lines(running, dirty, halts)]
         click.echo("\n".join(lines) or "clean: no run has left anything behind on this machine")
+        for line in _settled():
+            click.echo(line)
     sys.exit(ExitCode.UNSAFE if dirty else ExitCode.REFUSED if halts else ExitCode.PASSED)
 
 
@@ -73,7 +77,7 @@ def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
 
 def _environment(folder: str) -> str:
     """Return the name of the environment that a run is of, empty where its timeline can't be read."""
-    known = salvage(Path(folder) / FILE)
+    known = remembered(Path(folder))
     return known[0].what.environment if known and isinstance(known[0].what, RunStarted) else ""
 
 
@@ -90,12 +94,27 @@ def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
         },
         "dirty": {identity: [_told(identity, one) for one in some] for identity, some in dirty.items()},
         "halted": {identity: asdict(one) for identity, one in halts.items()},
+        "settled": [asdict(one) for one in settlements()],
     }
 
 
 def _told(identity: str, one: Mark) -> dict[str, object]:
     who = {"environment": _environment(one.folder), "put_back_by": _putting_back(identity, one)}
     return {**asdict(one), **who}
+
+
+def _way_back(one: Mark) -> str:
+    """Say how a run is put back; of one that nobody has any more, how its mark is ended."""
+    if remembered(Path(one.folder)):
+        return f"put it back with: faildrill recover {one.folder}"
+    look = "look at the place, and when all is well there"
+    return f"nothing is left of the run; {look}: faildrill recover --settle WHY {one.folder}"
+
+
+def _settled() -> Iterator[str]:
+    """Tell of the marks that people ended by their word, the last ones."""
+    for one in settlements()[-_MOST_SETTLED:]:
+        yield f"settled {one.at}: {one.drill} ({one.run}) by {plain(one.user, 60)}: {plain(one.because, 300)}"
 
 
 def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> Iterator[str]:
@@ -109,7 +128,7 @@ def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
                 yield f"DIRTY {where}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
                 continue
             there = f", by a run on {one.elsewhere}" if one.elsewhere else ""
-            back = f"put it back with: faildrill recover {one.folder}"
+            back = _way_back(one)
             yield f"DIRTY {where}: {one.drill} since {one.since}{there}; {back}"
     for identity, halt in halts.items():
         yield f"HALTED {halt.environment} ({identity}): {halt}; take it back with: faildrill resume {identity}"

@@ -35,6 +35,7 @@ _INFO: Final[dict[type, Callable[[Any], str]]] = {
     tl.Undoing: lambda one: f"{one.step}: putting back, by the {one.by}",
     tl.Undone: lambda one: f"{one.step}: undo returned, looking whether it holds",
     tl.Fenced: lambda one: f"fenced: {len(one.processes)} processes of the dead run ended",
+    tl.Settled: lambda one: f"settled by {one.by}, not seen put back: {one.because}",
     tl.RunEnded: lambda one: f"the run ended, by the {one.by}",
 }
 _GOOD: Final[dict[type, Callable[[Any], str]]] = {

@@ -9,9 +9,8 @@ from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.referring import unresolvable
 from faildrill.recovering.recover import started
-from faildrill.recovering.salvaging import salvage
+from faildrill.recovering.salvaging import remembered
 from faildrill.targets import KindUse
-from faildrill.timeline import FILE
 
 
 def lacking(folder: Path) -> list[str]:
@@ -23,7 +22,7 @@ def _needed(folder: Path) -> Iterator[tuple[KindUse, Shape]]:
     """Yield every kind that a recovery uses: the open steps, what proves the place, what is watched, the lock."""
     first = started(folder)
     drill, place = Drill.model_validate(first.drill), Environment.model_validate(first.place)
-    for intent in open_intents(salvage(folder / FILE)):
+    for intent in open_intents(remembered(folder)):
         yield KindUse(kind=intent.kind, params=intent.params), "action"
         if intent.undo_kind:
             yield KindUse(kind=intent.undo_kind, params=intent.undo_params or {}), "action"

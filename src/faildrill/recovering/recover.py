@@ -24,7 +24,7 @@ from faildrill.probing.watching import Watching
 from faildrill.recovering.fencing import carries, fence, keepers, probers
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.reading_back import read_back
-from faildrill.recovering.salvaging import go_on, is_altered, salvage
+from faildrill.recovering.salvaging import go_on, home, is_altered, remembered
 from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.samples import Files
 from faildrill.timeline import (
@@ -51,7 +51,7 @@ _PATIENCE: Final = 15.0
 
 def started(folder: Path) -> RunStarted:
     """Return the first event of a run; WrongUsage when the folder holds none."""
-    first = _first(salvage(folder / FILE))
+    first = _first(remembered(folder))
     if first is None:
         raise WrongUsage(f"{folder} holds no run: there is no timeline that begins with a start")
     return first
@@ -71,6 +71,7 @@ async def recover(
     nobody can tell whether that is all: it is never clean, and its mark stays. `unproven`: a person says that the place
     is the same, though nothing of it answers. `within`: a person gives every undo so many seconds.
     """
+    folder = home(folder)
     recovery = _Recovery(folder, by, ground or Ground(), unproven=unproven)
     recovery.within = within
     if recovery.place is None:
@@ -94,7 +95,7 @@ class _Recovery:
         self._unproven = unproven
         self.within: float | None = None
         """Float seconds that every undo may take; None: what its drill says."""
-        self._known = salvage(folder / FILE)
+        self._known = remembered(folder)
         self._first = _first(self._known)
         self._run = self._first.run if self._first else folder.name
         self._is_whole = self._first is not None and not is_altered(folder / FILE)
@@ -190,7 +191,7 @@ class _Recovery:
         read_end, write_end = os.pipe()
         fresh = self._ground.probers(self._folder, self._run, read_end, len(_generations(self._known)))
         try:
-            if {name for one in looking for name in one.probes} == set(watching.views):
+            if self._can_follow(looking, set(watching.views)):
                 for one in looking:
                     watching.follow(Files(self._folder, one.samples))
             else:
@@ -208,6 +209,11 @@ class _Recovery:
             os.close(read_end)
             os.close(write_end)
             await read_back((view.plan for view in watching.views.values()), self._run, self._folder)
+
+    def _can_follow(self, looking: list[ProberStarted], names: set[str]) -> bool:
+        """Tell whether those that still look do so at all of the probes, and into files that are there."""
+        found = {name for one in looking for name in one.probes}
+        return found == names and all(Files(self._folder, one.samples).samples.exists() for one in looking)
 
     def _looking(self) -> list[ProberStarted]:
         """List the probers of the run that still look."""

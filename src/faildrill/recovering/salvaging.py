@@ -1,14 +1,21 @@
 """Timelines that were altered, or can't be written any more: what is left of them, and going on all the same."""
 
 import contextlib
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from faildrill.clock import Clock
 from faildrill.errors import JournalError, JournalFull
 from faildrill.journal import Disk, Journal, read
-from faildrill.timeline import Entry, Timeline
+from faildrill.second_copy import folder_of
+from faildrill.timeline import FILE, Entry, NotSteady, Timeline, UndoNotVerified, UndoVerified
+
+_SOME: Final = 65_536
+"""Bytes that a folder must take for a run to be put back in it."""
 
 
 def salvage(path: Path) -> list[Entry]:
@@ -25,6 +32,54 @@ def salvage(path: Path) -> list[Entry]:
     return kept
 
 
+def remembered(folder: Path) -> list[Entry]:
+    """Return all that is known of a run: what its folder holds, and what only its second copy does."""
+    found = {entry.n: entry for entry in reversed(salvage(folder / FILE))}
+    second = folder_of(folder.name)
+    for entry in salvage(second / FILE) if second is not None and second != folder else ():
+        found.setdefault(entry.n, entry)
+    return [found[number] for number in sorted(found)]
+
+
+def unseen(entries: Iterable[Entry]) -> list[str]:
+    """Say what is not as it was, by the last look at it."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        match entry.what:
+            case UndoNotVerified(step=step, because=because):
+                found[f"step {step}"] = because
+            case UndoVerified(step=step):
+                found.pop(f"step {step}", None)
+            case NotSteady(probes=probes):
+                found |= {f"probe {name}": trouble for name, trouble in probes.items()}
+            case _:
+                pass
+    return [f"{what}: {because}" for what, because in found.items()]
+
+
+def home(folder: Path) -> Path:
+    """Return where a run can be put back from: its folder, or where its second copy is.
+
+    A folder that is gone, or takes nothing any more, holds no looks and no result.
+    """
+    second = folder_of(folder.name)
+    if second is None or not (second / FILE).is_file():
+        return folder
+    return folder if (folder / FILE).is_file() and _takes_files(folder) else second
+
+
+def _takes_files(folder: Path) -> bool:
+    draft = folder / f".check-{os.getpid()}"
+    try:
+        draft.write_bytes(b"x" * _SOME)
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return True
+
+
 def is_altered(path: Path) -> bool:
     """Tell whether a timeline is not what was written, so that nobody can tell what else was in it."""
     try:
@@ -37,12 +92,15 @@ def go_on(folder: Path, clock: Clock, disk: Disk | None = None) -> Timeline:
     """Go on with the timeline of a run whose writer is gone, to put it back, whatever became of the file.
 
     Where it was altered it stays as it is, and what is done from now on is told in a file of its own beside it;
-    where nothing can be written at all, it is done without being told.
+    where it takes nothing any more its second copy does, and where nothing can be written at all, it is done untold.
     """
-    try:
+    with contextlib.suppress(JournalError, OSError):
         return Timeline.resume(folder, clock, disk)
-    except (JournalError, OSError):
-        aside = folder / f"put-back-{clock.now_ns()}.jsonl"
+    second = folder_of(folder.name)
+    if second is not None and second != folder and not is_altered(folder / FILE):
+        with contextlib.suppress(JournalError, OSError):
+            return Timeline.resume(second, clock)
+    aside = folder / f"put-back-{clock.now_ns()}.jsonl"
     try:
         return Timeline(Journal.create(aside, disk or Disk()), clock)
     except OSError:

@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from faildrill import second_copy
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import JournalError, Objection
 from faildrill.guarding.holding import Holder, hold, marks
@@ -25,7 +26,7 @@ from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
 from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
-from faildrill.recovering.salvaging import go_on, is_altered, salvage
+from faildrill.recovering.salvaging import go_on, is_altered, remembered
 from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
@@ -77,7 +78,9 @@ class Sentinel:
     def run(self) -> int:
         """Hold the lock, see the run through, judge it, and return the verdict's exit code."""
         if self._refused():
-            return self._judge()
+            code = self._judge()
+            second_copy.forget(self._first.run)
+            return code
         try:
             runner = self._start_runner()
         except OSError as error:
@@ -93,7 +96,10 @@ class Sentinel:
                 self._clean_up(how)
         except _Left:
             self._fence("left as it is, at the third Ctrl-C")
-        return self._judge()
+        code = self._judge()
+        if not self._is_marked():
+            second_copy.forget(self._first.run)
+        return code
 
     def _refused(self) -> bool:
         """Take the lock; record the objection when somebody has it, or when an earlier run is not put back."""
@@ -182,7 +188,7 @@ class Sentinel:
 
     def _is_over(self) -> bool:
         """Tell whether the runner came to its end, and wrote so into a timeline that can be trusted."""
-        known = salvage(self._folder / FILE)
+        known = remembered(self._folder)
         return not is_altered(self._folder / FILE) and bool(known) and isinstance(known[-1].what, RunEnded)
 
     def _clean_up(self, how: str) -> None:
@@ -203,7 +209,7 @@ class Sentinel:
 
     def _fence(self, how: str) -> None:
         self._let_go()
-        known = salvage(self._folder / FILE)
+        known = remembered(self._folder)
         root = None if is_putting_back(known) else os.getpid()
         swept = fence(self._first.run, root, [*probers(known, self._first.run), *keepers(known, self._first.run)])
         self._note(RunnerDied(how=how, boot=boot_id()))
@@ -232,6 +238,10 @@ class Sentinel:
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
         return without_verdict(self._first)
 
+    def _is_marked(self) -> bool:
+        """Tell whether the run has left something behind."""
+        return any(one.run == self._first.run for one in marks(Proven.of(self._first)))
+
     def _note(self, event: AnyEvent) -> None:
         timeline = go_on(self._folder, SystemClock(), self._disk)
         timeline.note(event)
@@ -244,7 +254,7 @@ def _is_at_end(descriptor: int) -> bool:
 
 
 def _first(folder: Path) -> RunStarted:
-    known = salvage(folder / FILE)
+    known = remembered(folder)
     if not known or not isinstance(known[0].what, RunStarted):
         raise JournalError(f"{folder} is no run: its timeline does not begin with a start")
     return known[0].what

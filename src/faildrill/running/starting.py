@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from faildrill import __version__
+from faildrill import __version__, second_copy
 from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
@@ -59,7 +59,7 @@ def lay_out_as(
         leave_applied=leave_applied,
         format=FORMAT,
     )
-    timeline = Timeline.create(folder, clock)
+    timeline = Timeline.create(folder, clock, second=second_copy.make(folder.name))
     timeline.record(first)
     timeline.close()
 

@@ -1,0 +1,50 @@
+"""`faildrill recover --settle`: a person ends a mark by their word, after what can be put back and asked has been."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from faildrill import redacting
+from faildrill.clock import SystemClock
+from faildrill.errors import FaildrillError, WrongUsage
+from faildrill.guarding.holding import Mark, all_marks
+from faildrill.guarding.settling import settle
+from faildrill.recovering.salvaging import go_on, home, remembered, unseen
+from faildrill.system import who
+from faildrill.timeline import Settled
+
+
+def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
+    """Put a run back as far as that can be done; where that is not seen, take a person's word and write it down."""
+    one = _mark(folder)
+    try:
+        if put_back():
+            return
+    except WrongUsage:
+        raise
+    except FaildrillError as error:
+        click.echo(f"it could not be put back: {error}")
+    if _mark_of(folder) is None:
+        return
+    seen = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
+    clock, words = SystemClock(), redacting.clean(because)
+    settle(one, who.user(), clock.wall(), (words, seen))
+    if remembered(home(folder)):
+        timeline = go_on(home(folder), clock)
+        timeline.note(Settled(by=who.user(), because=words, seen=list(seen)))
+        timeline.close()
+    click.echo(f"SETTLED by {who.user()}, not seen put back: {words}")
+    for line in seen:
+        click.echo(f"  {line}")
+
+
+def _mark_of(folder: Path) -> Mark | None:
+    return next((one for some in all_marks().values() for one in some if one.run == folder.name), None)
+
+
+def _mark(folder: Path) -> Mark:
+    found = _mark_of(folder)
+    if found is None:
+        raise WrongUsage(f"nothing to settle: no place of this machine is marked by a run {folder.name}")
+    return found

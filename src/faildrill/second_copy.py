@@ -1,0 +1,53 @@
+"""The second copy of a run's timeline, in the machine's state folder: what puts back must outlive the workspace.
+
+A CI job cleans its workspace, and somebody deletes reports; what a run has left on is put back all the same.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+from faildrill import state
+from faildrill.errors import NoStateFolder
+from faildrill.journal import sync_folder
+
+_RUNS: Final = "runs"
+
+
+def folder_of(run: str) -> Path | None:
+    """Return where the second copy of a run is, or would be; None where there is nowhere to keep state."""
+    try:
+        return state.where() / _RUNS / run if run and "/" not in run and run not in (".", "..") else None
+    except NoStateFolder:
+        return None
+
+
+def make(run: str) -> Path:
+    """Make the folder for a second copy, durable on return; OSError or NoStateFolder where that can't be."""
+    runs = state.folder() / _RUNS
+    runs.mkdir(mode=0o700, exist_ok=True)
+    (runs / run).mkdir(mode=0o700)
+    sync_folder(runs)
+    sync_folder(runs.parent)
+    return runs / run
+
+
+def forget(run: str) -> None:
+    """Remove the second copy of a run that has nothing left to put back."""
+    found = folder_of(run)
+    for folder, folders, files in os.walk(found, topdown=False) if found is not None else ():
+        for name in files:
+            with contextlib.suppress(OSError):
+                (Path(folder) / name).unlink()
+        for name in (*folders, ""):  # the empty name: the folder itself, which comes after all that is in it
+            with contextlib.suppress(OSError):
+                (Path(folder) / name).rmdir()
+
+
+def runs() -> list[Path]:
+    """List the second copies that there are."""
+    try:
+        return sorted((state.where() / _RUNS).glob("*/"))
+    except (NoStateFolder, OSError):
+        return []
