@@ -30,6 +30,16 @@ def parse(text: str) -> float:
     return total
 
 
+def of_data(value: object) -> float | None:
+    """Read a time as data hold it: text with a unit, or seconds; None for what is no time."""
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return parse(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def show(duration: float) -> str:
     """Write float seconds for people, to three digits that matter: `20 ms`, `1.53 s`, `2 min 5 s`."""
     if duration < 0:

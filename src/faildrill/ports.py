@@ -4,7 +4,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Protocol, runtime_checkable
@@ -57,7 +57,10 @@ ProbeName = Annotated[str, ProbeMark(), Field(description="the name of a probe o
 
 
 class StepMark:
-    """Marks a field that names a step of the drill."""
+    """Marks a field that names a step of the drill, or is one of the words that mean something else."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self.words = frozenset(words)
 
 
 StepName = Annotated[str, StepMark(), Field(description="the id of a step of this drill")]

@@ -38,11 +38,11 @@ def judge(folder: Path) -> Result:
 
 def weigh(evidence: Evidence) -> Result:
     """Weigh a run that is read."""
-    from faildrill.judging import engine, figures, steps, story  # noqa: PLC0415 - a drill names expectations only
+    from faildrill.judging import engine, figures, headline, steps, story  # noqa: PLC0415 - a drill names expectations only
 
     gone = steps.figures(evidence)
     found = [*_expectations(evidence, gone, refused=engine.is_refused(evidence)), *engine.findings(evidence, gone)]
-    decision = decide(evidence, found)
+    decision, probes = decide(evidence, found), figures.figures(evidence)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
         run=first.run,
@@ -63,7 +63,8 @@ def weigh(evidence: Evidence) -> Result:
         exit_code=decision.verdict.exit_code,
         findings=found,
         decided_by=decision.number,
-        probes=figures.figures(evidence),
+        headline=headline.headline(evidence, probes),
+        probes=probes,
         steps=gone,
         moments=story.moments(evidence),
         phases=story.phases(evidence),

@@ -60,6 +60,11 @@ class Stretch:
     """How the looks that prove it dark ended, by outcome in lower case; `slow` for late good answers."""
 
 
+def weight(one: Stretch) -> tuple[bool, int, int]:
+    """Order outages by how long they were: one without an end is the longest, else what is proven decides."""
+    return one.at_most is None, one.at_least, one.at_most or 0
+
+
 def outages(
     columns: Columns, silence: Silence, hold: int = 0, proofs: tuple[Life, Dark] | None = None
 ) -> list[Stretch]:

@@ -10,8 +10,22 @@ from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Share, allowed, fraction, is_more
+from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import Tally, tally, where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, nice
+from faildrill.judging.weighing import (
+    FEWEST,
+    Weighed,
+    broken,
+    cannot_tell,
+    count,
+    cure,
+    finding,
+    holds,
+    lack,
+    nice,
+    no_look,
+    no_such_time,
+)
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
 from faildrill.samples.columns import Columns, Integers, Mask
@@ -25,25 +39,40 @@ class Errors(Kind):
     looks as make one failure less than it. With `over` it must hold in every stretch of that length: where one backend
     of three fails, a third of the looks do, for as long as nobody takes it out.
 
+    `when` is a part of the run; the looks count that were due in it.
+
     errors: {of: pay, at_most: 0.1%}
     errors: {of: pay, at_most: 40%, over: 5s}
+    errors: {of: pay, at_most: 0, when: putting back}
     """
 
     of: ProbeName
     at_most: Share = Field(description="a share, e.g. 0.1%, or a whole number of looks")
-    over: Duration | None = Field(default=None, gt=0, description="in any stretch of this length; the whole run else")
+    over: Duration | None = Field(default=None, gt=0, description="in any stretch of this length; all of it else")
+    when: When = "whole"
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh how many looks failed."""
         limit = f"{self.at_most} of the looks" if isinstance(self.at_most, str) else count(self.at_most, "look")
         claim = f"no more than {limit} of {self.of} fail" + ("s" if self.at_most == 1 else "")
         within = f" in any {durations.show(self.over)}" if self.over is not None else ""
-        return [finding("errors", claim + within, self._weighed(evidence))]
+        return [finding("errors", claim + within + words(self.when), self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        due = evidence.dues(self.of)
+        time = span(evidence, self.when)
+        if not len(evidence.looks(self.of)):
+            return no_look(self.of)
+        if time is None:
+            return no_such_time(self.when)
+        due, seen = evidence.dues(self.of), evidence.tally(self.of)
+        if self.when != "whole":
+            due = due.between(*time)
+            seen = tally(due.looks)._replace(missing=due.missing)
+            if seen.sent < FEWEST and not is_more(seen.failed, self.at_most, seen.looks):
+                told = f"only {count(seen.sent, 'look')} of {self.of} prove anything{words(self.when)}"
+                return cannot_tell(f"{told}, and {FEWEST} are the fewest to go by", f"probe {self.of} more often")
         if self.over is None:
-            return self._counted(evidence, due, evidence.tally(self.of))
+            return self._counted(evidence, due, seen)
         length = nanoseconds(self.over)
         worst = worst_stretch(due, length, self.at_most)
         if worst is None:

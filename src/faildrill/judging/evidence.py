@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 from pydantic import ValidationError
 
+from faildrill import durations
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
-from faildrill.judging.bounds import Silence, Stretch, longest_unproven, outages
+from faildrill.judging.bounds import Silence, Stretch, longest_unproven, outages, prove
 from faildrill.judging.seeing import Seen, see
 from faildrill.judging.tallies import Tally, tally
 from faildrill.ledger import path_of
@@ -130,6 +131,11 @@ class Evidence:
     def deeds(self) -> list[Entry]:
         """When something was done or put back, in order."""
         return [self.dated(entry) for entry in self.entries if isinstance(entry.what, Applying | Undoing)]
+
+    @cached_property
+    def put_back(self) -> int | None:
+        """When something was first put back; None: nothing was."""
+        return next((entry.at for entry, _ in self.events(Undoing)), None)
 
     def dated(self, entry: Entry) -> Entry:
         """Return the entry of a call with the moment at which its effect began, where the action has told of it."""
@@ -251,6 +257,19 @@ class Evidence:
     def unproven(self, probe: str) -> float:
         """Return the longest time in seconds for which nothing proves a probe's service alive."""
         return seconds(longest_unproven(self.seen(probe).proofs[0], self.since, max(self.until, self.since)))
+
+    def unproven_between(self, probe: str, since: int, until: int) -> float:
+        """Return the same for a part of the run, in monotonic ns."""
+        first, last = max(since, self.since), min(until, max(self.until, self.since))
+        if (first, last) == (self.since, max(self.until, self.since)):
+            return self.unproven(probe)
+        life, _ = prove(self.looks(probe), self.silence(probe), (first, last))
+        return seconds(longest_unproven(life, first, last))
+
+    def hold(self, probe: str) -> float:
+        """Return for how long a probe must be good to count as recovered: as the drill's first `outage` of it says."""
+        params = [use.params for use in self.drill.expect if use.kind == "outage" and use.params.get("of") == probe]
+        return next((told for one in params if (told := durations.of_data(one.get("hold"))) is not None), HOLD)
 
 
 def gather(folder: Path) -> Evidence:

@@ -3,15 +3,19 @@
 from typing import Final
 
 import numpy as np
+from pydantic import JsonValue
 
 from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.bounds import Stretch, weight
 from faildrill.judging.estimating import likely
-from faildrill.judging.evidence import HOLD, Evidence
+from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
+from faildrill.judging.spans import cause, follows
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
+from faildrill.targets import KindUse
+from faildrill.timeline import Entry
 
 MOST_OUTAGES: Final = 200
 """Outages of a probe that are listed; where there are more, the longest."""
@@ -28,8 +32,8 @@ def figures(evidence: Evidence) -> list[ProbeFigures]:
 
 def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFigures:
     seen = evidence.tally(plan.name)
-    found = evidence.outages(plan.name)
-    longest = sorted(found, key=lambda one: -(one.at_most if one.at_most is not None else 2**62))[:MOST_OUTAGES]
+    found = evidence.outages(plan.name, evidence.hold(plan.name))
+    longest = sorted(found, key=weight, reverse=True)[:MOST_OUTAGES]
     listed = sorted(longest, key=lambda one: one.first_dark)
     return ProbeFigures(
         probe=plan.name,
@@ -45,7 +49,7 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
         outages_left_out=len(found) - len(listed),
-        hold=HOLD,
+        hold=evidence.hold(plan.name),
         unproven=evidence.unproven(plan.name),
         answer_times={name: seconds(took) for name, took in evidence.seen(plan.name).answer_times.items()},
         lateness={name: seconds(late) for name, late in evidence.seen(plan.name).lateness.items()},
@@ -56,7 +60,7 @@ def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
     def at(moment: int | None) -> float | None:
         return None if moment is None else evidence.since_start(moment)
 
-    estimate = likely(evidence.looks(probe), one)
+    estimate, followed = likely(evidence.looks(probe), one), cause(evidence, one)
     return Outage(
         probe=probe,
         length=Bounds(
@@ -70,47 +74,63 @@ def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
         first_good=at(one.first_good),
         looks=one.outcomes,
         phases=_phases(evidence, probe, one, writers),
+        cause=getattr(followed.what, "step", "") if followed is not None else "",
+        followed=follows(evidence, one),
         stretches=one.stretches,
     )
 
 
 def _phases(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> dict[str, float]:
-    """Split an outage: seconds from what was last done or put back before it; empty where nothing was."""
-    faults = [entry.at for entry in evidence.deeds if entry.at <= one.first_dark]
-    if not faults:
+    """Split an outage: seconds from what it followed, done or put back; empty where nothing was."""
+    followed = cause(evidence, one)
+    if followed is None:
         return {}
-    fault = faults[-1]
-    seen = writers.after(fault, one.first_good).items()
+    fault, hold = followed.at, nanoseconds(evidence.hold(probe))
+    seen = writers.after(followed, one.first_good).items()
     moments = {"first_dark": one.first_dark, **{name: at for name, at in seen if at >= (one.last_good or fault)}}
     if one.first_answer is not None and one.first_good is not None:
         moments["first_good"] = one.first_answer
-        if (evidence.good_until(probe) or 0) - one.first_good >= nanoseconds(HOLD):
-            moments["stable"] = one.first_good + nanoseconds(HOLD)
+        if (evidence.good_until(probe) or 0) - one.first_good >= hold:
+            moments["stable"] = one.first_good + hold
     return {name: seconds(at - fault) for name, at in moments.items()}
 
 
 class _Writers:
-    """Who wrote when, and when who manages that was seen to act: each from the probe that tells it best."""
+    """Who wrote when, and when who manages that was seen to act: by the probes that look at what a step was done to."""
 
     def __init__(self, evidence: Evidence) -> None:
-        def tells(plan: ProbePlan) -> int:
-            kind = plan.use.kind
-            return 2 if kind.endswith(("writer", "writers")) else 1 if kind == "postgres.write" else 0
+        self._evidence = evidence
+        self._looks = {plan.name: _sent(evidence, plan) for plan in evidence.plans.values() if _tells(plan)}
+        self._uses = {step.id: step.use for step in evidence.actions}
 
-        best = max(evidence.plans.values(), key=tells, default=None)
-        self._looks = _sent(evidence, best) if best is not None and tells(best) else None
-        asked = next((plan for plan in evidence.plans.values() if plan.use.kind in _MANAGERS), None)
-        self._managed = _sent(evidence, asked) if asked is not None else None
+    def after(self, followed: Entry, until: int | None) -> dict[str, int]:
+        """Return when the loss of the writer of before was noticed, and when another one was first seen to be it.
 
-    def after(self, fault: int, until: int | None) -> dict[str, int]:
-        """Return when the loss of the writer of before the fault was noticed, and when another one first was named."""
+        Each by whichever of the right probes saw it first: all of them prove it.
+        """
         end = until or int(np.iinfo(np.int64).max)
-        moments: dict[str, int] = {}
-        if self._managed is not None and (noticed := _first(self._managed, fault, end, unlocked=True)) is not None:
-            moments["detected"] = noticed
-        if self._looks is not None and (named := _first(self._looks, fault, end, unlocked=False)) is not None:
-            moments["new_writer"] = named
-        return moments
+        plans = self._right(getattr(followed.what, "step", ""))
+        managers = [self._looks[plan.name] for plan in plans if plan.use.kind in _MANAGERS]
+        noticed = [_first(looks, followed.at, end, unlocked=True) for looks in managers]
+        named = [_first(self._looks[plan.name], followed.at, end, unlocked=False) for plan in plans]
+        found = {"detected": noticed, "new_writer": named}
+        return {name: min(known) for name, some in found.items() if (known := [at for at in some if at is not None])}
+
+    def _right(self, step: str) -> list[ProbePlan]:
+        """Return the probes that tell the writer of the target of a step; all that tell one, where none is of that."""
+        plans = [self._evidence.plans[name] for name in self._looks]
+        use = self._uses.get(step)
+        targets = _targets(use) if use is not None else []
+        return [plan for plan in plans if any(one in targets for one in _targets(plan.use))] or plans
+
+
+def _tells(plan: ProbePlan) -> bool:
+    return plan.use.kind.endswith(("writer", "writers", ".write"))
+
+
+def _targets(use: KindUse) -> list[JsonValue]:
+    """Return the targets among the parameters of a kind: they are kept whole, as mappings."""
+    return [value for value in use.params.values() if isinstance(value, dict)]
 
 
 def _sent(evidence: Evidence, plan: ProbePlan) -> Columns:

@@ -11,7 +11,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
-from faildrill.judging.spans import WORDS, When, span
+from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import tally
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
@@ -61,7 +61,7 @@ class Latency(Kind):
         """Weigh each percentile that has a limit."""
         found = []
         for name, (share, limit) in self._limits().items():
-            claim = f"{name} of {self.of} is within {durations.show(limit)}{WORDS[self.when]}"
+            claim = f"{name} of {self.of} is within {durations.show(limit)}{words(self.when)}"
             found.append(finding("latency", claim, self._weighed(evidence, name, share, limit)))
         return found
 

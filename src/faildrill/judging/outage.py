@@ -6,10 +6,23 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.bounds import Stretch, with_hidden
+from faildrill.judging.bounds import Stretch, weight, with_hidden
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, lasted, nice
+from faildrill.judging.spans import Belonging, When, span, within, words
+from faildrill.judging.weighing import (
+    Weighed,
+    broken,
+    cannot_tell,
+    count,
+    cure,
+    finding,
+    holds,
+    lack,
+    lasted,
+    nice,
+    no_such_time,
+)
 from faildrill.ports import Duration, Kind, ProbeName
 
 _LEAST_INTERVAL: Final = 0.001
@@ -20,23 +33,48 @@ class OutageAtMost(Kind):
 
     Outages are bounded, not guessed: FAILED when the time *proven* dark is longer than the limit, PASSED when the
     longest that it can have been is not, INCONCLUSIVE when the limit lies between, with how fast to probe to decide.
-    A service counts as recovered when it was good for `hold`; flapping does not end an outage.
+    A service counts as recovered when it was good for `hold`; flapping does not end an outage. `when` is a part of the
+    run: the outages count that followed what was done or put back in it, each in its whole length.
 
     outage: {of: pay, at_most: 30s}
+    outage: {of: pay, at_most: 5s, when: putting back}
     """
 
     of: ProbeName
     at_most: Duration = Field(description="the longest that it may be dark")
     hold: Duration = Field(default=HOLD, description="for how long it must be good to count as recovered")
+    when: When = "whole"
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh every outage of the probe, and what could hide between its looks."""
-        claim = f"{self.of} is never down for more than {durations.show(self.at_most)}"
-        found = evidence.outages(self.of, self.hold)
-        weighed = (
-            self._broken(evidence, found) or lack(evidence, self.of, weighs_skipped=True) or self._open(evidence, found)
+        claim = f"{self.of} is never down for more than {durations.show(self.at_most)}{words(self.when)}"
+        return [finding("outage", claim, self._weighed(evidence))]
+
+    def _weighed(self, evidence: Evidence) -> Weighed:
+        time = span(evidence, self.when)
+        if time is None:
+            return no_such_time(self.when)
+        everything = evidence.outages(self.of, self.hold)
+        found = within(evidence, everything, self.when)
+        # What began before this part and ended in it belongs to what it followed: only what comes after can hide here.
+        earlier = [one.first_good for one in everything if one not in found.perhaps and one.first_dark < time[0]]
+        since = max([time[0], *(end for end in earlier if end is not None)])
+        unproven = evidence.unproven_between(self.of, since, time[1])
+        return (
+            self._broken(evidence, found.surely)
+            or lack(evidence, self.of, weighs_skipped=True)
+            or self._undated(evidence, found)
+            or self._open(evidence, found.surely, unproven)
+            or self._holds(evidence, found.surely, unproven)
         )
-        return [finding("outage", claim, weighed or self._holds(evidence, found))]
+
+    def _undated(self, evidence: Evidence, found: Belonging) -> Weighed | None:
+        """Say that an outage may have followed what this is about, or something else, and would decide; or None."""
+        for one in found.perhaps:
+            if one not in found.surely and (one.at_most is None or seconds(one.at_most) > self.at_most):
+                because = f"{self._told(one)}: nobody can tell whether it began{words(self.when)}"
+                return cannot_tell(because, f"probe {self.of} faster", *self._cited(evidence, one))
+        return None
 
     def _broken(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
         longest = max(found, key=lambda one: one.at_least, default=None)
@@ -44,7 +82,7 @@ class OutageAtMost(Kind):
             return None
         return broken(self._told(longest), *self._cited(evidence, longest))
 
-    def _open(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+    def _open(self, evidence: Evidence, found: list[Stretch], unproven: float) -> Weighed | None:
         """Say that the limit lies within what can't be told, or None."""
         for one in found:
             if (unseen := self._unseen(evidence, one)) is not None:
@@ -56,7 +94,6 @@ class OutageAtMost(Kind):
             return cannot_tell(because, self._faster(evidence, longest), *self._cited(evidence, longest))
         if (hidden := self._hidden(evidence, found)) is not None:
             return hidden
-        unproven = evidence.unproven(self.of)
         if unproven <= self.at_most:
             return None
         because = (
@@ -98,11 +135,11 @@ class OutageAtMost(Kind):
         last = evidence.tally(self.of).answered
         return one.last_good is None or last is None or last - one.last_good > nanoseconds(self.at_most)
 
-    def _holds(self, evidence: Evidence, found: list[Stretch]) -> Weighed:
+    def _holds(self, evidence: Evidence, found: list[Stretch], unproven: float) -> Weighed:
         if not found:
-            unproven = durations.show(evidence.unproven(self.of))
-            return holds(f"no look proves {self.of} dark; none over {unproven} can hide between them")
-        longest = max(found, key=lambda one: one.at_most or 0)
+            hidden = durations.show(unproven)
+            return holds(f"no look proves {self.of} dark; none over {hidden} can hide between them")
+        longest = max(found, key=weight)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
         return holds(self._told(longest) + more, *self._cited(evidence, longest))
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Parallel
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.bounds import Stretch, weight
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.latency import FOREVER, percentile
 from faildrill.judging.result import Bounds, Record
+from faildrill.judging.spans import PUTTING_BACK, follows
 from faildrill.samples.columns import Columns, Mask
 from faildrill.timeline import Applying, Undoing
 
@@ -36,7 +37,9 @@ class Pain(Record, frozen=True, kw_only=True):
     failed: int
     late: int
     outage: Bounds | None = None
-    """The longest; None: none was seen."""
+    """The longest that followed the fault, before anything was put back; None: none was seen."""
+    failback: Bounds | None = None
+    """The longest from when something was first put back; None: none was seen."""
     outages: int = 0
     p50: list[float | None]
     """What is proven of it, in seconds: at least, and at most (null: nobody knows); empty without looks."""
@@ -90,8 +93,8 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     late = looks.is_good & (looks.answered - looks.due > nanoseconds(late_after)) & ~looks.is_seen_late
     failed = looks.is_look & ~looks.is_good
     hurt = late | failed
-    dark = [one for one in evidence.outages(probe) if one.last_dark >= fault]
-    longest = max(dark, key=lambda one: (one.at_most is None, one.at_least), default=None)
+    dark = [one for one in evidence.outages(probe, evidence.hold(probe)) if one.last_dark >= fault]
+    failbacks = [one for one in dark if follows(evidence, one) == PUTTING_BACK]
     over = _is_over(looks, hurt)
     return Pain(
         probe=probe,
@@ -99,7 +102,8 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
         looks=int(np.count_nonzero(looks.is_look)),
         failed=int(np.count_nonzero(failed)),
         late=int(np.count_nonzero(late)),
-        outage=_bounds(longest) if longest is not None else None,
+        outage=_longest([one for one in dark if one not in failbacks]),
+        failback=_longest(failbacks),
         outages=len(dark),
         p50=_at(looks, 0.5),
         p99=_at(looks, 0.99),
@@ -122,7 +126,10 @@ def books(evidence: Evidence) -> list[Books]:
     return found
 
 
-def _bounds(one: Stretch) -> Bounds:
+def _longest(some: list[Stretch]) -> Bounds | None:
+    one = max(some, key=weight, default=None)
+    if one is None:
+        return None
     return Bounds(at_least=seconds(one.at_least), at_most=None if one.at_most is None else seconds(one.at_most))
 
 

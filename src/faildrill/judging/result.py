@@ -81,7 +81,45 @@ class Outage(Record, frozen=True, kw_only=True):
     stretches: int = 1
     """Of how many dark stretches it is made: life was proven between them, for less than the hold time."""
     phases: dict[str, float] = {}
-    """Seconds from the fault to: `first_dark`, `detected`, `new_writer`, `first_good`, `stable`, where known."""
+    """Seconds from its cause to: `first_dark`, `detected`, `new_writer`, `first_good`, `stable`, where known."""
+    cause: str = ""
+    """The id of the step that it followed, done or put back; empty where nothing was done before it."""
+    followed: Literal["fault", "putting back", ""] = ""
+    """Whether that was before anything was put back (a failover), or from then on (a failback)."""
+
+
+class Writes(Record, frozen=True, kw_only=True):
+    """What became of the writes of one ledger, by the worst of the nodes that take writes."""
+
+    probe: str
+    was_read: bool = True
+    """False: no node that takes writes was read back, so that nobody can tell."""
+    acknowledged: int = 0
+    lost: int = 0
+    """Acknowledged, and not there."""
+    duplicated: int = 0
+    """There more than once."""
+    phantom: int = 0
+    """Rejected, and there."""
+
+
+class Headline(Record, frozen=True, kw_only=True):
+    """What a run is remembered by: every page tells these figures, and no other ones, as what users went through."""
+
+    probe: str
+    """What stands for the users."""
+    outage: Outage | None = None
+    """The longest that followed the fault, before anything was put back; None: none was seen."""
+    allowed: float | None = None
+    """Seconds that the drill allows it, the strictest of its limits."""
+    failback_probe: str
+    failback: Outage | None = None
+    """The longest from when something was first put back; None: none was seen."""
+    failback_allowed: float | None = None
+    was_put_back: bool = False
+    unproven: float = 0.0
+    """The longest time in which an outage could have hidden between the looks."""
+    writes: list[Writes] = []
 
 
 class ProbeFigures(Record, frozen=True, kw_only=True):
@@ -177,6 +215,8 @@ class Result(Record, frozen=True, kw_only=True):
     findings: list[Finding]
     decided_by: int = 0
     """The number, from 0, of the finding that stands for the verdict: the first of its causes in time."""
+    headline: Headline | None = None
+    """None: nobody looked at what stands for the users."""
     probes: list[ProbeFigures]
     steps: list[StepFigures]
     moments: list[Moment]

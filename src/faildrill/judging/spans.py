@@ -1,24 +1,119 @@
-"""The parts of a run that an expectation can be about: before, during and after what was done, or all of it."""
+"""The parts of a run that an expectation can be about, and to which of them an outage belongs.
 
-from typing import Final, Literal
+An outage belongs to what was done, or put back, last before it began: to its cause. Where more than one thing was done
+between the last good look and the first dark one, nobody can tell which of them it was.
+"""
 
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
+from faildrill.ports import StepMark
+from faildrill.timeline import Applying, Entry, Undoing, WaitEnded, WaitStarted
 
-When = Literal["before", "during", "after", "whole"]
-"""Before the first step, from it until all is steady again, after that, or the whole run from the good warm-up on."""
-WORDS: Final = {"before": " before the first step", "during": " during the drill", "after": " after it", "whole": ""}
+WORDS: Final = {
+    "whole": "",
+    "before": " before the first step",
+    "during": " during the drill",
+    "after": " after it",
+    "fault": " from the fault until it is put back",
+    "putting back": " while it is put back",
+}
+"""How each part of a run is said in a claim; a step's id stands for the step."""
+
+When = Annotated[
+    str,
+    StepMark(WORDS),
+    Field(
+        description=(
+            "`whole` run, `before` the first step, `fault`: from the first step until something is put back, "
+            "`putting back`: from then on, `during` both until all is steady, `after` that, or the id of a step"
+        ),
+        examples=[*WORDS],
+    ),
+]
+"""A part of a run; loading refuses what is neither one of the words nor the id of a step."""
+
+FAULT: Final = "fault"
+PUTTING_BACK: Final = "putting back"
 _FOREVER: Final = (1 << 63) - 1
 
 
-def span(evidence: Evidence, when: When) -> tuple[int, int] | None:
+class Belonging(NamedTuple):
+    """The outages that belong to a part of a run."""
+
+    surely: list[Stretch]
+    perhaps: list[Stretch]
+    """These, and those of which nobody can tell whether they do."""
+
+
+def words(when: str) -> str:
+    """Return how a part of a run is said in a claim."""
+    return WORDS.get(when, f" from {when} until it is put back")
+
+
+def span(evidence: Evidence, when: str) -> tuple[int, int] | None:
     """Return from when to when it is, in monotonic ns; None when there was no such time."""
     if when == "whole":
         return evidence.since, _FOREVER
+    if when not in WORDS:
+        return _of_step(evidence, when)
     if not evidence.faults:
         return (evidence.since, _FOREVER) if when == "before" else None
-    fault = evidence.faults[0].at
-    if when == "before":
-        return evidence.since, fault
-    if when == "during":
-        return fault, evidence.steady_since or _FOREVER
-    return (evidence.steady_since, _FOREVER) if evidence.steady_since else None
+    fault, back, steady = evidence.faults[0].at, evidence.put_back, evidence.steady_since
+    return {
+        "before": (evidence.since, fault),
+        "during": (fault, steady or _FOREVER),
+        "after": (steady, _FOREVER) if steady else None,
+        FAULT: (fault, back or _FOREVER),
+        PUTTING_BACK: (back, _FOREVER) if back else None,
+    }[when]
+
+
+def within(evidence: Evidence, found: Iterable[Stretch], when: str) -> Belonging:
+    """Return which outages belong to a part of a run."""
+    if when == "whole":
+        return Belonging([*found], [*found])
+    time = span(evidence, when)
+    if time is None:
+        return Belonging([], [])
+    there = [(one, [time[0] <= at < time[1] for at in _origins(evidence, one)]) for one in found]
+    return Belonging([one for one, some in there if all(some)], [one for one, some in there if any(some)])
+
+
+def cause(evidence: Evidence, one: Stretch) -> Entry | None:
+    """Return what an outage followed: the first thing done since the last good look, else the last one before it."""
+    before = [entry for entry in evidence.deeds if entry.at <= one.first_dark]
+    return next(iter(_between(before, one)), before[-1] if before else None)
+
+
+def follows(evidence: Evidence, one: Stretch) -> Literal["fault", "putting back", ""]:
+    """Tell whether an outage followed the fault or the putting back; empty where nothing was done before it."""
+    followed = cause(evidence, one)
+    if followed is None:
+        return ""
+    is_back = evidence.put_back is not None and followed.at >= evidence.put_back
+    return PUTTING_BACK if is_back else FAULT
+
+
+def _origins(evidence: Evidence, one: Stretch) -> list[int]:
+    """Return the moments of which it may have been the outcome; of an outage that nothing could cause its own."""
+    before = [entry for entry in evidence.deeds if entry.at <= one.first_dark]
+    return [entry.at for entry in _between(before, one)] or [one.first_dark]
+
+
+def _between(deeds: list[Entry], one: Stretch) -> list[Entry]:
+    return [entry for entry in deeds if one.last_good is None or entry.at > one.last_good]
+
+
+def _of_step(evidence: Evidence, step: str) -> tuple[int, int] | None:
+    """Return the time of a step until it is put back, of a wait until it ended."""
+    began = [entry for entry, one in evidence.events(Applying) if one.step == step]
+    waited = [entry for entry, one in evidence.events(WaitStarted) if one.step == step]
+    ends = [entry.at for entry, one in evidence.events(Undoing) if one.step == step]
+    ends += [entry.at for entry, one in evidence.events(WaitEnded) if one.step == step]
+    start = next((evidence.dated(entry).at for entry in (*began, *waited)), None)
+    return None if start is None else (start, min(ends, default=_FOREVER))

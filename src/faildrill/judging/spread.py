@@ -12,7 +12,7 @@ from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.shares import Percent, percent
-from faildrill.judging.spans import WORDS, When, span
+from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
@@ -51,7 +51,7 @@ class SpreadEvenly(Kind):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh every stretch, and the whole."""
-        claim = f"{self.of}: every server gets its due share within {self.tolerance}{WORDS[self.when]}"
+        claim = f"{self.of}: every server gets its due share within {self.tolerance}{words(self.when)}"
         return [finding("spread", claim, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:

@@ -97,7 +97,7 @@ def _moment(evidence: Evidence, at: int, told: _Told, source: tuple[Entry, str])
 
 
 def _outages(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
-    for one in evidence.outages(plan.name)[:_MOST_OUTAGES]:
+    for one in evidence.outages(plan.name, evidence.hold(plan.name))[:_MOST_OUTAGES]:
         why = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in one.outcomes.items())
         slow = set(one.outcomes) == {"slow"}
         dark = _Told(f"{plan.name} is {'too slow' if slow else 'dark'} ({why})", "bad")

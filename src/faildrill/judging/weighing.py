@@ -98,6 +98,11 @@ def no_look(probe: str) -> Weighed:
     )
 
 
+def no_such_time(when: str) -> Weighed:
+    """Say that the run had no part of which a claim is about."""
+    return cannot_tell(f"the run had no such time ({when}): it ended before, or nothing was done")
+
+
 def cure(evidence: Evidence, probe: str) -> str:
     """Say what to do about looks that prove nothing."""
     seen = evidence.tally(probe)

@@ -32,11 +32,11 @@ def names_probe(field: FieldInfo) -> bool:
 
 
 @cache
-def step_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
-    """Return the parameters of a kind that name a step."""
+def step_parameters(kind: type[BaseModel]) -> dict[str, frozenset[str]]:
+    """Return the parameters of a kind that name a step, each with the words that may stand there instead."""
     fields = parameter_names(kind).items()
-    marked = ((name, (*field.metadata, *_parts(field.annotation))) for name, field in fields)
-    return tuple(name for name, parts in marked if any(isinstance(part, StepMark) for part in parts))
+    marked = ((name, part) for name, field in fields for part in (*field.metadata, *_parts(field.annotation)))
+    return {name: part.words for name, part in marked if isinstance(part, StepMark)}
 
 
 @cache

@@ -24,10 +24,12 @@ def refuse_unknown_steps(expected: list[Use], steps: Sequence[Step | Wait | Para
     """Note every expectation that names a step by an id that none has."""
     ids = [one.id for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
     for use in expected:
-        for name in step_parameters(find(use.use.kind, "expectation")):
+        for name, words in step_parameters(find(use.use.kind, "expectation")).items():
             given = use.use.params.get(name)
-            if isinstance(given, str) and given not in ids:
-                mistakes.add(use.place, f"{name}: no step has the id {given!r}{did_you_mean(given, ids)}")
+            if isinstance(given, str) and given not in ids and given not in words:
+                other = f", and it is none of {', '.join(sorted(words))}" if words else ""
+                close = did_you_mean(given, [*words, *ids])
+                mistakes.add(use.place, f"{name}: no step has the id {given!r}{other}{close}")
 
 
 def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) -> None:

@@ -14,6 +14,7 @@ from faildrill.judging import judge
 from faildrill.judging.evidence import gather
 from faildrill.judging.pains import books, limits, pain, users
 from faildrill.judging.result import Verdict
+from faildrill.judging.spans import WORDS
 from faildrill.kinds import build
 from faildrill.kinds.table import EXPECTATIONS
 from faildrill.ledger import Ledger, Note
@@ -24,6 +25,7 @@ from faildrill.targets import KindUse
 from faildrill.timeline import FILE, ProberStarted, WarmedUp
 from unit.judging.runs import END, Run, probe, ticks
 
+PARTS: Final = (*WORDS, "crash")
 EXPECT: Final[dict[str, list[dict[str, Any]]]] = {
     "detected": [
         {"of": "pay", "after": "crash", "within": "5s"},
@@ -38,22 +40,22 @@ EXPECT: Final[dict[str, list[dict[str, Any]]]] = {
         {"of": "pay", "at_most": 0},
         {"of": "pay", "at_most": "40%", "over": "5s"},
         {"of": "pay", "at_most": 3, "over": "5s"},
+        *({"of": "pay", "at_most": "1%", "when": when} for when in PARTS),
+        *({"of": "pay", "at_most": "1%", "over": "1s", "when": when} for when in PARTS),
     ],
     "flaps": [{"of": "pay"}, {"of": "pay", "at_most": 0, "hold": "1s"}],
-    "latency": [
-        {"of": "pay", "p50": "1s", "p99.9": "1s", "max": "1s", "when": when}
-        for when in ("whole", "before", "during", "after")
-    ],
+    "latency": [{"of": "pay", "p50": "1s", "p99.9": "1s", "max": "1s", "when": when} for when in PARTS],
     "lost_writes": [{"of": "pay", "at_most": 0}],
     "never": [{"of": "pay", "changes": True}, {"of": "pay", "saw": "b"}, {"of": "pay", "promotions": True}],
     "outage": [
         {"of": "pay", "at_most": "30s"},
         {"of": "pay", "at_most": "0s"},
         {"of": "pay", "at_most": "1s", "hold": "0s"},
+        *({"of": "pay", "at_most": "30s", "when": when} for when in PARTS),
     ],
     "spread": [
         {"of": "pay"},
-        *({"of": "pay", "weights": {"a": 1, "b": 1}, "when": when} for when in ("whole", "before", "during", "after")),
+        *({"of": "pay", "weights": {"a": 1, "b": 1}, "when": when} for when in PARTS),
         {"of": "pay", "weights": {"a": 0}},
     ],
     "steady_again": [{"within": "10s"}],

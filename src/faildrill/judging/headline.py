@@ -1,0 +1,92 @@
+"""What a run is remembered by: the outage after its fault, the one of putting back, and what became of writes."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from faildrill import durations
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.result import Headline, Outage, ProbeFigures, Writes
+from faildrill.judging.spans import FAULT, PUTTING_BACK
+
+_PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
+"""Expectations, besides `outage`, of what users notice."""
+_LIMITS: Final = {FAULT: ("whole", "during", FAULT), PUTTING_BACK: ("whole", "during", PUTTING_BACK)}
+"""By what an outage followed, what a limit on it may be about."""
+
+
+def headline(evidence: Evidence, probes: list[ProbeFigures]) -> Headline | None:
+    """Return the headline of a run; None where nobody looked at what stands for the users.
+
+    That is what the drill promises an outage of at most, else what it promises anything else of that users notice,
+    else its load; where it says nothing of users, what it looks at itself first. Where nothing was done the longest
+    outage of the whole run stands in it.
+    """
+    looked = [one for one in _users(evidence, probes) if one.looks]
+    if not looked:
+        return None
+    done = bool(evidence.faults)
+    outages = [one for figures in looked for one in figures.outages]
+    outage = longest(one for one in outages if one.followed == FAULT or not done)
+    failback = longest(one for one in outages if one.followed == PUTTING_BACK)
+    probe = outage.probe if outage is not None else looked[0].probe
+    return Headline(
+        probe=probe,
+        outage=outage,
+        allowed=_limit(evidence, probe, FAULT),
+        failback_probe=failback.probe if failback is not None else probe,
+        failback=failback,
+        failback_allowed=_limit(evidence, failback.probe if failback is not None else probe, PUTTING_BACK),
+        was_put_back=evidence.put_back is not None,
+        unproven=max(one.unproven for one in looked),
+        writes=writes(evidence),
+    )
+
+
+def longest(outages: Iterable[Outage]) -> Outage | None:
+    """Return the outage that lasted longest: one whose end was not seen, else the one that is proven to."""
+    return max(outages, key=_weight, default=None)
+
+
+def _weight(one: Outage) -> tuple[bool, float, float]:
+    return one.length.at_most is None, one.length.at_least, one.length.at_most or 0.0
+
+
+def writes(evidence: Evidence) -> list[Writes]:
+    """Tell of every ledger what became of its writes, by the worst of the nodes that take writes."""
+    found = []
+    for name, nodes in evidence.ledgers.items():
+        writers = [one for one in nodes.values() if one.writer and not one.unreadable]
+        if not writers:
+            found.append(Writes(probe=name, was_read=False))
+            continue
+        worst = max(writers, key=lambda one: one.lost)
+        found.append(
+            Writes(
+                probe=name,
+                acknowledged=worst.acknowledged,
+                lost=worst.lost,
+                duplicated=max(one.duplicated for one in writers),
+                phantom=max(one.phantom for one in writers),
+            )
+        )
+    return found
+
+
+def _users(evidence: Evidence, probes: list[ProbeFigures]) -> list[ProbeFigures]:
+    drill = evidence.drill
+    limited = [str(use.params.get("of")) for use in drill.expect if use.kind == "outage"]
+    promised = [str(use.params.get("of")) for use in drill.expect if use.kind in _PROMISES]
+    load = [plan.name for plan in drill.load]
+    own = [plan.name for plan in drill.probes if plan.by != "environment"]
+    for names in (limited, promised, load, own[:1]):
+        found = [one for one in probes if one.probe in names]
+        if found:
+            return found
+    return probes
+
+
+def _limit(evidence: Evidence, probe: str, followed: str) -> float | None:
+    """Return the strictest time that the drill allows an outage of a probe that followed this; None: it says none."""
+    uses = [use.params for use in evidence.drill.expect if use.kind == "outage" and use.params.get("of") == probe]
+    about = [one for one in uses if one.get("when", "whole") in _LIMITS[followed]]
+    return min((limit for one in about if (limit := durations.of_data(one.get("at_most"))) is not None), default=None)
