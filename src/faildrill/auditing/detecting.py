@@ -24,6 +24,8 @@ from faildrill.settings import Backend, Check, Server, Settings, Standard
 def detections(name: str, live: Settings, standard: Standard | None, objective: float | None) -> Iterator[Detection]:
     """Yield one for every backend, that of its slowest server, and one for the cluster; objectives in seconds."""
     for backend, settings in (live.backends or {}).items():
+        if settings.servers is not None and not settings.servers:
+            continue  # a page of statistics, a redirection
         approved = ((standard.backends or {}).get(backend) if standard else None) or None
         limit = approved.detected_within if approved and approved.detected_within is not None else objective
         never = _never(backend, settings)
@@ -78,15 +80,25 @@ def serving(backend: Backend) -> dict[str, Server]:
     return {name: one for name, one in servers if one.state in (None, "ready") and one.weight != 0}
 
 
+def last_resort(backend: Backend) -> str | None:
+    """Name the one server that is used when all others are down, with none behind it; None where there is none."""
+    behind = [name for name, one in serving(backend).items() if one.backup]
+    return behind[0] if len(behind) == 1 else None
+
+
 def _never(name: str, backend: Backend) -> str:
     """Tell whose death nothing notices but users' requests, empty where every server is checked or nobody knows."""
     ways = {server: one.check.how if one.check else None for server, one in (backend.servers or {}).items()}
+    ways.pop(last_resort(backend) or "", None)
     return "; ".join(f"{name}/{server}: {how}" for server, how in ways.items() if how in ("none", "passive", "agent"))
 
 
 def _of_backend(backend: Backend) -> tuple[float | None, float | None, str]:
     """Return the figures of the server that is noticed last; where one of them is not known, none is."""
-    found = [worst_case(one.check) if one.check else None for one in (backend.servers or {}).values()]
+    last = last_resort(backend)
+    unchecked = {name for name, one in (backend.servers or {}).items() if one.check and one.check.how == "none"}
+    others = [one for name, one in (backend.servers or {}).items() if name != last or name not in unchecked]
+    found = [worst_case(one.check) if one.check else None for one in others]
     known = [one for one in found if one is not None]
     if not known or len(known) < len(found):
         return None, None, "an interval, a time-out or a threshold of a check is not known"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from faildrill import durations
-from faildrill.auditing.detecting import serving, standing
+from faildrill.auditing.detecting import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
 from faildrill.settings import Backend, Failover, Reading, Settings, differences, in_words, is_name
 from faildrill.settings.shapes import Timeouts
@@ -100,7 +100,8 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     for server, one in (settings.servers or {}).items():
         how = one.check.how if one.check else None
         where = f"{backend}/{server}"
-        if how == "none" and len(serving(settings)) > 1:
+        others = len(serving(settings)) > 1 and server != last_resort(settings)
+        if how == "none" and others:
             why = "a server that dies goes on being given requests"
             yield Remark("checked", Grade.SEVERE, name, f"{where} has no health check", why, "give it a check")
         elif how == "none":
@@ -109,7 +110,7 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
         elif how == "agent":
             why = "an agent that falls silent takes nothing down: a server that dies goes on being given requests"
             said = f"{where} has an agent, and no health check"
-            grade = Grade.SEVERE if len(serving(settings)) > 1 else Grade.NOTE
+            grade = Grade.SEVERE if others else Grade.NOTE
             yield Remark("checked", grade, name, said, why, "give it a check beside the agent")
         elif how == "passive":
             why = "its death is learned from requests of users that fail, again after every time-out"
@@ -168,14 +169,15 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     stay = standing(settings)
-    checked = {one.check.how for one in serving(settings).values() if one.check and one.standing == "kept"}
-    checked -= {None, "none", "passive"}
+    kept = [one.check for one in serving(settings).values() if one.check and one.standing == "kept"]
+    checked = [one for one in kept if one.how not in (None, "none", "passive")]
     if stay is None or not checked or len(serving(settings)) < 2:  # noqa: PLR2004 - one has nobody to turn to
         return
     timeouts = settings.timeouts or Timeouts()
     limit = timeouts.tunnel if isinstance(timeouts.tunnel, float) else timeouts.server
     # A check that only connects finds dead what is dead; any other may take out a server that goes on answering.
-    harmless = checked <= {"tcp", "tls"} and isinstance(limit, float) and limit <= _SOON
+    connects = all(one.how in ("tcp", "tls") and not one.asks for one in checked)
+    harmless = connects and isinstance(limit, float) and limit <= _SOON
     said = f"{backend} moves new connections only when a server is found dead: {stay}"
     why = "whoever holds one goes on using a demoted database, or waits for a dead one"
     remedy = "default-server on-marked-down shutdown-sessions"

@@ -7,6 +7,8 @@ from typing import Final
 _FAMILY: Final = re.compile(r"^(?:ipv4|ipv6|tcp|tcp4|tcp6|mptcp4?|mptcp6?|quic4|quic6|udp|udp4|udp6|stream|dgram)\+?@")
 _SOCKET: Final = re.compile(r"^(?:stream\+|dgram\+)?unix[@:]|(?=^/)")
 _PORT: Final = re.compile(r"([+-]?)([0-9]+)")
+_ANY: Final = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+"""What `*`, or a port alone, stands for."""
 
 
 def canonical(address: str) -> str:
@@ -38,6 +40,8 @@ def is_name(address: str | None) -> bool:
 
 def _host(text: str) -> str:
     bare = text.removeprefix("[").removesuffix("]")
+    if bare in ("", "*"):
+        return _ANY
     try:
         return ipaddress.ip_address(bare).compressed
     except ValueError:

@@ -32,6 +32,7 @@ class Check(Part):
     """How a load balancer finds out that a server is dead, and alive again."""
 
     how: Way | None = Field(default=None, description="`passive` learns it only from requests of users that fail")
+    asks: bool | None = Field(default=None, description="whether it asks something, and does not only connect")
     path: str | None = Field(default=None, description="what an HTTP check asks for")
     interval: Duration | None = Field(default=None, description="between two checks of a server that is well")
     fast_interval: Duration | None = Field(default=None, description="between two checks while the state is in doubt")

@@ -304,6 +304,23 @@ def test_what_becomes_of_standing_connections_is_read(words: str, standing: str 
     assert [one.standing for one in (found["b"].servers or {}).values()] == [standing]
 
 
+@pytest.mark.parametrize(
+    ("lines", "asks"),
+    [
+        ("", False),
+        ("option tcp-check", False),
+        ("option tcp-check\n tcp-check connect port 6379", False),
+        ("option tcp-check\n tcp-check expect string role:master", True),
+        ("option httpchk", True),
+        ("option ssl-hello-chk", False),
+    ],
+)
+def test_a_check_that_only_connects_is_told_from_one_that_asks(lines: str, asks: bool) -> None:
+    [server] = (backend(f"{DEFAULTS}\nbackend payments\n {lines}\n server a 1.1.1.1:1 check\n").servers or {}).values()
+    assert server.check is not None
+    assert server.check.asks is asks
+
+
 def test_a_section_of_a_later_version_is_none_of_the_proxy_before_it() -> None:
     text = f"{DEFAULTS}\nbackend payments\n retries 1\nhealthcheck h\n retries 9\n type httpchk\n"
     assert backend(text).retries == 1

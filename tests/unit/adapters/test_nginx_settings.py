@@ -205,6 +205,17 @@ def test_checks_are_read_as_they_are_meant_in_each_part_and_by_each_module(tmp_p
     assert (checks["app"].how, checks["app"].interval, checks["app"].fall) == ("tcp", 3.0, 5)
 
 
+def test_a_server_that_is_alone_is_never_taken_out_and_a_name_may_be_several(tmp_path: Path) -> None:
+    for address, how in (("10.0.0.1:80", "none"), ("app.example:80", "passive"), ("localhost:80", "passive")):
+        found, _ = backends(tmp_path, f"server {{ location / {{ proxy_pass http://{address}; }} }}")
+        assert [one.check and one.check.how for one in (found[address].servers or {}).values()] == [how]
+
+
+def test_an_upstream_without_a_server_gets_them_at_run_time_and_is_unread(tmp_path: Path) -> None:
+    _, reading = backends(tmp_path, "upstream app { zone a 1m; } server { location / { proxy_pass http://app; } }")
+    assert [one.what for one in reading.unread] == ["upstream app"]
+
+
 def test_one_address_that_is_listed_twice_is_two_servers(tmp_path: Path) -> None:
     text = "upstream app { server a:1; server a:1 weight=3; } server { location / { proxy_pass http://app; } }"
     found, _ = backends(tmp_path, text)

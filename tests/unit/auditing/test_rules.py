@@ -82,6 +82,7 @@ TCP: dict[str, Any] = {"mode": "tcp", "timeouts": {"client": "30m", "connect": "
         ("pgsql", "kept", {"server": "30s"}, "warning"),
         ("tcp", "kept", {"server": "30m"}, "warning"),
         ("tcp", "kept", {"server": "30s"}, "note"),
+        ("asking tcp", "kept", {"server": "30s"}, "warning"),
         ("tcp", "kept", {"server": "30m", "tunnel": "30s"}, "note"),
         ("tcp", "kept", {"server": "none"}, "warning"),
         ("http", "ended", {"server": "30m"}, None),
@@ -94,7 +95,8 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
 ) -> None:
     backend = {**copy.deepcopy(GOOD), **TCP, "timeouts": timeouts}
     for one in backend["servers"].values():
-        one.update(standing=standing, check={"how": how, "interval": "1s", "timeout": "1s", "fall": 2})
+        check = {"how": how.removeprefix("asking "), "asks": how.startswith("asking")}
+        one.update(standing=standing, check={**check, "interval": "1s", "timeout": "1s", "fall": 2})
     live = Settings.model_validate({"backends": {"db": backend}})
     assert [one.grade for one in rules.remarks("x", Reading("x", live)) if one.rule == "sessions"] == (
         [grade] if grade else []
@@ -104,11 +106,33 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
         assert detection.standing == "standing ones stay up to `timeout server` 30 min after the last byte"
 
 
+def test_of_what_has_no_servers_nothing_dies() -> None:
+    live = Settings.model_validate(
+        {"backends": {"stats": {"mode": "http", "servers": {}, "timeouts": {"server": "none"}}}}
+    )
+    assert list(detections("front", live, None, 5.0)) == []
+    assert list(rules.remarks("front", Reading("x", live))) == []
+
+
 def test_who_has_nobody_to_turn_to_is_told_that_and_no_more() -> None:
     lone = {**copy.deepcopy(GOOD), "servers": {"pay1": {"state": "ready", "check": {"how": "none"}}}}
     live = Settings.model_validate({"backends": {"payments": lone}})
     told = [(one.rule, str(one.grade)) for one in rules.remarks("front", Reading("x", live))]
     assert told == [("checked", "note"), ("redundant", "warning")]
+
+
+def test_the_last_resort_behind_checked_servers_needs_no_check_and_the_first_of_two_does() -> None:
+    spare = {"state": "ready", "backup": True, "check": {"how": "none"}}
+    backend = copy.deepcopy(GOOD)
+    backend["servers"]["sorry"] = spare
+    live = Settings.model_validate({"backends": {"payments": backend}})
+    told = [str(one.grade) for one in rules.remarks("x", Reading("x", live)) if one.rule == "checked"]
+    [detection] = detections("x", live, None, None)
+    assert (told, detection.never, detection.worst) == (["note"], False, 2 + 3 * 2 + 2 * 1)
+    backend["servers"]["sorrier"] = spare
+    live = Settings.model_validate({"backends": {"payments": backend}})
+    told = [str(one.grade) for one in rules.remarks("x", Reading("x", live)) if one.rule == "checked"]
+    assert told == ["severe", "severe"]
 
 
 def test_a_name_alone_may_be_many_servers() -> None:
@@ -157,6 +181,8 @@ def test_what_is_set_again_and_again_or_has_no_address_now_is_no_change_of_anybo
         ("unix:/run/a.sock", "/run/a.sock"),
         ("10.0.0.1:+5", "10.0.0.1:5"),
         ("10.0.0.1:0", "10.0.0.1"),
+        ("*:80", "0.0.0.0:80"),
+        (":80", "0.0.0.0:80"),
     ],
 )
 def test_an_address_is_the_same_one_however_it_is_written(one: str, other: str) -> None:

@@ -162,7 +162,14 @@ class _Proxies:
         words = (section.servers or {})[name]
         timeouts = section.timeouts
         path = section.path if section.sent == "" else section.sent
-        checking = Checking(section.check, path, timeouts.get("check", ""), timeouts.get("connect", ""))
+        asks = section.expects if section.check == "tcp" else section.check and section.check != "tls"
+        checking = Checking(
+            section.check,
+            bool(asks) if asks is not None else None,
+            path,
+            timeouts.get("check", ""),
+            timeouts.get("connect", ""),
+        )
         return server(words, checking)
 
     def _followed(self, backend: str, name: str) -> dict[str, Any]:

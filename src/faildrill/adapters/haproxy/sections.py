@@ -11,6 +11,9 @@ _RETRIES: Final = 3
 """HAProxy's own, where nothing is said."""
 _MOST: Final = 4096
 """Servers that one template may make here."""
+_SETS: Final = {"cookie": "cookie", "stick": "table", "tcp-check": "expects"}
+"""Words of which it counts that they are there."""
+_CONNECTS: Final = ["tcp-check", "connect"]
 _OWN: Final = ("kind", "name", "disabled", "table", "servers", "leads_to", "elsewhere")
 """Fields of a section that another one does not inherit."""
 
@@ -30,6 +33,8 @@ class Section:
     table: bool | None = False
     disabled: bool | None = False
     check: str | None = "tcp"
+    expects: bool | None = False
+    """Its `tcp-check` sends or expects something."""
     path: str | None = "/"
     sent: str | None = ""
     """What `http-check send` asks for, empty where there is none."""
@@ -58,6 +63,7 @@ class Section:
             redispatch=None,
             cookie=None,
             check=None,
+            expects=None,
             path=None,
             sent=None,
             default_server=(UNKNOWN,),
@@ -121,8 +127,8 @@ def take(section: Section, words: Words) -> None:
         _leading(section, word, rest[0] if rest else "")
     elif word == "http-check" and rest[:1] == ["send"]:
         _sending(section, rest)
-    elif word in ("cookie", "stick"):
-        setattr(section, "cookie" if word == "cookie" else "table", True)
+    elif word in _SETS and [word, *rest[:1]] != _CONNECTS:
+        setattr(section, _SETS[word], True)
     elif rest and word in ("mode", "balance", "retries"):
         _value(section, word, rest[0])
 

@@ -40,6 +40,8 @@ class Checking(NamedTuple):
     """What a backend says about the checks of all its servers; None where that can't be known."""
 
     how: str | None
+    asks: bool | None
+    """It asks something, and does not only connect."""
     path: str | None
     timeout: str | None
     """`timeout check`, empty where it is not given."""
@@ -130,6 +132,7 @@ def _check(values: dict[str, str], alone: set[str], checking: Checking) -> dict[
     connect = (_smaller(checking.connect, interval) if timeout else "0us") if timeout is not None else None
     return {
         "how": checking.how,
+        "asks": checking.asks,
         "path": checking.path if checking.how == "http" else None,
         "interval": interval,
         "fast_interval": duration(values["fastinter"]) if "fastinter" in values else interval,

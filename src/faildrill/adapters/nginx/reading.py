@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from faildrill import durations
 from faildrill.adapters.nginx.passing import Block, Pass, inherited, passes
-from faildrill.settings import Aside, Unread
+from faildrill.settings import Aside, Unread, is_name
 
 _METHODS: Final = ("ip_hash", "least_conn", "least_time", "hash", "random")
 _UNDERSTOOD: Final = re.compile(
@@ -52,6 +52,8 @@ class Read:
                 self.asides.append(Aside(f"nothing passes requests to upstream {name}", why))
                 here = [Pass("proxy_pass", name, frozenset(), mode, ("", ""), inherited(inner))]
             self._tell_of_strangers(name, block)
+            if not _count(block):
+                self.unread.append(Unread(f"upstream {name}", "lists no server: which it has is set at run time"))
             self.backends[name] = backend(block, here, mode)
         known = {name.lower() for name in upstreams}
         for target in sorted({target for one in every for target in one.targets} - known):
@@ -127,11 +129,13 @@ def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for args in (one["args"] for one in block if one["directive"] == "server" and one["args"]):
         again = sum(one == args[0] or one.startswith(f"{args[0]} (") for one in found)
-        found[f"{args[0]} ({again + 1})" if again else args[0]] = _server(args, active[0] if active else None)
+        name = f"{args[0]} ({again + 1})" if again else args[0]
+        found[name] = _server(args, active[0] if active else None, alone=_count(block) == 1)
     return found
 
 
-def _server(args: list[str], active: dict[str, Any] | None) -> dict[str, Any]:
+def _server(args: list[str], active: dict[str, Any] | None, *, alone: bool) -> dict[str, Any]:
+    """Read one server; one that is alone is never taken out, whatever `max_fails` says (ngx_http_upstream_module)."""
     words = _pairs(args[1:])
     connections = _number(words.get("max_conns", "0"))
     return {
@@ -140,8 +144,13 @@ def _server(args: list[str], active: dict[str, Any] | None) -> dict[str, Any]:
         "state": "maint" if "down" in args else "drain" if "drain" in args else "ready",
         "backup": "backup" in args,
         "max_connections": None if connections is None else connections or "none",
-        "check": active or _passive(words),
+        "check": active or ({"how": "none"} if alone and not _is_many(args[0]) else _passive(words)),
     }
+
+
+def _is_many(address: str) -> bool:
+    """Tell whether an address may be several servers to NGINX, which takes all addresses of a name."""
+    return is_name(address) or address.startswith("localhost")
 
 
 def _active(args: list[str], mode: str) -> dict[str, Any]:
@@ -149,6 +158,7 @@ def _active(args: list[str], mode: str) -> dict[str, Any]:
     interval = duration(words.get("interval", "5s"))
     return {
         "how": "http" if mode == "http" else "tcp",
+        "asks": mode == "http",
         "path": words.get("uri", "/") if mode == "http" else None,
         "interval": interval,
         "fast_interval": interval,
