@@ -8,12 +8,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 
-class Unanswered(aiohttp.ClientError):
-    """The request was sent, and its answer was lost."""
-
-
 class Once:
-    """A middleware for one request: what the client would send again is not sent, and raises Unanswered.
+    """A middleware for one request: what the client would send again is not sent, and raises ClientError.
 
     aiohttp repeats what RFC 9110 calls idempotent when the connection ends before the answer, also on a new connection
     (`ClientSession._request`, `retry_persistent_connection`). A PUT with a precondition that took effect is refused
@@ -26,6 +22,6 @@ class Once:
     async def __call__(self, request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":
         """Send it, the first time."""
         if self._is_sent:
-            raise Unanswered("the connection ended before an answer came")
+            raise aiohttp.ClientConnectionError("the connection ended before an answer came")
         self._is_sent = True
         return await handler(request)
