@@ -102,11 +102,11 @@ class Files:
 
 
 class Names:
-    """Interns strings: the same one gets the same number, and is on disk before its first use."""
+    """Interns strings: the same one gets the same number; new ones wait to be written before what uses them."""
 
     def __init__(self, path: Path) -> None:
         self._numbers: dict[str, int] = {name: at for at, name in enumerate(read_names(path), 1)}
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.waiting = bytearray()
 
     def number(self, name: str) -> int:
         """Return the number of a name; 0 for the empty one. Past 65,534 names all new ones share one."""
@@ -117,11 +117,7 @@ class Names:
             return known
         if len(self._numbers) >= _MOST_NAMES - 1 and name != _OVERFLOW:
             return self.number(_OVERFLOW)
-        line = json.dumps(name).encode() + b"\n"
-        written = os.write(self._descriptor, line)
-        if written != len(line):
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-            raise OSError(errno.ENOSPC, "a name could not be written whole")
+        self.waiting += json.dumps(name).encode() + b"\n"
         self._numbers[name] = number = len(self._numbers) + 1
         return number
 
@@ -129,27 +125,63 @@ class Names:
         """Return the number of what was seen, without any secret that this process has resolved."""
         return self._numbers.get(words) or self.number(redacting.clean(words))
 
+
+class Batch(NamedTuple):
+    """What is to be appended: names first, then the records that use them."""
+
+    names: bytearray
+    records: bytearray
+
+
+class Disk:
+    """The files of a recorder; one process is their writer. What is written survives a kill of that process."""
+
+    def __init__(self, files: Files) -> None:
+        self._names = _opened(files.names)
+        self._records = _opened(files.samples)
+        _cut(self._records, SIZE)
+
+    def append(self, batch: Batch) -> None:
+        """Append what is there, taking it out of the batch; OSError when the disk does not take all. May block."""
+        while batch.names:
+            written = os.write(self._names, batch.names)
+            whole = batch.names.rfind(b"\n", 0, written) + 1
+            self._took(self._names, batch.names, written, whole)
+        while batch.records:
+            written = os.write(self._records, batch.records)
+            self._took(self._records, batch.records, written, written - written % SIZE)
+
+    def _took(self, descriptor: int, content: bytearray, written: int, whole: int) -> None:
+        del content[:whole]
+        if whole != written:
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - (written - whole))
+            raise OSError(errno.ENOSPC, "a sample could not be written whole")
+
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        """Close the files."""
+        os.close(self._names)
+        os.close(self._records)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _cut(descriptor: int, size: int) -> None:
+    """Cut off what is no whole record."""
+    torn = os.fstat(descriptor).st_size % size
+    if torn:
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - torn)
 
 
 class Recorder:
-    """Appends samples; one process is its writer. What is written survives a kill of that process."""
+    """Packs samples, and appends them to the files."""
 
     def __init__(self, files: Files) -> None:
         self._names = Names(files.names)
-        self._descriptor = os.open(files.samples, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.disk = Disk(files)
         self._kept = bytearray()
         self._tails: dict[tuple[str, int, str, str], int] = {}
-        torn = os.fstat(self._descriptor).st_size % SIZE
-        if torn:
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
-
-    @property
-    def kept(self) -> int:
-        """How many bytes wait for `flush`."""
-        return len(self._kept)
 
     def record(self, sample: Sample) -> None:
         """Append one sample; OSError when the disk does not take it, which keeps it for the next flush."""
@@ -157,7 +189,7 @@ class Recorder:
         self.flush()
 
     def keep(self, sample: Sample) -> None:
-        """Take a sample, to be appended by the next flush; OSError when a new name of it can't be written."""
+        """Take a sample, to be appended by the next flush, or by whoever takes it."""
         probe, due, sent, answered, outcome, who, detail = sample
         tail = self._tails.get((probe, outcome, who, detail))
         if tail is None:
@@ -169,7 +201,7 @@ class Recorder:
         self._kept += _PACKED(due, sent, answered, tail | _CHECKS[(folded ^ folded >> 8) & 0xFF])
 
     def _tail(self, sample: Sample) -> int:
-        """Return the last word of a sample's record, without its check; the names in it are on disk then."""
+        """Return the last word of a sample's record, without its check."""
         names = self._names
         tail = (
             names.number(sample.probe)
@@ -183,21 +215,20 @@ class Recorder:
 
     def flush(self) -> None:
         """Append what is kept, whole records only; OSError when the disk does not take all of it, the rest is kept."""
-        while self._kept:
-            written = os.write(self._descriptor, self._kept)
-            torn = written % SIZE
-            del self._kept[: written - torn]
-            if torn:
-                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
-                raise OSError(errno.ENOSPC, "a sample could not be written whole")
+        self.disk.append(Batch(self._names.waiting, self._kept))
+
+    def take(self) -> Batch:
+        """Give what is kept to somebody else, who appends it; batches are to be appended in their order."""
+        batch = Batch(self._names.waiting, self._kept)
+        self._names.waiting, self._kept = bytearray(), bytearray()
+        return batch
 
     def close(self) -> None:
         """Append what is kept and close the files, whether it can be appended or not."""
         try:
             self.flush()
         finally:
-            self._names.close()
-            os.close(self._descriptor)
+            self.disk.close()
 
 
 def pack(due: int, sent: int, answered: int, tail: int) -> bytes:

@@ -22,6 +22,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+from faildrill.system.threads import Scheduling
+
 FREELY: Final = 16
 """Questions about one name that may be open at once without being spaced."""
 PART: Final = 16
@@ -94,11 +96,13 @@ class _Thread(threading.Thread):
 
     def __init__(self, back: Callable[["_Thread", _Question], None]) -> None:
         super().__init__(daemon=True, name="a name")
+        self._scheduling = Scheduling.now()
         self._back = back
         self.questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Ask."""
+        self._scheduling.apply()
         while (question := self.questions.get()) is not None:
             question.ask()
             try:

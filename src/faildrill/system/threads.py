@@ -1,14 +1,33 @@
 """Threads that nobody waits for longer than he wants to: what blocks in one holds up nothing else, and ends no run."""
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from faildrill.system import bounded_read
 
 T = TypeVar("T")
+
+
+class Scheduling(NamedTuple):
+    """How the kernel lets a thread run; a thread of Python is not as urgent as the one that starts it."""
+
+    policy: int
+    priority: int
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return that of this thread."""
+        return cls(os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)
+
+    def apply(self) -> None:
+        """Let this thread run so, where it may: one that is kept from running may hold up those that wait for it."""
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, self.policy, os.sched_param(self.priority))
 
 
 async def aside(work: Callable[[], T]) -> T:

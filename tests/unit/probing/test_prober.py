@@ -1,7 +1,9 @@
 import asyncio
+import fcntl
 import os
 import signal
 import socket
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Silence, outages
-from faildrill.samples import SEEN_LATE, Outcome
+from faildrill.samples import RECORD, SEEN_LATE, SIZE, Outcome
 from faildrill.samples.columns import load
 from faildrill.targets import KindUse
 from unit.probing.ground import ground
@@ -273,6 +275,46 @@ def test_an_answer_without_end_ends_with_flat_memory(mode: str, tmp_path: Path) 
 
 def _resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_disk_that_blocks_makes_no_look_late(tmp_path: Path) -> None:
+    """A pipe that nobody reads, of one page: writing to it blocks as it does to a disk that doesn't answer."""
+
+    async def scene() -> None:
+        os.mkfifo(tmp_path / "probes.samples")
+        disk = os.open(tmp_path / "probes.samples", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(disk, fcntl.F_SETPIPE_SZ, 4096)
+        with ground() as server:
+            reading, writing = os.pipe()
+            process = await probing.start(tmp_path, "probes", (plan(url=server.url, every=0.01),), "run-1", reading)
+            os.close(reading)
+            await asyncio.sleep(3.0)  # of these looks, the pipe takes those of 1.28 s
+            sent = server.count("requests")
+            read = await asyncio.to_thread(_drained, disk, 1.0)
+            os.close(writing)
+            await process.wait()
+            read += _drained(disk, 0.0)
+        os.close(disk)
+        looks = [one for one in read if one[1] >> 48 & 0xFF == Outcome.OK]
+        assert sent > 250, "looks went on at their rate"
+        late = sorted(sent - due for due, sent in ((one[0], one[2]) for one in looks))
+        assert len(looks) > 350
+        assert late[len(late) * 9 // 10] < 10 * MILLISECOND
+
+    asyncio.run(scene())
+
+
+def _drained(disk: int, seconds: float) -> list[tuple[int, int, int]]:
+    """Read what is there, and what comes for so long: due, the last word and sent of each record."""
+    content, end = bytearray(), time.monotonic() + seconds
+    while True:
+        try:
+            content += os.read(disk, 4096)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                break
+            time.sleep(0.01)
+    return [(due, tail, sent) for due, sent, _, tail in RECORD.iter_unpack(content[: len(content) // SIZE * SIZE])]
 
 
 def test_a_disk_that_is_full_ends_nothing(tmp_path: Path) -> None:
