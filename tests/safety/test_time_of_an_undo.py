@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,13 @@ def test_a_program_that_takes_longer_is_ended_and_both_times_are_told(tmp_path: 
     assert "it had 3 s (`undo_within`)" in failed.because
     assert re.search(r"the undo took 3(\.\d+)? s of 3 s, and it was looked for \d", dirty.because)
     assert not (tmp_path / "ended").exists()
+
+
+def test_an_undo_that_has_failed_is_not_looked_at_for_all_of_its_time(tmp_path: Path) -> None:
+    broken = step(tmp_path)
+    params = {**broken.use.params, "undo_argv": ["false"]}
+    start = time.monotonic()
+    use = KindUse(kind="command.run", params=params)
+    told = act(tmp_path, broken.model_copy(update={"use": use, "undo_within": 300.0}))
+    assert [one for one in told if isinstance(one, UndoNotVerified)]
+    assert time.monotonic() - start < 40.0

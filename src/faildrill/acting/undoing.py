@@ -10,7 +10,7 @@ from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.seeing import effect, restored
 from faildrill.effect_traits import ACTS_LATE
-from faildrill.errors import ActionError, CannotSee, FaildrillError
+from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Observed
@@ -164,7 +164,7 @@ class _Undo:
             return note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
         note(Undoing(step=intent.step, by=self._by))
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        started, is_over = loop.time(), False
         try:
             action, undoing = action_of(intent), _undoing(intent)
         except (FaildrillError, ValueError) as error:
@@ -176,10 +176,13 @@ class _Undo:
             note(UndoFailed(step=intent.step, because=f"{words(error)}: its undo_within is over"))
         except (ActionError, CannotSee) as error:
             note(UndoFailed(step=intent.step, because=words(error)))
+            is_over = isinstance(error, ActionFailed | ActionRefused)
         else:
             note(Undone(step=intent.step))
         returned = loop.time()
-        deadline = max(started + intent.undo_within, returned + min(intent.undo_within, LOOKING))
+        deadline = returned + min(intent.undo_within, LOOKING)
+        if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
+            deadline = max(deadline, started + intent.undo_within)
         seen = await observe(lambda: restored(action, intent.before, self._given), deadline)
         if not seen.holds:
             looked = durations.show(loop.time() - returned)
