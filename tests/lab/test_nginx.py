@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.adapters.nginx.standing import listening
 from faildrill.errors import ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
@@ -222,6 +223,10 @@ def test_an_nginx_that_is_one_whole_is_known_and_the_parts_of_another_are_refuse
     assert "they are two NGINXs" in apart(
         nginx.step(broken, config=str(other.folder / "nginx.conf"), file=str(other.file))
     )
+    former = nginx.file.read_text()
+    nginx.file.write_text(f"{former}server {{ listen 127.0.0.1:1; }}\n")
+    assert "nobody listens at 127.0.0.1:1" in apart(step)  # it was not loaded yet
+    nginx.file.write_text(former)
     with socket.create_server(("127.0.0.1", 0)) as another:
         url = f"http://127.0.0.1:{another.getsockname()[1]}/"
         server = f"127.0.0.1:{nginx.ports['pay1']}"
@@ -229,6 +234,24 @@ def test_an_nginx_that_is_one_whole_is_known_and_the_parts_of_another_are_refuse
         assert "is not what answers" in apart(wrong)
         with pytest.raises(ActionRefused, match="is not what answers"):
             asyncio.run(wrong.capture(given(10.0)))
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("listen 8080;", ["127.0.0.1:8080"]),
+        ("listen *:8080 default_server;", ["127.0.0.1:8080"]),
+        ("listen 10.0.0.5:8080 ssl;", ["10.0.0.5:8080"]),
+        ("listen 10.0.0.5;", ["10.0.0.5:80"]),
+        ("listen [::]:8080 ipv6only=off;", ["[::1]:8080"]),
+        ("listen [::1];", ["[::1]:80"]),
+        ("listen unix:/run/x.sock;", []),
+        ("listen 443 quic reuseport;", []),
+        ("# listen 8080;", []),
+    ],
+)
+def test_where_a_configuration_listens_is_read_as_nginx_reads_it(line: str, where: list[str]) -> None:
+    assert listening(f"server {{\n  {line}\n}}\n") == where
 
 
 def test_an_nginx_proves_the_machine_and_that_users_meet_it(nginx: Nginx) -> None:

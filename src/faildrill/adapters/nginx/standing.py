@@ -14,6 +14,10 @@ _MOST_OF_A_NUMBER: Final = 4096
 _MASTER: Final = b"nginx: master"
 _MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 """What `nginx -T` writes above each file."""
+_COMMENT: Final = re.compile(r"#.*")
+_LISTEN: Final = re.compile(r"(?:^|[{;])\s*listen\s+([^\s;]+)([^;]*);", re.MULTILINE)
+_ANY: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound to
+"""Where one that listens everywhere can be met."""
 _PID: Final = re.compile(r"^\s*pid\s+[\"']?([^;\"'\s]+)[\"']?\s*;", re.MULTILINE)
 
 
@@ -28,16 +32,20 @@ class Nginx(NamedTuple):
         """Return how the parts don't belong together, the empty string where they do; CannotSee where it can't be told.
 
         The master that the file of its number names must run with the configuration, which includes each of the files;
-        and it, or a worker of its own, must hold every socket that takes connections at each of the addresses.
+        and it, or a worker of its own, must hold every socket that takes connections at each of the addresses, and
+        wherever the configuration has it listen: what was not loaded yet is not what it runs with, either.
         """
         pid = master(self.pid_file)
         if words := self._other_file(pid):
             return words
-        if words := self._other_files(await self._dump(within), files):
+        dump = await self._dump(within)
+        if words := self._other_files(dump, files):
             return words
-        for address in addresses:
+        for address in dict.fromkeys((*addresses, *listening(dump))):
             own = [pid, *children(pid)]
             found = await listeners(address, own)
+            if not found.sockets:
+                raise CannotSee(f"{found}, where NGINX's master {pid} is to: load what its files say, or correct them")
             if not found.is_seen:
                 raise CannotSee(f"{found}, so whether it is NGINX's master {pid} can't be told")
             if not found.belong_to(own):
@@ -66,6 +74,19 @@ class Nginx(NamedTuple):
             return await printed((self.binary, "-T", "-q", "-c", self.config), within)
         except (OSError, ValueError) as error:
             raise CannotSee(f"what {self.config} includes can't be read: {error}") from error
+
+
+def listening(dump: str) -> list[str]:
+    """Return HOST:PORT of everything over TCP that a configuration listens at, as far as it is an address."""
+    found = []
+    for where, words in _LISTEN.findall(_COMMENT.sub("", dump)):
+        if where.startswith("unix:") or {"udp", "quic"} & set(words.split()):
+            continue
+        host, _, port = where.rpartition(":") if ":" in where.rpartition("]")[2] else (where, "", "80")
+        if where.isdecimal():
+            host, port = "*", where
+        found.append(f"{_ANY.get(host, host)}:{port}")
+    return found
 
 
 def master(pid_file: str) -> int:
