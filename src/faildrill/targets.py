@@ -185,6 +185,14 @@ class ClusterMember(Member):
     api: str = Field(description="the URL of its Patroni REST API")
     host: str
     port: int = Field(default=5432, ge=1, le=65535)
+    known_as: str | None = Field(
+        default=None, description="HOST:PORT by which standbys stream from it, where that is another"
+    )
+
+    @field_validator("known_as")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return value if value is None else host_and_port(value)
 
     @property
     def addresses(self) -> list[str]:

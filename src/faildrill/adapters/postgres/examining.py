@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
+from faildrill.adapters.leader_store import whole
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
 from faildrill.adapters.postgres.conninfo import Login
+from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.talking import Row, Talk
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
@@ -20,18 +22,21 @@ _QUESTION: Final = (
 
 
 class Nodes(Kind):
-    """Looks whether every node of a cluster lets us in, and what we may ask there."""
+    """Looks whether every node of a cluster lets us in, what we may ask there, and who could take over."""
+
+    patience: ClassVar[float] = 10.0
 
     target: Cluster
 
     async def examine(self, given: Given) -> list[Checked]:
-        """Look at all nodes at once."""
-        cluster, within = self.target, given.timeout * SHARE
+        """Look at all nodes at once, then at who could take over."""
+        cluster, within = self.target, given.timeout / 2 * SHARE
         names = list(cluster.members)
         found = await asyncio.gather(
             *(_examined(f"{cluster.name}/{one}", directly(cluster, cluster.members[one]), within) for one in names)
         )
-        return [one for some in found for one in some]
+        sight = await weighed(cluster, within)
+        return [*(one for some in found for one in some), *whole(f"{cluster.name}, asked of PostgreSQL,", sight)]
 
 
 class UsersPath(Kind):
