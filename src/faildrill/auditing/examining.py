@@ -64,6 +64,8 @@ def _weighed(
     if isinstance(reading, str):
         unread = Remark("readable", Grade.UNREAD, name, reading, "what can't be read is never right")
         return [Audited(name, "", compared=False)], [unread], []
+    if standard is not None and reading.any_case:
+        standard = standard.spelled_as(reading.live)
     noticed = list(detections(name, reading.live, standard, objective))
     found = [
         *(_compared(name, reader, standard, reading) if standard else [rules.without_standard(name, reading.live)]),

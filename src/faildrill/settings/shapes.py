@@ -160,3 +160,5 @@ class Reading(NamedTuple):
     """Other spellings of an address that is in force, in the form of `faildrill.settings.canonical`."""
     steered: Mapping[Path, str] = MappingProxyType({})
     """What is set at run time again and again, and by what: nobody changed it, and no file says it."""
+    any_case: bool = False
+    """Whoever was asked takes the names of backends and servers in any case."""

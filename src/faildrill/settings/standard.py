@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from faildrill.ports import Duration
+from faildrill.settings.addresses import canonical
 from faildrill.settings.overlaying import overlaid
 from faildrill.settings.shapes import Backend, Failover, Server, Settings
 from faildrill.targets import Target
@@ -58,3 +59,22 @@ class Standard(Target):
         """What should be set, in the shape that is read."""
         backends = {name: one.whole for name, one in (self.backends or {}).items()}
         return Settings.model_construct(backends=backends or None, failover=self.failover)
+
+    def spelled_as(self, live: Settings) -> "Standard":
+        """Return it with the names of what is there, where these are the same in another case, or another spelling."""
+        there = live.backends or {}
+        names = {name.lower(): name for name in there}
+        backends = {}
+        for name, one in (self.backends or {}).items():
+            same = name if name in there else names.get(name.lower(), name)
+            backends[same] = _spelled_as(one, there[same]) if same in there else one
+        return self.model_copy(update={"backends": backends or None})
+
+
+def _spelled_as(approved: ApprovedBackend, found: Backend) -> ApprovedBackend:
+    names = {canonical(name): name for name in found.servers or {}}
+    servers = {
+        name if name in (found.servers or {}) else names.get(canonical(name), name): one
+        for name, one in (approved.servers or {}).items()
+    }
+    return approved.model_copy(update={"servers": servers or None})

@@ -63,6 +63,15 @@ def test_a_changed_weight_is_severe_with_both_values_a_reason_and_a_remedy_and_e
     assert done.output.endswith("here: 1 severe, 2 notes\n")
 
 
+def test_nginx_takes_names_in_any_case_and_so_does_a_standard_of_it(tmp_path: Path) -> None:
+    other = STANDARD.replace("payments", "Payments").replace("'a:80'", "'A:80'")
+    (tmp_path / "nginx.conf").write_text(NGINX % "1", encoding="utf-8")
+    (tmp_path / "edge.yaml").write_text(other, encoding="utf-8")
+    (tmp_path / "here.yaml").write_text(ENVIRONMENT % (tmp_path / "nginx.conf"), encoding="utf-8")
+    done = CliRunner().invoke(cli, ["audit", str(tmp_path / "here.yaml")])
+    assert done.exit_code == 0, done.output
+
+
 def test_an_audit_without_a_standard_weighs_the_rules_that_need_none_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(NGINX % "1", encoding="utf-8")
     (tmp_path / "new.yaml").write_text(

@@ -60,7 +60,8 @@ class Upstreams(Kind):
             raise CannotSee(f"{source} can't be read: {said}") from error
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
-        return Reading(f"NGINX's configuration {source}", live, unread=(*missing, *found.unread), asides=asides)
+        unread = (*missing, *found.unread)
+        return Reading(f"NGINX's configuration {source}", live, unread=unread, asides=asides, any_case=True)
 
     def remedy(self, difference: Difference) -> str:  # noqa: ARG002 - every difference is put right in the same way
         """Return what to do: NGINX is changed by its file only."""
