@@ -14,7 +14,7 @@ import pytest
 from faildrill.errors import FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
-from faildrill.samples import Outcome
+from faildrill.samples import ASKED_AGAIN, Outcome
 from far import far
 from unit.probing.watched import Watched, plan, watching
 
@@ -100,6 +100,7 @@ def looked(nginx: Nginx, folder: Path, method: str, reloads: int) -> Watched:
 def test_safe_requests_meet_connections_that_it_ends_and_see_no_outage(nginx: Nginx, tmp_path: Path) -> None:
     watched = looked(nginx, tmp_path, "GET", reloads=3)
     assert {one.outcome for one in watched.samples if one.outcome.is_look} == {Outcome.OK}
+    assert [one for one in watched.samples if ASKED_AGAIN in one.detail]
 
 
 def test_other_requests_that_meet_one_are_open_and_no_outage(nginx: Nginx, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from faildrill.judging.estimating import likely
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
 from faildrill.judging.spans import cause, follows
-from faildrill.samples import Outcome
+from faildrill.judging.tallies import where
+from faildrill.samples import ASKED_AGAIN, Outcome
 from faildrill.samples.columns import Columns
 from faildrill.targets import KindUse
 from faildrill.timeline import Entry
@@ -44,7 +45,7 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         outcomes={one.name.lower(): seen.ended[one] for one in Outcome if seen.ended[one]},
         skipped=seen.ended[Outcome.SKIPPED],
         broken=seen.ended[Outcome.BROKEN],
-        open=seen.ended[Outcome.OPEN],
+        open=seen.ended[Outcome.OPEN] + _asked_again(evidence.looks(plan.name)),
         throttled=seen.ended[Outcome.THROTTLED],
         damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
@@ -54,6 +55,12 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         answer_times={name: seconds(took) for name, took in evidence.seen(plan.name).answer_times.items()},
         lateness={name: seconds(late) for name, late in evidence.seen(plan.name).lateness.items()},
     )
+
+
+def _asked_again(looks: Columns) -> int:
+    """Count the looks that met a kept connection which the server was ending, and asked anew on another one."""
+    says = np.array([ASKED_AGAIN in name for name in looks.names])
+    return where(looks, lambda part: says[part.detail]).number if says.any() else 0
 
 
 def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> Outage:

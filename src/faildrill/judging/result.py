@@ -134,7 +134,7 @@ class ProbeFigures(Record, frozen=True, kw_only=True):
     skipped: int
     broken: int
     open: int = 0
-    """Requests that met a connection which the server was ending: neither good nor dark."""
+    """Requests that met a connection which the server was ending: neither good nor dark, or asked again on another."""
     throttled: int = 0
     """Looks that were turned away for the prober's own rate: they prove nothing of the service."""
     damaged: int

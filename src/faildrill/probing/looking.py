@@ -12,7 +12,7 @@ from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
 
 GRACE: Final = 200_000
 """A look gets the time back in which we were held up during it: at least this (ns), a turn of the loop …"""
@@ -50,6 +50,8 @@ class _Look:
     sent: int = 0
     held: int = 0
     grace: bool = False
+    again: bool = False
+    """It has asked once more, as the first time proved nothing."""
     over: bool = False
     deadline: Entry | None = None
     task: asyncio.Task[None] | None = None
@@ -154,7 +156,7 @@ class Looking:
 
     def _sent_again(self, look: _Look, at: int) -> None:
         """Date a look to its second sending: what it proves, it proves of no moment before."""
-        look.sent, look.held = at, self._agenda.held(at)
+        look.sent, look.held, look.again = at, self._agenda.held(at), True
 
     def _give_up(self, look: _Look, deadline: int, now: int) -> None:
         held = self._agenda.held(now) - look.held if look.sent else now - deadline
@@ -173,7 +175,7 @@ class Looking:
         if look.deadline:
             look.deadline.strike()
         sent, answered = seen.sent or look.sent or now, seen.answered or now
-        detail = seen.detail
+        detail = f"{seen.detail} {ASKED_AGAIN}".lstrip() if look.again else seen.detail
         held = self._agenda.held(now) - look.held
         if held > LATE and held * 2 > answered - sent:
             detail = f"{detail} {SEEN_LATE}".lstrip()

@@ -41,6 +41,9 @@ SEEN_LATE: Final = "(seen late)"
 """Ends the detail of a sample whose `answered` is late through the prober's own fault: most of the time between was
 the prober's, held up by the machine. It proves life or darkness between `sent` and `answered`, but no slowness."""
 
+ASKED_AGAIN: Final = "(asked again)"
+"""Is in the detail of a good sample whose look met a kept connection that the server was ending, and asked anew."""
+
 
 class Outcome(enum.IntEnum):
     """How a look ended."""

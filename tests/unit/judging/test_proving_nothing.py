@@ -104,6 +104,12 @@ def test_a_report_tells_how_many_they_were(tmp_path: Path) -> None:
     assert "pay 100 looks (10.2%) turned away for the prober's own rate" in written.getvalue()
 
 
+def test_those_that_were_asked_again_and_answered_are_told_with_them(tmp_path: Path) -> None:
+    made = told({"errors": {"of": "pay", "at_most": 0}}, outcome=Outcome.OK, seconds=0.06, detail="(asked again)")
+    result = judge(made.write(tmp_path))
+    assert (result.verdict, result.probes[0].open) == (Verdict.PASSED, 3)
+
+
 def test_every_outcome_is_kept_by_files_and_by_a_compact_export(tmp_path: Path) -> None:
     made = Run()
     for at, outcome in enumerate(Outcome):
