@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from faildrill import judging
 from faildrill.acting.doing import SETTLE
-from faildrill.adapters.simulated import end_timers
+from faildrill.adapters.simulated import Fault, end_timers
+from faildrill.clock import nanoseconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError
@@ -33,7 +34,19 @@ from faildrill.running.driving import WARM_UP_PATIENCE, Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 from faildrill.targets import KindUse
-from faildrill.timeline import FILE, Intended, LeftApplied, RunEnded, RunStarted, Timeline, Undoing, entries
+from faildrill.timeline import (
+    FILE,
+    Applying,
+    Confirmed,
+    Intended,
+    LeftApplied,
+    PhaseStarted,
+    RunEnded,
+    RunStarted,
+    Timeline,
+    Undoing,
+    entries,
+)
 from virtual import START, LoopClock, TaskProbers, run
 
 RUN: Final = "run-1"
@@ -90,6 +103,8 @@ class World:
     """When a person asks the run to stop."""
     outages: list[tuple[float, float]] = field(default_factory=list)
     """When a service that no step touches goes down by itself, and for how long."""
+    meddling: list[tuple[float, str]] = field(default_factory=list)
+    """When other people bring a service up again that a step took down."""
     dead_prober: float | None = None
     disk: tuple[int, int, str] | None = None
     aborts: tuple[KindUse, ...] = ()
@@ -120,6 +135,9 @@ class World:
             params = {"of": draw.choice(names), "longer_than": draw.choice(("500ms", "2s"))}
             world.aborts = (KindUse.model_validate({"kind": "outage", "params": params}),)
         world.leave_applied = draw.random() < 0.03
+        others = random.Random(f"{seed} others")  # noqa: S311 - what else is drawn stays what it was
+        if others.random() < 0.25:
+            world.meddling = [(others.uniform(0, 8), others.choice(names))]
         return world
 
     @property
@@ -232,10 +250,20 @@ async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]
     for when, length in world.outages:
         loop.call_later(when, (place / f"{BYSTANDER}.state").write_text, "down")
         loop.call_later(when + length, (place / f"{BYSTANDER}.state").write_text, "up")
+    for when, name in world.meddling:
+        loop.call_later(when, _meddle, place, name)
     if world.dead_prober is not None:
         loop.call_later(world.dead_prober, setattr, scene.probers, "broken", "the prober ended with -9")
     await driving(scene, stop).drive()
     return loop.time() - START, proven(scene.environment)
+
+
+def _meddle(place: Path, name: str) -> None:
+    """Bring a service up that is down, as a reload or an operator does, and write down when."""
+    service = Fault(folder=str(place), name=name)
+    if service.state() == "down":
+        (place / f"{name}.state").write_text("up")
+        (place / f"{name}.meddled").write_text(str(LoopClock().now_ns()))
 
 
 def _scene(world: World, place: Path, folder: Path) -> Scene:
@@ -301,10 +329,26 @@ def _about_effects(lived: Lived) -> Iterator[str]:
         story = lived.book(step.id, "story")
         if story.count("call") > 1:
             yield f"{step.id} was called {story.count('call')} times"
+        if lived.verdict is Verdict.PASSED and _is_meddled_with(lived, step.id):
+            yield f"PASSED, but others had put {step.id} back before"
         if lived.verdict is Verdict.PASSED and not {"apply", "late", "came"} & set(story):
             yield f"PASSED, but {step.id} was never done"
         if "call" in story and not any(event.step == step.id for event in _all(lived, Intended)):
             yield f"{step.id} was called without an intent"
+
+
+def _is_meddled_with(lived: Lived, name: str) -> bool:
+    """Tell whether others ended an effect while nothing else was done that may have ended it as well."""
+    told = lived.book(name, "meddled")
+    if not told:
+        return False
+    at, known = int(told[0]), entries(lived.folder / FILE)
+    undoing = next((one.at for one in known if isinstance(one.what, PhaseStarted) and one.what.phase == "undoing"), at)
+    begun = {one.what.step: one.at for one in known if isinstance(one.what, Applying) and one.what.step != name}
+    seen = {one.what.step: one.at for one in known if isinstance(one.what, Confirmed)}
+    is_busy = any(start <= at + nanoseconds(1.5) and at <= seen.get(step, at) for step, start in begun.items())
+    is_seen = seen.get(name, at) < at
+    return is_seen and at < undoing and not is_busy
 
 
 def _about_leaving(lived: Lived) -> Iterator[str]:

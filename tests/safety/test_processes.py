@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from faildrill import second_copy
 from faildrill.cli.main import cli
 from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
@@ -183,6 +184,7 @@ def test_an_empty_timeline_is_no_run_and_no_verdict(place: Place) -> None:
     place.fault("pay")
     folder = place.lay_out()
     (folder / FILE).write_bytes(b"")
+    second_copy.forget(folder.name)
     started = start(folder)
     with ended(started):
         assert started.sentinel.wait(30) == ERROR

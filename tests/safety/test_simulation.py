@@ -10,6 +10,7 @@ import pytest
 
 from faildrill.acting.calling import call
 from faildrill.acting.doing import Done, intent
+from faildrill.acting.effects import Effects
 from faildrill.acting.undoing import undo_all
 from faildrill.drill import Step
 from faildrill.kinds import build
@@ -145,6 +146,22 @@ class LooksOnce(Driving):
         return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
 
 
+class _NoEffects(Effects):
+    def hold(self, step: str) -> None:
+        del step
+
+
+class LooksNoMore(Driving):
+    """Believes that an effect lasts once it was seen."""
+
+    async def _act(self) -> None:
+        self._scene.effects = _NoEffects(self._scene.timeline, self._scene.run)
+        await super()._act()
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
+
+
 FIRST: Final[dict[type[Driving], int]] = {Trusts: 80, BelievesUndos: 30, LooksOnce: 110}
 """Seeds before which it is known not to be found: they need not be lived through every time."""
 
@@ -160,6 +177,7 @@ FIRST: Final[dict[type[Driving], int]] = {Trusts: 80, BelievesUndos: 30, LooksOn
         (UndoesForwards, APPLIES, "tried to undo"),
         (BelievesUndos, APPLIES, "no mark tells"),
         (LooksOnce, ("comes late",), "left on"),
+        (LooksNoMore, ("works",), "others had put"),
     ],
     ids=lambda one: one.__name__ if isinstance(one, type) else "",
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.acting.seeing import lasts, suspect
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.acting import Kill, Stop
 from faildrill.adapters.processes.alive import Alive
@@ -70,7 +71,7 @@ class Place:
             {"pid_file": str(self.pid_file), "command": "pay-server", "start": self.start, **params}
         )
 
-    def stop(self, **params: str) -> Stop:
+    def stop(self, **params: object) -> Stop:
         return Stop.model_validate({"pid_file": str(self.pid_file), "command": "pay-server", **params})
 
 
@@ -190,6 +191,29 @@ def test_a_pid_file_that_names_another_program_touches_nothing(place: Place) -> 
             assert other.poll() is None
         finally:
             other.kill()
+
+
+@pytest.mark.parametrize(
+    ("end", "told"), [(trees.go_on, "somebody let it go on"), (lambda one: trees.end(one, 20), "ended")]
+)
+def test_a_process_that_others_let_go_on_or_end_hangs_no_more(
+    place: Place, end: Callable[[trees.Process], object], told: str
+) -> None:
+    step = place.stop(start=place.start)
+
+    async def story() -> tuple[bool, bool, str]:
+        before = await step.capture(GIVEN)
+        await step.apply(before, GIVEN)
+        hung = (await lasts(step, before, GIVEN)).holds
+        end(place.process)
+        after = (await lasts(step, before, GIVEN)).holds
+        whom = await suspect(step, before, GIVEN)
+        await step.undo(before, GIVEN)
+        return hung, after, whom
+
+    hung, after, whom = asyncio.run(story())
+    assert (hung, after) == (True, False)
+    assert told in whom
 
 
 def test_what_can_not_be_started_again_is_not_killed(place: Place) -> None:
