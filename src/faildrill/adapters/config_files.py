@@ -13,6 +13,8 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.system import bounded_read
 
+_NOT_RUN: Final = (126, 127)
+"""How a shell says that it could not start a program: no word of the server about its files."""
 _SIGN: Final = "# put here by faildrill"
 
 
@@ -73,6 +75,8 @@ class OfFile(Kind):
             raise CannotSee(f"{program} can't be started: {error}") from error
         if ended.code is None:
             raise CannotSee(f"{program} did not test its files in time")
+        if ended.code < 0 or ended.code in _NOT_RUN:
+            raise CannotSee(f"{program} did not test its files: it {ended}")
         return (ended.said or f"it ended with {ended.code}") if ended.code else ""
 
     async def _refuse_bad(self, given: Given) -> None:

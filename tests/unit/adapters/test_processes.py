@@ -360,3 +360,21 @@ def test_a_process_proves_the_machine_and_that_it_is_what_listens(listening: tup
     trees.end(place.process, 5.0)
     told = proof(place, address, machine)
     assert (told.proved, told.differs, told.silent) == ([], [], ["pay does not run"])
+
+
+BLIND = """
+import os, resource
+from faildrill.adapters.processes import trees
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, most))
+try:
+    print(trees.look(os.getppid()), trees.title(os.getppid()))
+except OSError as error:
+    print("could not look:", error.strerror)
+"""
+
+
+def test_a_process_that_can_t_be_looked_at_for_want_of_descriptors_is_not_gone() -> None:
+    told = subprocess.check_output([sys.executable, "-c", BLIND], text=True)
+    assert told == "could not look: Too many open files\n"
+    assert trees.look(2**22 + 1) is None

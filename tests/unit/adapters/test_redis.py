@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from faildrill.adapters.redis.losing import answers
 from faildrill.adapters.redis.nodes import sighted
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
 from faildrill.targets import Redis, RedisMember
@@ -82,3 +83,14 @@ def test_a_role_that_is_none_is_garbage_and_no_master(answer: bytes) -> None:
         assert sight.missing() == ["no master", "r1 garbage"]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-NOAUTH no\r\n", b"+PONG\r\n"])
+def test_whatever_answers_at_a_masters_address_is_not_cut_off(says: bytes) -> None:
+    async def story() -> bool:
+        async with answering(says) as port:
+            member = RedisMember(name="r1", host="127.0.0.1", port=port)
+            redis = Redis(name="r", master="r", sentinels=["127.0.0.1:1"], members={"r1": member})
+            return await answers(redis, f"127.0.0.1:{port}", 5.0)
+
+    assert asyncio.run(story())

@@ -297,7 +297,7 @@ def _start_of_worker(pid: int) -> float | None:
     try:
         title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):  # any other trouble is ours, and hides perhaps an old worker
         return None
     if not title.startswith("nginx: worker") or _SHUTTING_DOWN in title:
         return None

@@ -79,9 +79,9 @@ class Named(Kind):
             ended = await Surroundings().run(argv, _ASKING, {})
         except OSError as error:
             raise CannotSee(f"{self.control} can't be started: {error}") from error
-        if ended.code != 0 or not ended.said.isdecimal():
+        if ended.code != 0 or not ended.printed.isdecimal():
             raise CannotSee(f"{self.control} does not say which process {self.service} is: it {ended}")
-        return int(ended.said)
+        return int(ended.printed)
 
 
 async def _read(path: str) -> int:

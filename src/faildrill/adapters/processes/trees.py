@@ -14,6 +14,8 @@ STOPPED: Final = "Tt"
 _GONE: Final = "ZX"
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 """Of what the kernel counts the start of a process in, so many make a second."""
+_NOT_THERE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""How the kernel says that there is no such process, or that it is hidden from this user (`hidepid`)."""
 _PAUSE: Final = 0.002
 """Seconds between two looks at processes that are being changed."""
 
@@ -34,21 +36,27 @@ class Process(NamedTuple):
 
 
 def look(pid: int) -> Process | None:
-    """Return a process as it is now; None when there is none, or only its remains."""
+    """Return a process as it is now; None when there is none, or only its remains.
+
+    OSError when it can't be looked at for a reason of ours, e.g. for want of descriptors: that is not "gone".
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no pathlib here
             fields = file.read().rpartition(")")[2].split()
-    except OSError:
+    except _NOT_THERE:
         return None
     return None if fields[0] in _GONE else Process(pid, int(fields[19]), int(fields[1]), fields[0])
 
 
 def title(pid: int) -> str:
-    """Return the command line of a process, words parted by blanks; the empty string when it can't be read."""
+    """Return the command line of a process, words parted by blanks; the empty string when it has none to be read.
+
+    OSError as `look`.
+    """
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - no pathlib here
             return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
+    except _NOT_THERE:
         return ""
 
 

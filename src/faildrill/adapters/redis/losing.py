@@ -1,6 +1,7 @@
 """`redis.lose_master`: the node that takes writes dies, hangs, or is cut off from all others."""
 
 import asyncio
+import errno
 import ssl
 from typing import ClassVar, Final, Literal
 
@@ -12,10 +13,10 @@ from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.linking import OPEN, Doing, links
 from faildrill.adapters.redis.nodes import patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
-from faildrill.adapters.redis.talking import Login, Said, Talk
+from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
 from faildrill.adapters.sockets import is_dark
 from faildrill.effect_traits import Effect
-from faildrill.errors import ActionRefused
+from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.targets import Redis
 
@@ -92,9 +93,9 @@ class LoseMaster(Kind):
         if self.how != "cut_off":
             return await self._is_lost(master, given)
         mode = (await links(reach, master).link_now(master)).mode
-        answers = await _answers(self.redis, self.redis.members[master].address, patience(given) / 2)
-        because = f"the link to {master} is {mode}" + (", and yet it answers there" if answers else "")
-        return Observed(mode != "open" and not answers, because)
+        is_there = await answers(self.redis, self.redis.members[master].address, patience(given) / 2)
+        because = f"the link to {master} is {mode}" + (", and yet it answers there" if is_there else "")
+        return Observed(mode != "open" and not is_there, because)
 
     async def _is_lost(self, master: str, given: Given) -> Observed:
         """See the member in the state that it leads to; one that was killed takes no connections, either."""
@@ -162,7 +163,8 @@ class LoseMaster(Kind):
         return sight.leader
 
 
-async def _answers(redis: Redis, address: str, within: float) -> bool:
+async def answers(redis: Redis, address: str, within: float) -> bool:
+    """Tell whether anybody answers at an address, whatever it says; CannotSee when nobody could be asked."""
     where = Address.read(address)
     try:
         async with asyncio.timeout(within):
@@ -171,8 +173,12 @@ async def _answers(redis: Redis, address: str, within: float) -> bool:
                 await talk.ask("PING")
             finally:
                 talk.end()
-    except (Said, ssl.SSLError):
+    except (Said, NotRedis, WantsTLS, ssl.SSLError):
         return True  # it wants a password, or has a certificate for another name: it answers
-    except OSError:
+    except (TimeoutError, ConnectionError):
         return False
+    except OSError as error:
+        if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            return False
+        raise CannotSee(f"whether {address} answers can't be told: {error}") from error  # ours to have asked, not its
     return True
