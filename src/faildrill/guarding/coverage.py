@@ -68,8 +68,8 @@ def cover(environment: Environment, drill: Drill) -> Coverage:
             _weigh(target, deed, proven, found)
         for what in _besides(deed):
             if because := environment.unproven.get(deed.use.kind) or proven.unproven_at(what):
-                found.unproven.append(Unproven(f"what {deed.use.kind} acts on", because))
-            elif not proven.holds(what):
+                found.unproven.append(Unproven(_unknown(deed.use.kind), because))
+            elif not proven.holds(what) and not (what == _unknown(deed.use.kind) and proven.by_its_own(deed.use)):
                 found.lacking.setdefault(what, []).append(deed)
     found.unproven = list(dict.fromkeys(found.unproven))
     return found
@@ -125,10 +125,13 @@ class _Proven:
         self._environment = environment
         self._targets: dict[str, Target] = {}
         self._covered: set[str] = set()
+        self._families: list[KindUse] = []
         for use in environment.identity:
             self._targets |= {_key(one): one for one in targets(use, "guard")}
             guard = build(use, "guard")
             self._covered |= set(guard.covers()) if isinstance(guard, Covers) else set()
+            if not (isinstance(guard, Covers) or targets(use, "guard")):
+                self._families.append(use)
         self._covered |= {at(one) for target in self._targets.values() for one in target.addresses}
 
     def target(self, target: Target) -> bool:
@@ -140,6 +143,18 @@ class _Proven:
     def holds(self, what: str) -> bool:
         """Tell whether something that is no target is proven."""
         return what in self._covered
+
+    def by_its_own(self, use: KindUse) -> bool:
+        """Tell whether a guard of the same family (`rds.identity` of `rds.failover`) reads what a kind acts on.
+
+        For worlds of other packages, which bring no target of ours: what both are given under one name is the same.
+        """
+        family = use.kind.partition(".")[0]
+        return any(
+            all(one.params[name] == use.params[name] for name in one.params.keys() & use.params.keys())
+            for one in self._families
+            if one.kind.partition(".")[0] == family
+        )
 
     def unproven_at(self, what: str) -> str | None:
         """Return why what listens at an address can't be proven, where the environment says so of a target there."""
@@ -185,7 +200,11 @@ def _besides(deed: Deed) -> list[str]:
         return []
     given = (deed.use.params.get(name) for name in ("url", "address"))
     places = [at(of_url(one) if "://" in one else one) for one in given if isinstance(one, str)]
-    return places or [f"what {deed.use.kind} acts on"]
+    return places or [_unknown(deed.use.kind)]
+
+
+def _unknown(kind: str) -> str:
+    return f"what {kind} acts on"
 
 
 def _steps(steps: Iterable[object]) -> Iterator[Step]:

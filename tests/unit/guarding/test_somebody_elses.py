@@ -26,6 +26,22 @@ class Nod(Act):
     """Acts on who knows what."""
 
 
+class OnRegion(Act):
+    """Acts on what its own words name."""
+
+    region: str
+
+
+class Region(Kind):
+    """Proves it."""
+
+    region: str
+
+    def facts(self): return [f"region {self.region}"]
+    async def objection(self, given): return None
+    async def ask_again(self, given): return Told(proved=[self.region])
+
+
 class OnService(Act):
     """Acts on a service, by a name of its own for it."""
 
@@ -68,9 +84,9 @@ class Mumbling(Blind):
     async def leads(self, member, addresses):
         return None
 '''
-NAMES = {"act.nod": "Nod", "act.service": "OnService", "act.group": "OnGroup"} | {
-    f"reach.{name.lower()}": name for name in ("Blind", "Seeing", "Breaking", "Mumbling")
-}
+NAMES = {"act.nod": "Nod", "act.service": "OnService", "act.group": "OnGroup", "cloud.fail": "OnRegion"}
+NAMES |= {"cloud.identity": "Region"}
+NAMES |= {f"reach.{name.lower()}": name for name in ("Blind", "Seeing", "Breaking", "Mumbling")}
 Planned = Callable[[dict[str, Any], dict[str, Any]], dict[str, str | None]]
 
 
@@ -122,6 +138,14 @@ def test_an_action_that_names_no_target_is_refused_unless_the_environment_says_w
 def test_an_action_whose_environment_says_why_nothing_proves_it_is_told(planned: Planned) -> None:
     said = planned({"act.nod": {}}, {"unproven": {"act.nod": "an appliance of a vendor's"}})
     assert said[COVERED] is None or "an appliance" in str(said[COVERED])
+
+
+@pytest.mark.parametrize(("region", "is_covered"), [("one", True), ("two", False)])
+def test_a_world_of_theirs_is_proven_by_their_own_guard_of_the_same_thing(
+    planned: Planned, region: str, *, is_covered: bool
+) -> None:
+    said = planned({"cloud.fail": {"region": "one"}}, {"identity": [{"cloud.identity": {"region": region}}]})
+    assert (said[COVERED] is None) == is_covered
 
 
 def test_a_target_that_is_given_under_a_name_of_theirs_is_found(planned: Planned) -> None:
