@@ -161,7 +161,8 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if settings.redispatch is False or settings.retries == 0:
         said = f"{backend} does not turn to another server when a connection fails"
         why = "until a dead server is noticed, its share of the users gets errors that a second try would spare them"
-        yield Remark("redispatch", Grade.WARNING, name, said, why, "set `option redispatch 1` and `retries 2` or more")
+        remedy = "`option redispatch 1` and `retries 2` or more, at NGINX no `proxy_next_upstream off` and two tries"
+        yield Remark("redispatch", Grade.WARNING, name, said, why, remedy)
     elif settings.redispatch is None or settings.retries is None:
         said = f"whether {backend} turns to another server can't be read"
         yield Remark("redispatch", Grade.UNREAD, name, said, "what can't be read is never right")
