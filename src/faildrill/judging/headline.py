@@ -6,7 +6,7 @@ from typing import Final
 from faildrill import durations
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Headline, Outage, ProbeFigures, Writes
-from faildrill.judging.spans import FAULT, PUTTING_BACK
+from faildrill.judging.spans import FAULT, PUTTING_BACK, span
 
 _PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
 """Expectations, besides `outage`, of what users notice."""
@@ -37,9 +37,19 @@ def headline(evidence: Evidence, probes: list[ProbeFigures]) -> Headline | None:
         failback=failback,
         failback_allowed=_limit(evidence, failback.probe if failback is not None else probe, PUTTING_BACK),
         was_put_back=evidence.put_back is not None,
-        unproven=max(one.unproven for one in looked),
+        unproven=_unproven(evidence, probe, FAULT),
+        failback_unproven=_unproven(evidence, failback.probe if failback is not None else probe, PUTTING_BACK),
         writes=writes(evidence),
     )
+
+
+def _unproven(evidence: Evidence, probe: str, followed: str) -> float:
+    """Return for how long an outage could have hidden in a part of the run; one that goes on into it hides none."""
+    time = span(evidence, followed if evidence.faults else "whole")
+    if time is None:
+        return 0.0
+    ends = [one.first_good for one in evidence.outages(probe, evidence.hold(probe)) if one.first_dark < time[0]]
+    return evidence.unproven_between(probe, max([time[0], *(end for end in ends if end is not None)]), time[1])
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:

@@ -118,7 +118,9 @@ class Headline(Record, frozen=True, kw_only=True):
     failback_allowed: float | None = None
     was_put_back: bool = False
     unproven: float = 0.0
-    """The longest time in which an outage could have hidden between the looks."""
+    """Seconds for which an outage could have hidden between the looks from the fault on, until it was put back."""
+    failback_unproven: float = 0.0
+    """The same, from then on."""
     writes: list[Writes] = []
 
 

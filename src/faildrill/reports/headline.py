@@ -1,21 +1,20 @@
-"""The one figure that a run is remembered by: how long users were without service, against what is allowed."""
+"""What a run is remembered by, for every page: the failover, the failback, and what became of writes."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from faildrill import durations
-from faildrill.judging.result import Outage, ProbeFigures, Result
+from faildrill.judging.result import Headline, Outage, ProbeFigures, Result, Writes
 from faildrill.reports import wording
 from faildrill.timeline import Json
 
-_PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
-"""Expectations, besides `outage`, of what users notice."""
-
 
 @dataclass(frozen=True)
-class Headline:
-    """The measured outage that matters most."""
+class Figure:
+    """One measured outage, as it stands large on a page."""
 
+    what: str
+    """Of what: `failover`, `failback`, or what it is where nothing was done."""
     probe: str
     figure: str
     bounds: str
@@ -27,64 +26,65 @@ class Headline:
     """Where on the gauge the limit is, in percent."""
 
 
-def headline(result: Result, drill: dict[str, Json]) -> Headline | None:
-    """Return the longest outage of what stands for the users; None where nobody looked at that.
-
-    That is what the drill promises an outage of at most, else what it promises anything else of that users notice,
-    else its load; where it says nothing of users, what it looks at itself first.
-    """
-    limits = _limits(drill)
-    named = _users(result, drill, limits)
-    looked = [one for one in named if one.looks > one.skipped + one.broken]
-    if not looked:
-        return None
-    outages = [one for figures in looked for one in figures.outages]
-    if not outages:
-        unproven = max(one.unproven for one in looked)
-        seen = f"none longer than {durations.show(unproven)} could have been missed" if unproven else "none seen"
-        return Headline(looked[0].probe, "no outage", seen, _limit(limits.get(looked[0].probe)), 0, 0, None)
-    return _of(max(outages, key=_weight), limits)
+def failover(told: Headline, *, done: bool) -> Figure:
+    """Return the outage that followed the fault; where nothing was done, the longest of the run."""
+    return _figure("failover" if done else "outage", told.probe, told.outage, told)
 
 
-def _users(result: Result, drill: dict[str, Json], limits: dict[str, float]) -> list[ProbeFigures]:
-    own = [str(one.get("name")) for one in _list(drill.get("probes")) if one.get("by") != "environment"]
-    load = [str(one.get("name")) for one in _list(drill.get("load"))]
-    promised = [_of_whom(use) for use in _list(drill.get("expect")) if use.get("kind") in _PROMISES]
-    choices: list[list[str]] = [list(limits), promised, load, own[:1]]
-    for names in choices:
-        found = [one for one in result.probes if one.probe in names]
-        if found:
-            return found
-    return result.probes
+def failback(told: Headline) -> Figure | None:
+    """Return the outage of putting back; None where nothing was put back."""
+    return _figure("failback", told.failback_probe, told.failback, told) if told.was_put_back else None
 
 
-def _of_whom(use: dict[str, Json]) -> str:
-    params = use.get("params")
-    return str(params.get("of")) if isinstance(params, dict) else ""
+def lines(result: Result) -> list[tuple[str, str]]:
+    """Return what the headline says as words beside their names: for a terminal, a review, a CI."""
+    told = result.headline
+    if told is None:
+        return []
+    done = any(step.started is not None and step.kind != "wait" for step in result.steps)
+    figures = [one for one in (failover(told, done=done), failback(told)) if one is not None]
+    found = [(one.what, _in_words(one)) for one in figures]
+    return found + [("writes", writes(one)) for one in told.writes]
 
 
-def _weight(outage: Outage) -> tuple[bool, float]:
-    return outage.length.at_most is None, outage.length.at_least
+def _in_words(one: Figure) -> str:
+    limit = f" ({one.limit})" if one.limit else ""
+    if one.figure == _NONE:
+        return f"{one.probe}: no outage seen; {one.bounds}{limit}"
+    return f"{one.probe} was dark {one.bounds}{limit}"
 
 
-def _of(outage: Outage, limits: dict[str, float]) -> Headline:
-    allowed = limits.get(outage.probe)
+def writes(one: Writes) -> str:
+    """Say what became of the writes of a ledger."""
+    if not one.was_read:
+        return f"{one.probe}: nobody can tell, no node that takes writes was read back"
+    told = f"{one.probe}: {one.lost:,} of {one.acknowledged:,} acknowledged writes lost, {one.duplicated:,} there twice"
+    return f"{told}, {one.phantom:,} rejected and there" if one.phantom else told
+
+
+_NONE: Final = "no outage"
+
+
+def _figure(what: str, probe: str, outage: Outage | None, told: Headline) -> Figure:
+    allowed = told.failback_allowed if what == "failback" else told.allowed
+    limit = "" if allowed is None else f"allowed: {durations.show(allowed)}"
+    if outage is None:
+        unproven = told.failback_unproven if what == "failback" else told.unproven
+        hidden = f"none longer than {durations.show(unproven)} could have been missed"
+        return Figure(what, probe, _NONE, hidden if unproven else "none seen", limit, 0, 0, None)
     least = outage.length.at_least
     most = outage.length.at_most if outage.length.at_most is not None else max(least * 1.25, allowed or 0.0)
     scale = 100.0 / max(most * 1.02, (allowed or 0.0) * 1.1, 1e-6)
-    return Headline(
-        probe=outage.probe,
+    return Figure(
+        what=what,
+        probe=probe,
         figure=wording.headline(outage.length),
         bounds=wording.bounds(outage.length),
-        limit=_limit(allowed),
+        limit=limit,
         least=min(100.0, least * scale),
         most=min(100.0, most * scale),
         allowed=None if allowed is None else min(100.0, allowed * scale),
     )
-
-
-def _limit(allowed: float | None) -> str:
-    return "" if allowed is None else f"allowed: {durations.show(allowed)}"
 
 
 def by_weight(result: Result, drill: dict[str, Json]) -> list[ProbeFigures]:
@@ -100,7 +100,7 @@ def _limits(drill: dict[str, Json]) -> dict[str, float]:
     for use in _list(drill.get("expect")):
         params = use.get("params")
         if use.get("kind") == "outage" and isinstance(params, dict):
-            limit = _seconds(params.get("at_most"))
+            limit = durations.of_data(params.get("at_most"))
             if limit is not None:
                 found[str(params.get("of"))] = limit
     return found
@@ -108,12 +108,3 @@ def _limits(drill: dict[str, Json]) -> dict[str, float]:
 
 def _list(value: Json) -> list[dict[str, Json]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _seconds(value: Json) -> float | None:
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return durations.parse(str(value))
-    except ValueError:
-        return None

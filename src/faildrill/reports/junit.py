@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.reports import wording
+from faildrill.reports import headline, wording
 
 FILE: Final = "junit.xml"
 _PROPERTY_OUTAGES: Final = 50
@@ -126,6 +126,9 @@ def _properties(result: Result) -> ET.Element:
         values[f"outage.{number}.probe"] = one.probe
         values[f"outage.{number}.at_least"] = f"{one.length.at_least:.6f}"
         values[f"outage.{number}.at_most"] = most
+    for name, words in headline.lines(result):
+        key = f"headline.{name}"
+        values[key] = f"{values[key]}; {words}" if key in values else words
     properties = ET.Element("properties")
     for name, value in values.items():
         ET.SubElement(properties, "property", {"name": name, "value": wording.plain(value)})
@@ -139,6 +142,7 @@ def _timestamp(started: str) -> str:
 
 def _summary(result: Result) -> str:
     told = [f"{result.verdict.value}: {result.because}"]
+    told += [f"{name}: {words}" for name, words in headline.lines(result)]
     told += [
         f"{one.probe} was dark {wording.bounds(one.length)}"
         for figures in result.probes

@@ -12,9 +12,10 @@ import msgspec
 from markupsafe import Markup
 
 from faildrill import durations
+from faildrill.judging.headline import longest as longest_of
 from faildrill.judging.result import Outage, Result, Verdict
-from faildrill.reports import edges, evidence, phases, picture, wording
-from faildrill.reports.headline import by_weight, headline
+from faildrill.reports import edges, evidence, headline, phases, picture, wording
+from faildrill.reports.headline import by_weight
 from faildrill.reports.looks import Looks
 from faildrill.timeline import Entry, RunnerBroke, RunStarted
 
@@ -86,12 +87,15 @@ def _rendered(source: Source, detail: Detail) -> str:
             rows=rows,
             result=result,
             meaning=wording.MEANINGS[result.verdict],
-            headline=headline(result, drill),
+            figures=_figures(result),
+            writes=result.headline.writes if result.headline else [],
+            put_back=_put_back(result),
             picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
             left_out=max(0, len(result.probes) - picture.MOST_LANES),
             references=lambda written: evidence.references(written, min(len(source.entries), 3 * rows), cited),
             cited=list(cited.values()),
             outages=outages,
+            names={step.id: step.name for step in result.steps},
             magnified=_magnified(result, source.looks, zero),
             zero=zero,
             since=lambda at: "" if at is None else wording.moment(at - zero),
@@ -103,6 +107,24 @@ def _rendered(source: Source, detail: Detail) -> str:
             style=STYLE,
         )
     )
+
+
+def _figures(result: Result) -> list[headline.Figure]:
+    if result.headline is None:
+        return []
+    first = headline.failover(result.headline, done=picture.fault(result) is not None)
+    return [one for one in (first, headline.failback(result.headline)) if one is not None]
+
+
+def _put_back(result: Result) -> str:
+    """Say in a few words what was put back of what was done; empty where nothing had to be."""
+    undone = [one for one in result.steps if one.undo not in ("", "not needed")]
+    seen = [one for one in undone if one.undo == "verified"]
+    if not undone:
+        return ""
+    if len(seen) == len(undone):
+        return f"{wording.count(len(undone), 'step')} seen put back"
+    return f"{len(seen)} of {wording.count(len(undone), 'step')} seen put back"
 
 
 def _references(result: Result, rows: int) -> list[str]:
@@ -118,7 +140,10 @@ def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[Magnified]:
     """Draw the longest outage of each of the first probes that have one."""
-    longest = [max(one.outages, key=lambda outage: outage.length.at_least) for one in result.probes if one.outages]
+    told = result.headline
+    first = [one for one in (told.outage, told.failback) if one is not None] if told else []
+    own = [one for figures in result.probes if (one := longest_of(figures.outages)) is not None]
+    longest = [*first, *(one for one in own if one not in first)]
     every = {one.probe: one.every for one in result.probes}
     found = []
     for outage in longest[:_MAGNIFIED]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from faildrill import durations
+from faildrill.judging.headline import longest
 from faildrill.judging.result import Finding, Outage, Result, StepFigures, Verdict
-from faildrill.reports import picture, wording
+from faildrill.reports import headline, picture, wording
 from faildrill.reports.wording import markdown
 
 FILE: Final = "report.md"
@@ -56,10 +57,12 @@ def _when(wall: str) -> str:
 
 
 def _impact(result: Result) -> Iterator[str]:
-    """Say for each probe how long its service was dark, the longest first."""
+    """Say what the run is remembered by, then for each probe how long its service was dark, the longest first."""
+    for name, words in headline.lines(result):
+        yield f"**{name}**: {markdown(words)}"
     dark = sorted((one for one in result.probes if one.outages), key=lambda one: -_longest(one.outages))
     for figures in dark:
-        worst = max(figures.outages, key=lambda one: one.length.at_least)
+        worst = longest(figures.outages) or figures.outages[0]
         more = f"; {wording.count(len(figures.outages), 'outage')} in all" if len(figures.outages) > 1 else ""
         yield f"{markdown(figures.probe)} was dark for {wording.bounds(worst.length)}{more}"
     if not dark and result.probes:

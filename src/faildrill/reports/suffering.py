@@ -7,7 +7,7 @@ from faildrill.judging.pains import Books, Pain
 from faildrill.reports import wording
 
 COLUMNS: Final = (
-    *("failed", "late", "longest outage", "p50", "p99"),
+    *("failed", "late", "longest outage", "failback", "p50", "p99"),
     *("seconds that hurt", "tail after the answer", "writes lost"),
 )
 """What is told of each run, in this order."""
@@ -30,6 +30,9 @@ def figures(pain: Pain, books: list[Books]) -> list[Figure]:
         _share(pain.failed, pain.looks),
         _share(pain.late, pain.looks),
         _outage(pain),
+        Figure("none seen", 0.0)
+        if pain.failback is None
+        else Figure(wording.bounds(pain.failback), pain.failback.at_least),
         _percentile(pain.p50),
         _highest(pain),
         Figure(wording.count(pain.hurt, "second"), float(pain.hurt)),

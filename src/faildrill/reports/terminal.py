@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from faildrill import durations
+from faildrill.judging.headline import longest
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
-from faildrill.reports import PAGE, wording
+from faildrill.reports import PAGE, headline, wording
 
 _MOST: Final = 40
 STYLES: Final = {
@@ -45,7 +46,11 @@ def _told(result: Result, folder: Path) -> list[Text]:
     told += [line for one in result.findings[:_MOST] for line in _finding(one)]
     if len(result.findings) > _MOST:
         told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
-    told += [line for line in (_outages(result), _unproven(result), _undone(result.steps)) if line is not None]
+    told += [
+        line
+        for line in (_headline(result), _outages(result), _unproven(result), _undone(result.steps))
+        if line is not None
+    ]
     report = folder / PAGE
     where = report if report.exists() else folder
     told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
@@ -65,12 +70,19 @@ def _finding(finding: Finding) -> list[Text]:
     return lines
 
 
+def _headline(result: Result) -> Text | None:
+    """Say what the run is remembered by: failover, failback, writes."""
+    told = [Text.assemble((f"{name:<9}", "dim"), wording.plain(words)) for name, words in headline.lines(result)]
+    return Text("\n").join([Text(), *told]) if told else None
+
+
 def _outages(result: Result) -> Text | None:
     """Say for each probe how long its longest outage was."""
-    worst = [max(one.outages, key=lambda outage: outage.length.at_least) for one in result.probes if one.outages]
+    worst = [one for figures in result.probes if (one := longest(figures.outages)) is not None]
     if not worst:
         return None
-    told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}" for one in worst]
+    back = {"putting back": ", while it was put back"}
+    told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}{back.get(one.followed, '')}" for one in worst]
     return Text.assemble(("\ndark     ", "dim"), "\n         ".join(told))
 
 

@@ -1,41 +1,97 @@
-"""The one figure beside the verdict: of which probe it is, where a drill promises no outage of any."""
+"""The figures beside the verdict: of which probe they are, and that every page tells the same ones."""
 
+import io
 import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
-from faildrill import timeline
-from faildrill.judging.result import Bounds, Outage
-from faildrill.reports import looks, picture
-from faildrill.reports.headline import headline
+from faildrill import reports, timeline
+from faildrill.judging import judge
+from faildrill.judging.result import Bounds, Outage, Result
+from faildrill.ledger import Ledger, Note
+from faildrill.ledger.accounts import Rows, keep
+from faildrill.reports import headline, looks, picture, terminal, wording
+from faildrill.samples import Outcome
+from unit.judging.runs import FAULT, Run, probe, ticks
 from unit.reports import judged
 
-PROBES = [{"name": "writer"}, {"name": "rows"}, {"name": "pay"}]
+NAMES = ("writer", "rows", "pay")
 
 
 def use(kind: str, of: str) -> dict[str, Any]:
-    return {"kind": kind, "params": {"of": of, "at_most": "30s"}}
+    rest = {
+        "outage": {"at_most": "30s"},
+        "errors": {"at_most": 0},
+        "latency": {"p99": "1s"},
+        "never": {"changes": True},
+    }
+    return {kind: {"of": of, **rest[kind]}}
 
 
 @pytest.mark.parametrize(
-    ("drill", "probe"),
+    ("expect", "load", "shown"),
     [
-        ({"probes": PROBES, "expect": [use("outage", "rows"), use("errors", "pay")]}, "rows"),
-        ({"probes": PROBES, "expect": [use("never", "writer"), use("latency", "pay")]}, "pay"),
-        ({"probes": PROBES, "load": [{"name": "pay"}], "expect": [use("never", "writer")]}, "pay"),
-        ({"probes": PROBES, "expect": [use("never", "rows")]}, "writer"),
-        ({"probes": [{"name": "pay", "by": "environment"}, {"name": "rows"}], "expect": []}, "rows"),
-        ({}, "pay"),
+        ([use("outage", "rows"), use("errors", "pay")], "", "rows"),
+        ([use("never", "writer"), use("latency", "pay")], "", "pay"),
+        ([use("never", "writer")], "users", "users"),
+        ([use("never", "rows")], "", "writer"),
     ],
 )
-def test_the_headline_is_of_what_stands_for_the_users(drill: dict[str, Any], probe: str) -> None:
-    shown = headline(judged.result(), drill)
-    assert shown is not None
-    assert shown.probe == probe
+def test_the_headline_is_of_what_stands_for_the_users(
+    expect: list[dict[str, Any]], load: str, shown: str, tmp_path: Path
+) -> None:
+    names = [*NAMES, *([load] if load else [])]
+    made = Run(expect=expect, probes=[probe(name) for name in NAMES], slow=dict.fromkeys(names, 0.05))
+    made.load = [probe(load, by="load")] if load else []
+    made.usual()
+    for name in names:
+        made.good(name)
+    told = judge(made.write(tmp_path)).headline
+    assert told is not None
+    assert told.probe == shown
+
+
+def felt(folder: Path) -> Result:
+    """A failover of 300 ms, a failback of 3.4 s, and a ledger that lost a write."""
+    made = Run(expect=[use("outage", "pay")], probes=[probe(), probe("book", kind="postgres.ledger")])
+    made.slow["book"] = 0.05
+    made.usual().good().good("book")
+    made.saw(ticks(FAULT + 0.1, FAULT + 0.4), Outcome.REFUSED).saw(ticks(15.2, 18.6), Outcome.REFUSED)
+    made.write(folder)
+    ledger = Ledger(folder / "book.ledger")
+    for _ in range(3):
+        ledger.end(7, ledger.send(5, 0), 0, Note.ACKNOWLEDGED)
+    ledger.close()
+    keep(folder, "book", "a", Rows(np.array([1, 2, 2], np.int64), read_at=0))
+    result = judge(folder)
+    reports.write(folder, result)
+    return result
+
+
+def test_every_page_tells_the_same_figures(tmp_path: Path) -> None:
+    result = felt(tmp_path)
+    out = io.StringIO()
+    terminal.summary(result, tmp_path, out)
+    junit = (tmp_path / "junit.xml").read_text()
+    for name, words in headline.lines(result):
+        assert f"{name:<9}{words}" in out.getvalue()
+        assert f'name="headline.{name}" value="{words}"' in junit
+        assert f"- Impact: **{name}**: {words}" in (tmp_path / "report.md").read_text()
+    page = (tmp_path / "report.html").read_text()
+    told = result.headline
+    assert told is not None
+    assert told.outage is not None
+    assert told.failback is not None
+    for length in (told.outage.length, told.failback.length):
+        assert wording.headline(length) in page
+        assert wording.bounds(length) in page
+    assert ">1 lost</b>, 1 there twice" in page
+    assert "book: 1 of 3 acknowledged writes lost, 1 there twice" in out.getvalue()
 
 
 def outage(start: float) -> Outage:
