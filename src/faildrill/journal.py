@@ -108,7 +108,7 @@ class Journal:
     @classmethod
     def create(cls, path: Path, disk: Disk = _DISK) -> Self:
         """Start a new journal; it and its folder entry are durable on return. FileExistsError if there."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             disk.sync_folder(path.parent)
         except OSError:

@@ -7,5 +7,6 @@ from pathlib import Path
 def write(path: Path, content: bytes) -> Path:
     """Leave a file whole or not at all, and return its path. OSError when it can't be written."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(0o600)
     draft.write_bytes(content)
     return draft.replace(path)

@@ -166,3 +166,18 @@ def test_what_is_known_to_be_wrong_with_a_run_is_told_as_it_is(tmp_path: Path) -
         raise JournalDamaged("altered")
     with pytest.raises(WrongUsage, match="run-1 can't be read: No such file"), defects.told("run-1"):
         (tmp_path / "nothing").read_bytes()
+
+
+def test_what_a_run_leaves_is_its_owners_alone_whatever_the_umask(folder: Path) -> None:
+    drill = (folder / "drill.yaml").read_text(encoding="utf-8").replace("wait: 60s", "wait: 100ms")
+    (folder / "drill.yaml").write_text(drill, encoding="utf-8")
+    before = os.umask(0)
+    try:
+        command = faildrill(folder, "run", "drill.yaml", "-q")
+        _, said = command.communicate(timeout=60)
+    finally:
+        os.umask(before)
+    assert command.returncode == ExitCode.PASSED, said
+    [run] = [one.parent for one in (folder / "reports").glob("*/" + FILE)]
+    assert {path.name for path in run.rglob("*") if path.stat().st_mode & 0o077} == set()
+    assert run.stat().st_mode & 0o777 == 0o700

@@ -58,6 +58,7 @@ class Keeper:
 
     async def objection(self) -> str | None:
         """Have it take the lock; return who holds it, or why it could not be taken, and None when it is kept."""
+        (self._folder / LOG).touch(0o600)
         with (self._folder / LOG).open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *python.module("faildrill.guarding.keeping", str(self._folder)),

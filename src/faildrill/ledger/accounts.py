@@ -56,6 +56,7 @@ class Rows:
         scalars = (("read_at", self.read_at), ("writer", self.writer), ("noted", self.noted), ("boot", self.boot))
         content = {name: np.array(value) for name, value in scalars}
         draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.touch(0o600)
         with draft.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, steps=_narrow(np.diff(self.numbers, prepend=0)), **content)
         draft.replace(path)

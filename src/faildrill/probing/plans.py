@@ -35,6 +35,7 @@ def path(folder: Path, name: str) -> Path:
 def write(folder: Path, name: str, plan: ProberPlan) -> None:
     """Write the plan of a prober, whole or not at all."""
     draft = path(folder, name).with_suffix(".json.new")
+    draft.touch(0o600)
     draft.write_text(plan.model_dump_json(), encoding="utf-8")
     draft.replace(path(folder, name))
 

@@ -37,6 +37,7 @@ async def start(folder: Path, name: str, plans: tuple[ProbePlan, ...], run: str,
     """
     plan = ProberPlan(run=run, probes=plans)
     files.write(folder, name, plan)
+    (folder / f"{name}.log").touch(0o600)
     with (folder / f"{name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *python.module("faildrill.probing", str(folder), name),

@@ -44,5 +44,6 @@ def _notes(path: Path) -> str:
 def replace(path: Path, content: bytes) -> None:
     """Put a file in place at once: who reads it sees the old one or the new one, never half of one."""
     beside = path.with_name(f".{path.name}.new")
+    beside.touch(0o600)
     beside.write_bytes(content)
     os.replace(beside, path)  # noqa: PTH105 - the words of the system call that promises it

@@ -59,7 +59,7 @@ class Running:
         reports.mkdir(parents=True, exist_ok=True)
         stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
         self.folder = reports / f"{stamp}-{wanted.drill}-{wanted.sort}-{secrets.token_hex(3)}"
-        self.folder.mkdir()
+        self.folder.mkdir(mode=0o700)
         sync_folder(reports)
         self._wanted = wanted
         self._place = place

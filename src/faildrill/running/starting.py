@@ -41,7 +41,7 @@ def lay_out_as(
     folder: Path, drill: Drill, environment: Environment, clock: Clock, *, leave_applied: bool = False
 ) -> None:
     """Make a folder for a new run, whose name is the run's id, with the first event of its timeline in it."""
-    folder.mkdir()
+    folder.mkdir(mode=0o700)  # what a run saw and did is its owner's, whatever the umask is
     sync_folder(folder.parent)
     sync_folder(folder.parent.parent)
     place = proven(environment)
@@ -66,6 +66,7 @@ def lay_out_as(
 
 def start(folder: Path) -> Started:
     """Start the sentinel of a run that is laid out. It ends the run when the caller is gone."""
+    (folder / "sentinel.log").touch(0o600)
     with (folder / "sentinel.log").open("ab") as log:
         sentinel = subprocess.Popen(
             python.module("faildrill.running.sentinel", str(folder)),

@@ -38,7 +38,7 @@ class Keeping:
     """Appends looks; a kill of the process loses none. What can't be written is left out: the probe looks on."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def keep(self, kept: Kept) -> None:
         """Append one; OSError when the disk does not take it."""

@@ -24,13 +24,9 @@ NAMES = ("writer", "rows", "pay")
 
 
 def use(kind: str, of: str) -> dict[str, Any]:
-    rest = {
-        "outage": {"at_most": "30s"},
-        "errors": {"at_most": 0},
-        "latency": {"p99": "1s"},
-        "never": {"changes": True},
-    }
-    return {kind: {"of": of, **rest[kind]}}
+    limits: dict[str, str | int] = {"outage": "30s", "errors": 0, "latency": "1s", "never": True}
+    names = {"latency": "p99", "never": "changes"}
+    return {kind: {"of": of, names.get(kind, "at_most"): limits[kind]}}
 
 
 @pytest.mark.parametrize(
