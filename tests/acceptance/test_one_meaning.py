@@ -108,7 +108,7 @@ def test_a_service_that_is_good_at_once_after_a_hang_meets_its_wait(drilled: Cal
         TAKE_IT_DOWN + "\n  - wait: 4s" + PUT_IT_BACK + wait,
         "expect:\n  - outage: {of: pay, at_most: 10s}\n",
     )
-    assert verdicts(result, "step") == ["PASSED"] * len(result["steps"])
+    assert set(verdicts(result, "step")) == {"PASSED"}
     assert code == PASSED
 
 

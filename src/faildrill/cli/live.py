@@ -205,6 +205,7 @@ def _state(watch: Watch, probe: ProbeSeen, now: int) -> tuple[str, str, str]:
 
 _STRIP: Final[dict[bool | str | None, tuple[str, str]]] = {
     True: ("▪", "green"),
+    "late": ("▪", "yellow"),
     False: ("×", "red"),  # noqa: RUF001 - a cross
     None: ("?", "yellow"),
     "": (" ", ""),
@@ -213,7 +214,7 @@ _STRIP: Final[dict[bool | str | None, tuple[str, str]]] = {
 
 
 def _strip(probe: ProbeSeen, now: int) -> Text:
-    """Draw the last seconds, a mark each: a block where all looks were good, a cross where one was not."""
+    """Draw the last seconds, a mark each: a block where all were good, yellow where one was late, or a cross."""
     strip = Text()
     current = now // BUCKET
     for bucket in range(current - STRIP + 1, current + 1):

@@ -19,6 +19,7 @@ from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.durations import show as duration
+from faildrill.proofs.looks import darkness
 from faildrill.reports.wording import count, plain
 from faildrill.samples import Files, Follower, Outcome, Sample
 
@@ -58,16 +59,22 @@ class ProbeSeen:
     """When the first of the bad looks was sent since which it was not good for a hold time."""
     good_since: int | None = None
     bad_looks: int = 0
-    strip: dict[int, bool | None] = field(default_factory=dict)
-    """By second, whether all its looks were good, None where they say nothing of it; the last `STRIP` of them."""
+    slow: int | None = None
+    """Nanoseconds after which silence is dark, once the warm-up has told, as judging sees it …"""
+    late: int | None = None
+    """… and a good answer late."""
+    strip: dict[int, bool | str | None] = field(default_factory=dict)
+    """By second, whether all its looks were good, `late` where one came late, None where they say nothing of it."""
     counts: dict[int, int] = field(default_factory=dict)
 
     def take(self, sample: Sample) -> Iterator[Line]:
         """Take a look in; tell when it went dark, and when it is good again for a hold time."""
         self.last = sample
         self.looks += 1
-        good = sample.outcome is Outcome.OK
-        self._mark(sample.answered // BUCKET, good=None if sample.outcome in _UNDECIDED else good)
+        good = sample.outcome is Outcome.OK and (self.slow is None or darkness(sample, self.slow) is None)
+        is_late = good and self.late is not None and darkness(sample, self.late) is not None
+        seen: bool | str | None = "late" if is_late else good
+        self._mark(sample.answered // BUCKET, None if sample.outcome in _UNDECIDED else seen)
         if not sample.outcome.is_look:
             return
         if good:
@@ -75,9 +82,10 @@ class ProbeSeen:
         else:
             yield from self._bad(sample)
 
-    def _mark(self, bucket: int, *, good: bool | None) -> None:
+    def _mark(self, bucket: int, seen: bool | str | None) -> None:
+        """Keep the worst of what was seen in a second."""
         before = self.strip.get(bucket)
-        self.strip[bucket] = before if good is None else good and before is not False
+        self.strip[bucket] = next((one for one in (False, "late", True) if one in (before, seen)), None)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         while len(self.strip) > STRIP:
             oldest = min(self.strip)
@@ -99,7 +107,8 @@ class ProbeSeen:
         if self.bad_since is None:
             self.bad_since = sample.sent or sample.due
             detail = f": {sample.detail}" if sample.detail else ""
-            yield Line(sample.answered, "bad", f"{self.name}: {_word(sample.outcome)}{detail}")
+            word = "too slow" if sample.outcome is Outcome.OK else _word(sample.outcome)
+            yield Line(sample.answered, "bad", f"{self.name}: {word}{detail}")
 
     def rate(self, now: int) -> float:
         """Return the looks a second over the last two whole seconds."""
@@ -246,6 +255,8 @@ class Watch:
             self._start(entry, event)
         elif isinstance(event, tl.PhaseStarted):
             self.phase, self.phase_since = event.phase, entry.at
+        elif isinstance(event, tl.WarmedUp):
+            self._limit(event)
         elif isinstance(event, tl.AbortAsked):
             self.aborting = event.because
         elif isinstance(event, tl.Intended):
@@ -257,6 +268,13 @@ class Watch:
             self._step(event.step).enter("met" if event.met else "ran out", None, None, "good" if event.met else "bad")
         else:
             self._step_entered(entry)
+
+    def _limit(self, event: tl.WarmedUp) -> None:
+        """Take in from when on silence is dark, and an answer late."""
+        for name, slow in event.slow.items():
+            if (probe := self._probe(name)) is not None:
+                probe.slow = nanoseconds(min(slow, probe.timeout))
+                probe.late = nanoseconds(min(event.late.get(name, slow), slow))
 
     def _step_entered(self, entry: tl.Entry) -> None:
         """Move the step that an event is about to its next state."""

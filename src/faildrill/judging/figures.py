@@ -14,7 +14,7 @@ from faildrill.judging.result import Bounds, Outage, ProbeFigures
 from faildrill.judging.spans import cause, follows
 from faildrill.judging.tallies import where
 from faildrill.samples import ASKED_AGAIN, Outcome
-from faildrill.samples.columns import Columns
+from faildrill.samples.columns import Columns, Mask
 from faildrill.targets import KindUse
 from faildrill.timeline import Entry
 
@@ -47,6 +47,8 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         broken=seen.ended[Outcome.BROKEN],
         open=seen.ended[Outcome.OPEN] + _asked_again(evidence.looks(plan.name)),
         throttled=seen.ended[Outcome.THROTTLED],
+        late_after=seconds(evidence.late_after(plan.name)),
+        late=_late(evidence, plan.name),
         damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
         outages_left_out=len(found) - len(listed),
@@ -61,6 +63,20 @@ def _asked_again(looks: Columns) -> int:
     """Count the looks that met a kept connection which the server was ending, and asked anew on another one."""
     says = np.array([ASKED_AGAIN in name for name in looks.names])
     return where(looks, lambda part: says[part.detail]).number if says.any() else 0
+
+
+def _late(evidence: Evidence, probe: str) -> int:
+    """Count the good answers that came late, and not so late that it counts as dark."""
+    after, slow = evidence.late_after(probe), evidence.silence(probe).slow
+    if evidence.seen(probe).answer_times.get("max", 0) <= after:
+        return 0
+
+    def is_late(part: Columns) -> Mask:
+        took = part.answered - part.sent
+        late: Mask = part.is_good & (took > after) & (took <= slow) & ~part.is_seen_late
+        return late
+
+    return where(evidence.looks(probe), is_late, most=0).number
 
 
 def _outage(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -> Outage:

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.bounds import Stretch, apart
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
@@ -33,11 +33,11 @@ class Flaps(Kind):
         return [finding("flaps", f"{self.of} goes dark no more than {_times(self.at_most)}", self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        found = evidence.outages(self.of, self.hold)
+        found = apart(*evidence.seen(self.of).proofs, nanoseconds(self.hold))
         told = f"it went dark {_times(len(found))}" if found else f"no look proves {self.of} dark"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one.first)}" for one in found[: self.at_most + 1])
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in found[: self.at_most + 1])
         if len(found) > self.at_most:
-            return broken(f"{told}, {_apart(found)}", *cited)
+            return broken(f"{told}, {_apart(evidence.outages(self.of, self.hold))}", *cited)
         most = self._most(evidence)
         if most > self.at_most and lack(evidence, self.of) is None:
             because = f"{told} surely, and {_times(most)} as looks were sent: a good one may lie between"

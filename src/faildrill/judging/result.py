@@ -139,6 +139,10 @@ class ProbeFigures(Record, frozen=True, kw_only=True):
     """Requests that met a connection which the server was ending: neither good nor dark, or asked again on another."""
     throttled: int = 0
     """Looks that were turned away for the prober's own rate: they prove nothing of the service."""
+    late_after: float | None = None
+    """Seconds that an answer may take until it is late: late, not dark."""
+    late: int = 0
+    """Good answers that came later than that, and not so late that it counts as dark."""
     damaged: int
     outages: list[Outage]
     """In order; a service counts as recovered when it was good for `hold`, so flapping is one outage."""

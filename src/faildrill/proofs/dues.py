@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from faildrill.samples.columns import Columns, Integers
-
-_NONE: Final = np.empty(0, np.int64)
 
 
 class Gap(NamedTuple):
@@ -45,11 +43,12 @@ class Dues:
     gaps: tuple[Gap, ...] = ()
     """Those that were not, in order."""
     places: "Integers | None" = None
-    """For each of the recorded its place among all samples; None: they are all."""
+    """For each of the recorded its place among all samples; None: they are all from `offset` on."""
+    offset: int = 0
 
     def place(self, number: int) -> int:
         """Turn the number of a look into its place among all samples."""
-        return number if self.places is None else int(self.places[number])
+        return number + self.offset if self.places is None else int(self.places[number])
 
     @cached_property
     def missing(self) -> int:
@@ -96,8 +95,8 @@ class Dues:
         first = self.looks.first_due(since)
         end = self.looks.first_due(until, first)
         kept = [gap for gap in (self._clipped(gap, since, until) for gap in self.gaps) if gap.number > 0]
-        places = np.arange(first, end) if self.places is None else self.places[first:end]
-        return Dues(self.looks.part(first, end), self.every, tuple(kept), places)
+        places = None if self.places is None else self.places[first:end]
+        return Dues(self.looks.part(first, end), self.every, tuple(kept), places, self.offset + first)
 
     def _clipped(self, gap: Gap, since: int, until: int) -> Gap:
         before = max(-(-(since - gap.first) // self.every), 0)
@@ -114,9 +113,10 @@ def dues(looks: Columns, pace: Pace) -> Dues:
     if sum(one.beside for one in found) * 2 > len(looks):  # it keeps no schedule, so nothing tells what was due
         return Dues(looks, pace.every)
     gaps = tuple(gap for one in found for gap in one.gaps)
-    if sum(len(one.places) for one in found) == len(looks):
+    places = [some for one in found for some in one.places]
+    if sum(len(some) for some in places) == len(looks):
         return Dues(looks, pace.every, gaps)
-    kept = np.concatenate([_NONE, *(one.places for one in found)])
+    kept = np.concatenate([np.empty(0, np.int64), *(np.asarray(some, np.int64) for some in places)])
     return Dues(looks.at(kept), pace.every, gaps, kept)
 
 
@@ -132,7 +132,7 @@ def _spans(starts: list[int], pace: Pace, looks: Columns) -> Iterator[tuple[int,
 class _Found(NamedTuple):
     """What one prober's samples come to."""
 
-    places: Integers
+    places: "list[Integers | range]"
     gaps: list[Gap]
     beside: int
     """How many are not of its schedule."""
@@ -142,12 +142,15 @@ def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
     """Find the looks of the schedule among the samples of one prober, and the gaps between them."""
     until = min(pace.until, start + pace.most * pace.every) if pace.most else pace.until
     first = looks.first_due(pace.since)
-    places, gaps, beside, expected = [_NONE], list[Gap](), 0, pace.since
+    places, gaps, beside, expected = list["Integers | range"](), list[Gap](), 0, pace.since
     for before, part in looks.part(first, looks.first_due(until, first)).blocks():
         due = part.due
-        is_even = _is_even(due, expected, pace.every)
-        inside = np.arange(len(part)) if is_even else _kept(part, start, pace.every, expected)
-        beside += 0 if is_even else int(np.count_nonzero((due - start) % pace.every))
+        if _is_even(due, expected, pace.every):
+            places.append(range(first + before, first + before + len(part)))
+            expected += len(part) * pace.every
+            continue
+        beside += int(np.count_nonzero((due - start) % pace.every))
+        inside = _kept(part, start, pace.every, expected)
         if not len(inside):
             continue
         here = due[inside]
@@ -159,7 +162,7 @@ def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
         expected = int(here[-1]) + pace.every
     if expected < until:
         gaps.append(Gap(expected, -(-(until - expected) // pace.every)))
-    return _Found(np.concatenate(places), gaps, beside)
+    return _Found(places, gaps, beside)
 
 
 def _is_even(due: Integers, expected: int, every: int) -> bool:

@@ -244,6 +244,12 @@ def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time, frame: F
         slow = drawing.title(f"slow: silence longer than {durations.show(figures.slow)} is dark time")
         y = scale.y(figures.slow)
         drawn.append(drawing.element("line", slow, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="slow"))
+    if figures.late and figures.late_after is not None and 10.0**scale.low < figures.late_after < 10.0**scale.high:
+        late = drawing.title(
+            f"late: {figures.late:,} good answers took longer than {durations.show(figures.late_after)}"
+        )
+        y = scale.y(figures.late_after)
+        drawn.append(drawing.element("line", late, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="late"))
     return Markup("").join(drawn)
 
 

@@ -46,11 +46,8 @@ def _told(result: Result, folder: Path) -> list[Text]:
     told += [line for one in result.findings[:_MOST] for line in _finding(one)]
     if len(result.findings) > _MOST:
         told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
-    told += [
-        line
-        for line in (_headline(result), _outages(result), _unproven(result), _undone(result.steps))
-        if line is not None
-    ]
+    lines = (_headline(result), _outages(result), _late(result), _unproven(result), _undone(result.steps))
+    told += [line for line in lines if line is not None]
     report = folder / PAGE
     where = report if report.exists() else folder
     told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
@@ -84,6 +81,13 @@ def _outages(result: Result) -> Text | None:
     back = {"putting back": ", while it was put back"}
     told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}{back.get(one.followed, '')}" for one in worst]
     return Text.assemble(("\ndark     ", "dim"), "\n         ".join(told))
+
+
+def _late(result: Result) -> Text | None:
+    """Say for each probe how many answers came late, which is not dark."""
+    late = [(one, durations.show(one.late_after)) for one in result.probes if one.late and one.late_after is not None]
+    told = [f"{wording.plain(one.probe, 60)} {wording.count(one.late, 'answer')} later than {it}" for one, it in late]
+    return Text.assemble(("\nlate     ", "dim"), "\n         ".join(told)) if told else None
 
 
 def _unproven(result: Result) -> Text | None:

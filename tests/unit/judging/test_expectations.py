@@ -338,6 +338,29 @@ def test_what_the_hold_can_hide_makes_an_outage_longer(tmp_path: Path) -> None:
     assert weighed(without, tmp_path / "b").verdict is PASSED
 
 
+@pytest.mark.parametrize(("limit", "verdict"), [("1s", FAILED), ("3s", INCONCLUSIVE), ("6s", PASSED)])
+def test_answers_that_are_late_for_a_while_are_a_brown_out_and_no_outage(
+    limit: str, verdict: Verdict, tmp_path: Path
+) -> None:
+    """Every other answer takes 40 ms for 2 s: within `slow`, so nothing is dark."""
+    made = run("brown_out", slower_than="30ms", at_most=limit).saw(ticks(6.0, 8.0, 0.04), Outcome.OK, 0.04)
+    found = weighed(made, tmp_path / "late")
+    assert found.verdict is verdict
+    assert "was late or dark at least 1.9" in found.because
+    dark = run("outage", at_most="100ms").saw(ticks(6.0, 8.0, 0.04), Outcome.OK, 0.04)
+    assert weighed(dark, tmp_path / "dark").verdict is PASSED
+
+
+def test_darkness_is_a_brown_out_too(tmp_path: Path) -> None:
+    made = run("brown_out", slower_than="30ms", at_most="1s").saw(ticks(6.0, 8.0), Outcome.REFUSED)
+    assert weighed(made, tmp_path).verdict is FAILED
+
+
+def test_no_look_proves_that_there_was_no_brown_out(tmp_path: Path) -> None:
+    made = run("brown_out", slower_than="30ms", at_most="1s").saw(ticks(6.0, 8.0), Outcome.SKIPPED, 0)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
+
+
 def test_a_writer_that_moves_back_and_forth_between_two_looks_is_no_split_brain(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0, 8.02], Outcome.WRONG, who="pg1,pg2"), tmp_path)
     assert found.verdict is INCONCLUSIVE

@@ -1,0 +1,36 @@
+"""What is shown while a run goes on says the same as its verdict: late is late, dark is dark."""
+
+import pytest
+
+from faildrill.cli.watching import BUCKET, ProbeSeen
+from faildrill.samples import Outcome, Sample
+
+MS = 1_000_000
+SLOW, LATE = 250 * MS, 50 * MS
+
+
+@pytest.mark.parametrize(
+    ("took", "outcome", "mark", "told"),
+    [
+        (2, Outcome.OK, True, []),
+        (90, Outcome.OK, "late", []),
+        (300, Outcome.OK, False, ["pay: too slow"]),
+        (2, Outcome.REFUSED, False, ["pay: refused"]),
+        (0, Outcome.THROTTLED, None, []),
+    ],
+)
+def test_a_second_is_marked_and_told_as_judging_sees_it(
+    took: int, outcome: Outcome, mark: object, told: list[str]
+) -> None:
+    probe = ProbeSeen("pay", slow=SLOW, late=LATE)
+    lines = [line.text for line in probe.take(Sample("pay", 0, 0, took * MS, outcome))]
+    assert (probe.strip[0], lines) == (mark, told)
+
+
+def test_the_worst_look_of_a_second_marks_it() -> None:
+    probe = ProbeSeen("pay", slow=SLOW, late=LATE)
+    for number, took in enumerate([2, 90, 2]):
+        list(probe.take(Sample("pay", number * 100 * MS, number * 100 * MS, (number * 100 + took) * MS, Outcome.OK)))
+    assert list(probe.strip.values()) == ["late"]
+    list(probe.take(Sample("pay", BUCKET // 2, BUCKET // 2, BUCKET // 2 + MS, Outcome.RESET)))
+    assert list(probe.strip.values()) == [False]
