@@ -72,6 +72,7 @@ def _forms_of(value: str) -> set[str]:
         forms |= {repr(one)[1:-1], repr(plain.encode())[2:-1], ascii(one)[1:-1]}
     if len(raw) >= _SHORTEST_ENCODED:
         forms |= {raw.hex(), raw.hex().upper(), *_base64(raw)}
+        forms |= {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}  # every byte of it
     return {one for one in forms if len(one) >= SHORTEST}
 
 

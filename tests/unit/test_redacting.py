@@ -37,9 +37,21 @@ def test_base64_of_a_value_is_found_wherever_it_begins(before: bytes, after: byt
     assert hidden >= len(VALUE.encode()) * 8 / 6 - 2  # at the most a character at either end, shared with others
 
 
+EVERY_BYTE = "".join(f"%{byte:02X}" for byte in VALUE.encode())
+
+
 @pytest.mark.parametrize(
     "written",
-    [repr(VALUE), json.dumps(VALUE), quote_plus(VALUE), ascii(VALUE), VALUE.encode().hex(), str(VALUE.encode())],
+    [
+        repr(VALUE),
+        json.dumps(VALUE),
+        quote_plus(VALUE),
+        ascii(VALUE),
+        VALUE.encode().hex(),
+        str(VALUE.encode()),
+        EVERY_BYTE,
+        EVERY_BYTE.lower(),
+    ],
 )
 def test_a_value_is_found_as_it_is_written_elsewhere(written: str) -> None:
     assert redacting.HIDDEN in redacting.clean(f"before {written} after")
