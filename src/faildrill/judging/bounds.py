@@ -137,19 +137,16 @@ def _windows(life: Life, dark: Dark) -> tuple[Integers, Integers]:
     return before, after
 
 
-def apart(life: Life, dark: Dark, hold: int) -> list[int]:
-    """Return the numbers of as many samples as there are that prove it dark, life proven between each and the next.
-
-    With `hold`, proven for so long: from the first life wholly after the one to the last wholly before the other.
-    """
+def apart(life: Life, dark: Dark) -> list[int]:
+    """Return the numbers of as many samples as there are that prove it dark, life proven between each and the next."""
     if not len(dark.sample):
         return []
-    before, after = _windows(life, dark)
+    _, after = _windows(life, dark)
     order = np.argsort(dark.begun_by, kind="stable")
-    columns = (before[order], after[order], dark.still_at[order], dark.sample[order])
+    columns = (after[order], dark.still_at[order], dark.sample[order])
     found, end = list[int](), _UNSEEN
-    for last_life, first_life, still_at, sample in zip(*(one.tolist() for one in columns), strict=True):
-        if not found or (last_life - end >= hold if hold else end <= still_at):
+    for first_life, still_at, sample in zip(*(one.tolist() for one in columns), strict=True):
+        if end <= still_at:
             found.append(sample)
             end = first_life
     return found

@@ -33,7 +33,9 @@ class Flaps(Kind):
         return [finding("flaps", f"{self.of} goes dark no more than {_times(self.at_most)}", self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        found = apart(*evidence.seen(self.of).proofs, nanoseconds(self.hold))
+        found = [one.first for one in evidence.outages(self.of, self.hold)]
+        if not self.hold:
+            found = apart(*evidence.seen(self.of).proofs)
         told = f"it went dark {_times(len(found))}" if found else f"no look proves {self.of} dark"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in found[: self.at_most + 1])
         if len(found) > self.at_most:

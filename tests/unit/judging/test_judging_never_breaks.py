@@ -43,6 +43,7 @@ EXPECT: Final[dict[str, list[dict[str, Any]]]] = {
         *({"of": "pay", "at_most": "1%", "when": when} for when in PARTS),
         *({"of": "pay", "at_most": "1%", "over": "1s", "when": when} for when in PARTS),
     ],
+    "brown_out": [{"of": "pay", "slower_than": "30ms", "at_most": "1s"}],
     "flaps": [{"of": "pay"}, {"of": "pay", "at_most": 0, "hold": "1s"}],
     "latency": [{"of": "pay", "p50": "1s", "p99.9": "1s", "max": "1s", "when": when} for when in PARTS],
     "lost_writes": [{"of": "pay", "at_most": 0}],
