@@ -184,7 +184,7 @@ def test_an_action_that_reports_success_and_does_nothing_never_passes(place: Pla
 
 
 def test_a_system_that_heals_a_moment_after_the_steps_is_waited_for(place: Place) -> None:
-    place.fault("pay")
+    place.fault("pay", effect="event")
     until = Condition(probe="pay", state="ok")
     place.steps.append(Wait(id="heals", name="heals", until=until, hold=0.3, within=10))
     place.expecting("outage", of="pay", at_most="5s")

@@ -152,6 +152,11 @@ def test_what_can_hide_without_a_look_is_everything() -> None:
     assert longest_unproven(life, 100, 500) == 400
 
 
+def test_nothing_can_hide_in_a_time_that_ends_before_it_begins() -> None:
+    life, _ = prove(columns([look(0, 2), look(20, 22)]), SILENCE)
+    assert [longest_unproven(life, since, 10) for since in (10, 15, 25, 500)] == [0, 0, 0, 0]
+
+
 worlds = st.builds(
     lambda seed, mode, every, slowest, length, timeout, lateness, in_flight: (
         seeded(seed),

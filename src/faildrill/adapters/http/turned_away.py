@@ -7,7 +7,6 @@ that the asker's rate is used up, a challenge that a filter marks as one. A plai
 
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 TOO_MANY: Final = 429
@@ -43,6 +42,8 @@ def asked_to_wait(headers: Mapping[str, str]) -> float:
     told = headers.get(RETRY_AFTER, "").strip()
     if told.isdecimal() and told.isascii():
         return float(told[:9])
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - takes long to import, and few answers hold a date
+
     try:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
     except (ValueError, OverflowError):
