@@ -111,7 +111,7 @@ def test_a_fault_that_takes_no_effect_is_inconclusive(tmp_path: Path) -> None:
     assert "do nothing" in ran.findings("INCONCLUSIVE")
 
 
-def test_a_switchover_that_is_refused_is_inconclusive_and_nothing_was_touched(
+def test_a_switchover_to_whoever_leads_already_is_refused_and_nothing_was_touched(
     steady_lab: Facts, tmp_path: Path
 ) -> None:
     leader = json.loads(urlopen(f"{api_of(steady_lab)}/cluster"))

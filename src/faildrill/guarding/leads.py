@@ -1,7 +1,9 @@
 """Whether what acts on the members of a target leads to the addresses that were declared for them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Final
 
 from faildrill.acting.calling import call, words
 from faildrill.drill import Step
@@ -14,6 +16,9 @@ from faildrill.targets import Member, Target
 
 WITHIN = 10.0
 """Seconds in which a reach must tell where it leads."""
+LOOKS: Final = 3
+"""Looks that must agree before a place is taken for another one, and the seconds between them."""
+APART: Final = 0.4
 
 
 async def objection(target: Target, run: str) -> str | None:
@@ -42,6 +47,20 @@ async def elsewhere(step: Step, run: str) -> str | None:
     return "; ".join(line for one in told for line in one.differs) or None
 
 
+async def agreed(asking: Callable[[], Awaitable[Told]]) -> Told:
+    """Ask what a place is; where it differs ask again, and take it for another place when all looks say so.
+
+    A process that is just being started again, or a file that is just written, is another one for a moment.
+    """
+    told = await asking()
+    for _ in range(LOOKS - 1):
+        if not told.differs:
+            break
+        await asyncio.sleep(APART)
+        told = await asking()
+    return told
+
+
 async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
     """Ask an action what it acts through, and where that leads; None where it acts through nothing of its own.
 
@@ -52,17 +71,21 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
     action = build(deed.use, "action")
     if not isinstance(action, ActsThrough):
         return None
-    try:
-        told = await call(action.acts_through(Supplies(run, timeout=within)), within)
-    except (ActionError, CannotSee) as error:
-        return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
-    return _checked(told, f"what {deed.use.kind} acts through")
+
+    async def ask() -> Told:
+        try:
+            told = await call(action.acts_through(Supplies(run, timeout=within)), within)
+        except (ActionError, CannotSee) as error:
+            return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
+        return _checked(told, f"what {deed.use.kind} acts through")
+
+    return await agreed(ask)
 
 
 async def ask(targets: Iterable[Target], run: str, within: float) -> Told:
     """Ask the reach of every member of these targets where it leads; members that nothing reaches are left out."""
     members = [(target.name, member) for target in targets for member in target.nodes.values() if member.reach]
-    answers = await asyncio.gather(*(_led(target, member, run, within) for target, member in members))
+    answers = await asyncio.gather(*(agreed(partial(_led, target, member, run, within)) for target, member in members))
     return Told(*([line for answer in answers for line in answer[part]] for part in range(3)))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, NamedTuple
 
 from faildrill.acting.calling import call, words
@@ -10,6 +11,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.guarding import leads
 from faildrill.guarding.coverage import Deed, targets
+from faildrill.guarding.leads import agreed
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard, Proves, Told
@@ -57,7 +59,9 @@ async def refusal(
     silence only: a place that says that it is another one is never touched.
     """
     leading = asyncio.ensure_future(_leading(intents, run))
-    told = [await asked for asked in asyncio.as_completed([_asked(use, run) for use in place.identity])]
+    told = [
+        await asked for asked in asyncio.as_completed([agreed(partial(_asked, use, run)) for use in place.identity])
+    ]
     led = await leading
     proved, differs, quiet = ([words(line) for one in told for line in one[part]] for part in range(3))
     differs += led.differs
