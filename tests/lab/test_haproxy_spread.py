@@ -60,7 +60,7 @@ def test_weights_set_wrong_at_run_time_are_seen_and_so_is_their_correction(place
         await of.tell("set server payments/s1 weight 70", *(f"set server payments/s{one} weight 10" for one in (2, 3)))
         seen = await looked(probe, given, of.ask(90))
         assert (seen.outcome, seen.who) == (Outcome.WRONG, "s1")
-        assert seen.detail.startswith("s1 80% (due 35%)")
+        assert seen.detail.startswith("s1 80% (due 33%)")
         await of.tell(*(f"set server payments/s{one} weight 1" for one in (1, 2, 3)))
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
 
@@ -77,7 +77,7 @@ def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(server
         await of.tell("set server payments/s3 weight 0")
         seen = await looked(probe, given, of.ask(300))
         assert seen.outcome is Outcome.WRONG
-        assert "s3 0% (due 35%)" in seen.detail
+        assert "s3 0% (due 33%)" in seen.detail
 
     with balancer(place, server=server) as of:
         play(of, scene)

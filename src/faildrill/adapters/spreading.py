@@ -81,7 +81,7 @@ class Spreads(Kind):
 
 
 def in_words(spread: Spread, kept: Kept) -> str:
-    """Say which servers are off, the farthest first, with their answer times and errors: `pay1 80% (due 35%, 2.3x)`."""
+    """Say which servers are off, the farthest first, with answer times and errors: `pay1 80% (due 33%) in 1 s`."""
     first = list(spread.off)
     rest = sorted(set(spread.shares) - set(first), key=lambda name: -spread.shares[name].part)
     told = [_one(name, spread, kept, long=name in first) for name in (first + rest)[:_MOST_NAMED]]
@@ -91,7 +91,9 @@ def in_words(spread: Spread, kept: Kept) -> str:
 
 def _one(name: str, spread: Spread, kept: Kept, *, long: bool) -> str:
     share = spread.shares[name]
-    told = f"{name} {_percent(share.part)} (due {_percent(share.due)})"
+    told = (
+        f"{name} {_percent(share.part)} (due {share.due:.0%})"  # what is due stays the same, so it need not be coarse
+    )
     if not long:
         return told
     if name in kept.seconds:

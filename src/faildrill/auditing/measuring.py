@@ -17,6 +17,10 @@ _TELLS: Final = "haproxy.backends"
 """The probe whose details name the servers that a load balancer has found dead."""
 
 
+_DEAD: Final = ("member", "primary")
+"""The keys under which an action tells whom it took down."""
+
+
 class _Noticed(NamedTuple):
     """One death that a load balancer noticed, between two looks: seconds after it was dealt."""
 
@@ -43,9 +47,8 @@ def measured(audit: Audit, run: Path) -> Audit:
 
 def _noticed(evidence: Evidence) -> Iterator[_Noticed]:
     """Yield every death of the run that a probe of a load balancer's servers saw, before it was put back."""
-    members = {
-        event.step: str(event.answer["member"]) for _, event in evidence.events(Applied) if "member" in event.answer
-    }
+    answers = ((event.step, event.answer) for _, event in evidence.events(Applied))
+    members = {step: str(answer[key]) for step, answer in answers for key in _DEAD if key in answer}
     back = {event.step: entry.at for entry, event in evidence.events(Undoing)}
     for entry, event in evidence.events(Applying):
         member = members.get(event.step)

@@ -17,10 +17,10 @@ AUDIT = Audit(
 )
 
 
-def run(detail: str) -> Run:
+def run(detail: str, key: str = "member", dead: str = "pay1") -> Run:
     """Make a run in which pay1 is killed, and half a second later the load balancer says something."""
     made = Run(probes=[probe("looks", 0.1, "haproxy.backends")], slow={}).usual().without(tl.Applied)
-    made.but(FAULT + 0.05, tl.Applied(step="crash", answer={"member": "pay1"})).good("looks", 0.1)
+    made.but(FAULT + 0.05, tl.Applied(step="crash", answer={key: dead})).good("looks", 0.1)
     return made.saw(ticks(FAULT + 0.5, 15.0, 0.1), Outcome.WRONG, name="looks", detail=detail)
 
 
@@ -34,3 +34,8 @@ def test_a_death_is_measured_from_the_deed_to_the_look_that_saw_it_between_two_b
 def test_another_servers_death_is_not_taken_for_it(tmp_path: Path) -> None:
     found = measured(AUDIT, run("payments/pay10 DOWN; payments/pay1 MAINT").write(tmp_path / "run"))
     assert [one.measured.startswith("no death there") for one in found.detections] == [True, True]
+
+
+def test_the_death_of_a_primary_is_measured_too(tmp_path: Path) -> None:
+    found = measured(AUDIT, run("db/pg1 DOWN", "primary", "pg1").write(tmp_path / "run"))
+    assert [one.measured.startswith("measured: pg1 out after") for one in found.detections] == [False, True]

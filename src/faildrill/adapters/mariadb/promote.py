@@ -57,7 +57,9 @@ class Promote(Kind):
         to, former = str(before["to"]), before["writer"]
         if former is not None and (node := (await self._sight(given)).nodes[str(former)]).silent:
             raise ActionRefused(f"{self.mariadb.name}: {node}, and took writes just now: nobody was promoted")
-        await hand_over(Errand.within(self.mariadb, given.run, given.timeout * SHARE), to)
+        silent = before.get("silent")
+        given_up = frozenset(map(str, silent)) if former is None and isinstance(silent, list) else frozenset()
+        await hand_over(Errand.within(self.mariadb, given.run, given.timeout * SHARE), to, given_up)
         return {"from": before["writer"], "to": to}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:

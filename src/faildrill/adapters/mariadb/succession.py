@@ -165,6 +165,7 @@ class Sight(LeaderStore):
         return {
             "writer": self.writer,
             "able": self.candidates(),
+            "silent": sorted(name for name, node in self.nodes.items() if node.silent),
             "members": {name: str(node).removeprefix(f"{name} ") for name, node in sorted(self.nodes.items())},
             "reached": {
                 name: ",".join(str(one) for one in node.reached.values()) for name, node in sorted(self.nodes.items())

@@ -16,15 +16,17 @@ _DOWN: Final = "refused"
 """How a server is silent that does not run: it can't be taking writes. Any other silence may hide that it does."""
 
 
-async def hand_over(errand: Errand, to: str) -> None:
+async def hand_over(errand: Errand, to: str, given_up: frozenset[str] = frozenset()) -> None:
     """Make a server the one that takes writes, whatever the others do: right to do again from any state in between.
 
     Those that take writes are made read-only first; the new one applies all that they and its own relay log have; then
     it takes writes, also where it seemed to, and whoever answers follows it. Nothing is told while one that may be
-    taking writes is silent. Raises ActionFailed or OutcomeUnknown.
+    taking writes is silent, but for those that were `given_up`: silent when nobody was seen to take writes. Raises
+    ActionFailed or OutcomeUnknown.
     """
     sight = await sighted(errand.mariadb, errand.left / 4)
-    silent = [str(node) for name, node in sight.nodes.items() if name != to and node.silent not in ("", _DOWN)]
+    others = [node for name, node in sight.nodes.items() if name not in {to, *given_up}]
+    silent = [str(node) for node in others if node.silent not in ("", _DOWN)]
     if silent:
         raise ActionFailed(f"{errand.mariadb.name}: {', '.join(silent)}, and may be taking writes: nobody was promoted")
     if sight.writer != to:
