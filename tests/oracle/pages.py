@@ -366,12 +366,13 @@ def _length(group: list[Span], alive: list[Span], hold: int) -> tuple[int | None
 def _least(group: list[Span], alive: list[Span]) -> int:
     """The longest from the end of one dark interval to the beginning of another, with no life that could be between."""
     reaches = list(accumulate((span.right for span in alive), max))
-    beginnings = sorted(span.left for span in group)
+    ordered = sorted(group, key=lambda span: span.right)
+    ends, beginnings = [span.right for span in ordered], list(accumulate((span.left for span in ordered), max))
     longest = 0
     for one in group:
-        blocking = bisect_right(reaches, one.right)
-        until = alive[blocking].left if blocking < len(alive) else beginnings[-1]
-        place = bisect_right(beginnings, until)
+        blocking = bisect_right(reaches, one.left)
+        until = alive[blocking].left if blocking < len(alive) else ends[-1]
+        place = bisect_right(ends, until)
         if place:
             longest = max(longest, beginnings[place - 1] - one.right)
     return longest
