@@ -24,10 +24,10 @@ class KillPrimary(OfCluster):
 
     Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
     leads and Patroni would promote another one now (`patroni.redundancy` says what that takes): the last healthy node
-    is never killed. With `standby: running` it is enough that another one runs that Patroni may promote, though it
-    receives nothing: what it has not, is lost. Later steps may use `${steps.ID.primary}`. Its effect is seen when
-    nothing of the node runs and its ports are dark. Put back means that the node is started and runs in the cluster
-    again, streaming from whoever leads by then; leading is not given back (a `patroni.switchover` step does that).
+    is never killed. With `standby: running` it is enough that another one runs that may be promoted, if only by hand,
+    though it receives nothing: what it has not, is lost. Later steps may use `${steps.ID.primary}`. Its effect is seen
+    when nothing of the node runs and its ports are dark. Put back means that the node is started and runs in the
+    cluster again, streaming from whoever leads by then; leading is not given back (a `patroni.switchover` does that).
 
         steps:
           - name: kill the primary
@@ -119,4 +119,5 @@ class KillPrimary(OfCluster):
         if self.standby == "streaming":
             return sight.candidates(self.lag_at_most)
         running = (node.name for node in sight.nodes.values() if node.status and node.status.state == "running")
-        return [name for name in running if name != sight.leader and sight.barred(name) is None]
+        by_hand = sight.by_hand()
+        return [name for name in running if name != sight.leader and by_hand.barred(name) is None]
