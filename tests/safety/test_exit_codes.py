@@ -127,10 +127,11 @@ def test_recover_tells_each_end_on_its_own_line_and_a_run_that_is_gone_hides_no_
     monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
     gone = left_behind(tmp_path, "a").folder
     whole = left_behind(tmp_path, "b").folder
-    shutil.rmtree(gone)
+    for copy in (gone, tmp_path / "state" / "runs" / gone.name):
+        shutil.rmtree(copy)
     told = CliRunner().invoke(cli, ["recover"])
     lines = told.output.splitlines()
-    assert any(line.startswith(f"{gone}: NOT recovered: ") for line in lines), told.output
+    assert any(line.startswith(f"{gone} is gone, and so is its copy") for line in lines), told.output
     assert f"{whole}: put back, and seen steady; judged: ABORTED" in lines
     assert told.exit_code == ExitCode.UNSAFE
     assert [one.run for some in all_marks().values() for one in some] == [gone.name]
