@@ -218,6 +218,7 @@ def for_nobody() -> Iterator[tuple[str, Path]]:
     nobody = pwd.getpwnam("nobody")
     folder = Path(tempfile.mkdtemp(prefix="faildrill-test-"))
     folder.chmod(0o755)
+    umask = os.umask(0o022)  # what is copied there is for others, whatever ran in this process before
     try:
         python = interpreter_for(nobody, folder)
         if python is None:
@@ -225,6 +226,7 @@ def for_nobody() -> Iterator[tuple[str, Path]]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         yield python, folder
     finally:
+        os.umask(umask)
         shutil.rmtree(folder)
 
 
