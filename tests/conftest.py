@@ -1,5 +1,6 @@
 """Options for the whole suite: `--soak` runs tests that count with their full figures, and prints them."""
 
+import os
 import platform
 import signal
 import time
@@ -26,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("soak", patient)
     hypothesis.settings.register_profile("usual", patient, derandomize=True)
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "usual")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin each test with the usual umask: servers that run as somebody else read what a test wrote."""
+    os.umask(0o022)
 
 
 @pytest.fixture
