@@ -25,6 +25,7 @@ if sys.version_info >= (3, 13):
         os.timerfd_settime_ns(descriptor, flags=_ABSOLUTE, initial=at_ns)
 
 else:
+    import contextlib
     import ctypes
 
     class _Setting(ctypes.Structure):
@@ -37,7 +38,14 @@ else:
             ("ns", ctypes.c_long),
         )
 
-    _C: Final = ctypes.CDLL(None, use_errno=True)
+    def _library() -> ctypes.CDLL:
+        # Asked for by name: of whatever is loaded, what fakes the time of a process comes first, and takes our moments
+        # for some of the wall clock.
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL("libc.so.6", use_errno=True)
+        return ctypes.CDLL(None, use_errno=True)
+
+    _C: Final = _library()
 
     def _create() -> int:
         descriptor: int = _C.timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
