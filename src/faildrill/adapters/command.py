@@ -15,6 +15,7 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnkn
 from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview, Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import HIDDEN, SecretReference
+from faildrill.system import threads
 
 SHARE: Final = 0.8
 """The part of a call's time that the program may take; the rest is for ending it."""
@@ -28,7 +29,10 @@ _KEPT: Final = 4096
 _LONGEST_NAME: Final = 64
 _ANSWERS: Final = {"in_effect: true": True, "in_effect: false": False}
 """What a verification prints: a word, as every exit code is some program's way to say that it failed itself."""
-_SAYS_NOTHING: Final = ("test", "[", "true", "false")
+_TESTS: Final = ("test", "[")
+"""They print nothing, but POSIX keeps 1 for "it is not so" and more for trouble of their own."""
+_OF_A_FILE: Final = ("-e", "-f", "-d", "-h", "-L", "-s")
+_SAYS_NOTHING: Final = (*_TESTS, "true", "false")
 _CONTRACT: Final = "the last line of its stdout must be `in_effect: true` or `in_effect: false`, and it must exit 0"
 _FOR_EXAMPLE: Final = (
     "no exit code alone says that an effect is gone; e.g. verify_argv: "
@@ -102,6 +106,10 @@ class Run(Surroundings):
     to be gone is not put back (UNSAFE). It is asked before the step (an effect that is there already refuses it), after
     it, and after the undo. Let it fail where it can't look: below, `cd` does where the folder can't be entered.
 
+    One program is taken at its exit code: `[test, -e, /var/tmp/ballast]` (or -f, -d, -h, -L, -s; also with `"!"` before
+    it), as test(1) keeps 1 for "it is not so". It says that of a file that it can't look at, too, so that is asked
+    besides: where the folder is not there, can't be searched or does not answer, it can't be told.
+
     `undo_argv` must be right to run also when the step never took effect. A step that does not end in time is ended
     with its process group, and its outcome is settled by `verify_argv`; it is never run again. The last 4 KiB of output
     are kept.
@@ -128,7 +136,7 @@ class Run(Surroundings):
 
     async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port gives it
         """Object to programs that are known to print nothing: they answer by their exit code alone."""
-        if os.path.basename(self.verify_argv[0]) in _SAYS_NOTHING:  # noqa: PTH119 - of a text; no path is touched
+        if _program(self.verify_argv) in _SAYS_NOTHING and self._tested is None:
             return f"verify_argv: {self.verify_argv[0]} prints nothing; {_CONTRACT}: {_FOR_EXAMPLE}"
         return None
 
@@ -186,6 +194,9 @@ class Run(Surroundings):
             ended = await self.run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
         except OSError as error:
             raise CannotSee(f"{self.verify_argv[0]} can't be started: {error}") from error
+        if self._tested is not None and ended.code in (0, 1):
+            await _look_at(self._tested, given.timeout * SHARE)
+            return ended.code == 0
         answer = _ANSWERS.get(ended.printed.rpartition("\n")[2].strip().lower())
         if ended.code != 0 or answer is None:
             short = ended._replace(printed=ended.said[-_TOLD:], complained="")
@@ -194,6 +205,20 @@ class Run(Surroundings):
                 f"{self.verify_argv[0]} {short}: it can't be told whether the effect is there; {_CONTRACT}{hint}"
             )
         return answer
+
+    @property
+    def _tested(self) -> str | None:
+        """The file whose existence `verify_argv` tests by test(1); None where it does anything else."""
+        program, *words = self.verify_argv
+        if _program(self.verify_argv) not in _TESTS:
+            return None
+        if program.endswith("["):
+            words = words[:-1] if words[-1:] == ["]"] else []
+        asked = words[1:] if words[:1] == ["!"] else words
+        if len(asked) != 2 or asked[0] not in _OF_A_FILE:  # noqa: PLR2004 - an operator and a path
+            return None
+        path = os.path.join(self.cwd or "", asked[1])  # noqa: PTH118 - as the program's own folder makes it
+        return path if os.path.isabs(path) else None  # noqa: PTH117 - of a text; `recover` may run in another folder
 
 
 class Look(Surroundings):
@@ -225,6 +250,27 @@ class Look(Surroundings):
         if ended.code == 0:
             return Seen(Outcome.OK, who)
         return Seen(Outcome.WRONG, who, f"exit {ended.code}" if ended.code > 0 else f"signal {-ended.code}")
+
+
+def _program(argv: Argv) -> str:
+    return os.path.basename(argv[0])  # noqa: PTH119 - of a text; no path is touched
+
+
+async def _look_at(path: str, within: float) -> None:
+    """Raise CannotSee where nobody could tell whether a file is there: test(1) exits 1 then, as if it were not."""
+    try:
+        async with asyncio.timeout(within):
+            await threads.aside(lambda: _stat(path))
+    except OSError as error:  # TimeoutError among them
+        why = error.strerror or f"no answer within {durations.show(within)}"
+        raise CannotSee(f"whether {path} is there can't be told: {error.filename or path}: {why}") from error
+
+
+def _stat(path: str) -> None:
+    try:
+        os.stat(path)  # noqa: PTH116 - a text that is not normalised, as the program has it
+    except FileNotFoundError:
+        os.stat(os.path.dirname(path))  # noqa: PTH116,PTH120 - as above
 
 
 async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | None:

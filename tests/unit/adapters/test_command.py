@@ -111,11 +111,58 @@ def test_a_verification_says_so_in_the_last_line_of_its_stdout(text: str, there:
     assert asyncio.run(action.restored({}, GIVEN)).holds is not there
 
 
-@pytest.mark.parametrize("program", ["test", "/usr/bin/test", "[", "true", "false"])
-def test_a_drill_whose_verification_is_known_to_print_nothing_is_refused_before_anything(program: str) -> None:
-    action = Run(argv=("true",), undo_argv=("true",), verify_argv=(program, "-e", "/var/lib/ballast"))
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("test", "-r", "/var/lib/ballast"),
+        ("/usr/bin/test", "-e", "ballast"),
+        ("[", "-e", "/var/lib/ballast"),
+        ("test", "/var/lib/ballast", "-nt", "/etc/hosts"),
+        ("test", "!"),
+        ("[",),
+        ("true",),
+        ("false", "-e", "/var/lib/ballast"),
+    ],
+)
+def test_a_drill_whose_verification_is_known_to_print_nothing_is_refused_before_anything(argv: tuple[str, ...]) -> None:
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
     assert "no exit code alone says that an effect is gone" in str(asyncio.run(action.objection(GIVEN)))
     assert asyncio.run(touching(Path("/nowhere")).objection(GIVEN)) is None
+
+
+WAYS_TO_TEST = {
+    "test -e": (("test", "-e", "{}"), True),
+    "by its path": (("/usr/bin/test", "-f", "{}"), True),
+    "with brackets": (("[", "-e", "{}", "]"), True),
+    "not there": (("test", "!", "-e", "{}"), False),
+    "not there, with brackets": (("[", "!", "-e", "{}", "]"), False),
+}
+
+
+@pytest.mark.parametrize(("argv", "means_there"), WAYS_TO_TEST.values(), ids=list(WAYS_TO_TEST))
+def test_a_file_may_be_tested_by_exit_code(argv: tuple[str, ...], means_there: bool, tmp_path: Path) -> None:
+    file = tmp_path / "ballast"
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=tuple(word.format(file) for word in argv))
+    assert asyncio.run(action.objection(GIVEN)) is None
+    assert asyncio.run(action.confirm({}, GIVEN)).holds is not means_there
+    file.touch()
+    assert asyncio.run(action.confirm({}, GIVEN)).holds is means_there
+    assert asyncio.run(action.restored({}, GIVEN)).holds is not means_there
+
+
+@pytest.mark.parametrize("operator", [("-e",), ("!", "-e")])
+@pytest.mark.parametrize("path", ["folder/gone/ballast", "file/ballast", "loop", "a" * 300])
+def test_a_file_that_can_not_be_looked_at_is_not_told_to_be_gone(
+    path: str, operator: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    argv = ("test", *operator, str(tmp_path / path))
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
+    for call in (action.capture(GIVEN), action.confirm({}, GIVEN), action.restored({}, GIVEN)):
+        with pytest.raises(CannotSee, match="is there can't be told"):
+            asyncio.run(call)
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:
