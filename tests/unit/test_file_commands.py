@@ -204,6 +204,14 @@ def test_init_writes_a_drill_that_is_valid_and_its_schema(tmp_path: Path) -> Non
     assert _run("validate", str(path), "--env", str(EXAMPLE)).output == f"{path}: valid\n"
 
 
+@pytest.mark.parametrize("name", ["true", "null", "42", "12e4", "12345e6789", "1234567890123456789", "0x1f", "1.5"])
+def test_init_writes_a_valid_drill_whatever_its_name_looks_like(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.yaml"
+    assert _run("init", str(path)).exit_code == 0
+    assert _run("validate", str(path), "--env", str(EXAMPLE)).output.count("not a number") == 0
+    assert f'drill: "{name}"' in path.read_text(encoding="utf-8")
+
+
 def test_init_never_writes_over_a_drill(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("mine", encoding="utf-8")

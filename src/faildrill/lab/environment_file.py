@@ -1,5 +1,6 @@
 """The environment file of a lab, written when it is ready: where everything is, and how it proves what it is."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,22 @@ _OBSERVERS: Final[list[dict[str, Any]]] = [
     {"haproxy.testimony": {"load_balancer": "payments", "backend": "payments", "standard": "payments"}},
 ]
 _EVERY = {"every": "500ms", "timeout": "2s"}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes also the text that only YAML 1.2 takes for a number, as `12e4` and `0o17`: PyYAML knows 1.1."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[0-9]+$|0o[0-7]+$"),
+    list("-+.0123456789"),
+)
+
+
+def yaml_text(content: dict[str, Any], width: int = 110) -> str:
+    """Return a file's text, in which what is text here is text for YAML 1.1 and 1.2, and so for all who read it."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=width)
 
 
 def text(plan: Plan, identity: Identity) -> str:
@@ -58,7 +75,7 @@ def text(plan: Plan, identity: Identity) -> str:
             "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},
         },
     }
-    return yaml.safe_dump(content, sort_keys=False, width=110)
+    return yaml_text(content)
 
 
 def balancer_identity(plan: Plan) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from faildrill.errors import WrongUsage
 from faildrill.loading.naming import NAME_RULE, is_name
+from faildrill.loading.scalars import resolve
 from faildrill.loading.schemas import drill_schema
 
 SCHEMA: Final = "drill.schema.json"
@@ -44,7 +45,7 @@ abort_when:                 # ends the run at once, with everything put back
 
 def sketch(name: str, schema: str = SCHEMA) -> str:
     """Return a commented drill of that name which refers to its schema."""
-    return _SKETCH.format(name=name, schema=schema)
+    return _SKETCH.format(name=_quoted(name), schema=schema)
 
 
 def write(path: Path) -> list[Path]:
@@ -60,3 +61,11 @@ def write(path: Path) -> list[Path]:
     schema = path.parent / SCHEMA
     schema.write_text(json.dumps(drill_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return [path, schema]
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a file holds it: `12e4` and `true` are names, and text only in quotes."""
+    try:
+        return name if resolve(name) == name else f'"{name}"'
+    except ValueError:
+        return f'"{name}"'

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-import yaml
-
-from faildrill.lab.environment_file import balancer_identity, host_identity
+from faildrill.lab.environment_file import balancer_identity, host_identity, yaml_text
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, USER, HostsPlan
 from faildrill.lab.plan import DATABASE, SCOPE
 from faildrill.lab.reservations import LOOPBACK
@@ -33,7 +31,7 @@ def text(plan: HostsPlan, identity: Identity) -> str:
             "backends": {"haproxy.backends": {"load_balancer": "payments", "backend": "payments"}, **_EVERY},
         },
     }
-    return yaml.safe_dump(content, sort_keys=False, width=200)
+    return yaml_text(content, width=200)
 
 
 def inventory(plan: HostsPlan) -> str:
@@ -59,7 +57,7 @@ def inventory(plan: HostsPlan) -> str:
             },
         }
     }
-    return yaml.safe_dump(content, sort_keys=False, width=200)
+    return yaml_text(content, width=200)
 
 
 def _reached(plan: HostsPlan, name: str) -> dict[str, Any]:

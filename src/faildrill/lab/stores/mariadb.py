@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pymysql
-import yaml
 
 from faildrill.lab import parts, plan, staging, users
-from faildrill.lab.environment_file import host_identity
+from faildrill.lab.environment_file import host_identity, yaml_text
 from faildrill.lab.nodes import Node, Recipe
 from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
@@ -128,7 +127,7 @@ class MariaDBStaging(staging.Staging):
             "identity": [{"mariadb.identity": {"mariadb": "payments", "uid": identity.uid}}, host_identity(planned)],
             "probes": {"redundancy": {"mariadb.redundancy": {"mariadb": "payments"}, **_EVERY}},
         }
-        return yaml.safe_dump(content, sort_keys=False, width=110)
+        return yaml_text(content)
 
     async def _install(self, name: str) -> None:
         """Make a server's own tables; whether that went well shows when it starts: the supervisor reaps this child."""

@@ -6,10 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from faildrill.lab import links, parts, plan, staging, users
-from faildrill.lab.environment_file import host_identity
+from faildrill.lab.environment_file import host_identity, yaml_text
 from faildrill.lab.nodes import Node, Recipe
 from faildrill.lab.places import Place
 from faildrill.lab.readiness import until
@@ -136,7 +134,7 @@ class RedisStaging(staging.Staging):
             ],
             "probes": {"redundancy": {"redis.redundancy": {"redis": MASTER}, **_EVERY}},
         }
-        return yaml.safe_dump(content, sort_keys=False, width=110)
+        return yaml_text(content)
 
     async def _followed(self) -> bool:
         """Look whether one node is the master, followed by all others."""
