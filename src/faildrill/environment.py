@@ -2,28 +2,53 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from faildrill.drill import ProbePlan
+from faildrill.kinds import UnknownKind, find
+from faildrill.kinds.parameters import target_parameters
+from faildrill.kinds.sections import sort_of
 from faildrill.settings import Standard
-from faildrill.targets import Cluster, Database, Group, Hosts, KindUse, LoadBalancer, MariaDB, Redis, Service
+from faildrill.targets import KindUse, Target
+
+_Sort = TypeVar("_Sort", bound=Target)
+Limit = Annotated[int, Field(ge=0)]
+Unknown = Literal["refused", "allowed"]
 
 
 class BlastRadius(BaseModel):
-    """How many members of a target one drill may touch, at the most."""
+    """How many members of a target one drill may touch, at the most; written by section, as a file has it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    groups: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by group, how many members")
-    clusters: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by cluster, how many members")
-    redis: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by Redis, how many members")
-    mariadb: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by MariaDB, how many members")
-    hosts: dict[str, Annotated[int, Field(ge=0)]] = Field(default={}, description="by `hosts` target, how many of them")
-    unknown: Literal["refused", "allowed"] = Field(
+    limits: dict[str, dict[str, Limit]] = Field(default={}, description="by section, by name, how many members")
+    unknown: Unknown = Field(
         default="refused", description="what becomes of a step that can't tell which members it touches"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:  # noqa: ANN401 - whatever is to be validated
+        if not isinstance(data, dict):
+            return data
+        own, sections = _parted(cls, data)
+        return {**own, "limits": {**own.get("limits", {}), **sections}}
+
+    @model_serializer(mode="wrap")
+    def _spread(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _spread(serialize(self), "limits")
 
 
 class Approvals(BaseModel):
@@ -46,7 +71,7 @@ class Approvals(BaseModel):
 
 
 class Environment(BaseModel):
-    """A place that is drilled."""
+    """A place that is drilled; written with each section of targets under its own name, as a file has it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -58,14 +83,10 @@ class Environment(BaseModel):
         default={},
         description="by kind that acts through no target, why nothing can prove what it acts on",
     )
-    services: dict[str, Service] = {}
-    databases: dict[str, Database] = {}
-    clusters: dict[str, Cluster] = {}
-    load_balancers: dict[str, LoadBalancer] = {}
-    groups: dict[str, Group] = {}
-    hosts: dict[str, Hosts] = {}
-    redis: dict[str, Redis] = {}
-    mariadb: dict[str, MariaDB] = {}
+    targets: dict[str, dict[str, SerializeAsAny[Target]]] = Field(default={}, description="by section, by name")
+    unread: dict[str, JsonValue] = Field(
+        default={}, description="recorded sections whose package is not installed here, as they were written"
+    )
     standards: dict[str, Standard] = Field(default={}, description="what was approved, each in a file of its own")
     settings: dict[str, KindUse] = Field(default={}, description="what reads the settings that a standard is about")
     warrants: dict[str, tuple[KindUse, ...]] = Field(
@@ -80,19 +101,76 @@ class Environment(BaseModel):
     blast_radius: BlastRadius | None = None
     approvals: Approvals | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:  # noqa: ANN401 - whatever is to be validated
+        """Build each target with the class of its section; what no class here can read is kept as it is."""
+        if not isinstance(data, dict):
+            return data
+        own, sections = _parted(cls, data)
+        listed = {key: one for key, one in {**own.get("targets", {}), **sections}.items() if one}
+        sorts = {section: sort for section in listed if (sort := _installed(section))}
+        found = {
+            section: {name: sort.model_validate(one) for name, one in listed[section].items()}
+            for section, sort in sorts.items()
+        }
+        unread = {section: one for section, one in listed.items() if section not in sorts}
+        return {**own, "targets": found, "unread": {**own.get("unread", {}), **unread}}
+
+    @model_serializer(mode="wrap")
+    def _spread(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _spread(_spread(serialize(self), "targets"), "unread")
+
+    def section(self, name: str) -> Mapping[str, Target]:
+        """Return what is listed in a section, by name; nothing where there is no such section."""
+        return self.standards if name == Standard.section else self.targets.get(name, {})
+
+    def of(self, sort: type[_Sort]) -> Mapping[str, _Sort]:
+        """Return the targets of a class, by name."""
+        return {name: one for name, one in self.section(sort.section).items() if isinstance(one, sort)}
+
+    @property
+    def declared(self) -> Iterator[Target]:
+        """Every target, of whatever section."""
+        for listed in self.targets.values():
+            yield from listed.values()
+
     @property
     def proven_identity(self) -> str:
         """A digest of the facts that the identity guards prove, the same from any folder and under any name."""
-        facts = sorted(json.dumps(_proven(use.model_dump(mode="json")), sort_keys=True) for use in self.identity)
+        facts = sorted(json.dumps(_proven(use), sort_keys=True) for use in self.identity)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
-def _proven(facts: JsonValue) -> JsonValue:
-    """Leave out how hosts are asked: the path of an inventory differs from checkout to checkout."""
-    if isinstance(facts, list):
-        return [_proven(one) for one in facts]
-    if not isinstance(facts, dict):
-        return facts
-    is_hosts = "inventory" in facts and "keys" in facts
-    kept = {name: value for name, value in facts.items() if name != "unproven"}  # says nothing of what a place is
-    return {name: _proven(value) for name, value in kept.items() if not is_hosts or name in ("name", "keys")}
+def _proven(guard: KindUse) -> dict[str, JsonValue]:
+    """Return an identity guard as data, of each target that it is given only what says which place it is."""
+    try:
+        sorts = target_parameters(find(guard.kind, "guard"))
+    except UnknownKind:
+        sorts = {}
+    params = {name: _which(sorts[name], given) if name in sorts else given for name, given in guard.params.items()}
+    return {"kind": guard.kind, "params": params}
+
+
+def _which(sort: type[Target], given: JsonValue) -> JsonValue:
+    if isinstance(given, list):
+        return [_which(sort, one) for one in given]
+    return sort.proves(given) if isinstance(given, dict) else given
+
+
+def _installed(section: str) -> type[Target] | None:
+    try:
+        return sort_of(section)
+    except UnknownKind:
+        return None
+
+
+def _parted(model: type[BaseModel], data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part data into what is under fields of a model, and what is under sections."""
+    own = {key: value for key, value in data.items() if key in model.model_fields}
+    return own, {key: value for key, value in data.items() if key not in own}
+
+
+def _spread(written: dict[str, Any], field: str) -> dict[str, Any]:
+    """Put what is in one field beside the others."""
+    return {**{key: value for key, value in written.items() if key != field}, **written[field]}

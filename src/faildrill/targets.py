@@ -5,11 +5,11 @@ target in its place, so that a kind, an intent on disk and a probing process nee
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from faildrill.secrets import SecretReference
 
@@ -19,11 +19,17 @@ _LAST_PORT: Final = 65535
 _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 
 
-class KindUse(BaseModel):
-    """A kind named in a file, with its parameters as data: what can be written down and built again.
+class Kind(BaseModel):
+    """What a file names: the fields are its parameters, and unknown ones are refused.
 
     Here as everywhere `defer_build` has a model built when it is first used: no process uses more than a few of them.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, defer_build=True)
+
+
+class KindUse(BaseModel):
+    """A kind named in a file, with its parameters as data: what can be written down and built again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -43,7 +49,7 @@ HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 """What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
 
 
-def host_and_port(value: str) -> str:
+def _host_and_port(value: str) -> str:
     """Accept HOST:PORT, with brackets around an IPv6 address or without; ValueError otherwise."""
     host, colon, port = value.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
@@ -51,11 +57,22 @@ def host_and_port(value: str) -> str:
     return value
 
 
-class Target(BaseModel):
-    """A thing in the environment; `section` is where an environment file lists it."""
+Address = Annotated[str, AfterValidator(_host_and_port)]
+"""A field that holds HOST:PORT."""
+BLAST_RADIUS: Final = "blast_radius"
+"""The key of an environment's rule of how many members of a target one drill may touch."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+class Target(Kind):
+    """A thing in the environment, in the words of its world; the fields are what an environment file says of it.
+
+    `section` is where an environment file lists such things. A field `members` holds its members by name. What else the
+    engine wants to know is below, and is right for most worlds as it is.
+    """
+
     section: ClassVar[str]
+    stands_for: ClassVar[str] = ""
+    """The field that `${section.name}` means; without one it means the whole, as a mapping."""
 
     name: str = Field(description="given by its key in the environment file")
     unproven: str | None = Field(
@@ -66,13 +83,31 @@ class Target(BaseModel):
 
     @property
     def nodes(self) -> Mapping[str, "Member"]:
-        """Its members by name; none where it is one thing."""
-        return {}
+        """Its members by name, from its field `members`; none where it is one thing."""
+        members: Mapping[str, Member] = getattr(self, "members", {})
+        return members
 
     @property
     def addresses(self) -> list[str]:
         """HOST:PORT of everything that answers for it, its members among them."""
         return [address for member in self.nodes.values() for address in member.addresses]
+
+    @classmethod
+    def proves(cls, declared: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return what of such a target, as data, says which place it is; the rest says how it is asked.
+
+        An environment's marks and locks are kept under this, so it is the same from every checkout and under any user.
+        """
+        return {key: value for key, value in declared.items() if key != "unproven"}
+
+    @classmethod
+    def rules(cls) -> tuple[str, ...]:
+        """Return the rules of an environment that may name such targets: `BLAST_RADIUS` where it has members."""
+        return (BLAST_RADIUS,) if "members" in cls.model_fields else ()
+
+    def touched(self, touches: Collection[str]) -> list[str]:
+        """Return which members are among those that previews name as `TARGET/MEMBER`, sorted."""
+        return sorted(one for one in self.nodes if f"{self.name}/{one}" in touches)
 
 
 class Member(BaseModel):
@@ -95,6 +130,7 @@ class Service(Target):
     """Something that users call at an address."""
 
     section: ClassVar[str] = "services"
+    stands_for: ClassVar[str] = "url"
 
     url: str
 
@@ -185,14 +221,9 @@ class ClusterMember(Member):
     api: str = Field(description="the URL of its Patroni REST API")
     host: str
     port: int = Field(default=5432, ge=1, le=65535)
-    known_as: str | None = Field(
+    known_as: Address | None = Field(
         default=None, description="HOST:PORT by which standbys stream from it, where that is another"
     )
-
-    @field_validator("known_as")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        return value if value is None else host_and_port(value)
 
     @property
     def addresses(self) -> list[str]:
@@ -217,11 +248,6 @@ class Cluster(Target, Libpq):
     api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
     api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
     members: dict[str, ClusterMember] = Field(min_length=1)
-
-    @property
-    def nodes(self) -> Mapping[str, Member]:
-        """Its members by name."""
-        return self.members
 
 
 class LoadBalancer(Target):
@@ -256,11 +282,6 @@ class Group(Target):
 
     members: dict[str, GroupMember] = Field(min_length=1)
 
-    @property
-    def nodes(self) -> Mapping[str, Member]:
-        """Its members by name."""
-        return self.members
-
 
 class Encryption(BaseModel):
     """What a target says of encrypted connections to it."""
@@ -284,15 +305,10 @@ class RedisMember(Member):
 
     host: str
     port: int = Field(default=6379, ge=1, le=65535)
-    known_as: str | None = Field(
+    known_as: Address | None = Field(
         default=None,
         description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
     )
-
-    @field_validator("known_as")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        return value if value is None else host_and_port(value)
 
     @property
     def addresses(self) -> list[str]:
@@ -317,25 +333,15 @@ class Redis(Target, Encryption):
     sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
     members: dict[str, RedisMember] = Field(min_length=1)
 
-    @property
-    def nodes(self) -> Mapping[str, Member]:
-        """Its members by name."""
-        return self.members
-
 
 class MariaDBMember(Member):
     """One MariaDB server, reached directly."""
 
     host: str
     port: int = Field(default=3306, ge=1, le=65535)
-    known_as: str | None = Field(
+    known_as: Address | None = Field(
         default=None, description="HOST:PORT by which the other servers replicate from it, where that is another"
     )
-
-    @field_validator("known_as")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        return value if value is None else host_and_port(value)
 
     @property
     def addresses(self) -> list[str]:
@@ -357,11 +363,6 @@ class MariaDB(Target, Encryption):
     replication_password: SecretReference | None = None
     address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
     members: dict[str, MariaDBMember] = Field(min_length=1)
-
-    @property
-    def nodes(self) -> Mapping[str, Member]:
-        """Its members by name."""
-        return self.members
 
 
 class Hosts(Target):
@@ -391,6 +392,20 @@ class Hosts(Target):
                 raise ValueError(f"{host}: a public key looks like `ssh-ed25519 AAAA…`, without the name of the host")
         return value
 
+    @classmethod
+    def proves(cls, declared: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return its name and keys: the path of an inventory differs from checkout to checkout."""
+        return {key: value for key, value in declared.items() if key in ("name", "keys")}
+
+    @classmethod
+    def rules(cls) -> tuple[str, ...]:
+        """Return the blast radius: its members are the hosts of the inventory."""
+        return (BLAST_RADIUS,)
+
+    def touched(self, touches: Collection[str]) -> list[str]:
+        """Return the hosts that previews name as `TARGET:HOST`: which it has is told by its inventory alone."""
+        return sorted(one.removeprefix(f"{self.name}:") for one in touches if one.startswith(f"{self.name}:"))
+
 
 def of_url(url: str) -> str:
     """Return the HOST:PORT that a URL leads to; what is no URL comes back as it is."""
@@ -400,7 +415,3 @@ def of_url(url: str) -> str:
     except ValueError:
         return url
     return f"[{parts.hostname}]:{port}" if ":" in (parts.hostname or "") else f"{parts.hostname}:{port}"
-
-
-TARGETS: tuple[type[Target], ...] = (Service, Database, Cluster, LoadBalancer, Group, Hosts, Redis, MariaDB)
-"""Every class of target, in the order of an environment file's sections."""

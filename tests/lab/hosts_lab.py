@@ -31,7 +31,7 @@ class News:
 
 def hosts_of(lab: Facts) -> Hosts:
     """Return the hosts as the lab's environment declares them."""
-    return load_environment(lab.environment).hosts["staging"]
+    return load_environment(lab.environment).of(Hosts)["staging"]
 
 
 def here(folder: Path) -> Hosts:

@@ -8,6 +8,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
+from faildrill.targets import Cluster, Group
 from lab.conftest import ask
 from lab.kinds_here import action, done, environment, given, holds, once, probe, put_back, saw
 
@@ -20,7 +21,7 @@ def place(steady_lab: Facts) -> Environment:
 
 
 async def leader(place: Environment) -> str:
-    return (await once(probe("patroni.writer", cluster=place.clusters["payments"]))).who
+    return (await once(probe("patroni.writer", cluster=place.of(Cluster)["payments"]))).who
 
 
 def states(lab: Facts) -> dict[str, str]:
@@ -31,7 +32,7 @@ def test_a_killed_primary_is_absent_another_leads_and_put_back_it_streams(
     steady_lab: Facts, place: Environment
 ) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         old = await leader(place)
         step = action("patroni.kill_primary", cluster=cluster)
         before = await done(step)
@@ -54,7 +55,7 @@ def test_a_killed_primary_is_absent_another_leads_and_put_back_it_streams(
 
 def test_a_switchover_changes_the_leader_and_is_switched_back(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         old = await leader(place)
         step = action("patroni.switchover", cluster=cluster)
         preview = await step.preview(given())
@@ -74,7 +75,7 @@ def test_a_switchover_changes_the_leader_and_is_switched_back(place: Environment
 def test_a_failover_to_the_one_that_leads_is_refused_with_nothing_touched(place: Environment) -> None:
     async def story() -> None:
         who = await leader(place)
-        step = action("patroni.failover", cluster=place.clusters["payments"], to=who, unwarranted="deliberate")
+        step = action("patroni.failover", cluster=place.of(Cluster)["payments"], to=who, unwarranted="deliberate")
         with pytest.raises(ActionRefused, match=f"payments/{who} leads already"):
             await step.capture(given())
 
@@ -83,7 +84,7 @@ def test_a_failover_to_the_one_that_leads_is_refused_with_nothing_touched(place:
 
 def test_a_failover_by_hand_makes_the_named_member_lead(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         old = await leader(place)
         to = next(name for name in cluster.members if name != old)
         step = action("patroni.failover", cluster=cluster, to=to, unwarranted="deliberate")
@@ -97,7 +98,7 @@ def test_a_failover_by_hand_makes_the_named_member_lead(place: Environment) -> N
 
 def test_a_cluster_without_a_standby_is_neither_switched_nor_killed(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = await leader(place)
         standby = next(name for name in cluster.members if name != who)
         ask(steady_lab, {"op": "signal", "node": standby, "signal": "KILL"})
@@ -114,7 +115,7 @@ def test_a_member_is_taken_out_seen_out_and_put_back(
     steady_lab: Facts, place: Environment, name: str, becomes: str
 ) -> None:
     async def story() -> None:
-        step = action(name, group=place.groups["payment-servers"], member="pay1")
+        step = action(name, group=place.of(Group)["payment-servers"], member="pay1")
         before = await done(step)
         assert states(steady_lab)["pay1"] == becomes
         seen = await put_back(step, before)
@@ -128,7 +129,7 @@ def test_a_member_is_taken_out_seen_out_and_put_back(
 
 def test_a_member_that_was_hung_and_then_died_is_started_by_the_undo(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        step = action("member.stop", group=place.groups["payment-servers"], member="pay2")
+        step = action("member.stop", group=place.of(Group)["payment-servers"], member="pay2")
         before = await done(step)
         ask(steady_lab, {"op": "signal", "node": "pay2", "signal": "KILL"})
         await put_back(step, before)
@@ -139,7 +140,7 @@ def test_a_member_that_was_hung_and_then_died_is_started_by_the_undo(steady_lab:
 
 def test_the_last_running_member_of_a_group_is_never_touched(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        group = place.groups["payment-servers"]
+        group = place.of(Group)["payment-servers"]
         for node, signal in (("pay1", "KILL"), ("pay2", "STOP")):
             ask(steady_lab, {"op": "signal", "node": node, "signal": signal})
         for name in ("member.kill", "member.stop"):

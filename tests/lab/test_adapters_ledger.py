@@ -19,7 +19,7 @@ from faildrill.lab.facts import Facts
 from faildrill.ledger.accounts import accounts
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster
+from faildrill.targets import Cluster, Database
 from lab.conftest import ask, put_back
 from lab.kinds_here import environment, given, once, opened, probe, saw
 
@@ -37,7 +37,7 @@ def supplies(folder: Path, run: str, timeout: float = 1.0) -> Supplies:
 
 @asynccontextmanager
 async def ledger(place: Environment, what: Supplies) -> AsyncIterator[Probe]:
-    kept = probe("postgres.ledger", database=place.databases["payments"], cluster=place.clusters["payments"])
+    kept = probe("postgres.ledger", database=place.of(Database)["payments"], cluster=place.of(Cluster)["payments"])
     assert isinstance(kept, Opens)
     await kept.open(what)
     try:
@@ -99,7 +99,7 @@ def test_rows_that_are_read_in_pages_are_all_rows_in_their_order(place: Environm
             assert await write(kept, what, 100) == [Outcome.OK] * 100
         reading = Reading(what)
         paged = What("faildrill_ledger", what.run, what.name, page)
-        await read({"path": by_users_path(place.databases["payments"])}, paged, 20.0, reading)
+        await read({"path": by_users_path(place.of(Database)["payments"])}, paged, 20.0, reading)
         return reading.told()
 
     assert asyncio.run(story())["nodes"] == {"path": {"writer": True, "rows": 100, "missing": ""}}
@@ -119,7 +119,7 @@ def test_a_look_for_which_no_writer_is_free_is_skipped(place: Environment, tmp_p
 
 def test_a_write_cut_off_at_its_deadline_is_unknown(steady_lab: Facts, place: Environment, tmp_path: Path) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = (await once(probe("patroni.writer", cluster=cluster))).who
         what = supplies(tmp_path, "hung", 0.3)
         async with ledger(place, what) as kept:
@@ -142,7 +142,7 @@ def test_writes_acknowledged_after_replication_was_cut_are_lost_and_counted_exac
     steady_lab: Facts, place: Environment, tmp_path: Path
 ) -> None:
     async def story() -> int:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         writer = probe("patroni.writer", cluster=cluster)
         old = (await once(writer)).who
         new = next(name for name in cluster.members if name != old)
@@ -154,7 +154,7 @@ def test_writes_acknowledged_after_replication_was_cut_are_lost_and_counted_exac
             truth = await count(cluster, old, "cut") - await count(cluster, new, "cut")
             ask(steady_lab, {"op": "signal", "node": old, "signal": "KILL"})
             await saw(writer, lambda seen: seen.who == new)
-            async with opened(probe("postgres.write", database=place.databases["payments"])) as users:
+            async with opened(probe("postgres.write", database=place.of(Database)["payments"])) as users:
                 await saw(users, lambda seen: seen.outcome == Outcome.OK)
             assert Outcome.OK in await write(kept, what, 40)
             put_back(steady_lab)

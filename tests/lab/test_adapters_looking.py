@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
-from faildrill.targets import Database
+from faildrill.targets import Cluster, Database, LoadBalancer
 from lab.conftest import ask
 from lab.kinds_here import environment, given, guard, look, once, opened, probe, saw
 
@@ -39,7 +39,7 @@ async def rows(database: Database, query: str) -> list[asyncpg.Record]:
 
 async def sessions(place: Environment) -> int:
     """Count the connections that HAProxy's database frontend has accepted so far."""
-    reader, writer = await asyncio.open_unix_connection(place.load_balancers["payments"].haproxy_socket)
+    reader, writer = await asyncio.open_unix_connection(place.of(LoadBalancer)["payments"].haproxy_socket)
     writer.write(b"show stat -1 1 -1\n")
     table = (await reader.read()).decode()
     writer.close()
@@ -48,12 +48,12 @@ async def sessions(place: Environment) -> int:
 
 
 async def leader(place: Environment) -> str:
-    return (await once(probe("patroni.writer", cluster=place.clusters["payments"]))).who
+    return (await once(probe("patroni.writer", cluster=place.of(Cluster)["payments"]))).who
 
 
 async def a_standby(place: Environment) -> str:
     who = await leader(place)
-    return next(name for name in place.clusters["payments"].members if name != who)
+    return next(name for name in place.of(Cluster)["payments"].members if name != who)
 
 
 @pytest.mark.parametrize("connection", ["kept", "fresh"])
@@ -61,11 +61,11 @@ def test_a_write_is_acknowledged_by_the_node_that_leads_and_is_in_the_table(
     place: Environment, connection: str
 ) -> None:
     async def story() -> None:
-        database = place.databases["payments"]
+        database = place.of(Database)["payments"]
         watched = probe(
             "postgres.write",
             database=database,
-            cluster=place.clusters["payments"],
+            cluster=place.of(Cluster)["payments"],
             connection=connection,
         )
         before = (await rows(database, "SELECT count(*) FROM faildrill_probe WHERE run = 'run-of-a-test'"))[0][0]
@@ -102,10 +102,10 @@ def test_a_question_is_answered_by_the_node_that_is_read_and_changes_nothing(
     place: Environment, connection: str, params: dict[str, JsonValue], outcome: Outcome, detail: str
 ) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         standby = await a_standby(place)
         member = cluster.members[standby]
-        database = place.databases["payments"].model_copy(update={"host": member.host, "port": member.port})
+        database = place.of(Database)["payments"].model_copy(update={"host": member.host, "port": member.port})
         watched = probe("postgres.read", database=database, cluster=cluster, connection=connection, **params)
         async with opened(watched):
             seen = [await look(watched) for _ in range(3)]
@@ -119,7 +119,7 @@ def test_a_read_keeps_its_connection_or_makes_one_a_look(place: Environment) -> 
     async def story() -> None:
         counts = []
         for connection in ("kept", "fresh"):
-            watched = probe("postgres.read", database=place.databases["payments"], connection=connection)
+            watched = probe("postgres.read", database=place.of(Database)["payments"], connection=connection)
             before = await sessions(place)
             async with opened(watched):
                 for _ in range(20):
@@ -133,10 +133,10 @@ def test_a_read_keeps_its_connection_or_makes_one_a_look(place: Environment) -> 
 
 def test_a_write_sent_to_the_standby_is_wrong_and_says_read_only(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         standby = await a_standby(place)
         member = cluster.members[standby]
-        database = place.databases["payments"].model_copy(update={"host": member.host, "port": member.port})
+        database = place.of(Database)["payments"].model_copy(update={"host": member.host, "port": member.port})
         seen = await once(probe("postgres.write", database=database))
         assert (seen.outcome, seen.detail) == (Outcome.WRONG, "read-only")
 
@@ -145,8 +145,8 @@ def test_a_write_sent_to_the_standby_is_wrong_and_says_read_only(place: Environm
 
 def test_a_missing_table_that_the_login_may_not_create_is_told_with_what_to_run(place: Environment) -> None:
     async def story() -> None:
-        database = place.databases["payments"].model_copy(update={"database": "postgres"})
-        cluster = place.clusters["payments"]
+        database = place.of(Database)["payments"].model_copy(update={"database": "postgres"})
+        cluster = place.of(Cluster)["payments"]
         member = cluster.members[await leader(place)]
         database = database.model_copy(update={"host": member.host, "port": member.port})
         seen = await once(probe("postgres.write", database=database))
@@ -159,7 +159,7 @@ def test_a_missing_table_that_the_login_may_not_create_is_told_with_what_to_run(
 
 def test_rows_of_earlier_runs_are_removed_and_this_runs_stay(place: Environment) -> None:
     async def story() -> None:
-        database = place.databases["payments"]
+        database = place.of(Database)["payments"]
         watched = probe("postgres.write", database=database)
         await rows(
             database,
@@ -175,7 +175,7 @@ def test_rows_of_earlier_runs_are_removed_and_this_runs_stay(place: Environment)
 
 def test_looks_under_way_at_once_each_have_a_connection_of_their_own(place: Environment) -> None:
     async def story() -> None:
-        watched = probe("postgres.write", database=place.databases["payments"])
+        watched = probe("postgres.write", database=place.of(Database)["payments"])
         async with opened(watched):
             seen = await asyncio.gather(*(look(watched) for _ in range(8)))
         assert [one.outcome for one in seen if one] == [Outcome.OK] * 8
@@ -186,7 +186,7 @@ def test_looks_under_way_at_once_each_have_a_connection_of_their_own(place: Envi
 @pytest.mark.usefixtures("steady_lab")
 def test_a_whole_cluster_has_one_writer_and_is_redundant(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         writer = await once(probe("patroni.writer", cluster=cluster))
         redundancy = await once(probe("patroni.redundancy", cluster=cluster))
         assert writer.outcome == redundancy.outcome == Outcome.OK
@@ -198,7 +198,7 @@ def test_a_whole_cluster_has_one_writer_and_is_redundant(place: Environment) -> 
 
 def test_a_lost_standby_leaves_a_writer_but_no_redundancy_at_once(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = await leader(place)
         standby = next(name for name in cluster.members if name != who)
         ask(steady_lab, {"op": "signal", "node": standby, "signal": "KILL"})
@@ -212,7 +212,7 @@ def test_a_lost_standby_leaves_a_writer_but_no_redundancy_at_once(steady_lab: Fa
 
 def test_a_hung_standby_does_not_make_the_writer_look_late(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = await leader(place)
         standby = next(name for name in cluster.members if name != who)
         ask(steady_lab, {"op": "signal", "node": standby, "signal": "STOP"})
@@ -232,7 +232,7 @@ def test_haproxy_is_good_when_every_declared_server_is_up_and_names_the_one_that
     steady_lab: Facts, place: Environment
 ) -> None:
     async def story() -> None:
-        balancer = place.load_balancers["payments"]
+        balancer = place.of(LoadBalancer)["payments"]
         watched = probe("haproxy.backends", load_balancer=balancer, backend="payments")
         whole = await once(watched)
         ask(steady_lab, {"op": "signal", "node": "pay2", "signal": "KILL"})
@@ -245,7 +245,7 @@ def test_haproxy_is_good_when_every_declared_server_is_up_and_names_the_one_that
 
 def test_haproxy_has_one_database_node_up_by_design(place: Environment) -> None:
     async def story() -> None:
-        balancer = place.load_balancers["payments"]
+        balancer = place.of(LoadBalancer)["payments"]
         one = await once(probe("haproxy.backends", load_balancer=balancer, backend="database", up=1))
         both = await once(probe("haproxy.backends", load_balancer=balancer, backend="database", up=2))
         assert (one.outcome, one.who) == (Outcome.OK, await leader(place))
@@ -259,7 +259,7 @@ def test_the_labs_own_identity_raises_no_objection(place: Environment) -> None:
         of_database = [use for use in place.identity if use.kind.startswith("postgres.")]
         assert len(of_database) == 2
         for use in of_database:
-            asked = guard(use.kind, **{**use.params, "database": place.databases["payments"]})
+            asked = guard(use.kind, **{**use.params, "database": place.of(Database)["payments"]})
             assert await asked.objection(given()) is None
 
     asyncio.run(story())
@@ -267,7 +267,7 @@ def test_the_labs_own_identity_raises_no_objection(place: Environment) -> None:
 
 def test_another_identity_is_refused_and_every_member_that_differs_is_named(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         other = guard("postgres.identity", cluster=cluster, system_identifier="7000000000000000000")
         marker = guard("postgres.marker", cluster=cluster, uid="0000000000000000")
         for asked in (other, marker):
@@ -297,7 +297,7 @@ def test_a_member_that_can_not_be_asked_is_an_objection(steady_lab: Facts, place
 
 def test_a_marker_table_that_is_not_there_is_an_objection(place: Environment) -> None:
     async def story() -> None:
-        asked = guard("postgres.marker", cluster=place.clusters["payments"], uid="0123456789", table="nowhere")
+        asked = guard("postgres.marker", cluster=place.of(Cluster)["payments"], uid="0123456789", table="nowhere")
         said = await asked.objection(given())
         assert said is not None
         assert "the one row of nowhere" in said
@@ -310,7 +310,7 @@ def test_a_hung_primary_costs_a_write_its_deadline_and_the_next_ones_nothing(
 ) -> None:
     async def story() -> None:
         who = await leader(place)
-        async with opened(probe("postgres.write", database=place.databases["payments"])) as watched:
+        async with opened(probe("postgres.write", database=place.of(Database)["payments"])) as watched:
             assert (await look(watched)) is not None
             ask(steady_lab, {"op": "signal", "node": who, "signal": "STOP"})
             before = await sessions(place)

@@ -10,6 +10,7 @@ from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
+from faildrill.targets import Cluster
 from lab.conftest import ask, put_back
 from lab.kinds_here import action, done, environment, look, once, opened, probe
 
@@ -38,7 +39,7 @@ ENOUGH = 200
 
 def test_a_whole_cluster_accepts_writes_on_one_node_and_keeps_no_row(place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         seen = await once(probe("postgres.writers", cluster=cluster))
         patroni = await once(probe("patroni.writer", cluster=cluster))
         assert (seen.outcome, seen.who) == (Outcome.OK, patroni.who)
@@ -62,7 +63,7 @@ def test_both_probes_of_the_timeline_tell_the_same_number_and_every_promotion_ma
     steady_lab: Facts, place: Environment
 ) -> None:
     async def told() -> int:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         seen = [await once(probe(f"{kind}.timeline", cluster=cluster)) for kind in ("patroni", "postgres")]
         assert [one.outcome for one in seen] == [Outcome.OK, Outcome.OK]
         assert seen[0].who == seen[1].who
@@ -70,7 +71,7 @@ def test_both_probes_of_the_timeline_tell_the_same_number_and_every_promotion_ma
 
     async def story() -> tuple[int, int]:
         before = await told()
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         switchover = action("patroni.switchover", cluster=cluster)
         await done(switchover)
         await asyncio.to_thread(put_back, steady_lab)
@@ -82,7 +83,7 @@ def test_both_probes_of_the_timeline_tell_the_same_number_and_every_promotion_ma
 
 def test_a_cluster_without_a_writer_tells_no_timeline(steady_lab: Facts, place: Environment) -> None:
     async def story() -> list[Seen]:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = (await once(probe("patroni.writer", cluster=cluster))).who
         ask(steady_lab, {"op": "signal", "node": who, "signal": "KILL"})
         return [await once(probe(f"{kind}.timeline", cluster=cluster)) for kind in ("patroni", "postgres")]
@@ -98,7 +99,7 @@ def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_time
     lines: list[int] = []
 
     async def story() -> list[Seen]:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         seen: list[Seen] = []
         async with (
             opened(probe("postgres.writers", cluster=cluster)) as watched,
@@ -128,7 +129,7 @@ def test_a_node_promoted_behind_patronis_back_is_a_second_writer_on_another_time
 
 def test_a_cluster_without_its_primary_has_no_writer_and_says_why(steady_lab: Facts, place: Environment) -> None:
     async def story() -> None:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         who = (await once(probe("patroni.writer", cluster=cluster))).who
         standby = next(name for name in cluster.members if name != who)
         ask(steady_lab, {"op": "signal", "node": who, "signal": "KILL"})

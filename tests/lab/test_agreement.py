@@ -11,6 +11,7 @@ import pytest
 
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from faildrill.targets import Cluster
 from lab.conftest import Drilled
 from lab.drilling import Ran
 from lab.kinds_here import environment
@@ -46,7 +47,7 @@ def paid(lab: Facts, since: datetime) -> list[Paid]:
 
 def promoted(place: Environment, node: str) -> datetime:
     """Ask Patroni when its last timeline began."""
-    with urllib.request.urlopen(f"{place.clusters['payments'].members[node].api}/history", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{place.of(Cluster)['payments'].members[node].api}/history", timeout=5) as answer:  # noqa: S310
         history = json.loads(answer.read())
     return datetime.fromisoformat(history[-1][3])
 

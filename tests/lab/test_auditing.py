@@ -10,6 +10,7 @@ import pytest
 
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.lab.facts import Facts
+from faildrill.targets import LoadBalancer
 from lab import kinds_here
 from lab.conftest import ask
 
@@ -27,7 +28,7 @@ def audit(lab: Facts, *options: str) -> tuple[int, str]:
 def test_the_lab_is_as_approved_and_a_change_at_run_time_is_not(steady_lab: Facts, tmp_path: Path) -> None:
     code, told = audit(steady_lab)
     assert (code, "detection  payments: 3.75 s at the worst" in told) == (0, True), told
-    socket = kinds_here.environment(steady_lab).load_balancers["payments"].haproxy_socket
+    socket = kinds_here.environment(steady_lab).of(LoadBalancer)["payments"].haproxy_socket
     asyncio.run(tell(socket, "set server payments/pay1 weight 10"))
     try:
         code, told = audit(steady_lab, "--sarif", str(tmp_path / "audit.sarif"))

@@ -17,6 +17,7 @@ import yaml
 
 from faildrill.lab.facts import Facts
 from faildrill.lab.parts import find
+from faildrill.targets import Cluster
 from lab.conftest import eventually
 from lab.haproxies import CONFIG, PARTS
 from lab.kinds_here import environment
@@ -58,7 +59,7 @@ def examined(drill: Path, env: str = "lab") -> tuple[int, dict[str, dict[str, An
 def edited(lab: Facts, node: str, **restapi: Any) -> Iterator[None]:  # noqa: ANN401 - of Patroni's own file
     """Change what a node's file says of its interface, as its operator would, and have it read again."""
     path = lab.environment.with_name("nodes") / node / "patroni.yml"
-    cluster = environment(lab).clusters["payments"]
+    cluster = environment(lab).of(Cluster)["payments"]
     before = path.read_text(encoding="utf-8")
     settings = yaml.safe_load(before)
     settings["restapi"] |= restapi
@@ -72,7 +73,7 @@ def edited(lab: Facts, node: str, **restapi: Any) -> Iterator[None]:  # noqa: AN
 
 
 def _reload(lab: Facts, node: str, login: dict[str, str]) -> None:
-    api = environment(lab).clusters["payments"].members[node].api
+    api = environment(lab).of(Cluster)["payments"].members[node].api
     words = f"{login.get('username', '')}:{login.get('password', '')}"
     headers = {"Authorization": "Basic " + base64.b64encode(words.encode()).decode()}
     asked = urllib.request.Request(f"{api}/reload", data=b"{}", method="POST", headers=headers)  # noqa: S310 - http
@@ -83,7 +84,7 @@ def as_superuser(lab: Facts, *statements: str) -> None:
     """Tell the primary something as its superuser."""
 
     async def work() -> None:
-        cluster = environment(lab).clusters["payments"]
+        cluster = environment(lab).of(Cluster)["payments"]
         primary = next(one for one in cluster.members if called(cluster, one, "GET /patroni")["role"] == "primary")
         secret = lab.environment.with_name("passwords") / "postgres"
         connection = await asyncpg.connect(
@@ -141,7 +142,7 @@ def test_a_patroni_that_takes_no_changing_calls_from_us_is_told_before_the_switc
         told = examined(drill)[1]["step switch-over Patroni's interface"]
     assert told["told"].startswith("pg1 401")
     assert "api_user and api_password" in told["remedy"]
-    leader = environment(steady_lab).clusters["payments"]
+    leader = environment(steady_lab).of(Cluster)["payments"]
     assert called(leader, "pg1", "GET /patroni")["timeline"] == called(leader, "pg2", "GET /patroni")["timeline"]
 
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from faildrill.lab.facts import Facts
+from faildrill.targets import Database
 from lab.drilling import run
 from lab.kinds_here import environment
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 async def payments(lab: Facts, prefix: str) -> Counter[str]:
     """Count the payments by key or reference, by other means than the ledger's own."""
     password = (lab.folder / "passwords" / "payments").read_text().strip()
-    database = environment(lab).databases["payments"]
+    database = environment(lab).of(Database)["payments"]
     connection = await asyncpg.connect(
         host=database.host, port=database.port, user="payments", database=database.database, password=password
     )

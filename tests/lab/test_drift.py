@@ -9,6 +9,7 @@ from faildrill.adapters.haproxy.talking import tell
 from faildrill.lab import environment_file
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
+from faildrill.targets import LoadBalancer
 from lab import kinds_here
 
 pytestmark = pytest.mark.lab
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "drills" / "standards"
 
 def test_what_an_operator_changes_at_run_time_is_named_and_gone_when_it_is_put_right(steady_lab: Facts) -> None:
     place = kinds_here.environment(steady_lab)
-    balancer = place.load_balancers["payments"]
+    balancer = place.of(LoadBalancer)["payments"]
     drift = kinds_here.probe("haproxy.drift", load_balancer=balancer, standard=place.standards["payments"])
 
     async def seen_after(command: str) -> tuple[Outcome, str]:

@@ -15,7 +15,7 @@ from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.targets import Database
+from faildrill.targets import Cluster, Database, Group
 from lab import kinds_here
 from lab.conftest import ask as tell
 from lab.conftest import eventually
@@ -26,12 +26,12 @@ GIVEN = Supplies("run-1", 5.0)
 
 
 def replication(lab: Facts) -> str | None:
-    guard = Replication(cluster=kinds_here.environment(lab).clusters["payments"])
+    guard = Replication(cluster=kinds_here.environment(lab).of(Cluster)["payments"])
     return asyncio.run(guard.objection(GIVEN))
 
 
 def capacity(lab: Facts) -> str | None:
-    guard = Capacity(group=kinds_here.environment(lab).groups["payment-servers"], at_least=3)
+    guard = Capacity(group=kinds_here.environment(lab).of(Group)["payment-servers"], at_least=3)
     return asyncio.run(guard.objection(GIVEN))
 
 
@@ -55,7 +55,7 @@ def test_a_node_that_is_down_or_hangs_objects(steady_lab: Facts) -> None:
 
 
 def database(lab: Facts) -> Database:
-    return kinds_here.environment(lab).databases["payments"]
+    return kinds_here.environment(lab).of(Database)["payments"]
 
 
 def test_only_one_host_holds_the_lock_and_the_other_is_told_which(steady_lab: Facts) -> None:
@@ -101,7 +101,7 @@ def test_a_session_that_is_ended_loses_the_lock_and_knows_it_at_once(steady_lab:
 
 def test_a_lock_that_hangs_is_lost(steady_lab: Facts) -> None:
     async def story() -> str:
-        lock = Advisory(cluster=kinds_here.environment(steady_lab).clusters["payments"])
+        lock = Advisory(cluster=kinds_here.environment(steady_lab).of(Cluster)["payments"])
         assert await lock.take(["identity"], "ada@here run-1", GIVEN) is None
         for node in ("pg1", "pg2"):
             await asyncio.to_thread(tell, steady_lab, {"op": "signal", "node": node, "signal": "STOP"})

@@ -52,7 +52,7 @@ async def end_sessions(cluster: Cluster, name: str) -> int:
 
 @asynccontextmanager
 async def far_away(place: Environment) -> AsyncIterator[Database]:
-    database = place.databases["payments"]
+    database = place.of(Database)["payments"]
     async with far(int(database.port or 0), WAY) as port:
         yield database.model_copy(update={"host": "127.0.0.1", "port": port})
 
@@ -76,7 +76,7 @@ def test_a_session_that_is_ended_under_a_look_proves_nothing(
             far_away(place) as database,
             opened(probe(kind, database=database, **params)) as what,
         ):
-            return await cut_between(what, lambda: end_sessions(place.clusters["payments"], "faildrill"), given(5.0))
+            return await cut_between(what, lambda: end_sessions(place.of(Cluster)["payments"], "faildrill"), given(5.0))
 
     seen = asyncio.run(story())
     assert [(one.outcome, one.detail) for one in seen] == [(Outcome.OK, ""), second, (Outcome.OK, "")]
@@ -91,7 +91,7 @@ def test_a_write_of_a_ledger_on_a_session_that_is_ended_is_open_and_unknown(plac
             await ledger.open(what)
             try:
                 return await cut_between(
-                    ledger, lambda: end_sessions(place.clusters["payments"], "faildrill ledger"), what
+                    ledger, lambda: end_sessions(place.of(Cluster)["payments"], "faildrill ledger"), what
                 )
             finally:
                 await ledger.close()
@@ -102,7 +102,7 @@ def test_a_write_of_a_ledger_on_a_session_that_is_ended_is_open_and_unknown(plac
 
 def test_the_writers_are_seen_over_sessions_that_are_ended_under_the_look(place: Environment) -> None:
     async def story() -> list[Seen]:
-        cluster = place.clusters["payments"]
+        cluster = place.of(Cluster)["payments"]
         first, second = cluster.members.values()
         async with far(first.port, WAY) as port, far(second.port, WAY) as other:
             away = {
@@ -120,7 +120,7 @@ def test_the_writers_are_seen_over_sessions_that_are_ended_under_the_look(place:
 
 def test_a_role_that_has_all_of_its_connections_is_about_the_prober(steady_lab: Facts) -> None:
     place = environment(steady_lab)
-    cluster, database = place.clusters["payments"], place.databases["payments"]
+    cluster, database = place.of(Cluster)["payments"], place.of(Database)["payments"]
 
     async def story() -> Seen:
         leader = (await probe("patroni.writer", cluster=cluster).look(given(5.0))).who

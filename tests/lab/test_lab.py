@@ -22,6 +22,7 @@ from faildrill.lab import starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.processes import descendants
 from faildrill.loading.environments import load_environment
+from faildrill.targets import Cluster
 from lab.conftest import ask, eventually
 
 pytestmark = pytest.mark.lab
@@ -97,7 +98,7 @@ def test_the_environment_file_proves_what_it_is(lab: Facts) -> None:
 def test_the_environment_file_is_one_that_drills_can_use(lab: Facts) -> None:
     loaded = load_environment(lab.environment)
     assert loaded.drillable
-    assert list(loaded.clusters["payments"].members) == ["pg1", "pg2"]
+    assert list(loaded.of(Cluster)["payments"].members) == ["pg1", "pg2"]
 
 
 def test_both_database_nodes_answer_directly_and_one_is_the_primary(lab: Facts) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from faildrill.targets import Cluster
 from faildrill.timeline import Confirmed
 from lab.dead_nodes import acknowledged, numbers_of, numbers_on, until
 from lab.drilling import Ran, folder_of, started
@@ -59,7 +60,7 @@ def lost(ran: Ran) -> dict[str, Any]:
 def assert_true(ran: Ran, place: Environment, on_the_dead: set[int], survivor: str) -> None:
     """See that the number that the run tells is the number truly lost, counted by other means."""
     run = ran.result["run"]
-    kept = asyncio.run(numbers_on(place.clusters["payments"], survivor, run))
+    kept = asyncio.run(numbers_on(place.of(Cluster)["payments"], survivor, run))
     truth = on_the_dead - set(kept)
     told = lost(ran)
     assert told["verdict"] == "FAILED"
@@ -101,13 +102,13 @@ def test_synchronous_replication_that_is_not_strict_falls_back_when_the_standby_
 
 def other(place: Environment, node: str) -> str:
     """Return the other node."""
-    return next(name for name in place.clusters["payments"].members if name != node)
+    return next(name for name in place.of(Cluster)["payments"].members if name != node)
 
 
 def hurry(place: Environment, node: str) -> None:
     """Make a node the leader by hand: Patroni itself would not, as it knows that it may not have everything."""
     request = urllib.request.Request(  # noqa: S310 - the lab's own address
-        f"{place.clusters['payments'].members[node].api}/failover",
+        f"{place.of(Cluster)['payments'].members[node].api}/failover",
         data=json.dumps({"candidate": node}).encode(),
         headers={"Content-Type": "application/json"},
     )

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from faildrill.cli.main import cli
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
+from faildrill.targets import Group
 from lab import kinds_here
 from lab.conftest import ask, eventually
 
@@ -24,7 +25,7 @@ def state(lab: Facts, node: str) -> str:
 def test_a_member_runs_again_after_its_limit_though_nobody_puts_it_back(
     steady_lab: Facts, kind: str, becomes: str
 ) -> None:
-    group = kinds_here.environment(steady_lab).groups["payment-servers"]
+    group = kinds_here.environment(steady_lab).of(Group)["payment-servers"]
     action = kinds_here.action(kind, group=group, member="pay2", at_most="5s")
 
     async def do() -> None:

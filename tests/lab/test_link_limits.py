@@ -12,6 +12,7 @@ import pytest
 from faildrill.adapters.linking import Doing
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
+from faildrill.targets import Cluster
 from lab import kinds_here
 from lab.conftest import ask, eventually
 
@@ -53,7 +54,7 @@ def test_a_cut_ends_by_itself_though_everybody_of_ours_is_killed(steady_lab: Fac
 
 
 def test_a_delay_with_its_jitter_is_seen_and_put_back(steady_lab: Facts) -> None:
-    cluster = kinds_here.environment(steady_lab).clusters["payments"]
+    cluster = kinds_here.environment(steady_lab).of(Cluster)["payments"]
     step = kinds_here.action(
         "patroni.cut_replication", cluster=cluster, how="delayed", delay="20ms", jitter="10ms", at_most="10m"
     )

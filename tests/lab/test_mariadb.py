@@ -41,7 +41,7 @@ def mariadb_lab(state_folder: Path) -> Iterator[Facts]:
 @pytest.fixture
 def payments(mariadb_lab: Facts) -> MariaDB:
     ask(mariadb_lab, {"op": "steady", "within": 60}, 65)
-    return environment(mariadb_lab).mariadb["payments"]
+    return environment(mariadb_lab).of(MariaDB)["payments"]
 
 
 async def told(mariadb: MariaDB, name: str, statement: str) -> None:

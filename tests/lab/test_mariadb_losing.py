@@ -46,7 +46,7 @@ async def numbers(mariadb: MariaDB, name: str) -> set[int]:
 def test_writes_acknowledged_while_the_replica_received_none_are_lost_and_counted_exactly(
     mariadb_lab: Facts, tmp_path: Path
 ) -> None:
-    payments = environment(mariadb_lab).mariadb["payments"]
+    payments = environment(mariadb_lab).of(MariaDB)["payments"]
     what = replace(given(20.0), run=RUN, name="ledger", folder=tmp_path)
 
     async def story() -> tuple[str, set[int]]:

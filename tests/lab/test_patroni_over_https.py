@@ -30,7 +30,7 @@ def reloaded(url: str) -> None:
 @contextlib.contextmanager
 def encrypted(lab: Facts, made: certificates.Certificates) -> Iterator[Cluster]:
     """Give both nodes' interfaces a certificate, and take it away again."""
-    plain = environment(lab).clusters["payments"]
+    plain = environment(lab).of(Cluster)["payments"]
     files = {name: lab.environment.with_name("nodes") / name / "patroni.yml" for name in plain.members}
     before = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
     secure = {

@@ -28,12 +28,12 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def payments(steady_lab: Facts) -> Database:
-    return environment(steady_lab).databases["payments"]
+    return environment(steady_lab).of(Database)["payments"]
 
 
 @pytest.fixture
 def cluster(steady_lab: Facts) -> Cluster:
-    return environment(steady_lab).clusters["payments"]
+    return environment(steady_lab).of(Cluster)["payments"]
 
 
 @pytest.fixture

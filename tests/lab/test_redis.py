@@ -15,7 +15,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Redis
+from faildrill.targets import Group, Redis
 from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run
@@ -37,7 +37,7 @@ def redis_lab(state_folder: Path) -> Iterator[Facts]:
 @pytest.fixture
 def sessions(redis_lab: Facts) -> Redis:
     ask(redis_lab, {"op": "steady", "within": 60}, 65)
-    redis = environment(redis_lab).redis["sessions"]
+    redis = environment(redis_lab).of(Redis)["sessions"]
     eventually(lambda: redundancy(redis) == "", 60)  # Sentinels that were held are in TILT for half a minute
     return redis
 
@@ -191,7 +191,7 @@ def test_the_network_to_a_member_is_cut_slowed_and_put_back_and_the_last_one_is_
     redis_lab: Facts, sessions: Redis
 ) -> None:
     async def story() -> None:
-        nodes = environment(redis_lab).groups["redis-nodes"]
+        nodes = environment(redis_lab).of(Group)["redis-nodes"]
         first = await master_of(sessions)
         one, other = (name for name in sessions.members if name != first)
         slow = action("member.cut", group=nodes, member=first, how="delayed", delay="20ms")

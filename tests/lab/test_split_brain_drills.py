@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.lab.facts import Facts
+from faildrill.targets import Cluster
 from lab.conftest import ask
 from lab.drilling import Ran, run
 from lab.kinds_here import environment, once, probe
@@ -44,7 +45,7 @@ def patroni_of(lab: Facts, node: str) -> int:
 def test_an_old_primary_that_keeps_accepting_is_a_second_writer_though_patroni_proves_none(
     steady_lab: Facts, tmp_path: Path
 ) -> None:
-    cluster = environment(steady_lab).clusters["payments"]
+    cluster = environment(steady_lab).of(Cluster)["payments"]
     primary = asyncio.run(once(probe("patroni.writer", cluster=cluster))).who
     standby = next(name for name in cluster.members if name != primary)
     path = tmp_path / "drill.yaml"

@@ -16,7 +16,7 @@ from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
 from faildrill.ports import Checked
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster
+from faildrill.targets import Cluster, Database
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, environment, given, once, probe
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def payments(steady_lab: Facts) -> Cluster:
-    return environment(steady_lab).clusters["payments"]
+    return environment(steady_lab).of(Cluster)["payments"]
 
 
 def called(cluster: Cluster, name: str, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_a_standby_that_gets_nothing_could_not_take_over_though_it_streams(
     steady_lab: Facts, payments: Cluster, most: int, told: str
 ) -> None:
     primary, standby = roles(payments)
-    write = probe("postgres.write", database=environment(steady_lab).databases["payments"])
+    write = probe("postgres.write", database=environment(steady_lab).of(Database)["payments"])
     with configured(payments, maximum_lag_on_failover=most):
         eventually(lambda: redundancy(payments) == "")
         ask(steady_lab, {"op": "link", "name": primary, "mode": "blackhole"})

@@ -13,6 +13,7 @@ import pytest
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.lab.facts import Facts
+from faildrill.targets import Cluster, LoadBalancer
 from lab import kinds_here
 from lab.conftest import ask, eventually
 
@@ -45,7 +46,7 @@ def warrant(lab: Facts, within: str = "10s") -> tuple[int, dict[str, str], str]:
 def paused_lab(steady_lab: Facts) -> Iterator[Facts]:
     """The lab with Patroni paused, so that a dead primary stays dead until a person acts."""
     pause = kinds_here.action(
-        "patroni.configure", cluster=kinds_here.environment(steady_lab).clusters["payments"], set={"pause": True}
+        "patroni.configure", cluster=kinds_here.environment(steady_lab).of(Cluster)["payments"], set={"pause": True}
     )
     before = asyncio.run(kinds_here.done(pause))
     yield steady_lab
@@ -57,14 +58,14 @@ def paused_lab(steady_lab: Facts) -> Iterator[Facts]:
 
 def primary_of(lab: Facts) -> str:
     """Return who leads."""
-    cluster = kinds_here.environment(lab).clusters["payments"]
+    cluster = kinds_here.environment(lab).of(Cluster)["payments"]
     leader = asyncio.run(sighted(cluster, 5.0)).leader
     assert leader is not None
     return leader
 
 
 def test_a_skewed_load_balancer_warrants_no_failover_and_is_named_as_the_cause(steady_lab: Facts) -> None:
-    socket = kinds_here.environment(steady_lab).load_balancers["payments"].haproxy_socket
+    socket = kinds_here.environment(steady_lab).of(LoadBalancer)["payments"].haproxy_socket
     asyncio.run(tell(socket, "set server payments/pay1 weight 10"))
     try:
         code, says, told = warrant(steady_lab)
@@ -102,8 +103,8 @@ def test_observers_who_see_nothing_are_insufficient_evidence(paused_lab: Facts) 
 async def _hanging_writes(lab: Facts, hanging: asyncio.Event, done: asyncio.Event) -> None:
     """Let a session of the users' path wait for a commit that nobody confirms, until it is told that it is done."""
     place = kinds_here.environment(lab)
-    leader = (await sighted(place.clusters["payments"], 5.0)).leader
-    member = place.clusters["payments"].members[str(leader)]
+    leader = (await sighted(place.of(Cluster)["payments"], 5.0)).leader
+    member = place.of(Cluster)["payments"].members[str(leader)]
     secret = (lab.folder / "passwords" / "postgres").read_text().strip()
     login = {"host": member.host, "port": member.port, "user": "postgres", "password": secret, "database": "payments"}
     setting, waiting = await asyncpg.connect(**login), await asyncpg.connect(**login)
@@ -138,7 +139,7 @@ def test_a_primary_whose_writes_hang_is_not_said_to_work_though_a_weight_is_wron
             done.set()
             await waiting
 
-    socket = kinds_here.environment(steady_lab).load_balancers["payments"].haproxy_socket
+    socket = kinds_here.environment(steady_lab).of(LoadBalancer)["payments"].haproxy_socket
     asyncio.run(tell(socket, "set server payments/pay1 weight 10"))
     try:
         code, says, told = asyncio.run(asked())

@@ -185,7 +185,7 @@ def recover(folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_kill_counts_only_when_the_declared_address_is_dark(steady_lab: Facts) -> None:
-    group = kinds_here.environment(steady_lab).groups["payment-servers"]
+    group = kinds_here.environment(steady_lab).of(Group)["payment-servers"]
     moved = group.members["pay1"].model_copy(update={"address": group.members["pay2"].address})
     wrong = Group(name="wrong", members={**group.members, "pay1": moved})
 

@@ -158,7 +158,7 @@ class _Proven:
 
     def unproven_at(self, what: str) -> str | None:
         """Return why what listens at an address can't be proven, where the environment says so of a target there."""
-        there = (one for one in declared(self._environment) if what in map(at, one.addresses))
+        there = (one for one in self._environment.declared if what in map(at, one.addresses))
         return next((one.unproven for one in there if one.unproven), None)
 
     def leading_to(self, target: Target) -> dict[str, Target]:
@@ -181,14 +181,6 @@ class _Proven:
 
 def _key(target: Target) -> str:
     return f"{target.section}/{target.name}"
-
-
-def declared(environment: Environment) -> Iterator[Target]:
-    """Yield every target of an environment, of whatever sort."""
-    for name in type(environment).model_fields:
-        section = getattr(environment, name)
-        if isinstance(section, dict):
-            yield from (one for one in section.values() if isinstance(one, Target))
 
 
 def _besides(deed: Deed) -> list[str]:
@@ -217,7 +209,7 @@ def _steps(steps: Iterable[object]) -> Iterator[Step]:
 
 def _remedy(environment: Environment, what: str, kind: str) -> str:
     """Return the lines to write."""
-    named = (one for one in declared(environment) if called(one) == what or what in map(at, one.addresses))
+    named = (one for one in environment.declared if called(one) == what or what in map(at, one.addresses))
     found = next(named, None)
     if found is not None:
         otherwise = f"`unproven: REASON` in {found.section}: {found.name}"

@@ -16,7 +16,6 @@ from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import leads
-from faildrill.guarding.coverage import declared
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.objecting import Patient, answers
@@ -89,8 +88,7 @@ def _room(what: str, folder: Path) -> Checked:
 def _checks(environment: Environment) -> Iterator[KindUse]:
     """Yield every check that there is for every target."""
     for kind in names("check"):
-        targets = getattr(environment, kind.partition(".")[0])
-        for target in targets.values():
+        for target in environment.section(kind.partition(".")[0]).values():
             yield KindUse(kind=kind, params={"target": target.model_dump(mode="json")})
 
 
@@ -105,7 +103,7 @@ async def _examined(use: KindUse) -> list[Checked]:
 
 async def _members(environment: Environment) -> AsyncIterator[Checked]:
     """Look whether every member can be reached to put it back: signalled, started, seen."""
-    for target in declared(environment):
+    for target in environment.declared:
         for member in target.nodes.values():
             yield await _reached(f"{target.name}/{member.name} reach", member)
         if target.unproven is None and any(member.reach for member in target.nodes.values()):

@@ -12,8 +12,6 @@ from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Preview, Previews
 
-_DECLARED: Final = ("groups", "clusters", "redis", "mariadb")
-"""Sections of an environment whose targets declare their members."""
 WITHIN: Final = 10.0
 """Seconds in which an action must tell what it would touch."""
 
@@ -74,9 +72,8 @@ class Radius:
         return bool(members) and members <= taken and not any(members <= set(one.touches) for one in seen)
 
     def _members(self, target: str) -> set[str]:
-        """Return the declared members of a group, a cluster or another store; none where it is none of them."""
-        declared = (getattr(self._environment, section).get(target) for section in _DECLARED)
-        return {f"{target}/{name}" for one in declared if one for name in one.members}
+        """Return the declared members of a target; none where it is one thing."""
+        return {f"{target}/{name}" for one in self._environment.declared if one.name == target for name in one.nodes}
 
     async def _preview(self, step: Step) -> Preview:
         """Look at what a step would touch and spare; nothing where it can't tell, as its own capture looks again."""
@@ -108,19 +105,12 @@ class Radius:
         return f"{step.use.kind} can't tell which members it touches; the environment's blast radius refuses that"
 
     def _exceeded(self) -> Iterator[str]:
-        limits = self._limits
-        for section in (*_DECLARED, "hosts") if limits else ():
-            for name, most in getattr(limits, section).items():
-                touched = self._of(section, name)
+        for section, limits in self._limits.limits.items() if self._limits else ():
+            targets = self._environment.section(section)
+            for name, most in limits.items():
+                touched = targets[name].touched(self._touched)
                 if len(touched) > most:
                     yield f"touches {len(touched)} members of {name} ({', '.join(touched)}) where {most} may be touched"
-
-    def _of(self, section: str, name: str) -> list[str]:
-        """List what is touched of a target; which hosts one has is told by its inventory, and so by what is touched."""
-        if section == "hosts":
-            return sorted(one.removeprefix(f"{name}:") for one in self._touched if one.startswith(f"{name}:"))
-        members = getattr(self._environment, section)[name].members
-        return sorted(one for one in members if f"{name}/{one}" in self._touched)
 
 
 def _target(member: str) -> str:

@@ -15,10 +15,22 @@ from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
 from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
-from faildrill.targets import KindUse
+from faildrill.targets import KindUse, Target
 from faildrill.testimony import Testifies
 
-Shape = Literal["probe", "action", "guard", "reach", "expectation", "abort", "lock", "check", "settings", "witness"]
+Shape = Literal[
+    "probe",
+    "action",
+    "guard",
+    "reach",
+    "expectation",
+    "abort",
+    "lock",
+    "check",
+    "settings",
+    "witness",
+    "target",
+]
 _Protocols = tuple[type[Any], ...]
 _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "probe": (Probe,),
@@ -27,6 +39,7 @@ _PROTOCOLS: Final[dict[str, _Protocols]] = {
     "lock": (Lock,),
     "check": (Examines,),
     "witness": (Testifies,),
+    "target": (Target,),
     "abort": (Aborts, Guard),  # a guard here is asked before the start, and again while the drill runs
 }
 
@@ -70,6 +83,8 @@ def find(name: str, shape: Shape) -> type[Kind]:
         raise UnknownKind(f"{name!r} is no {shape}")
     if shape == "action" and (wrong := misnamed_effect(found)):
         raise UnknownKind(f"{name!r} says that its effect is {wrong!r}: `{EFFECT_IS}` is `event` or `state`")
+    if shape == "target" and (section := getattr(found, "section", "")) != name:
+        raise UnknownKind(f"{where} says that its `section` is {section!r}, and is listed as {name!r}")
     return found
 
 

@@ -143,6 +143,18 @@ WITNESSES: Final = {
     "postgres.testimony": "faildrill.adapters.postgres.testifying:Nodes",
 }
 
+TARGETS: Final = {
+    "services": "faildrill.targets:Service",
+    "databases": "faildrill.targets:Database",
+    "clusters": "faildrill.targets:Cluster",
+    "load_balancers": "faildrill.targets:LoadBalancer",
+    "groups": "faildrill.targets:Group",
+    "hosts": "faildrill.targets:Hosts",
+    "redis": "faildrill.targets:Redis",
+    "mariadb": "faildrill.targets:MariaDB",
+}
+"""By section of an environment, in the order in which they are told, the class of the targets in it."""
+
 TABLES: Final = {
     "probe": PROBES,
     "action": ACTIONS,
@@ -154,4 +166,5 @@ TABLES: Final = {
     "lock": LOCKS,
     "settings": SETTINGS,
     "witness": WITNESSES,
+    "target": TARGETS,
 }

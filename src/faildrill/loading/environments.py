@@ -7,8 +7,9 @@ from pydantic import BaseModel, JsonValue
 
 from faildrill.environment import Environment
 from faildrill.errors import Mistake
-from faildrill.kinds import did_you_mean, find
+from faildrill.kinds import UnknownKind, did_you_mean, find
 from faildrill.kinds.parameters import absolute
+from faildrill.kinds.sections import sections, sort_of
 from faildrill.loading.composing import read
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
@@ -16,18 +17,17 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading, refuse_nothing
 from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock, read_unproven
-from faildrill.loading.scope import SECTIONS, Scope
+from faildrill.loading.scope import Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.standards import read_settings, read_standards, read_warrants
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.ports import Proves
 from faildrill.references import holds_reference
-from faildrill.targets import TARGETS, KindUse, Target
+from faildrill.targets import KindUse, Target
 
-KEYS: Final = (
-    *("environment", "about", "drillable", "reaches", *SECTIONS, "standards", "settings", "warrants", "watched"),
-    *("identity", "probes", "guards", *RULES),
-)
+FIRST: Final = ("environment", "about", "drillable", "reaches")
+LAST: Final = ("standards", "settings", "warrants", "watched", "identity", "probes", "guards", *RULES)
+"""The keys of an environment file before and after its sections of targets."""
 
 
 class LoadedEnvironment(NamedTuple):
@@ -42,16 +42,16 @@ def read_environment(path: Path) -> LoadedEnvironment:
     mistakes = Mistakes(str(path))
     root = Entry(Place(1, 1), read(path, mistakes))
     refuse_passwords(root.node, mistakes)
-    reading = Reading(root, KEYS, mistakes)
+    given = root.node.entries if isinstance(root.node, Mapping) else {}
+    listed = sections(key for key in given if key not in (*FIRST, *LAST))
+    reading = Reading(root, (*FIRST, *listed, *LAST), mistakes)
     reading.refuse_others()
     name = reading.name("environment", "what is this place called?")
     reaches = _reaches(reading)
-    sections = {sort.section: _targets(sort, reading, reaches, path.parent) for sort in TARGETS}
+    targets = {name: _targets(name, reading, reaches, path.parent) for name in listed if name in given}
     standards = read_standards(reading, path)
-    place = Environment.model_validate({"name": name or "unnamed", **sections, "standards": standards})
-    spoilt = [
-        (section, key) for section in SECTIONS for key in reading.mapping(section) if key not in sections[section]
-    ]
+    place = Environment.model_validate({"name": name or "unnamed", "targets": targets, "standards": standards})
+    spoilt = [(section, key) for section in targets for key in reading.mapping(section) if key not in targets[section]]
     spoilt += [("standards", key) for key in reading.mapping("standards") if key not in standards]
     scope = Scope(place, spoilt=frozenset(spoilt), folder=path.parent)
     place = place.model_copy(
@@ -105,9 +105,14 @@ def _identity(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
     return tuple(use.use for use in uses if use)
 
 
-def _targets(sort: type[Target], reading: Reading, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
+def _targets(section: str, reading: Reading, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
     found: dict[str, BaseModel] = {}
-    for name, entry in reading.mapping(sort.section).items():
+    try:
+        sort = sort_of(section)
+    except UnknownKind as error:
+        reading.mistakes.add(entry.place if (entry := reading.entry(section)) else reading.place, str(error))
+        return found
+    for name, entry in reading.mapping(section).items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
             continue

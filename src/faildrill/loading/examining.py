@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
+from faildrill.kinds.sections import sections
 from faildrill.loading.composing import read
-from faildrill.loading.environments import KEYS
+from faildrill.loading.environments import FIRST, LAST
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Place, Scalar
 
-_ONLY_ENVIRONMENTS = frozenset(KEYS) - {"environment", "about", "probes"}
+_ONLY_ENVIRONMENTS = frozenset((*FIRST, *LAST)) - {"environment", "about", "probes"}
 
 
 def sort_of(path: Path) -> Literal["drill", "environment", "standard"]:
@@ -16,7 +17,10 @@ def sort_of(path: Path) -> Literal["drill", "environment", "standard"]:
     keys = read(path, Mistakes(str(path))).entries
     if "standard" in keys:
         return "standard"
-    is_environment = "drill" not in keys and bool(_ONLY_ENVIRONMENTS & set(keys))
+    if "drill" in keys:
+        return "drill"
+    others = keys.keys() - {*FIRST, *LAST}
+    is_environment = bool(_ONLY_ENVIRONMENTS & keys.keys() or others.intersection(sections(others)))
     return "environment" if is_environment else "drill"
 
 

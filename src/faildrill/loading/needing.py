@@ -8,10 +8,11 @@ from pydantic import JsonValue
 from faildrill.drill import Drill, Step
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameters import target_parameters
-from faildrill.loading.scope import SECTIONS
+from faildrill.kinds.sections import sections
+from faildrill.references import STEPS
 from faildrill.targets import KindUse
 
-_REFERENCE: Final = re.compile(rf"\$\{{({'|'.join(SECTIONS)})\.([a-z0-9_-]+)")
+_REFERENCE: Final = re.compile(r"\$\{([a-z0-9_-]+)\.([a-z0-9_-]+)")
 
 
 def needs(drill: Drill) -> list[str]:
@@ -40,7 +41,9 @@ def _named(use: KindUse, shape: Shape) -> list[str]:
 
 def _referred(value: JsonValue) -> list[str]:
     if isinstance(value, str):
-        return [_words(section, name) for section, name in _REFERENCE.findall(value)]
+        found = [(section, name) for section, name in _REFERENCE.findall(value) if section != STEPS]
+        known = sections(section for section, _ in found)
+        return [_words(section, name) for section, name in found if section in known]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [need for one in inner for need in _referred(one)]
 

@@ -1,22 +1,24 @@
 """What an environment file rules besides its guards: a lock between hosts, a blast radius, who must approve."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
-from faildrill.environment import Approvals, BlastRadius, Environment
+from faildrill.environment import Approvals, BlastRadius, Environment, Limit, Unknown
 from faildrill.kinds import did_you_mean, names
+from faildrill.kinds.sections import sections, sort_of
 from faildrill.loading.naming import NAME_RULE, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, plain
 from faildrill.loading.reading import Reading
 from faildrill.loading.scope import Scope
 from faildrill.loading.uses import check_model, read_only_use
-from faildrill.targets import KindUse
+from faildrill.targets import BLAST_RADIUS, KindUse
 
 RULES: Final = ("lock", "blast_radius", "approvals", "unproven")
 _SHORTEST: Final = 8
 """Characters of a reason."""
-_LIMITED: Final = ("groups", "clusters", "redis", "mariadb", "hosts")
+_LIMITS: Final = "by name, how many members of each one drill may touch"
 
 
 def read_lock(reading: Reading, scope: Scope) -> KindUse | None:
@@ -31,14 +33,27 @@ def read_blast_radius(reading: Reading, place: Environment) -> BlastRadius | Non
     entry = reading.entry("blast_radius")
     if entry is None:
         return None
-    for section in _LIMITED:
-        limits = entry.node.entries.get(section) if isinstance(entry.node, Mapping) else None
-        known = sorted(getattr(place, section))
-        for name, limit in limits.node.entries.items() if limits and isinstance(limits.node, Mapping) else ():
+    given = entry.node.entries if isinstance(entry.node, Mapping) else {}
+    shape = blast_radius_shape(given)
+    for section in shape.model_fields.keys() & given.keys():
+        limits, known = given[section].node, sorted(place.section(section))
+        for name, limit in limits.entries.items() if isinstance(limits, Mapping) else ():
             if name not in known:
                 reading.mistakes.add(limit.place, f"no {name!r} among the {section}{did_you_mean(name, known)}")
-    found = _model(BlastRadius, entry, reading)
-    return found if isinstance(found, BlastRadius) else None
+    found = _model(shape, entry, reading)
+    return BlastRadius.model_validate(found.model_dump()) if found else None
+
+
+def blast_radius_shape(asked: Iterable[str] = ()) -> type[BaseModel]:
+    """Return what `blast_radius` may hold: a limit by name for each section whose targets have members."""
+    of = sections(one for one in asked if one not in BlastRadius.model_fields)
+    fields: dict[str, Any] = {
+        name: (dict[str, Limit], Field(default={}, description=_LIMITS))
+        for name in of
+        if BLAST_RADIUS in sort_of(name).rules()
+    }
+    fields["unknown"] = (Unknown, BlastRadius.model_fields["unknown"])
+    return create_model("BlastRadius", __config__=BlastRadius.model_config, **fields)
 
 
 def read_approvals(reading: Reading) -> Approvals | None:

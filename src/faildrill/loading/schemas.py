@@ -6,13 +6,15 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from faildrill.environment import Approvals, BlastRadius
+from faildrill.environment import Approvals
 from faildrill.kinds import Shape, UnknownKind, find, names
 from faildrill.kinds.parameters import parameter_names
+from faildrill.kinds.sections import sections, sort_of
 from faildrill.loading.loads import RATE_PATTERN
+from faildrill.loading.rules import blast_radius_shape
 from faildrill.ports import Duration
 from faildrill.settings import Standard
-from faildrill.targets import TARGETS, KindUse, Member, Target
+from faildrill.targets import KindUse, Member, Target
 
 Schema = dict[str, Any]
 
@@ -133,7 +135,7 @@ def environment_schema() -> Schema:
             "about": _text("what it is, in a sentence"),
             "drillable": {"type": "boolean", "description": "true only where nothing is lost when it is down"},
             "reaches": {**_by_name(_one_of(reaches)), "description": "how members are signalled, started, looked at"},
-            **{sort.section: _section(sort, defs) for sort in TARGETS},
+            **{name: _section(sort_of(name), defs) for name in sections(names("target"))},
             "standards": {
                 **_by_name(_text("its file, seen from this one")),
                 "description": "what was approved, by name",
@@ -148,7 +150,7 @@ def environment_schema() -> Schema:
             "watched": {**_by_name({"$ref": "#/$defs/probe"}), "description": "looked at by `faildrill watch` only"},
             "guards": _list(_one_of(guards), "more reasons not to start", least=0),
             "lock": {**_one_of(locks), "description": "what keeps other hosts from drilling at the same time"},
-            "blast_radius": _rule(BlastRadius),
+            "blast_radius": _rule(blast_radius_shape(names("target"))),
             "approvals": _rule(Approvals),
             "unproven": {
                 **_by_name(_text("why")),

@@ -8,11 +8,9 @@ from pydantic import JsonValue
 
 from faildrill.environment import Environment
 from faildrill.kinds import did_you_mean
+from faildrill.kinds.sections import sections
 from faildrill.references import STEPS, Later, Unresolvable, walk
-from faildrill.targets import TARGETS, Target
-
-SECTIONS = tuple(target.section for target in TARGETS)
-"""Where an environment file lists its targets."""
+from faildrill.targets import Target
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Scope:
         """Return a target by name, or None where it can't be known what it is; else Unresolvable."""
         if self.environment is None or (sort.section, name) in self.spoilt:
             return None
-        known: dict[str, Target] = getattr(self.environment, sort.section)
+        known = self.environment.section(sort.section)
         if name not in known:
             what = sort.section.replace("_", " ")
             there = did_you_mean(name, sorted(known)) if known else "; it has none"
@@ -52,15 +50,15 @@ class Scope:
         first, *rest = parts
         if first == STEPS:
             return self._step(rest)
-        if first not in SECTIONS:
-            raise Unresolvable(f"there is no {first!r}{did_you_mean(first, [STEPS, *SECTIONS])}")
+        if first not in (known := sections([first])):
+            raise Unresolvable(f"there is no {first!r}{did_you_mean(first, [STEPS, *known])}")
         if self.environment is None or (first, rest[0]) in self.spoilt:
             return Later()
-        targets: dict[str, Target] = getattr(self.environment, first)
-        tree: JsonValue = {name: _data(target) for name, target in targets.items()}
+        targets = self.environment.section(first)
+        tree: dict[str, JsonValue] = {name: _data(target) for name, target in targets.items()}
         found = walk(tree, rest, first)
-        is_service = first == "services" and isinstance(found, dict)
-        return found["url"] if is_service and isinstance(found, dict) else found
+        whole = next((target for name, target in targets.items() if found is tree[name]), None)
+        return found[whole.stands_for] if whole and whole.stands_for and isinstance(found, dict) else found
 
     def _step(self, rest: list[str]) -> Later:
         if self.earlier is None:

@@ -18,7 +18,7 @@ GROUP = Group(name="pay", members={name: GroupMember(name=name) for name in ("pa
 
 
 def place(**limits: Any) -> Environment:  # noqa: ANN401 - the fields of a model
-    return Environment(name="simulation", groups={"pay": GROUP}, blast_radius=BlastRadius(**limits))
+    return Environment.model_validate({"name": "simulation", "groups": {"pay": GROUP}, "blast_radius": limits})
 
 
 def step(name: str, of: str = "pay") -> Step:
@@ -69,7 +69,7 @@ def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
     found = Place(tmp_path)
     found.kind = "simulated.member_fault"
-    found.declared = {"groups": {"pay": GROUP}, "blast_radius": BlastRadius(groups={"pay": 1})}
+    found.declared = {"groups": {"pay": GROUP}, "blast_radius": BlastRadius(limits={"groups": {"pay": 1}})}
     return found
 
 
@@ -148,7 +148,8 @@ def test_members_of_a_redis_and_of_a_mariadb_are_counted_as_those_of_a_group_are
         sentinels=["127.0.0.1:1"],
         members={name: RedisMember(name=name, host="127.0.0.1") for name in ("r1", "r2")},
     )
-    limited = Environment(name="simulation", redis={"sessions": redis}, blast_radius=BlastRadius(redis={"sessions": 1}))
+    declared = {"name": "simulation", "redis": {"sessions": redis}, "blast_radius": {"redis": {"sessions": 1}}}
+    limited = Environment.model_validate(declared)
     assert said(limited, step("r1", "sessions")) is None
     assert "touches 2 members of sessions (r1, r2)" in str(
         said(limited, step("r1", "sessions"), step("r2", "sessions"))

@@ -14,7 +14,7 @@ from faildrill.loading.composing import compose
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import plain
 from faildrill.secrets import Reference
-from faildrill.targets import KindUse
+from faildrill.targets import Cluster, Database, Group, KindUse, Service
 from unit.loading.trees import spoil
 
 EXAMPLE = Path(__file__).parents[3] / "drills" / "environments" / "example.yaml"
@@ -29,24 +29,24 @@ def _written(tmp_path: Path, text: str) -> Path:
 def test_a_member_holds_the_whole_of_how_it_is_reached() -> None:
     environment = load_environment(EXAMPLE)
     use = KindUse(kind="lab.supervisor", params={"socket": "/run/faildrill/control.sock"})
-    assert environment.clusters["payments"].members["pg1"].reach == use
-    assert environment.groups["payment-servers"].members["pay3"].reach == use
+    assert environment.of(Cluster)["payments"].members["pg1"].reach == use
+    assert environment.of(Group)["payment-servers"].members["pay3"].reach == use
 
 
 def test_a_service_is_its_url_or_a_mapping(tmp_path: Path) -> None:
     text = "environment: place\nservices: {a: 'http://a', b: {url: 'http://b'}}\n"
-    services = load_environment(_written(tmp_path, text)).services
+    services = load_environment(_written(tmp_path, text)).of(Service)
     assert {name: service.url for name, service in services.items()} == {"a": "http://a", "b": "http://b"}
 
 
 def test_a_target_is_named_by_its_key_and_so_are_its_members() -> None:
-    cluster = load_environment(EXAMPLE).clusters["payments"]
+    cluster = load_environment(EXAMPLE).of(Cluster)["payments"]
     assert cluster.name == "payments"
     assert [member.name for member in cluster.members.values()] == ["pg1", "pg2"]
 
 
 def test_a_secret_is_kept_as_its_reference() -> None:
-    assert load_environment(EXAMPLE).databases["payments"].password == Reference("env:PAYMENTS_PASSWORD")
+    assert load_environment(EXAMPLE).of(Database)["payments"].password == Reference("env:PAYMENTS_PASSWORD")
 
 
 def test_guards_and_probes_hold_their_targets_whole() -> None:

@@ -1,0 +1,24 @@
+"""The sections of an environment: one a class of targets, from the table or from another package."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from faildrill.kinds import find, names
+from faildrill.kinds.table import TARGETS
+from faildrill.targets import Target
+
+
+def sections(asked: Iterable[str] = ()) -> tuple[str, ...]:
+    """List the sections that there are: those of the table, in its order, then those of other packages.
+
+    The others are looked for only where one is asked for that is none of the table's: reading what is installed takes
+    long, and most environments have no such section.
+    """
+    if all(one in TARGETS for one in asked):
+        return tuple(TARGETS)
+    return (*TARGETS, *(one for one in names("target") if one not in TARGETS))
+
+
+def sort_of(section: str) -> type[Target]:
+    """Return the class of the targets of a section; UnknownKind where there is none, or it can't be imported."""
+    return cast("type[Target]", find(section, "target"))
