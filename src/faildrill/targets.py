@@ -15,7 +15,7 @@ from faildrill.secrets import SecretReference
 
 _PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
 """A password within a connection string."""
-_LAST_PORT: Final = 65535
+LAST_PORT: Final = 65535
 _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 
 
@@ -52,7 +52,7 @@ HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 def _host_and_port(value: str) -> str:
     """Accept HOST:PORT, with brackets around an IPv6 address or without; ValueError otherwise."""
     host, colon, port = value.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= LAST_PORT):
         raise ValueError(f"an address is HOST:PORT, e.g. 10.0.0.1:6379 or [2001:db8::1]:6379, not {value!r}")
     return value
 
@@ -193,8 +193,8 @@ class Database(Target, Libpq):
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
         if missing and not (self.dsn or self.service):
             raise ValueError(f"{', '.join(missing)} missing, and neither `dsn` nor `service` is given")
-        if not all(one.isascii() and one.isdigit() and 0 < int(one) <= _LAST_PORT for one in self.ports):
-            raise ValueError(f"a port is a number from 1 to {_LAST_PORT}, and so is each of several")
+        if not all(one.isascii() and one.isdigit() and 0 < int(one) <= LAST_PORT for one in self.ports):
+            raise ValueError(f"a port is a number from 1 to {LAST_PORT}, and so is each of several")
         return self
 
     @property
@@ -298,40 +298,6 @@ class Encryption(BaseModel):
         if not self.tls and (self.ca or self.certificate or self.certificate_key):
             raise ValueError("`ca` and `certificate` say how to encrypt: write `tls: true`, too")
         return self
-
-
-class RedisMember(Member):
-    """One Redis node, reached directly."""
-
-    host: str
-    port: int = Field(default=6379, ge=1, le=65535)
-    known_as: Address | None = Field(
-        default=None,
-        description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
-    )
-
-    @property
-    def addresses(self) -> list[str]:
-        """Its own, which no link or proxy stands for."""
-        return [f"{self.host}:{self.port}"]
-
-    @property
-    def address(self) -> str:
-        """How the Sentinels and the other nodes name it."""
-        return self.known_as or f"{self.host}:{self.port}"
-
-
-class Redis(Target, Encryption):
-    """A Redis master with its replicas, watched by Sentinels; every node reached directly."""
-
-    section: ClassVar[str] = "redis"
-
-    master: str = Field(description="its name with the Sentinels, e.g. `mymaster`")
-    user: str | None = Field(default=None, description="of an ACL; without it the password alone is sent")
-    password: SecretReference | None = None
-    sentinel_password: SecretReference | None = None
-    sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
-    members: dict[str, RedisMember] = Field(min_length=1)
 
 
 class MariaDBMember(Member):

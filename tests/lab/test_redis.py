@@ -10,12 +10,13 @@ import pytest
 
 from faildrill.adapters.redis.examining import Watched
 from faildrill.adapters.redis.talking import Talk, directly
+from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionRefused
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Group, Redis
+from faildrill.targets import Group
 from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run

@@ -150,7 +150,7 @@ TARGETS: Final = {
     "load_balancers": "faildrill.targets:LoadBalancer",
     "groups": "faildrill.targets:Group",
     "hosts": "faildrill.targets:Hosts",
-    "redis": "faildrill.targets:Redis",
+    "redis": "faildrill.adapters.redis.target:Redis",
     "mariadb": "faildrill.targets:MariaDB",
 }
 """By section of an environment, in the order in which they are told, the class of the targets in it."""

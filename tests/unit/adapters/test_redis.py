@@ -9,7 +9,7 @@ import pytest
 from faildrill.adapters.redis.losing import answers
 from faildrill.adapters.redis.nodes import sighted
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
-from faildrill.targets import Redis, RedisMember
+from faildrill.adapters.redis.target import Redis, RedisMember
 
 
 @contextlib.asynccontextmanager

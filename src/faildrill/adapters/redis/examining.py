@@ -8,9 +8,9 @@ from faildrill.adapters.leader_store import whole
 from faildrill.adapters.redis.nodes import SHARE, asked, weighed
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels
+from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Redis
 
 _SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
 _SILENT: Final = "see that it runs, and that address, login and `tls` are right"

@@ -12,10 +12,10 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, pairs, patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
+from faildrill.adapters.redis.target import Redis
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Told
-from faildrill.targets import Redis
 
 _INTERVAL: Final = 0.25
 _ASKED_AT_MOST: Final = 3

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from faildrill.adapters.redis.nodes import SHARE, asked
 from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted
+from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
 from faildrill.redacting import clean
-from faildrill.targets import Redis
 
 _FIRST: Final = 0.7
 """The part of the time for the question itself; the rest is for why there was no answer."""

@@ -9,11 +9,11 @@ from faildrill.adapters.addresses import Address, directory
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
+from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Redis
 
 _KEYS: Final = "faildrill:ledger:"
 _PAGE: Final = 10_000

@@ -14,11 +14,11 @@ from faildrill.adapters.linking import OPEN, Doing, links
 from faildrill.adapters.redis.nodes import patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
+from faildrill.adapters.redis.target import Redis
 from faildrill.adapters.sockets import is_dark
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
-from faildrill.targets import Redis
 
 _EFFECTS: Final = {
     "killed": "SIGKILL to all of {where}, which is the master now",

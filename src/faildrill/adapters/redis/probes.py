@@ -11,10 +11,10 @@ from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.redis.nodes import SHARE, weighed
 from faildrill.adapters.redis.succession import LAG
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
+from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Redis
 
 _LONGEST: Final = 200
 _TRIED: Final = "faildrill:tried"

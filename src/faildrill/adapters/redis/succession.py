@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from faildrill.adapters.addresses import Address, Directory
 from faildrill.adapters.leader_store import Lack, LeaderStore
 from faildrill.adapters.redis.status import Node, Replica, Watch
-from faildrill.targets import Redis
+from faildrill.adapters.redis.target import Redis
 
 LAG: Final = 1 << 20
 """Bytes by which a replica may be behind and count as able to take over."""

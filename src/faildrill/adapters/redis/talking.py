@@ -13,9 +13,10 @@ import hiredis
 
 from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import silence
+from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
-from faildrill.targets import Encryption, Redis, RedisMember
+from faildrill.targets import Encryption
 
 _CHUNK: Final = 1 << 16
 _ALERT: Final = b"\x15\x03"

@@ -1,0 +1,42 @@
+"""A Redis under Sentinel, as an environment file declares it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from faildrill.secrets import SecretReference
+from faildrill.targets import Address, Encryption, Member, Target
+
+
+class RedisMember(Member):
+    """One Redis node, reached directly."""
+
+    host: str
+    port: int = Field(default=6379, ge=1, le=65535)
+    known_as: Address | None = Field(
+        default=None,
+        description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
+    )
+
+    @property
+    def addresses(self) -> list[str]:
+        """Its own, which no link or proxy stands for."""
+        return [f"{self.host}:{self.port}"]
+
+    @property
+    def address(self) -> str:
+        """How the Sentinels and the other nodes name it."""
+        return self.known_as or f"{self.host}:{self.port}"
+
+
+class Redis(Target, Encryption):
+    """A Redis master with its replicas, watched by Sentinels; every node reached directly."""
+
+    section: ClassVar[str] = "redis"
+
+    master: str = Field(description="its name with the Sentinels, e.g. `mymaster`")
+    user: str | None = Field(default=None, description="of an ACL; without it the password alone is sent")
+    password: SecretReference | None = None
+    sentinel_password: SecretReference | None = None
+    sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
+    members: dict[str, RedisMember] = Field(min_length=1)
