@@ -300,37 +300,6 @@ class Encryption(BaseModel):
         return self
 
 
-class MariaDBMember(Member):
-    """One MariaDB server, reached directly."""
-
-    host: str
-    port: int = Field(default=3306, ge=1, le=65535)
-    known_as: Address | None = Field(
-        default=None, description="HOST:PORT by which the other servers replicate from it, where that is another"
-    )
-
-    @property
-    def addresses(self) -> list[str]:
-        """Its own, which no link or proxy stands for."""
-        return [f"{self.host}:{self.port}"]
-
-
-class MariaDB(Target, Encryption):
-    """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them."""
-
-    section: ClassVar[str] = "mariadb"
-
-    database: str
-    user: str = Field(description="one like the application's: without READ_ONLY ADMIN, which would write anywhere")
-    password: SecretReference | None = None
-    admin: str = Field(description="who may ask and tell the servers; docs/mariadb.md has its GRANT")
-    admin_password: SecretReference | None = None
-    replication_user: str = Field(description="whom a replica logs in as on the one it replicates from")
-    replication_password: SecretReference | None = None
-    address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
-    members: dict[str, MariaDBMember] = Field(min_length=1)
-
-
 class Hosts(Target):
     """Hosts under Ansible, reached as its inventory says."""
 

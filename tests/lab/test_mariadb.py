@@ -15,11 +15,11 @@ from faildrill.adapters.mariadb.examining import Servers
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from faildrill.targets import MariaDB
 from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run

@@ -151,7 +151,7 @@ TARGETS: Final = {
     "groups": "faildrill.targets:Group",
     "hosts": "faildrill.targets:Hosts",
     "redis": "faildrill.adapters.redis.target:Redis",
-    "mariadb": "faildrill.targets:MariaDB",
+    "mariadb": "faildrill.adapters.mariadb.target:MariaDB",
 }
 """By section of an environment, in the order in which they are told, the class of the targets in it."""
 

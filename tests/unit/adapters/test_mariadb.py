@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from faildrill.adapters.mariadb.nodes import sighted
-from faildrill.targets import MariaDB, MariaDBMember
+from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 
 
 def of(port: int) -> MariaDB:

@@ -9,9 +9,9 @@ from faildrill.adapters.leader_store import whole
 from faildrill.adapters.mariadb.nodes import SHARE, weighed
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import REFUSED, Login, Row, Talk, as_admin, as_user, in_words
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import MariaDB
 
 _WHAT: Final = (
     "SELECT @@global.server_id AS server_id, @@global.log_bin AS log_bin, @@global.log_slave_updates AS log_updates, "

@@ -10,12 +10,12 @@ from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.adapters.sockets import is_dark
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
-from faildrill.targets import MariaDB
 
 
 class LoseWriter(Kind):

@@ -8,9 +8,9 @@ from pydantic import Field
 from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import MariaDB
 
 _LONGEST: Final = 200
 

@@ -10,11 +10,11 @@ from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import hand_over
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
-from faildrill.targets import MariaDB
 
 
 class Promote(Kind):

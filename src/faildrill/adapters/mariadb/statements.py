@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from faildrill.adapters.mariadb.talking import Login, Row, Said, Talk, as_admin, in_words
+from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, OutcomeUnknown, UnresolvedSecret
-from faildrill.targets import MariaDB
 
 _ANSWER: Final = 0.5
 """Seconds that an answer may take beyond the limit that the server holds, at the most; less where time is short."""

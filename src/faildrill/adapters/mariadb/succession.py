@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from faildrill.adapters.addresses import Address, Directory
 from faildrill.adapters.leader_store import Lack, LeaderStore
 from faildrill.adapters.mariadb.status import Node, newest
-from faildrill.targets import MariaDB
+from faildrill.adapters.mariadb.target import MariaDB
 
 LATE: Final = 10.0
 """Seconds by which a replica may be behind and count as able to take over."""

@@ -11,12 +11,13 @@ from pymysql.cursors import DictCursor
 
 from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import Silence, silence
+from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.system.resolver import telling
 from faildrill.system.threads import aside
-from faildrill.targets import Encryption, MariaDB, MariaDBMember
+from faildrill.targets import Encryption
 
 Row = dict[str, Any]
 _CLIENT: Final = range(2000, 3000)
