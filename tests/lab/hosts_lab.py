@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.ansible.playbook import Playbook
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.loading import load_environment
-from faildrill.targets import Hosts
 
 PLAYS = Path(__file__).with_name("plays")
 needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client: apt install openssh-client")

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
-from faildrill.targets import Hosts
 from lab.hosts_lab import given, step
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]

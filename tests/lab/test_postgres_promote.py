@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from faildrill.adapters.ansible.playbook import Playbook
-from faildrill.targets import Hosts
+from faildrill.adapters.ansible.target import Hosts
 from lab.hosts_lab import given, step
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]

@@ -149,7 +149,7 @@ TARGETS: Final = {
     "clusters": "faildrill.targets:Cluster",
     "load_balancers": "faildrill.targets:LoadBalancer",
     "groups": "faildrill.targets:Group",
-    "hosts": "faildrill.targets:Hosts",
+    "hosts": "faildrill.adapters.ansible.target:Hosts",
     "redis": "faildrill.adapters.redis.target:Redis",
     "mariadb": "faildrill.adapters.mariadb.target:MariaDB",
 }

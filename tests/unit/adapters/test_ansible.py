@@ -15,9 +15,9 @@ from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.playing import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Hears
-from faildrill.targets import Hosts
 
 LISTING = """
 playbook: apply.yml

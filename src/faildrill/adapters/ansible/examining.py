@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 from faildrill.adapters.ansible import inventory, plays
 from faildrill.adapters.ansible.results import Played, Task, said, told
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Hosts
 
 SHARE: Final = 0.9
 _LOOK: Final = str(Path(__file__).with_name("examine.yml"))

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from faildrill.adapters.ansible import plays
 from faildrill.adapters.ansible.results import Task, said
 from faildrill.adapters.ansible.results import told as in_words
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told
-from faildrill.targets import Hosts
 
 SHARE: Final = 0.9
 _OTHER_KEY: Final = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED", "key is known for")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from faildrill import redacting
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
-from faildrill.targets import Hosts
 
 INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK", "SSL_CERT_FILE")
 """What of this process's environment a play finds; nothing else passes."""

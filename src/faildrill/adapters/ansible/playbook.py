@@ -13,11 +13,12 @@ from pydantic import Field, JsonValue, field_validator
 
 from faildrill.adapters.ansible import inventory, plays
 from faildrill.adapters.ansible.results import Played, Task, told
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
 from faildrill.secrets import SecretReference
-from faildrill.targets import FilePath, Hosts
+from faildrill.targets import FilePath
 
 SHARE: Final = 0.9
 """The part of a call's time that a play may take; the rest is for ending it."""

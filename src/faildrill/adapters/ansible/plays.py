@@ -21,11 +21,11 @@ from faildrill import redacting
 from faildrill.adapters.ansible.inventory import environment
 from faildrill.adapters.ansible.results import Played, Task
 from faildrill.adapters.ansible.sweeping import HOST_MARK, MARK, sweep
+from faildrill.adapters.ansible.target import Hosts
 from faildrill.clock import NANOSECONDS
 from faildrill.errors import CannotSee
 from faildrill.secrets import SecretReference
 from faildrill.system import python
-from faildrill.targets import Hosts
 
 RUN: Final = "FAILDRILL_RUN"
 """By this variable the engine's fence finds what a step has started; an undo's plays don't carry it."""
