@@ -44,10 +44,6 @@ FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder
 """A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
 
 
-HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
-"""What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
-
-
 def _host_and_port(value: str) -> str:
     """Accept HOST:PORT, with brackets around an IPv6 address or without; ValueError otherwise."""
     host, colon, port = value.rpartition(":")
@@ -247,20 +243,6 @@ class Cluster(Target, Libpq):
     api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
     api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
     members: dict[str, ClusterMember] = Field(min_length=1)
-
-
-class LoadBalancer(Target):
-    """A HAProxy, asked through its runtime socket."""
-
-    section: ClassVar[str] = "load_balancers"
-
-    haproxy_socket: str = Field(description="path of its runtime socket, or HOST:PORT")
-    backends: dict[HAProxyName, list[HAProxyName]] = Field(
-        default={}, description="by backend, the servers that belong in it"
-    )
-    master_socket: str | None = Field(default=None, description="the socket of its master process, as `-S` names it")
-    config_file: FilePath | None = Field(default=None, description="the file that `-f` names, where it is on this host")
-    binary: str = Field(default="haproxy", description="the program that tests its files")
 
 
 class GroupMember(Member):

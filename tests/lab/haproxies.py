@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab.parts import find
-from faildrill.targets import LoadBalancer
 
 CONFIG = """\
 global

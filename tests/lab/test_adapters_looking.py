@@ -7,10 +7,11 @@ import asyncpg
 import pytest
 from pydantic import JsonValue
 
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database, LoadBalancer
+from faildrill.targets import Cluster, Database
 from lab.conftest import ask
 from lab.kinds_here import environment, given, guard, look, once, opened, probe, saw
 

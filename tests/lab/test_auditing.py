@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab.facts import Facts
-from faildrill.targets import LoadBalancer
 from lab import kinds_here
 from lab.conftest import ask
 

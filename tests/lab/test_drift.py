@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab import environment_file
 from faildrill.lab.facts import Facts
 from faildrill.samples import Outcome
-from faildrill.targets import LoadBalancer
 from lab import kinds_here
 
 pytestmark = pytest.mark.lab

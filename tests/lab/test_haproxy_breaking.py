@@ -11,9 +11,9 @@ import pytest
 
 from faildrill.adapters.haproxy.breaking import BrokenFile
 from faildrill.adapters.haproxy.master import Standing, reload, standing
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.lab.parts import find
-from faildrill.targets import LoadBalancer
 from lab.haproxies import CONFIG, PARTS, Balancer
 from lab.kinds_here import done, given, put_back
 

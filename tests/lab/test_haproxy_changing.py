@@ -8,11 +8,11 @@ import pytest
 
 from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
 from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Action, Captured, Confirms, Previews, Restores
-from faildrill.targets import LoadBalancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60), pytest.mark.usefixtures("steady_lab")]
 GIVEN = Supplies("run", 5.0)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.haproxy.identity import Identity
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.parts import find
 from faildrill.lab.reservations import Reservations
 from faildrill.ports import Told
-from faildrill.targets import LoadBalancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 SAYS = "staging 3f2a9c41"

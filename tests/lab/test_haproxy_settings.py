@@ -15,11 +15,11 @@ import pytest
 from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.adapters.haproxy.states import read as states
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.parts import find
 from faildrill.settings import Backend, Reading, differences
-from faildrill.targets import LoadBalancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 BINARIES = [str(find().haproxy), *([found] if (found := shutil.which("haproxy")) else [])]

@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.lab.facts import Facts
-from faildrill.targets import Cluster, LoadBalancer
+from faildrill.targets import Cluster
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

@@ -11,12 +11,12 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from faildrill import percentages
 from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread
 from faildrill.spread.following import OVER, SETTLE, Following
 from faildrill.spread.keeping import Keeping, Kept, path_of
-from faildrill.targets import LoadBalancer
 
 _MOST_NAMED: Final = 4
 _ROUND: Final = 20

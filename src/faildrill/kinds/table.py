@@ -147,7 +147,7 @@ TARGETS: Final = {
     "services": "faildrill.targets:Service",
     "databases": "faildrill.targets:Database",
     "clusters": "faildrill.targets:Cluster",
-    "load_balancers": "faildrill.targets:LoadBalancer",
+    "load_balancers": "faildrill.adapters.haproxy.target:LoadBalancer",
     "groups": "faildrill.targets:Group",
     "hosts": "faildrill.adapters.ansible.target:Hosts",
     "redis": "faildrill.adapters.redis.target:Redis",

@@ -7,11 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.drift import Drift
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Standard
-from faildrill.targets import LoadBalancer
 
 GIVEN = Supplies("run", 1.0, 0.1, 1)
 STAT = """\

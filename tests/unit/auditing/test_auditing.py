@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.adapters.haproxy.settings import Balancer
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.settings import Reading
-from faildrill.targets import LoadBalancer
 
 NGINX = """\
 events {}

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked
 from faildrill.system import bounded_read
-from faildrill.targets import LoadBalancer
 
 _DYNAMIC: Final = ("roundrobin", "leastconn", "random", "first", "sticky")
 _STATIC: Final = ("static-rr",)

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import LoadBalancer
 
 _LONGEST: Final = 200
 _SERVERS: Final = 4

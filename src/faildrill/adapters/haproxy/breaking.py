@@ -13,9 +13,10 @@ from faildrill.adapters.config_files import OfBrokenFile
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Captured, Given, Observed
-from faildrill.targets import FilePath, LoadBalancer
+from faildrill.targets import FilePath
 
 _AGAIN: Final = 0.05
 """Seconds between two looks at a master that loads its files."""

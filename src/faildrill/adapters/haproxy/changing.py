@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.algorithms import takes_weights
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
-from faildrill.targets import LoadBalancer
 
 _FORCED_MAINT: Final = 0x01
 _FORCED_DRAIN: Final = 0x08

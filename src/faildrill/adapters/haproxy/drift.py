@@ -5,10 +5,10 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.haproxy.runtime import Runtime, runtime
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Difference, Settings, Standard, differences
-from faildrill.targets import LoadBalancer
 
 _LONGEST: Final = 200
 _TOLD: Final = frozenset(

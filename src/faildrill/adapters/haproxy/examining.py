@@ -3,9 +3,9 @@
 import asyncio
 
 from faildrill.adapters.haproxy.backends import Backends
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Checked, Given, Kind
 from faildrill.samples import Outcome
-from faildrill.targets import LoadBalancer
 
 
 class LoadBalancers(Kind):

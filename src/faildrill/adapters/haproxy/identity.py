@@ -11,11 +11,11 @@ from pydantic import Field
 
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.sockets import listeners, parted
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told, at
 from faildrill.redacting import clean
-from faildrill.targets import LoadBalancer
 
 SHARE: Final = 0.8
 """The part of a call's time that the questions may take."""

@@ -13,11 +13,11 @@ from faildrill.adapters.haproxy import checking, runtime
 from faildrill.adapters.haproxy.file import Files, parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
 from faildrill.adapters.haproxy.runtime import Runtime
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Aside, Difference, Reading, Unread, overlaid
 from faildrill.system import bounded_read
-from faildrill.targets import LoadBalancer
 
 _LARGEST: Final = 4 << 20
 _MOST: Final = 1000

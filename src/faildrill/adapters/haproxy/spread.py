@@ -5,12 +5,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.spreading import Row, Spreads, now, servers_of
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Standard
 from faildrill.spread.keeping import Kept
-from faildrill.targets import LoadBalancer
 
 _MILLISECOND = 1e-3
 

@@ -8,12 +8,12 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.adapters.haproxy.drift import Drift
 from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Duration, Given, Kind
 from faildrill.samples import Outcome
 from faildrill.settings import Standard
 from faildrill.spread import weigh
-from faildrill.targets import LoadBalancer
 from faildrill.testimony import Says, Testimony
 
 _COMMAND: Final = "show stat -1 4 -1"

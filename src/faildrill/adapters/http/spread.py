@@ -4,12 +4,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.spreading import Spreads, dues, now
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.samples import Outcome
 from faildrill.spread.keeping import Kept
-from faildrill.targets import LoadBalancer
 
 
 class Spread(Spreads, Request):

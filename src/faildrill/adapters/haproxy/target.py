@@ -1,0 +1,24 @@
+"""A load balancer, as an environment file declares it: a HAProxy and its runtime socket."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from faildrill.targets import FilePath, Target
+
+HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
+"""What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
+
+
+class LoadBalancer(Target):
+    """A HAProxy, asked through its runtime socket."""
+
+    section: ClassVar[str] = "load_balancers"
+
+    haproxy_socket: str = Field(description="path of its runtime socket, or HOST:PORT")
+    backends: dict[HAProxyName, list[HAProxyName]] = Field(
+        default={}, description="by backend, the servers that belong in it"
+    )
+    master_socket: str | None = Field(default=None, description="the socket of its master process, as `-S` names it")
+    config_file: FilePath | None = Field(default=None, description="the file that `-f` names, where it is on this host")
+    binary: str = Field(default="haproxy", description="the program that tests its files")
