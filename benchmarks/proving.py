@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from faildrill.adapters.postgres.ledger import TABLE, Ledger
+from faildrill.adapters.postgres.target import Database
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab import parts
 from faildrill.ledger import CHECK, Note, path_of
 from faildrill.ledger.accounts import accounts
-from faildrill.targets import Database
 
 RUN: Final = "proving"
 NAME: Final = "ledger"

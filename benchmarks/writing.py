@@ -12,9 +12,9 @@ from pathlib import Path
 import uvloop
 
 from faildrill.adapters.postgres.ledger import Ledger
+from faildrill.adapters.postgres.target import Database
 from faildrill.kinds.supplying import Supplies
 from faildrill.samples import Outcome
-from faildrill.targets import Database
 
 
 async def _write(port: int, writers: int, seconds: float) -> tuple[float, float]:

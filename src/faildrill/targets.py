@@ -4,17 +4,12 @@ A kind whose field is annotated with one of these classes takes a *name* in a dr
 target in its place, so that a kind, an intent on disk and a probing process need no environment file.
 """
 
-import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from faildrill.secrets import SecretReference
-
-_PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
-"""A password within a connection string."""
 LAST_PORT: Final = 65535
 
 
@@ -136,113 +131,6 @@ class Service(Target):
     def addresses(self) -> list[str]:
         """Where it answers."""
         return [of_url(self.url)]
-
-
-class Libpq(BaseModel):
-    """What libpq is told of how to log in, by its own names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
-        default=None, description="whether connections are encrypted and who answers is checked; `prefer` by default"
-    )
-    sslrootcert: FilePath | None = Field(default=None, description="who may sign the servers' certificates")
-    sslcert: FilePath | None = Field(default=None, description="our certificate, where the servers ask for one")
-    sslkey: FilePath | None = Field(default=None, description="its key")
-    passfile: FilePath | None = Field(
-        default=None, description="a `.pgpass` for a login without `password`; PGPASSFILE or ~/.pgpass by default"
-    )
-
-    @property
-    def libpq(self) -> tuple[tuple[str, str], ...]:
-        """Those that are given, by name."""
-        given = ((name, getattr(self, name)) for name in Libpq.model_fields)
-        return tuple((name, str(value)) for name, value in given if value is not None)
-
-
-class Database(Target, Libpq):
-    """A database as its users reach it: the path through the load balancer, or through a pool such as PgBouncer."""
-
-    section: ClassVar[str] = "databases"
-
-    host: str = Field(default="", description="a host, several with commas between, or the folder of a socket")
-    port: int | str | None = Field(default=None, description="5432 where none is told; several with commas between")
-    database: str = ""
-    user: str = ""
-    password: SecretReference | None = None
-    dsn: str = Field(
-        default="",
-        description="a connection string of libpq (`host=a,b dbname=…`, `postgresql://…`), or `env:NAME`, `file:PATH`",
-    )
-    service: str | None = Field(default=None, description="a service of pg_service.conf")
-    target_session_attrs: Literal["any", "read-write", "read-only", "primary", "standby", "prefer-standby"] | None = (
-        Field(default=None, description="what the server must be, of several; `any` by default")
-    )
-
-    @model_validator(mode="after")
-    def _is_somewhere(self) -> Self:
-        if "=" in self.host or "://" in self.host:
-            raise ValueError("a connection string is given as `dsn`, and `host` names hosts")
-        if _PASSWORD.search(self.dsn):
-            raise ValueError("a password in `dsn`: give it as `password: env:NAME`, or the whole as `dsn: env:NAME`")
-        missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
-        if missing and not (self.dsn or self.service):
-            raise ValueError(f"{', '.join(missing)} missing, and neither `dsn` nor `service` is given")
-        if not all(one.isascii() and one.isdigit() and 0 < int(one) <= LAST_PORT for one in self.ports):
-            raise ValueError(f"a port is a number from 1 to {LAST_PORT}, and so is each of several")
-        return self
-
-    @property
-    def ports(self) -> list[str]:
-        """What `port` tells, in its order."""
-        return [] if self.port is None else str(self.port).split(",")
-
-    @property
-    def addresses(self) -> list[str]:
-        """Where users reach it, as far as `host` and `port` tell."""
-        hosts, ports = [one for one in self.host.split(",") if one], self.ports or ["5432"]
-        return [f"{host}:{port}" for host, port in zip(hosts, ports * len(hosts), strict=False)]
-
-    @property
-    def libpq(self) -> tuple[tuple[str, str], ...]:
-        """What is given of libpq's settings, by name."""
-        more = (("service", self.service), ("target_session_attrs", self.target_session_attrs))
-        return (*super().libpq, *((name, value) for name, value in more if value is not None))
-
-
-class ClusterMember(Member):
-    """One PostgreSQL node under Patroni, reached directly."""
-
-    api: str = Field(description="the URL of its Patroni REST API")
-    host: str
-    port: int = Field(default=5432, ge=1, le=65535)
-    known_as: Address | None = Field(
-        default=None, description="HOST:PORT by which standbys stream from it, where that is another"
-    )
-
-    @property
-    def addresses(self) -> list[str]:
-        """PostgreSQL's and Patroni's."""
-        return [f"{self.host}:{self.port}", of_url(self.api)]
-
-
-class Cluster(Target, Libpq):
-    """A PostgreSQL cluster under Patroni, every node of it reached directly."""
-
-    section: ClassVar[str] = "clusters"
-
-    scope: str
-    database: str = "postgres"
-    user: str
-    password: SecretReference | None = None
-    api_user: str | None = Field(default=None, description="for Patroni's changing calls, where it asks for one")
-    api_password: SecretReference | None = None
-    api_ca: FilePath | None = Field(
-        default=None, description="who may sign the certificates of `https` APIs; otherwise the system's authorities"
-    )
-    api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
-    api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
-    members: dict[str, ClusterMember] = Field(min_length=1)
 
 
 class GroupMember(Member):

@@ -12,10 +12,10 @@ from typing import cast
 import asyncpg
 
 from faildrill import kernel
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab import parts, users
 from faildrill.lab.facts import Facts
 from faildrill.ledger import Note
-from faildrill.targets import Cluster
 from faildrill.timeline import FILE, AnyEvent, Entry, entries
 
 

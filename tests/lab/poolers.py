@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.targets import Database
+from faildrill.adapters.postgres.target import Database
 
 _CONFIG = """\
 [databases]

@@ -13,13 +13,13 @@ import pytest
 from faildrill.adapters.bookkeeping import Reading
 from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.rereading import What, read
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ledger.accounts import accounts
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 from lab.conftest import ask, put_back
 from lab.kinds_here import environment, given, once, opened, probe, saw
 

@@ -15,9 +15,9 @@ import asyncpg
 import pytest
 import yaml
 
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab.facts import Facts
 from faildrill.lab.parts import find
-from faildrill.targets import Cluster
 from lab.conftest import eventually
 from lab.haproxies import CONFIG, PARTS
 from lab.kinds_here import environment

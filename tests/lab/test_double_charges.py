@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from faildrill.adapters.postgres.target import Database
 from faildrill.lab.facts import Facts
-from faildrill.targets import Database
 from lab.drilling import run
 from lab.kinds_here import environment
 

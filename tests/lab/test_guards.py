@@ -11,11 +11,12 @@ from faildrill.adapters.capacity import Capacity
 from faildrill.adapters.postgres.advisory import Advisory
 from faildrill.adapters.postgres.asking import ask, by_users_path, connect
 from faildrill.adapters.postgres.replication import Replication
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.targets import Cluster, Database, Group
+from faildrill.targets import Group
 from lab import kinds_here
 from lab.conftest import ask as tell
 from lab.conftest import eventually

@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 from pydantic import JsonValue
 
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Opens, Probe, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 from far import far
 from lab.kinds_here import environment, given, opened, probe
 

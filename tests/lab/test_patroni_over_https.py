@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from faildrill.adapters.patroni.telling import may_tell, sighted
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores import certificates
-from faildrill.targets import Cluster
 from lab.conftest import eventually
 from lab.kinds_here import environment
 

@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from faildrill.adapters.postgres.replication import Replication
+from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import Cluster, ClusterMember
 from lab.conftest import eventually
 from lab.poolers import free_port
 

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores import certificates
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 from lab.kinds_here import environment, given, once, opened, probe
 from lab.poolers import bouncing, free_port
 

@@ -13,8 +13,8 @@ import pytest
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.patroni.telling import sighted
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab.facts import Facts
-from faildrill.targets import Cluster
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

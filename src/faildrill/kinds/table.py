@@ -145,8 +145,8 @@ WITNESSES: Final = {
 
 TARGETS: Final = {
     "services": "faildrill.targets:Service",
-    "databases": "faildrill.targets:Database",
-    "clusters": "faildrill.targets:Cluster",
+    "databases": "faildrill.adapters.postgres.target:Database",
+    "clusters": "faildrill.adapters.postgres.target:Cluster",
     "load_balancers": "faildrill.adapters.haproxy.target:LoadBalancer",
     "groups": "faildrill.targets:Group",
     "hosts": "faildrill.adapters.ansible.target:Hosts",

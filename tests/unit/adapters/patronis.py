@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from faildrill.targets import Cluster, ClusterMember
+from faildrill.adapters.postgres.target import Cluster, ClusterMember
 
 Answer = Callable[[web.Request], Any]
 

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from faildrill.adapters.patroni.handover import Failover, Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
 from faildrill.adapters.patroni.probes import Redundancy, Timeline, Writer
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster
 from unit.adapters import sockets
 from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 

@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.postgres.identity import Identity, Marker
+from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.adapters.postgres.write import Write
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import Reference
-from faildrill.targets import Cluster, ClusterMember, Database
 from unit.adapters.sockets import Serve, serving, silent
 
 GIVEN = Supplies("run", 0.5, 0.1, 2)

@@ -11,9 +11,9 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.haproxy.testifying import Front
 from faildrill.adapters.http.testifying import Timing
 from faildrill.adapters.patroni.testifying import View
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.postgres.testifying import Nodes
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import Cluster
 from faildrill.testimony import Says
 from unit.adapters.sockets import Serve, serving, silent
 

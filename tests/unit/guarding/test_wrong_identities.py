@@ -9,9 +9,9 @@ import pytest
 
 from faildrill.acting.calling import call
 from faildrill.adapters.postgres.identity import Identity, Marker
+from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import Cluster, ClusterMember
 from unit.adapters.sockets import Serve, serving, silent
 from unit.guarding.postgres_says import Says, message, says_marker, says_text
 

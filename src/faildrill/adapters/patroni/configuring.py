@@ -7,10 +7,10 @@ from pydantic import Field, JsonValue
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import SHARE, patience
 from faildrill.adapters.patroni.telling import configuration, may_tell, sighted, tell
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
-from faildrill.targets import Cluster
 
 _SYNCHRONOUS: Final = "synchronous_mode"
 Settings = dict[str, JsonValue]

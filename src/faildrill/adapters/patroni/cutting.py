@@ -8,10 +8,10 @@ from faildrill.adapters.linking import Doing, Links, OfLink, links
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.targets import Cluster
 
 
 class CutReplication(OfCluster, OfLink):

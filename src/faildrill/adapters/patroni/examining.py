@@ -3,8 +3,8 @@
 from faildrill.adapters.leader_store import whole
 from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import weighed
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Cluster
 
 
 class Patroni(Kind):

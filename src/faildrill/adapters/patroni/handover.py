@@ -11,10 +11,10 @@ from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
 from faildrill.adapters.patroni.telling import may_tell, sighted, tell, weighed
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
-from faildrill.targets import Cluster
 
 _INTERVAL: Final = 0.25
 

@@ -12,11 +12,11 @@ from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.patroni.telling import sighted, weighed
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.sockets import is_dark
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.targets import Cluster
 
 
 class KillPrimary(OfCluster):

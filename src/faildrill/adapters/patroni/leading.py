@@ -7,9 +7,9 @@ from faildrill.adapters.patroni.status import Node
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.identity import system
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
-from faildrill.targets import Cluster
 
 
 class OfCluster(Kind):

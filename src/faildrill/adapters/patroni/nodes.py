@@ -19,9 +19,10 @@ from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import silence
 from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
+from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import CannotSee
 from faildrill.ports import Given
-from faildrill.targets import Cluster, ClusterMember, Encryption
+from faildrill.targets import Encryption
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""

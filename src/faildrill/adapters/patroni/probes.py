@@ -8,9 +8,9 @@ from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.adapters.patroni.succession import LAG, Sight
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster
 
 _LONGEST: Final = 200
 

@@ -8,9 +8,9 @@ from pydantic import Field
 from faildrill.adapters.patroni.effective import effective
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.patroni.telling import configuration, sighted
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Failover, Reading, Settings
-from faildrill.targets import Cluster
 
 _SHARE: Final = 0.8
 _TIMES: Final = ("ttl", "loop_wait", "retry_timeout", "primary_start_timeout")

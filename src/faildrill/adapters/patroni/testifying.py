@@ -7,8 +7,8 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import sighted
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
-from faildrill.targets import Cluster
 from faildrill.testimony import Says, Testimony
 
 

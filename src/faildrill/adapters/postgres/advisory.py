@@ -10,9 +10,9 @@ from pydantic import Field, PrivateAttr, model_validator
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind
-from faildrill.targets import Cluster, Database
 
 _CHECKED_EVERY: Final = 1.0
 _CHECKED_WITHIN: Final = 2.0

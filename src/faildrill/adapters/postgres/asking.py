@@ -17,9 +17,9 @@ from faildrill.adapters.postgres.conninfo import Login as Login  # noqa: PLC0414
 from faildrill.adapters.postgres.pooled import Session
 from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
 from faildrill.adapters.postgres.talking import NotPostgres, Said, Talk
+from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, ClusterMember, Database
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""

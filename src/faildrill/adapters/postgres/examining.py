@@ -9,10 +9,10 @@ from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, i
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.talking import Row, Talk
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Cluster, Database
 
 _QUESTION: Final = (
     "SELECT pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp())::float8 AS clock, "

@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
-from faildrill.targets import Cluster, Database
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
 _PROVED, _DIFFERS, _SILENT = range(3)

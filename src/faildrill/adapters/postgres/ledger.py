@@ -11,10 +11,10 @@ from faildrill.adapters.postgres.asking import addresses, by_users_path, directl
 from faildrill.adapters.postgres.inserting import Insert, Statement
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.talking import Row, Said
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ledger import Note
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 
 TABLE: Final = Table(
     "faildrill_ledger",

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from faildrill.adapters.postgres.asking import addresses, by_users_path, failures, name_of, proven
 from faildrill.adapters.postgres.standing import Connections, Question
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 
 _READ: Final = """
     SELECT host(inet_server_addr()), inet_server_port(), coalesce(answered, false), value

@@ -5,8 +5,8 @@ from pydantic import Field
 from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.postgres.asking import SHARE
 from faildrill.adapters.postgres.succession import weighed
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
-from faildrill.targets import Cluster
 
 
 class Replication(Kind):

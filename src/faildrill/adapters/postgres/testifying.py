@@ -9,9 +9,9 @@ from pydantic import Field, JsonValue
 from faildrill import durations
 from faildrill.adapters.postgres.asking import SHARE, directly, in_words
 from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
-from faildrill.targets import Cluster, ClusterMember
 from faildrill.testimony import Says, Testimony
 
 _QUESTION: Final = (

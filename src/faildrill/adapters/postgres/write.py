@@ -9,9 +9,9 @@ from pydantic import Field, PrivateAttr
 from faildrill.adapters.postgres.asking import Login, addresses, by_users_path, failures, name_of, proven
 from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.tables import Table, prepare
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Cluster, Database
 
 TABLE: Final = Table(
     "faildrill_probe",
