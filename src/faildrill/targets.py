@@ -116,23 +116,6 @@ class Member(BaseModel):
         return []
 
 
-class Service(Target):
-    """Something that users call at an address."""
-
-    section: ClassVar[str] = "services"
-    stands_for: ClassVar[str] = "url"
-
-    url: str
-
-    def __str__(self) -> str:
-        return self.url
-
-    @property
-    def addresses(self) -> list[str]:
-        """Where it answers."""
-        return [of_url(self.url)]
-
-
 class GroupMember(Member):
     """One process or host of a group."""
 

@@ -144,7 +144,7 @@ WITNESSES: Final = {
 }
 
 TARGETS: Final = {
-    "services": "faildrill.targets:Service",
+    "services": "faildrill.adapters.http.target:Service",
     "databases": "faildrill.adapters.postgres.target:Database",
     "clusters": "faildrill.adapters.postgres.target:Cluster",
     "load_balancers": "faildrill.adapters.haproxy.target:LoadBalancer",

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.adapters.http.target import Service
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.redis.target import Redis
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Way
 from faildrill.environment import Environment
 from faildrill.guarding import coverage
 from faildrill.guarding.coverage import cover
-from faildrill.targets import Group, KindUse, Service, Target
+from faildrill.targets import Group, KindUse, Target
 
 UID = "7d3f6f1e2f0c4a57"
 REACH = {"kind": "lab.supervisor", "params": {"socket": "/run/lab.sock"}}

@@ -13,7 +13,8 @@ import yaml
 
 KINDS = '''
 from faildrill.ports import Kind, Told
-from faildrill.targets import Group, Service
+from faildrill.targets import Group
+from faildrill.adapters.http.target import Service
 
 
 class Act(Kind):

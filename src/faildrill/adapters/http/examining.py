@@ -7,9 +7,9 @@ from typing import Final
 
 import aiohttp
 
+from faildrill.adapters.http.target import Service
 from faildrill.clocks import clock_check
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Service
 
 _SECOND: Final = 1.0
 

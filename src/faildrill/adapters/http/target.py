@@ -1,0 +1,22 @@
+"""A service that is called at an address, as an environment file declares it."""
+
+from typing import ClassVar
+
+from faildrill.targets import Target, of_url
+
+
+class Service(Target):
+    """Something that users call at an address."""
+
+    section: ClassVar[str] = "services"
+    stands_for: ClassVar[str] = "url"
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it answers."""
+        return [of_url(self.url)]
