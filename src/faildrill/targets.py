@@ -116,25 +116,6 @@ class Member(BaseModel):
         return []
 
 
-class GroupMember(Member):
-    """One process or host of a group."""
-
-    address: str | None = Field(default=None, description="HOST:PORT where it answers, if it does")
-
-    @property
-    def addresses(self) -> list[str]:
-        """Its own, where it has one."""
-        return [self.address] if self.address else []
-
-
-class Group(Target):
-    """Processes or hosts of one sort."""
-
-    section: ClassVar[str] = "groups"
-
-    members: dict[str, GroupMember] = Field(min_length=1)
-
-
 class Encryption(BaseModel):
     """What a target says of encrypted connections to it."""
 

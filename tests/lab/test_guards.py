@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.adapters.capacity import Capacity
+from faildrill.adapters.groups import Group
 from faildrill.adapters.postgres.advisory import Advisory
 from faildrill.adapters.postgres.asking import ask, by_users_path, connect
 from faildrill.adapters.postgres.replication import Replication
@@ -16,7 +17,6 @@ from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.targets import Group
 from lab import kinds_here
 from lab.conftest import ask as tell
 from lab.conftest import eventually

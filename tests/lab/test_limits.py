@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from faildrill.adapters.groups import Group
 from faildrill.cli.main import cli
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
-from faildrill.targets import Group
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.redis.examining import Watched
 from faildrill.adapters.redis.talking import Talk, directly
 from faildrill.adapters.redis.target import Redis
@@ -16,7 +17,6 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.samples import Outcome
-from faildrill.targets import Group
 from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run

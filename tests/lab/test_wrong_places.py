@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import FaildrillError
@@ -20,7 +21,6 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab import ending, starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores.programs import program
-from faildrill.targets import Group
 from faildrill.timeline import FILE, Confirmed, UndoNotVerified, entries
 from lab import kinds_here
 from lab.conftest import ask, eventually

@@ -6,9 +6,9 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.groups import Group, GroupMember
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Checked, Given, Kind
-from faildrill.targets import Group, GroupMember
 
 _SHARE: Final = 0.8
 

@@ -7,11 +7,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.linking import Doing
 from faildrill.adapters.sockets import listeners
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Given, Kind, Told
-from faildrill.targets import Group
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 30.0

@@ -5,11 +5,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.linking import OPEN, Doing, Links, OfLink, links
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.targets import Group
 
 _Doings = Mapping[str, Doing]
 

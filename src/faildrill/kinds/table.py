@@ -148,7 +148,7 @@ TARGETS: Final = {
     "databases": "faildrill.adapters.postgres.target:Database",
     "clusters": "faildrill.adapters.postgres.target:Cluster",
     "load_balancers": "faildrill.adapters.haproxy.target:LoadBalancer",
-    "groups": "faildrill.targets:Group",
+    "groups": "faildrill.adapters.groups:Group",
     "hosts": "faildrill.adapters.ansible.target:Hosts",
     "redis": "faildrill.adapters.redis.target:Redis",
     "mariadb": "faildrill.adapters.mariadb.target:MariaDB",

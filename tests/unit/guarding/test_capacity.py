@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.capacity import Capacity
+from faildrill.adapters.groups import Group, GroupMember
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import Group, GroupMember, KindUse
+from faildrill.targets import KindUse
 from unit.adapters.sockets import serving, silent
 
 

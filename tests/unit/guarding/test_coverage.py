@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.mariadb.target import MariaDB
@@ -12,7 +13,7 @@ from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Way
 from faildrill.environment import Environment
 from faildrill.guarding import coverage
 from faildrill.guarding.coverage import cover
-from faildrill.targets import Group, KindUse, Target
+from faildrill.targets import KindUse, Target
 
 UID = "7d3f6f1e2f0c4a57"
 REACH = {"kind": "lab.supervisor", "params": {"socket": "/run/lab.sock"}}

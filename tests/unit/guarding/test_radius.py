@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from faildrill.adapters.groups import Group, GroupMember
 from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.drill import Drill, Parallel, ProbePlan, Step
 from faildrill.environment import BlastRadius, Environment
 from faildrill.guarding.radius import Radius
-from faildrill.targets import Group, GroupMember, KindUse
+from faildrill.targets import KindUse
 from faildrill.timeline import ApplyFailed, Applying, GuardAnswered
 from places import Place, ended, events
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from faildrill.adapters.groups import Group, GroupMember
 from faildrill.adapters.http.target import Service
 from faildrill.drill import Condition, Drill, Parallel, Step, Wait
 from faildrill.environment import Environment
@@ -14,7 +15,7 @@ from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment
 from faildrill.loading.drills import Loaded
-from faildrill.targets import Group, GroupMember, KindUse
+from faildrill.targets import KindUse
 from unit.loading.trees import spoil
 
 DRILLS = Path(__file__).parents[3] / "drills"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import InvalidFile, WrongUsage
@@ -16,7 +17,7 @@ from faildrill.loading.composing import compose
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import plain
 from faildrill.secrets import Reference
-from faildrill.targets import Group, KindUse
+from faildrill.targets import KindUse
 from unit.loading.trees import spoil
 
 EXAMPLE = Path(__file__).parents[3] / "drills" / "environments" / "example.yaml"

@@ -8,10 +8,10 @@ import aiohttp
 import msgspec
 from pydantic import Field, model_validator
 
+from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
 from faildrill.ports import Given, Kind, Told
 from faildrill.redacting import clean
-from faildrill.targets import Group
 
 SHARE: Final = 0.8
 """The part of a call's time that the answers may take."""

@@ -1,0 +1,26 @@
+"""A group of processes or hosts, as an environment file declares it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from faildrill.targets import Member, Target
+
+
+class GroupMember(Member):
+    """One process or host of a group."""
+
+    address: str | None = Field(default=None, description="HOST:PORT where it answers, if it does")
+
+    @property
+    def addresses(self) -> list[str]:
+        """Its own, where it has one."""
+        return [self.address] if self.address else []
+
+
+class Group(Target):
+    """Processes or hosts of one sort."""
+
+    section: ClassVar[str] = "groups"
+
+    members: dict[str, GroupMember] = Field(min_length=1)
