@@ -1,7 +1,7 @@
-"""The things in an environment that a drill can name: services, databases, clusters, load balancers, groups.
+"""What a file names: kinds, and the targets that they are given; each world has classes of its own for both.
 
-A kind whose field is annotated with one of these classes takes a *name* in a drill file; loading puts the whole
-target in its place, so that a kind, an intent on disk and a probing process need no environment file.
+A kind whose field is annotated with a class of targets takes a *name* in a drill file; loading puts the whole target
+in its place, so that a kind, an intent on disk and a probing process need no environment file.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 LAST_PORT: Final = 65535
+"""The highest number of a port."""
 
 
 class Kind(BaseModel):
