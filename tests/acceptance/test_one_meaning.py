@@ -88,6 +88,10 @@ def test_a_service_that_hangs_after_three_answers_meets_no_wait_and_is_not_stead
     assert code == UNSAFE
 
 
+@pytest.mark.says(
+    "**The warm-up** asks `all is ok for` its length from the start of the probers on, with the `slow` of the drill, "
+    "else that which the looks so far make."
+)
 def test_a_run_on_a_service_that_hangs_after_three_answers_is_refused(drilled: Callable[..., Outcome]) -> None:
     code, result = drilled(
         "answers three times, then hangs",

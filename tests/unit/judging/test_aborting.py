@@ -36,6 +36,10 @@ def looks(since: int, until: int, outcome: Outcome = Outcome.OK, took: int = 2) 
     return [sample(at, outcome, took) for at in range(since, until, 100)]
 
 
+@pytest.mark.says(
+    "| `outage: {of, longer_than: 2m}` | it is dark for longer than the limit, or nobody can tell whether it is |"
+)
+@pytest.mark.says("`abort_when` weighs each sample as it comes.")
 def test_an_outage_aborts_with_the_first_sample_that_proves_it_longer() -> None:
     watcher = outage()
     assert first(watcher, [*looks(0, 1000), *looks(1000, 4000, Outcome.REFUSED)]) == 2100
@@ -51,11 +55,19 @@ def test_good_looks_never_abort() -> None:
     assert first(outage("1ms"), looks(0, 20_000)) is None
 
 
+@pytest.mark.says(
+    "**It is dark** from the earliest end of a dark interval, with no interval of life that ends after it, to the "
+    "latest beginning of one."
+)
 def test_a_good_look_between_begins_the_outage_anew() -> None:
     some = [*looks(0, 900, Outcome.REFUSED), sample(900), *looks(1000, 1900, Outcome.REFUSED), *looks(1900, 5000)]
     assert first(outage(), some) is None
 
 
+@pytest.mark.says(
+    "**It is dark** from the earliest end of a dark interval, with no interval of life that ends after it, to the "
+    "latest beginning of one."
+)
 def test_a_good_look_that_was_sent_before_the_outage_does_not_end_it() -> None:
     """It may have been alive up to its answer at 1020: what is dark from 1102 on is dark for a second at 2200."""
     watcher = outage()
@@ -63,6 +75,7 @@ def test_a_good_look_that_was_sent_before_the_outage_does_not_end_it() -> None:
     assert first(watcher, some) == 2200
 
 
+@pytest.mark.says("What was dark before the last proof of life is no part of it.")
 def test_an_old_silence_that_is_given_up_later_is_no_part_of_a_new_outage() -> None:
     """Dark for 0.6 s, good for 2.7 s, then a short refusal: two outages, none of them as long as the limit."""
     watcher = outage()
@@ -71,6 +84,10 @@ def test_an_old_silence_that_is_given_up_later_is_no_part_of_a_new_outage() -> N
     assert first(watcher, sorted(some, key=lambda one: one.answered)) is None
 
 
+@pytest.mark.says(
+    "So an outage ends the run at the latest twice `slow` and three intervals after it has lasted for its limit, "
+    "whatever the timeout, and however many looks are held back."
+)
 def test_a_hang_aborts_soon_after_the_limit_though_further_looks_are_held_back() -> None:
     """Looks every 4 ms with a timeout of 5 s: the cap on those under way is reached long before one is given up."""
     condition = OutageLonger.model_validate({"of": "pay", "longer_than": "1s"})
@@ -86,6 +103,7 @@ def test_a_hang_aborts_soon_after_the_limit_though_further_looks_are_held_back()
     assert 3000 < aborted <= 3000 + 250 + 20
 
 
+@pytest.mark.says("Here a good look beyond `slow` is dark only: who answers in time ends an outage.")
 def test_answers_slower_than_slow_are_dark() -> None:
     assert first(outage(), looks(0, 3000, took=80)) == 1100
 
@@ -101,12 +119,20 @@ def test_no_answer_for_three_intervals_is_dark_from_then_on() -> None:
     assert watcher.tick(2210 * MS) == "pay is dark for 1.01 s (no look came back), longer than 1 s"
 
 
+@pytest.mark.says(
+    "Where no look that proves anything comes any more for `slow` (three intervals, where those are longer), it is "
+    "taken to be dark until now."
+)
 def test_silence_goes_on_from_what_was_dark_before() -> None:
     watcher = outage()
     assert first(watcher, [*looks(0, 500), *looks(500, 1000, Outcome.REFUSED)]) is None
     assert watcher.tick(1510 * MS) is not None
 
 
+@pytest.mark.says(
+    "**Nobody can tell** where no look shows it alive, nor dark: then it counts from `slow` (or three intervals) "
+    "after the end of the last interval of life, or after the first step."
+)
 def test_a_prober_that_never_says_a_word_is_silent_from_the_start() -> None:
     watcher = outage()
     assert watcher.tick(0) is None
@@ -114,6 +140,7 @@ def test_a_prober_that_never_says_a_word_is_silent_from_the_start() -> None:
     assert watcher.tick(1310 * MS) is not None
 
 
+@pytest.mark.says("It must not miss what it is there for, so it also ends the run when it can't look.")
 @pytest.mark.parametrize("outcome", [one for one in Outcome if not one.is_look])
 def test_a_condition_that_cannot_look_for_longer_than_its_limit_aborts(outcome: Outcome) -> None:
     assert first(outage(), [*looks(0, 500), *looks(500, 1600, outcome, 0)]) is None
@@ -135,12 +162,20 @@ def errors(above: str | int, over: str = "5s", rate: Rate | None = None) -> Watc
     return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({"pay": rate} if rate else {})
 
 
+@pytest.mark.says(
+    "| `errors: {of, above: 10%, over: 5s}` | more looks fail than that share or number within `over`, or nobody can "
+    "tell |"
+)
 def test_errors_above_a_share_abort() -> None:
     some = [sample(at, Outcome.WRONG if at % 500 == 0 else Outcome.OK) for at in range(100, 9000, 100)]
     assert first(errors("10%"), some) == 1000
     assert first(errors("30%"), some) is None
 
 
+@pytest.mark.says(
+    "**Errors** are weighed at each failed look, over the looks of the schedule recorded so far that were due within "
+    "`over` up to it (`(due - over, due]`)."
+)
 def test_errors_are_counted_over_the_time_given_only() -> None:
     once_a_second = [sample(at, Outcome.WRONG if at % 1000 == 0 else Outcome.OK) for at in range(100, 60_000, 100)]
     assert first(errors(6), once_a_second) is None
@@ -157,6 +192,10 @@ def test_errors_of_looks_that_are_given_up_late_count_where_they_were_due() -> N
     assert first(watcher, some) == 3000
 
 
+@pytest.mark.says(
+    "**Errors** are weighed at each failed look, over the looks of the schedule recorded so far that were due within "
+    "`over` up to it (`(due - over, due]`)."
+)
 def test_looks_beside_the_schedule_weigh_in_no_count() -> None:
     watcher = ErrorsAbove.model_validate({"of": "pay", "above": 20, "over": "60s"}).watch(
         {"pay": Rate(0.1, 0.25, 0.5, 0)}
@@ -165,6 +204,10 @@ def test_looks_beside_the_schedule_weigh_in_no_count() -> None:
     assert first(watcher, sorted([*looks(0, 5000), *beside])) is None
 
 
+@pytest.mark.says(
+    "Of errors nobody can tell where no look that was due within the last `over`, timeout and three intervals proves "
+    "anything."
+)
 @pytest.mark.parametrize("outcome", [one for one in Outcome if not one.is_look])
 def test_a_condition_on_errors_that_cannot_look_for_longer_than_its_time_aborts(outcome: Outcome) -> None:
     watcher = ErrorsAbove.model_validate({"of": "pay", "above": "50%", "over": "2s"}).watch(
@@ -176,6 +219,7 @@ def test_a_condition_on_errors_that_cannot_look_for_longer_than_its_time_aborts(
     assert 400 + 2000 + 500 + 300 < at <= 400 + 2000 + 500 + 300 + 200
 
 
+@pytest.mark.says("A share needs ten of them at least that prove something; a number doesn't.")
 def test_a_few_failures_at_the_start_are_no_share() -> None:
     assert first(errors("50%"), looks(0, 900, Outcome.REFUSED)) is None
     assert first(errors("50%"), looks(0, 1100, Outcome.REFUSED)) == 900

@@ -26,11 +26,20 @@ def one(*looks: Look, hold: int = 0) -> Stretch:
     return found[0]
 
 
+@pytest.mark.says(
+    "**At most**: from the beginning of the last interval of life that lies wholly before it to the end of the first "
+    "one that lies wholly after."
+)
 def test_a_refusal_between_good_looks_is_an_outage_of_at_least_nothing() -> None:
     found = one(look(0, 2), look(20, 21, REFUSED), look(40, 42))
     assert (found.at_least, found.at_most) == (0, 42)
 
 
+@pytest.mark.says(
+    "**At least**: from the earliest end of a dark interval (by then it had begun) to the latest beginning of one (it"
+    " was still on), where no interval of life could have its moment between the two: none begins before the end of "
+    "the later dark interval and ends after the beginning of the earlier."
+)
 def test_refusals_in_a_row_last_from_the_first_answer_to_the_last_sending() -> None:
     found = one(look(0, 2), look(20, 21, REFUSED), look(40, 41, REFUSED), look(60, 61, REFUSED), look(80, 82))
     assert (found.at_least, found.at_most) == (60 - 21, 82 - 0)
@@ -55,12 +64,16 @@ def test_a_hang_shorter_than_the_timeout_is_seen() -> None:
     assert found[0].at_least >= 80
 
 
+@pytest.mark.says(
+    "**Looks that overlap**: a good look splits an outage only when its moment of life *must* lie between."
+)
 def test_a_good_look_that_was_sent_before_the_dark_one_was_answered_does_not_split() -> None:
     found = one(look(0, 2), look(20, 30, REFUSED), look(25, 35), look(26, 36, REFUSED), look(60, 62))
     assert found.stretches == 1
     assert found.at_least == 0
 
 
+@pytest.mark.says("With `hold: 0s` every proof of life between two dark looks ends one.")
 def test_a_good_look_between_two_dark_ones_splits() -> None:
     found = outages(
         columns([look(0, 2), look(20, 21, REFUSED), look(30, 32), look(40, 41, REFUSED), look(60, 62)]), SILENCE
@@ -90,6 +103,10 @@ def test_a_good_look_that_ends_when_the_dark_one_is_sent_lies_before_it() -> Non
     assert (found.last_good, found.at_most) == (18, 24)
 
 
+@pytest.mark.says(
+    "While a good look is under way that was sent before the dark ones, nothing is surely dark: then *at least* is "
+    "smaller."
+)
 def test_nothing_is_surely_dark_while_a_good_look_is_under_way_that_was_sent_before() -> None:
     """Its moment of life may lie anywhere in it: between the two refusals, too."""
     looks = [look(0, 100), look(10, 12), look(50, 51, REFUSED), look(60, 61, REFUSED), look(110, 112)]
@@ -111,11 +128,13 @@ def test_a_deadline_before_slow_is_dark_all_the_same() -> None:
     assert (found.first_dark, found.at_most) == (23, 42)
 
 
+@pytest.mark.says("Where there is none before or none after, its start or its end was not seen.")
 def test_an_outage_that_is_not_over_has_no_most() -> None:
     found = one(look(0, 2), look(20, 21, REFUSED), look(40, 41, REFUSED))
     assert (found.at_least, found.at_most, found.first_good) == (19, None, None)
 
 
+@pytest.mark.says("Where there is none before or none after, its start or its end was not seen.")
 def test_an_outage_that_began_before_the_looking_has_no_most() -> None:
     found = one(look(20, 21, REFUSED), look(40, 42))
     assert (found.at_most, found.last_good) == (None, None)
@@ -137,6 +156,10 @@ def test_a_good_look_is_not_slow_when_its_answer_comes_exactly_at_the_limit() ->
     assert len(outages(columns([look(0, 11)]), SILENCE)) == 1
 
 
+@pytest.mark.says(
+    "**Nothing dark seen** does not mean nothing dark: between two good looks an outage can hide that is as long as "
+    "from the beginning of one's interval to the end of the next one's."
+)
 def test_what_can_hide_between_good_looks_is_from_a_sending_to_the_next_answer() -> None:
     life, _ = prove(columns([look(0, 2), look(20, 22), look(70, 71), look(90, 92)]), SILENCE)
     assert longest_unproven(life, 0, 92) == 71 - 20
@@ -182,6 +205,10 @@ worlds = st.builds(
 )
 
 
+@pytest.mark.says(
+    "The truth lies between, always; tests prove it for refusals, resets, wrong answers, requests that are held and "
+    "answered later, lost, or sent again by TCP, with jitter, with looks that overlap and with any cap on them."
+)
 @settings(max_examples=150, deadline=None)
 @given(worlds)
 def test_the_truth_lies_within_the_bounds_always(made: tuple[Random, str, World]) -> None:
@@ -204,6 +231,7 @@ def test_the_truth_lies_within_the_bounds_always(made: tuple[Random, str, World]
             assert ended - began <= found[0].at_most
 
 
+@pytest.mark.says("The bounds are as wide as an interval and an answer on either side; for silence, `slow` more.")
 @settings(max_examples=100, deadline=None)
 @given(worlds)
 def test_the_bounds_are_an_interval_and_an_answer_wide_on_either_side(made: tuple[Random, str, World]) -> None:
@@ -252,6 +280,15 @@ some_looks = st.lists(
 )
 
 
+@pytest.mark.says(
+    "**At most**: from the beginning of the last interval of life that lies wholly before it to the end of the first "
+    "one that lies wholly after."
+)
+@pytest.mark.says(
+    "**At least**: from the earliest end of a dark interval (by then it had begun) to the latest beginning of one (it"
+    " was still on), where no interval of life could have its moment between the two: none begins before the end of "
+    "the later dark interval and ends after the beginning of the earlier."
+)
 @settings(max_examples=400, deadline=None)
 @given(looks=some_looks, slow=st.integers(1, 40), hold=st.sampled_from([0, 0, 15, 60]))
 def test_the_fast_bounds_are_those_of_the_plain_definition(looks: list[Look], slow: int, hold: int) -> None:

@@ -4,6 +4,8 @@ import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+
 from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Result, Verdict
@@ -24,6 +26,11 @@ def first_case(result: Result) -> str:
     return "" if told is None else str(told.text)
 
 
+@pytest.mark.says(
+    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
+    "`junit.xml`."
+)
 def test_an_action_that_was_refused_stands_before_what_it_left_unproven(tmp_path: Path) -> None:
     made = Run(expect=[{"outage": {"of": "pay", "at_most": "30s"}}, {"steady_again": {"within": "60s"}}])
     made.usual().good().without(tl.Applied, tl.Confirmed)
@@ -36,6 +43,11 @@ def test_an_action_that_was_refused_stands_before_what_it_left_unproven(tmp_path
     assert result.findings[result.decided_by].claim == "crash it: takes effect"
 
 
+@pytest.mark.says(
+    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
+    "`junit.xml`."
+)
 def test_of_two_broken_promises_the_one_broken_first_is_told(tmp_path: Path) -> None:
     expect = [{"outage": {"of": name, "at_most": "1s"}} for name in ("late", "early")]
     made = Run(expect=expect, probes=[probe("late"), probe("early")], slow={"late": 0.05, "early": 0.05})
@@ -57,6 +69,11 @@ def test_of_two_undos_that_failed_the_one_that_failed_first_is_told_with_what_to
     assert remedy in quiet(result, tmp_path)
 
 
+@pytest.mark.says(
+    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
+    "`junit.xml`."
+)
 def test_the_remedy_of_what_nobody_can_tell_is_in_the_line(tmp_path: Path) -> None:
     made = Run(expect=[{"outage": {"of": "pay", "at_most": "1s"}}]).usual().good()
     made.saw(ticks(5, 6), Outcome.REFUSED)
@@ -66,6 +83,7 @@ def test_the_remedy_of_what_nobody_can_tell_is_in_the_line(tmp_path: Path) -> No
     assert "; next: probe pay every" in quiet(result, tmp_path)
 
 
+@pytest.mark.says("What nobody could tell of an expectation stands after the step that was not done.")
 def test_a_step_that_was_never_reached_is_told_after_the_one_that_was_not_done(tmp_path: Path) -> None:
     made = Run(expect=[{"steady_again": {"within": "60s"}}], steps=[step("a"), step("b")]).usual().good()
     made.events = [(at, event) for at, event in made.events if getattr(event, "step", "") not in ("a", "b")]

@@ -30,6 +30,13 @@ def weighed(made: Run, folder: Path) -> Finding:
 # outage
 
 
+@pytest.mark.says(
+    "| `outage: {of, at_most, hold?, when?}` | some outage lasted at least longer than the limit; any, where the "
+    "limit is `0s` | every outage at most as long, with what the hold can hide; and none so long can hide where "
+    "nothing was seen | the start or the end of an outage, or its hold time after, was not seen (the last only where "
+    "darkness until the looking ended would break the limit) |"
+)
+@pytest.mark.says("A limit below *at least* is FAILED, one from *at most* on, with what the hold can hide, is PASSED.")
 @pytest.mark.parametrize(
     ("limit", "verdict"), [("2900ms", FAILED), ("3s", INCONCLUSIVE), ("3100ms", INCONCLUSIVE), ("5100ms", PASSED)]
 )
@@ -39,11 +46,17 @@ def test_an_outage_is_weighed_against_its_bounds(limit: str, verdict: Verdict, t
     assert "at least 2.978 s, at most 3.022 s" in found.because
 
 
+@pytest.mark.says("Between the two nobody can tell: INCONCLUSIVE, and the finding says how fast to probe to decide.")
 def test_a_limit_between_the_bounds_says_how_fast_to_probe(tmp_path: Path) -> None:
     found = weighed(run("outage", at_most="3s").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED), tmp_path)
     assert found.advice == "probe pay every 5 ms or faster to decide"
 
 
+@pytest.mark.says("A limit shorter than the longest of these within `[since, until]` is INCONCLUSIVE.")
+@pytest.mark.says(
+    "| INCONCLUSIVE | the drill proves nothing: an action was refused or failed, its effect was not seen, too few "
+    "looks, a limit finer than the looks can tell, no data | 4 |"
+)
 def test_a_limit_finer_than_the_probe_can_tell_is_inconclusive_even_if_all_looks_are_good(tmp_path: Path) -> None:
     """Polling every two seconds can't prove an outage of at most one."""
     found = weighed(run("outage", every=1.0, at_most="1s"), tmp_path)
@@ -57,10 +70,15 @@ def test_looks_that_are_all_good_and_close_enough_hold(tmp_path: Path) -> None:
     assert (found.verdict, found.because) == (PASSED, "no look proves pay dark; none over 22 ms can hide between them")
 
 
+@pytest.mark.says("A limit of `0s` is broken by any dark look, also by an outage of at least nothing.")
 def test_a_limit_of_nothing_is_broken_by_a_single_dark_look(tmp_path: Path) -> None:
     assert weighed(run("outage", at_most="0s").saw([6.0], Outcome.REFUSED), tmp_path).verdict is FAILED
 
 
+@pytest.mark.says(
+    "**Recovered means good for a hold time** (1 s, or the expectation's `hold`): darkness that is seen again before "
+    "life is proven for so long is the same outage, and the finding says of how many stretches."
+)
 def test_flapping_is_one_outage(tmp_path: Path) -> None:
     flapping = [at for at in ticks(FAULT, FAULT + 5) if round(at / 0.02) % 10 < 3]
     made = run("outage", at_most="4s").saw(flapping, Outcome.REFUSED)
@@ -73,6 +91,12 @@ def test_flapping_is_one_outage(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.says(
+    "| `outage: {of, at_most, hold?, when?}` | some outage lasted at least longer than the limit; any, where the "
+    "limit is `0s` | every outage at most as long, with what the hold can hide; and none so long can hide where "
+    "nothing was seen | the start or the end of an outage, or its hold time after, was not seen (the last only where "
+    "darkness until the looking ended would break the limit) |"
+)
 def test_an_outage_that_was_not_over_when_the_looking_ended_is_never_a_pass(tmp_path: Path) -> None:
     found = weighed(run("outage", at_most="30s").saw(ticks(19.0, END), Outcome.REFUSED), tmp_path)
     assert found.verdict is INCONCLUSIVE
@@ -109,6 +133,12 @@ def test_skipped_looks_widen_what_could_hide_and_count_no_further(tmp_path: Path
     assert weighed(run("outage", at_most="30s").saw(skipped, Outcome.SKIPPED, 0), tmp_path / "long").verdict is PASSED
 
 
+@pytest.mark.says(
+    "| `outage: {of, at_most, hold?, when?}` | some outage lasted at least longer than the limit; any, where the "
+    "limit is `0s` | every outage at most as long, with what the hold can hide; and none so long can hide where "
+    "nothing was seen | the start or the end of an outage, or its hold time after, was not seen (the last only where "
+    "darkness until the looking ended would break the limit) |"
+)
 def test_an_outage_after_which_it_was_not_seen_good_for_the_hold_is_never_a_pass(tmp_path: Path) -> None:
     made = run("outage", at_most="2s", hold="2s").saw(ticks(17.0, 18.5), Outcome.REFUSED)
     found = weighed(made, tmp_path)
@@ -116,11 +146,22 @@ def test_an_outage_after_which_it_was_not_seen_good_for_the_hold_is_never_a_pass
     assert "not seen good for 2 s after" in found.because
 
 
+@pytest.mark.says(
+    "| `outage: {of, at_most, hold?, when?}` | some outage lasted at least longer than the limit; any, where the "
+    "limit is `0s` | every outage at most as long, with what the hold can hide; and none so long can hide where "
+    "nothing was seen | the start or the end of an outage, or its hold time after, was not seen (the last only where "
+    "darkness until the looking ended would break the limit) |"
+)
 def test_an_end_that_was_not_seen_for_long_decides_nothing_about_a_limit_far_away(tmp_path: Path) -> None:
     made = run("outage", at_most="30s", hold="2s").saw(ticks(18.4, 18.5), Outcome.REFUSED)
     assert weighed(made, tmp_path).verdict is PASSED
 
 
+@pytest.mark.says(
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
+    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
+    "names more, but not so; the probe does not ask every node |"
+)
 def test_writers_of_a_probe_that_does_not_ask_every_node_are_never_a_pass(tmp_path: Path) -> None:
     made = Run(expect=[{"writers": {"of": "pay"}}], probes=[probe()]).usual().good(who="pg1")
     found = weighed(made, tmp_path)
@@ -145,6 +186,10 @@ def test_a_probe_that_could_not_look_is_never_a_pass_and_says_why(tmp_path: Path
 # errors
 
 
+@pytest.mark.says(
+    "| `errors: {of, at_most, when?}` | `F` is more than the limit (a number, or that share of `N`) | `F + U` is not "
+    "more | the limit is a share of more than 0 and less than one look, and none failed |"
+)
 @pytest.mark.parametrize(
     ("limit", "failed", "verdict"),
     [("1%", 9, PASSED), ("1%", 10, FAILED), (10, 10, PASSED), (10, 11, FAILED), (0, 0, PASSED), ("0%", 1, FAILED)],
@@ -157,12 +202,20 @@ def test_errors_are_weighed_as_a_share_or_as_a_number(
     assert weighed(made, tmp_path).verdict is verdict
 
 
+@pytest.mark.says(
+    "| `errors: {of, at_most, when?}` | `F` is more than the limit (a number, or that share of `N`) | `F + U` is not "
+    "more | the limit is a share of more than 0 and less than one look, and none failed |"
+)
 def test_a_share_finer_than_the_looks_can_tell_is_inconclusive(tmp_path: Path) -> None:
     found = weighed(run("errors", at_most="0.01%"), tmp_path)
     assert found.verdict is INCONCLUSIVE
     assert "probe pay every 1 ms" in found.advice
 
 
+@pytest.mark.says(
+    "| `errors: {of, at_most, when?}` | `F` is more than the limit (a number, or that share of `N`) | `F + U` is not "
+    "more | the limit is a share of more than 0 and less than one look, and none failed |"
+)
 def test_skipped_looks_that_could_decide_are_inconclusive(tmp_path: Path) -> None:
     made = run("errors", at_most="1%").saw(ticks(6.0, 6.4), Outcome.SKIPPED, 0)
     assert weighed(made, tmp_path).verdict is INCONCLUSIVE
@@ -177,6 +230,10 @@ def test_what_is_neither_a_share_nor_a_number_is_refused(limit: object) -> None:
 # latency
 
 
+@pytest.mark.says(
+    "| `latency: {of, p99…, when?}` | the percentile is at least more than the limit | it is at most the limit | "
+    "there are fewer looks than `1 / (1 - share)` |"
+)
 @pytest.mark.parametrize(("limit", "verdict"), [("3ms", PASSED), ("1ms", FAILED)])
 def test_latency_is_weighed_by_percentile(limit: str, verdict: Verdict, tmp_path: Path) -> None:
     assert weighed(run("latency", p50=limit), tmp_path).verdict is verdict
@@ -213,6 +270,10 @@ def test_looks_without_an_answer_took_at_least_until_their_deadline(tmp_path: Pa
     assert (found.verdict, found.advice) == (INCONCLUSIVE, "give the probe a timeout longer than the limit")
 
 
+@pytest.mark.says(
+    "| `latency: {of, p99…, when?}` | the percentile is at least more than the limit | it is at most the limit | "
+    "there are fewer looks than `1 / (1 - share)` |"
+)
 def test_too_few_looks_for_a_percentile_are_inconclusive(tmp_path: Path) -> None:
     found = weighed(run("latency", every=0.2, p99_9="1s"), tmp_path)
     assert found.verdict is INCONCLUSIVE
@@ -232,6 +293,12 @@ def test_latency_without_a_percentile_is_refused() -> None:
 # never
 
 
+@pytest.mark.says(
+    "| `never: {of, changes: true}` | a look saw somebody else than the first one that saw somebody | none did, and "
+    "nobody could have come and gone unseen | nobody was seen at all, or not for more than five intervals: from "
+    "`since` to the first sending of a look that saw somebody, from one's sending to the next one's, from the last "
+    "one's to `until` |"
+)
 @pytest.mark.parametrize(
     ("params", "verdict"), [({"changes": True}, FAILED), ({"saw": "pg2"}, FAILED), ({"saw": "pg3"}, PASSED)]
 )
@@ -244,11 +311,13 @@ def test_who_answers_all_along_never_changes(tmp_path: Path) -> None:
     assert weighed(run("never", who="pg1", changes=True), tmp_path).verdict is PASSED
 
 
+@pytest.mark.says("| `never: {of, saw: pay3}` | a look names it | as `changes` | as `changes` |")
 def test_somebody_among_several_is_seen(tmp_path: Path) -> None:
     made = run("never", who="pg1", saw="pg2").saw([8.0], Outcome.WRONG, who="pg1,pg2")
     assert weighed(made, tmp_path).verdict is FAILED
 
 
+@pytest.mark.says("| `never: {of, saw: pay3}` | a look names it | as `changes` | as `changes` |")
 def test_a_name_within_another_name_is_not_seen(tmp_path: Path) -> None:
     assert weighed(run("never", who="pg11", saw="pg1"), tmp_path).verdict is PASSED
 
@@ -276,6 +345,11 @@ def test_a_change_that_ends_where_it_began_is_still_a_change(tmp_path: Path) -> 
     assert "pay saw pg2" in found.because
 
 
+@pytest.mark.says(
+    "| `never: {of, promotions: true}` | PostgreSQL's timeline changed | the same; between two looks that saw the "
+    "same number there was no other | the probe tells no timeline; none was told within five intervals of `since`, or"
+    " of `until` |"
+)
 @pytest.mark.parametrize("kind", ["patroni.timeline", "postgres.timeline"])
 def test_a_promotion_between_two_looks_shows_in_the_timeline_though_the_same_node_leads_again(
     kind: str, tmp_path: Path
@@ -288,6 +362,11 @@ def test_a_promotion_between_two_looks_shows_in_the_timeline_though_the_same_nod
     assert "line saw 4" in found.because
 
 
+@pytest.mark.says(
+    "| `never: {of, promotions: true}` | PostgreSQL's timeline changed | the same; between two looks that saw the "
+    "same number there was no other | the probe tells no timeline; none was told within five intervals of `since`, or"
+    " of `until` |"
+)
 @pytest.mark.parametrize(("since", "until"), [(0.4, 6.0), (10.0, END)])
 def test_a_timeline_that_was_not_seen_at_the_start_or_at_the_end_could_hide_a_promotion(
     since: float, until: float, tmp_path: Path
@@ -302,6 +381,11 @@ def test_a_timeline_that_was_never_told_is_inconclusive(tmp_path: Path) -> None:
     assert weighed(made, tmp_path).verdict is INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "| `never: {of, promotions: true}` | PostgreSQL's timeline changed | the same; between two looks that saw the "
+    "same number there was no other | the probe tells no timeline; none was told within five intervals of `since`, or"
+    " of `until` |"
+)
 def test_promotions_of_a_probe_that_tells_no_timeline_are_inconclusive(tmp_path: Path) -> None:
     found = weighed(run("never", who="pg1", promotions=True), tmp_path)
     assert found.verdict is INCONCLUSIVE
@@ -326,6 +410,15 @@ def test_one_writer_at_a_time_holds(tmp_path: Path) -> None:
     assert weighed(run("writers", who="pg1").saw(ticks(8, END), Outcome.OK, who="pg2"), tmp_path).verdict is PASSED
 
 
+@pytest.mark.says(
+    "A limit holds only if *at most* with that is within it: from the beginning of the last interval of life that "
+    "ends at least `hold` before the last good look (where there is none, of the first interval of life) to the end "
+    "of the first one that begins at least `hold` after the first good answer."
+)
+@pytest.mark.says(
+    "**What a hold can hide.** A dark moment that falls between two looks within `hold` of an edge makes the outage "
+    "longer."
+)
 def test_what_the_hold_can_hide_makes_an_outage_longer(tmp_path: Path) -> None:
     """Dark for 3 s, and unseen for a moment within the second after: it would be one outage of 4 s."""
     dark = run("outage", at_most="4s").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
@@ -338,6 +431,10 @@ def test_what_the_hold_can_hide_makes_an_outage_longer(tmp_path: Path) -> None:
     assert weighed(without, tmp_path / "b").verdict is PASSED
 
 
+@pytest.mark.says(
+    "| `brown_out: {of, slower_than, at_most, hold?}` | as `outage`, with `slower_than` in the place of `slow` for "
+    "every look: neither answered in time nor at all for at least longer | as `outage` | as `outage` |"
+)
 @pytest.mark.parametrize(("limit", "verdict"), [("1s", FAILED), ("3s", INCONCLUSIVE), ("6s", PASSED)])
 def test_answers_that_are_late_for_a_while_are_a_brown_out_and_no_outage(
     limit: str, verdict: Verdict, tmp_path: Path
@@ -351,6 +448,10 @@ def test_answers_that_are_late_for_a_while_are_a_brown_out_and_no_outage(
     assert weighed(dark, tmp_path / "dark").verdict is PASSED
 
 
+@pytest.mark.says(
+    "| `brown_out: {of, slower_than, at_most, hold?}` | as `outage`, with `slower_than` in the place of `slow` for "
+    "every look: neither answered in time nor at all for at least longer | as `outage` | as `outage` |"
+)
 def test_darkness_is_a_brown_out_too(tmp_path: Path) -> None:
     made = run("brown_out", slower_than="30ms", at_most="1s").saw(ticks(6.0, 8.0), Outcome.REFUSED)
     assert weighed(made, tmp_path).verdict is FAILED
@@ -366,6 +467,15 @@ def test_a_writer_that_moves_back_and_forth_between_two_looks_is_no_split_brain(
     assert found.verdict is INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "| `flaps: {of, at_most, hold?}` (`hold` is `0s` where it isn't given) | it went dark more often, by as many dark"
+    " looks as there are with life proven between each and the next, and (with `hold`) proven for so long: from the "
+    "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
+    "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
+    "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
+    "apart | |"
+)
 def test_a_good_look_that_may_lie_between_two_dark_ones_may_have_been_the_end_of_one(tmp_path: Path) -> None:
     """It was sent between them and answered while the second was under way: did it go dark twice?."""
     flapping = run("flaps", at_most=1).saw([8.0], Outcome.REFUSED, 0.015).saw([8.02], Outcome.OK, 0.03)
@@ -377,6 +487,12 @@ def test_a_good_look_that_may_lie_between_two_dark_ones_may_have_been_the_end_of
     assert weighed(once, tmp_path / "c").verdict is PASSED
 
 
+@pytest.mark.says(
+    "| `never: {of, changes: true}` | a look saw somebody else than the first one that saw somebody | none did, and "
+    "nobody could have come and gone unseen | nobody was seen at all, or not for more than five intervals: from "
+    "`since` to the first sending of a look that saw somebody, from one's sending to the next one's, from the last "
+    "one's to `until` |"
+)
 def test_nobody_seen_for_more_than_five_intervals_hides_a_change(tmp_path: Path) -> None:
     def unseen(number: int) -> Verdict:
         looks = ticks(8.0, 8.0 + 0.02 * number - 0.001)
@@ -386,11 +502,21 @@ def test_nobody_seen_for_more_than_five_intervals_hides_a_change(tmp_path: Path)
     assert unseen(5) is INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
+    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
+    "names more, but not so; the probe does not ask every node |"
+)
 def test_two_writers_in_three_looks_in_a_row_are_a_split_brain(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0, 8.02, 8.04], Outcome.WRONG, who="pg1,pg2"), tmp_path)
     assert (found.verdict, found.because) == (FAILED, "pay saw pg1,pg2 at once, 8 s after the start")
 
 
+@pytest.mark.says(
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
+    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
+    "names more, but not so; the probe does not ask every node |"
+)
 def test_two_writers_in_one_look_only_may_be_one_that_moved(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0], Outcome.WRONG, who="pg1,pg2"), tmp_path)
     assert found.verdict is INCONCLUSIVE

@@ -26,6 +26,11 @@ def judged(made: Run, folder: Path) -> Result:
     return judge(made.write(folder))
 
 
+@pytest.mark.says("Beside it stands the **failback**: the longest from when something was first put back on.")
+@pytest.mark.says(
+    "The figure that a report shows large is the longest outage that **followed the fault**: that began before "
+    "anything was put back."
+)
 def test_the_headline_is_the_outage_after_the_fault_though_putting_back_took_longer(tmp_path: Path) -> None:
     told = judged(run(), tmp_path).headline
     assert told is not None
@@ -36,6 +41,10 @@ def test_the_headline_is_the_outage_after_the_fault_though_putting_back_took_lon
     assert (told.outage.followed, told.failback.followed) == ("fault", "putting back")
 
 
+@pytest.mark.says(
+    "The **phases** of an outage count from what it followed: the first thing done or put back since the last good "
+    "look, else the last one before it."
+)
 def test_phases_count_from_what_caused_the_outage(tmp_path: Path) -> None:
     told = judged(run(), tmp_path).headline
     assert told is not None
@@ -45,6 +54,10 @@ def test_phases_count_from_what_caused_the_outage(tmp_path: Path) -> None:
     assert told.failback.phases["first_dark"] == pytest.approx(0.2, abs=0.01)
 
 
+@pytest.mark.says(
+    "The **phases** of an outage count from what it followed: the first thing done or put back since the last good "
+    "look, else the last one before it."
+)
 def test_phases_count_from_the_first_thing_done_since_the_last_good_look(tmp_path: Path) -> None:
     made = Run(probes=[probe(every=2.0)], steps=[step("a"), step("b")], slow={"pay": 0.05})
     made.usual().good(every=2.0).saw([6.0, 8.0], Outcome.REFUSED)
@@ -63,6 +76,10 @@ def test_where_putting_back_alone_was_felt_the_failover_has_none(tmp_path: Path)
     assert told.failback is not None
 
 
+@pytest.mark.says(
+    "An outage belongs to what it followed in its whole length; one that lasts until the fault is put back is the "
+    "fault's."
+)
 def test_an_outage_that_lasts_until_it_is_put_back_is_the_faults(tmp_path: Path) -> None:
     made = Run(expect=[{"outage": {"of": "pay", "at_most": "30s"}}]).usual().good()
     told = judged(made.saw(ticks(FAULT + 0.1, BACK + 0.5), Outcome.REFUSED), tmp_path).headline
@@ -72,6 +89,11 @@ def test_an_outage_that_lasts_until_it_is_put_back_is_the_faults(tmp_path: Path)
     assert told.failback is None
 
 
+@pytest.mark.says(
+    "An `outage` counts in the part in which it began, in its whole length; where more than one thing was done "
+    "between the last good look and the first dark one, nobody can tell which part that was, and an outage that could"
+    " decide there is INCONCLUSIVE."
+)
 @pytest.mark.parametrize(
     ("when", "at_most", "verdict"),
     [
@@ -92,6 +114,7 @@ def test_an_outage_counts_in_the_part_of_the_run_that_it_followed(
     assert (found.verdict, found.because) == (verdict, found.because)
 
 
+@pytest.mark.says("The other expectations count the looks that were due in the part.")
 @pytest.mark.parametrize(
     ("when", "at_most", "verdict"),
     [
@@ -117,6 +140,7 @@ def test_the_samples_that_are_cited_are_those_of_that_part(tmp_path: Path) -> No
     assert result.findings[0].evidence[0] == f"sample:pay:{round((BACK + 0.2 - 0.4) / 0.02)}"
 
 
+@pytest.mark.says("A part that the run never came to proves nothing.")
 @pytest.mark.parametrize("kind", ["outage", "errors"])
 @pytest.mark.parametrize("when", ["putting back", "crash"])
 def test_a_part_that_the_run_never_came_to_proves_nothing(kind: str, when: str, tmp_path: Path) -> None:
@@ -128,6 +152,11 @@ def test_a_part_that_the_run_never_came_to_proves_nothing(kind: str, when: str, 
     assert "had no such time" in found.because
 
 
+@pytest.mark.says(
+    "An `outage` counts in the part in which it began, in its whole length; where more than one thing was done "
+    "between the last good look and the first dark one, nobody can tell which part that was, and an outage that could"
+    " decide there is INCONCLUSIVE."
+)
 def test_an_outage_that_may_have_followed_either_of_two_things_is_not_told_apart(tmp_path: Path) -> None:
     expect = [{"outage": {"of": "pay", "at_most": "1s", "when": when}} for when in ("fault", "putting back")]
     made = Run(expect=expect, probes=[probe(every=1.0)], slow={"pay": 0.05}).usual().good(every=1.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import msgspec
+import pytest
 
 from faildrill import judging
 from faildrill.judging.bounds import Silence
@@ -42,6 +43,7 @@ def crash() -> Run:
     return run.saw(ticks(FAULT + 2, 20, 0.1), Outcome.OK, name="writer", who="pg2")
 
 
+@pytest.mark.says("A verdict is a pure function of the files of a run: the timeline and the samples.")
 def test_the_same_files_give_the_same_bytes_in_any_folder(tmp_path: Path) -> None:
     folder = crash().write(tmp_path / "here")
     first = judging.encode(judging.judge(folder))
@@ -60,6 +62,7 @@ def test_judging_writes_nothing_until_it_is_asked_to(tmp_path: Path) -> None:
     assert msgspec.json.decode(path.read_bytes(), type=Result) == result
 
 
+@pytest.mark.says("Its JSON Schema is `faildrill.judging.schema()`.")
 def test_a_result_is_what_its_schema_says(tmp_path: Path) -> None:
     result = judging.judge(crash().write(tmp_path))
     jsonschema.validate(json.loads(judging.encode(result)), judging.schema())
@@ -71,6 +74,11 @@ def test_the_schema_is_the_published_one() -> None:
     assert json.loads(published.read_text(encoding="utf-8")) == judging.schema()
 
 
+@pytest.mark.says(
+    "They are `first_dark` (first proven dark), `detected` (`patroni.writer` hears that nobody holds the lead any "
+    "more, or that another one does; that the old writer is not seen is no detection: the probe sees that at once), "
+    "`new_writer` (another one is named), `first_good` (first good answer), `stable` (good for the hold time)."
+)
 def test_an_outage_is_split_into_phases_since_the_fault(tmp_path: Path) -> None:
     noticed = crash().saw(ticks(FAULT + 1, FAULT + 2, 0.1), Outcome.WRONG, name="writer", detail="no writer; unlocked")
     phases = judging.judge(noticed.write(tmp_path)).probes[0].outages[0].phases
@@ -81,6 +89,11 @@ def test_an_outage_is_split_into_phases_since_the_fault(tmp_path: Path) -> None:
     assert phases["stable"] == phases["first_good"] + 1.0
 
 
+@pytest.mark.says(
+    "They are `first_dark` (first proven dark), `detected` (`patroni.writer` hears that nobody holds the lead any "
+    "more, or that another one does; that the old writer is not seen is no detection: the probe sees that at once), "
+    "`new_writer` (another one is named), `first_good` (first good answer), `stable` (good for the hold time)."
+)
 def test_a_writer_that_is_only_unseen_is_not_detected_before_another_one_is_named(tmp_path: Path) -> None:
     """The probe sees a dead writer at once; who manages it notices when it says so, or acts."""
     phases = judging.judge(crash().write(tmp_path)).probes[0].outages[0].phases
@@ -115,6 +128,11 @@ def test_the_story_tells_who_wrote_before_and_after(tmp_path: Path) -> None:
     assert "crash it: now" in told
 
 
+@pytest.mark.says(
+    "Times are float seconds since the first event of the run; each finding and each line of the story points at its "
+    "evidence: `timeline:17` is an entry by its number, `sample:pay:1042` a look of a probe by its number, counted "
+    "from 0 in the order in which they were due."
+)
 def test_every_line_of_the_story_and_every_finding_points_at_its_evidence(tmp_path: Path) -> None:
     result = judging.judge(crash().write(tmp_path))
     samples = {one.probe: one.looks + one.skipped + one.broken for one in result.probes}
@@ -126,6 +144,7 @@ def test_every_line_of_the_story_and_every_finding_points_at_its_evidence(tmp_pa
         assert cited in entries or (kind == "sample" and int(number) < samples[name]) or kind == "timeline"
 
 
+@pytest.mark.says("Records whose checksum does not hold are left out and counted in `damaged`.")
 def test_a_damaged_sample_is_left_out_and_counted(tmp_path: Path) -> None:
     folder = crash().write(tmp_path)
     looks = judging.judge(folder).probes[0].looks
@@ -143,6 +162,11 @@ def test_the_samples_of_the_warm_up_before_it_was_good_do_not_count(tmp_path: Pa
     assert len(result.probes[0].outages) == 1
 
 
+@pytest.mark.says(
+    "**A verdict stands.** Judging stops at the first end of the run: what `faildrill recover` appends to a run that "
+    "had ended (events, looks, what it reads back of a ledger) is kept, and changes nothing when the run is judged "
+    "again."
+)
 def test_what_recover_appends_to_a_run_that_had_ended_changes_nothing_of_its_verdict(tmp_path: Path) -> None:
     folder = crash().without(UndoVerified).but(15.9, UndoNotVerified(step="crash", because="a is gone")).write(tmp_path)
     before = judging.encode(judging.judge(folder))

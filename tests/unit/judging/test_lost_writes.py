@@ -46,6 +46,11 @@ def test_every_acknowledged_write_that_is_there_holds_and_the_open_ones_are_reso
     assert [one.verdict for one in others] == [PASSED, PASSED]
 
 
+@pytest.mark.says(
+    "| `lost_writes: {of, at_most: 0}` | more acknowledged writes of a ledger are gone; one is there twice, or one "
+    "that was rejected is there | none | no node that takes writes was read back; nothing was acknowledged; a note "
+    "can't be read |"
+)
 @pytest.mark.parametrize(("at_most", "verdict"), [(0, FAILED), (1, FAILED), (2, PASSED)])
 def test_lost_writes_are_weighed_against_their_limit(at_most: int, verdict: Verdict, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, *[Note.ACKNOWLEDGED] * 6, at_most=at_most)
@@ -56,6 +61,11 @@ def test_lost_writes_are_weighed_against_their_limit(at_most: int, verdict: Verd
         assert lost.because == "2 of 6 acknowledged writes are not on pg2, sent within 1.5 s (number 4, 5)"
 
 
+@pytest.mark.says(
+    "| `lost_writes: {of, at_most: 0}` | more acknowledged writes of a ledger are gone; one is there twice, or one "
+    "that was rejected is there | none | no node that takes writes was read back; nothing was acknowledged; a note "
+    "can't be read |"
+)
 def test_a_double_charge_and_a_phantom_break_it_though_nothing_is_lost(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, Note.ACKNOWLEDGED, Note.REJECTED)
     hold(folder, "pg1", 1, 1, 2)
@@ -80,6 +90,11 @@ def test_of_two_writers_the_one_that_lost_more_is_weighed(tmp_path: Path) -> Non
     assert findings(folder)[0].verdict is FAILED
 
 
+@pytest.mark.says(
+    "| `lost_writes: {of, at_most: 0}` | more acknowledged writes of a ledger are gone; one is there twice, or one "
+    "that was rejected is there | none | no node that takes writes was read back; nothing was acknowledged; a note "
+    "can't be read |"
+)
 def test_a_ledger_that_proves_nothing_is_inconclusive_and_says_why(tmp_path: Path) -> None:
     silent = folder_of(tmp_path / "silent")
     unread = folder_of(tmp_path / "unread", Note.ACKNOWLEDGED)

@@ -56,6 +56,11 @@ def test_skipped_looks_that_could_decide_a_stretch_are_inconclusive(tmp_path: Pa
     assert weighed(made, tmp_path).verdict is INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "| `errors: {of, at_most, over, when?}` | the same in some stretch `[due, due + over)` that begins at a look and "
+    "ends by the end of the schedule (one interval after its last look) | the same in every one | there is no such "
+    "stretch |"
+)
 def test_a_run_shorter_than_the_stretch_proves_nothing(tmp_path: Path) -> None:
     found = weighed(run("errors", at_most="10%", over="1h"), tmp_path)
     assert (found.verdict, found.because) == (INCONCLUSIVE, "pay looked for less than 1 h")
@@ -71,6 +76,15 @@ def flapping(**params: Any) -> Run:  # noqa: ANN401 - the same
     return made
 
 
+@pytest.mark.says(
+    "| `flaps: {of, at_most, hold?}` (`hold` is `0s` where it isn't given) | it went dark more often, by as many dark"
+    " looks as there are with life proven between each and the next, and (with `hold`) proven for so long: from the "
+    "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
+    "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
+    "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
+    "apart | |"
+)
 @pytest.mark.parametrize(("at_most", "verdict"), [(3, PASSED), (2, FAILED)])
 def test_each_time_that_it_goes_dark_is_counted(at_most: int, verdict: Verdict, tmp_path: Path) -> None:
     found = weighed(flapping(at_most=at_most), tmp_path)
@@ -78,11 +92,21 @@ def test_each_time_that_it_goes_dark_is_counted(at_most: int, verdict: Verdict, 
     assert found.because.startswith("it went dark 3 times")
 
 
+@pytest.mark.says(
+    "| `flaps: {of, at_most, hold?}` (`hold` is `0s` where it isn't given) | it went dark more often, by as many dark"
+    " looks as there are with life proven between each and the next, and (with `hold`) proven for so long: from the "
+    "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
+    "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
+    "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
+    "apart | |"
+)
 def test_life_shorter_than_the_hold_parts_nothing(tmp_path: Path) -> None:
     found = weighed(flapping(at_most=1, hold="1s"), tmp_path)
     assert (found.verdict, found.because) == (PASSED, "it went dark once")
 
 
+@pytest.mark.says("the probe has no sample that counts;")
 def test_a_probe_without_looks_tells_no_flaps(tmp_path: Path) -> None:
     made = run("flaps", at_most=1)
     made.samples.clear()
@@ -101,6 +125,11 @@ def budget(**params: Any) -> Run:  # noqa: ANN401 - the same
     return run("error_budget", objective="99.9%", over="1h", **params)
 
 
+@pytest.mark.says(
+    "| `error_budget: {of, objective, over, at_most, slower_than?}` | the bad looks take up more than `at_most * (1 -"
+    " objective) * over`, one `every` each | the bad and the unknown ones do not | the limit is less than one `every`"
+    " and none is bad |"
+)
 @pytest.mark.parametrize(("at_most", "verdict"), [("60%", PASSED), ("50%", FAILED)])
 def test_each_failed_look_uses_up_an_interval_of_the_budget(at_most: str, verdict: Verdict, tmp_path: Path) -> None:
     found = weighed(budget(at_most=at_most).saw(ticks(5.0, 7.0), Outcome.REFUSED), tmp_path)
@@ -122,6 +151,11 @@ def test_time_that_nobody_looked_at_may_have_used_up_the_budget(tmp_path: Path) 
     assert "that nobody looked at" in found.because
 
 
+@pytest.mark.says(
+    "| `error_budget: {of, objective, over, at_most, slower_than?}` | the bad looks take up more than `at_most * (1 -"
+    " objective) * over`, one `every` each | the bad and the unknown ones do not | the limit is less than one `every`"
+    " and none is bad |"
+)
 def test_a_budget_smaller_than_a_look_stands_for_can_not_be_weighed(tmp_path: Path) -> None:
     found = weighed(budget(at_most="0.1%"), tmp_path)
     assert (found.verdict, found.advice) == (INCONCLUSIVE, "probe pay every 3.6 ms or faster")

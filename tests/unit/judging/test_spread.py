@@ -57,6 +57,10 @@ def test_what_is_within_one_tolerance_is_beyond_another(tmp_path: Path) -> None:
     assert counted(tmp_path / "2", (0, END), part=0.5).verdict is FAILED
 
 
+@pytest.mark.says(
+    "| `spread: {of, tolerance?, weights?, when?}` | see [spread.md](spread.md) | | too few requests; too many "
+    "answers that tell nobody's name |"
+)
 def test_few_requests_prove_nothing(tmp_path: Path) -> None:
     found = counted(tmp_path, requests=3, over="2s")
     assert found.verdict is INCONCLUSIVE

@@ -26,6 +26,9 @@ def deciding(result: Result) -> list[Finding]:
     return [one for one in result.findings if one.verdict is result.verdict]
 
 
+@pytest.mark.says(
+    "| PASSED | every expectation holds, every step took effect, everything was put back and seen steady again | 0 |"
+)
 def test_a_run_in_which_all_goes_as_it_should_passes(tmp_path: Path) -> None:
     result = judge(usual(OUTAGE, STEADY).write(tmp_path))
     assert result.verdict is Verdict.PASSED
@@ -35,6 +38,7 @@ def test_a_run_in_which_all_goes_as_it_should_passes(tmp_path: Path) -> None:
     assert result.whole
 
 
+@pytest.mark.says("**No data is never a pass**, and neither is a drill that expects nothing or does nothing.")
 def test_no_expectation_is_never_a_pass(tmp_path: Path) -> None:
     run = Run().usual().good()
     result = judge(run.write(tmp_path))
@@ -42,18 +46,21 @@ def test_no_expectation_is_never_a_pass(tmp_path: Path) -> None:
     assert "expects nothing" in result.because
 
 
+@pytest.mark.says("**No data is never a pass**, and neither is a drill that expects nothing or does nothing.")
 def test_nothing_done_is_never_a_pass(tmp_path: Path) -> None:
     result = judge(usual(steps=[wait()]).write(tmp_path))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "nothing is done" in result.because
 
 
+@pytest.mark.says("**No data is never a pass**, and neither is a drill that expects nothing or does nothing.")
 def test_no_data_is_never_a_pass(tmp_path: Path) -> None:
     result = judge(Run(expect=[OUTAGE]).usual().write(tmp_path))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "no look" in result.because
 
 
+@pytest.mark.says("| FAILED | an expectation is broken; a `wait` ran out; steady again only after its limit | 1 |")
 def test_a_total_outage_that_is_over_by_the_end_fails_when_it_is_longer_than_the_limit(tmp_path: Path) -> None:
     run = usual({"outage": {"of": "pay", "at_most": "2s"}}).saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
     result = judge(run.write(tmp_path))
@@ -77,6 +84,10 @@ def test_refused_timed_out_and_wrong_are_told_apart(tmp_path: Path) -> None:
     assert result.probes[0].outages[0].looks == {"refused": 1, "timed_out": 1, "wrong": 1}
 
 
+@pytest.mark.says(
+    "| INCONCLUSIVE | the drill proves nothing: an action was refused or failed, its effect was not seen, too few "
+    "looks, a limit finer than the looks can tell, no data | 4 |"
+)
 @pytest.mark.parametrize("how", ["refused", "failed"])
 def test_an_action_that_is_refused_or_fails_is_never_a_pass(how: str, tmp_path: Path) -> None:
     run = usual().without(tl.Applied, tl.Confirmed)
@@ -91,6 +102,10 @@ def test_an_action_that_failed_is_no_pass_even_if_its_effect_was_seen(tmp_path: 
     assert judge(run.write(tmp_path)).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "**No expectation passes in a run whose steps did not all take effect.** It becomes INCONCLUSIVE and says which "
+    "step it was."
+)
 def test_no_expectation_passes_in_a_run_whose_step_took_no_effect(tmp_path: Path) -> None:
     run = usual().without(tl.Confirmed).but(FAULT + 0.2, tl.NotConfirmed(step="crash", because="a still runs"))
     result = judge(run.write(tmp_path))
@@ -98,10 +113,18 @@ def test_no_expectation_passes_in_a_run_whose_step_took_no_effect(tmp_path: Path
     assert "crash it" in result.findings[0].because
 
 
+@pytest.mark.says(
+    "| INCONCLUSIVE | the drill proves nothing: an action was refused or failed, its effect was not seen, too few "
+    "looks, a limit finer than the looks can tell, no data | 4 |"
+)
 def test_a_call_that_returned_and_whose_effect_nobody_looked_for_is_never_a_pass(tmp_path: Path) -> None:
     assert judge(usual().without(tl.Confirmed).write(tmp_path)).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "A call whose outcome was left open (a 503, a timeout after sending) counts as done when its effect was *seen*, "
+    "and only then."
+)
 @pytest.mark.parametrize("how", ["unknown", "late"])
 def test_an_open_outcome_is_settled_by_what_was_seen(how: str, tmp_path: Path) -> None:
     run = usual().without(tl.Applied)
@@ -111,6 +134,10 @@ def test_an_open_outcome_is_settled_by_what_was_seen(how: str, tmp_path: Path) -
     assert "HTTP 503" in result.steps[0].because
 
 
+@pytest.mark.says(
+    "A call whose outcome was left open (a 503, a timeout after sending) counts as done when its effect was *seen*, "
+    "and only then."
+)
 def test_an_open_outcome_that_nobody_settled_is_never_a_pass(tmp_path: Path) -> None:
     run = usual().without(tl.Applied, tl.Confirmed)
     run.but(FAULT + 0.1, tl.ApplyFailed(step="crash", how="unknown", because="HTTP 503"))
@@ -125,6 +152,7 @@ def test_a_step_that_was_never_reached_is_never_a_pass(tmp_path: Path) -> None:
     assert (result.verdict, result.steps[1].outcome) == (Verdict.INCONCLUSIVE, "not reached")
 
 
+@pytest.mark.says("| FAILED | an expectation is broken; a `wait` ran out; steady again only after its limit | 1 |")
 def test_a_wait_that_ran_out_fails(tmp_path: Path) -> None:
     run = usual(steps=[step(), wait()]).without(tl.WaitStarted, tl.WaitEnded)
     run.events += met("wait", was=False)
@@ -147,6 +175,8 @@ def test_steps_of_a_group_are_weighed_one_by_one(tmp_path: Path) -> None:
     assert result.verdict is Verdict.PASSED
 
 
+@pytest.mark.says("An undo counts when the state from before was *seen*, whatever the call returned.")
+@pytest.mark.says("| UNSAFE | something was not put back, or nobody saw that it was: the environment is dirty | 6 |")
 def test_an_undo_that_was_not_verified_is_unsafe(tmp_path: Path) -> None:
     run = usual().without(tl.UndoVerified).but(15.9, tl.UndoNotVerified(step="crash", because="a is still gone"))
     result = judge(run.write(tmp_path))
@@ -159,11 +189,14 @@ def test_an_undo_that_failed_and_nobody_saw_undone_is_unsafe(tmp_path: Path) -> 
     assert judge(run.write(tmp_path)).steps[0].undo == "failed"
 
 
+@pytest.mark.says("An undo counts when the state from before was *seen*, whatever the call returned.")
 def test_an_undo_that_failed_and_was_seen_undone_all_the_same_is_not_unsafe(tmp_path: Path) -> None:
     run = usual().without(tl.Undone).but(15.5, tl.UndoFailed(step="crash", because="timed out"))
     assert judge(run.write(tmp_path)).verdict is Verdict.PASSED
 
 
+@pytest.mark.says("An intent on disk without a verified undo is UNSAFE, also in a timeline that breaks off there.")
+@pytest.mark.says("| UNSAFE | something was not put back, or nobody saw that it was: the environment is dirty | 6 |")
 def test_an_intent_that_nobody_put_back_is_unsafe(tmp_path: Path) -> None:
     result = judge(usual().without(tl.Undoing, tl.Undone, tl.UndoVerified).write(tmp_path))
     assert (result.verdict, result.steps[0].undo_because) == (Verdict.UNSAFE, "nothing was put back")
@@ -183,6 +216,7 @@ def test_a_refusal_of_the_call_itself_needs_no_undo(tmp_path: Path) -> None:
     assert (result.verdict, result.steps[0].undo) == (Verdict.INCONCLUSIVE, "not needed")
 
 
+@pytest.mark.says("`undo: none` in the drill is no fault, but a finding says that it stays.")
 def test_what_the_drill_leaves_applied_is_no_fault_and_is_said(tmp_path: Path) -> None:
     run = usual().without(tl.Undoing, tl.Undone, tl.UndoVerified)
     run.but(15.0, tl.LeftApplied(step="crash", by="drill", because="the drill says `undo: none`"))
@@ -191,12 +225,14 @@ def test_what_the_drill_leaves_applied_is_no_fault_and_is_said(tmp_path: Path) -
     assert [one.claim for one in result.findings if one.kind == "undo"] == ["crash it: stays applied"]
 
 
+@pytest.mark.says("`--leave-applied` is UNSAFE: the environment is dirty.")
 def test_what_a_person_leaves_applied_is_unsafe(tmp_path: Path) -> None:
     run = usual().without(tl.Undoing, tl.Undone, tl.UndoVerified)
     run.but(15.0, tl.LeftApplied(step="crash", by="person", because="--leave-applied was typed"))
     assert judge(run.write(tmp_path)).verdict is Verdict.UNSAFE
 
 
+@pytest.mark.says("What was never seen steady is UNSAFE.")
 def test_an_environment_that_was_never_steady_again_is_unsafe(tmp_path: Path) -> None:
     run = usual(OUTAGE, STEADY).without(tl.SteadyAgain)
     result = judge(run.but(19.5, tl.NotSteady(probes={"pay": "refused"}, waited=120.0)).write(tmp_path))
@@ -205,12 +241,14 @@ def test_an_environment_that_was_never_steady_again_is_unsafe(tmp_path: Path) ->
     assert [one.verdict for one in result.findings if one.kind == "steady_again"] == [Verdict.FAILED]
 
 
+@pytest.mark.says("| FAILED | an expectation is broken; a `wait` ran out; steady again only after its limit | 1 |")
 def test_steady_again_only_after_its_limit_fails(tmp_path: Path) -> None:
     result = judge(usual({"steady_again": {"within": "400ms"}}).write(tmp_path))
     assert result.verdict is Verdict.FAILED
     assert "steady 500 ms after" in result.because
 
 
+@pytest.mark.says("| `steady_again: {within}` | see above | | nobody watched |")
 def test_a_run_that_nobody_watched_to_be_steady_is_never_a_pass(tmp_path: Path) -> None:
     assert judge(usual().without(tl.SteadyAgain).write(tmp_path)).verdict is Verdict.INCONCLUSIVE
 
@@ -220,6 +258,7 @@ def refused(*events: tl.AnyEvent) -> Run:
     return run.but(0.2, *events).but(0.5, tl.RunEnded(by="runner"))
 
 
+@pytest.mark.says("| REFUSED | a guard objects, or a probe is not good in the warm-up: nothing was touched | 3 |")
 def test_a_guards_objection_refuses(tmp_path: Path) -> None:
     result = judge(refused(tl.GuardAnswered(guard="word", objection="it is not staging")).write(tmp_path))
     assert (result.verdict, result.exit_code) == (Verdict.REFUSED, 3)
@@ -227,12 +266,14 @@ def test_a_guards_objection_refuses(tmp_path: Path) -> None:
     assert [one.verdict for one in result.findings if one.kind == "outage"] == [Verdict.INCONCLUSIVE]
 
 
+@pytest.mark.says("| REFUSED | a guard objects, or a probe is not good in the warm-up: nothing was touched | 3 |")
 def test_a_probe_that_is_unwell_in_the_warm_up_refuses(tmp_path: Path) -> None:
     result = judge(refused(tl.NotHealthy(probes={"pay": "refused"})).write(tmp_path))
     assert result.verdict is Verdict.REFUSED
     assert "pay: refused" in result.because
 
 
+@pytest.mark.says("| ABORTED | an abort condition, a person or the death of the runner ended it; all put back | 5 |")
 @pytest.mark.parametrize("by", ["person", "condition", "signal", "sentinel"])
 def test_a_run_that_was_ended_early_and_put_back_is_aborted(by: str, tmp_path: Path) -> None:
     run = usual().but(6.0, tl.AbortAsked(by=by, because="pay is dark for 2 min"))  # type: ignore[arg-type]
@@ -242,6 +283,7 @@ def test_a_run_that_was_ended_early_and_put_back_is_aborted(by: str, tmp_path: P
     assert [one.evidence for one in deciding(result)] == [[f"timeline:{AT_SIX}"]]
 
 
+@pytest.mark.says("| ABORTED | an abort condition, a person or the death of the runner ended it; all put back | 5 |")
 def test_a_run_whose_runner_died_and_that_was_put_back_is_aborted(tmp_path: Path) -> None:
     run = usual().without(tl.SteadyAgain, tl.RunEnded).but(14.0, tl.RunnerDied(how="was killed by SIGKILL", boot="b1"))
     result = judge(run.but(END, tl.RunEnded(by="sentinel")).write(tmp_path))
@@ -254,6 +296,7 @@ def test_a_run_whose_runner_died_and_that_was_not_put_back_is_unsafe(tmp_path: P
     assert judge(run.but(14.0, tl.RunnerDied(how="was killed", boot="b1")).write(tmp_path)).verdict is Verdict.UNSAFE
 
 
+@pytest.mark.says("| ERROR | faildrill itself broke; all put back | 7 |")
 def test_a_runner_that_broke_is_an_error_and_never_exits_1(tmp_path: Path) -> None:
     result = judge(usual().but(6.0, tl.RunnerBroke(error="KeyError: 'x'", traceback="…")).write(tmp_path))
     assert (result.verdict, result.exit_code) == (Verdict.ERROR, 7)
@@ -264,6 +307,7 @@ def test_a_timeline_without_an_end_is_aborted_when_all_is_put_back(tmp_path: Pat
     assert (result.verdict, result.whole) == (Verdict.ABORTED, False)
 
 
+@pytest.mark.says("An intent on disk without a verified undo is UNSAFE, also in a timeline that breaks off there.")
 def test_a_timeline_without_an_end_is_unsafe_when_an_intent_is_open(tmp_path: Path) -> None:
     run = Run(expect=[OUTAGE]).but(FAULT, intended("crash"), tl.Applying(step="crash"))
     assert judge(run.write(tmp_path)).verdict is Verdict.UNSAFE
@@ -285,6 +329,7 @@ def test_a_prober_that_ended_by_itself_is_never_a_pass(tmp_path: Path) -> None:
     assert "exited with 1" in result.because
 
 
+@pytest.mark.says("All findings are listed whatever the verdict.")
 def test_where_several_verdicts_apply_the_worst_wins_and_all_findings_are_listed(tmp_path: Path) -> None:
     run = usual({"outage": {"of": "pay", "at_most": "1s"}}).saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED)
     run.but(6.0, tl.AbortAsked(by="person", because="Ctrl-C"), tl.RunnerBroke(error="x", traceback=""))
@@ -293,12 +338,17 @@ def test_where_several_verdicts_apply_the_worst_wins_and_all_findings_are_listed
     assert judge(tmp_path).verdict is Verdict.ERROR
 
 
+@pytest.mark.says(
+    "**One hides no other.** An expectation that can't be weighed (its kind is gone, it has a defect) is INCONCLUSIVE"
+    " and says why; the others are weighed."
+)
 def test_an_expectation_that_this_version_does_not_know_is_never_a_pass(tmp_path: Path) -> None:
     result = judge(usual({"no_such": {"of": "pay"}}).write(tmp_path))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "no_such" in result.because
 
 
+@pytest.mark.says("A timeline or a file of names that was damaged is not judged at all.")
 def test_an_altered_timeline_is_not_judged(tmp_path: Path) -> None:
     folder = usual().write(tmp_path)
     content = (folder / tl.FILE).read_bytes().replace(b'"killed":"a"', b'"killed":"b"')
@@ -307,6 +357,7 @@ def test_an_altered_timeline_is_not_judged(tmp_path: Path) -> None:
         judge(folder)
 
 
+@pytest.mark.says("A timeline or a file of names that was damaged is not judged at all.")
 def test_an_altered_file_of_names_is_not_judged(tmp_path: Path) -> None:
     folder = usual().write(tmp_path)
     (folder / "probes.names").write_bytes(b"pay\n")

@@ -65,6 +65,11 @@ def test_each_due_look_is_counted_once_and_each_that_was_not_recorded(looks: lis
     assert found.missing == sum(one is None for one in expected.values())
 
 
+@pytest.mark.says(
+    "| `errors: {of, at_most, over, when?}` | the same in some stretch `[due, due + over)` that begins at a look and "
+    "ends by the end of the schedule (one interval after its last look) | the same in every one | there is no such "
+    "stretch |"
+)
 @settings(max_examples=400, deadline=None)
 @given(looks=records, length=st.integers(1, 200), at_most=st.sampled_from([0, 1, 3, "20%", "55%"]))
 def test_the_worst_stretch_is_that_of_all_that_there_are(looks: list[Look], length: int, at_most: int | str) -> None:
@@ -143,6 +148,11 @@ def test_refusals_between_the_looks_of_the_schedule_use_up_no_budget(tmp_path: P
     assert found.verdict is Verdict.PASSED
 
 
+@pytest.mark.says(
+    "| `error_budget: {of, objective, over, at_most, slower_than?}` | the bad looks take up more than `at_most * (1 -"
+    " objective) * over`, one `every` each | the bad and the unknown ones do not | the limit is less than one `every`"
+    " and none is bad |"
+)
 def test_an_error_budget_that_is_used_up_exactly_holds(tmp_path: Path) -> None:
     """0.1 % of 10 minutes are 0.6 s: of them, half are 15 looks of 20 ms, which floats made a little more."""
     run = Run().usual().good().saw(ticks(5.0, 5.3, 0.02)[:15], REFUSED)

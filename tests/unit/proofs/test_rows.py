@@ -69,6 +69,11 @@ TABLE = {
 }
 
 
+@pytest.mark.says("| held back, open, throttled, broken, not recorded | nothing | nothing | nothing | nothing |")
+@pytest.mark.says("| `who` names others only | | | against | for |")
+@pytest.mark.says("| `who` names WHO (also among others) | | | for | against |")
+@pytest.mark.says("| dark | against | for | by `who` | by `who` |")
+@pytest.mark.says("| alive (good) | for | against | by `who` | by `who` |")
 @pytest.mark.parametrize(("outcome", "who"), TABLE)
 @pytest.mark.parametrize("place", range(4))
 def test_each_sort_of_look_says_to_each_word_what_the_table_says(outcome: Outcome, who: str, place: int) -> None:
@@ -78,6 +83,7 @@ def test_each_sort_of_look_says_to_each_word_what_the_table_says(outcome: Outcom
     assert said == TABLE[outcome, who].split()[place]
 
 
+@pytest.mark.says("| alive and dark (good, but beyond `slow`) | both | both | by `who` | by `who` |")
 @pytest.mark.parametrize("word", OPPOSITES)
 def test_a_good_look_beyond_slow_says_both_of_is_ok_and_is_not_ok(word: Word) -> None:
     pro, con = Question(word).answer(look(0, 150), SLOW * MS)
@@ -93,10 +99,18 @@ def test_every_outcome_is_in_the_table() -> None:
     assert {outcome for outcome, _ in TABLE} == set(Outcome)
 
 
+@pytest.mark.says(
+    "from the end `r` of the first to the beginning `l` of the last lies at least `H`; where `H` is 0, one such look "
+    "is enough and nothing else is asked;"
+)
 def test_good_looks_are_good_from_the_first_answer_to_the_last_sending() -> None:
     assert asked(good(0, 1000)) == (2, 320)
 
 
+@pytest.mark.says(
+    "So good answers count until the last of them was *sent*, not until now; one good look and then silence is never "
+    "good for any time."
+)
 def test_one_good_look_and_then_silence_is_good_for_no_time() -> None:
     assert asked([look(0), *silent(20, 2000)]) is None
 
@@ -105,6 +119,11 @@ def test_three_answers_and_then_nothing_at_all_are_no_warm_up() -> None:
     assert asked(good(0, 60), hold=100) is None
 
 
+@pytest.mark.says(
+    "For `is ok` one that ought to have been answered by now (a look that proves something was answered more than "
+    "`every + slow` after it was due) is not waited for: it is taken to be against it, in `[due, due + every + "
+    "slow]`."
+)
 def test_looks_that_were_never_recorded_may_have_been_dark() -> None:
     rest = [one for one in good(0, 2000) if not 100 <= one.due // MS < 140]
     found = asked(rest)
@@ -116,6 +135,10 @@ def test_looks_that_are_held_back_keep_nothing_alive() -> None:
     assert asked([*good(0, 60), *(look(due, 0, Outcome.SKIPPED) for due in range(60, 3000, 20))]) is None
 
 
+@pytest.mark.says(
+    "from each `l` to the next there are at most three intervals and `slow` (`3 * every + slow`): nobody stood still "
+    "meanwhile;"
+)
 def test_a_prober_that_stood_still_begins_anew() -> None:
     def stalled(since: int) -> list[Sample]:
         return [
@@ -136,6 +159,10 @@ def test_silence_is_dated_to_its_sending_and_leaves_what_is_good_alone() -> None
     assert found.by - found.since < 300 + 2 * EVERY
 
 
+@pytest.mark.says(
+    "no look of the schedule that was due before the last one's `l` is still *pending*: without a sample, while no "
+    "look of the probe that proves something was answered more than `timeout + 1 s` after it was due."
+)
 def test_a_look_under_way_that_may_turn_out_dark_is_waited_for() -> None:
     """Answered in time, it costs nothing; given up, the row begins after it."""
     rest = [one for one in good(0, 2000) if one.due != 200 * MS]
@@ -145,6 +172,7 @@ def test_a_look_under_way_that_may_turn_out_dark_is_waited_for() -> None:
     assert found.since >= 200 + SLOW
 
 
+@pytest.mark.says("no look *against* it has `l` before the last one's `l` and `r` after the first one's `r`;")
 def test_one_bad_look_between_two_good_ones_is_not_missed() -> None:
     found = asked([*good(0, 200), look(200, 1, Outcome.WRONG), *good(220, 1000)])
     assert found is not None
@@ -166,6 +194,7 @@ def test_a_look_that_could_not_look_is_no_darkness() -> None:
         assert asked([look(due, 2, outcome) for due in range(0, 1000, 20)], 0, "not ok") is None
 
 
+@pytest.mark.says("| `who` is empty, but the look proves something | | | against | against |")
 def test_nobody_seen_is_not_somebody_else_seen() -> None:
     nobody = [look(due, 2, outcome) for due, outcome in enumerate([OK, *FAILURES, *NOTHING])]
     assert asked(nobody, 0, "saw not", "db1") is None
@@ -227,6 +256,7 @@ def fed(seen: list[Look], word: Word, since: int, hold: int) -> tuple[int, Inter
     return None
 
 
+@pytest.mark.says("A later sample never takes a yes back.")
 @settings(max_examples=300, deadline=None)
 @given(made=worlds, since=st.integers(0, 500), hold=st.integers(1, 400))
 def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple, since: int, hold: int) -> None:  # type: ignore[type-arg]
@@ -243,6 +273,10 @@ def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple,
         assert told.is_seen
 
 
+@pytest.mark.says(
+    "Everything that is said of a probe (a wait is met, the warm-up is over, the place is steady again, a condition "
+    "aborts, a claim holds) is asked of the same proofs."
+)
 @settings(max_examples=200, deadline=None)
 @given(made=worlds, hold=st.integers(150, 400))
 def test_what_is_said_to_be_good_was_dark_for_no_longer_than_can_hide(made: tuple, hold: int) -> None:  # type: ignore[type-arg]

@@ -29,6 +29,10 @@ def use(kind: str, of: str) -> dict[str, Any]:
     return {kind: {"of": of, names.get(kind, "at_most"): limits[kind]}}
 
 
+@pytest.mark.says(
+    "Both are of the probes that stand for the users: those with an `outage` expectation, else those of which "
+    "anything else is promised that users notice, else the load, else the first that the drill looks at."
+)
 @pytest.mark.parametrize(
     ("expect", "load", "shown"),
     [
@@ -69,6 +73,10 @@ def felt(folder: Path) -> Result:
     return result
 
 
+@pytest.mark.says(
+    "Every page tells these figures, and no other ones: `result.json` (`headline`), the terminal, `report.html`, "
+    "`report.md` and `junit.xml`."
+)
 def test_every_page_tells_the_same_figures(tmp_path: Path) -> None:
     result = felt(tmp_path)
     out = io.StringIO()

@@ -74,6 +74,10 @@ def test_a_folder_in_a_command_line_is_one_word_and_never_run(text: str) -> None
     assert shlex.split(wording.shell(text)) == [text]
 
 
+@pytest.mark.says(
+    "The headline of a report shows one figure beside them, the likeliest length ([why, and how it is "
+    "made](decisions/0014-a-likeliest-length-beside-the-bounds.md))."
+)
 def test_a_headline_shows_the_likeliest_length_and_where_there_is_none_the_middle_of_the_bounds() -> None:
     assert wording.headline(Bounds(at_least=1.98, at_most=2.02)) == "2 s"
     assert wording.headline(Bounds(at_least=1.98, at_most=2.02, likely=2.01)) == "2.01 s"

@@ -180,6 +180,7 @@ def test_asked_to_stop_in_the_warm_up_it_touches_nothing(simulation: Simulation)
     assert simulation.deeds("pay") == []
 
 
+@pytest.mark.says("| REFUSED | a guard objects, or a probe is not good in the warm-up: nothing was touched | 3 |")
 @pytest.mark.parametrize(
     "word", [{"objection": "not today"}, {"defect": True}], ids=["an objection", "a guard that breaks"]
 )

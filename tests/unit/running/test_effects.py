@@ -53,6 +53,7 @@ def effect_finding(result: Result) -> tuple[Verdict, str]:
     return found
 
 
+@pytest.mark.says("The effect of an action is an *event* or a *state*; `faildrill explain KIND` says which.")
 @pytest.mark.parametrize("name", sorted(ACTIONS))
 def test_every_kind_of_action_says_whether_its_effect_is_an_event_or_a_state(name: str) -> None:
     said = getattr(find(name, "action"), EFFECT_IS)
@@ -66,6 +67,15 @@ def test_a_kind_of_somebody_else_that_does_not_say_is_a_state() -> None:
     assert effect_is(Silent()) == "state"  # type: ignore[arg-type]
 
 
+@pytest.mark.says(
+    "*at least* from when it was first seen to the sending of the last look that saw it; *at most* from the call to "
+    "the answer of the first look that did not, or to the end of its undo;"
+)
+@pytest.mark.says("The finding *is in effect until it is put back* says for how long it was seen:")
+@pytest.mark.says(
+    "So it is looked at again about once a second (less often where a look takes long; a playbook's `verify` is "
+    "played only at the end), and right before it is put back."
+)
 def test_a_state_that_lasts_is_told_with_its_bounds(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(10.0)
@@ -80,6 +90,10 @@ def test_a_state_that_lasts_is_told_with_its_bounds(simulation: Simulation) -> N
     assert because.startswith("seen in effect for at least 10")
 
 
+@pytest.mark.says(
+    "gone before it was put back, by two looks that agree, is INCONCLUSIVE, with who or what is suspected where that "
+    "can be told;"
+)
 def test_a_state_that_others_end_proves_nothing(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(20.0)
@@ -101,6 +115,10 @@ def test_a_state_that_others_end_and_bring_about_again_proves_nothing(simulation
     assert effect_finding(result)[0] is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.says(
+    "So it is looked at again about once a second (less often where a look takes long; a playbook's `verify` is "
+    "played only at the end), and right before it is put back."
+)
 def test_it_is_looked_at_right_before_its_undo_though_nothing_was_waited_for(simulation: Simulation) -> None:
     simulation.fault("pay")
     drive(simulation)
@@ -108,6 +126,10 @@ def test_it_is_looked_at_right_before_its_undo_though_nothing_was_waited_for(sim
     assert kinds == [Confirmed, EffectSeen, Undoing, UndoVerified]
 
 
+@pytest.mark.says(
+    "ended by its own time limit (`at_most`), or while another step of the drill was done or put back, is as the "
+    "drill wants it."
+)
 def test_a_state_that_ends_while_a_later_step_is_done_is_that_steps_doing(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(3.0)
@@ -145,6 +167,10 @@ def test_each_state_of_several_is_looked_at(simulation: Simulation, meddled: str
     assert verdicts == {meddled: Verdict.INCONCLUSIVE, other: Verdict.PASSED}
 
 
+@pytest.mark.says(
+    "a look that fails is no answer: where the last one, tried again for two seconds, can't tell, it is INCONCLUSIVE,"
+    " too;"
+)
 def test_what_nobody_can_see_before_its_undo_is_not_taken_for_there(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(5.0)
@@ -164,6 +190,7 @@ def test_what_nobody_can_see_before_its_undo_is_not_taken_for_there(simulation: 
     assert "nobody could tell right before it was put back" in because
 
 
+@pytest.mark.says("A run that is aborted puts back at once, without that last look.")
 def test_a_run_that_is_to_end_puts_back_at_once(simulation: Simulation) -> None:
     simulation.fault("pay")
     simulation.wait(20.0)
@@ -173,6 +200,7 @@ def test_a_run_that_is_to_end_puts_back_at_once(simulation: Simulation) -> None:
     assert len(simulation.events(EffectSeen)) == 1  # what was seen last in between
 
 
+@pytest.mark.says("An event has happened, whatever comes after it: a process died, another node leads.")
 def test_an_event_is_not_looked_at_again(simulation: Simulation) -> None:
     simulation.fault("pay", effect="event")
     simulation.wait(5.0)
@@ -181,6 +209,13 @@ def test_an_event_is_not_looked_at_again(simulation: Simulation) -> None:
     assert result.verdict is Verdict.PASSED
 
 
+@pytest.mark.says(
+    "Of a time limit this counts if it was still seen 3 s (or a tenth of the limit) before that was over."
+)
+@pytest.mark.says(
+    "ended by its own time limit (`at_most`), or while another step of the drill was done or put back, is as the "
+    "drill wants it."
+)
 @pytest.mark.parametrize(("ended", "how"), [(None, "own limit"), (3.0, "gone")])
 def test_its_own_time_limit_may_end_it_and_nobody_else_before(
     simulation: Simulation, ended: float | None, how: str

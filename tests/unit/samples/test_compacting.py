@@ -32,6 +32,10 @@ def made(rows: list[tuple[int, int, int]]) -> Columns:
     return of((due, sent, due + times[:, 2]), (np.full(len(due), Outcome.OK, np.uint8), zeros, zeros), ("",))
 
 
+@pytest.mark.says(
+    "The npz is for keeping: NumPy reads it, and `faildrill.samples.compacting` says what is in it and gives it back "
+    "to the nanosecond."
+)
 @settings(max_examples=100, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 10**12), st.integers(0, 10**9), st.integers(0, 10**10)), max_size=30),
@@ -60,6 +64,10 @@ def test_a_usual_sample_takes_six_bytes_at_the_most(tmp_path: Path) -> None:
     assert same(read_compact(tmp_path / "looks.npz")["pay"], columns)
 
 
+@pytest.mark.says(
+    "The npz is for keeping: NumPy reads it, and `faildrill.samples.compacting` says what is in it and gives it back "
+    "to the nanosecond."
+)
 def test_a_run_is_exported_and_read_again(tmp_path: Path) -> None:
     run = Run(expect=[], probes=[probe(), probe("writer", 0.1)], slow={"pay": 0.05, "writer": 0.05}).usual()
     run.good(who="pay1").saw(ticks(FAULT, FAULT + 3), Outcome.REFUSED).good("writer", 0.1, who="pg1")

@@ -33,6 +33,10 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
+@pytest.mark.says(
+    "One row a look: `probe`, `due_utc`, `due_ns`, `sent_ns`, `answered_ns` (exact, since the run's first event), "
+    "`outcome`, `who`, `detail`."
+)
 def test_every_sample_is_a_row_with_exact_times(folder: Path) -> None:
     done = CliRunner().invoke(export, [str(folder)])
     assert done.exit_code == 0
