@@ -4,62 +4,31 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 `Kind` and fits one of the Protocols below. What it may also offer is a Protocol of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, WithJsonSchema
+from pydantic import JsonValue
 
-from faildrill import durations
-from faildrill.samples import Outcome, Sample
-from faildrill.targets import Kind as Kind  # noqa: PLC0414 - part of this module's face
+from faildrill.ports.abort import Aborts as Aborts
+from faildrill.ports.abort import Rate as Rate
+from faildrill.ports.abort import Watcher as Watcher
+from faildrill.ports.parameters import Duration as Duration
+from faildrill.ports.parameters import ProbeMark as ProbeMark
+from faildrill.ports.parameters import ProbeName as ProbeName
+from faildrill.ports.parameters import StepMark as StepMark
+from faildrill.ports.parameters import StepName as StepName
+from faildrill.ports.reach import Leads as Leads
+from faildrill.ports.reach import Reach as Reach
+from faildrill.ports.reach import SignalsFor as SignalsFor
+from faildrill.ports.reach import Told as Told
+from faildrill.samples import Outcome
+from faildrill.targets import Kind as Kind
 from faildrill.targets import Member
 
 Captured = dict[str, JsonValue]
 """A state to go back to, as data."""
-
-
-def _seconds(value: object) -> object:
-    if isinstance(value, str):
-        return durations.parse(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a time needs a unit, e.g. {value}s or {value}ms")  # noqa: TRY004 - pydantic reports ValueErrors
-    return value
-
-
-def _text(value: float) -> str:
-    return f"{value * 1e6:.0f}us"
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    PlainSerializer(_text, when_used="json"),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^ *([0-9]+(\.[0-9]+)? *(us|µs|ms|s|m|h|d) *)+$", "examples": ["500ms"]}
-    ),
-]
-"""A field in float seconds that a file gives with a unit: `20ms`, `1m30s`."""
-
-
-class ProbeMark:
-    """Marks a field that names a probe of the drill."""
-
-
-ProbeName = Annotated[str, ProbeMark(), Field(description="the name of a probe of this drill")]
-"""A field that names a probe of the drill; loading refuses a name that is not one."""
-
-
-class StepMark:
-    """Marks a field that names a step of the drill, or is one of the words that mean something else."""
-
-    def __init__(self, words: Iterable[str] = ()) -> None:
-        self.words = frozenset(words)
-
-
-StepName = Annotated[str, StepMark(), Field(description="the id of a step of this drill")]
-"""A field that names a step of the drill by its id; loading refuses an id that no step has."""
 
 
 class Seen(NamedTuple):
@@ -101,58 +70,6 @@ class Observed(NamedTuple):
     holds: bool
     because: str
     evidence: Captured = {}  # noqa: RUF012 - a NamedTuple's default, never written to
-
-
-class Reach(Protocol):
-    """How a member of a target is signalled, started and looked at; every call has a deadline of its own.
-
-    Raises ActionRefused, ActionFailed or OutcomeUnknown where it changes something, CannotSee where it looks.
-    """
-
-    async def signal(self, member: str, name: Literal["KILL", "STOP", "CONT", "TERM"]) -> None:
-        """Send a signal to every process of the member."""
-        ...
-
-    async def start(self, member: str) -> None:
-        """Start the member as its environment starts it; does nothing where it runs."""
-        ...
-
-    async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
-        """Tell whether the member runs, is stopped by a signal, or is not there."""
-        ...
-
-
-@runtime_checkable
-class SignalsFor(Protocol):
-    """A reach whose target ends a signal's effect by itself after a while, also when nobody asks it to any more."""
-
-    async def signal_for(self, member: str, name: Literal["KILL", "STOP"], seconds: float) -> None:
-        """Send a signal, and have the member run again after float seconds, unless it does already."""
-        ...
-
-
-class Told(NamedTuple):
-    """What a place, or what leads to a member of it, says of itself when it is asked."""
-
-    proved: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never written to
-    """Who said what was declared."""
-    differs: list[str] = []  # noqa: RUF012 - the same
-    """Who answered and did not say it, with what it said: this may be another place by now."""
-    silent: list[str] = []  # noqa: RUF012 - the same
-    """Who could not be asked, and why: it proves nothing either way."""
-
-
-@runtime_checkable
-class Leads(Protocol):
-    """A reach that can tell whether the member that it signals is the one behind the addresses that were declared."""
-
-    async def leads(self, member: str, addresses: Sequence[str]) -> Told:
-        """Compare what it would signal with who listens at each HOST:PORT; changes nothing.
-
-        Nothing is told of a member that is down where nobody listens, either: there is nothing to compare. What can't
-        be looked at is silent.
-        """
-        ...
 
 
 class Given(Protocol):
@@ -443,38 +360,6 @@ class Lock(Protocol):
 
     async def release(self) -> None:
         """Give it back; does nothing where it was never taken, or is lost."""
-        ...
-
-
-class Rate(NamedTuple):
-    """How a probe looks: the seconds between its looks, and those after which silence is dark."""
-
-    every: float
-    slow: float | None = None
-    timeout: float = 0.0
-    """Seconds that a look may take."""
-    first: int | None = None
-    """When one of its looks was due (ns), so that those of its schedule can be told from others."""
-
-
-class Watcher(Protocol):
-    """Weighs one abort condition on the samples as they come."""
-
-    def feed(self, sample: Sample) -> str | None:
-        """Take the next sample in; return why to abort, or None."""
-        ...
-
-    def tick(self, now_ns: int) -> str | None:
-        """Take in that time has passed, perhaps without samples; return why to abort, or None."""
-        ...
-
-
-@runtime_checkable
-class Aborts(Protocol):
-    """A reason to end the run early."""
-
-    def watch(self, rates: Mapping[str, Rate]) -> Watcher:
-        """Begin to weigh it, from now on; `rates` says by probe how it looks."""
         ...
 
 
