@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from faildrill.kinds import Shape
+from faildrill.kinds.sections import sections
 from faildrill.kinds.table import TABLES
 from faildrill.loading.describing import SHAPES, describe
 from faildrill.loading.documenting import markdown
+from faildrill.loading.environments import load_environment
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"
 KINDS = [(shape, name) for shape in SHAPES for name in sorted(TABLES[shape])]
@@ -24,6 +26,19 @@ def test_every_kind_is_documented(shape: Shape, name: str) -> None:
 def test_the_reference_of_kinds_is_up_to_date() -> None:
     same = DOCUMENT.read_text(encoding="utf-8") == markdown()
     assert same, "write it anew: faildrill explain --markdown > docs/kinds.md"
+
+
+@pytest.mark.parametrize("section", sections())
+def test_the_example_of_a_target_is_read_as_it_stands(section: str, tmp_path: Path) -> None:
+    path = tmp_path / "place.yaml"
+    path.write_text(f"environment: place\n{describe(section, 'target').example}\n", encoding="utf-8")
+    assert len(load_environment(path).section(section)) == 1
+
+
+def test_what_is_said_of_the_members_of_a_target_is_explained_with_it() -> None:
+    told = {one.name: one.default for one in describe("groups", "target").parameters}
+    assert {"members", "members.NAME.address", "members.NAME.reach"} <= told.keys()
+    assert "name" not in told
 
 
 def test_what_a_parameter_takes_is_told_in_words() -> None:

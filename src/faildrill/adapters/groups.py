@@ -19,7 +19,14 @@ class GroupMember(Member):
 
 
 class Group(Target):
-    """Processes or hosts of one sort."""
+    """Processes or hosts of one sort.
+
+    groups:
+      payment-servers:
+        members:
+          pay1: {address: "10.0.0.31:8080"}
+          pay2: {address: "10.0.0.32:8080"}
+    """
 
     section: ClassVar[str] = "groups"
 

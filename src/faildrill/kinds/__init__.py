@@ -9,7 +9,7 @@ import difflib
 import importlib
 import inspect
 from functools import cache
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.errors import WrongUsage
@@ -57,34 +57,49 @@ def _protocols(shape: Shape) -> _Protocols | None:
     return _PROTOCOLS.get(shape)
 
 
+class _Home(NamedTuple):
+    """Where a kind lives: `package.module:Class`, and the installed package that brings it, where it is not ours."""
+
+    where: str
+    package: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} (of {self.package})" if self.package else self.where
+
+
 @cache
-def _foreign() -> dict[str, str]:
+def _foreign() -> dict[str, _Home]:
     from importlib.metadata import entry_points  # noqa: PLC0415 - takes long, and few drills name such a kind
 
-    return {point.name: point.value for point in entry_points(group="faildrill.kinds")}
+    points = entry_points(group="faildrill.kinds")
+    return {point.name: _Home(point.value, point.dist.name if point.dist else "") for point in points}
 
 
 def names(shape: Shape) -> list[str]:
     """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart."""
     protocols = _protocols(shape)
-    foreign = [one for one, where in _foreign().items() if protocols and _fits(_load(where), protocols)]
+    foreign = [
+        one
+        for one, home in _foreign().items()
+        if protocols and ("." not in one or shape != "target") and _fits(_load(home), protocols)
+    ]
     return sorted([*TABLES[shape], *foreign])
 
 
 @cache
 def find(name: str, shape: Shape) -> type[Kind]:
     """Return the class of a kind; UnknownKind, with what was perhaps meant, when there is none."""
-    where = TABLES[shape].get(name) or _foreign().get(name)
-    if where is None:
+    home = _Home(TABLES[shape][name]) if name in TABLES[shape] else _foreign().get(name)
+    if home is None:
         raise UnknownKind(f"no {shape} is called {name!r}{did_you_mean(name, names(shape))}")
-    found = _load(where)
+    found = _load(home)
     protocols = _protocols(shape)
     if protocols and not _fits(found, protocols):
         raise UnknownKind(f"{name!r} is no {shape}")
     if shape == "action" and (wrong := misnamed_effect(found)):
         raise UnknownKind(f"{name!r} says that its effect is {wrong!r}: `{EFFECT_IS}` is `event` or `state`")
     if shape == "target" and (section := getattr(found, "section", "")) != name:
-        raise UnknownKind(f"{where} says that its `section` is {section!r}, and is listed as {name!r}")
+        raise UnknownKind(f"{home} says that its `section` is {section!r}, and is listed as {name!r}")
     return found
 
 
@@ -107,14 +122,14 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f"; there is {', '.join(known)}" if 0 < len(known) <= 12 else ""  # noqa: PLR2004 - what fits a line
 
 
-def _load(where: str) -> type[Kind]:
-    module, _, name = where.partition(":")
+def _load(home: _Home) -> type[Kind]:
+    module, _, name = home.where.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
     except ImportError as error:
-        raise UnknownKind(f"{where} can't be imported ({error}); is its extra installed?") from error
+        raise UnknownKind(f"{home} can't be imported ({error}); is its extra installed?") from error
     if not (inspect.isclass(found) and issubclass(found, Kind)):
-        raise UnknownKind(f"{where} is not a kind: it must derive from faildrill.ports.Kind")
+        raise UnknownKind(f"{home} is not a kind: it must derive from faildrill.ports.Kind")
     return found
 
 

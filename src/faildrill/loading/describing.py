@@ -5,15 +5,18 @@ import re
 import textwrap
 from typing import Any, Final, NamedTuple
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from faildrill.effect_traits import EFFECT_IS, LOOKS_COST
 from faildrill.kinds import Shape, find
-from faildrill.kinds.parameters import names_probe, parameter_names, target_type
-from faildrill.loading.schemas import TARGET_WORDS, parameters_schema
+from faildrill.kinds.parameters import field_at, names_probe, parameter_names, target_type
+from faildrill.loading.schemas import TARGET_WORDS, listed_schema, parameters_schema
 from faildrill.ports import Kind
+from faildrill.targets import Target
 
 SHAPES: Final[dict[Shape, str]] = {
+    "target": "a thing in the environment that kinds take by its name, under a section of its own",
     "probe": "something looked at again and again, under `probes:`",
     "action": "what a step does, under `steps:`",
     "expectation": "a claim about the whole run, under `expect:`",
@@ -87,12 +90,20 @@ def describe(name: str, shape: Shape) -> Description:
     text, example = _split(inspect.getdoc(kind) or "")
     if shape == "action":
         text = f"{text}\n\n{_effect(kind)}"
-    schema, defs = parameters_schema(kind)
-    properties: dict[str, Any] = schema.get("properties", {})
-    fields = parameter_names(kind)
-    parameters = [_parameter(key, fields[key], properties[key], defs) for key in properties if key in fields]
+    schema, defs = listed_schema(kind) if shape == "target" else parameters_schema(kind)
+    parameters = _parameters(kind, schema, defs)
+    if (member := field_at(kind, ("members", ""))) and shape == "target":
+        parameters += _parameters(member, defs[member.__name__], defs, "members.NAME.")
     required_first = sorted(parameters, key=lambda one: bool(one.default))
     return Description(name, shape, text, _in_place(example or _skeleton(name, kind), shape), required_first)
+
+
+def _parameters(
+    model: type[BaseModel], schema: dict[str, Any], defs: dict[str, Any], prefix: str = ""
+) -> list[Parameter]:
+    properties: dict[str, Any] = schema.get("properties", {})
+    fields = parameter_names(model)
+    return [_parameter(f"{prefix}{key}", fields[key], properties[key], defs) for key in properties if key in fields]
 
 
 def _effect(kind: type[Kind]) -> str:
@@ -181,12 +192,14 @@ def _in_best_unit(microseconds: int) -> str:
 def _skeleton(name: str, kind: type[Kind]) -> str:
     """Make a use with the parameters that must be given, where the docstring shows none."""
     needed = ", ".join(f"{key}: …" for key, field in parameter_names(kind).items() if field.is_required())
+    if issubclass(kind, Target):
+        return f"{name}:\n  NAME: {{{needed.removeprefix('name: …, ')}}}"
     return f"{name}: {{{needed}}}"
 
 
 def _in_place(example: str, shape: Shape) -> str:
     """Show uses where they stand in a file; an example that begins with its section is left as it is."""
-    if example.split(":", maxsplit=1)[0] in _SECTIONS:
+    if shape == "target" or example.split(":", maxsplit=1)[0] in _SECTIONS:
         return example
     uses = example.splitlines()
     if shape == "probe":

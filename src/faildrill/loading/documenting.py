@@ -24,6 +24,7 @@ def markdown() -> str:
 
 def _heading(shape: Shape) -> str:
     return {
+        "target": "Targets",
         "probe": "Probes",
         "action": "Actions",
         "expectation": "Expectations",

@@ -65,6 +65,12 @@ def parameters_schema(kind: type[BaseModel], prefix: str = "") -> tuple[Schema, 
     return found, {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
 
 
+def listed_schema(sort: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
+    """Return the schema of what an environment says of a target, and the definitions that it refers to."""
+    found = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
+    return found, {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+
+
 def drill_schema() -> Schema:
     """Return the JSON Schema of a drill file."""
     defs: Schema = {}
@@ -246,9 +252,8 @@ def _until() -> Schema:
 
 
 def _section(sort: type[Target], defs: Schema) -> Schema:
-    prefix = f"{sort.section}."
-    found = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
-    defs |= {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+    found, inner = listed_schema(sort, f"{sort.section}.")
+    defs |= inner
     defs[sort.section] = found
     ref: Schema = {"$ref": f"#/$defs/{sort.section}"}
     if len(found.get("required", [])) == 1 and found["properties"][found["required"][0]]["type"] == "string":

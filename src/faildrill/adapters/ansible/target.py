@@ -13,7 +13,15 @@ _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}
 
 
 class Hosts(Target):
-    """Hosts under Ansible, reached as its inventory says."""
+    """Hosts under Ansible, reached as its inventory says.
+
+    hosts:
+      staging:
+        inventory: inventory/staging.yml
+        become: true
+        keys:
+          db1: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGyTEiqMv1yL8TTKLgLbQmTeGLqn2TDmOZQ0Cy9xO8bD
+    """
 
     section: ClassVar[str] = "hosts"
 

@@ -11,7 +11,13 @@ HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 
 
 class LoadBalancer(Target):
-    """A HAProxy, asked through its runtime socket."""
+    """A HAProxy, asked through its runtime socket.
+
+    load_balancers:
+      payments:
+        haproxy_socket: /run/haproxy/admin.sock
+        backends: {payments: [pay1, pay2, pay3]}
+    """
 
     section: ClassVar[str] = "load_balancers"
 

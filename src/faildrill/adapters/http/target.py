@@ -6,7 +6,11 @@ from faildrill.targets import Target, of_url
 
 
 class Service(Target):
-    """Something that users call at an address."""
+    """Something that users call at an address; `${services.payments}` in a file is its URL.
+
+    services:
+      payments: http://payments.staging.example:8080
+    """
 
     section: ClassVar[str] = "services"
     stands_for: ClassVar[str] = "url"

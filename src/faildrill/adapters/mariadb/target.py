@@ -24,7 +24,20 @@ class MariaDBMember(Member):
 
 
 class MariaDB(Target, Encryption):
-    """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them."""
+    """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them.
+
+    mariadb:
+      payments:
+        database: payments
+        user: payments
+        password: env:DB_PASSWORD
+        admin: drills
+        admin_password: env:ADMIN_PASSWORD
+        replication_user: replicator
+        members:
+          m1: {host: 10.0.0.11}
+          m2: {host: 10.0.0.12}
+    """
 
     section: ClassVar[str] = "mariadb"
 

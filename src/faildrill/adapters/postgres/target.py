@@ -35,7 +35,11 @@ class Libpq(BaseModel):
 
 
 class Database(Target, Libpq):
-    """A database as its users reach it: the path through the load balancer, or through a pool such as PgBouncer."""
+    """A database as its users reach it: the path through the load balancer, or through a pool such as PgBouncer.
+
+    databases:
+      payments: {host: 10.0.0.5, database: payments, user: app, password: env:DB_PASSWORD}
+    """
 
     section: ClassVar[str] = "databases"
 
@@ -101,7 +105,17 @@ class ClusterMember(Member):
 
 
 class Cluster(Target, Libpq):
-    """A PostgreSQL cluster under Patroni, every node of it reached directly."""
+    """A PostgreSQL cluster under Patroni, every node of it reached directly.
+
+    clusters:
+      payments:
+        scope: payments
+        user: faildrill
+        password: env:DB_PASSWORD
+        members:
+          pg1: {api: "http://10.0.0.11:8008", host: 10.0.0.11}
+          pg2: {api: "http://10.0.0.12:8008", host: 10.0.0.12}
+    """
 
     section: ClassVar[str] = "clusters"
 

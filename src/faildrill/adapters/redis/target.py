@@ -30,7 +30,17 @@ class RedisMember(Member):
 
 
 class Redis(Target, Encryption):
-    """A Redis master with its replicas, watched by Sentinels; every node reached directly."""
+    """A Redis master with its replicas, watched by Sentinels; every node reached directly.
+
+    redis:
+      sessions:
+        master: mymaster
+        password: env:REDIS_PASSWORD
+        sentinels: ["10.0.0.21:26379", "10.0.0.22:26379", "10.0.0.23:26379"]
+        members:
+          r1: {host: 10.0.0.11}
+          r2: {host: 10.0.0.12}
+    """
 
     section: ClassVar[str] = "redis"
 
