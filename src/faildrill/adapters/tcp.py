@@ -3,7 +3,6 @@
 import asyncio
 import re
 import socket
-import struct
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -14,10 +13,8 @@ from pydantic import AfterValidator, Field
 from faildrill.adapters.connection_errors import outcome_of
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
-from faildrill.system.resolver import is_address, telling
+from faildrill.system.resolver import RESETTING, is_address, telling
 
-RESETTING: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read at the most."""
 CUT_AFTER: Final = 4
@@ -82,7 +79,7 @@ class Way:
         loop = asyncio.get_running_loop()
         if self._address:
             return await loop.create_connection(factory, *self._address, **tls)
-        errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
+        errors: list[OSError] = []
         for *_, where in await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
             try:
                 return await loop.create_connection(factory, str(where[0]), self._port, **tls)

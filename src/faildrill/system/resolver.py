@@ -16,6 +16,7 @@ import ipaddress
 import os
 import queue
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -36,6 +37,8 @@ MOST_IDLE: Final = 4
 """Threads that wait for the next question."""
 STACK: Final = 1 << 20
 """Bytes of a thread's stack: the modules that nsswitch.conf names run on it."""
+RESETTING: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
 _OF_THE_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _HOW: Final = ("family", "type", "proto", "flags")
 T = TypeVar("T")
@@ -190,9 +193,28 @@ def is_address(host: str) -> bool:
 def telling(errors: Sequence[OSError]) -> OSError:
     """Return, of the errors of several addresses of a name, the last that is about the other side, else the last.
 
-    A family of addresses that this host doesn't have (no IPv6 here) doesn't hide that the others are dark.
+    A family of addresses that this host doesn't have (no IPv6 here) doesn't hide that the others are dark. A name
+    without any address has no error but that.
     """
+    if not errors:
+        return socket.gaierror(socket.EAI_NONAME, "no address")
     return next((one for one in reversed(errors) if one.errno not in _OF_THE_FAMILY), errors[-1])
+
+
+def refuse_itself(connection: socket.socket) -> None:
+    """Raise ConnectionRefusedError where both ends of a connection are one: nobody listens at its address.
+
+    A port of this host at which nobody listens is free to be taken for the connection's own end. Where the kernel does,
+    TCP's simultaneous opening connects it to itself, and whatever is sent comes back (RFC 9293, 3.5). Closed, it
+    resets, so that whoever is to listen there gets the port.
+    """
+    try:
+        is_itself = connection.getsockname() == connection.getpeername()
+    except OSError:
+        return  # it is gone by now, so somebody ended it
+    if is_itself:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 class ResolvesApart(asyncio.AbstractEventLoop):
@@ -215,26 +237,35 @@ class ResolvesApart(asyncio.AbstractEventLoop):
         port: int | None = None,
         **more: Any,  # noqa: ANN401 - asyncio's own
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        """Connect as `loop.create_connection` does; to a name, to its addresses one after the other."""
-        connect: Any = super().create_connection
+        """Connect as `loop.create_connection` does, but not to itself; to a name, to one address after the other."""
         if host is None or more.get("sock") is not None or is_address(host):
-            connected: tuple[asyncio.Transport, asyncio.BaseProtocol] = await connect(
-                protocol_factory, host, port, **more
-            )
-            return connected
+            return await self._connected(protocol_factory, host, port, **more)
         if more.get("ssl") and more.get("server_hostname") is None:
             more["server_hostname"] = host
-        errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
+        errors: list[OSError] = []
         asked = {name: more.pop(name, 0) for name in ("family", "proto", "flags")}
         for *_, where in await self.getaddrinfo(host, port, type=socket.SOCK_STREAM, **asked):
             address = f"{where[0]}%{where[3]}" if len(where) > 3 and where[3] else where[0]  # noqa: PLR2004 - a scope
             try:
-                connected = await connect(protocol_factory, address, where[1], **more)
+                return await self._connected(protocol_factory, address, where[1], **more)
             except OSError as error:
                 errors.append(error)
-            else:
-                return connected
         raise telling(errors)
+
+    async def _connected(
+        self,
+        *what: Any,  # noqa: ANN401 - asyncio's own
+        **more: Any,  # noqa: ANN401 - asyncio's own
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        connect: Any = super().create_connection
+        connected: tuple[asyncio.Transport, asyncio.BaseProtocol] = await connect(*what, **more)
+        transport, _ = connected
+        try:
+            refuse_itself(transport.get_extra_info("socket"))
+        except ConnectionRefusedError:
+            transport.abort()
+            raise
+        return connected
 
 
 class Loop(ResolvesApart, asyncio.SelectorEventLoop):  # type: ignore[misc] # typeshed's overloads again

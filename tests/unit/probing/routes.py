@@ -1,10 +1,13 @@
 """In a network namespace of its own: what looks see when a route takes the way to a healthy service away. Prints JSON.
 
-`routes.py KIND`: a kind of route (`prohibit`, `blackhole`, `unreachable`), or `filter`: a packet filter of this host.
+`routes.py KIND`: a kind of route (`prohibit`, `blackhole`, `unreachable`); `filter`: a packet filter of this host;
+`itself`: nobody listens, and the one port that is left for a connection's own end is the one that it leads to;
+`full`: somebody listens, and no port is left.
 """
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +17,13 @@ from pydantic import JsonValue
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Opens, Probe
+from faildrill.probing.prober import Loop
 from faildrill.targets import KindUse
 
-HOST = "127.0.0.5"
+# From 127.0.0.1 every address of loopback is reached; to faildrill 127.1 is a name, which has one address.
+HOST = {"itself": "127.0.0.1", "full": "127.1"}.get(sys.argv[1], "127.0.0.5")
+HELD: list[socket.socket] = []
+PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 GIVEN = Supplies(run="routes", timeout=1.0, every=0.1, in_flight=2, name="ledger", folder=Path(sys.argv[2]))
 PLACES: dict[str, dict[str, JsonValue]] = {
     "tcp.connect": {"address": f"{HOST}:7001"},
@@ -46,6 +53,8 @@ async def look(kind: str, params: dict[str, JsonValue]) -> tuple[str, str]:
         await probe.open(GIVEN)
     try:
         seen = await asyncio.wait_for(probe.look(GIVEN), 1.5)
+    except TimeoutError:
+        return "TIMED_OUT", ""
     finally:
         if isinstance(probe, Opens):
             await probe.close()
@@ -57,6 +66,11 @@ def take_away(kind: str) -> None:
     if kind == "filter":
         run(["nft", "add table ip t; add chain ip t out { type filter hook output priority 0; }"])
         run(["nft", f"add rule ip t out ip daddr {HOST} reject with icmp type admin-prohibited"])
+    elif kind == "itself":
+        PORTS.write_text("7001 7001", encoding="ascii")
+    elif kind == "full":
+        PORTS.write_text("7002 7002", encoding="ascii")
+        HELD.extend((socket.create_server(("127.0.0.1", 7001)), socket.create_connection(("127.0.0.1", 7001))))
     else:
         run(["ip", "route", "add", kind, f"{HOST}/32", "table", "local"])
 
@@ -70,4 +84,5 @@ async def main() -> None:
     print(json.dumps({kind: await look(kind, params) for kind, params in PLACES.items()}))  # noqa: T201 - the result
 
 
-asyncio.run(main())
+with asyncio.Runner(loop_factory=Loop) as runner:
+    runner.run(main())

@@ -33,3 +33,16 @@ def test_every_probe_takes_it_for_dark(kind: str, tmp_path: Path) -> None:
     seen = seen_without(kind, tmp_path)
     assert {probe: outcome for probe, (outcome, _) in seen.items()} == dict.fromkeys(seen, "UNREACHABLE"), seen
     assert len(seen) == 8
+
+
+def test_a_connection_that_comes_back_to_itself_finds_nobody(tmp_path: Path) -> None:
+    seen = seen_without("itself", tmp_path)
+    del seen["dns.query"]  # asks over UDP: its own question comes back, which is no answer
+    assert {probe: outcome for probe, (outcome, _) in seen.items()} == dict.fromkeys(seen, "REFUSED"), seen
+
+
+def test_a_host_without_a_port_left_has_not_looked_by_a_name_either(tmp_path: Path) -> None:
+    seen = seen_without("full", tmp_path)
+    del seen["dns.query"]  # over UDP, whose ports are others
+    del seen["http.ledger"]  # its library takes 127.1 for a misspelt address
+    assert {probe: outcome for probe, (outcome, _) in seen.items()} == dict.fromkeys(seen, "BROKEN"), seen

@@ -15,7 +15,7 @@ from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
-from faildrill.system.resolver import telling
+from faildrill.system.resolver import refuse_itself, telling
 from faildrill.system.threads import aside
 from faildrill.targets import Encryption
 
@@ -131,11 +131,17 @@ def _connected(addresses: list[tuple[Any, ...]], within: float) -> socket.socket
 
     The client's own way would ask for the name once more, in this thread, which nothing bounds.
     """
-    errors: list[OSError] = [socket.gaierror(socket.EAI_NONAME, "no address")]
+    errors: list[OSError] = []
     for host, port, *_ in addresses:
         try:
             connection = socket.create_connection((host, port), within)
         except OSError as error:
+            errors.append(error)
+            continue
+        try:
+            refuse_itself(connection)
+        except ConnectionRefusedError as error:
+            connection.close()
             errors.append(error)
         else:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
