@@ -109,6 +109,8 @@ class World:
     disk: tuple[int, int, str] | None = None
     aborts: tuple[KindUse, ...] = ()
     leave_applied: bool = False
+    unwatched: frozenset[str] = frozenset()
+    """Services that no probe looks at."""
 
     @classmethod
     def draw(cls, seed: int, place: Path, applies: tuple[str, ...] = APPLIES) -> "World":
@@ -274,7 +276,7 @@ def _scene(world: World, place: Path, folder: Path) -> Scene:
             every=0.1,
             timeout=0.3,
         )
-        for name in (*(step.id for step in world.faults), BYSTANDER)
+        for name in (*(step.id for step in world.faults if step.id not in world.unwatched), BYSTANDER)
     )
     drill = Drill(
         name="simulated",

@@ -5,8 +5,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from faildrill.acting.undoing import open_intents
 from faildrill.judging.result import Verdict
-from faildrill.timeline import FILE, Happened, Undoing, entries
+from faildrill.timeline import FILE, Happened, SteadyAgain, Undoing, UndoVerified, entries
 from safety.trials import series
 from simulation import Lived, World, fault, live_in
 
@@ -135,3 +136,33 @@ def test_what_was_given_up_and_never_comes_is_told_to_have_stayed_open(tmp_path:
     told = [one.what.told for one in entries(lived.folder / FILE) if isinstance(one.what, Happened)]
     assert told == ["its outcome stayed open: looked for 2 s after it was put back, and nothing came"]
     assert (lived.is_marked, lived.verdict) == (False, Verdict.INCONCLUSIVE)
+
+
+def _falls_again(folder: Path, *names: str) -> Lived:
+    """Live through a run whose first step is put back, and gone again before all is steady; no probe sees that."""
+    falls = {"undo": "falls again", "undo_delay": "100ms"}
+    world = World(0, unwatched=frozenset(names))
+    world.steps += [fault(folder, name, **(falls if name == names[0] else {})) for name in names]
+    return live_in(world, folder)
+
+
+def test_what_was_put_back_and_is_gone_again_when_all_is_steady_is_unsafe(tmp_path: Path) -> None:
+    lived = _falls_again(tmp_path, "one")
+    assert any(isinstance(one.what, SteadyAgain) for one in entries(lived.folder / FILE))
+    assert (lived.state("one"), lived.is_marked, lived.verdict) == ("down", True, Verdict.UNSAFE)
+
+
+def test_what_is_gone_again_is_what_recover_puts_back(tmp_path: Path) -> None:
+    lived = _falls_again(tmp_path, "one", "two")
+    assert [one.step for one in open_intents(entries(lived.folder / FILE))] == ["one"]
+
+
+def test_a_step_whose_place_an_earlier_one_takes_again_is_put_back(tmp_path: Path) -> None:
+    """The second step found the first one's effect, and put that back; then the first one was put back as well."""
+    first, second = fault(tmp_path, "one", apply="works"), fault(tmp_path, "one", apply="lies")
+    world = World(0, unwatched=frozenset({"one", "again"}))
+    world.steps += [first, second.model_copy(update={"id": "again", "name": "again"})]
+    lived = live_in(world, tmp_path)
+    put_back = [one.what.step for one in entries(lived.folder / FILE) if isinstance(one.what, UndoVerified)]
+    assert put_back == ["again", "one"]
+    assert (lived.state("one"), lived.is_marked, lived.verdict) == ("up", False, Verdict.INCONCLUSIVE)

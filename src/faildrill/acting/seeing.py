@@ -39,6 +39,11 @@ async def restored(action: Action, before: Captured, given: Given) -> Observed:
     return Observed(now == before, "as it was before" if now == before else f"now {now}, before {before}")
 
 
+def knows_its_effect(action: Action) -> bool:
+    """Tell whether the action can tell its effect from any other change of what it changes."""
+    return _confirms(action)
+
+
 def _confirms(action: Action) -> TypeGuard[Confirms]:
     return issubclass(type(action), Confirms)  # of a class the answer is kept; `isinstance` looks anew each time
 

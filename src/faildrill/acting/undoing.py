@@ -8,7 +8,7 @@ from typing import Final, Literal
 from faildrill import durations
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.effects import action_of, look_before_undoing
-from faildrill.acting.seeing import effect, restored
+from faildrill.acting.seeing import effect, knows_its_effect, restored
 from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
@@ -40,17 +40,24 @@ an action that says how late it may act."""
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
-    """List the intents that were not seen put back and not left on purpose, in the order they were written."""
-    still: dict[str, Intended] = {}
+    """List the intents that were not seen put back and not left on purpose, in the order they were written.
+
+    What counts is what was seen last: what was put back, and was put back again or found gone since, is open again.
+    """
+    intents: dict[str, Intended] = {}
+    closed: set[str] = set()
     for entry in entries:
         match entry.what:
             case Intended() as intent:
-                still[intent.step] = intent
+                intents[intent.step] = intent
+                closed.discard(intent.step)
+            case Undoing(step=step) | UndoNotVerified(step=step):
+                closed.discard(step)
             case UndoVerified(step=step) | LeftApplied(step=step, by="drill"):
-                still.pop(step, None)
+                closed.add(step)
             case _:
                 pass
-    return list(still.values())
+    return [intent for step, intent in intents.items() if step not in closed]
 
 
 def put_off(intents: list[Intended], entries: Iterable[Entry]) -> list[Intended]:
@@ -136,10 +143,13 @@ class _Undo:
     async def stays(self, start: float) -> bool:
         """Look for a while, from `start` on the loop's clock, whether it stays put back; when not, put it back again.
 
-        Also when that can't be told in the end: the undo then has its own time to see it.
+        Also when that can't be told in the end: the undo then has its own time to see it. Where it is not as it was
+        put back from the first, an earlier step was put back since, and took its place: only its effect tells then.
         """
         action = action_of(self.intent)
         patience = max(min(SETTLE, self.intent.within), float(getattr(action, ACTS_LATE, 0.0)))
+        was_back = (await observe(lambda: restored(action, self.intent.before, self._given), start)).holds
+        can_tell = was_back or knows_its_effect(action)
         is_told = False
 
         async def comes_after_all() -> Observed:
@@ -148,7 +158,8 @@ class _Undo:
             back = await restored(action, self.intent.before, self._given)
             seen = await effect(action, self.intent.before, self._given)
             is_told = True
-            return Observed(seen.holds or not back.holds, seen.because if seen.holds else back.because)
+            comes = (can_tell and seen.holds) or (was_back and not back.holds)
+            return Observed(comes, seen.because if seen.holds else back.because)
 
         comes = await observe(comes_after_all, start + patience)
         is_settled = is_told and not comes.holds

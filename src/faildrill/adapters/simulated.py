@@ -144,11 +144,13 @@ class Fault(_Place):
         "`comes late` leaves it open, and the target does it after `delay`; `acts late` leaves a process behind that "
         "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
-    undo_how: Literal["works", "fails", "fails after", "lies", "hangs", "blocks", "clings", "works late"] = Field(
+    undo_how: Literal[
+        "works", "fails", "fails after", "lies", "hangs", "blocks", "clings", "works late", "falls again"
+    ] = Field(
         default="works",
         alias="undo",
         description="`blocks` stops the whole process that does it; `works late` comes back `undo_delay` after it was "
-        "asked to",
+        "asked to, `falls again` comes back at once and is down again after that time",
     )
     delay: Duration = 0.0
     undo_delay: Duration = 0.0
@@ -228,24 +230,30 @@ class Fault(_Place):
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
         """Bring it up again, or do what `undo` says."""
         self.tell("call-back")
-        state = str(before["state"])
+        state, later = str(before["state"]), asyncio.get_running_loop().call_later
+        await self._fail_to_undo()
+        match self.undo_how:
+            case "lies":
+                return
+            case "works late":
+                later(self.undo_delay, self.become, state, "undo")
+                return
+            case "falls again":
+                later(self.undo_delay, self.become, "down", "fell")
+        self.become(state, "undo")
+        if self.undo_how == "fails after":
+            raise ActionFailed("the simulated undo broke, having done it")
+
+    async def _fail_to_undo(self) -> None:
         match self.undo_how:
             case "fails":
                 raise ActionFailed("the simulated undo broke")
-            case "lies":
-                return
             case "hangs":
                 await asyncio.Event().wait()
             case "blocks":
                 time.sleep(3600)  # noqa: ASYNC251 - what a blocking library does to us
             case "clings":
                 await _cling()
-            case "works late":
-                asyncio.get_running_loop().call_later(self.undo_delay, self.become, state, "undo")
-                return
-        self.become(state, "undo")
-        if self.undo_how == "fails after":
-            raise ActionFailed("the simulated undo broke, having done it")
 
 
 async def _cling() -> None:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from faildrill.acting.lasting import fallen, standing
 from faildrill.acting.undoing import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
 from faildrill.drill import Drill
@@ -133,8 +134,10 @@ class _Recovery:
         is_steady = False
         if await self._is_the_place(intents, timeline):
             dirty = await undo_all(intents, timeline, run, self._by, self._known)
+            kept = await standing(intents, dirty, run)
             grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
             is_steady = not self._touched() or await self._steady(timeline, grace)
+            dirty += await fallen(kept, timeline, run)
         else:
             dirty = [one.step for one in intents]
             await self._end_looking(timeline)

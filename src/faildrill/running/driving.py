@@ -6,6 +6,7 @@ from typing import Final
 
 from faildrill.acting.calling import stuck
 from faildrill.acting.effects import look_before_undoing
+from faildrill.acting.lasting import fallen, standing
 from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
@@ -200,8 +201,11 @@ class Driving:
             return not intents
         is_fenced = self._fence()
         dirty = await self._undo(intents) if await self._is_the_place(intents) else [one.step for one in intents]
+        kept = await standing(intents, dirty, scene.run)
         is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
-        return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
+        if self._stop.hurried.is_set():
+            return is_fenced and not dirty
+        return not await fallen(kept, scene.timeline, scene.run) and is_fenced and not dirty and is_steady
 
     async def _is_the_place(self, intents: list[Intended]) -> bool:
         """Ask the place again what it is, and record of every step that it stays where this is another one."""

@@ -1,0 +1,50 @@
+"""See that what was put back stays so until the run is over: a service that is started again may die again at once."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from faildrill.acting.calling import LOOKING, observe
+from faildrill.acting.effects import action_of
+from faildrill.acting.seeing import restored
+from faildrill.errors import FaildrillError
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Observed
+from faildrill.timeline import Intended, Timeline, UndoNotVerified
+
+ONCE: Final = 0.0
+"""A deadline that is over: one look."""
+
+
+async def standing(intents: Iterable[Intended], dirty: Iterable[str], run: str) -> list[Intended]:
+    """Return those whose state from before is there when the last undo is done: these are to stay so.
+
+    Of two steps that changed the same thing the first one is put back last, and takes the place of what the other one
+    put back. So what isn't there any more was not lost.
+    """
+    put_back = [one for one in intents if one.undo != "none" and one.step not in set(dirty)]
+    return [one for one in put_back if (await _look(one, run, ONCE)).holds] if len(put_back) > 1 else put_back
+
+
+async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> list[str]:
+    """Look at each once more, record what isn't as it was put back, and return the ids of those steps.
+
+    Nothing is put back again: somebody else may want it so by now. It is open again, for `recover`.
+    """
+    found: list[str] = []
+    for one in intents:
+        until = asyncio.get_running_loop().time() + min(one.undo_within, LOOKING)
+        seen = await _look(one, run, until)
+        if not seen.holds:
+            timeline.note(UndoNotVerified(step=one.step, because=f"was put back, and is so no more: {seen.because}"))
+            found.append(one.step)
+    return found
+
+
+async def _look(intent: Intended, run: str, until: float) -> Observed:
+    try:
+        action = action_of(intent)
+    except (FaildrillError, ValueError) as error:
+        return Observed(holds=False, because=f"its intent can't be read: {error}")
+    given = Supplies(run, timeout=intent.undo_within)
+    return await observe(lambda: restored(action, intent.before, given), until)
