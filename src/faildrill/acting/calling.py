@@ -104,17 +104,19 @@ async def observe(look: Callable[[], Coroutine[Any, Any, Observed]], deadline: f
     """Look again and again until what is looked for holds, or the loop's clock passes `deadline`.
 
     Looks once at least, for a second at most where the deadline is over. What can't be seen does not hold; the last
-    look's reason is the one returned, with what was seen last where that look could not see.
+    look's reason is the one returned, with what was seen last where that look could not see. A look that only the
+    deadline cut off says less than why those before it could not see.
     """
     loop = asyncio.get_running_loop()
-    saw = ""
+    saw = trouble = ""
     while True:
         left = deadline - loop.time()
         try:
             seen = await call(look(), max(left, 1.0))
-            saw = f"; seen last: {seen.because}"
+            saw, trouble = f"; seen last: {seen.because}", ""
         except (ActionError, CannotSee) as error:
-            seen = Observed(holds=False, because=f"could not be seen: {error}{saw}")
+            trouble = (trouble if isinstance(error, TookTooLong) else "") or str(error)
+            seen = Observed(holds=False, because=f"could not be seen: {trouble}{saw}")
         if seen.holds or loop.time() + LOOK_AGAIN >= deadline:
             return seen._replace(because=words(seen.because))
         await asyncio.sleep(LOOK_AGAIN)

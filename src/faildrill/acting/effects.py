@@ -37,6 +37,8 @@ LONGEST: Final = 60.0
 """Seconds between two looks at the most."""
 LOOK: Final = 10.0
 """Seconds that a look may take at the most, also the one that an undo waits for."""
+COSTLY_LOOK: Final = 30.0
+"""The same for the one look of a kind whose looks cost: a play of many hosts on a busy machine takes its time."""
 AGAIN: Final = 2.0
 """Seconds for which a failed look before an undo is tried again: what can't be told must not keep the fault on."""
 
@@ -123,7 +125,7 @@ class Effect:
     async def look_before_undo(self) -> None:
         """Look right before it is put back; what can't be told for a while is told as that."""
         loop = asyncio.get_running_loop()
-        start, within = loop.time(), min(self._intent.within, LOOK)
+        start, within = loop.time(), min(self._intent.within, LOOK if self.is_cheap else COSTLY_LOOK)
         while not await self.look(within):
             if loop.time() + LOOK_AGAIN >= start + min(within, AGAIN):
                 self._timeline.note(EffectUntold(step=self._intent.step, because=self._trouble))

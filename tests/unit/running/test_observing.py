@@ -3,6 +3,7 @@
 import asyncio
 
 from faildrill.acting.calling import observe
+from faildrill.errors import CannotSee
 from faildrill.ports import Observed
 from virtual import START, run
 
@@ -28,3 +29,15 @@ def test_what_was_never_seen_is_told_alone() -> None:
         return Observed(holds=True, because="never comes")
 
     assert run(observe(look, START + 5.0)).because == "could not be seen: no answer within 5 s"
+
+
+def test_a_last_look_that_is_cut_off_does_not_hide_why_the_others_could_not_see() -> None:
+    looks = 0
+
+    async def look() -> Observed:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(2)
+        raise CannotSee("nobody looked at app2" if looks < 3 else "what came after the deadline")
+
+    assert run(observe(look, START + 5.0)).because == "could not be seen: nobody looked at app2"
