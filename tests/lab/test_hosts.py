@@ -5,11 +5,13 @@ import json
 import os
 import random
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from faildrill.adapters.ansible import plays
 from faildrill.adapters.ansible.examining import Machines
@@ -256,6 +258,30 @@ def test_the_doctor_names_what_a_host_lacks(hosts_lab: Facts) -> None:
     assert wrong["staging/app2 programs"] == "no no-such-program"
     assert ("staging/app2 become root" in wrong) == (shutil.which("sudo") is None)  # its hosts are this machine
     assert "staging/app1 python" not in wrong  # who can't be logged in to isn't asked for more
+
+
+def test_the_doctor_names_the_interpreter_that_a_host_has_not(hosts_lab: Facts, tmp_path: Path) -> None:
+    hosts = hosts_of(hosts_lab)
+    listed = yaml.safe_load(Path(hosts.inventory).read_text(encoding="utf-8"))
+    groups = listed["all"]["children"]
+    applications, databases = groups["applications"]["hosts"], groups["databases"]["hosts"]
+    del applications["app1"]["ansible_python_interpreter"]
+    applications["app2"]["ansible_python_interpreter"] = "/usr/bin/no-python"
+    databases["db1"]["ansible_python_interpreter"] = "auto_silent"
+    databases["db2"]["ansible_host"] = "nosuch.invalid"
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(yaml.safe_dump(listed), encoding="utf-8")
+    given_python = {"inventory": str(inventory), "python": sys.executable}
+    found = asyncio.run(Machines(target=hosts.model_copy(update=given_python)).examine(given()))
+    told = {one.what: one for one in found}
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert told["staging/app1 python"].told == f"{version}, {sys.executable}"  # of the environment file
+    assert told["staging/app1 programs"].ok
+    assert "no usable /usr/bin/no-python" in told["staging/app2 python"].told
+    assert "ansible_python_interpreter" in told["staging/app2 python"].remedy
+    assert told["staging/db1 python"].ok
+    assert "nosuch.invalid" in told["staging/db2 login"].told
+    assert "correct `ansible_host`" in told["staging/db2 login"].remedy
 
 
 def test_a_probe_tells_a_playbook_that_fails_from_a_host_that_is_not_reached(hosts_lab: Facts, tmp_path: Path) -> None:

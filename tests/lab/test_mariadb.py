@@ -409,7 +409,7 @@ def test_the_doctor_names_what_keeps_mariadb_from_being_drilled(mariadb_lab: Fac
     assert wrong["payments semi-sync"] == f"off on {other}, on elsewhere"
     assert f"{other} does not follow" in wrong["payments is whole"]
     locked_out = payments.model_copy(update={"admin": "nobody", "members": {first: payments.members[first]}})
-    assert examined(locked_out)[f"payments/{first}"] == "login refused, unencrypted"
+    assert examined(locked_out)[f"payments/{first}"] == "refuses user or password"
 
 
 def test_a_mariadb_behind_tls_is_asked_with_its_certificate_checked(mariadb_lab: Facts, payments: MariaDB) -> None:
@@ -426,7 +426,7 @@ def test_a_mariadb_behind_tls_is_asked_with_its_certificate_checked(mariadb_lab:
     finally:
         for name in payments.members:
             as_root(mariadb_lab, name, "SET GLOBAL require_secure_transport = 0")
-    assert plain[f"payments/{first}"] == "login refused, unencrypted"  # MariaDB does not tell it from a wrong password
+    assert plain[f"payments/{first}"] == "refuses user or password"  # MariaDB does not tell it from a wrong password
     by_name = {first: payments.members[first].model_copy(update={"host": "localhost"})}
     wrong_name = examined(secure.model_copy(update={"members": {**payments.members, **by_name}}))
     assert wrong_name[f"payments/{first}"] == "certificate for another name"

@@ -162,7 +162,7 @@ def test_a_service_and_a_password_file_are_read_as_libpq_reads_them(
         return asyncio.run(once(probe("postgres.write", database=by_service)))
 
     passwords.chmod(0o644)
-    assert look().detail == "login refused"  # others could read the file, and so libpq does not
+    assert look().detail == "wants a password"  # others could read the file, and so libpq does not
     passwords.chmod(0o600)
     assert look().outcome is Outcome.OK
     by_surroundings = Database(name="p", dsn="service=pay")

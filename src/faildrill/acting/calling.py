@@ -9,6 +9,7 @@ from faildrill import durations, redacting
 from faildrill.effect_traits import ENDING
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
+from faildrill.system import resolver
 
 T = TypeVar("T")
 LOOK_AGAIN: Final = 0.1
@@ -16,6 +17,9 @@ LOOK_AGAIN: Final = 0.1
 LOOKING: Final = 10.0
 """Seconds that a look for an effect, or for what was before it, has at least after the call returned; as long as the
 call itself had, where that is less. A call that took all of its time must not leave none to see what came of it."""
+NAMES_WITHIN: Final = 5.5
+"""Seconds in which a name must resolve for who asks whether a drill may start: where the first server of
+/etc/resolv.conf is dead, glibc asks the second one after 5 s."""
 LONGEST: Final = 2000
 """Characters of a kind's words that are kept."""
 LET_GO: Final = 0.1
@@ -51,6 +55,12 @@ async def call(what: Awaitable[T], within: float) -> T:
     if is_late:
         raise TookTooLong(f"no answer within {durations.show(within)}")
     return _answer(task)
+
+
+async def ask(what: Awaitable[T], within: float) -> T:
+    """Await a kind's question before anything is touched, as `call` does; a name that nobody resolves is told soon."""
+    with resolver.patient(NAMES_WITHIN):
+        return await call(what, within)
 
 
 def stuck() -> int:

@@ -1,12 +1,13 @@
 """`group.capacity`: enough members of a group are up, before one of them is taken away."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final, Self
 
 from pydantic import Field, model_validator
 
+from faildrill import causes
 from faildrill.adapters.groups import Group, GroupMember
+from faildrill.adapters.sockets import unaccepting
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Checked, Given, Kind
 
@@ -59,8 +60,8 @@ class Capacity(Kind):
                 return f"can't be seen ({error})"
             if state != "running":
                 return f"is {state}"
-        if member.address is not None and not await accepts(member.address, within):
-            return f"accepts no connection at {member.address}"
+        if member.address is not None and (why := await unaccepting(member.address, within)):
+            return f"accepts no connection at {member.address}: {why}"
         return ""
 
 
@@ -74,22 +75,14 @@ class Members(Kind):
         members = list(self.target.members.values())
         capacity = Capacity(group=self.target, at_least=1)
         seen = await asyncio.gather(*(capacity.lacks(one, given) for one in members))
-        remedy = "start it, or give the environment its `reach` and `address`"
         return [
-            Checked(f"{self.target.name}/{one.name}", not lacks, lacks or "is up", remedy if lacks else "")
+            Checked(f"{self.target.name}/{one.name}", not lacks, lacks or "is up", _remedy(one, lacks))
             for one, lacks in zip(members, seen, strict=True)
         ]
 
 
-async def accepts(address: str, within: float) -> bool:
-    """Tell whether HOST:PORT accepts a connection within float seconds."""
-    host, _, port = address.rpartition(":")
-    try:
-        async with asyncio.timeout(within):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except (OSError, ValueError):
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
+def _remedy(member: GroupMember, lacks: str) -> str:
+    if not lacks:
+        return ""
+    known = causes.what_to_do(lacks, member.address or "") if lacks.startswith("accepts no") else ""
+    return known or "start it, or give the environment its `reach` and `address`"

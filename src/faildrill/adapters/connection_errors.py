@@ -17,9 +17,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, Protocol, Self
 
+from faildrill import causes
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from faildrill.system.resolver import NotAsked
+from faildrill.system.resolver import NotAsked, was_unanswered
 
 _FORBIDDEN: Final = "a route or a firewall forbids it"
 _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
@@ -64,13 +65,20 @@ def outcome_of(error: OSError) -> tuple[Outcome, str]:
     if isinstance(error, Ending):
         return Outcome.OPEN, CLOSING
     if isinstance(error, TimeoutError) and not error.errno:  # a deadline of ours, not the kernel's
-        return Outcome.TIMED_OUT, ""
+        return Outcome.TIMED_OUT, causes.NO_RESOLVER if was_unanswered(error) else ""
     if isinstance(error, socket.gaierror) and error.errno not in _OURS:
-        return Outcome.UNREACHABLE, "the name does not resolve"
+        return Outcome.UNREACHABLE, of_name(error)
     # Python gives most numbers a class of their own, and some errors that it makes itself have the class alone.
     number = error.errno or next((number for sort, number in _CLASSES if isinstance(error, sort)), 0)
     known = None if isinstance(error, socket.gaierror) else _PROVES.get(number)
     return known or (Outcome.BROKEN, f"here: {error.strerror or str(error) or type(error).__name__}")
+
+
+def of_name(error: BaseException) -> str:
+    """Tell what became of asking where a name leads; the empty string where something else failed."""
+    if isinstance(error, socket.gaierror):
+        return causes.NO_RESOLVER if error.errno == socket.EAI_AGAIN else causes.NO_NAME
+    return causes.NO_RESOLVER if isinstance(error, TimeoutError) and was_unanswered(error) else ""
 
 
 _CLASSES: Final[tuple[tuple[type[OSError], int], ...]] = (
@@ -107,7 +115,7 @@ def silence(error: BaseException, words: str) -> str:
         outcome, here = outcome_of(error)
         if outcome is Outcome.BROKEN:
             return Silence.of(outcome, here)
-    return words
+    return of_name(error) or words
 
 
 class Observed(Protocol):

@@ -4,6 +4,7 @@ import ssl
 from functools import cache
 from typing import Final
 
+from faildrill import causes
 from faildrill.system import bounded_read
 from faildrill.targets import Encryption
 
@@ -65,11 +66,11 @@ def in_words(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFIES.get(error.verify_code, f"certificate refused ({error.verify_code})")
     if isinstance(error, NoTLS | NoFile):
-        return "speaks no TLS" if isinstance(error, NoTLS) else "certificate file unreadable"
+        return causes.NO_TLS if isinstance(error, NoTLS) else "certificate file unreadable"
     if isinstance(error, ssl.SSLError):
         reason = str(getattr(error, "reason", None) or "")
         if reason in _NO_TLS:
-            return "speaks no TLS"
+            return causes.NO_TLS
         if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
             return "refuses our certificate" if "CERT" in reason or "UNKNOWN_CA" in reason else "ends the TLS"
         return f"TLS {reason.lower().replace('_', ' ')}".strip()

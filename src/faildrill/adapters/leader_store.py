@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
+from faildrill import causes
 from faildrill.ports import Checked
 
 _PACE: Final = 0.1
@@ -166,7 +167,8 @@ def whole(name: str, sight: LeaderStore) -> Iterator[Checked]:
     if not gaps and not sight.others:
         gaps = [Lack("only one member is declared", "declare the others, or add one: nobody could take over")]
     told = "; ".join(one.told for one in gaps)
-    remedy = "; ".join(one.remedy for one in gaps if one.remedy) or "bring it back to one leader, all others following"
+    remedy = "; ".join(one.remedy for one in gaps if one.remedy) or causes.what_to_do(told)
+    remedy = remedy or "bring it back to one leader, all others following"
     if gaps:
         yield Checked(f"{name} is whole", ok=False, told=told, remedy=remedy)
         return

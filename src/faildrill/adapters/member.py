@@ -3,14 +3,13 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.sockets import is_dark
+from faildrill.adapters.sockets import is_dark, unaccepting
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
@@ -74,9 +73,9 @@ class _OneOfGroup(Kind):
         address = self.group.members[self.member].address
         if state != "running" or address is None:
             return Observed(state == "running", f"{self.member} is {state}", {"state": state})
-        good = await accepts(address, min(_PATIENCE, given.timeout / 2))
-        because = f"{self.member} is running and {'accepts' if good else 'refuses'} connections at {address}"
-        return Observed(good, because, {"state": state, "accepts": good})
+        why = await unaccepting(address, min(_PATIENCE, given.timeout / 2))
+        takes = f"accepts no connection at {address}: {why}" if why else f"accepts connections at {address}"
+        return Observed(not why, f"{self.member} is running and {takes}", {"state": state, "accepts": not why})
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
@@ -176,17 +175,3 @@ class Stop(_OneOfGroup):
     @property
     def _becomes(self) -> Literal["absent", "stopped"]:
         return "stopped"
-
-
-async def accepts(address: str, within: float) -> bool:
-    """Tell whether somebody accepts connections at HOST:PORT within float seconds."""
-    host, _, port = address.rpartition(":")
-    try:
-        async with asyncio.timeout(within):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except OSError:
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from faildrill import causes
+from faildrill.adapters.connection_errors import of_name, outcome_of
 from faildrill.errors import CannotSee
 
 _LISTEN: Final = "0A"
@@ -56,7 +58,7 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise CannotSee(f"{address} can't be resolved: {error}") from error
+        raise CannotSee(_unresolved(address, error)) from error
     hosts = {ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found}
     if far := [one for one in hosts if not _is_here(one)]:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
@@ -68,6 +70,22 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
     return Listeners(address, tuple(frozenset(pids) for pids in holders.values()))
 
 
+async def unaccepting(address: str, within: float) -> str:
+    """Tell why HOST:PORT accepts no connection within float seconds; the empty string where it does."""
+    try:
+        async with asyncio.timeout(within):
+            _, writer = await asyncio.open_connection(*parted(address))
+    except (OSError, UnicodeError, CannotSee) as error:
+        if not isinstance(error, OSError):
+            return str(error)
+        outcome, words = outcome_of(error)
+        return words or outcome.name.lower().replace("_", " ")
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return ""
+
+
 async def is_dark(address: str, within: float) -> bool:
     """Tell whether nobody takes connections at HOST:PORT: refused, reset, or silent for float seconds.
 
@@ -77,7 +95,9 @@ async def is_dark(address: str, within: float) -> bool:
     try:
         async with asyncio.timeout(within):
             _, writer = await asyncio.open_connection(host, port)
-    except (TimeoutError, ConnectionError):
+    except (TimeoutError, ConnectionError) as error:
+        if name := of_name(error):  # nobody was asked for a connection
+            raise CannotSee(f"{address}: {name}") from error
         return True
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
@@ -87,6 +107,11 @@ async def is_dark(address: str, within: float) -> bool:
     with suppress(OSError):
         await writer.wait_closed()
     return False
+
+
+def _unresolved(address: str, error: BaseException) -> str:
+    words = of_name(error) or f"the name can't be asked for: {error}"
+    return f"where {address} leads can't be told: {words}; {causes.what_to_do(words, address)}"
 
 
 def parted(address: str) -> tuple[str, int]:

@@ -22,6 +22,8 @@ from faildrill.system.exit_codes import ExitCode
 _DRILL: Final = re.compile(rb"^drill[ \t]*:", re.MULTILINE)
 """What a drill's file has and an environment's has not."""
 _LARGEST: Final = 1 << 20
+NAMES_WITHIN: Final = 2.0
+"""Seconds in which every name must resolve: a look that users would call good has no more."""
 
 
 @click.command()
@@ -42,7 +44,8 @@ def doctor(what: str, env: str | None, reports: Path, output: str) -> None:
     named = what if drill is None else env or load_drill(drill, None).drill.environment
     with environment(named, drill or Path("drill.yaml"), start_lab=False) as place:
         loaded = load_drill(drill, place).drill if drill else None
-        found = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
+        with resolver.patient(NAMES_WITHIN):
+            found = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
     if output == "json":
         click.echo(json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False))
     else:

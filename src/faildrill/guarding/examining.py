@@ -1,5 +1,6 @@
 """Look at all that a drill will need of an environment and of this machine, before there is a drill."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from faildrill import __version__, durations, state
+from faildrill import __version__, causes, durations, state
 from faildrill.acting.calling import call, words
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
@@ -27,6 +28,8 @@ from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
 """Seconds for one look."""
+AT_ONCE: Final = 4
+"""Targets that are looked at at once: each silent name or server costs its time, and they cost it together."""
 TO_RUN: Final = "; its owner is to run: "
 """What probes of databases put before the statements that would let them in."""
 ROOM: Final = 256 << 20
@@ -37,8 +40,9 @@ async def examine(environment: Environment, reports: Path) -> AsyncIterator[Chec
     """Look at everything, whatever the others say; changes nothing but makes the state folder."""
     for one in machine(environment, reports):
         yield one
-    for use in _checks(environment):
-        for one in await _examined(use):
+    turns = asyncio.Semaphore(AT_ONCE)
+    for found in await asyncio.gather(*(_in_turn(turns, use) for use in _checks(environment))):
+        for one in found:
             yield one
     async for one in _members(environment):
         yield one
@@ -90,6 +94,11 @@ def _checks(environment: Environment) -> Iterator[KindUse]:
     for kind in names("check"):
         for target in environment.section(kind.partition(".")[0]).values():
             yield KindUse(kind=kind, params={"target": target.model_dump(mode="json")})
+
+
+async def _in_turn(turns: asyncio.Semaphore, use: KindUse) -> list[Checked]:
+    async with turns:
+        return await _examined(use)
 
 
 async def _examined(use: KindUse) -> list[Checked]:
@@ -154,10 +163,12 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
             given = Supplies(NO_RUN, plan.timeout, plan.every, name=plan.name, folder=Path(folder))
             seen = await _seen(build(plan.use, "probe"), given)
     except (ActionError, CannotSee, ValidationError) as error:
-        return Checked(what, ok=False, told=words(error), remedy=f"a look may take {durations.show(plan.timeout)}")
+        remedy = causes.what_to_do(str(error)) or f"a look may take {durations.show(plan.timeout)}"
+        return Checked(what, ok=False, told=words(error), remedy=remedy)
     told = f"{seen.outcome.name.lower().replace('_', ' ')}{': ' if seen.detail else ''}{words(seen.detail)}"
     if seen.outcome is Outcome.OK:
         return Checked(what, ok=True, told=told)
     _, told_how, remedy = words(seen.detail).partition(TO_RUN)
-    remedy = f"its owner is to run: {remedy}" if told_how else "no drill starts before every probe is good"
+    known = causes.what_to_do(told) or "no drill starts before every probe is good"
+    remedy = f"its owner is to run: {remedy}" if told_how else known
     return Checked(what, ok=False, told=told.partition(TO_RUN)[0], remedy=remedy)

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.calling import ask as asked
+from faildrill.acting.calling import words
 from faildrill.drill import Step
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.coverage import Deed, deeds_of, targets
@@ -74,7 +75,7 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
 
     async def ask() -> Told:
         try:
-            told = await call(action.acts_through(Supplies(run, timeout=within)), within)
+            told = await asked(action.acts_through(Supplies(run, timeout=within)), within)
         except (ActionError, CannotSee) as error:
             return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
         return _checked(told, f"what {deed.use.kind} acts through")
@@ -97,7 +98,7 @@ async def _led(target: str, member: Member, run: str, within: float) -> Told:
             kind = member.reach.kind if member.reach else ""
             because = f"{kind} can't tell whether it leads to {', '.join(member.addresses) or 'it'}"
             return Told(silent=[f"{name}: {because}; give the target another `reach`, or say `unproven: REASON` of it"])
-        told = await call(reach.leads(member.name, member.addresses), within)
+        told = await asked(reach.leads(member.name, member.addresses), within)
     except (ActionError, CannotSee) as error:
         return Told(silent=[f"{name}: where its reach leads can't be told: {words(error)}"])
     found = _checked(told, f"{member.name}: where its reach leads")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.calling import ask, words
 from faildrill.drill import Drill, Parallel, Step
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, ActionRefused, CannotSee
@@ -102,7 +102,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
         if not isinstance(action, Foresees):
             continue
         try:
-            objection = await call(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
+            objection = await ask(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
         except (ActionError, CannotSee) as error:
             objection = f"could not be told, and so objects: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
@@ -119,7 +119,7 @@ async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
             continue
         objection = None
         try:
-            await call(action.preview(Supplies(run, timeout=WITHIN)), WITHIN)
+            await ask(action.preview(Supplies(run, timeout=WITHIN)), WITHIN)
         except ActionRefused as error:
             objection = str(error)
         except (ActionError, CannotSee) as error:
@@ -131,7 +131,7 @@ async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> Gu
     try:
         guard: Guard = build(use, shape)
         within = guard.patience if isinstance(guard, Patient) else WITHIN
-        objection = await call(guard.objection(Supplies(run, timeout=within)), within)
+        objection = await ask(guard.objection(Supplies(run, timeout=within)), within)
     except (ActionError, CannotSee) as error:
         objection = f"could not be answered, and so objects: {error}"
     return GuardAnswered(guard=use.kind, objection=None if objection is None else words(objection))

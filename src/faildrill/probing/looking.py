@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from faildrill import redacting
+from faildrill import causes, redacting
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
 from faildrill.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
+from faildrill.system.resolver import is_waiting
 
 GRACE: Final = 200_000
 """A look gets the time back in which we were held up during it: at least this (ns), a turn of the loop …"""
@@ -166,7 +167,8 @@ class Looking:
             look.deadline = self._agenda.at(now + more, lambda at, now: self._give_up(look, at, now))
             return
         self._agenda.awaiting -= 1
-        self._end(look, Seen(Outcome.TIMED_OUT), time.monotonic_ns())
+        detail = causes.NO_RESOLVER if is_waiting(look.task) else ""
+        self._end(look, Seen(Outcome.TIMED_OUT, detail=detail), time.monotonic_ns())
         if look.task:
             look.task.cancel()
 

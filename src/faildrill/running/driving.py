@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from typing import Final
 
+from faildrill import causes
 from faildrill.acting.calling import stuck
 from faildrill.acting.effects import look_before_undoing
 from faildrill.acting.lasting import fallen, standing
@@ -120,7 +121,7 @@ class Driving:
                 if seconds(now - start) > patience or scene.probers.trouble():
                     dead = scene.probers.trouble()
                     troubles = scene.watching.troubles(now) or {"all": dead or "good, never for long"}
-                    scene.timeline.record(NotHealthy(probes=troubles))
+                    scene.timeline.record(NotHealthy(probes={name: _advised(one) for name, one in troubles.items()}))
                     return False
                 await asyncio.sleep(scene.pace)
         return False
@@ -251,3 +252,9 @@ class Driving:
     def _note(self, event: AnyEvent) -> None:
         """Record if the disk takes it: what is put back does not wait for what is written down."""
         self._scene.timeline.note(event)
+
+
+def _advised(trouble: str) -> str:
+    """Add to why a probe never was good what to do about it, where that can be told."""
+    remedy = causes.what_to_do(trouble)
+    return f"{trouble} (do: {remedy})" if remedy else trouble

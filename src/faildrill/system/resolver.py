@@ -6,6 +6,9 @@ every question has a thread of its own; whoever waits no longer leaves it behind
 thread of an earlier question has begun is answered with it: what he hears was asked after he asked, so that it
 proves as much for him. Nobody joins a question under way: it may be stuck where a new one would be answered.
 
+Who looks whether a place can be used has no use for an answer that comes after his question's time: within `patient` a
+name that stays unanswered for so long is Unanswered, and so is every further question about it while that one is open.
+
 What is left behind is bounded. While many questions about a name are open, new ones are spaced by a part of the time
 for which the oldest is; what comes between is NotAsked, which proves nothing. docs/decisions/0017 says why in full.
 """
@@ -19,7 +22,9 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -48,6 +53,46 @@ Addresses = list[tuple[Any, ...]]
 
 class NotAsked(OSError):  # noqa: N818 - reads as the statement it makes
     """Nothing was asked, through a limit of this process: proves nothing."""
+
+
+class Unanswered(socket.gaierror):
+    """Nobody said where a name leads, for as long as was to be waited."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(socket.EAI_AGAIN, f"the resolver does not answer for {name}")
+
+
+_patience: ContextVar[float | None] = ContextVar("seconds that a name may take", default=None)
+_UNANSWERED: Final = "a name was asked for, and nobody had answered yet"
+
+
+@contextmanager
+def patient(seconds: float) -> Iterator[None]:
+    """Wait for a name no longer than for float seconds within this block; a shorter patience around it holds."""
+    known = _patience.get()
+    token = _patience.set(seconds if known is None else min(known, seconds))
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+def was_unanswered(error: BaseException) -> bool:
+    """Tell whether a deadline passed, or somebody was cancelled, while a name was asked for in that very task."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if _UNANSWERED in getattr(seen, "__notes__", ()):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def is_waiting(task: "asyncio.Task[Any] | None") -> bool:
+    """Tell whether a task of this thread's loop waits for where a name leads."""
+    return task in _waiting
+
+
+_waiting: "Final[set[asyncio.Task[Any] | None]]" = set()
 
 
 class _Question:
@@ -125,6 +170,9 @@ class Resolver:
 
     async def addresses(self, words: tuple[Any, ...]) -> Addresses:
         """Return what getaddrinfo gives for its arguments; raises OSError, gaierror and NotAsked among them."""
+        patience = _patience.get()
+        if patience is not None and self._is_unanswered(words[0], patience):
+            raise Unanswered(words[0])
         questions = self._open.setdefault(words, [])
         if not questions or questions[-1].begun:
             try:
@@ -135,7 +183,23 @@ class Resolver:
                 raise
         answer: asyncio.Future[Addresses] = self._loop.create_future()
         questions[-1].waiting.append(answer)
-        return await answer
+        task = asyncio.current_task()
+        _waiting.add(task)
+        try:
+            async with asyncio.timeout(patience):
+                return await answer
+        except TimeoutError as error:
+            raise Unanswered(words[0]) from error
+        except asyncio.CancelledError as error:
+            error.add_note(_UNANSWERED)
+            raise
+        finally:
+            _waiting.discard(task)
+
+    def _is_unanswered(self, host: object, seconds: float) -> bool:
+        """Tell whether a question about a host, whatever its port, is open for longer than float seconds."""
+        opened = [questions[0].opened for words, questions in self._open.items() if words[0] == host]
+        return bool(opened) and time.monotonic_ns() - min(opened) > seconds * 1e9
 
     def _begin(self, words: tuple[Any, ...], questions: list[_Question]) -> None:
         now = time.monotonic_ns()

@@ -87,7 +87,7 @@ def test_a_port_that_nobody_listens_on_is_refused() -> None:
 def test_a_host_that_does_not_resolve_is_unreachable() -> None:
     probe = Write(database=database(1).model_copy(update={"host": "nobody.invalid"}))
     seen = asyncio.run(probe.look(Supplies("run", 10.0)))
-    assert (seen.outcome, seen.detail) == (Outcome.UNREACHABLE, "no such host")
+    assert (seen.outcome, seen.detail) == (Outcome.UNREACHABLE, "the name does not resolve")
 
 
 @pytest.mark.parametrize("serve", [silent, garbage])

@@ -105,10 +105,10 @@ def test_any_other_status_objects(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("serve", "word"),
-    [(silent, "no answer in time"), (slow, "no answer in time"), (closing, "can't be asked"), (endless, "1 MiB")],
+    [(silent, "timed out"), (slow, "timed out"), (closing, "can't be asked"), (endless, "1 MiB")],
 )
 def test_no_answer_objects_in_time(serve: Serve, word: str) -> None:
-    given = HURRIED if "in time" in word else GIVEN
+    given = HURRIED if word == "timed out" else GIVEN
 
     async def story() -> tuple[str | None, float]:
         async with serving(serve) as port:

@@ -33,7 +33,7 @@ def test_enough_members_that_accept_connections_are_enough() -> None:
 def test_a_member_that_accepts_none_is_named() -> None:
     answer = said(2, "127.0.0.1:1", None)
     assert "1 of 3 members of pay are up, 2 are due" in str(answer)
-    assert "m1 accepts no connection at 127.0.0.1:1; m2 has neither reach nor address" in str(answer)
+    assert "m1 accepts no connection at 127.0.0.1:1: refused; m2 has neither reach nor address" in str(answer)
 
 
 def test_a_member_whose_reach_does_not_answer_is_not_up() -> None:

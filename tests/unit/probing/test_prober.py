@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import probing
+from faildrill import causes, probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Silence, outages
 from faildrill.samples import RECORD, SEEN_LATE, SIZE, Outcome
@@ -131,7 +131,10 @@ def test_refused_reset_silent_and_http_500_are_told_apart(tmp_path: Path) -> Non
         assert found["silent"] == {(Outcome.TIMED_OUT, "")}
         assert found["wrong"] == {(Outcome.WRONG, "HTTP 500")}
         assert found["refused"] == {(Outcome.REFUSED, "")}
-        assert found["nowhere"] <= {(Outcome.UNREACHABLE, "the name does not resolve"), (Outcome.TIMED_OUT, "")}
+        assert found["nowhere"] <= {
+            (Outcome.UNREACHABLE, "the name does not resolve"),
+            (Outcome.TIMED_OUT, causes.NO_RESOLVER),
+        }
 
     asyncio.run(scene())
 

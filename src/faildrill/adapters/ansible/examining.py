@@ -1,18 +1,23 @@
 """What a drill will need of hosts under Ansible, looked at by `faildrill doctor`."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Final
 
-from pydantic import JsonValue
+from pydantic import JsonValue, PrivateAttr
 
 from faildrill.adapters.ansible import inventory, plays
-from faildrill.adapters.ansible.results import Played, Task, said, told
+from faildrill.adapters.ansible.results import Played, Task, said, told, what_to_do
 from faildrill.adapters.ansible.target import Hosts
+from faildrill.adapters.connection_errors import of_name
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked, Given, Kind
 
 SHARE: Final = 0.9
+_CLOSED: Final = re.compile(r"\s*Shared connection to \S+ closed\.$")
+"""What ssh adds when a terminal was asked for."""
 _LOOK: Final = str(Path(__file__).with_name("examine.yml"))
 _PYTHON: Final = (3, 7)
 """The oldest Python on a host that no ansible-core still in use refuses."""
@@ -24,6 +29,7 @@ class Machines(Kind):
     patience: ClassVar[float] = 30.0
 
     target: Hosts
+    _addresses: dict[str, str] = PrivateAttr(default_factory=dict)
 
     async def examine(self, given: Given) -> list[Checked]:
         """Ask Ansible here, then every host in one play that changes nothing."""
@@ -35,6 +41,7 @@ class Machines(Kind):
             return [Checked(f"hosts {name}", ok=False, told=str(error), remedy=remedy)]
         known: dict[str, JsonValue] = {
             "faildrill_become": self.target.become,
+            "faildrill_python": self.target.python,
             "faildrill_tools": {where: list(names) for where, names in self.target.tools.items()},
         }
         score = plays.Score(self.target, _LOOK, known)
@@ -43,7 +50,7 @@ class Machines(Kind):
         except CannotSee as error:
             remedy = "see whether a play of your own works: ansible -i INVENTORY -m ping all"
             return [*found, Checked(f"hosts {name}", ok=False, told=str(error), remedy=remedy)]
-        return [*found, *self._hosts(played)]
+        return [*found, *self._hosts(played, await self._unresolved(played))]
 
     async def _programs(self, within: float) -> Checked:
         """See which Ansible it is."""
@@ -55,7 +62,9 @@ class Machines(Kind):
     async def _listed(self, within: float) -> Checked:
         """See which hosts the inventory lists, and whether each has a key."""
         with plays.private(plays.key_of("", "examine")) as folder:
-            hosts, groups = await inventory.names(self.target, plays.surroundings(self.target, folder, {}), within)
+            env = plays.surroundings(self.target, folder, {})
+            self._addresses, groups = await inventory.addresses(self.target, env, within)
+        hosts = set(self._addresses)
         what = f"hosts {self.target.name} inventory"
         if unknown := sorted({*self.target.keys, *self.target.tools} - hosts - groups):
             words = f"lists no {', '.join(unknown)}, which `keys` or `tools` names"
@@ -65,29 +74,41 @@ class Machines(Kind):
             return Checked(what, ok=False, told=f"no key in `keys` for {', '.join(bare)}", remedy=remedy)
         return Checked(what, ok=True, told=f"{len(hosts)} hosts, each with its key")
 
-    def _hosts(self, played: Played) -> Iterator[Checked]:
+    async def _unresolved(self, played: Played) -> dict[str, str]:
+        """Tell of the hosts on which nothing came to an end why their names don't resolve here, where they don't.
+
+        Asked only then: SSH may know by its own settings where a host is whose name nobody resolves.
+        """
+        silent = sorted(set(self._addresses) - {one.host for one in played.tasks})
+        told = await asyncio.gather(*(_unresolved(self._addresses[one]) for one in silent))
+        return dict(zip(silent, told, strict=True))
+
+    def _hosts(self, played: Played, unresolved: dict[str, str]) -> Iterator[Checked]:
         by_host: dict[str, list[Task]] = {}
         for one in played.tasks:
             by_host.setdefault(one.host, []).append(one)
-        for host in sorted({*by_host, *played.hosts}):
-            yield from _host(f"{self.target.name}/{host}", by_host.get(host, []))
+        for host in sorted({*by_host, *played.hosts, *unresolved}):
+            yield from _host(f"{self.target.name}/{host}", by_host.get(host, []), unresolved.get(host, ""))
         if not by_host:
             remedy = "see whether a play of your own works: ansible -i INVENTORY -m ping all"
             yield Checked(f"hosts {self.target.name}", ok=False, told=told(played), remedy=remedy)
 
 
-def _host(what: str, tasks: list[Task]) -> Iterator[Checked]:
-    """Tell what was seen of one host, from the tasks that came to an end there."""
+def _host(what: str, tasks: list[Task], unresolved: str) -> Iterator[Checked]:
+    """Tell what was seen of one host, from the tasks that came to an end there; `unresolved`: why its name isn't."""
     by_name = {one.task: one for one in tasks}
     login = by_name.get("Log in")
     if login is None or login.how != "ok":
-        why = said(login.result) if login else "it did not answer in time"
-        remedy = "see that its SSH server is up, has the key in `keys`, and lets this user in by the inventory's key"
-        yield Checked(f"{what} login", ok=False, told=why, remedy=remedy)
+        why = said(login.result) if login else unresolved or "it did not answer in time"
+        yield Checked(f"{what} login", ok=False, told=why, remedy=what_to_do(why))
         return
     yield Checked(f"{what} login", ok=True, told="lets us in over SSH, with the declared key")
+    broken = False  # Ansible asks no more of a host on which a task failed
     for name, tell in (("Python", _python), ("Become root", _root), ("Programs", _programs)):
         task = by_name.get(name)
+        if task is None and broken:
+            continue
+        broken = task is not None and task.how == "failed" and not task.ignored
         if task is None or task.how == "unreachable":
             remedy = "run doctor again when the host is less busy"
             yield Checked(f"{what} {name.lower()}", ok=False, told="was not seen in time", remedy=remedy)
@@ -95,15 +116,29 @@ def _host(what: str, tasks: list[Task]) -> Iterator[Checked]:
             yield tell(f"{what} {name.lower()}", task)
 
 
-def _python(what: str, task: Task) -> Checked:
-    version = str(task.result.get("stdout", "")).strip()
+async def _unresolved(host: str) -> str:
     try:
-        is_good = tuple(int(part) for part in version.split(".")) >= _PYTHON
+        await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError as error:
+        return f"{host}: {of_name(error)}"
+    return ""
+
+
+def _python(what: str, task: Task) -> Checked:
+    interpreter, _, version = str(task.result.get("stdout", "")).strip().partition("\n")
+    try:
+        is_good = tuple(int(part) for part in version.strip().split(".")) >= _PYTHON
     except ValueError:
         is_good = False
-    words = version or f"none: {' '.join(str(task.result.get('stderr', '')).split())[-200:]}"
-    remedy = "" if is_good else "install python3 there, or name another with `ansible_python_interpreter`"
-    return Checked(what, is_good, words, remedy)
+    oldest = ".".join(str(part) for part in _PYTHON)
+    if is_good:
+        words = f"{version.strip()}, {interpreter.strip()}"
+    elif version.strip():
+        words = f"{interpreter.strip()} is {version.strip()}, older than {oldest}"
+    else:
+        words = f"no usable {interpreter.strip() or 'interpreter'}: {_CLOSED.sub('', said(task.result))}"
+    remedy = f"install Python {oldest} or newer there, or name where it is: `ansible_python_interpreter` of this host"
+    return Checked(what, is_good, words, "" if is_good else remedy)
 
 
 def _root(what: str, task: Task) -> Checked:

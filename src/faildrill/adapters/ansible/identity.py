@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.ansible import plays
-from faildrill.adapters.ansible.results import Task, said
+from faildrill.adapters.ansible.results import Task, said, what_to_do
 from faildrill.adapters.ansible.results import told as in_words
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
@@ -70,7 +70,7 @@ class Identity(Kind):
             else:
                 why = said(task.result) if task is not None else "it was not asked in time"
                 (told.differs if _has_other_key(task) else told.silent).append(
-                    f"{host} did not prove what it is: {why}"
+                    f"{host} did not prove what it is: {why}; {what_to_do(why)}"
                 )
         if played.code != 0 and not told.differs and not told.silent:
             told.silent.append(f"the hosts could not all be asked: {in_words(played)}")

@@ -72,16 +72,24 @@ async def ask(program: str, arguments: list[str], env: dict[str, str], within: f
 
 async def names(hosts: Hosts, env: dict[str, str], within: float) -> tuple[set[str], set[str]]:
     """Return the hosts and the groups of an inventory; CannotSee when it can't be read, or lists nobody."""
+    known, groups = await addresses(hosts, env, within)
+    return set(known), groups
+
+
+async def addresses(hosts: Hosts, env: dict[str, str], within: float) -> tuple[dict[str, str], set[str]]:
+    """Return the hosts of an inventory, each with what it is reached at, and the groups; raises as `names` does."""
     if not os.path.exists(hosts.inventory):  # noqa: ASYNC240, PTH110 - as quick as any call here
         raise CannotSee(f"the inventory {hosts.inventory} is not there")
     text = await ask("ansible-inventory", ["-i", hosts.inventory, "--list"], env, within)
     groups: dict[str, Any] = json.loads(text)
-    known = set(groups.pop("_meta", {}).get("hostvars", {}))
+    settings = groups.pop("_meta", {}).get("hostvars", {})
+    known = set(settings)
     for group in groups.values():
         known |= set(group.get("hosts", []) if isinstance(group, dict) else [])
     if not known:
         raise CannotSee(f"the inventory {hosts.inventory} lists no host")
-    return known, {*groups, "all", "ungrouped"}
+    reached = {host: str(settings.get(host, {}).get("ansible_host", host)) for host in sorted(known)}
+    return reached, {*groups, "all", "ungrouped"}
 
 
 def listed(text: str) -> list[Listed]:

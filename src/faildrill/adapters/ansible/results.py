@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from faildrill import causes
+
 _LONGEST: Final = 300
 _GATHERED: Final = ("ansible_", "discovered_")
 """How the names of facts begin that nobody set on purpose."""
@@ -100,6 +102,31 @@ class Played:
             counts = [f"{self.stats[name][host]} {word}" for name, word in words.items() if self.stats[name].get(host)]
             lines.append(f"{host}: {', '.join(counts) or 'nothing'}")
         return "; ".join(lines) or "no host was played on"
+
+
+_REMEDIES: Final = {
+    "Temporary failure in name resolution": causes.what_to_do(causes.NO_RESOLVER),
+    causes.NO_RESOLVER: causes.what_to_do(causes.NO_RESOLVER),
+    "Could not resolve hostname": (
+        "correct `ansible_host` in the inventory, or let this machine know the name: `getent hosts NAME`"
+    ),
+    causes.NO_NAME: "correct `ansible_host` in the inventory, or let this machine know the name: `getent hosts NAME`",
+    "Permission denied": (
+        "correct `ansible_user`, or let it in: put the public part of the inventory's key into authorized_keys there"
+    ),
+    "HOST IDENTIFICATION HAS CHANGED": "see that it is the host it should be; then correct its key in `keys`",
+    "Host key verification failed": "declare its key in `keys`, as `ssh-keyscan` prints it, once you have compared it",
+    "Connection refused": "start its SSH server, or correct `ansible_host` and `ansible_port`",
+    "timed out": "see that it is up, and that no firewall between here and there drops what is sent",
+    "No route to host": "see that there is a route from here to it",
+}
+"""What to do by what ssh says: a part of it."""
+
+
+def what_to_do(why: str) -> str:
+    """Tell what to do about a host that could not be logged in to."""
+    remedy = "see that its SSH server is up, has the key in `keys`, and lets this user in by the inventory's key"
+    return next((do for words, do in _REMEDIES.items() if words in why), remedy)
 
 
 def told(played: Played) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.settings import Aside, Unread
-from faildrill.system.threads import aside
 
 _LINE: Final = re.compile(r"^\[(ALERT|WARNING)\]\s+(?:\(\d+\) : )?(.*)$")
 _EMPTY: Final = ("Error(s) found in configuration file", "Fatal errors found in configuration")
@@ -103,7 +102,7 @@ async def _resolved(names: set[str], within: float) -> dict[str, set[str]]:
     async def one(name: str) -> set[str]:
         try:
             async with asyncio.timeout(within):
-                found = await aside(lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
+                found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return set()
         return {str(address[4][0]).partition("%")[0] for address in found}

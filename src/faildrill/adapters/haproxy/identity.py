@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from faildrill import causes
+from faildrill.adapters.connection_errors import outcome_of
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
@@ -102,8 +104,12 @@ class Identity(Kind):
         while True:
             try:
                 is_met = await self._lists_us(address) or await self._holds(address)
-            except (ConnectionError, CannotSee) as error:
+            except CannotSee as error:
                 return 2, f"can't be met where users go, at {address}: {error}"
+            except OSError as error:
+                outcome, words = outcome_of(error)
+                words = words or outcome.name.lower().replace("_", " ")
+                return 2, f"can't be met where users go, at {address}: {words}; {causes.what_to_do(words, address)}"
             if is_met:
                 return 0, f"at {address}"
             if asyncio.get_running_loop().time() > deadline:

@@ -12,7 +12,8 @@ import aiohttp
 import msgspec
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from faildrill import redacting
+from faildrill import causes, redacting
+from faildrill.adapters.http_errors import in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
@@ -47,10 +48,9 @@ class _Asks(Kind):
         try:
             async with asyncio.timeout(given.timeout * SHARE):
                 return self._weighed(await self._answer(*self._question()))
-        except TimeoutError:
-            return f"{self.url} gave no answer in time"
         except (OSError, aiohttp.ClientError) as error:
-            return f"{self.url} can't be asked ({type(error).__name__})"
+            words = in_words(error)
+            return f"{self.url} can't be asked ({words}): {causes.what_to_do(words, self.url)}"
         except (_Unanswered, UnresolvedSecret) as error:
             return f"{self.url} {error}"
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import aiohttp
 
+from faildrill import causes
 from faildrill.adapters.http.target import Service
+from faildrill.adapters.http_errors import in_words
 from faildrill.clocks import clock_check
 from faildrill.ports import Checked, Given, Kind
 
@@ -32,8 +34,9 @@ class Services(Kind):
             ):
                 status, date = response.status, response.headers.get("Date")
         except (OSError, aiohttp.ClientError, ValueError) as error:
-            remedy = f"see that it answers at {url}"
-            return [Checked(what, ok=False, told=f"does not answer ({type(error).__name__})", remedy=remedy)]
+            words = in_words(error)
+            remedy = causes.what_to_do(words, url) or f"see that it answers at {url}"
+            return [Checked(what, ok=False, told=f"does not answer: {words}", remedy=remedy)]
         found = [Checked(what, ok=True, told=f"answers HTTP {status}")]
         try:
             told = parsedate_to_datetime(date or "").timestamp()

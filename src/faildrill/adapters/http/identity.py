@@ -8,8 +8,10 @@ import aiohttp
 import msgspec
 from pydantic import Field, model_validator
 
+from faildrill import causes
 from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
+from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Given, Kind, Told
 from faildrill.redacting import clean
 
@@ -96,10 +98,10 @@ class Identity(Kind):
                     body += chunk
                     if len(body) > _LARGEST:
                         return _Said(_DIFFERS, f"is not the declared one: {url} answers with more than 64 KiB")
-        except TimeoutError:
-            return _Said(_SILENT, f"did not prove what it is ({url}: no answer in time)")
         except (OSError, aiohttp.ClientError, ValueError) as error:
-            return _Said(_SILENT, f"did not prove what it is ({url}: {type(error).__name__}): see that it answers")
+            words = in_words(error)
+            remedy = causes.what_to_do(words, url) or "see that it answers"
+            return _Said(_SILENT, f"did not prove what it is ({url}: {words}): {remedy}")
         if response.status != _OK:
             passing = response.status in (502, 503, 504)  # what stands before it can't reach it
             return _Said(_SILENT if passing else _DIFFERS, f"did not prove what it is: {url} answers {response.status}")

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import Field
 
 from faildrill import durations
+from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Duration, Given, Kind
 from faildrill.testimony import Says, Testimony
 
@@ -73,7 +74,7 @@ class Timing(Kind):
         except TimeoutError:
             return "timed out"
         except (OSError, aiohttp.ClientError) as error:
-            return type(error).__name__
+            return in_words(error)
         except (msgspec.MsgspecError, KeyError):
             return f"no number called {self.key!r} in its answer"
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, NamedTuple
 from faildrill.adapters.leader_store import whole
 from faildrill.adapters.mariadb.nodes import SHARE, weighed
 from faildrill.adapters.mariadb.succession import Sight
-from faildrill.adapters.mariadb.talking import REFUSED, Login, Row, Talk, as_admin, as_user, in_words
+from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, as_user, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
@@ -66,21 +66,13 @@ class Servers(Kind):
         for name, one in by_name.items():
             what = f"{self.target.name}/{name}"
             if one.silent:
-                found.append(_unheard(what, one.silent, self.target))
+                remedy = what_to_do(one.silent, as_admin(self.target, members[name]))
+                found.append(Checked(what, ok=False, told=one.silent, remedy=remedy))
                 continue
             found += [Checked(what, ok=True, told=str(sight.nodes[name]).removeprefix(f"{name} "))]
             found += [_replication(f"{what} GTID", one), *_rights(what, one, self.target)]
         seen = {name: one for name, one in by_name.items() if not one.silent}
         return [*found, *_together(self.target, sight, seen)]
-
-
-def _unheard(what: str, silent: str, target: MariaDB) -> Checked:
-    """Tell why a server gives no answer; MariaDB refuses who comes unencrypted with the words for a wrong password."""
-    if silent == REFUSED and not target.tls:
-        remedy = f"see that {target.admin} may log in from here, and whether the server asks for TLS: `tls: true`"
-        return Checked(what, ok=False, told=f"{REFUSED}, unencrypted", remedy=remedy)
-    remedy = "see that it runs, and that address, admin, password and `tls` are right"
-    return Checked(what, ok=False, told=silent, remedy=remedy)
 
 
 def _replication(what: str, one: _Server) -> Checked:

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field, field_validator
 
 from faildrill.adapters.mariadb.nodes import SHARE, asked
-from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words
+from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
@@ -64,7 +64,8 @@ class Identity(Kind):
         try:
             rows = await asked(login, f"SELECT uid FROM {self.table} LIMIT 2", within=within)  # noqa: S608 - a plain name
         except (OSError, UnresolvedSecret) as error:
-            because = f"did not prove what it is ({where}: {in_words(error)}): see that it runs and lets this login in"
+            words = in_words(error)
+            because = f"did not prove what it is ({where}: {words}): {what_to_do(words, login)}"
             return (1 if isinstance(error, NotMariaDB) else 2), because
         found = [str(row["uid"]) for row in rows]
         if found == [self.uid]:

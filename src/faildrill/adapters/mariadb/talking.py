@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 import pymysql
 from pymysql.cursors import DictCursor
 
+from faildrill import causes
 from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import Silence, silence
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
@@ -176,14 +177,13 @@ def _translated(error: "pymysql.Error") -> OSError:
 
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (NotMariaDB, "garbage"),
-    (TimeoutError, "timed out"),
-    (ConnectionRefusedError, "refused"),
-    (ConnectionError, "reset"),
+    (NotMariaDB, causes.GARBAGE),
+    (TimeoutError, causes.TIMED_OUT),
+    (ConnectionRefusedError, causes.REFUSED),
+    (ConnectionError, causes.RESET),
     (UnresolvedSecret, "no password"),
 )
 READ_ONLY: Final = 1290
-REFUSED: Final = "login refused"
 ENDINGS: Final = (1053, 1927)
 """Numbers of errors by which a server ends a connection: it shuts down, or was told to."""
 OF_THE_ASKER: Final = {
@@ -195,10 +195,26 @@ OF_THE_ASKER: Final = {
 _CODES: Final = {
     **OF_THE_ASKER,
     READ_ONLY: "read-only",
-    1045: REFUSED,
-    1044: REFUSED,
-    1040: "too many connections",
+    1040: causes.FULL,
+    1044: causes.NO_RIGHT,
+    1045: causes.LOGIN,
+    1049: causes.NO_DATABASE,
+    1130: causes.NO_HOST,
+    1142: causes.NO_RIGHT,
+    1143: causes.NO_RIGHT,
+    1146: causes.NO_TABLE,
+    1227: causes.NO_RIGHT,
+    1698: causes.LOGIN,
+    3159: causes.WANTS_TLS,
 }
+
+
+def what_to_do(words: str, login: Login) -> str:
+    """Tell what to do about why a server told nothing; MariaDB says to who comes unencrypted what it says to liars."""
+    known = causes.what_to_do(words, f"{login.host}:{login.port}", login.user, login.database)
+    if words == causes.LOGIN and not login.how.tls:
+        return f"{known}; and whether the server asks for TLS: `tls: true`"
+    return known or "see that it runs, and that address, user, password and `tls` are right"
 
 
 def in_words(error: BaseException) -> str:
@@ -206,5 +222,5 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, Said):
         words = _CODES.get(error.code, f"error {error.code}")
         return Silence.of(Outcome.THROTTLED, words) if error.code in OF_THE_ASKER else words
-    known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
     return encrypting.in_words(error) or silence(error, known)

@@ -1,5 +1,6 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
+from faildrill import causes
 from faildrill.adapters.leader_store import whole
 from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import weighed
@@ -21,8 +22,12 @@ class Patroni(Kind):
                 f"{name}/{one} Patroni",
                 node.status is not None,
                 str(node).removeprefix(f"{one} "),
-                "" if node.status else f"see that Patroni is up at {self.target.members[one].api}",
+                "" if node.status else _remedy(node.silent, self.target.members[one].api),
             )
             for one, node in sorted(sight.nodes.items())
         ]
         return [*found, *whole(name, sight)]
+
+
+def _remedy(silent: str, api: str) -> str:
+    return causes.what_to_do(silent, api) or f"see that Patroni of this cluster and this member is up at {api}"

@@ -5,10 +5,8 @@ from the store behind Patroni, where a dead member goes on being `streaming` unt
 """
 
 import asyncio
-import socket
 import ssl
 import time
-from functools import cache
 from typing import Any, Final, Self
 
 import aiohttp
@@ -16,7 +14,7 @@ import msgspec
 from pydantic import JsonValue
 
 from faildrill.adapters import encrypting
-from faildrill.adapters.connection_errors import silence
+from faildrill.adapters.http_errors import in_words
 from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
@@ -132,26 +130,3 @@ def checking(cluster: Cluster) -> ssl.SSLContext | bool:
 def patience(given: Given) -> float:
     """Return the seconds that a node may take in one observation of an action."""
     return min(PATIENCE, given.timeout * SHARE)
-
-
-def in_words(error: BaseException) -> str:
-    """Tell how a node failed to answer, in a word or two."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return encrypting.in_words(error.certificate_error) or "certificate refused"
-    seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if (encrypted := encrypting.in_words(seen)) is not None:
-        return encrypted
-    return silence(seen, next((words for kind, words in _words() if isinstance(seen, kind)), "unreachable"))
-
-
-@cache
-def _words() -> tuple[tuple[type[Exception], str], ...]:
-    return (
-        (TimeoutError, "timed out"),
-        (ConnectionRefusedError, "refused"),
-        (socket.gaierror, "no such host"),
-        (ConnectionError, "reset"),
-        (aiohttp.ServerDisconnectedError, "reset"),
-        (aiohttp.ClientPayloadError, "reset"),
-        (aiohttp.ClientResponseError, "garbage"),
-    )

@@ -5,8 +5,9 @@ from typing import Any, Final, Literal
 import aiohttp
 from pydantic import JsonValue
 
+from faildrill.adapters.http_errors import in_words
 from faildrill.adapters.leader_store import observed
-from faildrill.adapters.patroni.nodes import Observer, checking, in_words
+from faildrill.adapters.patroni.nodes import Observer, checking
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused, OutcomeUnknown

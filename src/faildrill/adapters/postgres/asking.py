@@ -1,7 +1,6 @@
 """Connections to PostgreSQL that end when they are told to, and what their failures prove."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from faildrill import causes
 from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import CLOSING, Ending, Silence, outcome_of
 from faildrill.adapters.encrypting import NoTLS
@@ -16,8 +16,9 @@ from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
 from faildrill.adapters.postgres.conninfo import Login as Login  # noqa: PLC0414 - part of this module's face
 from faildrill.adapters.postgres.pooled import Session
 from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
-from faildrill.adapters.postgres.talking import NotPostgres, Said, Talk
+from faildrill.adapters.postgres.talking import WITHOUT_PASSWORD, NotPostgres, Said, Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
+from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 
@@ -29,6 +30,12 @@ _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _ROLE_IS_FULL: Final = "InitializeSessionUserId"
 """Where in PostgreSQL's source 53300 is said of one role; elsewhere it is said of all, users too."""
+_NOT_LET_IN: Final = {
+    "InitializeSessionUserId": causes.NO_ROLE,
+    "ClientAuthentication": causes.NO_ENTRY,
+    WITHOUT_PASSWORD: causes.NO_PASSWORD,
+}
+"""By where in its source the server said that a log-in was refused; elsewhere it was about user or password."""
 _ENDINGS: Final = ("57P01", "57P05")
 """SQLSTATE by which a server ends a session: told to by somebody, or as it idled for too long."""
 
@@ -53,18 +60,18 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
         (asyncpg.AdminShutdownError, Outcome.RESET, "session ended by the server"),
         (asyncpg.CrashShutdownError, Outcome.RESET, "session ended by a crash"),
         (asyncpg.CannotConnectNowError, Outcome.WRONG, "starting or stopping"),
-        (asyncpg.TooManyConnectionsError, Outcome.WRONG, "too many connections"),
-        (asyncpg.InvalidAuthorizationSpecificationError, Outcome.WRONG, "login refused"),
-        (asyncpg.InvalidCatalogNameError, Outcome.WRONG, "no such database"),
+        (asyncpg.TooManyConnectionsError, Outcome.WRONG, causes.FULL),
+        (asyncpg.InvalidCatalogNameError, Outcome.WRONG, causes.NO_DATABASE),
+        (asyncpg.InsufficientPrivilegeError, Outcome.WRONG, causes.NO_RIGHT),
+        (asyncpg.UndefinedTableError, Outcome.WRONG, causes.NO_TABLE),
         (asyncpg.PostgresConnectionError, Outcome.RESET, "connection lost"),
         (asyncpg.InternalClientError, Outcome.WRONG, "not PostgreSQL's protocol"),
         (asyncpg.InterfaceError, Outcome.RESET, "connection lost"),
         (Ending, Outcome.OPEN, CLOSING),
         (NotThis, Outcome.WRONG, "no server is what target_session_attrs asks for"),
-        (NoTLS, Outcome.WRONG, "speaks no TLS"),
+        (NoTLS, Outcome.WRONG, causes.NO_TLS),
         (NotPostgres, Outcome.WRONG, "not PostgreSQL's protocol"),
         (UnicodeDecodeError, Outcome.WRONG, "text that is no text"),
-        (socket.gaierror, Outcome.UNREACHABLE, "no such host"),
     )
 
 
@@ -91,6 +98,8 @@ def _states() -> dict[str, type[Exception]]:
         "28000": asyncpg.InvalidAuthorizationSpecificationError,
         "28P01": asyncpg.InvalidPasswordError,
         "3D000": asyncpg.InvalidCatalogNameError,
+        "42501": asyncpg.InsufficientPrivilegeError,
+        "42P01": asyncpg.UndefinedTableError,
     }
 
 
@@ -214,13 +223,14 @@ def _proven(error: BaseException) -> Seen:
     known = _states().get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
     if issubclass(known, asyncpg.TooManyConnectionsError) and _said_in(error) == _ROLE_IS_FULL:
         return Seen(Outcome.THROTTLED, detail="too many connections for its role")
+    if issubclass(known, asyncpg.InvalidAuthorizationSpecificationError):
+        return Seen(Outcome.WRONG, detail=_NOT_LET_IN.get(_said_in(error), causes.LOGIN))
     for kind, outcome, words in _words():
         if issubclass(known, kind):
             return Seen(outcome, detail=words)
-    if isinstance(error, Said):
-        return Seen(Outcome.WRONG, detail=f"SQLSTATE {error.sqlstate}")
-    if isinstance(error, asyncpg.PostgresError):
-        return Seen(Outcome.WRONG, detail=f"SQLSTATE {getattr(error, 'sqlstate', '?')} {type(error).__name__}")
+    if isinstance(error, Said | asyncpg.PostgresError):
+        name = "" if isinstance(error, Said) else type(error).__name__
+        return Seen(Outcome.WRONG, detail=f"SQLSTATE {getattr(error, 'sqlstate', '?')} {name}".strip())
     if "SSL" in str(error):  # asyncpg's bare ConnectionError: the answer to its first message was no answer
         return Seen(Outcome.WRONG, detail="not PostgreSQL's protocol")
     outcome, words = outcome_of(error) if isinstance(error, OSError) else (Outcome.RESET, "")
@@ -248,9 +258,23 @@ def is_ending(error: BaseException) -> bool:
 
 
 def in_words(error: BaseException) -> str:
-    """Tell a failure in words for a sentence: `refused`, `timed out`, `login refused`."""
+    """Tell a failure in words for a sentence: `refused`, `timed out`, `refuses user or password`."""
     seen = proven(error)
     return seen.detail or seen.outcome.name.replace("_", " ").lower()
+
+
+def cause(error: BaseException) -> str:
+    """Tell a failure in words for a sentence, and what the server itself said of it."""
+    said = str(error).partition(": ")[2] if isinstance(error, Said) else ""
+    return f"{in_words(error)} ({said})" if said else in_words(error)
+
+
+def remedy(error: BaseException, login: Login) -> str:
+    """Tell what to do about a failure to log in."""
+    if isinstance(error, UnresolvedSecret):
+        return "give the secret that it refers to"
+    known = causes.what_to_do(in_words(error), login.where, login.user, login.database)
+    return known or f"see that it is up at {login.where} and that {login.user} may connect to {login.database}"
 
 
 def silence(error: BaseException) -> str:

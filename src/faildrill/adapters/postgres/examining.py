@@ -5,7 +5,7 @@ import time
 from typing import ClassVar, Final, NamedTuple
 
 from faildrill.adapters.leader_store import whole
-from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.talking import Row, Talk
@@ -52,7 +52,6 @@ class UsersPath(Kind):
 
 
 async def _examined(what: str, login: Login, within: float, *, writes: bool = False) -> list[Checked]:
-    where = f"{login.host}:{login.port}"
     try:
         async with asyncio.timeout(within):
             talk = await Talk.begin(login, "faildrill doctor")
@@ -64,10 +63,9 @@ async def _examined(what: str, login: Login, within: float, *, writes: bool = Fa
                 talk.end()
             seen = _read(row)
     except UnresolvedSecret as error:
-        return [Checked(f"{what} lets us in", ok=False, told=str(error), remedy="give the secret that it refers to")]
+        return [Checked(f"{what} lets us in", ok=False, told=str(error), remedy=remedy(error, login))]
     except (OSError, ValueError) as error:
-        remedy = f"see that it is up at {where} and that {login.user} may connect to {login.database}"
-        return [Checked(f"{what} lets us in", ok=False, told=in_words(error), remedy=remedy)]
+        return [Checked(f"{what} lets us in", ok=False, told=cause(error), remedy=remedy(error, login))]
     return _told(what, login, seen, writes=writes, clock=clock_check(what, seen.clock, (before, after)))
 
 
@@ -91,11 +89,11 @@ def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked)
     role = "standby" if seen.standby else "takes writes"
     found = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {seen.version}, {role}"), clock]
     if writes:
-        remedy = "see which server the load balancer sends writes to"
-        found.append(Checked(f"{what} takes writes", not seen.standby, role, remedy if seen.standby else ""))
+        do = "see which server the load balancer sends writes to" if seen.standby else ""
+        found.append(Checked(f"{what} takes writes", not seen.standby, role, do))
         return found
     rights = {"pg_monitor": seen.monitor, "EXECUTE ON FUNCTION pg_control_system()": seen.control}
     missing = [name for name, granted in rights.items() if not granted]
     told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
-    remedy = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)
-    return [*found, Checked(f"{what} answers our questions", not missing, told, remedy)]
+    grants = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)
+    return [*found, Checked(f"{what} answers our questions", not missing, told, grants)]

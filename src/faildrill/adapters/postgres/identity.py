@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.asking import SHARE, by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
 from faildrill.adapters.postgres.target import Cluster, Database
@@ -17,6 +17,8 @@ from faildrill.ports import Given, Kind, Told
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
 _PROVED, _DIFFERS, _SILENT = range(3)
+_OF_STATEMENTS: Final = "42"
+"""Class of SQLSTATE of a statement that is wrong or not allowed."""
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 
 
@@ -67,7 +69,6 @@ class _Asked(Kind):
         return found
 
     async def _one(self, login: Login, within: float) -> "_Answer":
-        where = f"{login.host}:{login.port}"
         try:
             async with asyncio.timeout(within):
                 talk = await Talk.begin(login, "faildrill guard")
@@ -79,9 +80,14 @@ class _Asked(Kind):
             return _Answer(_SILENT, f"can't be asked what it is: {error}")
         except OSError as error:
             is_other = isinstance(error, NotPostgres) or (isinstance(error, Said) and not error.is_passing)
-            words = f"did not prove what it is ({where}: {in_words(error)}): {self._remedy}"
+            words = f"did not prove what it is ({login.where}: {cause(error)}): {self._do(error, login)}"
             return _Answer(_DIFFERS if is_other else _SILENT, words)
         return _Answer(_PROVED, "") if differs is None else _Answer(_DIFFERS, differs)
+
+    def _do(self, error: OSError, login: Login) -> str:
+        """Tell what to do: of a statement that was refused, what it needs; else what keeps us from logging in."""
+        refused = isinstance(error, Said) and error.sqlstate[:2] == _OF_STATEMENTS
+        return self._remedy if refused else remedy(error, login)
 
     @property
     @abstractmethod

@@ -30,6 +30,8 @@ _KNOWN: Final = frozenset(b"RSKZTDCENAIv12n")
 """The types of frames that a server may send us."""
 _PASSING: Final = ("57P01", "57P02", "57P03", "57P04", "53300", "53400", "08006", "58000", "58030")
 """States of a server that is coming, going or full: it says nothing about what it is."""
+WITHOUT_PASSWORD: Final = "no password"  # noqa: S105 - words
+"""Where our own refusal to log in without a password is said, in place of the server's source."""
 Row = list[str | None]
 
 
@@ -195,7 +197,7 @@ class Talk:
                 return exchange
             user, secret = who
             if secret is None:
-                raise Said("28P01", "it asks for a password, and the login has none")
+                raise Said("28P01", "it asks for a password, and the login has none", WITHOUT_PASSWORD)
             return self._prove(how, content[4:], (user, secret), exchange)
         except (struct.error, ValueError) as error:
             raise NotPostgres(f"its way to log in can't be read: {error}") from error

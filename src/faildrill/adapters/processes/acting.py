@@ -9,12 +9,11 @@ from pydantic import Field
 
 from faildrill.adapters.command import GRACE
 from faildrill.adapters.limiting import AtMost
-from faildrill.adapters.member import accepts
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
 from faildrill.adapters.processes.trees import STOPPED, Process
-from faildrill.adapters.sockets import Listeners, is_dark, listeners
+from faildrill.adapters.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
@@ -103,9 +102,10 @@ class _OfProcess(Named):
         if held or self.address is None:
             told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
             return Observed(not held, told, {"pid": now.pid})
-        good = await accepts(self.address, min(_PATIENCE, given.timeout / 2))
-        told = f"{self.called} runs as {now.pid} and {'accepts' if good else 'refuses'} connections at {self.address}"
-        return Observed(good, told, {"pid": now.pid})
+        why = await unaccepting(self.address, min(_PATIENCE, given.timeout / 2))
+        takes = f"accepts no connection at {self.address}: {why}" if why else f"accepts connections at {self.address}"
+        told = f"{self.called} runs as {now.pid} and {takes}"
+        return Observed(not why, told, {"pid": now.pid})
 
     async def preview(self, given: Given) -> Preview:
         """See which process it would be now."""

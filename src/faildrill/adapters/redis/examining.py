@@ -7,13 +7,12 @@ from typing import Final, NamedTuple
 from faildrill.adapters.leader_store import whole
 from faildrill.adapters.redis.nodes import SHARE, asked, weighed
 from faildrill.adapters.redis.succession import Sight
-from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels
+from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
 
 _SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
-_SILENT: Final = "see that it runs, and that address, login and `tls` are right"
 _RIGHTS: Final = "give the login `+config|get`, and for a failover `+config|set`"
 
 
@@ -46,10 +45,11 @@ class Watched(Kind):
         found = []
         for name, member in self.target.members.items():
             node = sight.nodes[name]
-            words = str(node).removeprefix(f"{name} ")
+            words, remedy = str(node).removeprefix(f"{name} "), ""
             if node.silent:
-                words = await misencrypted(directly(self.target, member), within) or words
-            remedy = _SILENT if node.silent else ""
+                login = directly(self.target, member)
+                words = await misencrypted(login, within) or words
+                remedy = what_to_do(words, login)
             found.append(Checked(f"{self.target.name}/{name}", not node.silent, words, remedy))
         return found
 
@@ -59,7 +59,7 @@ class Watched(Kind):
             what = f"{self.target.name} Sentinel {watch.where}"
             if watch.silent:
                 words = await misencrypted(login, within) or watch.silent
-                found.append(Checked(what, ok=False, told=words, remedy=_SILENT))
+                found.append(Checked(what, ok=False, told=words, remedy=what_to_do(words, login)))
             elif watch.can_decide:
                 found.append(Checked(what, ok=False, told=watch.can_decide, remedy=watch.remedy))
             elif others is not None and others != declared:

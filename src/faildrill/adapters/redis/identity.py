@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from faildrill.adapters.redis.nodes import SHARE, asked
-from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted
+from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told
@@ -62,7 +62,7 @@ class Identity(Kind):
             found = await asked(login, what, within * _FIRST)
         except (OSError, UnresolvedSecret) as error:
             words = await misencrypted(login, within * (1 - _FIRST)) or in_words(error)
-            because = f"did not prove what it is ({where}: {words}): see that it runs and lets this login in"
+            because = f"did not prove what it is ({where}: {words}): {what_to_do(words, login)}"
             return (1 if isinstance(error, NotRedis) else 2), because
         if found == self.holds:
             return 0, ""

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import hiredis
 
+from faildrill import causes
 from faildrill.adapters import encrypting
 from faildrill.adapters.connection_errors import silence
 from faildrill.adapters.redis.target import Redis, RedisMember
@@ -147,24 +148,35 @@ async def misencrypted(login: Login, within: float) -> str:
                 pass  # it wants a password, or our certificate
             finally:
                 talk.end()
-            return "speaks no TLS" if login.how.tls else "wants TLS"
+            return causes.NO_TLS if login.how.tls else causes.WANTS_TLS
     return ""
 
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (NotRedis, "garbage"),
-    (WantsTLS, "wants TLS"),
-    (TimeoutError, "timed out"),
-    (ConnectionRefusedError, "refused"),
-    (ConnectionError, "reset"),
+    (NotRedis, causes.GARBAGE),
+    (WantsTLS, causes.WANTS_TLS),
+    (TimeoutError, causes.TIMED_OUT),
+    (ConnectionRefusedError, causes.REFUSED),
+    (ConnectionError, causes.RESET),
     (UnresolvedSecret, "no password"),
 )
-_CODES: Final = {"LOADING": "loading", "NOAUTH": "wants a password", "WRONGPASS": "refuses the password"}
+_CODES: Final = {
+    "LOADING": "loading",
+    "NOAUTH": causes.NO_PASSWORD,
+    "WRONGPASS": causes.LOGIN,
+    "NOPERM": causes.NO_RIGHT,
+}
+
+
+def what_to_do(words: str, login: Login) -> str:
+    """Tell what to do about why a server told nothing."""
+    known = causes.what_to_do(words, f"{login.host}:{login.port}", login.user or "its user")
+    return known or "see that it runs, and that address, login and `tls` are right"
 
 
 def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a word or two that repeat."""
     if isinstance(error, Said):
         return _CODES.get(error.code, f"said {error.code}")
-    known = next((words for kind, words in _WORDS if isinstance(error, kind)), "unreachable")
+    known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
     return encrypting.in_words(error) or silence(error, known)
