@@ -1,10 +1,12 @@
 """Every kind is documented, and what is said is true of the class."""
 
+import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from faildrill.kinds import Shape
+from faildrill.kinds import Shape, find
 from faildrill.kinds.sections import sections
 from faildrill.kinds.table import TABLES
 from faildrill.loading.describing import SHAPES, describe
@@ -39,6 +41,16 @@ def test_what_is_said_of_the_members_of_a_target_is_explained_with_it() -> None:
     told = {one.name: one.default for one in describe("groups", "target").parameters}
     assert {"members", "members.NAME.address", "members.NAME.reach"} <= told.keys()
     assert "name" not in told
+
+
+@pytest.mark.parametrize(("shape", "name"), KINDS)
+def test_a_parameter_that_takes_a_list_takes_that_of_a_file(shape: Shape, name: str) -> None:
+    lists: dict[str, list[str]] = {one.name: [] for one in describe(name, shape).parameters if "list of" in one.takes}
+    try:
+        find(name, shape).model_validate_json(json.dumps(lists), strict=True)
+    except ValidationError as error:
+        refused = {one["loc"][0] for one in error.errors() if one["loc"] and one["type"] in ("list_type", "tuple_type")}
+        assert not refused & lists.keys()
 
 
 def test_what_a_parameter_takes_is_told_in_words() -> None:

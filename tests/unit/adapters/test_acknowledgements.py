@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import JsonValue
 
 from faildrill.adapters.http.answer_values import NoValue, differing, parsed, value_at
+from faildrill.adapters.http.bodies import Body
 from faildrill.adapters.http.ledger import Ledger
 from faildrill.kinds.supplying import Supplies
 from faildrill.ledger import Note
@@ -64,7 +65,7 @@ def ledger(params: Params) -> Ledger:
 def test_an_answer_proves_a_write_or_that_there_is_none_or_nothing(
     status: int, body: str, params: Params, note: Note
 ) -> None:
-    ended = ledger(params)._weighed(status, body.encode()[: (1 << 20) + 1])
+    ended = ledger(params)._weighed(status, Body(body.encode()[: (1 << 20) + 1]))
     assert ended.note is note
     assert (ended.seen.outcome is Outcome.OK) is (note is Note.ACKNOWLEDGED)
 

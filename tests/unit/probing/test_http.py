@@ -1,9 +1,11 @@
 """What a look over HTTP makes of every sort of answer: raw bytes from a real socket."""
 
 import asyncio
+import gzip
 import shutil
 import ssl
 import subprocess
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -86,6 +88,57 @@ def of_json(body: str, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+def sent(content: bytes, *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(content)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + content
+
+
+DOWN = "maintenance, zurück um 8"
+ZIPPED = ("Content-Encoding: gzip",)
+JSON = ("Content-Type: application/problem+json; charset=utf-8",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "params", "expected"),
+    [
+        (sent(gzip.compress(DOWN.encode()), *ZIPPED), {"lacks": "maintenance"}, "text that must not be there"),
+        (sent(gzip.compress(b"all is well"), *ZIPPED), {"lacks": "maintenance", "text": "is well"}, ""),
+        (sent(zlib.compress(b'{"a": "b"}'), "Content-Encoding: deflate"), {"values": {"a": "b"}}, ""),
+        (sent(gzip.compress(gzip.compress(b"ok")), "Content-Encoding: gzip, gzip"), {"text": "ok"}, ""),
+        (sent(DOWN.encode("utf-16"), "Content-Type: text/html; Charset=UTF-16"), {"lacks": "zurück"}, "must not be"),
+        (sent(DOWN.encode("latin-1"), 'Content-Type: text/html; charset="iso-8859-1"'), {"text": "zurück"}, ""),
+        (sent(b'{"s": "mainten\\u0061nce"}', *JSON), {"lacks": "maintenance"}, "text that must not be there"),
+        (sent(b'{"s": "zur\\u00fcck \\ud83d\\ude00 \\/ok"}', *JSON), {"text": "zurück 😀 /ok"}, ""),
+        (sent(b"mainten\\u0061nce", "Content-Type: text/plain"), {"lacks": "maintenance"}, ""),
+        (sent(b"ok", "Content-Encoding: identity"), {"text": "ok"}, ""),
+    ],
+)  # fmt: skip
+def test_a_body_is_read_as_its_reader_sees_it(answer: bytes, params: dict[str, JsonValue], expected: str) -> None:
+    seen = look(answer, **params)
+    assert seen.outcome is (Outcome.WRONG if expected else Outcome.OK)
+    assert expected in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (sent(b"\x0b\x02", "Content-Encoding: br"), "an answer compressed by br, which can't be read"),
+        (sent(b"plain", *ZIPPED), "an answer that is not compressed by gzip, as it says"),
+        (sent(gzip.compress(bytes(2 << 20)), *ZIPPED), "an answer of more than 1 MiB"),
+        (sent(b"ok", "Content-Type: text/plain; charset=klingon"), "an answer in klingon, which can't be read"),
+    ],
+)
+def test_a_body_that_can_not_be_read_proves_nothing_where_it_is_what_counts(answer: bytes, why: str) -> None:
+    for params in ({"lacks": "maintenance"}, {"text": "ok"}, {"values": {"a": 1}}):
+        seen = look(answer, **params)
+        assert (seen.outcome, seen.detail) == (Outcome.BROKEN, why)
+    assert look(answer).outcome is Outcome.OK
+
+
+def test_nobody_is_asked_to_compress_an_answer() -> None:
+    assert b"\r\nAccept-Encoding: identity\r\n" in wire(Request.model_validate({"url": "http://pay"}))
+
+
 USED_UP = "HTTP 403, its requests are used up"
 FILTERED = "HTTP 202, a filter against bots"
 NESTED = '{"status":"unavailable","parts":[{"name":"db","status":"ok"},{"name":"cache","up":true}]}'
@@ -143,7 +196,8 @@ def test_a_request_is_written_as_declared(monkeypatch: pytest.MonkeyPatch) -> No
     )
     assert wire(request).decode() == (
         "POST /p%C3%A4y?a=1&b=%C3%BC HTTP/1.1\r\nHost: pay.example:8443\r\nUser-Agent: faildrill\r\n"
-        "Connection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 15\r\n"
+        "Accept-Encoding: identity\r\nConnection: keep-alive\r\n"
+        "Content-Type: application/json\r\nContent-Length: 15\r\n"
         'Accept: application/json\r\nAuthorization: Bearer 123\r\n\r\n{"amount": 100}'
     )
     assert "123" not in repr(request)

@@ -140,7 +140,8 @@ class Query(_Bounded):
     """Refuses the drill, or ends it, unless the result of a Prometheus query is within its bounds.
 
     Every series of the result must be. No data is an objection: a query of a metric that is gone proves nothing, so
-    write `or vector(0)` where nothing is what you hope for.
+    write `or vector(0)` where nothing is what you hope for. So is a result that comes with a warning (`warnings`,
+    `isPartial`), as of Thanos that did not reach every store: what misses may be what is out of bounds.
 
         prometheus.query: {url: "http://prometheus:9090", query: 'sum(rate(errors[1m])) or vector(0)', at_most: 5}
     """
@@ -170,8 +171,9 @@ class Query(_Bounded):
 class Quiet(_Asks):
     """Refuses the drill, or ends it, while an alert fires in Alertmanager.
 
-    Alerts that are silenced or inhibited don't count. With `matching` only alerts that carry all of these labels do;
-    those that carry any of the labels in `ignoring` don't: what the drill itself sets off.
+    Alerts that are silenced or inhibited don't count; those that it has not processed yet do, as they may be neither.
+    With `matching` only alerts that carry all of these labels do; those that carry any of the labels in `ignoring`
+    don't: what the drill itself sets off.
 
         alertmanager.quiet: {url: "http://alertmanager:9093", matching: {severity: page}, ignoring: {team: drills}}
     """
@@ -187,7 +189,7 @@ class Quiet(_Asks):
             alerts = msgspec.convert(answer, list[_Alert])
         except msgspec.ValidationError:
             raise _Unanswered("answers what is no list of alerts") from None
-        firing = [one for one in alerts if one.status.state == "active" and self._counts(one.labels)]
+        firing = [one for one in alerts if one.status.state != "suppressed" and self._counts(one.labels)]
         if not firing:
             return None
         names = sorted({one.labels.get("alertname", "an alert without a name") for one in firing})
@@ -224,6 +226,8 @@ class _Scalar(msgspec.Struct, tag_field="resultType", tag="scalar"):
 class _Result(msgspec.Struct):
     status: str
     data: _Vector | _Scalar
+    warnings: list[str] = []
+    is_partial: bool = msgspec.field(name="isPartial", default=False)
 
 
 def _prometheus(answer: JsonValue) -> dict[str, float]:
@@ -232,6 +236,9 @@ def _prometheus(answer: JsonValue) -> dict[str, float]:
         found = msgspec.convert(answer, _Result)
         if found.status != "success":
             raise _Unanswered(f"answers {redacting.clean(found.status)[:_SHOWN]!r}")
+        if found.warnings or found.is_partial:
+            why = redacting.clean("; ".join(found.warnings))[:_SHOWN] or "isPartial"
+            raise _Unanswered(f"answers with a part of the result, perhaps: {why!r}")
         if isinstance(found.data, _Scalar):
             return {"": float(found.data.result[1])}
         return {_name(one.metric): float(one.value[1]) for one in found.data.result}

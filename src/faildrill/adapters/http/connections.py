@@ -10,6 +10,7 @@ from pydantic import Field
 
 from faildrill.adapters import tcp
 from faildrill.adapters.connection_errors import CLOSING
+from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import GoodAnswer
 from faildrill.adapters.http.naming import LONGEST_WHO, told_by
 from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
@@ -170,7 +171,6 @@ class Connection(asyncio.Protocol):
         self._text = (request.text or "").encode()
         self._who_header = request.who_header.lower().encode()
         self._who_field = request.who_field
-        self._reads = bool(request.who_field) or request.reads_the_body
         self._body = bytearray()
         self.transport: asyncio.Transport | None = None
         self._parser: Any = None
@@ -193,6 +193,7 @@ class Connection(asyncio.Protocol):
         self._who = ""
         self._tail = b""
         self._told = dict[str, str]()
+        self._coding = self._kind = ""
         self._body.clear()
         self._found = not self._text
         self._parser = httptools.HttpResponseParser(self)
@@ -234,12 +235,19 @@ class Connection(asyncio.Protocol):
             self._who = value.decode("latin-1")[:LONGEST_WHO]
         elif lower in (b"content-length", b"transfer-encoding"):
             self._lengthy = True
+        elif lower == b"content-encoding":
+            self._coding = value.decode("latin-1")
+        elif lower == b"content-type":
+            self._kind = value.decode("latin-1")
         elif (telling := lower.decode("latin-1")) in TELLING:
             self._told[telling] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Learn the status."""
+        """Learn the status, and how the body is to be read."""
         self._status = self._parser.get_status_code()
+        self._sort = Sort(self._coding, self._kind)
+        asks = self._request.reads_the_body or bool(self._who_field)
+        self._reads = asks or (bool(self._text) and not self._sort.is_plain)
         self._whole = self._head_only
 
     def on_body(self, data: bytes) -> None:
@@ -288,21 +296,29 @@ class Connection(asyncio.Protocol):
             # What a server may say that ends an idle connection, to nobody's request (RFC 9110, 15.5.9).
             self._broken_off(Outcome.OPEN, CLOSING)
             return
-        self._who = self._who or (told_by(bytes(self._body), self._who_field) if self._who_field else "")
-        self._end(*self._found_good())
+        try:
+            body = self._sort.body(bytes(self._body)) if self._reads else Body(b"")
+        except Unreadable as error:
+            self._end(*self._found_good(error))
+        else:
+            self._who = self._who or (told_by(body.content, self._who_field) if self._who_field else "")
+            self._end(*self._found_good(body))
         self._links.released(self, usable=self._usable)
 
-    def _found_good(self) -> tuple[Outcome, str]:
-        """Tell what a whole answer is worth, and why."""
+    def _found_good(self, body: Body | Unreadable) -> tuple[Outcome, str]:
+        """Tell what a whole answer is worth, and why; one that can't be read may be good or not."""
         request = self._request
         if not request.is_good(self._status):
             turned = turned_away(self._status, self._told)
             return (Outcome.THROTTLED, turned) if turned else (Outcome.WRONG, f"HTTP {self._status}")
         if self._told and (turned := turned_away(self._status, self._told)) and self._status not in request.status:
             return Outcome.THROTTLED, turned
-        if not self._found:
+        if isinstance(body, Unreadable):
+            unread = request.reads_the_body or request.text is not None
+            return (Outcome.BROKEN, str(body)) if unread else (Outcome.OK, "")
+        if not self._found and not (self._reads and body.holds(request.text or "")):
             return Outcome.WRONG, "not the expected text"
-        wrong = request.wrong_with(bytes(self._body)) if request.reads_the_body else ""
+        wrong = request.wrong_with(body) if request.reads_the_body else ""
         return (Outcome.WRONG, wrong) if wrong else (Outcome.OK, "")
 
     def _broken_off(self, outcome: Outcome, detail: str) -> None:

@@ -5,12 +5,15 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, JsonValue
 
 from faildrill.adapters.http.answer_values import NoValue, differing
+from faildrill.adapters.http.bodies import Body
 from faildrill.ports import Kind
 
 _GOOD: Final = range(200, 300)
 
 
 def _a_list(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)  # what comes from a file is one, and by now no longer known to
     return (value,) if isinstance(value, int) else value
 
 
@@ -41,14 +44,14 @@ class GoodAnswer(Kind):
         """Tell whether a status is a good one."""
         return status in (self.status or _GOOD)
 
-    def wrong_with(self, body: bytes) -> str:
+    def wrong_with(self, body: Body) -> str:
         """Tell what is wrong with a whole body, besides `text`, in words that repeat; empty when nothing is."""
-        if self.lacks is not None and self.lacks.encode() in body:
+        if self.lacks is not None and body.holds(self.lacks):
             return "text that must not be there"
         if not self.values:
             return ""
         try:
-            path = differing(body, self.values)
+            path = differing(body.content, self.values)
         except NoValue as error:
             return str(error)
         return "" if path is None else f"not the expected {path or 'answer'}"

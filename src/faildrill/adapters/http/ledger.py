@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_valida
 from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.connection_errors import outcome_of
 from faildrill.adapters.http.answer_values import NoValue, differing
+from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import Statuses
 from faildrill.adapters.http.naming import LONGEST_WHO
 from faildrill.adapters.http.turned_away import TELLING, turned_away
@@ -177,7 +178,7 @@ class Ledger(Bookkeeping[_Anew]):
                     middlewares=(Once(),),
                 ) as answer,
             ):
-                body = await _whole(answer.content)
+                received = await _whole(answer.content)
         except aiohttp.ClientConnectorError as error:
             outcome, words = outcome_of(error.os_error)
             return Ended(Seen(outcome, detail=words or "no connection"), Note.REJECTED)
@@ -185,16 +186,20 @@ class Ledger(Bookkeeping[_Anew]):
             return Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
         except (OSError, aiohttp.ClientError):
             return Ended(Seen(Outcome.RESET), Note.UNKNOWN)
+        try:
+            body = Sort(kind=answer.headers.get("Content-Type", "")).body(received)  # what was compressed is no longer
+        except Unreadable as error:
+            return Ended(Seen(Outcome.BROKEN, detail=str(error)), Note.UNKNOWN)
         ended = self._weighed(answer.status, body)
         turned = turned_away(answer.status, {name: answer.headers.get(name, "") for name in TELLING})
         if turned and ended.note is not Note.ACKNOWLEDGED:
             ended = ended._replace(seen=Seen(Outcome.THROTTLED, detail=turned))
         return ended._replace(seen=ended.seen._replace(who=answer.headers.get(self.who_header, "")[:LONGEST_WHO]))
 
-    def _weighed(self, status: int, body: bytes) -> Ended:
+    def _weighed(self, status: int, body: Body) -> Ended:
         """Tell what an answer proves of its write; what says two things proves nothing."""
-        is_said_unwritten = self.unwritten is not None and self.unwritten.encode() in body
-        is_said_written, why = self._told_by(body)
+        is_said_unwritten = self.unwritten is not None and body.holds(self.unwritten)
+        is_said_written, why = self._told_by(body.content)
         if is_said_written and (is_said_unwritten or not self._may_acknowledge(status)):
             return Ended(Seen(Outcome.WRONG, detail=f"HTTP {status}, which says both"), Note.UNKNOWN)
         if is_said_unwritten:

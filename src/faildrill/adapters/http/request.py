@@ -14,6 +14,10 @@ class Request(Asked):
     whole), UNREACHABLE and TIMED_OUT are told apart. Redirects are not followed. An answer after the deadline
     is recorded as the late answer that it is.
 
+    A body is read as a reader sees it: in its charset, in JSON also without its escapes, and not
+    compressed, by gzip or deflate, which some servers do unasked. One that can't be read so proves nothing where
+    `text`, `values` or `lacks` asks for it.
+
     `throttled` is an answer about the prober, which proves nothing of the service: 429, a refusal whose header says
     that the asker's requests are used up, a challenge against bots that a filter marks as one. `Retry-After` is heeded,
     for 5 s at a time. A plain 403 or 503 may be what users get as well: write `limit_req_status 429` for NGINX.

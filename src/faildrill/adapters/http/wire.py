@@ -78,6 +78,7 @@ def wire(request: Sent) -> bytes:
         "Host": parts.netloc,
         "User-Agent": "faildrill",
         "Accept": "*/*",
+        "Accept-Encoding": "identity",
         "Connection": "close" if request.connection == "fresh" else "keep-alive",
     }
     if sort:

@@ -1,0 +1,78 @@
+"""The body of an answer over HTTP as a reader sees it: not compressed, in UTF-8, and of JSON without its escapes."""
+
+import re
+import zlib
+from functools import cached_property
+from typing import Final
+
+LARGEST: Final = 1 << 20
+"""Bytes of a body that are read at the most, also of one that was compressed."""
+_EITHER: Final = 32 + zlib.MAX_WBITS
+"""For zlib: what follows tells by its first bytes whether it is gzip's format or zlib's."""
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|/)")
+_AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+
+
+class Unreadable(ValueError):  # noqa: N818 - reads as the statement it makes
+    """A body that can't be read as text: whether it is a good one can't be told."""
+
+
+class Sort:
+    """What the headers of an answer say of its body: `Content-Encoding`, `Content-Type`."""
+
+    def __init__(self, coding: str = "", kind: str = "") -> None:
+        self._codings = [one for one in re.split(r"[\s,]+", coding.lower()) if one not in ("", "identity")]
+        self._charset = next(iter(_CHARSET.findall(kind)), "").lower()
+        self._is_json = "json" in kind.partition(";")[0].lower()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a text is in the body as it is in what was received."""
+        return not self._codings and not self._is_json and self._charset in _AS_IT_IS
+
+    def body(self, received: bytes) -> "Body":
+        """Return the body; Unreadable where it is compressed by neither gzip nor deflate, or in no known charset."""
+        content = received
+        for coding in reversed(self._codings):
+            content = _uncompressed(content, coding)
+        if self._charset not in _AS_IT_IS:
+            try:
+                content = content.decode(self._charset, "replace").encode()
+            except LookupError:
+                raise Unreadable(f"an answer in {self._charset[:30]}, which can't be read") from None
+        return Body(content, is_json=self._is_json)
+
+
+class Body:
+    """A body in UTF-8."""
+
+    def __init__(self, content: bytes, *, is_json: bool = False) -> None:
+        self.content = content
+        self._is_json = is_json
+
+    def holds(self, text: str) -> bool:
+        """Tell whether a text is in it: as it is written there, or as JSON means what is written."""
+        return text.encode() in self.content or (self._is_json and text in self._unescaped)
+
+    @cached_property
+    def _unescaped(self) -> str:
+        text = self.content.decode("utf-8", "replace")
+        if "\\" not in text:
+            return text
+        plain = _ESCAPED.sub(lambda one: chr(int(one[1], 16)) if one[1] else "/", text)
+        return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _uncompressed(content: bytes, coding: str) -> bytes:
+    if coding not in _COMPRESSED:
+        raise Unreadable(f"an answer compressed by {coding[:30]}, which can't be read")
+    reading = zlib.decompressobj(_EITHER)
+    try:
+        found = reading.decompress(content, LARGEST)
+    except zlib.error:
+        raise Unreadable(f"an answer that is not compressed by {coding}, as it says") from None
+    if reading.unconsumed_tail:
+        raise Unreadable("an answer of more than 1 MiB")
+    return found
