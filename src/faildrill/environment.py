@@ -19,7 +19,7 @@ from pydantic import (
 from faildrill.drill import ProbePlan
 from faildrill.kinds import UnknownKind, find
 from faildrill.kinds.parameters import target_parameters
-from faildrill.kinds.sections import sort_of
+from faildrill.kinds.sections import installed
 from faildrill.settings import Standard
 from faildrill.targets import KindUse, Target
 
@@ -109,7 +109,7 @@ class Environment(BaseModel):
             return data
         own, sections = _parted(cls, data)
         listed = {key: one for key, one in {**own.get("targets", {}), **sections}.items() if one}
-        sorts = {section: sort for section in listed if (sort := _installed(section))}
+        sorts = {section: sort for section in listed if (sort := installed(section))}
         found = {
             section: {name: sort.model_validate(one) for name, one in listed[section].items()}
             for section, sort in sorts.items()
@@ -156,13 +156,6 @@ def _which(sort: type[Target], given: JsonValue) -> JsonValue:
     if isinstance(given, list):
         return [_which(sort, one) for one in given]
     return sort.proves(given) if isinstance(given, dict) else given
-
-
-def _installed(section: str) -> type[Target] | None:
-    try:
-        return sort_of(section)
-    except UnknownKind:
-        return None
 
 
 def _parted(model: type[BaseModel], data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -76,12 +76,15 @@ def _foreign() -> dict[str, _Home]:
 
 
 def names(shape: Shape) -> list[str]:
-    """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart."""
+    """List the names of all kinds of a shape, sorted; those of other packages are imported to be told apart.
+
+    One that can't be imported is listed with every shape: `find` says why, once it is used.
+    """
     protocols = _protocols(shape)
     foreign = [
         one
         for one, home in _foreign().items()
-        if protocols and ("." not in one or shape != "target") and _fits(_load(home), protocols)
+        if protocols and ("." not in one or shape != "target") and _may_fit(home, protocols)
     ]
     return sorted([*TABLES[shape], *foreign])
 
@@ -131,6 +134,13 @@ def _load(home: _Home) -> type[Kind]:
     if not (inspect.isclass(found) and issubclass(found, Kind)):
         raise UnknownKind(f"{home} is not a kind: it must derive from faildrill.ports.Kind")
     return found
+
+
+def _may_fit(home: _Home, protocols: _Protocols) -> bool:
+    try:
+        return _fits(_load(home), protocols)
+    except UnknownKind:
+        return True
 
 
 def _fits(kind: type[Kind], protocols: _Protocols) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import cast
 
-from faildrill.kinds import find, names
+from faildrill.kinds import UnknownKind, find, names
 from faildrill.kinds.table import TARGETS
 from faildrill.targets import Target
 
@@ -17,6 +17,14 @@ def sections(asked: Iterable[str] = ()) -> tuple[str, ...]:
     if all(one in TARGETS for one in asked):
         return tuple(TARGETS)
     return (*TARGETS, *(one for one in names("target") if one not in TARGETS))
+
+
+def installed(section: str) -> type[Target] | None:
+    """Return the class of the targets of a section, None where nothing here can read it."""
+    try:
+        return sort_of(section)
+    except UnknownKind:
+        return None
 
 
 def sort_of(section: str) -> type[Target]:

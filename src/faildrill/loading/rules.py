@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, create_model
 
 from faildrill.environment import Approvals, BlastRadius, Environment, Limit, Unknown
 from faildrill.kinds import did_you_mean, names
-from faildrill.kinds.sections import sections, sort_of
+from faildrill.kinds.sections import installed, sections
 from faildrill.loading.naming import NAME_RULE, is_name
 from faildrill.loading.nodes import Entry, Listing, Mapping, plain
 from faildrill.loading.reading import Reading
@@ -50,7 +50,7 @@ def blast_radius_shape(asked: Iterable[str] = ()) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (dict[str, Limit], Field(default={}, description=_LIMITS))
         for name in of
-        if BLAST_RADIUS in sort_of(name).rules()
+        if (sort := installed(name)) and BLAST_RADIUS in sort.rules()
     }
     fields["unknown"] = (Unknown, BlastRadius.model_fields["unknown"])
     return create_model("BlastRadius", __config__=BlastRadius.model_config, **fields)

@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 from faildrill.environment import Approvals
 from faildrill.kinds import Shape, UnknownKind, find, names
 from faildrill.kinds.parameters import parameter_names
-from faildrill.kinds.sections import sections, sort_of
+from faildrill.kinds.sections import installed, sections
 from faildrill.loading.loads import RATE_PATTERN
 from faildrill.loading.rules import blast_radius_shape
 from faildrill.ports import Duration
@@ -141,7 +141,7 @@ def environment_schema() -> Schema:
             "about": _text("what it is, in a sentence"),
             "drillable": {"type": "boolean", "description": "true only where nothing is lost when it is down"},
             "reaches": {**_by_name(_one_of(reaches)), "description": "how members are signalled, started, looked at"},
-            **{name: _section(sort_of(name), defs) for name in sections(names("target"))},
+            **{name: _section(sort, defs) for name in sections(names("target")) if (sort := installed(name))},
             "standards": {
                 **_by_name(_text("its file, seen from this one")),
                 "description": "what was approved, by name",

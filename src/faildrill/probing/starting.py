@@ -21,7 +21,10 @@ GONE_WITHIN: Final = 0.5
 """Seconds that a prober that said no `ready` has to go by itself."""
 RUN: Final = "FAILDRILL_RUN"
 """The variable that holds the id of the run a process belongs to."""
-PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV")
+PASSED_ON: Final = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV"),
+    "PYTHONPATH",  # where the one who starts it has found its kinds, and so must it
+)
 """What a prober gets of the environment, besides the secrets that its plan refers to."""
 
 
