@@ -99,6 +99,15 @@ def test_another_one_is_refused_whatever_it_says(tmp_path: Path, ports: Reservat
         assert "it says 'staging 3f2a9c41' of itself, not 'production'" in one.told(says="production").differs[0]
 
 
+def test_one_that_shares_its_port_with_another_is_refused_each_time(tmp_path: Path, ports: Reservations) -> None:
+    """As one that was left over by a start: the kernel gives half of the users to each."""
+    where = f"127.0.0.1:{ports.port('a')}"
+    with front(tmp_path / "a", where) as one, front(tmp_path / "b", where):
+        found = [one.told() for _ in range(6)]
+    assert [told.proved for told in found] == [[]] * 6
+    assert "is not alone where users go: process" in found[0].differs[0]
+
+
 def test_one_that_hangs_or_is_down_proves_nothing(tmp_path: Path, ports: Reservations) -> None:
     with front(tmp_path / "a", f"127.0.0.1:{ports.port('a')}") as one:
         one.process.kill()
@@ -136,3 +145,12 @@ def test_one_in_a_network_of_its_own_is_known_by_our_connection(tmp_path: Path, 
         with front(tmp_path / "a", here) as one, front(tmp_path / "b", there, netns="fdhapa") as other:
             assert other.told().proved
             assert "is not what users meet" in other.told(one.socket).differs[0]
+
+
+def test_one_of_two_that_share_a_port_in_a_network_of_their_own_is_refused(tmp_path: Path) -> None:
+    with network("fdhapb", "10.213.72") as address:
+        where = f"{address}:8080"
+        with front(tmp_path / "a", where, netns="fdhapb") as one, front(tmp_path / "b", where, netns="fdhapb"):
+            found = [one.told() for _ in range(6)]
+    assert [told.proved for told in found] == [[]] * 6
+    assert "of 8 connections to" in found[0].differs[0]

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
@@ -24,8 +23,10 @@ SHARE: Final = 0.8
 _SHOWN: Final = 80
 _AGAIN: Final = 0.1
 """Seconds between two looks: an HAProxy that reloads takes connections with its former worker for a moment."""
-_DESCRIPTORS: Final = "iocb="
-"""What every line of `show fd` holds."""
+_CONNECTIONS: Final = 8
+"""So many connections that all reach one of two which share an address: once in 256 times."""
+_LET_IN: Final = 0.2
+"""Seconds that a connection may take to be listed."""
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
 
 
@@ -35,7 +36,8 @@ class Identity(Kind):
     What it says is the text after `description` in the `global` section of its configuration: put a random text of
     your own there, in what may be drilled and nowhere else. That users meet this one is seen by connecting to each
     address in `listens` and finding that very connection in what HAProxy lists over the socket (`show fd`), or, on
-    this host, by the process that listens there: wherever it runs, in a container or on another host. Where the
+    this host, by the process that listens there: wherever it runs, in a container or on another host. Another one that
+    takes connections there as well (left over by a start, say) objects: half of the users would be its. Where the
     environment names a `master_socket` or a `config_file`, they must be this HAProxy's, too. A connection that is
     translated on its way (NAT) is not found, and objects.
 
@@ -103,42 +105,74 @@ class Identity(Kind):
         deadline = asyncio.get_running_loop().time() + 1.0
         while True:
             try:
-                is_met = await self._lists_us(address) or await self._holds(address)
+                not_ours = await self._strangers(address)
             except CannotSee as error:
                 return 2, f"can't be met where users go, at {address}: {error}"
             except OSError as error:
                 outcome, words = outcome_of(error)
                 words = words or outcome.name.lower().replace("_", " ")
                 return 2, f"can't be met where users go, at {address}: {words}; {causes.what_to_do(words, address)}"
-            if is_met:
+            if not not_ours:
                 return 0, f"at {address}"
             if asyncio.get_running_loop().time() > deadline:
-                return 1, (
-                    f"is not what users meet: a connection to {address} is not one of the HAProxy on "
-                    f"{self.load_balancer.haproxy_socket}: correct the socket, or the address"
-                )
+                return 1, not_ours
             await asyncio.sleep(_AGAIN)
 
-    async def _lists_us(self, address: str) -> bool:
-        """Connect, send nothing, and look whether it lists that connection, by the port that it comes from."""
-        _, writer = await asyncio.open_connection(*parted(address))
-        try:
-            ours: Sequence[object] = writer.get_extra_info("sockname")
-            told = await tell(self.load_balancer.haproxy_socket, "show fd")
-        except ValueError:
-            return False  # more connections than an answer holds
-        finally:
-            writer.transport.abort()
-        port = parted(address)[1]
-        mine = re.compile(rf"\blport={port}\b.*\brport={ours[1]}\b.*\bfe=")
-        return any(mine.search(line) for line in told.splitlines() if _DESCRIPTORS in line)
-
-    async def _holds(self, address: str) -> bool:
-        """Tell whether it listens there, where it runs on this host."""
-        with suppress(CannotSee):
+    async def _strangers(self, address: str) -> str:
+        """Say who else than this HAProxy takes connections at an address, or instead of it; empty where nobody does."""
+        socket = self.load_balancer.haproxy_socket
+        with suppress(CannotSee):  # it need not run on this host, nor let this user see
             pid = int((await self._info())["Pid"])
-            return (await listeners(address, [pid])).belong_to([pid])
-        return False
+            here = await listeners(address, [pid])
+            if here.belong_to([pid]):
+                return ""
+            if pid in here.pids:
+                return (
+                    f"is not alone where users go: {here}, and process {pid} is the HAProxy on {socket}; end the others"
+                )
+        listed = await self._lists(address)
+        if listed == _CONNECTIONS:
+            return ""
+        if listed:
+            others = f"{_CONNECTIONS - listed} of {_CONNECTIONS} connections to {address}"
+            return (
+                f"is not alone where users go: {others} are not of the HAProxy on {socket}: another one shares that "
+                "address; end it, or correct the address"
+            )
+        return (
+            f"is not what users meet: a connection to {address} is not one of the HAProxy on {socket}: correct the "
+            "socket, or the address"
+        )
+
+    async def _lists(self, address: str) -> int:
+        """Connect several times, send nothing, and count those that it lists, by the port that each comes from.
+
+        Each may reach another one that shares the address. One that is not listed waits perhaps to be let in: those
+        that were seen make room, and it is looked again.
+        """
+        port, loop = parted(address)[1], asyncio.get_running_loop()
+        writers: dict[str, asyncio.StreamWriter] = {}
+        listed: set[str] = set()
+        try:
+            for _ in range(_CONNECTIONS):
+                _, writer = await asyncio.open_connection(*parted(address))
+                writers[str(writer.get_extra_info("sockname")[1])] = writer
+            seen = loop.time()
+            while len(listed) < _CONNECTIONS and loop.time() < seen + _LET_IN:
+                told = (await tell(self.load_balancer.haproxy_socket, "show fd")).splitlines()
+                found = {match[1] for line in told if (match := _ours(port).search(line))} & writers.keys() - listed
+                for one in found:
+                    writers[one].transport.abort()
+                listed |= found
+                seen = loop.time() if found else seen
+                await asyncio.sleep(_LET_IN / 10)
+        except ValueError:
+            return 0  # more connections than an answer holds
+        finally:
+            for writer in writers.values():
+                writer.transport.abort()
+            await asyncio.sleep(0)  # what was ended is closed in the loop's next turn
+        return len(listed)
 
     async def _its_master(self, told: Told) -> None:
         """Look whether the master's socket and the file are those of the process that answers on the runtime socket."""
@@ -161,6 +195,11 @@ class Identity(Kind):
                 f"{balancer.name}: its master {master.pid} was not started with {balancer.config_file}: name the file "
                 "that its `-f` names"
             )
+
+
+def _ours(port: int) -> re.Pattern[str]:
+    """Find in a line of `show fd` from which port a client has connected to this one."""
+    return re.compile(rf"\biocb=.*\blport={port}\b.*\brport=(\d+)\b.*\bfe=")
 
 
 class _NotHAProxy(Exception):  # noqa: N818 - reads as the statement it makes
