@@ -25,10 +25,11 @@ $(READY): $(LOCKED) pyproject.toml
 drill: $(READY) ## crash the primary of a real cluster on the embedded lab, judge it, report it
 	$(BIN)/faildrill run drills/postgres-primary-crash.yaml --env lab
 
-lint: $(READY) ## style and import contracts
+lint: $(READY) ## style, import contracts, and that each sentence of docs/judging.md is a test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --verbose 2>&1 | tail -n 12 && $(BIN)/lint-imports >/dev/null
+	$(BIN)/pytest -q -p no:cacheprovider tests/unit/judging/page/test_the_page.py
 
 playbooks: $(READY) ## ansible-lint (half a minute)
 	$(BIN)/ansible-lint --offline -q playbooks/

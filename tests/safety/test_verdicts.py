@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from faildrill.acting.undoing import open_intents
 from faildrill.judging.result import Verdict
 from faildrill.timeline import FILE, Happened, SteadyAgain, Undoing, UndoVerified, entries
@@ -138,25 +140,44 @@ def test_what_was_given_up_and_never_comes_is_told_to_have_stayed_open(tmp_path:
     assert (lived.is_marked, lived.verdict) == (False, Verdict.INCONCLUSIVE)
 
 
-def _falls_again(folder: Path, *names: str) -> Lived:
+def _falls_again(folder: Path, *names: str, asks: tuple[float, ...] = ()) -> Lived:
     """Live through a run whose first step is put back, and gone again before all is steady; no probe sees that."""
     falls = {"undo": "falls again", "undo_delay": "100ms"}
-    world = World(0, unwatched=frozenset(names))
+    world = World(0, unwatched=frozenset(names), asks=[*asks])
     world.steps += [fault(folder, name, **(falls if name == names[0] else {})) for name in names]
     return live_in(world, folder)
 
 
+@pytest.mark.says(
+    "**It must stay so.** When the waiting for all to be steady is over, what was put back is looked at once more, "
+    "for `undo_within` and at most 10 s: a service that is started again may die at once, where others hide that from"
+    " the probes."
+)
 def test_what_was_put_back_and_is_gone_again_when_all_is_steady_is_unsafe(tmp_path: Path) -> None:
     lived = _falls_again(tmp_path, "one")
     assert any(isinstance(one.what, SteadyAgain) for one in entries(lived.folder / FILE))
     assert (lived.state("one"), lived.is_marked, lived.verdict) == ("down", True, Verdict.UNSAFE)
 
 
+@pytest.mark.says(
+    "What isn't there any more is UNSAFE, and not put back again, as somebody may want it so; `faildrill recover` does."
+)
 def test_what_is_gone_again_is_what_recover_puts_back(tmp_path: Path) -> None:
     lived = _falls_again(tmp_path, "one", "two")
     assert [one.step for one in open_intents(entries(lived.folder / FILE))] == ["one"]
 
 
+@pytest.mark.says("A second Ctrl-C leaves that look out.")
+def test_who_asks_twice_leaves_the_last_look_out(tmp_path: Path) -> None:
+    for name in ("once", "twice"):
+        (tmp_path / name).mkdir()
+    once, twice = (
+        _falls_again(tmp_path / name, "one", asks=asks) for name, asks in (("once", (0.7,)), ("twice", (0.7, 0.8)))
+    )
+    assert (once.verdict, twice.verdict) == (Verdict.UNSAFE, Verdict.ABORTED)
+
+
+@pytest.mark.says("Of two steps that changed the same thing the first one counts, which was put back last.")
 def test_a_step_whose_place_an_earlier_one_takes_again_is_put_back(tmp_path: Path) -> None:
     """The second step found the first one's effect, and put that back; then the first one was put back as well."""
     first, second = fault(tmp_path, "one", apply="works"), fault(tmp_path, "one", apply="lies")
