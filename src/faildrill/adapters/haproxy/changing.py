@@ -4,13 +4,14 @@ The socket must be one of level `operator` or `admin`. What is set through it is
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
 from faildrill.adapters.haproxy.algorithms import takes_weights
 from faildrill.adapters.haproxy.states import Server, read
+from faildrill.adapters.haproxy.takers import Place, Servers, servers
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.effect_traits import Effect
@@ -65,7 +66,7 @@ class _OfServers(Kind):
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
         """Read what the servers are; refused when they are so already, or when none would be left."""
         seen = await self._seen()
-        self._refuse(seen)
+        self._refuse(seen, await servers(self.load_balancer))
         return {"servers": {name: list(seen[name]) for name in self._named}, "process": await self._process()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
@@ -101,12 +102,13 @@ class _OfServers(Kind):
 
     async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
         """See whether it would be refused now."""
-        seen = await self._seen()
-        self._refuse(seen)
+        seen, everybody = await self._seen(), await servers(self.load_balancer)
+        self._refuse(seen, everybody)
         where = f"{self.load_balancer.name}/{self.backend}"
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
         effect = f"{self.backend}: {self._words(wanted)}"
         touches = [f"{where}/{name}" for name in self._named]
+        touches += [f"{self.load_balancer.name}/{'/'.join(place)}" for place in sorted(self._followers(everybody))]
         spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
         return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
@@ -129,12 +131,26 @@ class _OfServers(Kind):
     def _words(self, seen: Mapping[str, Server]) -> str:
         return ", ".join(self._told(name, seen[name]) for name in self._named)
 
-    def _refuse(self, seen: Mapping[str, Server]) -> None:
+    def _refuse(self, seen: Mapping[str, Server], now: Servers) -> None:
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
         if all(self._same(seen[name], one) for name, one in wanted.items()):
             raise ActionRefused(f"{self.backend}: {self._words(seen)} already: there is nothing to change")
-        if not any(one.usable for one in {**seen, **wanted}.values()):
-            raise ActionRefused(f"{self.backend} would have no server left that takes requests")
+        then = now.become(self.backend, wanted)
+        for backend in sorted({self.backend, *(of for of, _ in self._followers(now))}):
+            if not then.shares(backend) and (backend == self.backend or now.shares(backend)):
+                why = "" if backend == self.backend else ", as what is there tracks what is changed here"
+                raise ActionRefused(f"{backend} would have no server left that takes requests{why}")
+        if then.shares(self.backend) == now.shares(self.backend) and then.bound(self.backend) == now.bound(
+            self.backend
+        ):
+            raise ActionRefused(
+                f"{self.backend}: with {self._words(wanted)} every server would get what it gets now: "
+                "it is down, a backup that is not needed, or what is set weighs the same; no user could notice"
+            )
+
+    def _followers(self, now: Servers) -> Collection[Place]:
+        """Return the servers that go along."""
+        return now.followers({(self.backend, name) for name in self._named})
 
     async def _tell(self, wanted: Mapping[str, Server]) -> None:
         commands = [command for name, one in wanted.items() for command in self._commands(name, one)]
@@ -174,8 +190,9 @@ class _OfServers(Kind):
 class Weights(_OfServers):
     """Sets the weights of servers, all in one command, as somebody does who misconfigures a load balancer.
 
-    Refused when they are so already, and when no server that takes requests would be left. Its effect is seen when
-    HAProxy tells the new weights; put back means that it tells the former ones.
+    Refused when they are so already, when every share stays as it is (all times ten), and when no server that takes
+    requests would be left. Its effect is seen when HAProxy tells the new weights; put back means that it tells the
+    former ones.
 
         steps:
           - name: most requests to one server
@@ -201,6 +218,9 @@ class Weights(_OfServers):
     def _told(self, server: str, now: Server) -> str:
         return f"{server} weight {now.weight}".strip()
 
+    def _followers(self, now: Servers) -> Collection[Place]:  # noqa: ARG002 - the base's signature
+        return ()  # a weight is not taken over
+
 
 class _State(_OfServers):
     """What drain and maintenance share."""
@@ -224,8 +244,9 @@ class _State(_OfServers):
 class Drain(_State):
     """Drains one server: it gets no new requests but those of clients that are bound to it, and ends what it has.
 
-    Refused when it drains already, or when no server that takes requests would be left. Its effect is seen when HAProxy
-    says that it drains; put back means that it is what it was.
+    Refused when it drains already, when it gets no requests as it is (down, or a backup that is not needed), and when
+    no server that takes requests would be left, also in another backend whose server tracks it, which `plan` names. Its
+    effect is seen when HAProxy says that it drains; put back means that it is what it was.
 
         steps:
           - name: drain a payment server
@@ -239,8 +260,9 @@ class Drain(_State):
 class Maintenance(_State):
     """Takes one server out: it gets no requests at all and is not checked, as during maintenance.
 
-    Refused when it is out already, or when no server that takes requests would be left. Its effect is seen when HAProxy
-    says so; put back means that it is what it was, which HAProxy's checks must find first.
+    Refused when it is out already, when it gets no requests as it is (down, or a backup that is not needed), and when
+    no server that takes requests would be left, also in another backend whose server tracks it, which `plan` names. Its
+    effect is seen when HAProxy says so; put back means that it is what it was, which HAProxy's checks must find first.
 
         steps:
           - name: take a payment server out

@@ -22,7 +22,12 @@ class Server(NamedTuple):
     @property
     def usable(self) -> bool:
         """True when HAProxy sends new requests to it."""
-        return self.operational in _TAKES_REQUESTS and self.state == "ready" and self.weight > 0
+        return self.serves and self.state == "ready" and self.weight > 0
+
+    @property
+    def serves(self) -> bool:
+        """True when HAProxy sends requests to it, be it only those of clients that are bound to it."""
+        return self.operational in _TAKES_REQUESTS and self.state != "maint"
 
     @property
     def state(self) -> str:
