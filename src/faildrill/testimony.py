@@ -5,11 +5,19 @@ An observer says only what it saw. That it saw nothing is said, too, and proves 
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
 from faildrill.ports import Given
+
+HEARD_AS: Final = "heard_as"
+"""A probe class may have a class variable of this name: as whose view of a primary its looks can be heard later on."""
+View = Literal["primary", "patroni", "standby", "application", "load balancer"]
+"""Who takes writes by the nodes' own word, or by their manager's; whether standbys follow; how statements by the users'
+path go; whether what is in front of the database is as it should be."""
+HANDS_OVER: Final = "hands_over"
+"""An action class with a true class variable of this name gives a database another primary, which needs a warrant."""
 
 
 class Says(StrEnum):

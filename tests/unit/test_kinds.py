@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from faildrill.kinds import Shape, find
+from faildrill.kinds import Shape, find, trait
 from faildrill.kinds.sections import sections
 from faildrill.kinds.table import TABLES
 from faildrill.loading.describing import SHAPES, describe
 from faildrill.loading.documenting import markdown
 from faildrill.loading.environments import load_environment
+from faildrill.ports import ASKS_EVERY_NODE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"
 KINDS = [(shape, name) for shape in SHAPES for name in sorted(TABLES[shape])]
@@ -61,3 +62,8 @@ def test_what_a_parameter_takes_is_told_in_words() -> None:
     assert told["hold"].default == "`1s`"
     [group, *_] = describe("member.kill", "action").parameters
     assert group.takes == "name of one of the environment's groups"
+
+
+def test_a_kind_that_is_not_installed_here_says_nothing_of_itself() -> None:
+    assert trait("rds.writer", "probe", ASKS_EVERY_NODE) is None
+    assert trait("postgres.writers", "probe", ASKS_EVERY_NODE)

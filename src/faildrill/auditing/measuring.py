@@ -10,12 +10,10 @@ from faildrill import durations
 from faildrill.auditing.remarks import Audit
 from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence, gather
+from faildrill.kinds import trait
+from faildrill.ports import TELLS_DEAD_SERVERS
 from faildrill.samples.columns import Columns
 from faildrill.timeline import Applied, Applying, Undoing
-
-_TELLS: Final = "haproxy.backends"
-"""The probe whose details name the servers that a load balancer has found dead."""
-
 
 _DEAD: Final = ("member", "primary")
 """The keys under which an action tells whom it took down."""
@@ -53,7 +51,7 @@ def _noticed(evidence: Evidence) -> Iterator[_Noticed]:
     for entry, event in evidence.events(Applying):
         member = members.get(event.step)
         for name, plan in evidence.plans.items() if member else ():
-            if plan.use.kind == _TELLS:
+            if trait(plan.use.kind, "probe", TELLS_DEAD_SERVERS):
                 looks = evidence.looks(name).between(entry.at, back.get(event.step, 1 << 62))
                 backend = str(plan.use.params.get("backend") or "")
                 yield from _seen(looks, member or "", backend, entry.at)

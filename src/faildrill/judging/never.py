@@ -11,7 +11,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
-from faildrill.kinds import find
+from faildrill.kinds import trait
 from faildrill.ports import ONLY_GROWS, Kind, ProbeName
 from faildrill.samples.columns import Columns, Mask
 
@@ -72,7 +72,7 @@ class Never(Kind):
         return lack(evidence, self.of) or self._blind(evidence) or seen
 
     def _grows(self, evidence: Evidence) -> bool:
-        return bool(getattr(find(evidence.plans[self.of].use.kind, "probe"), ONLY_GROWS, False))
+        return bool(trait(evidence.plans[self.of].use.kind, "probe", ONLY_GROWS))
 
     def _seen(self, first: str) -> str:
         return f"others than {self.saw}" if self.saw is not None else f"nothing but {first}"

@@ -19,7 +19,7 @@ from faildrill.judging.never import Never
 from faildrill.judging.pains import Books, Pain, books, limits, pain, users
 from faildrill.judging.result import Finding, Record, Result, Verdict
 from faildrill.judging.weighing import count
-from faildrill.kinds import find
+from faildrill.kinds import trait
 from faildrill.ports import ONLY_GROWS
 
 FILE: Final = "set.json"
@@ -235,7 +235,7 @@ def _failover(evidence: Evidence) -> tuple[Failover, str]:
 
 
 def _tells(kind: str) -> bool:
-    return kind in _TELLS_WRITER or bool(getattr(find(kind, "probe"), ONLY_GROWS, False))
+    return kind in _TELLS_WRITER or bool(trait(kind, "probe", ONLY_GROWS))
 
 
 def _counted(runs: list[RunOfSet], warrants: str) -> Failovers:

@@ -9,7 +9,7 @@ from faildrill import durations
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
-from faildrill.kinds import find
+from faildrill.kinds import trait
 from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
 from faildrill.samples.columns import Columns, Integers, Mask
 
@@ -36,7 +36,7 @@ class Writers(Kind):
         return [finding("writers", claim, self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        if not getattr(find(evidence.plans[self.of].use.kind, "probe"), ASKS_EVERY_NODE, False):
+        if not trait(evidence.plans[self.of].use.kind, "probe", ASKS_EVERY_NODE):
             because = f"{self.of} does not ask every node itself, so it can't see two writers at once"
             return cannot_tell(because, "expect it of a patroni.writer or postgres.writers probe")
         looks = evidence.looks(self.of)

@@ -106,6 +106,17 @@ def find(name: str, shape: Shape) -> type[Kind]:
     return found
 
 
+def trait(name: str, shape: Shape, called: str) -> Any:  # noqa: ANN401 - each trait says what it holds
+    """Return what the class of a kind says of itself under this name; None where it says nothing, or is not here.
+
+    For what was recorded with kinds of packages that are not installed here: such a run is judged without them.
+    """
+    try:
+        return getattr(find(name, shape), called, None)
+    except UnknownKind:
+        return None
+
+
 def misnamed_effect(kind: type[Kind]) -> object:
     """Return what a kind of action says that its effect is, where that is no word; None where its parameters decide."""
     said = getattr(kind, EFFECT_IS, "state")

@@ -371,6 +371,9 @@ there and back between two looks shows in the later one."""
 NEEDS_HEIR: Final = "needs_heir"
 """An action class with a true class variable of this name takes a leader away: a drill that begins with it is refused
 where its preview is, as nobody could follow."""
+TELLS_DEAD_SERVERS: Final = "tells_dead_servers"
+"""A probe class with a true class variable of this name names in its detail the servers that the load balancer of its
+parameter `backend` has found dead."""
 NO_RUN: Final = "doctor"
 """What `Given.run` says where nothing is run: a probe looks then, and tidies away nothing of any run."""
 BLOCKING: Final = "blocking"

@@ -10,21 +10,20 @@ from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import WrongUsage
 from faildrill.judging.evidence import Evidence, gather
+from faildrill.kinds import names, trait
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
-from faildrill.testimony import Says, Testimony
+from faildrill.testimony import HANDS_OVER, HEARD_AS, Says, Testimony, View
 from faildrill.timeline import Applying, Undoing
 
 WINDOW: Final = 5.0
 """Seconds of looks before the moment that are heard."""
 SLOW: Final = 0.5
 """Seconds from which an answer of the database is a slow one."""
-_HANDOVERS: Final = ("patroni.failover", "patroni.switchover")
-"""Actions that give a database another primary: the moment before one is what a warrant is about."""
 _STANDBYS: Final = ("streaming", "in recovery")
 """What is said of a node that answers, and is no primary."""
-_WRITERS: Final = ("postgres.writers", "patroni.writer")
-"""Probes that tell who takes writes."""
+_WRITERS: Final[tuple[View, ...]] = ("primary", "patroni")
+"""Views that tell who takes writes."""
 
 
 class _Looks(NamedTuple):
@@ -46,12 +45,13 @@ def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]
     evidence = gather(run)
     moment = evidence.entries[0].at + nanoseconds(at) if at is not None else _moment(evidence)
     found = [
-        _SAID[plan.use.kind](name, looks)
+        _SAID[view](view, name, looks)
         for name, plan in evidence.plans.items()
-        if plan.use.kind in _SAID and (looks := _looks(evidence.looks(name), moment)) is not None
+        if (view := trait(plan.use.kind, "probe", HEARD_AS)) in _SAID
+        and (looks := _looks(evidence.looks(name), moment)) is not None
     ]
     if not found:
-        what = ", ".join(sorted(_SAID))
+        what = ", ".join(name for name in names("probe") if trait(name, "probe", HEARD_AS))
         raise WrongUsage(
             f"{run}: no probe that could tell looked in the {WINDOW:g} s before then; what can tell is {what}"
         )
@@ -59,7 +59,7 @@ def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]
 
 
 def _moment(evidence: Evidence) -> int:
-    steps = {step.id for step in evidence.actions if step.use.kind in _HANDOVERS}
+    steps = {step.id for step in evidence.actions if trait(step.use.kind, "action", HANDS_OVER)}
     handovers = [entry.at for entry, event in evidence.events(Applying) if event.step in steps]
     moved = [at for name, plan in evidence.plans.items() for at in _moved(evidence, name, plan.use.kind)]
     undone = [entry.at for entry, _ in evidence.events(Undoing)]
@@ -68,7 +68,7 @@ def _moment(evidence: Evidence) -> int:
 
 def _moved(evidence: Evidence, name: str, kind: str) -> list[int]:
     """Return when the first look was sent that saw another primary than those before it."""
-    if kind not in _WRITERS:
+    if trait(kind, "probe", HEARD_AS) not in _WRITERS:
         return []
     looks = evidence.looks(name)
     looks = looks.where(looks.is_good)
@@ -89,16 +89,12 @@ def _looks(columns: Columns, moment: int) -> _Looks | None:
     return _Looks(Outcome(int(here.outcome[last])), here.names[here.who[last]], here.names[here.detail[last]], took)
 
 
-def _writer(signal: str) -> Callable[[str, _Looks], Testimony]:
+def _writer(view: View, name: str, looks: _Looks) -> Testimony:
     """Return what a probe says that asks the nodes themselves who takes writes."""
-
-    def said(name: str, looks: _Looks) -> Testimony:
-        if looks.who:
-            return Testimony(signal, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
-        is_proof = looks.outcome is Outcome.WRONG and _proves(looks.detail)
-        return Testimony(signal, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
-
-    return said
+    if looks.who:
+        return Testimony(view, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
+    is_proof = looks.outcome is Outcome.WRONG and _proves(looks.detail)
+    return Testimony(view, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
 
 
 def _proves(detail: str) -> bool:
@@ -107,23 +103,23 @@ def _proves(detail: str) -> bool:
     return "unlocked" in detail or (bool(said) and all(one.endswith("refused") for one in said))
 
 
-def _standbys(name: str, looks: _Looks) -> Testimony:
+def _standbys(view: View, name: str, looks: _Looks) -> Testimony:
     if looks.outcome is Outcome.OK:
-        return Testimony("standby", Says.ALIVE, f"{name}: every standby streams from {looks.who}")
+        return Testimony(view, Says.ALIVE, f"{name}: every standby streams from {looks.who}")
     lost = "not streaming" in looks.detail
-    return Testimony("standby", Says.DEAD if lost else Says.NOTHING, f"{name}: {_seen(looks)}")
+    return Testimony(view, Says.DEAD if lost else Says.NOTHING, f"{name}: {_seen(looks)}")
 
 
-def _front(name: str, looks: _Looks) -> Testimony:
+def _front(view: View, name: str, looks: _Looks) -> Testimony:
     says = {Outcome.OK: Says.CLEAR, Outcome.WRONG: Says.ELSEWHERE}.get(looks.outcome, Says.NOTHING)
-    return Testimony("load balancer", says, f"{name}: {_seen(looks)}")
+    return Testimony(view, says, f"{name}: {_seen(looks)}")
 
 
-def _users(name: str, looks: _Looks) -> Testimony:
+def _users(view: View, name: str, looks: _Looks) -> Testimony:
     if looks.outcome is not Outcome.OK:
-        return Testimony("application", Says.NOTHING, f"{name}: {_seen(looks)}, by the path that users take")
+        return Testimony(view, Says.NOTHING, f"{name}: {_seen(looks)}, by the path that users take")
     told = f"{name}: statements take {durations.show(looks.took)} by the path that users take"
-    return Testimony("application", Says.SLOW if looks.took > SLOW else Says.ALIVE, told)
+    return Testimony(view, Says.SLOW if looks.took > SLOW else Says.ALIVE, told)
 
 
 def _seen(looks: _Looks) -> str:
@@ -131,17 +127,11 @@ def _seen(looks: _Looks) -> str:
     return looks.detail or (f"{looks.who} {outcome}" if looks.who else outcome)
 
 
-_SAID: Final[dict[str, Callable[[str, _Looks], Testimony]]] = {
-    "postgres.writers": _writer("primary"),
-    "patroni.writer": _writer("patroni"),
-    "patroni.redundancy": _standbys,
-    "haproxy.drift": _front,
-    "haproxy.spread": _front,
-    "haproxy.backends": _front,
-    "http.spread": _front,
-    "access_log.spread": _front,
-    "postgres.write": _users,
-    "postgres.read": _users,
-    "postgres.ledger": _users,
+_SAID: Final[dict[View, Callable[[View, str, _Looks], Testimony]]] = {
+    "primary": _writer,
+    "patroni": _writer,
+    "standby": _standbys,
+    "load balancer": _front,
+    "application": _users,
 }
-"""Which probes can tell something, and how what they saw is to be understood."""
+"""How what probes of each view saw is to be understood."""

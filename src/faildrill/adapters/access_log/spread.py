@@ -14,6 +14,7 @@ from faildrill.adapters.spreading import Spreads, dues, now
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.spread.keeping import Kept
+from faildrill.testimony import View
 
 
 class Spread(Spreads, Kind):
@@ -34,6 +35,8 @@ class Spread(Spreads, Kind):
               weights: {"10.0.0.1:8080": 1, "10.0.0.2:8080": 1}
             every: 1s
     """
+
+    heard_as: ClassVar[View] = "load balancer"
 
     blocking: ClassVar[bool] = True
 

@@ -1,7 +1,7 @@
 """HAProxy, asked through its runtime socket."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,7 @@ from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 _LONGEST: Final = 200
 _SERVERS: Final = 4
@@ -27,6 +28,10 @@ class Backends(Kind):
           backends: {haproxy.backends: {load_balancer: payments, backend: payments}, every: 500ms}
           database: {haproxy.backends: {load_balancer: payments, backend: database, up: 1}, every: 500ms}
     """
+
+    tells_dead_servers: ClassVar[bool] = True
+
+    heard_as: ClassVar[View] = "load balancer"
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     backend: str | None = Field(default=None, description="one of its backends; all declared ones otherwise")

@@ -1,6 +1,6 @@
 """`haproxy.drift`: what HAProxy does now, against what was approved."""
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Difference, Settings, Standard, differences
+from faildrill.testimony import View
 
 _LONGEST: Final = 200
 _TOLD: Final = frozenset(
@@ -30,6 +31,8 @@ class Drift(Kind):
         probes:
           drift: {haproxy.drift: {load_balancer: payments, standard: payments, backend: payments}, every: 500ms}
     """
+
+    heard_as: ClassVar[View] = "load balancer"
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     standard: Standard = Field(description="what was approved")

@@ -1,7 +1,7 @@
 """`haproxy.spread`: how HAProxy spreads requests, from its own counters."""
 
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Standard
 from faildrill.spread.keeping import Kept
+from faildrill.testimony import View
 
 _MILLISECOND = 1e-3
 
@@ -43,6 +44,8 @@ class Spread(Spreads):
             haproxy.spread: {load_balancer: payments, backend: payments, standard: payments}
             every: 500ms
     """
+
+    heard_as: ClassVar[View] = "load balancer"
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")

@@ -1,6 +1,6 @@
 """`http.spread`: how requests are spread, as whoever sends them sees it."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from faildrill.adapters.spreading import Spreads, dues, now
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.samples import Outcome
 from faildrill.spread.keeping import Kept
+from faildrill.testimony import View
 
 
 class Spread(Spreads, Request):
@@ -26,6 +27,8 @@ class Spread(Spreads, Request):
             http.spread: {url: "${services.payments}/payments/count", weights: {pay1: 1, pay2: 1, pay3: 1}}
             every: 50ms
     """
+
+    heard_as: ClassVar[View] = "load balancer"
 
     load_balancer: LoadBalancer | None = Field(default=None, description="a HAProxy that is asked for states")
     backend: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")

@@ -22,6 +22,8 @@ _INTERVAL: Final = 0.25
 class _Handover(OfCluster):
     """What both actions share: one call, settled by observing, and the same way back."""
 
+    hands_over: ClassVar[bool] = True
+
     needs_heir: ClassVar[bool] = True
     effect_is: ClassVar[Effect] = "event"
     acts_late: ClassVar[float] = 15.0

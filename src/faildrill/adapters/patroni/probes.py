@@ -11,6 +11,7 @@ from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 _LONGEST: Final = 200
 
@@ -50,6 +51,8 @@ class Writer(_Looking):
         probes:
           writer: {patroni.writer: {cluster: payments}, every: 100ms}
     """
+
+    heard_as: ClassVar[View] = "patroni"
 
     asks_every_node: ClassVar[bool] = True
 
@@ -105,6 +108,8 @@ class Redundancy(_Looking):
         probes:
           redundancy: {patroni.redundancy: {cluster: payments}, every: 500ms, timeout: 2s}
     """
+
+    heard_as: ClassVar[View] = "standby"
 
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a standby may be behind")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
@@ -15,6 +15,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ledger import Note
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 TABLE: Final = Table(
     "faildrill_ledger",
@@ -49,6 +50,8 @@ class Ledger(Bookkeeping[Insert]):
         expect:
           - lost_writes: {of: ledger, at_most: 0}
     """
+
+    heard_as: ClassVar[View] = "application"
 
     database: Database = Field(description="the database, as its users reach it")
     cluster: Cluster | None = Field(default=None, description="its nodes, each read when the drill is over")

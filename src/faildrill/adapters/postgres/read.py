@@ -1,7 +1,7 @@
 """`postgres.read`: one question through the path that users read by, look after look."""
 
 import time
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
@@ -10,6 +10,7 @@ from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 _READ: Final = """
     SELECT host(inet_server_addr()), inet_server_port(), coalesce(answered, false), value
@@ -40,6 +41,8 @@ class Read(Kind):
         probes:
           reads: {postgres.read: {database: payments, cluster: payments, connection: fresh}, every: 20ms}
     """
+
+    heard_as: ClassVar[View] = "application"
 
     database: Database = Field(description="the database, as those who read reach it")
     query: Annotated[str, AfterValidator(_one)] = Field(default="SELECT 1", description="one question")

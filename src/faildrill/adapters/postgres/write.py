@@ -1,7 +1,7 @@
 """`postgres.write`: one row through the users' path, look after look."""
 
 import time
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import asyncpg
 from pydantic import Field, PrivateAttr
@@ -12,6 +12,7 @@ from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 TABLE: Final = Table(
     "faildrill_probe",
@@ -40,6 +41,8 @@ class Write(Kind):
         probes:
           writes: {postgres.write: {database: payments, cluster: payments}, every: 20ms, timeout: 500ms}
     """
+
+    heard_as: ClassVar[View] = "application"
 
     database: Database = Field(description="the database, as its users reach it")
     connection: Literal["kept", "fresh"] = Field(default="kept", description="standing connections, or one a look")

@@ -12,6 +12,7 @@ from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
+from faildrill.testimony import View
 
 _WHAT: Final = """
     SELECT pg_is_in_recovery(),
@@ -46,6 +47,8 @@ class Writers(EveryNode):
         expect:
           - writers: {of: writers, at_most: 1}
     """
+
+    heard_as: ClassVar[View] = "primary"
 
     asks_every_node: ClassVar[bool] = True
 

@@ -1,0 +1,54 @@
+"""The engine knows no kind by its name: what it wants to know of one is a trait of its class."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from faildrill.kinds.table import TABLES
+
+SOURCE: Final = Path(__file__).parents[2] / "src" / "faildrill"
+APART: Final = ("adapters", "kinds", "lab")
+"""A world names its own kinds, the table names all; the lab writes the environment files of its own parts."""
+NAMES: Final = {name for table in TABLES.values() for name in table if "." in name} | {*TABLES["target"]}
+DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NAMES) if '.' in name)})\b")
+
+STANDING: Final = {
+    "judging/figures.py": {"patroni.writer"},  # who manages a writer: to be a trait
+    "judging/sets.py": {"patroni.writer", "postgres.write", "postgres.writers"},  # who tells the writer: the same
+}
+"""Where a kind decides by its name as yet; only ever fewer."""
+SHOWN: Final = {
+    "auditing/examining.py": {"haproxy.settings"},
+    "judging/lost_writes.py": {"postgres.ledger"},
+    "judging/never.py": {"patroni.timeline", "postgres.timeline"},
+    "judging/writers.py": {"patroni.writer", "postgres.writers"},
+    "loading/loads.py": {"http.request"},
+    "loading/sketching.py": {"http.request", "member.kill"},
+    "warranting/hearing.py": {"patroni.testimony", "postgres.testimony"},
+}
+"""Where a text shows one to a person as an example of what to write: it decides nothing."""
+
+OTHERS: Final = {
+    "cli/lab.py": {"hosts"},  # a sort of lab
+    "settings/shapes.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
+}
+"""Where a word that is a section's name, too, means something else."""
+
+
+def _named(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from DOTTED.findall(node.value)
+            if node.value in TABLES["target"]:
+                yield node.value
+
+
+def test_no_string_outside_of_the_worlds_and_the_table_names_a_kind_but_those_that_are_listed() -> None:
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        inside = path.relative_to(SOURCE)
+        if inside.parts[0] not in APART and (named := set(_named(path))):
+            found[str(inside)] = named
+    assert found == STANDING | SHOWN | OTHERS
