@@ -141,6 +141,55 @@ def test_the_last_server_that_takes_requests_is_never_taken_out(nginx: Nginx) ->
     asyncio.run(story())
 
 
+def test_every_byte_and_attribute_of_the_file_is_as_it_was_afterwards(nginx: Nginx) -> None:
+    with_returns = nginx.file.read_bytes().replace(b"\n", b"\r\n")
+    nginx.file.write_bytes(with_returns.replace(b"# pay1", "# \u2028server 1.2.3.4:5; \x0c".encode()))
+    os.setxattr(nginx.file, "user.owner", b"configuration management")
+    former = nginx.file.read_bytes()
+
+    async def story() -> None:
+        step = nginx.of("pay1", down=True)
+        before = await done(step, 20)
+        assert nginx.file.read_bytes() == former.replace(b";", b" down;", 1)
+        await put_back(step, before, 20)
+
+    asyncio.run(story())
+    assert nginx.file.read_bytes() == former
+    assert os.getxattr(nginx.file, "user.owner") == b"configuration management"
+
+
+@pytest.mark.parametrize(
+    ("words", "params"),
+    [
+        (("", "", " backup"), {"down": True}),
+        ((" weight=2", " weight=2", ""), {"weight": 4}),
+        ((" down", " down", ""), {"weight": 4}),
+        (("", "", " down"), {"weight": 4}),
+    ],
+    ids=["a backup that is not needed", "a weight of whom a backup", "the only one", "one that is down"],
+)
+def test_what_no_user_could_notice_is_refused(
+    nginx: Nginx, words: tuple[str, ...], params: dict[str, int | bool]
+) -> None:
+    text = nginx.file.read_text()
+    for name, more in zip(NAMES, words, strict=True):
+        text = text.replace(f"{nginx.ports[name]};", f"{nginx.ports[name]}{more};")
+    if " weight=2" in words:
+        text = text.replace(f"{nginx.ports['pay3']};", f"{nginx.ports['pay3']} backup;")
+    nginx.file.write_text(text)
+    with pytest.raises(ActionRefused, match="no user could notice"):
+        asyncio.run(nginx.of("pay3", **params).capture(given()))
+
+
+def test_a_backup_that_is_needed_is_taken_out(nginx: Nginx) -> None:
+    text = nginx.file.read_text()
+    for name, more in zip(NAMES, (" down", " backup", " backup"), strict=True):
+        text = text.replace(f"{nginx.ports[name]};", f"{nginx.ports[name]}{more};")
+    nginx.file.write_text(text)
+    os.kill(int((nginx.folder / "pid").read_text()), signal.SIGHUP)
+    asyncio.run(nginx.of("pay3", down=True).capture(given()))
+
+
 def test_what_nginx_refuses_is_put_back_before_it_is_loaded(nginx: Nginx) -> None:
     async def story() -> None:
         former = nginx.file.read_text()

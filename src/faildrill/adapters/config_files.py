@@ -45,7 +45,9 @@ class OfFile(Kind):
         return content.decode("utf-8", "surrogateescape")
 
     def _write(self, text: str) -> None:
-        """Put a text in the file's place, whole or not at all, with its owner and mode; no `include` finds the draft.
+        """Put a text in the file's place, whole or not at all, with its owner, mode and extended attributes.
+
+        Among those are its access lists and what SELinux calls it. No `include` finds the draft.
 
         ActionFailed, with the file as it was, where that can't be done.
         """
@@ -59,6 +61,7 @@ class OfFile(Kind):
                 if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
                     os.chown(draft, kept.st_uid, kept.st_gid)
                 draft.chmod(kept.st_mode & 0o7777)
+                _keep_attributes(path, draft)
                 draft.replace(path)
             except OSError:
                 draft.unlink(missing_ok=True)
@@ -177,3 +180,12 @@ class OfBrokenFile(OfFile):
     def _line(self) -> str:
         """What is put at the file's end: with a break of its own before it, so that taking it out leaves every byte."""
         return f"\n{self.mistake}  {_SIGN}\n"
+
+
+def _keep_attributes(path: Path, draft: Path) -> None:
+    """Give a draft the extended attributes of a file, as far as it hasn't got them from its folder."""
+    has = {name: os.getxattr(draft, name) for name in os.listxattr(draft)}
+    for name in os.listxattr(path):
+        value = os.getxattr(path, name)
+        if has.get(name) != value:
+            os.setxattr(draft, name, value)

@@ -9,6 +9,8 @@ import os
 import re
 import signal
 import time
+from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -97,7 +99,8 @@ class Upstream(_OfNginx):
     """Changes a server of an NGINX upstream: `down: true`, or another `weight`; the file is edited, tested and loaded.
 
     Only the one line is changed, and it must be a line of its own. Refused, with nothing touched, when NGINX's files
-    are not good as they are, when the server has that already, and when no other server would take requests. A file
+    are not good as they are, when the server has that already, when no other server would take requests, and when every
+    server would get what it gets now (a backup that is not needed is taken out, the only one gets a weight). A file
     that NGINX then does not accept is put back before it is loaded, and the step refused. Its effect is seen when all
     workers were started since; and with `url` by asking through NGINX twenty times, each on a connection of its own:
     a server that is down must not answer, any other one must. Put back means the line as it was, loaded.
@@ -187,7 +190,7 @@ class Upstream(_OfNginx):
         """Read what would be changed now."""
         text = self._text()
         _, line = self._line(text)
-        spares = [f"{self.upstream}/{one}" for one in self._taking_requests(self._changed(text))]
+        spares = [f"{self.upstream}/{one}" for one in self._shares(self._changed(text))]
         effect = f"{line.strip()} becomes {self._wanted(line).strip()}"
         return Preview([f"{self.upstream}/{self.server}"], effect, "back", spares)
 
@@ -197,8 +200,14 @@ class Upstream(_OfNginx):
         if wanted == line:
             raise ActionRefused(f"{self.file} says {line.strip()!r} already: there is nothing to change")
         changed = _with_line(text, number, wanted)
-        if self.down and not self._taking_requests(changed):
+        now, then = self._shares(text), self._shares(changed)
+        if not then:
             raise ActionRefused(f"{self.server} is the last server of {self.upstream} that takes requests")
+        if now == then:
+            raise ActionRefused(
+                f"{self.upstream}: with {wanted.strip()!r} every server would get what it gets now: "
+                "it is a backup that is not needed, or the only one, or weighs the same; no user could notice"
+            )
         return changed
 
     def _unchanged(self, text: str, before: Captured) -> str:
@@ -207,7 +216,7 @@ class Upstream(_OfNginx):
 
     def _line(self, text: str) -> tuple[int, str]:
         """Return the number, from 0, and the text of the server's line; CannotSee where there is not exactly one."""
-        lines = text.splitlines()
+        lines = _lines(text)
         found = [number for number in self._block(lines) if self._match(lines[number])]
         if len(found) != 1:
             where = f"upstream {self.upstream} of {self.file}"
@@ -227,11 +236,17 @@ class Upstream(_OfNginx):
     def _match(self, line: str, address: str | None = None) -> "re.Match[str] | None":
         return re.fullmatch(_SERVER.format(address=address or re.escape(self.server)), line)
 
-    def _taking_requests(self, text: str) -> list[str]:
-        """List the addresses of the servers that take requests."""
-        lines = text.splitlines()
-        servers = [self._match(lines[at], r"[^\s;]+") for at in self._block(lines)]
-        return [one["before"].split()[-1] for one in servers if one and "down" not in one["words"].split()]
+    def _shares(self, text: str) -> dict[str, Fraction]:
+        """Return by address the part of the requests each server is due that takes some: backups where nobody else."""
+        lines = _lines(text)
+        found: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+        for one in filter(None, (self._match(lines[at], r"[^\s;]+") for at in self._block(lines))):
+            words = one["words"].split()
+            weight = next((int(word[7:]) for word in words if re.fullmatch(r"weight=\d+", word)), 1)
+            if "down" not in words:
+                found["backup" in words][one["before"].split()[-1]] += weight
+        takes = found[False] or found[True]
+        return {address: Fraction(weight, takes.total()) for address, weight in takes.items()}
 
     def _wanted(self, line: str) -> str:
         match = self._match(line)
@@ -287,9 +302,13 @@ class BrokenFile(OfBrokenFile, _OfNginx):
 
 
 def _with_line(text: str, number: int, line: str) -> str:
-    lines = text.splitlines(keepends=True)
-    end = "\n" if lines[number].endswith("\n") else ""
-    return "".join([*lines[:number], line + end, *lines[number + 1 :]])
+    lines = _lines(text)
+    return "\n".join([*lines[:number], line, *lines[number + 1 :]])
+
+
+def _lines(text: str) -> list[str]:
+    """Part a text as NGINX does: nothing but a line feed ends a comment; a carriage return before it is a space."""
+    return text.split("\n")
 
 
 def _start_of_worker(pid: int) -> float | None:
