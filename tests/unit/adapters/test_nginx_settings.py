@@ -1,6 +1,7 @@
 """NGINX's configuration: from its files, and from what `nginx -T` prints; the same either way."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -250,3 +251,30 @@ def test_nginx_itself_prints_the_same_as_its_files_hold(tmp_path: Path) -> None:
     binary.chmod(0o755)
     printed = asyncio.run(Upstreams(binary=str(binary)).settings(GIVEN))
     assert printed.live.backends == found
+
+
+@pytest.mark.parametrize("included", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_configuration_without_an_end_is_never_waited_for(kind: str, included: bool, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    if kind == "pipe":
+        os.mkfifo(endless)
+    elif kind == "device":
+        endless.symlink_to("/dev/zero")
+    else:
+        endless.mkdir()
+    if not included:
+        for source in (Upstreams(file=str(endless)), Upstreams(dump=str(endless))):
+            with pytest.raises(CannotSee, match="it is no regular file"):
+                asyncio.run(source.settings(GIVEN))
+        return
+    text = f"include endless; {TWO} server {{ location / {{ proxy_pass http://app; }} }}"
+    found, reading = backends(tmp_path, text)
+    assert list(found) == ["app"]
+    assert [one.why for one in reading.unread] == [f"{endless}: it is no regular file"]
+
+
+def test_files_that_include_each_other_can_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "loop.conf").write_text("include loop.conf;", encoding="utf-8")
+    with pytest.raises(CannotSee, match="files that include each other"):
+        backends(tmp_path, "include loop.conf;")

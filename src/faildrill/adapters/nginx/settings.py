@@ -2,26 +2,20 @@
 
 import asyncio
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
 from typing import Final, Self
 
-import crossplane
 from pydantic import Field, ValidationError, model_validator
 
+from faildrill.adapters.nginx import includes
 from faildrill.adapters.nginx.passing import Block
 from faildrill.adapters.nginx.reading import Read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Aside, Difference, Reading, Settings, Unread
-from faildrill.system import bounded_read
+from faildrill.system.threads import aside, read
 
 _SHARE: Final = 0.8
-_LARGEST: Final = 8 << 20
-_MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
-"""What `nginx -T` writes above each file."""
-_NOT_THERE: Final = re.compile(r"\[Errno (?:2|13)\]")
 _WARNS: Final = re.compile(r"^nginx: \[warn\] (.*)$", re.MULTILINE)
 _MOST: Final = 20
 
@@ -52,11 +46,12 @@ class Upstreams(Kind):
         """Read the configuration."""
         source = self.file or self.dump or f"{self.binary} -T"
         try:
-            blocks, missing, warned = await self._blocks(given.timeout * _SHARE)
+            async with asyncio.timeout(given.timeout):
+                blocks, missing, warned = await self._blocks(given.timeout * _SHARE)
             found = Read(blocks)
             live = Settings.model_validate({"backends": found.backends})
         except (OSError, ValueError, ValidationError) as error:
-            said = getattr(error, "strerror", None) or str(error)
+            said = getattr(error, "strerror", None) or str(error) or "not in time"
             raise CannotSee(f"{source} can't be read: {said}") from error
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
@@ -70,57 +65,13 @@ class Upstreams(Kind):
     async def _blocks(self, within: float) -> tuple[list[Block], list[Unread], list[str]]:
         """Return the directives, what of them is missing, and what NGINX warns of."""
         if self.file is not None:
-            return *_parsed(Path(self.file)), []
+            blocks, missing = await aside(lambda: includes.read(self.file or ""))
+            return blocks, missing, []
         if self.binary:
             text, warned = await _printed((self.binary, "-T"), within)
-            return _from_dump(text), [], warned
-        return _from_dump(_text(Path(self.dump or ""))), [], []
-
-
-def _parsed(file: Path, *, single: bool = False) -> tuple[list[Block], list[Unread]]:
-    """Parse a file and all that it includes; an included file that can't be read is told, a wrong one ends it."""
-    payload = crossplane.parse(
-        str(file), combine=not single, single=single, comments=False, check_ctx=False, check_args=False
-    )
-    errors = [str(one["error"]) for one in payload["errors"]]
-    wrong = [one for one in errors if not _NOT_THERE.search(one) or str(file) in one]
-    if wrong:
-        raise ValueError("; ".join(wrong[:3]))
-    blocks: list[Block] = [block for config in payload["config"] for block in config["parsed"]]
-    return blocks, [Unread("an included file", one) for one in dict.fromkeys(errors)]
-
-
-def _from_dump(text: str) -> list[Block]:
-    """Take a dump apart into its files, parse each, and put what is included in its place."""
-    names = _MARK.findall(text)
-    if not names:
-        raise ValueError("not the output of `nginx -T`: no `# configuration file` in it")
-    texts = _MARK.split(text)[2::2]
-    files: dict[str, list[Block]] = {}
-    with tempfile.TemporaryDirectory(prefix="faildrill-nginx-") as folder:
-        for number, (name, inner) in enumerate(zip(names, texts, strict=True)):
-            path = Path(folder, f"{number}.conf")
-            path.write_text(inner, encoding="utf-8")
-            files.setdefault(name, _parsed(path, single=True)[0])
-    return list(_included(files[names[0]], files, Path(names[0]).parent, 0))
-
-
-def _included(blocks: list[Block], files: dict[str, list[Block]], folder: Path, depth: int) -> Iterator[Block]:
-    if depth > 16:  # noqa: PLR2004 - deeper than anybody includes
-        raise ValueError("files that include each other")
-    for block in blocks:
-        if block["directive"] == "include":
-            pattern = str(folder / block["args"][0])
-            for name in sorted(one for one in files if PurePosixPath(one).match(pattern)):
-                yield from _included(files[name], files, folder, depth + 1)
-        elif "block" in block:
-            yield {**block, "block": list(_included(block["block"], files, folder, depth))}
-        else:
-            yield block
-
-
-def _text(path: Path) -> str:
-    return bounded_read.read(path, _LARGEST).decode(errors="replace")
+            return includes.from_dump(text), [], warned
+        dump = await read(self.dump or "", includes.LARGEST)
+        return includes.from_dump(dump.decode(errors="replace")), [], []
 
 
 async def printed(argv: Sequence[str], within: float) -> str:
