@@ -69,6 +69,7 @@ class Target(Kind):
     unproven: str | None = Field(
         default=None,
         min_length=8,
+        pattern=r"\S",
         description="why nothing can prove what it is; told in every plan and report of a drill that acts on it",
     )
 

@@ -19,7 +19,7 @@ import dns.rrset
 from pydantic import AfterValidator, Field
 
 from faildrill.adapters.tcp import Way, failed, reset
-from faildrill.ports import Given, Kind, Seen
+from faildrill.ports import Given, Kind, Seen, Words
 from faildrill.samples import Outcome
 from faildrill.system.resolver import is_address
 
@@ -80,7 +80,9 @@ class Query(Kind):
     name: Annotated[str, AfterValidator(_name)] = Field(description="the name asked about")
     type: Type = Field(default="A", description="the type of record asked for")
     over: Literal["udp", "tcp"] = Field(default="udp", description="how it is asked; tcp connects for every look")
-    expect: tuple[str, ...] | None = Field(default=None, description="the values that must come, and no others")
+    expect: tuple[Words, ...] | None = Field(
+        default=None, min_length=1, description="the values that must come, and no others"
+    )
     recurse: bool = Field(default=True, description="ask the server to ask others, where it doesn't know by itself")
 
     @cached_property

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from faildrill import durations, redacting
 from faildrill.adapters.command import SHARE, Argv, Surroundings
-from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told
+from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
 from faildrill.system import threads
 from faildrill.system.threads import aside
 
@@ -34,13 +34,15 @@ class Identity(Kind):
     """
 
     path: str = Field(description="of the file on this host")
-    content: str | None = Field(default=None, min_length=1, description="what it must hold")
+    content: Words | None = Field(default=None, description="what it must hold")
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="as sha256sum shows it")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.content is None) == (self.sha256 is None):
             raise ValueError("give either `content` or `sha256`")
+        if self.sha256 in (_sha256(""), _sha256("\n")):
+            raise ValueError("`sha256` is that of a file without content, which proves nothing")
         return self
 
     def facts(self) -> list[str]:

@@ -11,7 +11,7 @@ from faildrill.adapters.groups import Group
 from faildrill.adapters.linking import Doing
 from faildrill.adapters.sockets import listeners
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Kind, Told, Words
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 30.0
@@ -155,7 +155,7 @@ class Identity(Kind):
     """
 
     group: Group = Field(description="whose members are reached through the lab's supervisor")
-    uid: str = Field(min_length=8, description="the random identity of the lab")
+    uid: Words = Field(min_length=8, description="the random identity of the lab")
 
     @model_validator(mode="after")
     def _is_of_a_lab(self) -> Self:

@@ -113,7 +113,7 @@ class Connect(Kind):
 
     address: Annotated[str, AfterValidator(_checked)] = Field(description="HOST:PORT")
     send: str | None = Field(default=None, description="sent as soon as the connection stands")
-    expect: str | None = Field(default=None, description="text that must come")
+    expect: str | None = Field(default=None, min_length=1, description="text that must come")
 
     @cached_property
     def way(self) -> Way:

@@ -12,7 +12,7 @@ from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
 from faildrill.kinds import trait
-from faildrill.ports import ONLY_GROWS, Kind, ProbeName
+from faildrill.ports import ONLY_GROWS, Kind, ProbeName, Words
 from faildrill.samples.columns import Columns, Mask
 
 _BLIND: Final = 5
@@ -35,7 +35,7 @@ class Never(Kind):
     of: ProbeName
     changes: bool = Field(default=False, description="true: whoever answered first must answer throughout")
     promotions: bool = Field(default=False, description="true: the timeline's number must stay as it was")
-    saw: str | None = Field(default=None, description="who must never be seen")
+    saw: Words | None = Field(default=None, description="who must never be seen")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

@@ -14,7 +14,7 @@ from faildrill.references import fill
 
 GRAMMAR: Final = "`PROBE is ok`, `PROBE is not ok`, `all are ok`, `PROBE saw WHO` or `PROBE saw not WHO`"
 _ALL: Final = "all are ok"
-_FORM: Final = re.compile(r"(?P<probe>\S+) (?:is (?P<state>ok|not ok)|(?P<saw>saw not|saw) (?P<who>\S+))")
+_FORM: Final = re.compile(r"(?P<probe>\S+) (?:is (?P<state>ok|not ok)|(?P<saw>saw not|saw) (?!not$)(?P<who>\S+))")
 
 
 def read_condition(node: Node, scope: Scope, mistakes: Mistakes) -> Condition | None:

@@ -19,6 +19,7 @@ from faildrill.ports.parameters import ProbeMark as ProbeMark
 from faildrill.ports.parameters import ProbeName as ProbeName
 from faildrill.ports.parameters import StepMark as StepMark
 from faildrill.ports.parameters import StepName as StepName
+from faildrill.ports.parameters import Words as Words
 from faildrill.ports.reach import Leads as Leads
 from faildrill.ports.reach import Reach as Reach
 from faildrill.ports.reach import SignalsFor as SignalsFor

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from faildrill import durations
 
@@ -18,6 +18,16 @@ def _seconds(value: object) -> object:
 
 def _text(value: float) -> str:
     return f"{value * 1e6:.0f}us"
+
+
+def _says_something(value: str) -> str:
+    if not value.strip():
+        raise ValueError("says nothing: blanks are found everywhere")
+    return value
+
+
+Words = Annotated[str, AfterValidator(_says_something)]
+"""A field with a text that is looked for, or proves something: nothing, and blanks, are found everywhere."""
 
 
 Duration = Annotated[

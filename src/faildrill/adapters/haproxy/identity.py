@@ -15,7 +15,7 @@ from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.sockets import listeners, parted
 from faildrill.errors import CannotSee
-from faildrill.ports import Given, Kind, Told, at
+from faildrill.ports import Given, Kind, Told, Words, at
 from faildrill.redacting import clean
 
 SHARE: Final = 0.8
@@ -46,7 +46,7 @@ class Identity(Kind):
     """
 
     load_balancer: LoadBalancer = Field(description="whose socket is asked")
-    says: str = Field(min_length=8, description="its `description`, here and nowhere else")
+    says: Words = Field(min_length=8, description="its `description`, here and nowhere else")
     listens: tuple[Address, ...] = Field(min_length=1, description="HOST:PORT where users, or services, reach it")
 
     def facts(self) -> list[str]:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from faildrill.adapters.http.answer_values import NoValue, differing
 from faildrill.adapters.http.bodies import Body
-from faildrill.ports import Kind
+from faildrill.ports import Kind, Words
 
 _GOOD: Final = range(200, 300)
 
@@ -25,15 +25,14 @@ class GoodAnswer(Kind):
     """What a good answer is."""
 
     status: Statuses = Field(default=(), description="the good statuses; 200 to 299 where none is given")
-    text: str | None = Field(
+    text: Words | None = Field(
         default=None,
-        min_length=1,
         description="what the body of a good answer holds, anywhere in it; `values` say where",
     )
     values: dict[str, JsonValue] = Field(
         default={}, description="what a good JSON answer says, by path: {status: ok, checks.0.state: up}"
     )
-    lacks: str | None = Field(default=None, min_length=1, description="what the body of a good answer must not hold")
+    lacks: Words | None = Field(default=None, description="what the body of a good answer must not hold")
 
     @property
     def reads_the_body(self) -> bool:

@@ -12,7 +12,7 @@ from faildrill import causes
 from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.http_errors import in_words
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
 
 SHARE: Final = 0.8
@@ -46,7 +46,7 @@ class Identity(Kind):
     group: Group | None = Field(default=None, description="every member of it is asked, at its `address`")
     path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="where it tells what it is")
     value: str = Field(default="", description="where in a JSON answer the text is, e.g. `place.uid`")
-    holds: str = Field(min_length=8, description="what it answers here and nowhere else")
+    holds: Words = Field(min_length=8, description="what it answers here and nowhere else")
 
     @model_validator(mode="after")
     def _asks_somebody(self) -> Self:

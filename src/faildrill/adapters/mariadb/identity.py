@@ -10,7 +10,7 @@ from faildrill.adapters.mariadb.nodes import SHARE, asked
 from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -29,7 +29,7 @@ class Identity(Kind):
     """
 
     mariadb: MariaDB = Field(description="every member of it is asked directly")
-    uid: str = Field(min_length=8, description="what the row holds here and nowhere else")
+    uid: Words = Field(min_length=8, description="what the row holds here and nowhere else")
     table: str = Field(default="faildrill_identity", description="the table that holds it, in its column `uid`")
 
     @field_validator("table")

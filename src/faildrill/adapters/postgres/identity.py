@@ -13,7 +13,7 @@ from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Kind, Told, Words
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
 _PROVED, _DIFFERS, _SILENT = range(3)
@@ -144,7 +144,7 @@ class Marker(_Asked):
           - postgres.marker: {cluster: payments, uid: "3f2a9c…"}
     """
 
-    uid: str = Field(min_length=8, description="the random name of this place")
+    uid: Words = Field(min_length=8, description="the random name of this place")
     table: str = Field(default="faildrill_environment", description="the marker's table, with its schema if needed")
 
     @field_validator("table")

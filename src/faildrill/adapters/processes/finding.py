@@ -9,7 +9,7 @@ from faildrill.adapters.command import Argv, Surroundings
 from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionFailed, CannotSee
-from faildrill.ports import Kind
+from faildrill.ports import Kind, Words
 from faildrill.system import threads
 from faildrill.targets import FilePath
 
@@ -26,7 +26,7 @@ class Named(Kind):
     pid_file: FilePath | None = Field(default=None, description="the file that holds its number")
     service: str | None = Field(default=None, pattern=r"^[^\s-]\S*$", description="or its name with systemd")
     control: str = Field(default="systemctl", description="the program that controls services")
-    command: str = Field(min_length=1, description="words that its command line holds: it is touched only with them")
+    command: Words = Field(description="words that its command line holds: it is touched only with them")
     start: Argv | None = Field(
         default=None, description="starts it, and ends when it is started; with `service` its control does"
     )

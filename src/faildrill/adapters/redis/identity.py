@@ -9,7 +9,7 @@ from faildrill.adapters.redis.nodes import SHARE, asked
 from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
 
 _FIRST: Final = 0.7
@@ -30,7 +30,7 @@ class Identity(Kind):
 
     redis: Redis = Field(description="every member of it is asked directly")
     key: str = Field(default="faildrill:identity", min_length=1, description="the key that holds it")
-    holds: str = Field(min_length=8, description="what the key holds here and nowhere else")
+    holds: Words = Field(min_length=8, description="what the key holds here and nowhere else")
 
     def facts(self) -> list[str]:
         """Tell the text under the key."""
