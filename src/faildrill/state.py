@@ -58,15 +58,45 @@ def check() -> None:
         raise NoStateFolder(f"state can't be kept in {found}: others may write there; run: chmod go-w {found}")
     try:
         _try(found / f".check-{os.getpid()}")
+    except NoStateFolder:
+        raise
     except OSError as error:
-        lock = "it takes no lock" if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP) else error.strerror
-        raise NoStateFolder(f"state can't be kept in {found}: {lock}; {_ELSEWHERE}") from error
+        raise NoStateFolder(f"state can't be kept in {found}: {error.strerror}; {_ELSEWHERE}") from error
+
+
+def lock(descriptor: int, how: int) -> None:
+    """Lock a file of the state folder with flock; BlockingIOError where another holds it.
+
+    NoStateFolder where the file system takes no lock: that is no answer to who holds it, and nothing is done without.
+    """
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as error:
+        raise _or_lockless(error) from error
+
+
+def lock_record(descriptor: int) -> None:
+    """Lock a whole file as `lock` does, so that the kernel names its holder to whoever asks; raises the same."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise _or_lockless(error) from error
+
+
+def _or_lockless(error: OSError) -> Exception:
+    """Return BlockingIOError for what says that another holds a lock (fcntl(2)), NoStateFolder for anything else."""
+    if error.errno in (errno.EAGAIN, errno.EACCES):
+        return BlockingIOError(error.errno, error.strerror)
+    why = f"its file system takes no lock ({error.strerror})"
+    return NoStateFolder(f"state can't be kept in {where()}: {why}; {_ELSEWHERE}, on a local disk")
 
 
 def _try(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # over NFS both are one lock, of two owners
+        lock_record(descriptor)
         os.write(descriptor, b"x" * 4096)
         os.fsync(descriptor)
     finally:

@@ -1,6 +1,9 @@
 """A drill is started from everywhere: by cron, sudo, nohup, in containers of nobody, in little memory."""
 
+import contextlib
+import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +18,10 @@ from faildrill.clock import SystemClock
 from faildrill.environment import Environment
 from faildrill.loading import load_drill, load_environment
 from faildrill.running.starting import lay_out
-from faildrill.timeline import FILE, RunStarted, entries
+from faildrill.timeline import FILE, Confirmed, RunStarted, entries
+from places import of_run, recorded, until
 
-PASSED, WRONG, REFUSED = 0, 2, 3
+PASSED, FAILED, WRONG, REFUSED, UNSAFE = 0, 1, 2, 3, 6
 BIN = Path(sys.executable).parent
 DRILL = """drill: where
 environment: place
@@ -179,6 +183,47 @@ def test_a_state_folder_that_takes_nothing_is_said_before_anything_is_touched(
     assert code == WRONG, said
     assert f"state can't be kept in {here.state}: {why}; set FAILDRILL_STATE" in said
     assert not (here.folder / "reports").exists()
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP", "ENOSYS"])
+def test_a_state_folder_that_takes_no_lock_is_said_at_once_by_whatever_needs_one(here: Somewhere, error: str) -> None:
+    within = (sys.executable, str(Path(__file__).with_name("without_locks.py")), error)
+    if subprocess.run([*within, shutil.which("true") or "true"], check=False).returncode != 0:
+        pytest.skip("this kernel takes no filter of system calls")
+    why = f"state can't be kept in {here.state}: its file system takes no lock ({os.strerror(getattr(errno, error))})"
+    for words in (("run", "drill.yaml"), ("lab", "up", "--name", "nolock")):
+        code, said = here.done(*words, within=within)
+        assert (code, why in said, f"{ELSEWHERE}, on a local disk" in said) == (WRONG, True, True), said
+    code, said = here.done("doctor", "environments/place.yaml", within=within)
+    assert code == FAILED
+    assert re.search(rf"WRONG +room for state: {re.escape(why)}\n +do: {ELSEWHERE}", said), said
+    assert not (here.folder / "reports").exists()
+
+
+def test_a_run_that_died_is_not_put_back_while_nobody_can_tell_who_is_at_it(here: Somewhere) -> None:
+    within = (sys.executable, str(Path(__file__).with_name("without_locks.py")), "ENOLCK")
+    if subprocess.run([*within, shutil.which("true") or "true"], check=False).returncode != 0:
+        pytest.skip("this kernel takes no filter of system calls")
+    here.write("60s")
+    started = here.start("run", "drill.yaml")
+    until(lambda: [*here.folder.glob(f"reports/*/{FILE}")])
+    [run] = [path.parent for path in here.folder.glob(f"reports/*/{FILE}")]
+    recorded(run, Confirmed)
+    pids = [*of_run(run.name)]
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # gone by now
+            line = path.read_bytes()
+            pids += [int(path.parent.name)] * (b"running.sentinel" in line and run.name.encode() in line)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: none of them sees another one die
+        for pid in pids:
+            os.kill(pid, number)
+    started.communicate(timeout=30)
+    code, said = here.done("recover", within=within)
+    assert code == UNSAFE, said
+    assert "NOT recovered: state can't be kept in" in said
+    assert "its file system takes no lock" in said
+    code, said = here.done("recover")
+    assert code == PASSED, said
 
 
 def test_a_state_folder_that_others_may_write_to_is_refused(here: Somewhere) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from faildrill.acting.doing import do
 from faildrill.acting.undoing import undo_all
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
+from faildrill.system.exit_codes import ExitCode
 from faildrill.targets import KindUse
 from faildrill.timeline import Intended, NotConfirmed, Timeline, UndoFailed, UndoNotVerified, UndoVerified
 
@@ -79,3 +82,56 @@ def test_an_undo_that_has_failed_is_not_looked_at_for_all_of_its_time(tmp_path: 
     told = act(tmp_path, broken.model_copy(update={"use": use, "undo_within": 300.0}))
     assert [one for one in told if isinstance(one, UndoNotVerified)]
     assert time.monotonic() - start < 40.0
+
+
+DRILL = """drill: slow-undo
+environment: place
+warm_up: 200ms
+probes:
+  pay: {{simulated.service: {{folder: {folder}, name: pay}}, every: 50ms}}
+steps:
+  - name: slow
+    command.run:
+      argv: [touch, {folder}/fault]
+      undo_argv: [sh, -c, "sleep 6; rm -f {folder}/fault"]
+      verify_argv: [sh, -c, "cd {folder}; if [ -e fault ]; then echo in_effect: true; else echo in_effect: false; fi"]
+    undo_within: 2s
+expect:
+  - outage: {{of: pay, at_most: 60s}}
+"""
+
+
+def faildrill(folder: Path, *words: str) -> tuple[int, str]:
+    command = [str(Path(sys.executable).parent / "faildrill"), *words]
+    pipe = subprocess.PIPE
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_person_who_recovers_gives_the_undos_the_time_that_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "identity").write_text("staging", encoding="ascii")
+    identity = f"[{{file.identity: {{path: {tmp_path}/identity, content: staging}}}}]"
+    declared = f"environment: place\ndrillable: true\nidentity: {identity}\n"
+    (tmp_path / "environments" / "place.yaml").write_text(declared, encoding="utf-8")
+    (tmp_path / "drill.yaml").write_text(DRILL.format(folder=tmp_path), encoding="utf-8")
+    code, said = faildrill(tmp_path, "run", "drill.yaml", "-q")
+    assert code == ExitCode.UNSAFE, said  # the undo takes 6 s, and the drill gives it 2
+    assert (tmp_path / "fault").exists()
+    code, said = faildrill(tmp_path, "recover")
+    assert code == ExitCode.UNSAFE, said
+    assert "of 2 s" in said, said
+    assert "give the undos more time (--within 5m)" in said
+    code, said = faildrill(tmp_path, "recover", "--within", "soon")
+    assert code == ExitCode.WRONG_USAGE, said
+    assert "a time needs a number and a unit" in said
+    assert (tmp_path / "fault").exists()
+    code, said = faildrill(tmp_path, "recover", "--within", "30s")
+    assert code == ExitCode.PASSED, said
+    assert "put back, and seen steady" in said
+    assert not (tmp_path / "fault").exists()

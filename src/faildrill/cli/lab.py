@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from faildrill import state
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
 from faildrill.lab.places import Place
@@ -29,6 +30,7 @@ def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
     from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
 
+    state.check()
     before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
     facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from faildrill import second_copy
 from faildrill.cli.options import seconds
 from faildrill.cli.settling import settled
 from faildrill.clock import SystemClock
-from faildrill.errors import FaildrillError, JournalDamaged, NotJudged, WrongUsage
+from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.salvaging import home, is_altered, remembered, unseen
@@ -55,11 +56,12 @@ def recover(run: Path | None, *, unproven: bool, within: float | None, settle: s
         settled(run, settle.strip(), lambda: _recover(run, unproven=unproven, within=within))
         return
     dirty = [Path(one.folder) for some in all_marks().values() for one in some]
-    folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged()])]
+    folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged(or_none=bool(dirty))])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
     ends = [_end(folder, unproven=unproven, within=within) for folder in folders]
-    _forget_ended()
+    with suppress(NoStateFolder):  # told already: by each run that it keeps from being put back
+        _forget_ended()
     sys.exit(max(ends, key=_SEVERITY.index, default=ExitCode.PASSED))
 
 
@@ -151,9 +153,17 @@ def _judged(folder: Path) -> str:
         return f"it can't be judged: {error}"
 
 
-def _unjudged() -> list[Path]:
-    """List the runs without a verdict though nobody is at them any more, of those that were the last of their place."""
-    last = [Path(one.folder) for identity, one in holders().items() if not is_held(identity)]
+def _unjudged(*, or_none: bool) -> list[Path]:
+    """List the runs without a verdict though nobody is at them any more, of those that were the last of their place.
+
+    NoStateFolder where nobody can tell who is at them; `or_none`: then there are none.
+    """
+    try:
+        last = [Path(one.folder) for identity, one in holders().items() if not is_held(identity)]
+    except NoStateFolder:
+        if not or_none:
+            raise
+        return []
     found = [one for one in last if _is_over(one) and not (one / _RESULT).exists()]
     return [one for one in found if not is_altered(one / FILE)]  # such a one can't be judged
 

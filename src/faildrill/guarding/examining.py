@@ -15,7 +15,7 @@ from faildrill import __version__, causes, durations, state
 from faildrill.acting.calling import call, words
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
-from faildrill.errors import ActionError, CannotSee
+from faildrill.errors import ActionError, CannotSee, NoStateFolder
 from faildrill.guarding import leads
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
@@ -58,8 +58,8 @@ def machine(environment: Environment, reports: Path) -> Iterator[Checked]:
     python = ".".join(str(one) for one in sys.version_info[:3])
     yield Checked("faildrill", ok=True, told=f"{__version__} on Python {python}, Linux {os.uname().release}")
     yield _fencing()
-    for what, folder in (("reports", reports), ("state", state.folder())):
-        yield _room(what, folder)
+    yield _room("reports", reports)
+    yield _state()
     left = ", ".join(one.run for one in marks(proven(environment)))
     remedy = "faildrill recover" if left else ""
     yield Checked("nothing is left on", not left, f"not put back: {left}" if left else "no run left anything", remedy)
@@ -76,6 +76,16 @@ def _fencing() -> Checked:
         remedy = "a dead run's processes can't all be found here: use Linux 5.4 or newer with /proc mounted"
         return Checked(what, ok=False, told=f"{error}", remedy=remedy)
     return Checked(what, ok=True, told="what a dead run leaves running can be found and ended")
+
+
+def _state() -> Checked:
+    """Look whether a run could keep its state here, as `run` does before it begins."""
+    try:
+        state.check()
+        return _room("state", state.folder())
+    except NoStateFolder as error:
+        told, _, remedy = str(error).partition("; ")
+        return Checked("room for state", ok=False, told=told, remedy=remedy)
 
 
 def _room(what: str, folder: Path) -> Checked:

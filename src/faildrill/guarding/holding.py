@@ -103,7 +103,7 @@ def recalled(identity: str) -> Proven:
 def _take_file(key: str, holder: Holder) -> int:
     descriptor = _opened(key)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        state.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         other = _holder(descriptor)
         os.close(descriptor)
@@ -154,7 +154,7 @@ def await_release(proven: Proven) -> None:
     for key in proven.keys:
         descriptor = _opened(key)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            state.lock(descriptor, fcntl.LOCK_EX)
         finally:
             os.close(descriptor)
 
@@ -163,7 +163,7 @@ def is_held(identity: str) -> bool:
     """Tell whether a process of this user holds the environment of that identity, alive as it is."""
     descriptor = _opened(identity)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        state.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

@@ -9,6 +9,8 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from faildrill import state
+
 _FLOCK: Final = "hhqqi4x"
 """`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
 _held: dict[Path, int] = {}
@@ -23,8 +25,8 @@ def acquire(path: Path) -> bool:
         except FileNotFoundError:
             continue  # a `down` has just removed the empty folder
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            state.lock_record(file)
+        except BlockingIOError:
             os.close(file)
             return False
         _held[path] = file
