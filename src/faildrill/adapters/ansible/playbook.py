@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field, JsonValue, field_validator
 
 from faildrill.adapters.ansible import inventory, plays
+from faildrill.adapters.ansible.delegating import elsewhere
 from faildrill.adapters.ansible.results import Played, Task, told
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.effect_traits import Effect
@@ -27,6 +28,7 @@ _OURS: Final = ("faildrill_", "ansible_shell_type", "ansible_ssh_args")
 _TRUTHS: Final = {True: True, False: False, "True": True, "False": False}
 """How a fact says so; Ansible before 2.19 makes texts of what a template gives."""
 _NEWS: Final = ("failed", "unreachable")
+_OWN_PLAY: Final = "nobody proves or tells it; name it among the `hosts` of a play, and of the one that verifies"
 
 
 def _named(value: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +98,8 @@ class Playbook(OnHosts):
     `faildrill_before[host].state`.
 
     `apply` is played on the hosts that Ansible lists beforehand and on no other: a host that it adds while it is played
-    (`add_host`) is left out, as nobody could have told what was there before.
+    (`add_host`) is left out, as nobody could have told what was there before. A task of `apply` or `undo` that is
+    delegated to yet another host refuses the drill (`delegate_to`: one of the hosts played on, or `localhost`).
 
     Played by ansible-runner in a process of its own, which is ended with all that it started, on this machine and
     (before the undo) on the hosts, when the step is cut short. The effect began with the start of the task `began`, or
@@ -140,6 +143,8 @@ class Playbook(OnHosts):
         for playbook, one in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
             if not one.hosts:
                 return f"{playbook} names no host of the inventory within the limit"
+            if playbook != self.verify_file and (away := elsewhere(Path(playbook), one.hosts)):
+                return f"{away}, on which {Path(playbook).name} is not played: {_OWN_PLAY}"
         if self.began is not None and self.began not in (one.rpartition(" : ")[2] for one in found.tasks):
             return f"{self.apply_file} has no task {self.began!r}; it has {', '.join(found.tasks)}"
         return None if found.tasks else f"{self.apply_file} has no task with these tags"
