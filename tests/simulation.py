@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from faildrill import judging
 from faildrill.acting.doing import SETTLE
@@ -36,6 +36,7 @@ from faildrill.running.stopping import Stop
 from faildrill.targets import KindUse
 from faildrill.timeline import (
     FILE,
+    ApplyFailed,
     Applying,
     Confirmed,
     Intended,
@@ -49,6 +50,7 @@ from faildrill.timeline import (
 )
 from virtual import START, LoopClock, TaskProbers, run
 
+T = TypeVar("T")
 RUN: Final = "run-1"
 BYSTANDER: Final = "bystander"
 WARM_UP: Final = 0.4
@@ -56,10 +58,12 @@ LIMIT: Final = 5.0
 """Seconds within which the drill expects to be steady again."""
 APPLIES: Final = (
     *("works",) * 16,
-    *("refuses", "fails", "fails after", "lies", "hangs", "clings", "answers late", "comes late"),
+    *("refuses", "refuses after", "fails", "fails after", "lies", "hangs", "clings", "answers late", "comes late"),
     *("leaves a timer", "crashes", "exits"),
 )
 UNDOS: Final = (*("works",) * 16, "fails", "fails after", "lies", "hangs", "clings", "works late")
+THEIRS: Final = "maintained"
+"""What other people make of a service."""
 FAILURES: Final = ("ENOSPC", "EIO", "short", "sync")
 
 
@@ -105,6 +109,8 @@ class World:
     """When a service that no step touches goes down by itself, and for how long."""
     meddling: list[tuple[float, str]] = field(default_factory=list)
     """When other people bring a service up again that a step took down."""
+    claims: list[tuple[float, str]] = field(default_factory=list)
+    """When other people make something of their own of a service that a step took down."""
     dead_prober: float | None = None
     disk: tuple[int, int, str] | None = None
     aborts: tuple[KindUse, ...] = ()
@@ -137,10 +143,16 @@ class World:
             params = {"of": draw.choice(names), "longer_than": draw.choice(("500ms", "2s"))}
             world.aborts = (KindUse.model_validate({"kind": "outage", "params": params}),)
         world.leave_applied = draw.random() < 0.03
-        others = random.Random(f"{seed} others")  # noqa: S311 - what else is drawn stays what it was
-        if others.random() < 0.25:
-            world.meddling = [(others.uniform(0, 8), others.choice(names))]
+        world.draw_others(names)
         return world
+
+    def draw_others(self, names: list[str]) -> None:
+        """Draw what other people do meanwhile."""
+        others = random.Random(f"{self.seed} others")  # noqa: S311 - what else is drawn stays what it was
+        if others.random() < 0.25:
+            self.meddling = [(others.uniform(0, 8), others.choice(names))]
+        if others.random() < 0.25:
+            self.claims = [(others.uniform(0, 8), others.choice(names))]
 
     @property
     def faults(self) -> list[Step]:
@@ -254,6 +266,8 @@ async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]
         loop.call_later(when + length, (place / f"{BYSTANDER}.state").write_text, "up")
     for when, name in world.meddling:
         loop.call_later(when, _meddle, place, name)
+    for when, name in world.claims:
+        loop.call_later(when, _claim, place, name)
     if world.dead_prober is not None:
         loop.call_later(world.dead_prober, setattr, scene.probers, "broken", "the prober ended with -9")
     await driving(scene, stop).drive()
@@ -266,6 +280,13 @@ def _meddle(place: Path, name: str) -> None:
     if service.state() == "down":
         (place / f"{name}.state").write_text("up")
         (place / f"{name}.meddled").write_text(str(LoopClock().now_ns()))
+
+
+def _claim(place: Path, name: str) -> None:
+    """Have a service that is down in maintenance instead, as an operator does, and write down when."""
+    if Fault(folder=str(place), name=name).state() == "down":
+        (place / f"{name}.state").write_text(THEIRS)
+        (place / f"{name}.claimed").write_text(str(LoopClock().now_ns()))
 
 
 def _scene(world: World, place: Path, folder: Path) -> Scene:
@@ -331,8 +352,10 @@ def _about_effects(lived: Lived) -> Iterator[str]:
         story = lived.book(step.id, "story")
         if story.count("call") > 1:
             yield f"{step.id} was called {story.count('call')} times"
-        if lived.verdict is Verdict.PASSED and _is_meddled_with(lived, step.id):
+        if lived.verdict is Verdict.PASSED and _is_meddled_with(lived, step.id) and not _disk_failed(lived):
             yield f"PASSED, but others had put {step.id} back before"
+        if _is_claimed(lived, step.id) and lived.state(step.id) == "up":
+            yield f"{step.id}: somebody else's work was undone"
         if lived.verdict is Verdict.PASSED and not {"apply", "late", "came"} & set(story):
             yield f"PASSED, but {step.id} was never done"
         if "call" in story and not any(event.step == step.id for event in _all(lived, Intended)):
@@ -353,6 +376,18 @@ def _is_meddled_with(lived: Lived, name: str) -> bool:
     return is_seen and at < undoing and not is_busy
 
 
+def _is_claimed(lived: Lived, name: str) -> bool:
+    """Tell whether others had made something of their own of a service before anything was put back.
+
+    What can't be seen before its undo is put back all the same: then nobody can tell whose it is.
+    """
+    [step] = [one for one in lived.world.faults if one.id == name]
+    told = lived.book(name, "claimed") if step.use.params.get("blind", "0ms") == "0ms" else []
+    known = entries(lived.folder / FILE) if told else []
+    undoing = [one.at for one in known if isinstance(one.what, PhaseStarted) and one.what.phase == "undoing"]
+    return bool(undoing) and int(told[0]) < undoing[0]
+
+
 def _about_leaving(lived: Lived) -> Iterator[str]:
     if lived.world.leave_applied:
         return
@@ -368,7 +403,8 @@ def _about_leaving(lived: Lived) -> Iterator[str]:
 def _about_undoing(lived: Lived) -> Iterator[str]:
     if lived.world.leave_applied or _disk_failed(lived):
         return
-    open_ones = [event.step for event in _all(lived, Intended)]
+    refused = {event.step for event in _all(lived, ApplyFailed) if event.how == "refused"}
+    open_ones = [one.step for one in _all(lived, Intended) if one.undo == "none" or one.step not in refused]
     tried = list(dict.fromkeys(event.step for event in lived_undos(lived)))  # what comes late is undone once more
     if tried != list(reversed(open_ones)):
         yield f"intended {open_ones}, tried to undo {tried}"
@@ -386,7 +422,7 @@ def lived_undos(lived: Lived) -> list[Undoing | LeftApplied]:
     return [event for event in found if isinstance(event, Undoing | LeftApplied)]
 
 
-def _all(lived: Lived, kind: type[Intended]) -> list[Intended]:
+def _all(lived: Lived, kind: type[T]) -> list[T]:
     return [entry.what for entry in entries(lived.folder / FILE) if isinstance(entry.what, kind)]
 
 

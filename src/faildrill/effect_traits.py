@@ -1,6 +1,6 @@
 """What an action says of its effect: whether it is an event or a state, whether it still lasts, and who ended it."""
 
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from faildrill.ports import Captured, Given, Observed
 
@@ -36,4 +36,45 @@ class Suspects(Protocol):
 
     async def suspect(self, before: Captured, given: Given) -> str:
         """Say in a few words who or what it was, by what can be seen now; the empty string where nobody can tell."""
+        ...
+
+
+class Found(NamedTuple):
+    """What is there in the place of an effect, compared with what the action made of it and with what was before."""
+
+    whose: Literal["ours", "before", "others"]
+    """`ours` also where each part of it is either ours or as before: a step that was done by half."""
+    now: str
+    """What is there."""
+    expected: str
+    """What the action had made of it."""
+    remedy: str
+    """The command by which a person puts back what was before."""
+
+
+def compared(now: object, ours: object, former: object, remedy: str) -> Found:
+    """Compare one thing: what it is now, what the action made of it, and what it was."""
+    whose: Literal["ours", "before", "others"] = "before" if now == former else "ours" if now == ours else "others"
+    return Found(whose, str(now), str(ours), remedy)
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """An action that would write the state from before over what is there, and looks first whose that is."""
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Look what is there right before it is put back; raises CannotSee."""
+        ...
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """An action on some of several: it tells of all of them, so that what is done to another one is seen."""
+
+    async def picture(self, given: Given) -> dict[str, str]:
+        """Tell by name, the same for every action on the place, what was asked of each; raises CannotSee."""
+        ...
+
+    def own(self, before: Captured) -> list[str]:
+        """Name those that this action changes."""
         ...

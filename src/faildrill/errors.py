@@ -8,6 +8,7 @@ FaildrillError
 ├── ActionError          a step's action
 │   ├── ActionRefused    the target said no, provably before anything changed
 │   ├── ActionFailed     it broke; what it did until then is put back and looked at
+│   │   └── ActedElsewhere   something else took the call than what was looked at: it isn't put back
 │   └── OutcomeUnknown   sent, and the answer leaves open whether it happened: observe, never call again
 ├── CannotSee            an observation could not be made: proves nothing either way
 ├── JournalError         the timeline can't be written or read
@@ -65,6 +66,10 @@ class ActionRefused(ActionError):  # noqa: N818 - reads as the statement it make
 
 class ActionFailed(ActionError):  # noqa: N818 - reads as the statement it makes
     """The action broke; whatever it did until then is to be put back."""
+
+
+class ActedElsewhere(ActionFailed):
+    """The call was taken by something else than what was looked at: putting back would act on the wrong one, too."""
 
 
 class OutcomeUnknown(ActionError):  # noqa: N818 - reads as the statement it makes

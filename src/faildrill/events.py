@@ -107,6 +107,8 @@ class Intended(Event, frozen=True, tag="step.intended", kw_only=True):
     """Seconds that the action may take."""
     undo_within: float
     """Seconds that putting it back may take; seeing it put back comes on top."""
+    picture: dict[str, str] = {}
+    """By name, what was asked of all that it is one of, where its action can tell: exactly its own are to change."""
 
 
 class Applying(Event, frozen=True, tag="step.applying", kw_only=True):
@@ -139,6 +141,8 @@ class ApplyFailed(Event, frozen=True, tag="step.failed", kw_only=True):
     step: str
     how: Literal["refused", "failed", "unknown", "late"]
     because: str
+    elsewhere: bool = False
+    """It was taken by something else than what was looked at: it is not put back, and the environment is dirty."""
 
 
 class Confirmed(Event, frozen=True, tag="step.confirmed", kw_only=True):
@@ -215,7 +219,7 @@ class LockKept(Event, frozen=True, tag="lock.kept", kw_only=True):
 
 
 class PlaceAsked(Event, frozen=True, tag="place.asked", kw_only=True):
-    """Before anything is put back, the place was asked again what it is."""
+    """Right before a step, or before anything is put back, the place was asked again what it is."""
 
     proved: list[str]
     differs: list[str]

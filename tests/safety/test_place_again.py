@@ -74,7 +74,7 @@ def recover(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def asked(run: Path) -> PlaceAsked:
-    [one] = [one for one in events(run, PlaceAsked) if isinstance(one, PlaceAsked)]
+    *_, one = [one for one in events(run, PlaceAsked) if isinstance(one, PlaceAsked)]
     return one
 
 
@@ -82,7 +82,7 @@ def test_a_place_that_says_it_is_another_one_is_not_touched_until_it_is_itself_a
     run, code = stopped(place, "differs")
     assert (code, place.deeds("pay")) == (UNSAFE, ["apply"])
     assert not events(run, Undoing)
-    assert "this is not the place that the drill acted on" in str(events(run, UndoNotVerified))
+    assert "this is not the place that the run has proven" in str(events(run, UndoNotVerified))
 
     refused = recover()
     assert (refused.returncode, "says that it is another place" in refused.stdout) == (UNSAFE, True)

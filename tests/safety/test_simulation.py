@@ -1,5 +1,6 @@
 """The engine in worlds that lie, hang, act late and break: thousands of seeds, each printed when it finds something."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import pytest
 
 from faildrill.acting.calling import call
 from faildrill.acting.doing import Done, intent
-from faildrill.acting.effects import Effects
+from faildrill.acting.effects import Effects, action_of
 from faildrill.acting.undoing import undo_all
 from faildrill.drill import Step
+from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.running.driving import Driving
@@ -146,6 +148,16 @@ class LooksOnce(Driving):
         return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
 
 
+class WritesOver(Driving):
+    """Writes what was before over whatever is there."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        for one in reversed(intents):
+            with contextlib.suppress(FaildrillError):
+                await call(action_of(one).undo(one.before, Supplies(self._scene.run, 2.0)), 2.0)
+        return await super()._undo(intents)
+
+
 class _NoEffects(Effects):
     def hold(self, step: str) -> None:
         del step
@@ -178,6 +190,7 @@ FIRST: Final[dict[type[Driving], int]] = {Trusts: 80, BelievesUndos: 30, LooksOn
         (BelievesUndos, APPLIES, "no mark tells"),
         (LooksOnce, ("comes late",), "left on"),
         (LooksNoMore, ("works",), "others had put"),
+        (WritesOver, ("works",), "somebody else's work was undone"),
     ],
     ids=lambda one: one.__name__ if isinstance(one, type) else "",
 )

@@ -110,15 +110,18 @@ def words(what: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
-async def observe(look: Callable[[], Coroutine[Any, Any, Observed]], deadline: float) -> Observed:
+async def observe(
+    look: Callable[[], Coroutine[Any, Any, Observed]], deadline: float, *, twice: bool = True
+) -> Observed:
     """Look again and again until what is looked for holds, or the loop's clock passes `deadline`.
 
-    Looks once at least, for a second at most where the deadline is over. What can't be seen does not hold; the last
-    look's reason is the one returned, with what was seen last where that look could not see. A look that only the
-    deadline cut off says less than why those before it could not see.
+    Looks once at least, for a second at most where the deadline is over. It holds when two looks in a row, a moment
+    apart, say so: one of them may be stale, or have come from another one; `twice` is False where one is enough. What
+    can't be seen does not hold; the last look's reason is the one returned, with what was seen last where that look
+    could not see. A look that only the deadline cut off says less than why those before it could not see.
     """
     loop = asyncio.get_running_loop()
-    saw = trouble = ""
+    saw = trouble = held = ""
     while True:
         left = deadline - loop.time()
         try:
@@ -127,6 +130,11 @@ async def observe(look: Callable[[], Coroutine[Any, Any, Observed]], deadline: f
         except (ActionError, CannotSee) as error:
             trouble = (trouble if isinstance(error, TookTooLong) else "") or str(error)
             seen = Observed(holds=False, because=f"could not be seen: {trouble}{saw}")
-        if seen.holds or loop.time() + LOOK_AGAIN >= deadline:
+        if seen.holds and (held or not twice):
             return seen._replace(because=words(seen.because))
+        is_over = loop.time() + LOOK_AGAIN >= deadline
+        if is_over and not seen.holds:
+            disagree = f"{seen.because}; a moment before it was {held}" if held else seen.because
+            return seen._replace(because=words(disagree))
+        held = seen.because or "as it is to be" if seen.holds else ""
         await asyncio.sleep(LOOK_AGAIN)

@@ -1,7 +1,7 @@
 """Do one step: capture, write the intent, apply once, see the effect."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -9,14 +9,17 @@ import msgspec
 
 from faildrill import redacting
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.seeing import effect
+from faildrill.acting.comparing import beside, owned, pictured
+from faildrill.acting.seeing import effect, looks_cost
 from faildrill.drill import Step
-from faildrill.errors import ActionError, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import Action, Captured
+from faildrill.ports import Action, Captured, Observed
 from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Happened, Intended, NotConfirmed, Timeline
 
+AFTER: Final = 2.0
+"""Seconds that a look after a refusal may take."""
 SETTLE: Final = 5.0
 """Seconds that an effect with an open outcome is looked for at least, though the step's time is over."""
 
@@ -30,8 +33,14 @@ class Done:
     answer: Captured = field(default_factory=dict)
 
 
-async def do(step: Step, timeline: Timeline, run: str) -> Done:
+Asked = Callable[[Intended], Awaitable[str | None]]
+"""Asks whether what a step would change is still where it was proven to be; returns why it is not."""
+
+
+async def do(step: Step, timeline: Timeline, run: str, is_elsewhere: Asked | None = None) -> Done:
     """Do a step once. Its intent is on disk before its effect, and no effect that was not seen counts as done.
+
+    `is_elsewhere` is asked last of all: between its answer and the act nothing is waited for.
 
     Raises JournalFull, with nothing done, when the intent can't be written. When cancelled, records that the
     outcome is open before it goes.
@@ -40,20 +49,23 @@ async def do(step: Step, timeline: Timeline, run: str) -> Done:
     given = Supplies(run, timeout=step.within, hear=hearing(timeline, step.id))
     try:
         before = await call(action.capture(given), step.within)
+        picture = await call(pictured(action, given), step.within)
     except (ActionError, CannotSee) as error:
         return _refused(step, timeline, words(error))
     if not _is_data(before):
         return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
-    intended = intent(step, before)
+    intended = intent(step, before, picture)
     if redacting.holds_secret([intended.params, intended.before, intended.undo_params]):
         return _refused(step, timeline, "its parameters or the state to go back to hold a secret: nothing was done")
+    if is_elsewhere is not None and (because := await is_elsewhere(intended)):
+        return _refused(step, timeline, because)
     timeline.record(intended)
     timeline.record(Applying(step=step.id))
     started = asyncio.get_running_loop().time()
     answer = await _apply(action, before, step, timeline, given)
     if isinstance(answer, Done):
         return answer
-    return await _confirm(action, before, step, timeline, (given, started, answer))
+    return await _confirm(action, intended, step, timeline, (given, started, answer))
 
 
 def _refused(step: Step, timeline: Timeline, because: str) -> Done:
@@ -79,7 +91,7 @@ def _ignored(_: object) -> None:
     return
 
 
-def intent(step: Step, before: Captured) -> Intended:
+def intent(step: Step, before: Captured, picture: dict[str, str] | None = None) -> Intended:
     """Return all that a fresh process needs to put a step back."""
     named = step.undo.use
     return Intended(
@@ -92,41 +104,58 @@ def intent(step: Step, before: Captured) -> Intended:
         undo_params=named.params if named else None,
         within=step.within,
         undo_within=step.undo_within,
+        picture=picture or {},
     )
 
 
 async def _apply(action: Action, before: Captured, step: Step, timeline: Timeline, given: Supplies) -> Captured | Done:
     """Return the answer of the one call, or how the step ended; an open outcome returns an empty answer."""
     how: Literal["refused", "failed", "unknown", "late"]
+    is_elsewhere = False
     try:
         answer = await call(action.apply(before, given), step.within + ending(action))
     except asyncio.CancelledError:
         timeline.record(ApplyFailed(step=step.id, how="unknown", because="cut short: the run is being ended"))
         raise
     except ActionRefused as error:
-        how, because = "refused", words(error)
+        how, because = "refused", f"{words(error)}; {await _seen_after(action, before, given)}"
     except OutcomeUnknown as error:
         how, because = "unknown", words(error)
     except TookTooLong as error:
         how, because = "late", words(error)
     except (ActionError, CannotSee) as error:
         how, because = "failed", words(error)
+        is_elsewhere = isinstance(error, ActedElsewhere)
     else:
         timeline.record(Applied(step=step.id, answer=answer))
         return answer
-    timeline.record(ApplyFailed(step=step.id, how=how, because=because))
+    timeline.record(ApplyFailed(step=step.id, how=how, because=because, elsewhere=is_elsewhere))
     if how in ("refused", "failed"):
         return Done(how, because)
     return {}
 
 
+async def _seen_after(action: Action, before: Captured, given: Supplies) -> str:
+    """Look once after a refusal: it is the word of the one who was asked."""
+    try:
+        seen = await call(effect(action, before, given), AFTER)
+    except (ActionError, CannotSee) as error:
+        return f"what came of it could not be seen: {words(error)}"
+    return f"{'and yet' if seen.holds else 'seen after it'}: {words(seen.because)}"
+
+
 async def _confirm(
-    action: Action, before: Captured, step: Step, timeline: Timeline, called: tuple[Supplies, float, Captured]
+    action: Action, intended: Intended, step: Step, timeline: Timeline, called: tuple[Supplies, float, Captured]
 ) -> Done:
     given, started, answer = called
     now = asyncio.get_running_loop().time()
     looking = min(step.within, LOOKING) if answer else max(SETTLE, min(step.within, LOOKING))
-    seen = await observe(lambda: effect(action, before, given), max(started + step.within, now + looking))
+
+    deadline = max(started + step.within, now + looking)
+    seen = await observe(lambda: effect(action, intended.before, given), deadline, twice=not looks_cost(action))
+    if seen.holds:
+        alone = await beside(action, given, intended.picture, owned(timeline.written), deadline)
+        seen = seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
     if seen.holds:
         timeline.record(Confirmed(step=step.id, because=seen.because, evidence=seen.evidence))
         return Done("done", seen.because, {**answer, **seen.evidence})

@@ -2,7 +2,7 @@
 
 from typing import TypeGuard
 
-from faildrill.effect_traits import EFFECT_IS, Effect, Lasts, Suspects
+from faildrill.effect_traits import EFFECT_IS, LOOKS_COST, Effect, Lasts, Suspects
 from faildrill.ports import Action, Captured, Confirms, Given, Observed, Restores
 
 
@@ -29,6 +29,11 @@ async def suspect(action: Action, before: Captured, given: Given) -> str:
 def effect_is(action: Action) -> Effect:
     """Tell whether the effect of an action is an event or a state; one that doesn't say is looked at again: a state."""
     return "event" if getattr(action, EFFECT_IS, "state") == "event" else "state"
+
+
+def looks_cost(action: Action) -> bool:
+    """Tell whether a look at the effect is not to be made more often than it must."""
+    return bool(getattr(action, LOOKS_COST, False))
 
 
 async def restored(action: Action, before: Captured, given: Given) -> Observed:

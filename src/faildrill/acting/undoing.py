@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 from faildrill import durations
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.effects import action_of, look_before_undoing
-from faildrill.acting.seeing import effect, knows_its_effect, restored
+from faildrill.acting.comparing import beside, of_others, owned
+from faildrill.acting.effects import AGAIN, action_of, look_before_undoing
+from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restored
 from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
@@ -37,6 +38,9 @@ SILENT: Final = 2
 SETTLE: Final = 5.0
 """Seconds for which the effect of a call that stayed open is looked for after its undo; less for quick steps, more for
 an action that says how late it may act."""
+
+
+UNSEEN: Final = "what is there could not be seen, so it is put back whoever has made it"
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
@@ -95,6 +99,22 @@ def unsettled(entries: Iterable[Entry]) -> set[str]:
     return found
 
 
+def untouched(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return by step why nothing of it is put back: it was refused, or something else took it."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        match entry.what:
+            case Applying(step=step):
+                found.pop(step, None)
+            case ApplyFailed(step=step, elsewhere=True, because=because):
+                found[step] = because
+            case ApplyFailed(step=step, how="refused"):
+                found[step] = ""
+            case _:
+                pass
+    return found
+
+
 async def undo_all(
     intents: list[Intended], timeline: Timeline, run: str, by: By, known: Sequence[Entry] = ()
 ) -> list[str]:
@@ -104,8 +124,9 @@ async def undo_all(
     what can't be written down is still undone. A state is looked at before anything is put back, and again right
     before its own undo. What a call that is still open asked for may come yet, though nothing of us acts any more:
     where its effect is not seen before its undo, it is looked for a while afterwards, and put back again when it comes.
+    A step that was refused is not undone, as nothing of it happened: it is looked at.
     """
-    still_open = unsettled(known)
+    still_open, kept_off, changed = unsettled(known), untouched(known), owned(known)
     await look_before_undoing(intents, timeline, run, known)
     dirty: list[str] = []
     watched: list[_Undo] = []
@@ -113,6 +134,11 @@ async def undo_all(
         if number:  # the first was looked at just now
             await look_before_undoing([intent], timeline, run, known, again=True)
         undo = _Undo(intent, timeline, run, by)
+        undo.changed = changed
+        if intent.undo != "none" and (because := kept_off.get(intent.step)) is not None:
+            if not await undo.look_only(because):
+                dirty.append(intent.step)
+            continue
         is_open = intent.step in still_open and intent.undo != "none" and not await undo.is_in_effect()
         if not await undo.run():
             dirty.append(intent.step)
@@ -129,6 +155,8 @@ class _Undo:
         self.intent = intent
         self._timeline = timeline
         self._by = by
+        self.changed: set[str] = set()
+        """Those in the picture that steps of the run have changed."""
         self._given = Supplies(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
@@ -137,8 +165,35 @@ class _Undo:
             action = action_of(self.intent)
         except (FaildrillError, ValueError):
             return False
-        seen = await observe(lambda: effect(action, self.intent.before, self._given), until)
+        seen = await observe(lambda: effect(action, self.intent.before, self._given), until, twice=False)
         return seen.holds
+
+    async def look_only(self, because: str) -> bool:
+        """See that a step that was refused, or taken by something else, has left nothing; touch nothing."""
+        if because:
+            return self._not_seen(f"nothing is put back: {because}")
+        try:
+            action = action_of(self.intent)
+        except (FaildrillError, ValueError) as error:
+            return self._not_seen(f"its intent can't be read: {words(error)}")
+        deadline = asyncio.get_running_loop().time() + min(self.intent.undo_within, LOOKING)
+        seen = await self._back(action, deadline)
+        if seen.holds:
+            return self._timeline.note(
+                UndoVerified(step=self.intent.step, because=f"it was refused, and seen: {seen.because}")
+            )
+        return self._not_seen(f"it was refused, so nothing is put back, and yet it is not as before: {seen.because}")
+
+    async def _back(self, action: Action, deadline: float) -> Observed:
+        """Look until what was before is there again, and all others are as they were."""
+        intent = self.intent
+        seen = await observe(
+            lambda: restored(action, intent.before, self._given), deadline, twice=not looks_cost(action)
+        )
+        if not seen.holds:
+            return seen
+        alone = await beside(action, self._given, intent.picture, self.changed, deadline)
+        return seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
 
     async def stays(self, start: float) -> bool:
         """Look for a while, from `start` on the loop's clock, whether it stays put back; when not, put it back again.
@@ -161,7 +216,7 @@ class _Undo:
             comes = (can_tell and seen.holds) or (was_back and not back.holds)
             return Observed(comes, seen.because if seen.holds else back.because)
 
-        comes = await observe(comes_after_all, start + patience)
+        comes = await observe(comes_after_all, start + patience, twice=False)
         is_settled = is_told and not comes.holds
         looked = f"looked for {durations.show(patience)} after it was put back, and nothing came"
         told = f"its outcome stayed open: {looked if is_settled else f'after it was put back, {comes.because}'}"
@@ -174,33 +229,46 @@ class _Undo:
         if intent.undo == "none":
             return note(LeftApplied(step=intent.step, by="drill", because="the drill says `undo: none`"))
         note(Undoing(step=intent.step, by=self._by))
-        loop = asyncio.get_running_loop()
-        started, is_over = loop.time(), False
         try:
             action, undoing = action_of(intent), _undoing(intent)
         except (FaildrillError, ValueError) as error:
-            note(UndoNotVerified(step=intent.step, because=f"its intent can't be read: {words(error)}"))
-            return False
+            return self._not_seen(f"its intent can't be read: {words(error)}")
+        others = await of_others(action, intent.before, self._given, min(AGAIN, intent.undo_within))
+        if others:
+            return self._not_seen(words(others))
+        if others is None:
+            note(Happened(step=intent.step, at=self._timeline.now(), told=UNSEEN))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        is_over = await self._put_back(undoing)
+        returned = loop.time()
+        deadline = returned + min(intent.undo_within, LOOKING)
+        if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
+            deadline = max(deadline, started + intent.undo_within)
+        seen = await self._back(action, deadline)
+        if not seen.holds:
+            looked = durations.show(loop.time() - returned)
+            given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
+            return self._not_seen(f"{seen.because} ({given}, and it was looked for {looked})")
+        return note(UndoVerified(step=intent.step, because=seen.because))
+
+    async def _put_back(self, undoing: Action) -> bool:
+        """Call what puts it back, and record how that ended; tell whether it has failed: then nothing comes of it."""
+        intent, note = self.intent, self._timeline.note
         try:
             await call(_put_back(undoing, intent, self._given), intent.undo_within + ending(undoing))
         except TookTooLong as error:
             note(UndoFailed(step=intent.step, because=f"{words(error)}: its undo_within is over"))
         except (ActionError, CannotSee) as error:
             note(UndoFailed(step=intent.step, because=words(error)))
-            is_over = isinstance(error, ActionFailed | ActionRefused)
+            return isinstance(error, ActionFailed | ActionRefused)
         else:
             note(Undone(step=intent.step))
-        returned = loop.time()
-        deadline = returned + min(intent.undo_within, LOOKING)
-        if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
-            deadline = max(deadline, started + intent.undo_within)
-        seen = await observe(lambda: restored(action, intent.before, self._given), deadline)
-        if not seen.holds:
-            looked = durations.show(loop.time() - returned)
-            given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
-            note(UndoNotVerified(step=intent.step, because=f"{seen.because} ({given}, and it was looked for {looked})"))
-            return False
-        return note(UndoVerified(step=intent.step, because=seen.because))
+        return False
+
+    def _not_seen(self, because: str) -> bool:
+        self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))
+        return False
 
 
 def _undoing(intent: Intended) -> Action:

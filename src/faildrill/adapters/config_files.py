@@ -1,14 +1,15 @@
 """What actions on a server's configuration file on this host share: read, written whole, tested, loaded, put back."""
 
+import hashlib
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
 from faildrill.adapters.command import SHARE, Argv, Surroundings
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.system import bounded_read
@@ -16,6 +17,11 @@ from faildrill.system import bounded_read
 _NOT_RUN: Final = (126, 127)
 """How a shell says that it could not start a program: no word of the server about its files."""
 _SIGN: Final = "# put here by faildrill"
+
+
+def digest(text: str) -> str:
+    """Return what tells a text from every other one, without a word of it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class OfFile(Kind):
@@ -127,7 +133,7 @@ class OfBrokenFile(OfFile):
         await self._refuse_bad(given)
         if self._line in self._text():
             raise ActionRefused(f"{self._path} has the line already: take it out first")
-        return {"good": True, **await self._running(given)}
+        return {"good": True, "text": digest(self._text()), **await self._running(given)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
@@ -151,6 +157,24 @@ class OfBrokenFile(OfFile):
             return Observed(holds=False, because=f"{self._server} accepts its files")
         seen = await self._went_on(before, given)
         return Observed(seen.holds, f"{seen.because}; {self._server} says: {said}", seen.evidence)
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare the file with what it was, and with that and the line; and what was set beside it."""
+        text = self._text()
+        without = text.removesuffix(self._line)
+        known = "text" not in before or digest(without) == before["text"]
+        troubles = [] if known else [f"{self._path} has been changed otherwise"]
+        troubles += await self._set_by_others(before, given)
+        is_before = text == without and not troubles
+        whose: Literal["ours", "before", "others"] = "before" if is_before else "others" if troubles else "ours"
+        remedy = f"take the line {self.mistake!r} out of {self._path}, test it, and have {self._server} load it"
+        return Found(
+            whose, "; ".join(troubles) or f"as this has made {self._path}", "one line more than before", remedy
+        )
+
+    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:  # noqa: ARG002 - where there is any
+        """Tell what somebody has set in the running server, which loading the files would write over."""
+        return []
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Take the line out, test, and load where that was not loaded yet."""

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.sockets import is_dark, unaccepting
+from faildrill.adapters.sockets import is_dark, is_held, unaccepting
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
@@ -54,9 +54,29 @@ class _OneOfGroup(Kind):
         return {"member": self.member}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
-        """See the state that the signal leads to."""
+        """See the state that the signal leads to, by the word of the reach, and by what users meet at its address."""
         state = await self._reach(given).state(self.member)
-        return Observed(state == self._becomes, f"{self.member} is {state}", {"state": state})
+        told = f"{self.member} is {state}"
+        if state != self._becomes:
+            return Observed(holds=False, because=told, evidence={"state": state})
+        address = self.group.members[self.member].address
+        if address is None:
+            raise CannotSee(f"{told}, says its reach, and nothing else can tell: give its `address` in the environment")
+        holds, witness = await self._witnessed(address, min(_PATIENCE, given.timeout / 2))
+        return Observed(holds, f"{told}, and {witness} at {address}", {"state": state})
+
+    @abstractmethod
+    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
+        """See at the member's address whether it is so; tell what was seen there."""
+
+    async def picture(self, given: Given) -> dict[str, str]:
+        """Tell of every member of the group what state it is in."""
+        states = await self._states(given)
+        return {f"{self.group.name}/{name}": state for name, state in states.items() if state != "unseen"}
+
+    def own(self, before: Captured) -> list[str]:  # noqa: ARG002 - it is declared
+        """Name the member."""
+        return [f"{self.group.name}/{self.member}"]
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
         """Start it where it is absent, let it go on where it is stopped."""
@@ -73,6 +93,9 @@ class _OneOfGroup(Kind):
         address = self.group.members[self.member].address
         if state != "running" or address is None:
             return Observed(state == "running", f"{self.member} is {state}", {"state": state})
+        if await is_held(address):
+            told = f"{self.member} is running, says its reach, and what listens at {address} is stopped"
+            return Observed(holds=False, because=told, evidence={"state": state})
         why = await unaccepting(address, min(_PATIENCE, given.timeout / 2))
         takes = f"accepts no connection at {address}: {why}" if why else f"accepts connections at {address}"
         return Observed(not why, f"{self.member} is running and {takes}", {"state": state, "accepts": not why})
@@ -126,8 +149,9 @@ class Kill(_OneOfGroup):
     """Kills one member of a group, all its processes, with SIGKILL, and leaves it down.
 
     Refused unless it runs and another member of the group does, too: the last one is never killed. Its effect is
-    seen when none of its processes is left, and nobody takes connections at its address, where the environment gives
-    one. Put back means that it is started, runs, and accepts connections there.
+    seen when none of its processes is left, and nobody takes connections at its address: without an address in the
+    environment nobody but its reach could tell, and the step proves nothing. Put back means that it is started, runs,
+    and accepts connections there.
 
         steps:
           - name: kill a payment server
@@ -136,15 +160,9 @@ class Kill(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "event"
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See that none of its processes is left, and that nobody takes connections at its address."""
-        seen = await super().confirm(before, given)
-        address = self.group.members[self.member].address
-        if not seen.holds or address is None:
-            return seen
-        dark = await is_dark(address, min(_PATIENCE, given.timeout / 2))
-        told = f"{seen.because}, and {'nobody takes' if dark else 'somebody still takes'} connections at {address}"
-        return Observed(dark, told, seen.evidence)
+    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
+        dark = await is_dark(address, within)
+        return dark, f"{'nobody takes' if dark else 'somebody still takes'} connections"
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:
@@ -159,7 +177,8 @@ class Stop(_OneOfGroup):
     """Hangs one member of a group: SIGSTOP to all its processes, so that it accepts connections and never answers.
 
     Refused unless it runs and another member of the group does, too. Its effect is seen when all its processes are
-    stopped. Put back with SIGCONT (or by starting it, should it have died meanwhile), and seen to run again.
+    stopped, and so is what listens at its address: on other hosts nobody can see that, and the step proves nothing. Put
+    back with SIGCONT (or by starting it, should it have died meanwhile), and seen to run again.
 
         steps:
           - name: hang a payment server
@@ -167,6 +186,12 @@ class Stop(_OneOfGroup):
     """
 
     effect_is: ClassVar[Effect] = "state"
+
+    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:  # noqa: ARG002 - nothing is waited for
+        held = await is_held(address)
+        if held is None:
+            raise CannotSee(f"{self.member} is stopped, says its reach; what listens at {address} can't be seen here")
+        return held, "what listens is stopped" if held else "what listens runs"
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:

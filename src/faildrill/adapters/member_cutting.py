@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.linking import OPEN, Doing, Links, OfLink, links
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 
@@ -56,6 +56,20 @@ class Cut(OfLink):
         """See that the link does it."""
         seen = await self._links(self.member, given).link_now(self.member)
         return Observed(seen == self._wanted, f"the link to {self.member} is {seen}")
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare what the link does."""
+        now = await self._links(self.member, given).link_now(self.member)
+        where = f"{self.group.name}/{self.member}"
+        return compared(now, self._wanted, Doing.before(before), f"have whatever is in the path open it to {where}")
+
+    async def picture(self, given: Given) -> dict[str, str]:
+        """Tell of every member what its link does."""
+        return {f"link to {name}": str(one) for name, one in (await self._doings(given)).items()}
+
+    def own(self, before: Captured) -> list[str]:  # noqa: ARG002 - it is declared
+        """Name the link that is changed."""
+        return [f"link to {self.member}"]
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - it was open, or it was refused
         """Open the link."""

@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
 from faildrill.samples import Outcome
@@ -125,6 +125,7 @@ class Fault(_Place):
     apply_how: Literal[
         "works",
         "refuses",
+        "refuses after",
         "fails",
         "fails after",
         "lies",
@@ -139,8 +140,9 @@ class Fault(_Place):
     ] = Field(
         default="works",
         alias="apply",
-        description="`fails after` does it and then breaks; `lies` says it did and does nothing; `hangs` does it and "
-        "never answers, `clings` is not even to be cancelled; `answers late` does it and then leaves the outcome open; "
+        description="`refuses after` does it and says no; `fails after` does it and then breaks; `lies` "
+        "says it did and does nothing; `hangs` does it and never answers, `clings` is not even to be cancelled; "
+        "`answers late` does it and then leaves the outcome open; "
         "`comes late` leaves it open, and the target does it after `delay`; `acts late` leaves a process behind that "
         "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
@@ -215,6 +217,8 @@ class Fault(_Place):
                 await _cling()
             case "answers late":
                 raise OutcomeUnknown("503 after it was sent")
+            case "refuses after":
+                raise ActionRefused("the simulated target refuses, having done it")
             case "fails after":
                 raise ActionFailed("the simulated target broke, having done it")
 
@@ -226,6 +230,11 @@ class Fault(_Place):
         elif self.apply_how == "leaves a timer":
             timer = asyncio.get_running_loop().call_later(self.delay, self.become, "down", "late")
             _TIMERS.setdefault(self.folder, []).append(timer)
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare its state with down, and with what it was."""
+        now = (await self.capture(given))["state"]
+        return compared(now, "down", before["state"], f"write {before['state']} into {self.folder}/{self.name}.state")
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
         """Bring it up again, or do what `undo` says."""

@@ -15,6 +15,8 @@ from faildrill.adapters.connection_errors import of_name, outcome_of
 from faildrill.errors import CannotSee
 
 _LISTEN: Final = "0A"
+_STOPPED: Final = "Tt"
+"""States of processes that are held: by a signal, by a tracer."""
 _TABLES: Final = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6))
 _Host = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -114,6 +116,32 @@ def _unresolved(address: str, error: BaseException) -> str:
     return f"where {address} leads can't be told: {words}; {causes.what_to_do(words, address)}"
 
 
+async def is_held(address: str) -> bool | None:
+    """Tell whether all that listens at HOST:PORT is stopped by a signal, as this host's kernel tells.
+
+    None where that can't be seen from here: another host's, or another user's.
+    """
+    try:
+        found = await listeners(address)
+    except CannotSee:
+        return None
+    states = [state for pid in found.pids if (state := _state(pid))]
+    return all(state in _STOPPED for state in states) if found.is_seen and states else None
+
+
+async def greets(address: str, within: float) -> bool:
+    """Tell whether who listens at HOST:PORT says a word to who connects, as MariaDB does; False when not in time."""
+    try:
+        async with asyncio.timeout(within):
+            reader, writer = await asyncio.open_connection(*parted(address))
+            try:
+                return bool(await reader.read(1))
+            finally:
+                writer.transport.abort()
+    except OSError:
+        return False
+
+
 def parted(address: str) -> tuple[str, int]:
     """Part HOST:PORT; CannotSee where it is none."""
     host, _, port = address.rpartition(":")
@@ -191,6 +219,15 @@ def _is_here(host: _Host) -> bool:
         except OSError:
             return False
     return True
+
+
+def _state(pid: int) -> str:
+    """Return the letter that /proc has for what a process does; the empty string for one that is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def _name(pid: int) -> str:

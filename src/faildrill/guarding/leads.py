@@ -7,9 +7,8 @@ from typing import Final
 
 from faildrill.acting.calling import ask as asked
 from faildrill.acting.calling import words
-from faildrill.drill import Step
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding.coverage import Deed, deeds_of, targets
+from faildrill.guarding.coverage import Deed
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import ActsThrough, Leads, Told
@@ -33,19 +32,6 @@ async def objection(target: Target, run: str) -> str | None:
     if not told.proved and any(member.reach for member in target.nodes.values()):
         return f"no member of {target.name} is up, so whether its `reach` leads to it can't be seen: start it first"
     return None
-
-
-async def elsewhere(step: Step, run: str) -> str | None:
-    """Return how what a step that is due would act on, or through, leads elsewhere by now; None where it does not.
-
-    What was seen before the first step may have moved since. Who is silent now may have been taken down by the drill.
-    """
-    deeds = [deed._replace(late=False) for deed in deeds_of(step)]
-    acted_on = [one for deed in deeds for one in targets(deed.use, deed.shape) if one.unproven is None]
-    named = {f"{one.section}/{one.name}": one for one in acted_on}
-    told = [await ask(named.values(), run, WITHIN)]
-    told += [one for deed in deeds if (one := await through(deed, run)) is not None]
-    return "; ".join(line for one in told for line in one.differs) or None
 
 
 async def agreed(asking: Callable[[], Awaitable[Told]]) -> Told:

@@ -1,4 +1,4 @@
-"""Before anything is put back: is this still the place that the drill acted on? An address may lead elsewhere now."""
+"""Right before each act, and before anything is put back: the place is asked whether it is still what was proven."""
 
 import asyncio
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ async def refusal(
     differs += led.differs
     because = None
     if differs:
-        because = f"this is not the place that the drill acted on, so nothing is touched: {'; '.join(differs)}"
+        because = f"this is not the place that the run has proven, so nothing is touched: {'; '.join(differs)}"
     elif not proved and silent.refused:
         because = silent.because
     went_by = silent.because if quiet and not proved and because is None else ""

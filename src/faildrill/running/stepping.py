@@ -5,13 +5,13 @@ import asyncio
 from faildrill.acting.doing import Done, do
 from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
-from faildrill.guarding.leads import elsewhere
+from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.radius import Radius
 from faildrill.ports import Captured
 from faildrill.references import complete
 from faildrill.running.scene import Scene
 from faildrill.running.waiting import wait
-from faildrill.timeline import ApplyFailed
+from faildrill.timeline import ApplyFailed, Intended
 
 
 class Steps:
@@ -43,7 +43,7 @@ class Steps:
         except ActionRefused as error:
             scene.timeline.record(ApplyFailed(step=step.id, how="refused", because=str(error)))
             return False
-        because = await elsewhere(ready, scene.run) or await self._radius.objection(ready)
+        because = await self._radius.objection(ready)
         if because is not None:
             scene.timeline.record(ApplyFailed(step=ready.id, how="refused", because=because))
             return False
@@ -74,4 +74,9 @@ class Steps:
         return step.model_copy(update={"use": complete(step.use, self._outputs), "undo": undo})
 
     async def _do(self, step: Step) -> Done:
-        return await do(step, self._scene.timeline, self._scene.run)
+        return await do(step, self._scene.timeline, self._scene.run, self._is_elsewhere)
+
+    async def _is_elsewhere(self, intended: Intended) -> str | None:
+        """Ask the place what it is, and what the step acts through where it leads: it was proven a while ago."""
+        scene = self._scene
+        return await refusal(scene.environment, scene.run, scene.timeline, ITSELF, [intended])

@@ -130,6 +130,17 @@ class BrokenFile(OfBrokenFile):
         because = f"worker {now.worker} serves; other than before: {', '.join(told) or 'none of its servers'}"
         return Observed(not told, because)
 
+    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:  # noqa: ARG002 - its deadline ends it
+        now = await self._standing()
+        if now.worker != before["worker"]:
+            return []  # another worker has them from its file
+        seen = await self._servers()
+        return [
+            f"{backend}/{name} is {seen[backend, name].state}, weight {seen[backend, name].weight}; it was "
+            f"{one.state}, weight {one.weight}"
+            for (backend, name), one in self._changed(before, seen)
+        ]
+
     async def _standing(self) -> Standing:
         try:
             return await standing(self.load_balancer.master_socket or "")

@@ -5,17 +5,18 @@ The socket must be one of level `operator` or `admin`. What is set through it is
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from faildrill.adapters.haproxy.algorithms import takes_weights
-from faildrill.adapters.haproxy.states import Server, read
+from faildrill.adapters.haproxy.process import COMMAND, Process
+from faildrill.adapters.haproxy.states import Server, read, steered
 from faildrill.adapters.haproxy.takers import Place, Servers, servers
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.effect_traits import Effect
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.effect_traits import Effect, Found
+from faildrill.errors import ActedElsewhere, ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
 
 _FORCED_MAINT: Final = 0x01
@@ -65,44 +66,76 @@ class _OfServers(Kind):
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
         """Read what the servers are; refused when they are so already, or when none would be left."""
-        seen = await self._seen()
-        self._refuse(seen, await servers(self.load_balancer))
-        return {"servers": {name: list(seen[name]) for name in self._named}, "process": await self._process()}
+        sight = await self._look()
+        everybody = await servers(self.load_balancer)
+        self._refuse(sight.servers, everybody)
+        who = sight.process.captured() if sight.process else {"process": ""}
+        along: list[JsonValue] = [name for of, name in sorted(self._followers(everybody)) if of == self.backend]
+        return {"servers": {name: list(sight.servers[name]) for name in self._named}, "along": along, **who}
 
     async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Tell HAProxy once, in one line."""
         former = _former(before)
         wanted = {name: self._becomes(name, former[name]) for name in self._named}
-        await self._tell(wanted)
+        await self._tell(wanted, before)
         return {"servers": ",".join(self._named)}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
         """Read back what HAProxy says the servers are."""
-        former, seen = _former(before), await self._seen()
+        former, seen = _former(before), await self._seen(before)
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
         return Observed(holds, self._words(seen))
 
     async def suspect(self, before: Captured, given: Given) -> str:  # noqa: ARG002 - the port's signature
         """Tell a reload, which forgets what was set, from somebody who set it back."""
-        former, now = before.get("process"), await self._process()
-        if not former or not now:
+        former, process = before.get("process"), (await self._look()).process
+        if not former or not process:
             return ""
-        if former != now:
-            return f"HAProxy was reloaded or restarted: it was process {former}, and is {now} now"
-        return f"HAProxy is the same process, {now}: somebody set it through its socket, or an agent did"
+        if former != process.pid:
+            return f"HAProxy was reloaded or restarted: it was process {former}, and is {process.pid} now"
+        return f"HAProxy is the same process, {process.pid}: somebody set it through its socket, or an agent did"
+
+    async def found(self, before: Captured, given: Given) -> Found:  # noqa: ARG002 - the port's signature
+        """Compare each server with what this made of it, and with what it was."""
+        former, seen = _former(before), await self._seen(before)
+        wanted = {name: self._becomes(name, one) for name, one in former.items()}
+        are_before = [self._same(seen[name], one) for name, one in former.items()]
+        are_known = [
+            is_before or self._same(seen[name], wanted[name])
+            for name, is_before in zip(former, are_before, strict=True)
+        ]
+        whose: Literal["ours", "before", "others"] = "ours" if all(are_known) else "others"
+        return Found("before" if all(are_before) else whose, self._words(seen), self._words(wanted), self._line(former))
 
     async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
         """Tell HAProxy what they were."""
-        await self._tell(_former(before))
+        await self._tell(_former(before), before)
 
     async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
         """Read back that they are what they were."""
-        former, seen = _former(before), await self._seen()
+        former, seen = _former(before), await self._seen(before)
         return Observed(all(self._is_back(seen[name], one) for name, one in former.items()), self._words(seen))
+
+    async def picture(self, given: Given) -> dict[str, str]:  # noqa: ARG002 - the engine's deadline ends it
+        """Tell of every server of the backend what was asked of it, but of those that an agent sets."""
+        sight = await self._look()
+        return {
+            self._at(name): f"{one.state}, weight {one.weight}"
+            for name, one in sight.servers.items()
+            if name not in sight.steered
+        }
+
+    def own(self, before: Captured) -> list[str]:
+        """Name the servers that are changed, and those that go along."""
+        along = before.get("along", [])
+        return [self._at(name) for name in (*self._named, *map(str, along if isinstance(along, list) else []))]
+
+    def _at(self, name: str) -> str:
+        return f"{self.load_balancer.name}/{self.backend}/{name}"
 
     async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
         """See whether it would be refused now."""
-        seen, everybody = await self._seen(), await servers(self.load_balancer)
+        seen, everybody = (await self._look()).servers, await servers(self.load_balancer)
         self._refuse(seen, everybody)
         where = f"{self.load_balancer.name}/{self.backend}"
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
@@ -152,39 +185,59 @@ class _OfServers(Kind):
         """Return the servers that go along."""
         return now.followers({(self.backend, name) for name in self._named})
 
-    async def _tell(self, wanted: Mapping[str, Server]) -> None:
+    def _line(self, wanted: Mapping[str, Server]) -> str:
+        """Return the one line that makes servers what they are to be."""
         commands = [command for name, one in wanted.items() for command in self._commands(name, one)]
-        prefix = f"set server {self.backend}/"
+        return "; ".join(f"set server {self.backend}/{one}" for one in commands)
+
+    async def _tell(self, wanted: Mapping[str, Server], before: Captured) -> None:
+        """Tell the process that was looked at; who took it is told in the same answer."""
+        line = self._line(wanted)
         try:
-            answer = await tell(self.load_balancer.haproxy_socket, "; ".join(prefix + one for one in commands))
+            answer = await tell(self.load_balancer.haproxy_socket, f"{line}; {COMMAND}")
         except (ConnectionRefusedError, FileNotFoundError, PermissionError) as error:
             raise ActionRefused(f"{self.load_balancer.name} can't be told: {error.strerror}") from error
         except (OSError, ValueError) as error:
             raise OutcomeUnknown(f"{self.load_balancer.name} gave no whole answer: {error}") from error
-        objections = " ".join(answer.split())
+        said, _, _ = answer.partition("Name: HAProxy")
+        process, objections = Process.read(answer), " ".join(said.split())
+        if process and (two := process.differs(before)):
+            raise ActedElsewhere(f"{self.load_balancer.haproxy_socket}: {two}, and has taken {line!r}")
+        if not objections.isprintable():
+            raise OutcomeUnknown(f"{self.load_balancer.name} says what HAProxy never does: {objections[:100]!r}")
         if objections:
-            sort = ActionRefused if len(commands) == 1 else ActionFailed
+            sort = ActionRefused if line.count("set server ") == 1 else ActionFailed
             raise sort(f"{self.load_balancer.name} says: {objections}")
 
-    async def _process(self) -> str:
-        """Return the number of the process that answers; the empty string where it doesn't say."""
-        try:
-            answer = await tell(self.load_balancer.haproxy_socket, "show info")
-        except (OSError, ValueError):
-            return ""
-        return next((line.removeprefix("Pid: ") for line in answer.splitlines() if line.startswith("Pid: ")), "")
+    async def _seen(self, before: Captured) -> dict[str, Server]:
+        """Read every server of the backend, from the process that was captured or what a reload has made of it."""
+        sight = await self._look()
+        if sight.process and (two := sight.process.differs(before)):
+            raise CannotSee(f"{self.load_balancer.haproxy_socket}: {two}")
+        return sight.servers
 
-    async def _seen(self) -> dict[str, Server]:
-        """Read every server of the backend; CannotSee when HAProxy does not tell, or one of those named is missing."""
+    async def _look(self) -> "_Sight":
+        """Ask for every server of the backend, and who answers.
+
+        CannotSee when HAProxy does not tell, or one of those named is missing.
+        """
         try:
-            answer = await tell(self.load_balancer.haproxy_socket, f"show servers state {self.backend}")
+            answer = await tell(self.load_balancer.haproxy_socket, f"{COMMAND}; show servers state {self.backend}")
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
         seen = {name: one for (_, name), one in read(answer).items()}
         missing = sorted(set(self._named) - set(seen))
         if missing:
-            raise CannotSee(f"{self.backend} has no {', '.join(missing)}: {' '.join(answer.split())[:100]}")
-        return seen
+            raise CannotSee(f"{self.backend} has no {', '.join(missing)}: {' '.join(answer.split())[-100:]}")
+        return _Sight(Process.read(answer), seen, {name for _, name in steered(answer)})
+
+
+class _Sight(NamedTuple):
+    """One answer: who gave it, the servers, and those of them that an agent sets."""
+
+    process: Process | None
+    servers: dict[str, Server]
+    steered: set[str]
 
 
 class Weights(_OfServers):

@@ -1,5 +1,6 @@
 """The servers behind HAProxy as `show servers state` tells them (HAProxy's management guide, 9.3)."""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _MAINT: Final = 0x01 | 0x02 | 0x20
@@ -8,6 +9,8 @@ _MAINT: Final = 0x01 | 0x02 | 0x20
 0x04 only says that the file has it `disabled`, also after a command put it back; 0x40 that a command named its host."""
 _DRAIN: Final = 0x08 | 0x10
 """The same: draining, by command or inherited."""
+_BY_AGENT: Final = 0x02 | 0x04
+"""Bits of `srv_agent_state`: configured and enabled."""
 _TAKES_REQUESTS: Final = (1, 2)
 """Values of `srv_op_state`: starting, running."""
 
@@ -46,12 +49,26 @@ class Server(NamedTuple):
 
 def read(answer: str) -> dict[tuple[str, str], Server]:
     """Read the servers by backend and name, by the names of the columns; nothing where the answer is another one."""
-    lines = [line for line in answer.splitlines() if line.strip()]
-    columns = next((line.removeprefix("# ").split() for line in lines if line.startswith("# be_id")), [])
     seen = {}
-    for line in lines:
-        row = dict(zip(columns, line.split(" "), strict=False))
+    for row in _rows(answer):
         values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
         if {"be_name", "srv_name"} <= row.keys() and all(one.isdecimal() for one in values):
             seen[row["be_name"], row["srv_name"]] = Server(*(int(one) for one in values))
     return seen
+
+
+def steered(answer: str) -> set[tuple[str, str]]:
+    """Name the servers, by backend and name, that an agent of their own sets the weight and the state of."""
+    found = set()
+    for row in _rows(answer):
+        bits = row.get("srv_agent_state", "")
+        if {"be_name", "srv_name"} <= row.keys() and bits.isdecimal() and int(bits) & _BY_AGENT == _BY_AGENT:
+            found.add((row["be_name"], row["srv_name"]))
+    return found
+
+
+def _rows(answer: str) -> Iterator[dict[str, str]]:
+    lines = [line for line in answer.splitlines() if line.strip()]
+    columns = next((line.removeprefix("# ").split() for line in lines if line.startswith("# be_id")), [])
+    for line in lines:
+        yield dict(zip(columns, line.split(" "), strict=False))

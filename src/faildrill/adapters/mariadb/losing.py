@@ -12,7 +12,7 @@ from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
-from faildrill.adapters.sockets import is_dark
+from faildrill.adapters.sockets import greets, is_dark, is_held
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
@@ -70,12 +70,16 @@ class LoseWriter(Kind):
         return {"writer": writer}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See the member in the state that it leads to; one that was killed takes no connections, either."""
+        """See the member in the state that it leads to, and the same at its address: it takes, or greets, nobody."""
         writer = str(before["writer"])
         state = await self._reach(writer, given).state(writer)
-        if self.how == "hung" or state != "absent":
-            return Observed(self.how == "hung" and state == "stopped", f"{writer} is {state}")
+        if state != ("stopped" if self.how == "hung" else "absent"):
+            return Observed(holds=False, because=f"{writer} is {state}")
         member = self.mariadb.members[writer]
+        if self.how == "hung":
+            at = f"{member.host}:{member.port}"
+            held = await is_held(at) or not await greets(at, patience(given) / 2)
+            return Observed(held, f"{writer} is {state}, and {'nobody' if held else 'somebody'} greets at {at}")
         dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
         told = f"nobody takes connections at {member.host}:{member.port}"
         return Observed(dark, f"{writer} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")

@@ -12,15 +12,15 @@ import time
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from faildrill.adapters.command import SHARE, Argv
-from faildrill.adapters.config_files import OfBrokenFile, OfFile
+from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
@@ -141,7 +141,7 @@ class Upstream(_OfNginx):
         await self._refuse_bad(given)
         self._changed(text)
         await self._refuse_another(given)
-        return {"line": line, "at": number + 1}
+        return {"line": line, "at": number + 1, "text": digest(text)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the line, test, and load; a file that NGINX refuses is put back first."""
@@ -172,6 +172,19 @@ class Upstream(_OfNginx):
         _, line = self._line(self._text())
         loaded = line == self._wanted(line) and self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not what was loaded'}")
+
+    async def found(self, before: Captured, given: Given) -> Found:  # noqa: ARG002 - the port gives it
+        """Compare the line and all others with what they were, and with what this made of the one."""
+        text = self._text()
+        _, line = self._line(text)
+        former = str(before["line"])
+        wanted = self._wanted(former)
+        is_alone = "text" not in before or digest(self._unchanged(text, before)) == before["text"]
+        now = f"{line.strip()!r}{'' if is_alone else ', and other lines have been changed'}"
+        is_known = is_alone and line in (wanted, former)
+        whose: Literal["ours", "before", "others"] = "ours" if is_known else "others"
+        remedy = f"write {former.strip()!r} into {self.file}, test it, and have NGINX load it"
+        return Found("before" if is_known and line == former else whose, now, repr(wanted.strip()), remedy)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""

@@ -1,6 +1,7 @@
 """`patroni.configure`: the configuration that all nodes of a cluster share is changed, and put back."""
 
-from typing import ClassVar, Final
+import json
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -8,8 +9,8 @@ from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import SHARE, patience
 from faildrill.adapters.patroni.telling import configuration, may_tell, sighted, tell
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect
-from faildrill.errors import ActionRefused
+from faildrill.effect_traits import Effect, Found
+from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
 
 _SYNCHRONOUS: Final = "synchronous_mode"
@@ -58,6 +59,17 @@ class Configure(OfCluster):
         now = _former(await configuration(self.cluster, patience(given)), self.set)
         return Observed(now == _former(self.set, self.set), f"{self.cluster.name} has {now}")
 
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare each setting with what this made of it, and with what it was."""
+        former = before["former"]
+        if not isinstance(former, dict):
+            raise ActionFailed("what was set before is not on record")
+        now = _former(await configuration(self.cluster, patience(given)), self.set)
+        whose: Literal["ours", "before", "others"] = "ours" if _is_known(now, self.set, former) else "others"
+        body = json.dumps(former)
+        remedy = f"curl -X PATCH -d '{body}' on /config of the leader of {self.cluster.name}"
+        return Found("before" if now == former else whose, str(now), str(self.set), remedy)
+
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the former values back, and remove what was not set."""
         former = before["former"]
@@ -97,6 +109,13 @@ class Configure(OfCluster):
         there = sight.synchronous
         told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
         return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{self.cluster.name} has {now}; {told}")
+
+
+def _is_known(now: JsonValue, ours: JsonValue, former: JsonValue) -> bool:
+    """Tell whether each value is either ours or as before, by setting."""
+    if isinstance(now, dict) and isinstance(ours, dict) and isinstance(former, dict):
+        return all(_is_known(one, ours.get(name), former.get(name)) for name, one in now.items())
+    return now in (ours, former)
 
 
 def _former(config: Settings, wanted: Settings) -> Settings:

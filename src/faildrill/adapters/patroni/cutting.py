@@ -9,7 +9,7 @@ from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 
@@ -62,6 +62,13 @@ class CutReplication(OfCluster, OfLink):
         primary = str(before["primary"])
         now = await self._links(primary, given).link_now(primary)
         return Observed(now == self._wanted, f"the link to {primary} is {now}")
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare what the link does."""
+        primary = str(before["primary"])
+        now, former = await self._links(primary, given).link_now(primary), Doing.before(before)
+        where = f"{self.cluster.name}/{primary}"
+        return compared(now, self._wanted, former, f"have whatever is in the path of {where} make it {former}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let the link do what it did before."""

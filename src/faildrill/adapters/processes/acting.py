@@ -5,7 +5,7 @@ import time
 from abc import abstractmethod
 from typing import ClassVar, Final
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from faildrill.adapters.command import GRACE
 from faildrill.adapters.limiting import AtMost
@@ -67,7 +67,9 @@ class _OfProcess(Named):
         if wrong := [*told.differs, *told.silent]:
             raise ActionRefused("; ".join(wrong))
         now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * trees.TICKS)
-        return {"pid": process.pid, "start": process.start, "command": trees.title(process.pid), "at": now}
+        held: list[JsonValue] = [list(one.identity) for one in trees.tree(process) if one.state in STOPPED]
+        command = trees.title(process.pid)
+        return {"pid": process.pid, "start": process.start, "command": command, "at": now, "held": held}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Signal that process, and no other that has its number by now."""
@@ -88,17 +90,18 @@ class _OfProcess(Named):
         former = _former(before)
         if former is not None:
             limits.lift(former)
-            await asyncio.to_thread(trees.go_on, former)
+            await asyncio.to_thread(trees.go_on, former, _held(before))
             return
         if await self.find() is None:
             await self.run_again(given.timeout)
 
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - it may be another one now
+    async def restored(self, before: Captured, given: Given) -> Observed:
         """See it run, and accept connections where the drill says at which address."""
         now = await self.find()
         if now is None:
             return Observed(holds=False, because=f"{self.called} does not run")
-        held = [one.pid for one in trees.tree(now) if one.state in STOPPED]
+        spared = _held(before)
+        held = [one.pid for one in trees.tree(now) if one.state in STOPPED and one.identity not in spared]
         if held or self.address is None:
             told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
             return Observed(not held, told, {"pid": now.pid})
@@ -240,3 +243,10 @@ def _former(before: Captured) -> Process | None:
     """Return the process of before if it still lives."""
     now = trees.look(int(str(before["pid"])))
     return now if now and now.start == before["start"] else None
+
+
+def _held(before: Captured) -> set[tuple[int, int]]:
+    """Return those that somebody else had stopped before: they are left as they are."""
+    found = before.get("held", [])
+    named = found if isinstance(found, list) else []
+    return {(int(str(one[0])), int(str(one[1]))) for one in named if isinstance(one, list)}

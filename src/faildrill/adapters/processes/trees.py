@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 STOPPED: Final = "Tt"
@@ -108,10 +109,11 @@ def stop(root: Process, within: float) -> None:
         time.sleep(_PAUSE)
 
 
-def go_on(root: Process) -> None:
-    """Let a process and all below it go on, children first, so that none sees the others hang."""
+def go_on(root: Process, spared: Collection[tuple[int, int]] = ()) -> None:
+    """Let a process and all below it go on, but those spared; children first, so that none sees the others hang."""
     for one in reversed(tree(root)):
-        send(one, signal.SIGCONT)
+        if one.identity not in spared:
+            send(one, signal.SIGCONT)
 
 
 def end(root: Process, within: float) -> None:

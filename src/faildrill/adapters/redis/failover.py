@@ -18,11 +18,12 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnkn
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Told
 
 _INTERVAL: Final = 0.25
-_ASKED_AT_MOST: Final = 3
-"""A Sentinel gives a failover up that takes too long; seen not to have happened, it is asked for again."""
 _NEVER: Final = "0"
 """The priority of a replica that is not promoted."""
-_NOTHING_DONE: Final = ("NOGOODSLAVE", "INPROG", "ERR", "NOAUTH", "NOPERM", "WRONGPASS")
+_NOTHING_DONE: Final = ("NOGOODSLAVE", "ERR", "NOAUTH", "NOPERM", "WRONGPASS")
+"""What a Sentinel says that has begun nothing; INPROG says that a failover is under way, perhaps ours."""
+_UNDER_WAY: Final = "INPROG"
+_HAS_ONE: Final = "has a failover under way"
 
 
 class Failover(Kind):
@@ -31,9 +32,9 @@ class Failover(Kind):
     The Sentinels choose among the replicas by their priorities and offsets. Refused, with nothing touched, unless one
     node is the master, a replica could take over now and every Sentinel agrees. Redis does not wait for replicas: a
     write that is acknowledged meanwhile can be lost, which `redis.ledger` tells. Put back means that the first master
-    is it again: when it follows, the others are given priority 0, the Sentinels are waited for to see that (up to ten
-    seconds), a failover is asked for (again only when it was seen not to have happened), and the
-    priorities are as they were.
+    is it again: a failover that is under way is waited out; when the first master follows, the others are given
+    priority 0, the Sentinels are waited for to see that (up to ten seconds), a failover is asked for, exactly once,
+    and the priorities are as they were. A priority that somebody else has set meanwhile is left as it is, and told.
 
         steps:
           - name: fail over
@@ -80,12 +81,12 @@ class Failover(Kind):
         return Observed(holds, because if sight.leader else "; ".join(sight.missing()), sight.as_data())
 
     async def undo(self, before: Captured, given: Given) -> None:
-        """Make the first master the only one to be chosen, ask for a failover, and let all be chosen again."""
+        """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
         first = str(before["master"])
         try:
             await self._give_back(first, given)
         finally:
-            await self._set_priorities(_priorities_of(before), patience(given))
+            await self._set_priorities(_priorities_of(before), patience(given), over=_NEVER)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the first master as it, all others following that did, the Sentinels agreed, the priorities as before."""
@@ -123,6 +124,8 @@ class Failover(Kind):
         return sight.candidates(self.lag_at_most)
 
     async def _give_back(self, first: str, given: Given) -> None:
+        if under_way := await self._waited_out(given.timeout / 4):
+            raise ActionFailed(f"nothing was sent: {'; '.join(under_way)}")
         ready = await self._until(lambda sight: sight.leader == first or first in sight.candidates(), given.timeout / 4)
         if ready is None:
             raise ActionFailed(f"{self.redis.name}/{first} does not get fit to be the master again; nothing was sent")
@@ -131,11 +134,19 @@ class Failover(Kind):
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
         await self._set_priorities(others, patience(given))
         await self._until_seen(others, given.timeout / 3)
-        for _ in range(_ASKED_AT_MOST):
-            with suppress(OutcomeUnknown, ActionRefused):  # it is seen below, and one that is under way refuses another
-                await self._ask_for_it(patience(given))
-            if await self._until(lambda sight: sight.leader == first, given.timeout / 8):
-                return
+        with suppress(OutcomeUnknown):  # whether it happens is seen: nothing is asked for twice
+            await self._ask_for_it(patience(given))
+        await self._until(lambda sight: sight.leader == first, given.timeout / 3)
+
+    async def _waited_out(self, within: float) -> list[str]:
+        """Wait until no Sentinel has a failover under way; return who still has one. One that says nothing has none."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while True:
+            found = [one for one in await self._under_way(min(1.0, within / 2)) if one.endswith(_HAS_ONE)]
+            if not found or loop.time() + _INTERVAL >= deadline:
+                return found
+            await asyncio.sleep(_INTERVAL)
 
     async def _under_way(self, within: float) -> list[str]:
         """Tell which Sentinels have a failover under way, perhaps one that was asked for and given up."""
@@ -145,7 +156,7 @@ class Failover(Kind):
             try:
                 rows = await asked(login, lambda talk: talk.ask("SENTINEL", "MASTER", self.redis.master), within)
                 if "failover_in_progress" in str(pairs(rows)["flags"]).split(","):
-                    found.append(f"{where} has a failover under way")
+                    found.append(f"{where} {_HAS_ONE}")
             except (OSError, UnresolvedSecret, KeyError, ValueError) as error:
                 found.append(f"{where} does not tell whether it has a failover under way: {in_words(error)}")
         return found
@@ -190,6 +201,8 @@ class Failover(Kind):
         try:
             await self._asked_first("FAILOVER", within)
         except Said as error:
+            if error.code == _UNDER_WAY:
+                raise OutcomeUnknown(f"a failover is under way: {error}") from error
             if error.code in _NOTHING_DONE:
                 raise ActionRefused(f"the Sentinel refuses: {error}") from error
             raise ActionFailed(f"the Sentinel said {error}") from error
@@ -224,13 +237,22 @@ class Failover(Kind):
         except (OSError, UnresolvedSecret, KeyError) as error:
             raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
 
-    async def _set_priorities(self, priorities: dict[str, str], within: float) -> None:
+    async def _set_priorities(self, priorities: dict[str, str], within: float, *, over: str | None = None) -> None:
+        """Give each node its priority, whatever the others say; with `over` only where it has that one now."""
+        troubles = []
         for name, priority in priorities.items():
             login = directly(self.redis, self.redis.members[name])
             try:
-                await _set(login, priority, within)
-            except (OSError, UnresolvedSecret) as error:
-                raise ActionFailed(f"{self.redis.name}/{name} takes no priority: {in_words(error)}") from error
+                now = await self._priority(name, within)
+                if over is not None and now not in (over, priority):
+                    troubles.append(f"{name} has priority {now}, which somebody else has set: it is left")
+                elif now != priority:
+                    await _set(login, priority, within)
+            except (OSError, UnresolvedSecret, CannotSee) as error:
+                told = error if isinstance(error, CannotSee) else in_words(error)
+                troubles.append(f"{name} takes no priority: {told}")
+        if troubles:
+            raise ActionFailed(f"{self.redis.name}: {'; '.join(troubles)}")
 
     async def _sight(self, given: Given) -> Sight:
         return await sighted(self.redis, patience(given))

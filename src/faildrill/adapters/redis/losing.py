@@ -15,7 +15,7 @@ from faildrill.adapters.redis.nodes import patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
 from faildrill.adapters.redis.target import Redis
-from faildrill.adapters.sockets import is_dark
+from faildrill.adapters.sockets import is_dark, is_held
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
@@ -98,20 +98,24 @@ class LoseMaster(Kind):
         return Observed(mode != "open" and not is_there, because)
 
     async def _is_lost(self, master: str, given: Given) -> Observed:
-        """See the member in the state that it leads to; one that was killed takes no connections, either."""
+        """See the member in the state that it leads to, and the same at its address: it takes, or answers, nobody."""
         state = await self._reach(master, given).state(master)
-        if self.how == "hung" or state != "absent":
-            return Observed(self.how == "hung" and state == "stopped", f"{master} is {state}")
+        if state != ("stopped" if self.how == "hung" else "absent"):
+            return Observed(holds=False, because=f"{master} is {state}")
         member = self.redis.members[master]
+        if self.how == "hung":
+            at = f"{member.host}:{member.port}"
+            held = await is_held(at) or not await answers(self.redis, at, patience(given) / 2)
+            return Observed(held, f"{master} is {state}, and {'nobody' if held else 'somebody'} answers at {at}")
         dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
         told = f"nobody takes connections at {member.host}:{member.port}"
         return Observed(dark, f"{master} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the member or its link as it was made; a look at the link alone waits for nobody."""
-        if self.how != "cut_off":
-            return await self.confirm(before, given)
         master = str(before["master"])
+        if self.how != "cut_off":
+            return await self._is_lost(master, given)
         mode = (await links(self._reach(master, given), master).link_now(master)).mode
         return Observed(mode != "open", f"the link to {master} is {mode}")
 

@@ -1,0 +1,37 @@
+"""The course of one step on real servers: done, held for a while and put back, by the engine itself."""
+
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
+from faildrill.acting.doing import do
+from faildrill.acting.effects import Effects
+from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.clock import SystemClock
+from faildrill.drill import Step
+from faildrill.timeline import EffectGone, EffectUntold, Timeline
+
+
+class Went(NamedTuple):
+    """How it went, by what is on the timeline."""
+
+    verdict: str
+    story: str
+
+
+async def go(step: Step, folder: Path, hold: float) -> Went:
+    """Do a step, hold it for float seconds, put it back; the verdict is the one that its findings lead to."""
+    timeline = Timeline.create(folder, SystemClock())
+    try:
+        done = await do(step, timeline, "liars")
+        effects = Effects(timeline, "liars")
+        if done.outcome == "done":
+            effects.hold(step.id)
+            await asyncio.sleep(hold)
+        await effects.end()
+        dirty = await undo_all(open_intents(timeline.written), timeline, "liars", "runner", timeline.written)
+    finally:
+        timeline.close()
+    lasted = not any(isinstance(one.what, EffectGone | EffectUntold) for one in timeline.written)
+    verdict = "UNSAFE" if dirty else "PASSED" if done.outcome == "done" and lasted else "INCONCLUSIVE"
+    return Went(verdict, "\n".join(str(one.what) for one in timeline.written))

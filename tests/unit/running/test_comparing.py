@@ -1,0 +1,115 @@
+"""What is put back, is ours; what was refused is not undone; what isn't seen twice isn't seen."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from faildrill import judging
+from faildrill.acting.calling import observe
+from faildrill.adapters.simulated import Fault
+from faildrill.effect_traits import EFFECT_IS, Compares
+from faildrill.judging.result import Result, Verdict
+from faildrill.kinds import find
+from faildrill.kinds.table import ACTIONS
+from faildrill.ports import Observed
+from faildrill.running.driving import Driving
+from faildrill.running.stopping import Stop
+from faildrill.timeline import Undoing
+from virtual import Simulation, run
+
+WRITE_OVER_NOTHING = {
+    "member.stop": "it lets processes go on, or starts one that has died since",
+    "process.stop": "it lets processes go on, but those that were held before",
+    "redis.lose_master": "as member.stop; a link is opened",
+    "mariadb.lose_writer": "as member.stop",
+    "ansible.playbook": "its author's",
+    "command.run": "its author's",
+}
+"""Kinds whose effect is a state, or may be one, and which compare nothing before it is put back, and why."""
+
+
+@pytest.fixture
+def simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
+    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
+    return Simulation(tmp_path)
+
+
+def drive(simulation: Simulation, *meddling: tuple[float, str]) -> Result:
+    """Run a fault of `pay`; other people bring it into a state so many seconds after the start."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for after, state in meddling:
+            loop.call_later(after, Fault(folder=str(simulation.place), name="pay").become, state, "other people")
+        await Driving(simulation.lay_out(), Stop()).drive()
+
+    run(main())
+    return judging.judge(simulation.folder)
+
+
+def told(result: Result) -> str:
+    return "\n".join(f"{one.verdict}: {one.claim}: {one.because}" for one in result.findings)
+
+
+def state(simulation: Simulation) -> str:
+    return Fault(folder=str(simulation.place), name="pay").state()
+
+
+def test_what_somebody_else_has_made_of_it_is_left_and_the_command_that_puts_back_is_told(
+    simulation: Simulation,
+) -> None:
+    simulation.fault("pay")
+    simulation.wait(5.0)
+    result = drive(simulation, (5.0, "maintained"))
+    assert result.verdict is Verdict.UNSAFE
+    assert state(simulation) == "maintained"
+    assert "somebody else has changed it, so nothing is touched: it is maintained; the step had made it down" in told(
+        result
+    )
+    assert "To put back what was before: write up into" in told(result)
+
+
+def test_what_was_refused_is_looked_at_and_not_undone(simulation: Simulation) -> None:
+    simulation.fault("pay", apply="refuses")
+    result = drive(simulation)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "refuses; seen after it: nothing changed" in told(result)
+    assert "it was refused, and seen: as it was before" in told(result)
+    assert simulation.events(Undoing) == []
+
+
+def test_a_refusal_that_is_not_true_is_unsafe_and_left_to_a_person(simulation: Simulation) -> None:
+    simulation.fault("pay", apply="refuses after")
+    result = drive(simulation)
+    assert result.verdict is Verdict.UNSAFE
+    assert "having done it; and yet: the captured state changed" in told(result)
+    assert "it was refused, so nothing is put back, and yet it is not as before" in told(result)
+
+
+def test_one_look_among_others_that_say_no_is_no_proof() -> None:
+    looks = iter([True, False] * 50)
+
+    async def look() -> Observed:
+        is_so = next(looks)
+        return Observed(is_so, "it is so" if is_so else "it is not")
+
+    async def main() -> Observed:
+        return await observe(look, asyncio.get_running_loop().time() + 3.0)
+
+    seen: list[Observed] = []
+
+    async def story() -> None:
+        seen.append(await main())
+
+    run(story())
+    assert not seen[0].holds
+    assert "it is not; a moment before it was it is so" in seen[0].because
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_every_kind_whose_effect_is_a_state_compares_before_it_is_put_back_or_says_why_not(name: str) -> None:
+    kind = find(name, "action")
+    if getattr(kind, EFFECT_IS) == "event":
+        return
+    assert issubclass(kind, Compares) != (name in WRITE_OVER_NOTHING)
