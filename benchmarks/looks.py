@@ -18,7 +18,7 @@ BEFORE, AFTER = 3, 4
 
 def draw(evidence: Evidence, probe: str) -> list[str]:
     """Return the lines of the drawing: a line a look, from its sending to its answer, and what it proves."""
-    slow, looks = evidence.silence(probe).slow, evidence.looks(probe)
+    slow, looks = evidence.slow(probe), evidence.looks(probe)
     longest = max(evidence.outages(probe, 0), key=lambda one: one.at_least)
     numbers = range(max(longest.first - BEFORE, 0), min(longest.last + AFTER, len(looks)))
     shown = [looks.sample(probe, number) for number in numbers]

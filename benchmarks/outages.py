@@ -21,7 +21,7 @@ from benchmarks.measuring import Section, load, median, ms, share, table
 from benchmarks.peers import peer, skipped
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Silence, outages
+from faildrill.judging.bounds import outages
 from faildrill.judging.estimating import likely
 from faildrill.samples.columns import Columns
 from faildrill.samples.columns import load as samples_of
@@ -110,12 +110,10 @@ async def _mode(title: str, mode: Mode, count: int, folder: Path) -> list[list[s
     return [*rows, *(closed((title, name), truths, checks) for name, checks in loops.items())]
 
 
-def silence(columns: Columns, until: int, slow: int | None = None) -> Silence:
-    """Return what counts as silence in a drill whose warm-up lasts until then; `slow` (ns): what the drill says."""
+def silence(columns: Columns, until: int, slow: int | None = None) -> int:
+    """Return the ns after which silence is dark in a drill whose warm-up lasts until then; `slow`: what it says."""
     before = columns.between(0, until)
-    usual = int(np.max((before.answered - before.sent)[before.is_good]))
-    slow = slow or 2 * usual
-    return Silence(slow, min(slow, max(slow // 2, usual)))
+    return slow or 2 * int(np.max((before.answered - before.sent)[before.is_good]))
 
 
 def _darken(server: Ground, mode: Mode, lengths: list[float], chance: random.Random) -> list[Dark]:
@@ -132,13 +130,13 @@ def _length(truth: Dark) -> float:
 
 
 def ours(
-    names: tuple[str, str], truths: list[Dark], columns: Columns, silence: Silence, around: int = AROUND
+    names: tuple[str, str], truths: list[Dark], columns: Columns, slow: int, around: int = AROUND
 ) -> list[list[str]]:
     """Return two rows: the likeliest length, which faildrill reports, and the upper bound taken for the length."""
     likeliest, upper, widths, held, unseen = [], [], [], 0, 0
     for truth in truths:
         near = columns.between(truth.began[0] - around, truth.ended[1] + around)
-        dark = [one for one in outages(near, silence) if _overlap(one.first_dark, one.last_dark, truth)]
+        dark = [one for one in outages(near, slow) if _overlap(one.first_dark, one.last_dark, truth)]
         most, estimate = (dark[0].at_most, likely(near, dark[0])) if len(dark) == 1 else (None, None)
         if most is None or estimate is None:
             unseen += 1

@@ -1,35 +1,23 @@
 """Outages of one probe, bounded and not guessed.
 
-What a look proves, with `s` when it was sent and `a` when it was answered or given up:
+What a look proves is written down in docs/judging.md, and read off it in `proofs.intervals`.
 
-    good answer within `slow`     alive at some moment in [s, a]
-    good answer later than that   alive at some moment in [a - usual, a], and dark at some moment in [s, s + usual]
-    no answer until the deadline  dark at some moment in [s, s + usual], or [s, a] where the deadline is earlier
-    refused, reset, wrong …       dark at some moment in [s, a], or [s, s + usual] when it came later than `slow`
-    skipped, broken, open …       nothing
-    good or bad, but seen late    the same as within `slow`: it was the prober that was held up
-
-`slow` is the silence that counts as dark, `usual` the longest answer of a service that is alive. Silence is dated
-to the sending: a request that a hung service swallowed stays unanswered long after the service is back, so the rest
-of the silence proves nothing that the looks sent meanwhile don't prove better (docs/decisions/0005 says why in full).
-
-So each look is an interval that holds a moment of life or of darkness. An outage had *begun by* the right end of
+Each look is an interval that holds a moment of life or of darkness. An outage had *begun by* the right end of
 a dark interval and was *still on at* its left end. It lasted at most from the left end of the last interval of life
 that lies wholly before, to the right end of the first one wholly after. It lasted at least from the first `begun by`
 to the last `still at` between which no interval of life could have its moment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from faildrill.proofs.intervals import Dark, Life, Silence, longest_unproven, prove, proven
+from faildrill.proofs.intervals import Dark, Life, prove, proven
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns, Integers, Mask
-
-__all__ = ["Dark", "Life", "Silence", "Stretch", "longest_unproven", "outages", "prove"]
 
 _NEVER: Final = (1 << 63) - 1
 _UNSEEN: Final = -(1 << 63)
@@ -65,59 +53,90 @@ def weight(one: Stretch) -> tuple[bool, int, int]:
     return one.at_most is None, one.at_least, one.at_most or 0
 
 
-def outages(
-    columns: Columns, silence: Silence, hold: int = 0, proofs: tuple[Life, Dark] | None = None
-) -> list[Stretch]:
-    """Bound the outages that the looks prove, in order; good stretches shorter than `hold` ns end none.
+@dataclass(frozen=True, eq=False)
+class Darkness:
+    """What the looks of a probe prove of its outages; no answer for longer than `slow` ns is dark."""
 
-    With `hold` 0 any proof of life between two looks ends one outage and begins the next. `proofs`: what `prove` made
-    of the looks, where that is known already.
-    """
-    life, dark = proofs or prove(columns, silence)
-    if not len(dark.sample):
-        return []
-    starts, ends = _windows(life, dark)
-    parted = _parted(starts, dark)
-    first_of = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted
-    first_of[0] = True
-    groups = np.cumsum(first_of) - 1
-    least = _at_least(life, dark, groups, hold)
-    edges = [*np.flatnonzero(first_of).tolist(), len(groups)]
-    found = []
-    for group, (first, end) in enumerate(pairwise(edges)):
-        members = slice(first, end)
-        last_good, answers = int(starts[first]), (int(ends[members].min()), int(ends[members].max()))
-        shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
-        found.append(_stretch(columns, silence, Dark(*(one[members] for one in dark)), shape))
-    return found
+    looks: Columns
+    slow: int
+    life: Life
+    dark: Dark
+
+    @property
+    def good_until(self) -> int | None:
+        """The last moment from which on a moment of life is proven, or None."""
+        return int(self.life.since[-1]) if len(self.life.since) else None
+
+    def outages(self, hold: int = 0) -> list[Stretch]:
+        """Bound the outages, in order; good stretches shorter than `hold` ns end none.
+
+        With `hold` 0 any proof of life between two looks ends one outage and begins the next.
+        """
+        if not len(self.dark.sample):
+            return []
+        starts, ends = _windows(self.life, self.dark)
+        parted = _parted(starts, self.dark)
+        first_of = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted
+        first_of[0] = True
+        groups = np.cumsum(first_of) - 1
+        least = _at_least(self.life, self.dark, groups, hold)
+        edges = [*np.flatnonzero(first_of).tolist(), len(groups)]
+        found = []
+        for group, (first, end) in enumerate(pairwise(edges)):
+            members = slice(first, end)
+            last_good, answers = int(starts[first]), (int(ends[members].min()), int(ends[members].max()))
+            shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
+            found.append(_stretch(self.looks, self.slow, Dark(*(one[members] for one in self.dark)), shape))
+        return found
+
+    def apart(self) -> list[int]:
+        """Return the numbers of as many samples as there are that prove it dark, life proven between each two."""
+        if not len(self.dark.sample):
+            return []
+        _, after = _windows(self.life, self.dark)
+        order = np.argsort(self.dark.begun_by, kind="stable")
+        columns = (after[order], self.dark.still_at[order], self.dark.sample[order])
+        found, end = list[int](), _UNSEEN
+        for first_life, still_at, sample in zip(*(one.tolist() for one in columns), strict=True):
+            if end <= still_at:
+                found.append(sample)
+                end = first_life
+        return found
+
+    def with_hidden(self, one: Stretch, hold: int) -> int | None:
+        """Return how long an outage can have been at most, were it dark unseen within `hold` of its edges, in ns.
+
+        That is from the last life that ends so long before its last good look to the first that begins so long after
+        its first good one. None: its start or its end was not seen.
+        """
+        if one.at_most is None or one.last_good is None or one.first_good is None or not hold:
+            return one.at_most
+        looks, start, end = self.looks, one.last_good, one.first_good
+        for first in range(looks.first_due(one.last_good - hold), -1, -_NEAR):
+            found = proven(looks.part(max(first - _NEAR, 0), first), self.slow, looks.seen_late)
+            start = min(start, int(found.since.min(initial=start)))
+            before = found.since[found.by <= one.last_good - hold]
+            if len(before):
+                start = int(before.max())
+                break
+        for first in range(looks.first_due(one.first_good + hold - self.slow), len(looks), _NEAR):
+            found = proven(looks.part(first, first + _NEAR), self.slow, looks.seen_late)
+            end = max(end, int(found.by.max(initial=end)))
+            after = found.by[found.since >= one.first_good + hold]
+            if len(after):
+                end = int(after.min())
+                break
+        return end - start
 
 
-def with_hidden(columns: Columns, silence: Silence, one: Stretch, hold: int) -> int | None:
-    """Return how long an outage can have been at most, were it dark unseen within `hold` of its edges, in ns.
+def darkness(looks: Columns, slow: int, marks: Iterable[int] = ()) -> Darkness:
+    """Go through looks for what they prove; `marks` as for `prove`."""
+    return Darkness(looks, slow, *prove(looks, slow, marks))
 
-    That is from the last life that ends so long before its last good look to the first that begins so long after its
-    first good one. None: its start or its end was not seen.
-    """
-    if one.at_most is None or one.last_good is None or one.first_good is None:
-        return None
-    if not hold:
-        return one.at_most
-    start, end = one.last_good, one.first_good
-    for first in range(columns.first_due(one.last_good - hold), -1, -_NEAR):
-        found = proven(columns.part(max(first - _NEAR, 0), first), silence, columns.seen_late)
-        start = min(start, int(found.since.min(initial=start)))
-        before = found.since[found.by <= one.last_good - hold]
-        if len(before):
-            start = int(before.max())
-            break
-    for first in range(columns.first_due(one.first_good + hold - silence.slow), len(columns), _NEAR):
-        found = proven(columns.part(first, first + _NEAR), silence, columns.seen_late)
-        end = max(end, int(found.by.max(initial=end)))
-        after = found.by[found.since >= one.first_good + hold]
-        if len(after):
-            end = int(after.min())
-            break
-    return end - start
+
+def outages(looks: Columns, slow: int, hold: int = 0) -> list[Stretch]:
+    """Bound the outages that the looks prove, in order."""
+    return darkness(looks, slow).outages(hold)
 
 
 class _Shape(NamedTuple):
@@ -135,21 +154,6 @@ def _windows(life: Life, dark: Dark) -> tuple[Integers, Integers]:
     before = np.concatenate(([_UNSEEN], life.since))[np.searchsorted(life.by, dark.still_at, side="right")]
     after = np.concatenate((life.by, [_NEVER]))[np.searchsorted(life.since, dark.begun_by, side="left")]
     return before, after
-
-
-def apart(life: Life, dark: Dark) -> list[int]:
-    """Return the numbers of as many samples as there are that prove it dark, life proven between each and the next."""
-    if not len(dark.sample):
-        return []
-    _, after = _windows(life, dark)
-    order = np.argsort(dark.begun_by, kind="stable")
-    columns = (after[order], dark.still_at[order], dark.sample[order])
-    found, end = list[int](), _UNSEEN
-    for first_life, still_at, sample in zip(*(one.tolist() for one in columns), strict=True):
-        if end <= still_at:
-            found.append(sample)
-            end = first_life
-    return found
 
 
 def _before(values: Integers, first: int) -> Integers:
@@ -197,7 +201,7 @@ def _solids(dark: Dark, lives_before: Integers, groups: Integers) -> tuple[Integ
     return begun_by, np.maximum.reduceat(dark.still_at[order], firsts), groups[order][firsts]
 
 
-def _stretch(columns: Columns, silence: Silence, dark: Dark, shape: _Shape) -> Stretch:
+def _stretch(looks: Columns, slow: int, dark: Dark, shape: _Shape) -> Stretch:
     first_dark = int(dark.begun_by.min())
     last_good = None if shape.last_good == _UNSEEN else shape.last_good
     first_answer, first_good = (None if at == _NEVER else at for at in shape.answers)
@@ -212,13 +216,12 @@ def _stretch(columns: Columns, silence: Silence, dark: Dark, shape: _Shape) -> S
         first=int(dark.sample[0]),
         last=int(dark.sample[-1]),
         stretches=shape.stretches,
-        outcomes=_outcomes(columns, silence, dark.sample),
+        outcomes=_outcomes(looks.at(dark.sample), slow),
     )
 
 
-def _outcomes(columns: Columns, silence: Silence, numbers: Integers) -> dict[str, int]:
-    looks = columns.at(numbers)
-    outcome, late = looks.outcome, looks.answered - looks.sent > silence.slow
+def _outcomes(looks: Columns, slow: int) -> dict[str, int]:
+    outcome, late = looks.outcome, looks.answered - looks.sent > slow
     counts = {one.name.lower(): int(np.count_nonzero(outcome == one)) for one in Outcome if one is not Outcome.OK}
     counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & late))
     return {name: count for name, count in counts.items() if count}

@@ -16,12 +16,13 @@ from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
-from faildrill.judging.bounds import Silence, Stretch, longest_unproven, outages, prove
+from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.seeing import Seen, see
 from faildrill.judging.tallies import Tally, tally
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
 from faildrill.proofs.dues import Dues, Pace, dues
+from faildrill.proofs.intervals import longest_unproven
 from faildrill.samples.columns import Columns, empty, load
 from faildrill.spread import keeping as spread
 from faildrill.spread.keeping import Kept
@@ -47,6 +48,7 @@ from faildrill.timeline import (
     UndoNotVerified,
     UndoVerified,
     WaitEnded,
+    WaitStarted,
     WarmedUp,
     entries,
 )
@@ -65,6 +67,7 @@ _WATCHED_UNTIL: Final = (
     SteadyAgain,
     NotSteady,
 )
+_FOREVER: Final = (1 << 63) - 1
 E = TypeVar("E", bound=Event)
 
 
@@ -189,18 +192,17 @@ class Evidence:
         end = int(np.iinfo(np.int64).max)
         return {name: columns.between(self.since, end) for name, columns in self.columns.items()}
 
-    def silence(self, probe: str) -> Silence:
-        """Return after which silence a probe's service counts as dark: as the warm-up told, never above the timeout."""
+    def slow(self, probe: str) -> int:
+        """Return the ns after which silence of a probe counts as dark: as the warm-up told, never above the timeout."""
         plan = self.plans[probe]
         warmed = self.last(WarmedUp)
         used = warmed[1].slow.get(probe) if warmed else None
-        slow = nanoseconds(min(used or plan.slow or plan.timeout, plan.timeout))
-        return Silence(slow, slow)
+        return nanoseconds(min(used or plan.slow or plan.timeout, plan.timeout))
 
     def late_after(self, probe: str) -> int:
         """Return the ns after which a good answer counts as late; runs that tell it not take what is dark for it."""
         warmed = self.last(WarmedUp)
-        slow = self.silence(probe).slow
+        slow = self.slow(probe)
         return min(nanoseconds(warmed[1].late.get(probe, slow / NANOSECONDS)) if warmed else slow, slow)
 
     @cached_property
@@ -211,20 +213,19 @@ class Evidence:
         """Bound the outages of a probe; good stretches shorter than `hold` seconds end none."""
         key = (probe, hold)
         if key not in self._outages:
-            silence, proofs = self.silence(probe), self.seen(probe).proofs
-            self._outages[key] = outages(self.looks(probe), silence, nanoseconds(hold), proofs)
+            self._outages[key] = self.darkness(probe).outages(nanoseconds(hold))
         return self._outages[key]
 
-    def good_until(self, probe: str) -> int | None:
-        """Return when the last good look was sent, or None when there was none."""
-        return self.tally(probe).good_until
+    def darkness(self, probe: str) -> Darkness:
+        """Return what the looks of a probe prove of its outages."""
+        return self.seen(probe).darkness
 
     def tally(self, probe: str) -> Tally:
         """Return how the looks of a probe ended that were due, each once."""
         if probe not in self._tallies:
             due, all_of_them = self.dues(probe), self.seen(probe).tally
             found = all_of_them if due.places is None else tally(due.looks)
-            self._tallies[probe] = Tally(found.ended, all_of_them.good_until, all_of_them.answered, due.missing)
+            self._tallies[probe] = Tally(found.ended, all_of_them.answered, due.missing)
         return self._tallies[probe]
 
     def dues(self, probe: str) -> Dues:
@@ -246,25 +247,27 @@ class Evidence:
     def seen(self, probe: str) -> Seen:
         """Return what the looks of a probe come to; they are gone through when that is first asked."""
         if probe not in self._seen:
-            marks = (self.since, max(self.until, self.since))
-            self._seen[probe] = see(self.looks(probe), self.silence(probe), marks)
+            self._seen[probe] = see(self.looks(probe), self.slow(probe), self.marks)
         return self._seen[probe]
 
     @cached_property
     def _seen(self) -> dict[str, Seen]:
         return {}
 
-    def unproven(self, probe: str) -> float:
-        """Return the longest time in seconds for which nothing proves a probe's service alive."""
-        return seconds(longest_unproven(self.seen(probe).proofs[0], self.since, max(self.until, self.since)))
+    @cached_property
+    def marks(self) -> list[int]:
+        """The moments at which a part of the run may begin or end."""
+        waits = [entry.at for entry in self.entries if isinstance(entry.what, WaitStarted | WaitEnded)]
+        ends = [self.since, max(self.until, self.since), *([] if self.steady_since is None else [self.steady_since])]
+        return sorted({*ends, *waits, *(entry.at for entry in self.deeds)})
 
-    def unproven_between(self, probe: str, since: int, until: int) -> float:
-        """Return the same for a part of the run, in monotonic ns."""
+    def unproven(self, proofs: Darkness, since: int = 0, until: int = _FOREVER) -> int:
+        """Return the longest time in ns for which looks prove no life; asked of a part of the run.
+
+        That begins and ends at `marks`, or begins when an outage was over.
+        """
         first, last = max(since, self.since), min(until, max(self.until, self.since))
-        if (first, last) == (self.since, max(self.until, self.since)):
-            return self.unproven(probe)
-        life, _ = prove(self.looks(probe), self.silence(probe), (first, last))
-        return seconds(longest_unproven(life, first, last))
+        return longest_unproven(proofs.life, first, last)
 
     def hold(self, probe: str) -> float:
         """Return for how long a probe must be good to count as recovered: as the drill's first `outage` of it says."""

@@ -40,7 +40,7 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         probe=plan.name,
         kind=plan.use.kind,
         every=plan.every,
-        slow=seconds(evidence.silence(plan.name).slow),
+        slow=seconds(evidence.slow(plan.name)),
         looks=seen.sent,
         outcomes={one.name.lower(): seen.ended[one] for one in Outcome if seen.ended[one]},
         skipped=seen.ended[Outcome.SKIPPED],
@@ -53,7 +53,7 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         outages=[_outage(evidence, plan.name, one, writers) for one in listed],
         outages_left_out=len(found) - len(listed),
         hold=evidence.hold(plan.name),
-        unproven=evidence.unproven(plan.name),
+        unproven=seconds(evidence.unproven(evidence.darkness(plan.name))),
         answer_times={name: seconds(took) for name, took in evidence.seen(plan.name).answer_times.items()},
         lateness={name: seconds(late) for name, late in evidence.seen(plan.name).lateness.items()},
     )
@@ -67,7 +67,7 @@ def _asked_again(looks: Columns) -> int:
 
 def _late(evidence: Evidence, probe: str) -> int:
     """Count the good answers that came late, and not so late that it counts as dark."""
-    after, slow = evidence.late_after(probe), evidence.silence(probe).slow
+    after, slow = evidence.late_after(probe), evidence.slow(probe)
     if evidence.seen(probe).answer_times.get("max", 0) <= after:
         return 0
 
@@ -113,7 +113,7 @@ def _phases(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
     moments = {"first_dark": one.first_dark, **{name: at for name, at in seen if at >= (one.last_good or fault)}}
     if one.first_answer is not None and one.first_good is not None:
         moments["first_good"] = one.first_answer
-        if (evidence.good_until(probe) or 0) - one.first_good >= hold:
+        if (evidence.darkness(probe).good_until or 0) - one.first_good >= hold:
             moments["stable"] = one.first_good + hold
     return {name: seconds(at - fault) for name, at in moments.items()}
 

@@ -4,8 +4,8 @@ import numpy as np
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.clock import nanoseconds
-from faildrill.judging.bounds import Stretch, apart
+from faildrill.clock import nanoseconds, seconds
+from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
@@ -35,7 +35,7 @@ class Flaps(Kind):
     def _weighed(self, evidence: Evidence) -> Weighed:
         found = [one.first for one in evidence.outages(self.of, self.hold)]
         if not self.hold:
-            found = apart(*evidence.seen(self.of).proofs)
+            found = evidence.darkness(self.of).apart()
         told = f"it went dark {_times(len(found))}" if found else f"no look proves {self.of} dark"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in found[: self.at_most + 1])
         if len(found) > self.at_most:
@@ -44,15 +44,16 @@ class Flaps(Kind):
         if most > self.at_most and lack(evidence, self.of) is None:
             because = f"{told} surely, and {_times(most)} as looks were sent: a good one may lie between"
             return cannot_tell(because, f"probe {self.of} faster, or with a shorter `slow`, to tell", *cited)
-        seen = f"{told}; what is shorter than {durations.show(evidence.unproven(self.of))} can hide between the looks"
+        hidden = durations.show(seconds(evidence.unproven(evidence.darkness(self.of))))
+        seen = f"{told}; what is shorter than {hidden} can hide between the looks"
         return lack(evidence, self.of) or holds(seen if not found else told, *cited)
 
     def _most(self, evidence: Evidence) -> int:
         """Count how often it can have gone dark, as the looks were sent: with a good one in between."""
-        _, dark = evidence.seen(self.of).proofs
+        dark = evidence.darkness(self.of).dark
         if not len(dark.sample):
             return 0
-        good_before = _good_before(evidence.looks(self.of), evidence.silence(self.of).slow, dark.still_at)
+        good_before = _good_before(evidence.looks(self.of), evidence.slow(self.of), dark.still_at)
         long_enough = dark.begun_by[1:] - dark.still_at[:-1] >= nanoseconds(self.hold)
         return 1 + int(np.count_nonzero(good_before[1:] & long_enough))
 
@@ -83,5 +84,4 @@ def _times(number: int) -> str:
 
 
 def _apart(found: list[Stretch]) -> str:
-    lasted = sum(one.at_least for one in found) / 1e9
-    return f"at least {durations.show(lasted)} of it in all"
+    return f"at least {durations.show(seconds(sum(one.at_least for one in found)))} of it in all"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from faildrill import durations
+from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Headline, Outage, ProbeFigures, Writes
 from faildrill.judging.spans import FAULT, PUTTING_BACK, span
@@ -49,7 +50,8 @@ def _unproven(evidence: Evidence, probe: str, followed: str) -> float:
     if time is None:
         return 0.0
     ends = [one.first_good for one in evidence.outages(probe, evidence.hold(probe)) if one.first_dark < time[0]]
-    return evidence.unproven_between(probe, max([time[0], *(end for end in ends if end is not None)]), time[1])
+    since = max([time[0], *(end for end in ends if end is not None)])
+    return seconds(evidence.unproven(evidence.darkness(probe), since, time[1]))
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:

@@ -1,12 +1,12 @@
-"""An expectation on how long a service may be dark."""
+"""Expectations on how long a service may be dark, or too slow to be of use: each outage has two bounds."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.bounds import Stretch, weight, with_hidden
+from faildrill.judging.bounds import Darkness, Stretch, darkness, weight
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.spans import Belonging, When, span, within, words
@@ -26,6 +26,7 @@ from faildrill.judging.weighing import (
 from faildrill.ports import Duration, Kind, ProbeName
 
 _LEAST_INTERVAL: Final = 0.001
+"""Seconds below which no probing is asked for."""
 
 
 class OutageAtMost(Kind):
@@ -48,120 +49,165 @@ class OutageAtMost(Kind):
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh every outage of the probe, and what could hide between its looks."""
         claim = f"{self.of} is never down for more than {durations.show(self.at_most)}{words(self.when)}"
-        return [finding("outage", claim, self._weighed(evidence))]
+        limits = _Limits(self.of, nanoseconds(self.at_most), nanoseconds(self.hold), self.when)
+        return [finding("outage", claim, _Weighing(evidence, evidence.darkness(self.of), limits).weighed())]
 
-    def _weighed(self, evidence: Evidence) -> Weighed:
-        time = span(evidence, self.when)
+
+class BrownOut(Kind):
+    """The probe's service is never without an answer within `slower_than` for longer than `at_most` at a time.
+
+    Late is not dark: `outage` takes no notice of an answer that comes late, within the probe's `slow`. This does, and
+    of darkness too: who gets no answer gets none in time. Bounded as outages are; answers in time for `hold` end it.
+
+    brown_out: {of: pay, slower_than: 200ms, at_most: 30s}
+    """
+
+    of: ProbeName
+    slower_than: Duration = Field(gt=0, description="an answer that took longer came too late")
+    at_most: Duration = Field(description="the longest that answers may be late, or none, at a time")
+    hold: Duration = Field(default=HOLD, description="for how long answers must come in time to count as recovered")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        """Weigh every brown-out of the probe, and what could hide between its looks."""
+        late, most = durations.show(self.slower_than), durations.show(self.at_most)
+        claim = f"{self.of} is never without an answer within {late} for more than {most}"
+        limits = _Limits(self.of, nanoseconds(self.at_most), nanoseconds(self.hold), dark="late or dark")
+        proofs = darkness(evidence.looks(self.of), nanoseconds(self.slower_than), evidence.marks)
+        return [finding("brown_out", claim, _Weighing(evidence, proofs, limits).weighed())]
+
+
+class _Limits(NamedTuple):
+    """What is allowed, and of what; times in ns."""
+
+    of: str
+    at_most: int
+    hold: int
+    when: str = "whole"
+    dark: str = "dark"
+    """What a service is called that is not as it should be."""
+
+
+class _Weighing:
+    """Weighs what the looks prove of the outages of a probe against a limit."""
+
+    def __init__(self, evidence: Evidence, proofs: Darkness, limits: _Limits) -> None:
+        self._evidence, self._proofs, self._limits = evidence, proofs, limits
+
+    def weighed(self) -> Weighed:
+        """Say whether no outage is longer than the limit, or could be."""
+        limits, evidence = self._limits, self._evidence
+        time = span(evidence, limits.when)
         if time is None:
-            return no_such_time(self.when)
-        everything = evidence.outages(self.of, self.hold)
-        found = within(evidence, everything, self.when)
+            return no_such_time(limits.when)
+        everything = self._proofs.outages(limits.hold)
+        found = within(evidence, everything, limits.when)
         # What began before this part and ended in it belongs to what it followed: only what comes after can hide here.
         earlier = [one.first_good for one in everything if one not in found.perhaps and one.first_dark < time[0]]
         since = max([time[0], *(end for end in earlier if end is not None)])
-        unproven = evidence.unproven_between(self.of, since, time[1])
+        unproven = evidence.unproven(self._proofs, since, time[1])
         return (
-            self._broken(evidence, found.surely)
-            or lack(evidence, self.of, weighs_skipped=True)
-            or self._undated(evidence, found)
-            or self._open(evidence, found.surely, unproven)
-            or self._holds(evidence, found.surely, unproven)
+            self._broken(found.surely)
+            or lack(evidence, limits.of, weighs_skipped=True)
+            or self._undated(found)
+            or self._open(found.surely, unproven)
+            or self._holds(found.surely, unproven)
         )
 
-    def _undated(self, evidence: Evidence, found: Belonging) -> Weighed | None:
+    def _undated(self, found: Belonging) -> Weighed | None:
         """Say that an outage may have followed what this is about, or something else, and would decide; or None."""
         for one in found.perhaps:
-            if one not in found.surely and (one.at_most is None or seconds(one.at_most) > self.at_most):
-                because = f"{self._told(one)}: nobody can tell whether it began{words(self.when)}"
-                return cannot_tell(because, f"probe {self.of} faster", *self._cited(evidence, one))
+            if one not in found.surely and (one.at_most is None or one.at_most > self._limits.at_most):
+                because = f"{self._told(one)}: nobody can tell whether it began{words(self._limits.when)}"
+                return cannot_tell(because, f"probe {self._limits.of} faster", *self._cited(one))
         return None
 
-    def _broken(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+    def _broken(self, found: list[Stretch]) -> Weighed | None:
         longest = max(found, key=lambda one: one.at_least, default=None)
-        if longest is None or (seconds(longest.at_least) <= self.at_most and self.at_most > 0):
+        if longest is None or max(longest.at_least, 1) <= self._limits.at_most:  # none is within a limit of nothing
             return None
-        return broken(self._told(longest), *self._cited(evidence, longest))
+        return broken(self._told(longest), *self._cited(longest))
 
-    def _open(self, evidence: Evidence, found: list[Stretch], unproven: float) -> Weighed | None:
+    def _open(self, found: list[Stretch], unproven: int) -> Weighed | None:
         """Say that the limit lies within what can't be told, or None."""
         for one in found:
-            if (unseen := self._unseen(evidence, one)) is not None:
+            if (unseen := self._unseen(one)) is not None:
                 because = f"{self._told(one)}: {unseen}"
-                return cannot_tell(because, "let the drill watch for longer", *self._cited(evidence, one))
+                return cannot_tell(because, "let the drill watch for longer", *self._cited(one))
+        of, limit = self._limits.of, self._limits.at_most
         longest = max(found, key=lambda one: one.at_most or 0, default=None)
-        if longest is not None and seconds(longest.at_most or 0) > self.at_most:
-            because = f"{self._told(longest)}: the limit of {durations.show(self.at_most)} lies between"
-            return cannot_tell(because, self._faster(evidence, longest), *self._cited(evidence, longest))
-        if (hidden := self._hidden(evidence, found)) is not None:
+        if longest is not None and (longest.at_most or 0) > limit:
+            because = f"{self._told(longest)}: the limit of {_show(limit)} lies between"
+            return cannot_tell(because, self._faster(longest), *self._cited(longest))
+        if (hidden := self._hidden(found)) is not None:
             return hidden
-        if unproven <= self.at_most:
+        if unproven <= limit:
             return None
-        because = (
-            f"nothing proves {self.of} alive for {durations.show(unproven)} at a time, longer than the limit: "
-            "an outage that long could hide there"
-        )
-        return cannot_tell(because, self._closer(evidence))
+        alive = "alive" if self._limits.dark == "dark" else "in time"
+        because = f"nothing proves {of} {alive} for {_show(unproven)} at a time, longer than the limit: "
+        return cannot_tell(because + "an outage that long could hide there", self._closer())
 
-    def _hidden(self, evidence: Evidence, found: list[Stretch]) -> Weighed | None:
+    def _hidden(self, found: list[Stretch]) -> Weighed | None:
         """Say that the hold can hide what makes an outage longer than the limit, or None."""
-        looks, silence, hold = evidence.looks(self.of), evidence.silence(self.of), nanoseconds(self.hold)
-        beyond = self.at_most - 2 * (self.hold + evidence.unproven(self.of) + seconds(silence.slow))
+        limit, hold = self._limits.at_most, self._limits.hold
+        beyond = limit - 2 * (hold + self._evidence.unproven(self._proofs) + self._proofs.slow)
         for one in found:
-            if seconds(one.at_most or 0) <= beyond:
+            if (one.at_most or 0) <= beyond:
                 continue
-            longest = seconds(with_hidden(looks, silence, one, hold) or 0)
-            if longest > self.at_most:
-                held, limit = durations.show(self.hold), durations.show(self.at_most)
-                unseen = f"were it dark unseen within {held} of that, it lasted {durations.show(longest)}"
+            longest = self._proofs.with_hidden(one, hold) or 0
+            if longest > limit:
+                unseen = f"were it dark unseen within {_show(hold)} of that, it lasted {_show(longest)}"
                 advice = "set a limit with room for the hold, or say `hold: 0s`"
-                because = f"{self._told(one)}; {unseen}: the limit of {limit} lies between"
-                return cannot_tell(because, advice, *self._cited(evidence, one))
+                because = f"{self._told(one)}; {unseen}: the limit of {_show(limit)} lies between"
+                return cannot_tell(because, advice, *self._cited(one))
         return None
 
-    def _unseen(self, evidence: Evidence, one: Stretch) -> str | None:
+    def _unseen(self, one: Stretch) -> str | None:
         """Say what of an outage was not seen, or None."""
         if one.first_good is None:
             return "its end was not seen"
         if one.last_good is None:
             return "its start was not seen"
-        good_until = evidence.good_until(self.of)
-        is_short = good_until is None or good_until - one.first_good < nanoseconds(self.hold)
-        if is_short and self._could_decide(evidence, one):
-            return f"it was not seen good for {durations.show(self.hold)} after"
-        return None
+        good_until = self._proofs.good_until
+        is_short = good_until is None or good_until - one.first_good < self._limits.hold
+        # Would it break the limit, were all of the time until the looking ended dark as well?
+        last = self._evidence.tally(self._limits.of).answered
+        could_decide = last is None or last - one.last_good > self._limits.at_most
+        return f"it was not seen good for {_show(self._limits.hold)} after" if is_short and could_decide else None
 
-    def _could_decide(self, evidence: Evidence, one: Stretch) -> bool:
-        """Tell whether it would break the limit, were all of the time until the looking ended dark as well."""
-        last = evidence.tally(self.of).answered
-        return one.last_good is None or last is None or last - one.last_good > nanoseconds(self.at_most)
-
-    def _holds(self, evidence: Evidence, found: list[Stretch], unproven: float) -> Weighed:
+    def _holds(self, found: list[Stretch], unproven: int) -> Weighed:
         if not found:
-            hidden = durations.show(unproven)
-            return holds(f"no look proves {self.of} dark; none over {hidden} can hide between them")
+            told = f"no look proves {self._limits.of} {self._limits.dark}"
+            return holds(f"{told}; none over {_show(unproven)} can hide between them")
         longest = max(found, key=weight)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
-        return holds(self._told(longest) + more, *self._cited(evidence, longest))
+        return holds(self._told(longest) + more, *self._cited(longest))
 
-    def _closer(self, evidence: Evidence) -> str:
+    def _closer(self) -> str:
         """Say what to do so that no outage of the limit's length can hide."""
-        plan = evidence.plans[self.of]
-        if plan.every * 2 < self.at_most and evidence.tally(self.of).unknown:
-            return cure(evidence, self.of)
-        return f"probe {self.of} every {durations.show(nice(min(self.at_most / 4, plan.every / 2)))} or faster"
+        of, limit = self._limits.of, seconds(self._limits.at_most)
+        every = self._evidence.plans[of].every
+        if every * 2 < limit and self._evidence.tally(of).unknown:
+            return cure(self._evidence, of)
+        return f"probe {of} every {durations.show(nice(min(limit / 4, every / 2)))} or faster"
 
-    def _faster(self, evidence: Evidence, one: Stretch) -> str:
+    def _faster(self, one: Stretch) -> str:
         """Say how fast to probe so that the limit is no longer within the bounds."""
-        room = max(self.at_most - seconds(one.at_least), seconds(one.at_most or 0) - self.at_most)
-        every = min(room / 4, evidence.plans[self.of].every / 2)
+        limit = self._limits.at_most
+        room = seconds(max(limit - one.at_least, (one.at_most or 0) - limit))
+        every = min(room / 4, self._evidence.plans[self._limits.of].every / 2)
         if every < _LEAST_INTERVAL:
             return "too close to the limit for any probing to decide: set a limit with room, or run the drill again"
-        return f"probe {self.of} every {durations.show(nice(every))} or faster to decide"
+        return f"probe {self._limits.of} every {durations.show(nice(every))} or faster to decide"
 
     def _told(self, one: Stretch) -> str:
-        flaps = f" in {one.stretches} stretches, never good for {durations.show(self.hold)} between"
-        return f"{self.of} was dark {lasted(one)}" + (flaps if one.stretches > 1 else "")
+        flaps = f" in {one.stretches} stretches, never good for {_show(self._limits.hold)} between"
+        return f"{self._limits.of} was {self._limits.dark} {lasted(one)}" + (flaps if one.stretches > 1 else "")
 
-    def _cited(self, evidence: Evidence, one: Stretch) -> tuple[str, ...]:
-        numbers = dict.fromkeys(evidence.number(self.of, place) for place in (one.first, one.last))
-        return tuple(f"sample:{self.of}:{number}" for number in numbers)
+    def _cited(self, one: Stretch) -> tuple[str, ...]:
+        of = self._limits.of
+        numbers = dict.fromkeys(self._evidence.number(of, place) for place in (one.first, one.last))
+        return tuple(f"sample:{of}:{number}" for number in numbers)
+
+
+def _show(time: int) -> str:
+    return durations.show(seconds(time))

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from faildrill.judging.bounds import Darkness
 from faildrill.judging.ranks import Ranking
 from faildrill.judging.tallies import Tally, Tallying
-from faildrill.proofs.intervals import Dark, Life, Proving, Silence
+from faildrill.proofs.intervals import Proving
 from faildrill.samples.columns import Columns, Integers, among
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
@@ -16,16 +17,16 @@ class Seen(NamedTuple):
     """What the looks of a probe come to."""
 
     tally: Tally
-    proofs: tuple[Life, Dark]
+    darkness: Darkness
     answer_times: dict[str, int]
     """By name of a percentile, from when a look was due to its good answer, in ns; empty where there is none."""
     lateness: dict[str, int]
     """The same, from when a look was due to its sending."""
 
 
-def see(looks: Columns, silence: Silence, marks: Iterable[int]) -> Seen:
+def see(looks: Columns, slow: int, marks: Iterable[int]) -> Seen:
     """Go through the looks once; `marks` as for `prove`."""
-    tallying, proving = Tallying(), Proving(looks, silence, marks)
+    tallying, proving = Tallying(), Proving(looks, slow, marks)
     answers, late = Ranking(looks, _answer_times, _ranks), Ranking(looks, _lateness, _ranks)
     for first, part in looks.blocks(backwards=True):
         tallying.take(part)
@@ -33,7 +34,7 @@ def see(looks: Columns, silence: Silence, marks: Iterable[int]) -> Seen:
         answers.take(part)
         late.take(part)
     found = (dict(zip(PERCENTILES, ranking.found(), strict=False)) for ranking in (answers, late))
-    return Seen(tallying.found(), proving.found(), *found)
+    return Seen(tallying.found(), Darkness(looks, slow, *proving.found()), *found)
 
 
 def _ranks(count: int) -> list[int]:

@@ -20,7 +20,7 @@ def not_before(evidence: Evidence, steady: SteadyAgain) -> int:
     bad = [last - undone for _, one in spans if (last := one.against_before(steady.since)) is not None]
     if bad:
         return max(bad)
-    slow = {plan.name: evidence.silence(plan.name).slow for plan, _ in spans}
+    slow = {plan.name: evidence.slow(plan.name) for plan, _ in spans}
     blind = any(one.unproven > SILENCE * nanoseconds(plan.every) + slow[plan.name] for plan, one in spans)
     return 0 if blind else nanoseconds(steady.after)
 
@@ -40,6 +40,6 @@ def contradicted(evidence: Evidence, steady: SteadyAgain) -> str | None:
 
 def _asked(evidence: Evidence, span: Interval) -> Iterator[tuple[str, Heard]]:
     for name, plan in evidence.plans.items():
-        slow = evidence.silence(name).slow
+        slow = evidence.slow(name)
         looks = evidence.columns[name].between(span.since - slow - nanoseconds(plan.every), span.by)
         yield name, Heard(looks, Question("ok"), slow, span)

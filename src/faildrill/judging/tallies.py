@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Mask, among
+from faildrill.samples.columns import Columns, Mask
 
 
 class Tally(NamedTuple):
@@ -14,8 +14,6 @@ class Tally(NamedTuple):
 
     ended: tuple[int, ...]
     """By number of an outcome, how many."""
-    good_until: int | None
-    """When the last good look was sent; None: there was none."""
     answered: int | None
     """When the last look ended, good or not; None: there was none."""
     missing: int = 0
@@ -58,25 +56,20 @@ class Tallying:
 
     def __init__(self) -> None:
         self._ended = np.zeros(max(Outcome) + 1, np.int64)
-        self._good_until: list[int] = []
         self._answered: list[int] = []
 
     def take(self, part: Columns) -> None:
         """Take in a part of the looks."""
-        good = part.is_good
-        count = int(np.count_nonzero(good))
+        count = int(np.count_nonzero(part.is_good))
         if count == len(part):
             self._ended[Outcome.OK] += count
         else:
             self._ended += np.bincount(part.outcome, minlength=len(self._ended))
-        if count:
-            self._good_until.append(int(among(part.sent, good).max()))
         self._answered.append(int(part.answered.max()))
 
     def found(self) -> Tally:
         """Return what was counted."""
-        good_until, answered = max(self._good_until, default=None), max(self._answered, default=None)
-        return Tally(tuple(self._ended.tolist()), good_until, answered)
+        return Tally(tuple(self._ended.tolist()), max(self._answered, default=None))
 
 
 def tally(looks: Columns) -> Tally:

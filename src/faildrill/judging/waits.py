@@ -74,7 +74,7 @@ def _answer(evidence: Evidence, wait: Wait) -> _Answer | None:
 
 
 def _heard(evidence: Evidence, probe: str, question: Question, span: Interval) -> _Answer:
-    slow, every = evidence.silence(probe).slow, nanoseconds(evidence.plans[probe].every)
+    slow, every = evidence.slow(probe), nanoseconds(evidence.plans[probe].every)
     looks = evidence.columns[probe].between(span.since - slow - every, span.by + 1)
     heard = Heard(looks, question, slow, span)
     return _Answer(heard.is_seen, heard.longest, heard.unproven, SILENCE * every + slow)

@@ -88,7 +88,7 @@ REACHES: Final = {
 }
 
 EXPECTATIONS: Final = {
-    "brown_out": "faildrill.judging.brown_out:BrownOut",
+    "brown_out": "faildrill.judging.outage:BrownOut",
     "detected": "faildrill.judging.detected:Detected",
     "error_budget": "faildrill.judging.budgets:ErrorBudget",
     "errors": "faildrill.judging.errors:Errors",

@@ -20,15 +20,6 @@ _FEW: Final = 3
 """Of so few looks there is nothing to leave out."""
 
 
-class Silence(NamedTuple):
-    """When silence counts as dark, in ns."""
-
-    slow: int
-    """No answer for longer than this is dark."""
-    usual: int
-    """The longest answer of a service that is alive; at most `slow`."""
-
-
 class Life(NamedTuple):
     """Intervals that each hold a moment of life, ordered by their left ends; of those far from any dark one, some."""
 
@@ -53,12 +44,13 @@ class Dark(NamedTuple):
     """The number of the sample that proves it."""
 
 
-def prove(columns: Columns, silence: Silence, marks: Iterable[int] = (), block: int = BLOCK) -> tuple[Life, Dark]:
-    """Turn looks into intervals of life and of darkness.
+def prove(columns: Columns, slow: int, marks: Iterable[int] = (), block: int = BLOCK) -> tuple[Life, Dark]:
+    """Turn looks into intervals of life and of darkness; no answer for longer than `slow` ns is dark.
 
-    `marks`: moments that `longest_unproven` will be asked about; around them every life is kept.
+    `marks`: moments that `longest_unproven` will be asked about; around them every life is kept, and around what is
+    dark, so that it may be asked about the first life after that, too.
     """
-    proving = Proving(columns, silence, marks)
+    proving = Proving(columns, slow, marks)
     for first, part in columns.blocks(block, backwards=True):
         proving.take(first, part)
     return proving.found()
@@ -67,8 +59,8 @@ def prove(columns: Columns, silence: Silence, marks: Iterable[int] = (), block: 
 class Proving:
     """Turns looks into proofs while they are gone through, the last ones first."""
 
-    def __init__(self, columns: Columns, silence: Silence, marks: Iterable[int] = ()) -> None:
-        self._columns, self._silence, self._marks = columns, silence, sorted(marks)
+    def __init__(self, columns: Columns, slow: int, marks: Iterable[int] = ()) -> None:
+        self._columns, self._slow, self._marks = columns, slow, sorted(marks)
         self._marked = columns.seen_late
         self._blocks: list[_Block] = []
         self._dark: list[Dark] = []
@@ -76,7 +68,7 @@ class Proving:
 
     def take(self, first: int, part: Columns) -> None:
         """Take in the looks before those that were taken in, with the number of the first of them."""
-        found = proven(part, self._silence, self._marked)
+        found = proven(part, self._slow, self._marked)
         if len(found.dark.sample):
             self._dark.append(found.dark._replace(sample=found.dark.sample + first))
         if len(found.since):
@@ -93,7 +85,7 @@ class Proving:
         return _life(kept), dark
 
     def _whole(self, one: "_Block") -> "_Kept":
-        return _whole(proven(self._columns.part(one.first, one.end), self._silence, self._marked))
+        return _whole(proven(self._columns.part(one.first, one.end), self._slow, self._marked))
 
 
 def longest_unproven(life: Life, since: int, until: int) -> int:
@@ -116,22 +108,22 @@ class Proven(NamedTuple):
     dark: Dark
 
 
-def proven(part: Columns, silence: Silence, marked: "Mask | None") -> Proven:
+def proven(part: Columns, slow: int, marked: "Mask | None") -> Proven:
     """Return what the looks of a part prove, each by itself; `marked`: which details say that it was seen late."""
     sent, answered = np.ascontiguousarray(part.sent), np.ascontiguousarray(part.answered)
     took = answered - sent
     good = part.is_good
-    if good.all() and int(took.max(initial=0)) <= silence.slow:
+    if good.all() and int(took.max(initial=0)) <= slow:
         none = np.empty(0, np.int64)
         return Proven(sent, answered, Dark(none, none, none))
     timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
-    late = (took > silence.slow) & ~timely
+    late = (took > slow) & ~timely
     silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
     since, by = sent[good], answered[good]
-    since = np.where(late[good], np.maximum(since, by - silence.usual), since)
+    since = np.where(late[good], np.maximum(since, by - slow), since)
     numbers = np.flatnonzero(part.is_look & (~good | late))
     still_at, begun_by = sent[numbers], answered[numbers]
-    begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + silence.usual), begun_by)
+    begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + slow), begun_by)
     return Proven(since, by, Dark(still_at, begun_by, numbers))
 
 
@@ -202,19 +194,21 @@ def _summary(found: Proven, numbers: tuple[int, int], later: int) -> _Block:
 def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> Iterator[bool]:
     """Tell of each block whether all of its lives must be kept.
 
-    That is where a dark interval or a mark meets it, or where its lives are not in one order with those beside it.
+    That is where a dark interval or a mark meets it or the one before it, where one lies between the two, or where its
+    lives are not in one order with those beside it.
     """
     begun_by = np.maximum.accumulate(dark.begun_by)
     next_since = [*accumulate((one.since[0] for one in reversed(blocks)), min, initial=_NEVER)][-2::-1]
-    highest = _UNSEEN
+    highest, counted, was_near = _UNSEEN, 0, False
     for one, following in zip(blocks, next_since, strict=True):
         last = max(one.highest, one.since[1])
         before = int(np.searchsorted(dark.still_at, last, side="right"))
-        met = before > 0 and int(begun_by[before - 1]) >= one.since[0]
-        met |= any(one.since[0] <= mark <= last for mark in marks)
+        is_near = before > counted or (before > 0 and int(begun_by[before - 1]) >= one.since[0])
+        is_near |= any(one.since[0] <= mark <= last for mark in marks)
         apart = highest <= one.since[0] and one.since[1] <= following
         highest = max(highest, one.since[1])
-        yield met or not apart or not one.is_ordered or one.end - one.first < _FEW
+        yield is_near or was_near or not apart or not one.is_ordered or one.end - one.first < _FEW
+        counted, was_near = before, is_near
 
 
 def _life(parts: Sequence[_Kept]) -> Life:

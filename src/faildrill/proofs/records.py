@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from faildrill.proofs.intervals import Silence, proven
+from faildrill.proofs.intervals import proven
 from faildrill.proofs.looks import Interval, Question
 from faildrill.samples.columns import Columns, Integers
 
@@ -50,7 +50,7 @@ class Heard:
 
 def _said(looks: Columns, question: Question, slow: int) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
     if question.word in ("ok", "not ok"):
-        found = proven(looks, Silence(slow, slow), looks.seen_late)
+        found = proven(looks, slow, looks.seen_late)
         good, bad = (found.since, found.by), (found.dark.still_at, found.dark.begun_by)
         return (good, bad) if question.word == "ok" else (bad, good)
     met = np.array([question.is_met_by(name) for name in looks.names])[looks.who]

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from faildrill.judging.bounds import Silence
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
 
@@ -25,16 +24,16 @@ class Outage(NamedTuple):
     last: int
 
 
-def proofs(looks: Columns, silence: Silence) -> tuple[list[Interval], list[Interval]]:
+def proofs(looks: Columns, slow: int) -> tuple[list[Interval], list[Interval]]:
     """Return what holds a moment of life, and what holds one of darkness."""
     life, dark = [], []
     for number in range(len(looks)):
         sent, answered = int(looks.sent[number]), int(looks.answered[number])
         outcome = Outcome(int(looks.outcome[number]))
-        late = answered - sent > silence.slow
-        silent = min(answered, sent + silence.usual)
+        late = answered - sent > slow
+        silent = min(answered, sent + slow)
         if outcome is Outcome.OK:
-            life.append(Interval(max(sent, answered - silence.usual) if late else sent, answered, number))
+            life.append(Interval(max(sent, answered - slow) if late else sent, answered, number))
         if outcome is Outcome.TIMED_OUT or (late and outcome.is_look):
             dark.append(Interval(sent, silent, number))
         elif outcome.is_look and outcome is not Outcome.OK:
@@ -42,9 +41,9 @@ def proofs(looks: Columns, silence: Silence) -> tuple[list[Interval], list[Inter
     return life, dark
 
 
-def outages(looks: Columns, silence: Silence, hold: int = 0) -> list[Outage]:
+def outages(looks: Columns, slow: int, hold: int = 0) -> list[Outage]:
     """Bound the outages, slowly."""
-    life, dark = proofs(looks, silence)
+    life, dark = proofs(looks, slow)
     dark.sort(key=lambda one: (one.since, one.sample))
     groups: list[list[Interval]] = []
     before: list[Interval] = []

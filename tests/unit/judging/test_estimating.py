@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faildrill.judging.bounds import Silence, outages
+from faildrill.judging.bounds import outages
 from faildrill.judging.estimating import likely
 from faildrill.samples import Outcome
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded
 
-SLOW = Silence(slow=10 * MS, usual=10 * MS)
+SLOW = 10 * MS
 BEFORE = 100 * MS
 
 

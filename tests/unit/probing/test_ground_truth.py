@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pytest
 
-from faildrill.judging.bounds import Silence, Stretch, outages
+from faildrill.judging.bounds import Stretch, outages
 from faildrill.judging.estimating import likely
 from faildrill.probing.restraint import WIDEST
 from faildrill.samples import Outcome
@@ -23,7 +23,6 @@ from unit.probing.ground import Dark
 from unit.probing.watched import MILLISECOND
 
 AROUND: Final = 80 * MILLISECOND
-SILENCE: Final = Silence(SLOW, SLOW // 2)
 """As a drill has it whose warm-up was answered well."""
 SHORT: Final = (0.02, 0.15)
 LONGER: Final = 0.04
@@ -118,7 +117,7 @@ def _found(truths: list[Dark], columns: Columns, hold: int) -> list[Found]:
     found = []
     for truth in truths:
         near = columns.between(truth.began[0] - AROUND, truth.ended[1] + AROUND)
-        within = [one for one in outages(near, SILENCE, hold) if _overlap(one, truth)]
+        within = [one for one in outages(near, SLOW, hold) if _overlap(one, truth)]
         assert len(within) == 1
         found.append(Found(within[0], near, truth))
     return found
@@ -141,14 +140,15 @@ def _holds(found: Found) -> None:
 
 
 def _is_sharp(found: Found, *, silent: bool) -> None:
-    """The width is an interval and an answer on either side, for silence `slow` too, and what we were late."""
+    """The width is an interval and an answer on either side, `slow` for silence and twice more, and our lateness."""
     outage, near, truth = found.outage, found.near, found.truth
     assert outage.at_most is not None
     unsure = truth.began[1] - truth.began[0] + truth.ended[1] - truth.ended[0]
     good = near.where(near.is_good & (near.answered - near.sent <= SLOW))
     slowest = int(np.max(good.answered - good.sent))
     either = round(EVERY * 1e9) + slowest + _lateness(near) + (SLOW if silent else 0)
-    assert outage.at_most - outage.at_least <= 2 * either + unsure + MILLISECOND
+    answered_then = 2 * SLOW if silent else 0
+    assert outage.at_most - outage.at_least <= 2 * either + answered_then + unsure + MILLISECOND
 
 
 def _lateness(near: Columns) -> int:

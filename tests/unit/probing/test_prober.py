@@ -11,7 +11,7 @@ import pytest
 
 from faildrill import causes, probing
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Silence, outages
+from faildrill.judging.bounds import outages
 from faildrill.samples import RECORD, SEEN_LATE, SIZE, Outcome
 from faildrill.samples.columns import load
 from faildrill.targets import KindUse
@@ -162,7 +162,7 @@ def test_an_outage_that_is_over_by_the_end_is_seen_whole(tmp_path: Path) -> None
         with ground() as server:
             async with watching(tmp_path, [plan(url=server.url, every=0.01)]):
                 truth = await asyncio.to_thread(server.dark, "refused", 0.5)
-        found = outages(load(tmp_path)["pay"], Silence(50 * MILLISECOND, 50 * MILLISECOND))
+        found = outages(load(tmp_path)["pay"], 50 * MILLISECOND)
         assert len(found) == 1
         assert found[0].at_most is not None
         assert found[0].at_least <= truth.perhaps[1] - truth.perhaps[0]
@@ -249,7 +249,7 @@ def test_when_it_is_held_up_itself_it_says_so_and_proves_no_darkness(tmp_path: P
         assert len(missed) >= 5 * 15
         assert set(watched.counts()) == {Outcome.OK, Outcome.SKIPPED}, "what came while it was held up is read first"
         assert len([sample for sample in watched.of() if sample.detail == SEEN_LATE]) >= 5
-        assert outages(load(tmp_path)["pay"], Silence(50 * MILLISECOND, 50 * MILLISECOND)) == []
+        assert outages(load(tmp_path)["pay"], 50 * MILLISECOND) == []
 
     asyncio.run(scene())
 

@@ -7,7 +7,7 @@ from faildrill import timeline as tl
 from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result
-from faildrill.proofs.intervals import Silence, proven
+from faildrill.proofs.intervals import proven
 from faildrill.proofs.looks import Interval, darkness, life
 from faildrill.samples import Outcome, Sample
 from faildrill.targets import KindUse
@@ -42,7 +42,7 @@ def proves(sample: Sample) -> tuple[Interval | None, Interval | None]:
         for told in (life(sample, SLOW * MS), darkness(sample, SLOW * MS))
     )
     looks = columns([Look(*sample[1:5])], (sample.detail,))
-    blocks = proven(looks, Silence(SLOW * MS, SLOW * MS), looks.seen_late)
+    blocks = proven(looks, SLOW * MS, looks.seen_late)
     assert [*blocks.since // MS] == ([alive.since] if alive else [])
     assert [*blocks.by // MS] == ([alive.by] if alive else [])
     assert [*blocks.dark.still_at // MS] == ([dark.since] if dark else [])

@@ -143,6 +143,25 @@ def test_a_probe_that_stopped_looking_is_told(kind: str, tmp_path: Path) -> None
         assert ("stopped looking" in told.because) is is_early
 
 
+# outages and brown-outs
+
+
+@pytest.mark.says(
+    "| `brown_out: {of, slower_than, at_most, hold?}` | as `outage`, with `slower_than` in the place of `slow` for "
+    "every look: neither answered in time nor at all for at least longer | as `outage` | as `outage` |"
+)
+@pytest.mark.parametrize(("kind", "more"), [("outage", {}), ("brown_out", {"slower_than": "400ms"})])
+def test_what_was_not_seen_good_for_the_hold_after_is_inconclusive_where_that_decides(
+    kind: str, more: dict[str, Any], tmp_path: Path
+) -> None:
+    """Refused until half a second before the end: all of it dark, it would have lasted for a second."""
+    for at_most, said in (("600ms", "was not seen good for 1 s after"), ("1200ms", "the hold can hide")):
+        told = found(claimed(kind, at_most=at_most, **more).saw(ticks(19.0, 19.5), REFUSED), tmp_path / at_most)
+        assert (told.verdict, said in told.because) == (INCONCLUSIVE, at_most == "600ms"), told.because
+    passed = found(claimed(kind, at_most="2500ms", **more).saw(ticks(19.0, 19.5), REFUSED), tmp_path / "passed")
+    assert passed.verdict is PASSED
+
+
 # error budgets, latency
 
 

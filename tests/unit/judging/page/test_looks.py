@@ -127,7 +127,7 @@ def test_silence_of_a_load_is_dark_at_its_timeout() -> None:
 def test_a_refused_run_takes_what_the_drill_wrote_else_the_timeout(tmp_path: Path) -> None:
     for name, told, slow in (("written", 0.2, 200), ("timeout", None, 500)):
         made = Run(probes=[probe(slow=told)]).usual().without(tl.WarmedUp).good()
-        assert gather(made.write(tmp_path / name)).silence("pay").slow == slow * MS
+        assert gather(made.write(tmp_path / name)).slow("pay") == slow * MS
 
 
 @pytest.mark.says("| good | OK, took ≤ `slow` | alive at some moment in `[s, a]` |")
