@@ -45,15 +45,21 @@ def read_blast_radius(reading: Reading, place: Environment) -> BlastRadius | Non
 
 
 def blast_radius_shape(asked: Iterable[str] = ()) -> type[BaseModel]:
-    """Return what `blast_radius` may hold: a limit by name for each section whose targets have members."""
-    of = sections(one for one in asked if one not in BlastRadius.model_fields)
-    fields: dict[str, Any] = {
-        name: (dict[str, Limit], Field(default={}, description=_LIMITS))
-        for name in of
-        if (sort := installed(name)) and BLAST_RADIUS in sort.rules()
-    }
+    """Return what `blast_radius` may hold: a limit by name for each section whose targets have members.
+
+    Where every section that is asked for is one, those are enough: no class of another is imported.
+    """
+    those = [one for one in asked if one not in BlastRadius.model_fields]
+    limited = those if those and all(map(_is_limited, those)) else filter(_is_limited, sections(those))
+    limit: Any = (dict[str, Limit], Field(default={}, description=_LIMITS))
+    fields: dict[str, Any] = dict.fromkeys(limited, limit)
     fields["unknown"] = (Unknown, BlastRadius.model_fields["unknown"])
     return create_model("BlastRadius", __config__=BlastRadius.model_config, **fields)
+
+
+def _is_limited(section: str) -> bool:
+    sort = installed(section)
+    return sort is not None and BLAST_RADIUS in sort.rules()
 
 
 def read_approvals(reading: Reading) -> Approvals | None:
