@@ -181,6 +181,16 @@ def test_what_no_user_could_notice_is_refused(
         asyncio.run(nginx.of("pay3", **params).capture(given()))
 
 
+def test_a_server_that_nobody_was_answered_by_is_not_taken_out(nginx: Nginx) -> None:
+    """That it doesn't answer afterwards would prove nothing: its name is another, or `url` leads past it."""
+    former = nginx.file.read_text()
+    server = f"127.0.0.1:{nginx.ports['pay1']}"
+    step = nginx.step("nginx.upstream", upstream="payments", server=server, url=nginx.url, who="pay-1", down=True)
+    with pytest.raises(ActionRefused, match=r"none of 20 answers .* was from 'pay-1' \(X-Server: pay1, pay2, pay3\)"):
+        asyncio.run(step.capture(given()))
+    assert nginx.file.read_text() == former
+
+
 def test_a_backup_that_is_needed_is_taken_out(nginx: Nginx) -> None:
     text = nginx.file.read_text()
     for name, more in zip(NAMES, (" down", " backup", " backup"), strict=True):

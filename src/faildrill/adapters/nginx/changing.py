@@ -103,7 +103,8 @@ class Upstream(_OfNginx):
     server would get what it gets now (a backup that is not needed is taken out, the only one gets a weight). A file
     that NGINX then does not accept is put back before it is loaded, and the step refused. Its effect is seen when all
     workers were started since; and with `url` by asking through NGINX twenty times, each on a connection of its own:
-    a server that is down must not answer, any other one must. Put back means the line as it was, loaded.
+    a server that is down must not answer, and must have answered before; any other one must answer. Put back means the
+    line as it was, loaded.
 
         steps:
           - name: take pay1 out
@@ -141,6 +142,8 @@ class Upstream(_OfNginx):
         await self._refuse_bad(given)
         self._changed(text)
         await self._refuse_another(given)
+        if self.down and self.url is not None:
+            await self._refuse_unseen(given)
         return {"line": line, "at": number + 1, "text": digest(text)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
@@ -276,6 +279,16 @@ class Upstream(_OfNginx):
     @property
     def _addresses(self) -> list[str]:
         return [of_url(self.url)] if self.url else []
+
+    async def _refuse_unseen(self, given: Given) -> None:
+        """Refuse to take out who answers nobody as it is: that it doesn't answer afterwards would prove nothing."""
+        answered = await self._who_answers(given)
+        if self.who not in answered:
+            who = ", ".join(sorted(answered)) or "nobody"
+            raise ActionRefused(
+                f"none of {_ASKS} answers through {self.url} was from {self.who!r} ({self.header}: {who}), so that it "
+                "answers no more would prove nothing: correct `who`, `header` or `url`"
+            )
 
     async def _who_answers(self, given: Given) -> set[str]:
         request = Request.model_validate({"url": self.url, "who_header": self.header, "connection": "fresh"})
