@@ -12,6 +12,7 @@ import pymysql
 import pytest
 
 from faildrill.adapters.mariadb.examining import Servers
+from faildrill.adapters.mariadb.grants import past_read_only
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
@@ -250,6 +251,35 @@ def test_two_servers_that_take_writes_are_seen(payments: MariaDB) -> None:
         assert seen.detail == "2 writers"
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("right", ["READ_ONLY ADMIN", "ALL PRIVILEGES"])
+def test_an_application_that_writes_to_a_read_only_server_is_neither_promoted_nor_its_writer_taken(
+    mariadb_lab: Facts, payments: MariaDB, right: str
+) -> None:
+    settle(mariadb_lab, payments)
+    first = asyncio.run(writers_of(payments))
+    as_root(mariadb_lab, first, f"GRANT {right} ON *.* TO payments@'127.0.0.1'")
+    try:
+        for kind in ("mariadb.promote", "mariadb.lose_writer"):
+            with pytest.raises(ActionRefused, match=f"payments has {right}, so it goes on writing"):
+                asyncio.run(action(kind, mariadb=payments).capture(given(10)))
+    finally:
+        as_root(mariadb_lab, first, f"REVOKE {right} ON *.* FROM payments@'127.0.0.1'")
+
+
+@pytest.mark.parametrize(
+    ("grants", "version", "right"),
+    [
+        ("USAGE", "10.6.1-MariaDB", ""),
+        ("SUPER, PROCESS", "10.6.1-MariaDB", "SUPER"),
+        ("SUPER, PROCESS", "10.11.6-MariaDB-0+deb12u1", ""),
+        ("SUPER", "11.4.2-MariaDB", ""),
+        ("SELECT, READ_ONLY ADMIN", "11.4.2-MariaDB", "READ_ONLY ADMIN"),
+    ],
+)
+def test_super_writes_to_a_read_only_server_before_10_11_alone(grants: str, version: str, right: str) -> None:
+    assert past_read_only(grants, version) == right
 
 
 def test_a_replica_that_does_not_follow_is_no_redundancy_and_nothing_is_taken_then(payments: MariaDB) -> None:

@@ -1,11 +1,11 @@
 """What a drill will need of MariaDB, looked at by `faildrill doctor`."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from typing import ClassVar, Final, NamedTuple
 
 from faildrill.adapters.leader_store import whole
+from faildrill.adapters.mariadb.grants import everywhere, past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, weighed
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, as_user, in_words, what_to_do
@@ -14,7 +14,8 @@ from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
 
 _WHAT: Final = (
-    "SELECT @@global.server_id AS server_id, @@global.log_bin AS log_bin, @@global.log_slave_updates AS log_updates, "
+    "SELECT @@version AS version, @@global.server_id AS server_id, @@global.log_bin AS log_bin, "
+    "@@global.log_slave_updates AS log_updates, "
     "@@global.gtid_strict_mode AS strict, @@global.rpl_semi_sync_master_enabled AS semi_sync, "
     "@@global.rpl_semi_sync_slave_enabled AS acknowledges"
 )
@@ -27,8 +28,6 @@ _RIGHTS: Final = {
     "RELOAD": ("RELOAD",),
 }
 """What the admin needs everywhere, and under which names `SHOW GRANTS` may tell it."""
-_TOO_MUCH: Final = ("READ_ONLY ADMIN", "READ ONLY ADMIN", "SUPER", "ALL PRIVILEGES")
-_EVERYWHERE: Final = re.compile(r"GRANT (.+?) ON \*\.\* TO ")
 
 
 class _Server(NamedTuple):
@@ -95,8 +94,8 @@ def _rights(what: str, one: _Server, target: MariaDB) -> Iterator[Checked]:
         remedy = f"see that {target.user} may log in and use {target.database}"
         yield Checked(f"{what} user", ok=False, told=one.user[1:], remedy=remedy)
         return
-    excess = [right for right in _TOO_MUCH if right in one.user]
-    told = f"{target.user} has {excess[0]}: it writes where nobody may" if excess else f"{target.user} is let in"
+    excess = past_read_only(one.user, str(one.settings["version"]))
+    told = f"{target.user} has {excess}: it writes where nobody may" if excess else f"{target.user} is let in"
     yield Checked(f"{what} user", not excess, told, "take that right from it" if excess else "")
 
 
@@ -140,7 +139,7 @@ async def _server(admin: Login, user: Login, within: float) -> _Server:
                 [settings] = await talk.ask(_WHAT)
                 replicating = await talk.ask("SHOW SLAVE STATUS")
                 status = await talk.ask(_WAITS)
-                grants = await _everywhere(talk)
+                grants = await everywhere(talk)
             finally:
                 talk.end()
             waits = any(row["Value"] == "ON" for row in status)
@@ -154,14 +153,8 @@ async def _user(login: Login, within: float) -> str:
     try:
         talk = await Talk.begin(login, within)
         try:
-            return await _everywhere(talk)
+            return await everywhere(talk)
         finally:
             talk.end()
     except (OSError, UnresolvedSecret) as error:
         return f"-{in_words(error)}"
-
-
-async def _everywhere(talk: Talk) -> str:
-    """Return what a login may do on every database, as the server tells it; roles that it has are among it."""
-    told = [str(value) for row in await talk.ask("SHOW GRANTS") for value in row.values()]
-    return ", ".join(found.group(1) for one in told if (found := _EVERYWHERE.match(one)))

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.limiting import AtMost, refuse_unheld, send
+from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
@@ -22,12 +23,12 @@ class LoseWriter(Kind):
     """Takes the MariaDB server away that takes writes: `killed`, or `hung`.
 
     Which one that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one takes
-    writes and a replica could take over now. Nobody takes over by itself: a `mariadb.promote` step, a playbook or your
-    own tool does. Later steps may use `${steps.ID.writer}`. Put back means that it runs and follows whoever takes
-    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have lost
-    what a replica has. One that hung is killed before, where another one takes writes by then: let go on, it would
-    take writes beside it. For the same reason its configuration must say `read_only = 1`, so that it comes back taking
-    none.
+    writes and a replica could take over now, and where the application's `user` may write in spite of `read_only`,
+    as it would write to the one that comes back. Nobody takes over by itself: a `mariadb.promote` step, a playbook or
+    your own tool does. Later steps may use `${steps.ID.writer}`. Put back means that it runs and follows whoever takes
+    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have lost what
+    a replica has. One that hung is killed before, where another one takes writes by then: let go on, it would take
+    writes beside it. For the same reason its configuration must say `read_only = 1`, so that it comes back taking none.
 
         steps:
           - name: kill the writer
@@ -57,6 +58,7 @@ class LoseWriter(Kind):
         """Look who takes writes, and that somebody else could."""
         sight = await weighed(self.mariadb, patience(given))
         writer = self._victim(sight)
+        await refuse_a_writer_past_read_only(self.mariadb, writer, patience(given))
         reach = self._reach(writer, given)
         if await reach.state(writer) != "running":
             raise ActionRefused(f"{self.mariadb.name}/{writer} takes writes but does not run here: another's `reach`")
@@ -111,7 +113,9 @@ class LoseWriter(Kind):
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
         sight = await weighed(self.mariadb, patience(given))
-        where = f"{self.mariadb.name}/{self._victim(sight)}"
+        writer = self._victim(sight)
+        await refuse_a_writer_past_read_only(self.mariadb, writer, patience(given))
+        where = f"{self.mariadb.name}/{writer}"
         spares = [f"{self.mariadb.name}/{name}" for name in sight.candidates(self.late_at_most)]
         effect = f"{'SIGKILL' if self.how == 'killed' else 'SIGSTOP'} to all of {where}, which takes writes now"
         return Preview([where], effect, f"{where} runs, and follows", spares)

@@ -19,8 +19,9 @@ class Writers(Kind):
     """Asks every MariaDB server itself whether it takes writes (`read_only`); good when exactly one does.
 
     `who` is every server that does: two names are a split brain, as nobody keeps a server that came back from taking
-    writes but its own configuration. Every server has a deadline of its own. The client is a blocking one, so these
-    looks are made by a process of their own.
+    writes but its own configuration. Who has READ_ONLY ADMIN writes in spite of `read_only`, which nobody sees here:
+    `doctor` tells whether the application's user has it. Every server has a deadline of its own. The client is a
+    blocking one, so these looks are made by a process of their own.
 
         probes:
           writers: {mariadb.writers: {mariadb: payments}, every: 200ms}

@@ -7,6 +7,7 @@ import tenacity
 from pydantic import Field, model_validator
 
 from faildrill.adapters.leader_store import in_full
+from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
@@ -50,7 +51,9 @@ class Promote(Kind):
     async def capture(self, given: Given) -> Captured:
         """Look who takes writes, and who could."""
         sight = await weighed(self.mariadb, patience(given))
-        return {"to": self._next(sight), **sight.as_data()}
+        to = self._next(sight)
+        await refuse_a_writer_past_read_only(self.mariadb, sight.writer or to, patience(given))
+        return {"to": to, **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Hand over, once; a former writer that does not answer any more is not handed over from."""
@@ -106,7 +109,9 @@ class Promote(Kind):
     async def preview(self, given: Given) -> Preview:
         """Look who would be promoted now."""
         sight = await self._sight(given)
-        names = [f"{self.mariadb.name}/{name}" for name in (self._next(sight), sight.writer) if name]
+        to = self._next(sight)
+        await refuse_a_writer_past_read_only(self.mariadb, sight.writer or to, patience(given))
+        names = [f"{self.mariadb.name}/{name}" for name in (to, sight.writer) if name]
         effect = f"{names[0]} takes writes" + (f" instead of {names[1]}" if sight.writer else "")
         back = f"{names[1]} takes writes again" if sight.writer else "nothing: nobody did before"
         others = sight.candidates(self.late_at_most) if sight.writer else sight.heirs()
