@@ -17,6 +17,7 @@ from faildrill.guarding import objecting
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.loading import load_drill
+from faildrill.loading.doubts import Foresees
 from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
@@ -142,8 +143,18 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
         click.echo(f"  {probe.name}: every {durations.show(probe.every)}; {limits.told(probe)}")
     for load in drill.load:
         click.echo(f"load      {load.name}: {told(load)}")
+    if expected := _expected(drill):
+        click.echo("\nexpects\n" + "\n".join(f"  {line}" for line in expected))
     if drill.twin:
         click.echo(f"twin      {drill.twin}; `run --twins` runs both, in an order that is not told")
+
+
+def _expected(drill: Drill) -> list[str]:
+    """Say of what is expected how much it takes to hold, where that can be told before the run."""
+    probes = {one.name: one for one in (*drill.probes, *drill.load)}
+    uses = [*drill.expect, *(use for way in drill.ways for use in way.expect)]
+    built: list[object] = [build(use, "expectation") for use in uses]
+    return [one.foresees(probes) for one in built if isinstance(one, Foresees)]
 
 
 def _print_steps(drill: Drill, lines: list[Line]) -> None:

@@ -1,11 +1,13 @@
 """Expectations on how long a service may be dark, or too slow to be of use: each outage has two bounds."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
+from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Darkness, Stretch, darkness, weight
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
@@ -52,6 +54,14 @@ class OutageAtMost(Kind):
         limits = _Limits(self.of, nanoseconds(self.at_most), nanoseconds(self.hold), self.when)
         return [finding("outage", claim, _Weighing(evidence, evidence.darkness(self.of), limits).weighed())]
 
+    def doubts(self, probes: Mapping[str, ProbePlan]) -> list[str]:
+        """Tell where no outage that is seen can be within the limit."""
+        return _doubts(self, probes)
+
+    def foresees(self, probes: Mapping[str, ProbePlan]) -> str:
+        """Say how long an outage may be so that the limit surely holds."""
+        return f"outage of {self.of}: {_foreseen(self, probes)}"
+
 
 class BrownOut(Kind):
     """The probe's service is never without an answer within `slower_than` for longer than `at_most` at a time.
@@ -74,6 +84,42 @@ class BrownOut(Kind):
         limits = _Limits(self.of, nanoseconds(self.at_most), nanoseconds(self.hold), dark="late or dark")
         proofs = darkness(evidence.looks(self.of), nanoseconds(self.slower_than), evidence.marks)
         return [finding("brown_out", claim, _Weighing(evidence, proofs, limits).weighed())]
+
+    def doubts(self, probes: Mapping[str, ProbePlan]) -> list[str]:
+        """Tell where no brown-out that is seen can be within the limit."""
+        return _doubts(self, probes)
+
+    def foresees(self, probes: Mapping[str, ProbePlan]) -> str:
+        """Say how long a brown-out may be so that the limit surely holds."""
+        return f"brown-out of {self.of}: {_foreseen(self, probes)}"
+
+
+def _hidden(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) -> float:
+    """Return how many seconds longer an outage can have been than the time in which it was seen dark.
+
+    An interval on either side, and with a hold as long as that, and an interval more.
+    """
+    plan, hold = probes.get(expected.of), expected.hold
+    every = plan.every if plan is not None else 0.0
+    return 2 * (every + hold + (every if hold else 0))
+
+
+def _doubts(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) -> list[str]:
+    hidden = _hidden(expected, probes)
+    if not expected.hold or not 0 < expected.at_most <= hidden:
+        return []
+    limit, hold, more = (durations.show(one) for one in (expected.at_most, expected.hold, hidden))
+    because = f"one that is dark unseen within its `hold` of {hold} on either side can have lasted {more} longer"
+    return [f"no outage that is seen can be told to be within {limit}: {because}; allow more, or say `hold: 0s`"]
+
+
+def _foreseen(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) -> str:
+    limit = f"at most {durations.show(expected.at_most)}"
+    sure = expected.at_most - _hidden(expected, probes)
+    if sure <= 0:
+        return f"{limit}; passes only where nothing dark is seen"
+    why = f", as its hold of {durations.show(expected.hold)} may hide more on either side" if expected.hold else ""
+    return f"{limit}; one seen dark for longer than about {durations.show(sure)} may be INCONCLUSIVE{why}"
 
 
 class _Limits(NamedTuple):

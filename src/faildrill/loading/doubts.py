@@ -20,6 +20,15 @@ class Doubts(Protocol):
         ...
 
 
+@runtime_checkable
+class Foresees(Protocol):
+    """An expectation that can say before the run what it takes to hold."""
+
+    def foresees(self, probes: Mapping[str, ProbePlan]) -> str:
+        """Return it in one line, for `plan`."""
+        ...
+
+
 def refuse_unknown_steps(expected: list[Use], steps: Sequence[Step | Wait | Parallel], mistakes: Mistakes) -> None:
     """Note every expectation that names a step by an id that none has."""
     ids = [one.id for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
