@@ -1,6 +1,7 @@
 """What a service, and each member of a group, answers that it is: asked over real connections."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -63,6 +64,27 @@ def test_whoever_answers_anything_else_is_another_place(serve: Serve, value: str
 def test_who_does_not_answer_proves_nothing_and_objects(serve: Serve) -> None:
     found = told(serve)
     assert (found.proved, found.differs, len(found.silent)) == ([], [], 1)
+
+
+def in_turn(*answers: Serve) -> Serve:
+    """Answer each request as the next one of several does, as those do who share an address or a load balancer."""
+    turns = itertools.cycle(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await next(turns)(reader, writer)
+
+    return serve
+
+
+@pytest.mark.parametrize("as_group", [True, False])
+def test_a_place_that_shares_its_address_with_another_is_refused_each_time(*, as_group: bool) -> None:
+    for others in (1, 2, 3):
+        found = told(in_turn(*[answering(UID)] * others, answering("production")), as_group=as_group)
+        assert (len(found.differs), found.proved, found.silent) == (1, [], [])
+
+
+def test_one_that_is_down_among_those_who_answer_alike_takes_no_proof_away() -> None:
+    assert told(in_turn(answering("", "503 Service Unavailable"), answering(UID))).proved
 
 
 def test_nobody_there_objects() -> None:
