@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
-from faildrill.errors import ActionRefused
+from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.supplying import Supplies
 from lab.haproxies import Balancer, balancer
+from lab.hosts_lab import given, here, step
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 GIVEN = Supplies("run", 5.0)
 BACKUP = "server s4 unix@{folder}/s4.sock backup"
 DEAD = "server s4 unix@{folder}/nobody.sock check inter 50ms fall 1"
@@ -100,3 +101,19 @@ def test_the_last_server_of_a_backend_that_tracks_it_stays_and_others_are_told(t
         action = Drain.model_validate({"load_balancer": one.target, "backend": "payments", "server": "s1"})
         shown = asyncio.run(action.preview(GIVEN))
     assert shown.touches == ["front/payments/s1", "front/admin/a1"]
+
+
+@pytest.mark.parametrize(("name", "more"), [("haproxy-drain", {}), ("haproxy-weight", {"haproxy_weight": 7})])
+def test_the_playbooks_leave_a_server_that_is_down_alone(tmp_path: Path, name: str, more: dict[str, Any]) -> None:
+    where: dict[str, Any] = {
+        "haproxy_hosts": "here",
+        "haproxy_socket": str(tmp_path / "admin.sock"),
+        "haproxy_backend": "payments",
+    }
+    with balancer(tmp_path, more=DEAD.format(folder=tmp_path)) as one:
+        becomes(one, "DOWN")
+        action = step(here(tmp_path), name, haproxy_server="s4", **where, **more)
+        before = asyncio.run(action.capture(given()))
+        with pytest.raises(ActionFailed, match="payments/s4 is down or in maintenance"):
+            asyncio.run(action.apply(before, given()))
+        assert not asyncio.run(action.confirm(before, given())).holds

@@ -71,6 +71,8 @@ class OfLink(Kind):
             raise ValueError("`delayed` needs a `delay`, and only `delayed` has one")
         if self.jitter > self.delay:
             raise ValueError("a `jitter` is not more than its `delay`: nothing comes before it was sent")
+        if any(round(one * 1_000_000) % 1000 for one in (self.delay, self.jitter)):
+            raise ValueError("a link is delayed by whole milliseconds: less would be none")
         return self
 
     def limit(self) -> float | None:
