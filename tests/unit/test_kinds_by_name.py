@@ -14,11 +14,6 @@ APART: Final = ("adapters", "kinds", "lab")
 NAMES: Final = {name for table in TABLES.values() for name in table if "." in name} | {*TABLES["target"]}
 DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NAMES) if '.' in name)})\b")
 
-STANDING: Final = {
-    "judging/figures.py": {"patroni.writer"},  # who manages a writer: to be a trait
-    "judging/sets.py": {"patroni.writer", "postgres.write", "postgres.writers"},  # who tells the writer: the same
-}
-"""Where a kind decides by its name as yet; only ever fewer."""
 SHOWN: Final = {
     "auditing/examining.py": {"haproxy.settings"},
     "judging/lost_writes.py": {"postgres.ledger"},
@@ -51,4 +46,4 @@ def test_no_string_outside_of_the_worlds_and_the_table_names_a_kind_but_those_th
         inside = path.relative_to(SOURCE)
         if inside.parts[0] not in APART and (named := set(_named(path))):
             found[str(inside)] = named
-    assert found == STANDING | SHOWN | OTHERS
+    assert found == SHOWN | OTHERS

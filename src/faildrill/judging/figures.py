@@ -13,6 +13,8 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
 from faildrill.judging.spans import cause, follows
 from faildrill.judging.tallies import where
+from faildrill.kinds import tells_writer, trait
+from faildrill.ports import TELLS_LEAD
 from faildrill.samples import ASKED_AGAIN, Outcome
 from faildrill.samples.columns import Columns, Mask
 from faildrill.targets import KindUse
@@ -20,9 +22,8 @@ from faildrill.timeline import Entry
 
 MOST_OUTAGES: Final = 200
 """Outages of a probe that are listed; where there are more, the longest."""
-_MANAGERS: Final = ("patroni.writer",)
-"""Kinds that ask who manages the writer, and say in their detail when nobody holds the lead any more."""
 UNLOCKED: Final = "unlocked"
+"""What a probe that tells who leads says in its detail when nobody does."""
 
 
 def figures(evidence: Evidence) -> list[ProbeFigures]:
@@ -133,7 +134,7 @@ class _Writers:
         """
         end = until or int(np.iinfo(np.int64).max)
         plans = self._right(getattr(followed.what, "step", ""))
-        managers = [self._looks[plan.name] for plan in plans if plan.use.kind in _MANAGERS]
+        managers = [self._looks[plan.name] for plan in plans if trait(plan.use.kind, "probe", TELLS_LEAD)]
         noticed = [_first(looks, followed.at, end, unlocked=True) for looks in managers]
         named = [_first(self._looks[plan.name], followed.at, end, unlocked=False) for plan in plans]
         found = {"detected": noticed, "new_writer": named}
@@ -148,7 +149,7 @@ class _Writers:
 
 
 def _tells(plan: ProbePlan) -> bool:
-    return plan.use.kind.endswith(("writer", "writers", ".write"))
+    return tells_writer(plan.use.kind) is not None
 
 
 def _targets(use: KindUse) -> list[JsonValue]:

@@ -19,13 +19,12 @@ from faildrill.judging.never import Never
 from faildrill.judging.pains import Books, Pain, books, limits, pain, users
 from faildrill.judging.result import Finding, Record, Result, Verdict
 from faildrill.judging.weighing import count
-from faildrill.kinds import trait
+from faildrill.kinds import tells_writer, trait
 from faildrill.ports import ONLY_GROWS
 
 FILE: Final = "set.json"
 FORMAT: Final = 1
 """Version of set.json."""
-_TELLS_WRITER: Final = ("patroni.writer", "postgres.writers", "postgres.write")
 
 Failover = Literal["done", "not done", "can't tell"]
 
@@ -235,7 +234,7 @@ def _failover(evidence: Evidence) -> tuple[Failover, str]:
 
 
 def _tells(kind: str) -> bool:
-    return kind in _TELLS_WRITER or bool(trait(kind, "probe", ONLY_GROWS))
+    return tells_writer(kind) is not None or bool(trait(kind, "probe", ONLY_GROWS))
 
 
 def _counted(runs: list[RunOfSet], warrants: str) -> Failovers:

@@ -11,6 +11,7 @@ from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Moment
 from faildrill.judging.weighing import count, lasted
+from faildrill.kinds import tells_writer
 from faildrill.samples import LOAD
 from faildrill.samples.columns import Mask, Numbers
 from faildrill.timeline import (
@@ -114,7 +115,7 @@ def _outages(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
 
 def _changes(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
     """Tell of every change of who writes, where the probe is one that asks for it."""
-    if not plan.use.kind.endswith(("writer", "writers")):
+    if tells_writer(plan.use.kind) != "nodes":
         return
     looks = evidence.looks(plan.name)
     before = None

@@ -8,13 +8,14 @@ when a file names it, and not before.
 import difflib
 import importlib
 import inspect
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
-from faildrill.ports import Aborts, Action, Examines, Guard, Kind, Lock, Probe
+from faildrill.ports import TELLS_WRITER, Aborts, Action, Examines, Guard, Kind, Lock, Probe, WriterBy
 from faildrill.targets import KindUse, Target
 from faildrill.testimony import Testifies
 
@@ -55,6 +56,10 @@ def _protocols(shape: Shape) -> _Protocols | None:
 
         return (ReadsSettings,)
     return _PROTOCOLS.get(shape)
+
+
+_WRITERS_BY_NAME: Final[Mapping[str, WriterBy]] = {"writer": "nodes", "writers": "nodes", ".write": "users"}
+"""How the names of probes ended that tell the writer, before their classes said it."""
 
 
 class _Home(NamedTuple):
@@ -115,6 +120,18 @@ def trait(name: str, shape: Shape, called: str) -> Any:  # noqa: ANN401 - each t
         return getattr(find(name, shape), called, None)
     except UnknownKind:
         return None
+
+
+def tells_writer(name: str) -> WriterBy | None:
+    """Return by what a probe of a kind tells who takes writes; None where it doesn't.
+
+    Of a kind that is not installed here its name says it, as it did when such runs were first judged.
+    """
+    try:
+        said: WriterBy | None = getattr(find(name, "probe"), TELLS_WRITER, None)
+    except UnknownKind:
+        return next((by for ending, by in _WRITERS_BY_NAME.items() if name.endswith(ending)), None)
+    return said
 
 
 def misnamed_effect(kind: type[Kind]) -> object:

@@ -7,7 +7,7 @@ A kind is one class whose fields are its parameters; its docstring is its docume
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -366,6 +366,12 @@ class Lock(Protocol):
 
 ASKS_EVERY_NODE: Final = "asks_every_node"
 """A probe class with a true class variable of this name asks each node itself who writes: it can see two at once."""
+WriterBy = Literal["nodes", "users"]
+TELLS_WRITER: Final = "tells_writer"
+"""A probe class may have a class variable of this name, a WriterBy: who answers its looks is who takes writes, by what
+the `nodes` or their manager say of it, or as the one that took a write by the path that `users` take."""
+TELLS_LEAD: Final = "tells_lead"
+"""A probe class with a true class variable of this name says `unlocked` in its detail while nobody holds the lead."""
 ONLY_GROWS: Final = "only_grows"
 """A probe class with a true class variable of this name tells a number that never goes back as who answered: what was
 there and back between two looks shows in the later one."""

@@ -9,7 +9,7 @@ from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.ports import Duration, Given, Kind, Seen
+from faildrill.ports import Duration, Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
 
 _LONGEST: Final = 200
@@ -30,6 +30,7 @@ class Writers(Kind):
     """
 
     asks_every_node: ClassVar[bool] = True
+    tells_writer: ClassVar[WriterBy] = "nodes"
     blocking: ClassVar[bool] = True
 
     mariadb: MariaDB = Field(description="the servers, every one of which is asked")

@@ -9,7 +9,7 @@ from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.ports import Given, Kind, Seen
+from faildrill.ports import Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 
@@ -53,6 +53,8 @@ class Writer(_Looking):
     """
 
     heard_as: ClassVar[View] = "patroni"
+    tells_writer: ClassVar[WriterBy] = "nodes"
+    tells_lead: ClassVar[bool] = True
 
     asks_every_node: ClassVar[bool] = True
 

@@ -10,7 +10,7 @@ from faildrill.adapters.postgres.asking import Login, addresses, by_users_path, 
 from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.ports import Given, Kind, Seen
+from faildrill.ports import Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 
@@ -43,6 +43,7 @@ class Write(Kind):
     """
 
     heard_as: ClassVar[View] = "application"
+    tells_writer: ClassVar[WriterBy] = "users"
 
     database: Database = Field(description="the database, as its users reach it")
     connection: Literal["kept", "fresh"] = Field(default="kept", description="standing connections, or one a look")

@@ -10,7 +10,7 @@ from faildrill.adapters.connection_errors import unheard
 from faildrill.adapters.postgres.asking import ask, in_words
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
-from faildrill.ports import Given, Seen
+from faildrill.ports import Given, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 
@@ -49,6 +49,7 @@ class Writers(EveryNode):
     """
 
     heard_as: ClassVar[View] = "primary"
+    tells_writer: ClassVar[WriterBy] = "nodes"
 
     asks_every_node: ClassVar[bool] = True
 

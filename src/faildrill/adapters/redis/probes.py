@@ -13,7 +13,7 @@ from faildrill.adapters.redis.succession import LAG
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Seen
+from faildrill.ports import Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
 
 _LONGEST: Final = 200
@@ -35,6 +35,7 @@ class Writers(Kind):
     """
 
     asks_every_node: ClassVar[bool] = True
+    tells_writer: ClassVar[WriterBy] = "nodes"
 
     redis: Redis = Field(description="the master and its replicas, every one of which is tried")
 
