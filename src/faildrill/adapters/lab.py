@@ -96,7 +96,7 @@ class Supervisor(Kind):
         try:
             return await self._ask({"op": "status"}, _LOOK_WITHIN)
         except _LOST as error:
-            raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {error!r}") from error
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {_words(error)}") from error
 
     async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
         """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
@@ -117,7 +117,7 @@ class Supervisor(Kind):
         except _NotSent as error:
             raise ActionRefused(f"the lab's supervisor on {self.socket} can't be reached: {error}") from error
         except _LOST as error:
-            raise OutcomeUnknown(f"the lab's supervisor did not answer {request['op']!r}: {error!r}") from error
+            raise OutcomeUnknown(f"the lab's supervisor did not answer {request['op']!r}: {_words(error)}") from error
         if not answer["ok"]:
             raise ActionRefused(f"the lab's supervisor: {answer['error']}")
 
@@ -126,7 +126,7 @@ class Supervisor(Kind):
             async with asyncio.timeout(_CONNECT_WITHIN):
                 reader, writer = await asyncio.open_unix_connection(self.socket)
         except (OSError, TimeoutError) as error:
-            raise _NotSent(str(error) or type(error).__name__) from error
+            raise _NotSent(_words(error)) from error
         try:
             async with asyncio.timeout(within):
                 writer.write(json.dumps(request).encode() + b"\n")
@@ -137,6 +137,10 @@ class Supervisor(Kind):
             raise EOFError("the supervisor has closed the connection")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 class _NotSent(OSError):  # noqa: N818 - reads as the statement it makes

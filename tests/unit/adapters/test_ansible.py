@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from faildrill.adapters.ansible.playing import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
 from faildrill.adapters.ansible.target import Hosts
+from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Hears
 
@@ -149,3 +151,17 @@ def test_what_does_not_fit_a_dynamic_inventory_is_told_before_any_host_is_touche
         assert await late.objection(given) == f"there is no playbook {tmp_path}/undo.yml"
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("endless", ["pipe", "device"])
+def test_an_inventory_without_an_end_is_not_read(endless: str, tmp_path: Path) -> None:
+    playbook = action(tmp_path)
+    Path(playbook.hosts.inventory).unlink()
+    if endless == "pipe":
+        os.mkfifo(playbook.hosts.inventory)
+    else:
+        Path(playbook.hosts.inventory).symlink_to("/dev/zero")
+    for asked in (playbook.preview, playbook.capture):
+        with pytest.raises(CannotSee, match="is neither a file nor a folder"):
+            asyncio.run(asked(Supplies("run", timeout=60.0)))
+    assert "is neither a file nor a folder" in str(asyncio.run(playbook.objection(Supplies("run", timeout=60.0))))

@@ -5,16 +5,16 @@ import json
 import os
 import re
 import shutil
-import signal
+import stat
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from faildrill import redacting
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
+from faildrill.system import bounded_output
 
 INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK", "SSL_CERT_FILE")
 """What of this process's environment a play finds; nothing else passes."""
@@ -55,19 +55,26 @@ async def ask(program: str, arguments: list[str], env: dict[str, str], within: f
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(within):
-            printed, complained = await process.communicate()
+        printed, complained = await bounded_output.communicate(process, within, group=True)
     except TimeoutError:
         raise CannotSee(f"{program} did not answer within {within:g} s") from None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    except OSError as error:
+        raise CannotSee(f"{program}: {error.strerror or error}") from error
     text = printed.decode(errors="replace")
     if process.returncode != 0:
         words = complained.decode(errors="replace").strip() or text.strip()
         raise CannotSee(f"{program} ended with {process.returncode}: {redacting.clean(words)[-800:]}")
     return text
+
+
+def see(hosts: Hosts) -> None:
+    """Raise CannotSee unless the inventory is a file or a folder: Ansible would read a device or a pipe without end."""
+    try:
+        mode = os.stat(hosts.inventory).st_mode  # noqa: PTH116 - as quick as any call here
+    except OSError as error:
+        raise CannotSee(f"the inventory {hosts.inventory} is not there: {error.strerror}") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise CannotSee(f"the inventory {hosts.inventory} is neither a file nor a folder")
 
 
 async def names(hosts: Hosts, env: dict[str, str], within: float) -> tuple[set[str], set[str]]:
@@ -78,8 +85,7 @@ async def names(hosts: Hosts, env: dict[str, str], within: float) -> tuple[set[s
 
 async def addresses(hosts: Hosts, env: dict[str, str], within: float) -> tuple[dict[str, str], set[str]]:
     """Return the hosts of an inventory, each with what it is reached at, and the groups; raises as `names` does."""
-    if not os.path.exists(hosts.inventory):  # noqa: ASYNC240, PTH110 - as quick as any call here
-        raise CannotSee(f"the inventory {hosts.inventory} is not there")
+    see(hosts)
     text = await ask("ansible-inventory", ["-i", hosts.inventory, "--list"], env, within)
     groups: dict[str, Any] = json.loads(text)
     settings = groups.pop("_meta", {}).get("hostvars", {})

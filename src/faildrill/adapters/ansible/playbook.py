@@ -62,6 +62,7 @@ class OnHosts(Kind):
         for playbook in playbooks:
             if not os.path.isfile(playbook):  # noqa: ASYNC240, PTH113 - as quick as any call here
                 raise CannotSee(f"there is no playbook {playbook}")
+        inventory.see(self.hosts)
         with plays.private(plays.key_of("", list(playbooks))) as folder:
             env = plays.surroundings(self.hosts, folder, {})
             arguments = ["-i", self.hosts.inventory, "--list-hosts", "--list-tasks", *options]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.settings import Aside, Unread
+from faildrill.system import bounded_output
 
 _LINE: Final = re.compile(r"^\[(ALERT|WARNING)\]\s+(?:\(\d+\) : )?(.*)$")
 _EMPTY: Final = ("Error(s) found in configuration file", "Fatal errors found in configuration")
@@ -143,10 +144,9 @@ async def _run(command: Sequence[str], variables: Mapping[str, str] | None, with
     except (OSError, ValueError) as error:
         return f"{command[0]} can't be started: {getattr(error, 'strerror', None) or error}"
     try:
-        async with asyncio.timeout(within):
-            out, _ = await process.communicate()
+        out, _ = await bounded_output.communicate(process, within)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return "did not end in time"
+    except OSError as error:
+        return error.strerror or str(error)
     return process.returncode or 0, out.decode(errors="replace")

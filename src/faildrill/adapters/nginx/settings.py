@@ -13,6 +13,7 @@ from faildrill.adapters.nginx.reading import Read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Aside, Difference, Reading, Settings, Unread
+from faildrill.system import bounded_output
 from faildrill.system.threads import aside, read
 
 _SHARE: Final = 0.8
@@ -88,12 +89,11 @@ async def _printed(argv: Sequence[str], within: float) -> tuple[str, list[str]]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(within):
-            out, errors = await process.communicate()
+        out, errors = await bounded_output.communicate(process, within)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise ValueError("`nginx -T` did not end in time") from None
+    except OSError as error:
+        raise ValueError(f"`nginx -T`: {error.strerror or error}") from error
     if process.returncode != 0:
         raise ValueError(f"`nginx -T` refuses it: {errors.decode(errors='replace').strip()[-300:]}")
     return out.decode(errors="replace"), _WARNS.findall(errors.decode(errors="replace"))[:_MOST]

@@ -1,0 +1,44 @@
+"""The one way to take what a program prints: so many bytes at the most, and only for so long; none is left running."""
+
+import asyncio
+import errno
+import os
+import signal
+from contextlib import suppress
+from typing import Final
+
+LARGEST: Final = 16 << 20
+"""Bytes of stdout, and as many of stderr: more than the configuration of any server or the inventory of any site."""
+_PART: Final = 1 << 16
+
+
+async def communicate(
+    process: asyncio.subprocess.Process, within: float, *, group: bool = False, most: int = LARGEST
+) -> tuple[bytes, bytes]:
+    """Return what a program prints to stdout and stderr until it ends.
+
+    TimeoutError where it does not end `within` float seconds, OSError where it prints more than `most` bytes. However
+    this ends, also cancelled, the program has ended: killed, with its process `group` where it leads one.
+    """
+    reading = [asyncio.ensure_future(_all_of(stream, most)) for stream in (process.stdout, process.stderr)]
+    try:
+        async with asyncio.timeout(within):
+            out, errors = await asyncio.gather(*reading)
+            await process.wait()
+    finally:
+        for one in reading:
+            one.cancel()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
+            await process.wait()
+    return out, errors
+
+
+async def _all_of(stream: asyncio.StreamReader | None, most: int) -> bytes:
+    found = bytearray()
+    while stream is not None and (part := await stream.read(_PART)):
+        found += part
+        if len(found) > most:
+            raise OSError(errno.EFBIG, f"it prints more than {most >> 20} MiB")
+    return bytes(found)
