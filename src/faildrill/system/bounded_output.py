@@ -10,6 +10,7 @@ from typing import Final
 LARGEST: Final = 16 << 20
 """Bytes of stdout, and as many of stderr: more than the configuration of any server or the inventory of any site."""
 _PART: Final = 1 << 16
+_REAPED_WITHIN: Final = 5.0
 
 
 async def communicate(
@@ -28,11 +29,25 @@ async def communicate(
     finally:
         for one in reading:
             one.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)  # no stream is read by two at once
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
-            await process.wait()
+            await _reap(process)
     return out, errors
+
+
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a program that was killed: asyncio tells it when the pipes are read to their ends, too.
+
+    What the program left running may hold them open; nobody waits for that.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_REAPED_WITHIN):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(_PART):
+                    pass
+            await process.wait()
 
 
 async def _all_of(stream: asyncio.StreamReader | None, most: int) -> bytes:
