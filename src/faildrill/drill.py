@@ -1,5 +1,6 @@
 """The drill as declared: probes, steps, expectations. Frozen, and plain data: it is written into the timeline."""
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,11 +79,25 @@ class Parallel(Plan):
     steps: tuple[Step | Wait, ...]
 
 
+AnyStep = Step | Wait | Parallel
+
+
+def singly(steps: Iterable[AnyStep]) -> Iterator[Step | Wait]:
+    """Yield steps and waits in their order, those that are done at once one after the other."""
+    for step in steps:
+        yield from step.steps if isinstance(step, Parallel) else (step,)
+
+
+def actions(steps: Iterable[AnyStep]) -> Iterator[Step]:
+    """Yield the steps that change something, in their order, those of groups too."""
+    return (step for step in singly(steps) if isinstance(step, Step))
+
+
 class Way(Plan):
     """One of several answers to what the drill does: what is done after its steps, and expected besides."""
 
     name: str
-    steps: tuple[Step | Wait | Parallel, ...] = ()
+    steps: tuple[AnyStep, ...] = ()
     expect: tuple[KindUse, ...] = ()
 
 
@@ -97,7 +112,7 @@ class Drill(Plan):
     warm_up: float = WARM_UP
     probes: tuple[ProbePlan, ...]
     load: tuple[ProbePlan, ...] = Field(default=(), description="background traffic, sent by a prober of its own")
-    steps: tuple[Step | Wait | Parallel, ...]
+    steps: tuple[AnyStep, ...]
     expect: tuple[KindUse, ...]
     abort_when: tuple[KindUse, ...] = ()
     failover: Literal["warranted", "needless"] | None = Field(
@@ -106,6 +121,11 @@ class Drill(Plan):
     twin: str = Field(default="", description="the file of the drill with the same symptom and another cause")
     ways: tuple[Way, ...] = ()
     way: Way | None = Field(default=None, description="the one that this run takes; its steps are among `steps`")
+
+    @property
+    def every_step(self) -> tuple[AnyStep, ...]:
+        """Its own steps, then those of each of its ways."""
+        return (*self.steps, *(step for way in self.ways for step in way.steps))
 
     def taking(self, way: Way) -> "Drill":
         """Return the drill that does its own steps, then those of a way, and expects what both expect."""

@@ -10,7 +10,7 @@ import click
 from faildrill import durations, redacting
 from faildrill.acting.calling import call, words
 from faildrill.cli.places import environment
-from faildrill.drill import Drill, Parallel, Step, Wait
+from faildrill.drill import AnyStep, Drill, Step, Wait, actions, singly
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import objecting
@@ -72,13 +72,11 @@ async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], 
         answers += [one async for one in objecting.answers(place, "plan", taken) if one not in answers]
     lines: list[Line] = []
     for way, step in _all(drill):
-        lines.extend(
-            [replace(await _line(one), way=way) for one in (step.steps if isinstance(step, Parallel) else (step,))]
-        )
+        lines.extend([replace(await _line(one), way=way) for one in singly([step])])
     return answers, lines
 
 
-def _all(drill: Drill) -> list[tuple[str, Step | Wait | Parallel]]:
+def _all(drill: Drill) -> list[tuple[str, AnyStep]]:
     """List the drill's own steps, then those of each of its ways, each with the name of the way."""
     return [*(("", step) for step in drill.steps), *((way.name, step) for way in drill.ways for step in way.steps)]
 
@@ -171,5 +169,4 @@ def _print_steps(drill: Drill, lines: list[Line]) -> None:
 
 def _undo_within(drill: Drill, line: Line) -> float:
     steps = [step for way, step in _all(drill) if way == line.way]
-    flat = [one for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
-    return next(one.undo_within for one in flat if isinstance(one, Step) and one.id == line.id)
+    return next(one.undo_within for one in actions(steps) if one.id == line.id)

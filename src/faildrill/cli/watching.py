@@ -17,7 +17,7 @@ from faildrill import journal
 from faildrill import timeline as tl
 from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.drill import Drill, ProbePlan, singly
 from faildrill.durations import show as duration
 from faildrill.proofs.looks import darkness
 from faildrill.reports.wording import count, plain
@@ -298,7 +298,7 @@ class Watch:
             return
         for probe in drill.probes[:_MOST_PROBES]:
             self._plan(probe)
-        for step in _flat(drill.steps) if self._veil is None else ():
+        for step in singly(drill.steps) if self._veil is None else ():
             if len(self.steps) < _MOST_STEPS:
                 self.steps.setdefault(step.id, StepSeen(step.id, plain(step.name, 200)))
 
@@ -329,11 +329,3 @@ _STATES: Final[dict[type, tuple[str, Level, str]]] = {
     tl.LeftApplied: ("left as it is", "bad", ""),
 }
 """By event: the state of its step from then on, how good that is, and which limit it has."""
-
-
-def _flat(steps: tuple[Step | Wait | Parallel, ...]) -> Iterator[Step | Wait]:
-    for one in steps:
-        if isinstance(one, Parallel):
-            yield from one.steps
-        else:
-            yield one

@@ -1,11 +1,11 @@
 """What a drill acts on, and what proves it: a step, its named undo, a way of its, a load acts on nothing unproven."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from faildrill.drill import Drill, Parallel, Step
+from faildrill.drill import Drill, Step, actions
 from faildrill.environment import Environment
 from faildrill.kinds import Shape, build, find, names
 from faildrill.kinds.parameters import parameter_names, target_parameters
@@ -47,7 +47,7 @@ class Coverage:
 def deeds(drill: Drill) -> list[Deed]:
     """List all that acts in a drill: its steps and those of its ways, their named undos, and its loads."""
     found: list[Deed] = []
-    for step in _steps((*drill.steps, *(step for way in drill.ways for step in way.steps))):
+    for step in actions(drill.every_step):
         found += deeds_of(step)
     return [*found, *(Deed(f"load {plan.name}", plan.use, "probe") for plan in drill.load)]
 
@@ -197,14 +197,6 @@ def _besides(deed: Deed) -> list[str]:
 
 def _unknown(kind: str) -> str:
     return f"what {kind} acts on"
-
-
-def _steps(steps: Iterable[object]) -> Iterator[Step]:
-    for step in steps:
-        if isinstance(step, Parallel):
-            yield from _steps(step.steps)
-        elif isinstance(step, Step):
-            yield step
 
 
 def _remedy(environment: Environment, what: str, kind: str) -> str:

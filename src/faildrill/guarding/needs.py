@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from faildrill.acting.calling import call, words
-from faildrill.drill import Drill, Parallel, Step
+from faildrill.drill import Drill, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.examining import looked
@@ -41,12 +41,11 @@ async def of_drill(drill: Drill, environment: Environment) -> AsyncIterator[Chec
 
 def _actions(drill: Drill) -> Iterator[tuple[str, KindUse]]:
     """Yield what steps do and how they are put back, in all ways; not what is complete only when it is due."""
-    for group in (*drill.steps, *(step for way in drill.ways for step in way.steps)):
-        for step in group.steps if isinstance(group, Parallel) else (group,):
-            if isinstance(step, Step) and not step.late:
-                yield f"step {step.id}", step.use
-                if step.undo.use is not None:
-                    yield f"undo of step {step.id}", step.undo.use
+    for step in actions(drill.every_step):
+        if not step.late:
+            yield f"step {step.id}", step.use
+            if step.undo.use is not None:
+                yield f"undo of step {step.id}", step.undo.use
 
 
 async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:

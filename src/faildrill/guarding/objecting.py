@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from faildrill.acting.calling import ask, words
-from faildrill.drill import Drill, Parallel, Step
+from faildrill.drill import Drill, Parallel, Step, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, ActionRefused, CannotSee
 from faildrill.guarding import approving, coverage, halting, leads, outside, secrecy
@@ -97,8 +97,8 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
     """
     async for answer in _followed(drill, run):
         yield answer
-    for step in (one for group in drill.steps for one in (group.steps if isinstance(group, Parallel) else (group,))):
-        action = build(step.use, "action") if isinstance(step, Step) and not step.late else None
+    for step in actions(drill.steps):
+        action = None if step.late else build(step.use, "action")
         if not isinstance(action, Foresees):
             continue
         try:
@@ -111,9 +111,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
 async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
     """Ask what a drill does first: later steps are asked when due, as what is before may make them possible."""
     first = next((one for one in drill.steps if isinstance(one, Step | Parallel)), None)
-    for step in first.steps if isinstance(first, Parallel) else (first,):
-        if not isinstance(step, Step):
-            continue
+    for step in actions([first] if first else []):
         action = None if step.late else build(step.use, "action")
         if not (getattr(action, NEEDS_HEIR, False) and isinstance(action, Previews)):
             continue

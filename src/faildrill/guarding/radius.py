@@ -1,11 +1,11 @@
 """The blast radius: how many members of a target a drill touches, against what its environment allows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from faildrill import durations
 from faildrill.acting.calling import call
-from faildrill.drill import Drill, Parallel, Step
+from faildrill.drill import Drill, Step, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
@@ -119,14 +119,4 @@ def _target(member: str) -> str:
 
 def _known(drill: Drill) -> Iterator[Step]:
     """Yield the steps that are complete before the drill starts."""
-    for step in _flat(drill.steps):
-        if isinstance(step, Step) and not step.late:
-            yield step
-
-
-def _flat(steps: Iterable[object]) -> Iterator[object]:
-    for step in steps:
-        if isinstance(step, Parallel):
-            yield from step.steps
-        else:
-            yield step
+    return (step for step in actions(drill.steps) if not step.late)

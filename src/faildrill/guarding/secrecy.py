@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from faildrill.drill import Drill, Parallel, Step
+from faildrill.drill import Drill, actions
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.referring import learn, unresolvable
@@ -32,11 +32,9 @@ def _of_place(place: Environment) -> Iterator[tuple[KindUse, Shape]]:
 def _of_drill(drill: Drill) -> Iterator[tuple[KindUse, Shape]]:
     for plan in (*drill.probes, *drill.load):
         yield plan.use, "probe"
-    flat = [one for step in drill.steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
-    for step in flat:
-        if isinstance(step, Step):
-            yield step.use, "action"
-            if step.undo.use is not None:
-                yield step.undo.use, "action"
+    for step in actions(drill.steps):
+        yield step.use, "action"
+        if step.undo.use is not None:
+            yield step.undo.use, "action"
     for use in drill.abort_when:
         yield use, "abort"

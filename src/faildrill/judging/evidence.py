@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.drill import Drill, ProbePlan, Step, Wait, singly
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.journal import read
 from faildrill.judging.bounds import Darkness, Stretch
@@ -115,15 +115,7 @@ class Evidence:
     @cached_property
     def steps(self) -> list[Step | Wait]:
         """The steps and waits in order, those of groups too."""
-        found: list[Step | Wait] = []
-        todo = list(reversed(self.drill.steps))
-        while todo:
-            step = todo.pop()
-            if isinstance(step, Parallel):
-                todo.extend(reversed(step.steps))
-            else:
-                found.append(step)
-        return found
+        return list(singly(self.drill.steps))
 
     @cached_property
     def faults(self) -> list[Entry]:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
-from faildrill.drill import Parallel
+from faildrill.drill import singly
 from faildrill.judging.bounds import Stretch, weight
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.latency import FOREVER, percentile
@@ -157,9 +157,6 @@ def _tail(evidence: Evidence, looks: Columns, hurt: Mask) -> float | None:
 def _answer(evidence: Evidence) -> int | None:
     """Return when what the drill did was first answered: by a step of the way, else by putting it back."""
     way = evidence.drill.way
-    steps = [
-        one for step in (way.steps if way else ()) for one in (step.steps if isinstance(step, Parallel) else (step,))
-    ]
-    own = {step.id for step in steps}
+    own = {step.id for step in singly(way.steps if way else ())}
     taken = [entry.at for entry, event in evidence.events(Applying) if event.step in own]
     return min([*taken[:1], *[entry.at for entry, _ in evidence.events(Undoing)][:1]], default=None)

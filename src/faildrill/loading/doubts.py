@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.drill import AnyStep, Drill, ProbePlan, Step, singly
 from faildrill.kinds import did_you_mean, find
 from faildrill.kinds.parameters import step_parameters
 from faildrill.loading.mistakes import Mistakes
@@ -29,9 +29,9 @@ class Foresees(Protocol):
         ...
 
 
-def refuse_unknown_steps(expected: list[Use], steps: Sequence[Step | Wait | Parallel], mistakes: Mistakes) -> None:
+def refuse_unknown_steps(expected: list[Use], steps: Sequence[AnyStep], mistakes: Mistakes) -> None:
     """Note every expectation that names a step by an id that none has."""
-    ids = [one.id for step in steps for one in (step.steps if isinstance(step, Parallel) else (step,))]
+    ids = [step.id for step in singly(steps)]
     for use in expected:
         for name, words in step_parameters(find(use.use.kind, "expectation")).items():
             given = use.use.params.get(name)
@@ -54,5 +54,5 @@ def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) ->
 
 
 def _actions(drill: Drill) -> list[Step]:
-    flat = [one for step in drill.steps for one in getattr(step, "steps", (step,))]
+    flat = [*singly(drill.steps)]
     return [one for one in flat if isinstance(one, Step)]

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from faildrill.drill import Drill, Step
+from faildrill.drill import Drill, actions
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameters import target_parameters
 from faildrill.kinds.sections import sections
@@ -17,12 +17,11 @@ _REFERENCE: Final = re.compile(r"\$\{([a-z0-9_-]+)\.([a-z0-9_-]+)")
 
 def needs(drill: Drill) -> list[str]:
     """Return the targets that a drill names, as `clusters payments`; of a drill that was loaded by itself."""
-    steps = (*drill.steps, *(step for way in drill.ways for step in way.steps))
-    flat = [one for step in steps for one in getattr(step, "steps", (step,)) if isinstance(one, Step)]
-    undone = [step.undo.use for step in flat if step.undo.use]
+    acting = [*actions(drill.every_step)]
+    undone = [step.undo.use for step in acting if step.undo.use]
     uses: list[tuple[KindUse, Shape]] = [
         *((probe.use, "probe") for probe in (*drill.probes, *drill.load)),
-        *((step.use, "action") for step in flat),
+        *((step.use, "action") for step in acting),
         *((use, "action") for use in undone),
         *((use, "expectation") for use in (*drill.expect, *(use for way in drill.ways for use in way.expect))),
         *((use, "abort") for use in drill.abort_when),
