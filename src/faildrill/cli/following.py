@@ -32,7 +32,7 @@ def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
     asyncio.run(_follow(started, showing))
     code = started.sentinel.wait()
     if code < 0:
-        click.echo("the sentinel died; the runner puts everything back by itself", err=True)
+        click.echo("the sentinel died; the runner, where it lives, puts everything back by itself", err=True)
         await_release(proven(place))
     path = folder / FILE
     if not path.exists():

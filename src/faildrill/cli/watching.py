@@ -5,6 +5,7 @@ Whatever stands in the files, watching goes on: what can't be read is passed ove
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ BUCKET: Final = NANOSECONDS
 STRIP: Final = 24
 _HOLD: Final = NANOSECONDS
 """Nanoseconds for which a probe must be good before it counts as good again: flapping is one line, not many."""
+_MOST_GOODS: Final = 4096
 _MOST_PROBES: Final = 64
 _MOST_STEPS: Final = 256
 _MOST_BYTES: Final = 4_000_000
@@ -58,6 +60,11 @@ class ProbeSeen:
     bad_since: int | None = None
     """When the first of the bad looks was sent since which it was not good for a hold time."""
     good_since: int | None = None
+    """When the first of the good looks was answered that were sent after the last bad one."""
+    last_bad: int = 0
+    """When the last of the bad looks was sent."""
+    goods: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_GOODS))
+    """When the last good looks were sent and answered: a bad answer may come long after them, and was sent before."""
     bad_looks: int = 0
     slow: int | None = None
     """Nanoseconds after which silence is dark, once the warm-up has told, as judging sees it …"""
@@ -92,9 +99,10 @@ class ProbeSeen:
             del self.strip[oldest], self.counts[oldest]
 
     def _good(self, sample: Sample) -> Iterator[Line]:
-        if self.good_since is None:
+        self.goods.append((sample.sent or sample.due, sample.answered))
+        if self.good_since is None and (sample.sent or sample.due) >= self.last_bad:
             self.good_since = sample.answered
-        if self.bad_since is not None and sample.answered - self.good_since >= _HOLD:
+        if self.bad_since is not None and self.good_since and sample.answered - self.good_since >= _HOLD:
             dark = duration(max(0, self.good_since - self.bad_since) / NANOSECONDS)
             bad = count(self.bad_looks, "bad look")
             who = f", from {sample.who}" if sample.who else ""
@@ -102,10 +110,12 @@ class ProbeSeen:
             self.bad_since, self.bad_looks = None, 0
 
     def _bad(self, sample: Sample) -> Iterator[Line]:
-        self.good_since = None
+        sent = sample.sent or sample.due
+        self.last_bad = max(self.last_bad, sent)
+        self.good_since = next((answered for asked, answered in self.goods if asked >= self.last_bad), None)
         self.bad_looks += 1
         if self.bad_since is None:
-            self.bad_since = sample.sent or sample.due
+            self.bad_since = sent
             detail = f": {sample.detail}" if sample.detail else ""
             word = "too slow" if sample.outcome is Outcome.OK else _word(sample.outcome)
             yield Line(sample.answered, "bad", f"{self.name}: {word}{detail}")

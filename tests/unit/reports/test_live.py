@@ -82,6 +82,23 @@ def test_flapping_is_not_told_look_by_look(tmp_path: Path) -> None:
     assert len(lines) == 1
 
 
+def test_a_bad_answer_that_comes_late_counts_from_when_it_was_asked_for_to_the_next_good_look(tmp_path: Path) -> None:
+    """As the verdict has it: looks that were sent after it were good all the while."""
+    cut(tmp_path, 6.4)
+    looks = [Sample("pay", at, at, at + 1_000_000, Outcome.OK) for at in range(BOOT, BOOT + 12 * SECOND, SECOND // 20)]
+    sent = looks[120].due
+    looks[120] = Sample("pay", sent, sent, sent + 3 * SECOND, Outcome.WRONG, detail="HTTP 503, late")
+    recorder = Recorder(Files(tmp_path))
+    for look in sorted(looks, key=lambda one: one.answered):
+        recorder.record(look)
+    recorder.close()
+    lines = [line for line in shown(tmp_path, "plain", io.StringIO()).splitlines() if "  pay: " in line]
+    assert [line.partition("  ")[2] for line in lines] == [
+        "pay: wrong: HTTP 503, late",
+        "pay: ok again after about 51 ms (1 bad look)",
+    ]
+
+
 def test_quiet_says_nothing(recorded: Path) -> None:
     assert shown(recorded, "quiet", io.StringIO()) == ""
 
