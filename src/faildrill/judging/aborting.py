@@ -19,7 +19,6 @@ from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
 from faildrill.proofs.looks import SILENCE, darkness, life
 from faildrill.samples import Outcome, Sample
 
-_LEARNT: Final = 4
 _MOST: Final = 4096
 """Dark looks that are kept in case that a good one still turns out to lie among them."""
 _FOREVER: Final = 1 << 62
@@ -40,20 +39,17 @@ class OutageLonger(Kind):
     longer_than: Duration = Field(description="the longest that it may be dark before the run is ended")
 
     def watch(self, rates: Mapping[str, Rate]) -> Watcher:
-        """Begin to weigh it; where its rate isn't told, it is learnt as the probe looks."""
-        rate = rates.get(self.of)
-        slow = nanoseconds(rate.slow) if rate and rate.slow else None
-        return _DarkWatch(self, nanoseconds(rate.every) if rate else None, slow)
+        """Begin to weigh it."""
+        return _DarkWatch(self, rates[self.of])
 
 
 class _DarkWatch:
     """For how long one service is dark by now."""
 
-    def __init__(self, condition: OutageLonger, every: int | None, slow: int | None) -> None:
+    def __init__(self, condition: OutageLonger, rate: Rate) -> None:
         self._condition = condition
-        self._rate = _Rate(every)
-        self._slow = slow if slow is not None else _FOREVER
-        self._grace = slow or 0
+        self._slow = nanoseconds(rate.slow) if rate.slow else _FOREVER
+        self._grace = max(SILENCE * nanoseconds(rate.every), nanoseconds(rate.slow or 0))
         self._watched = 0
         self._heard: int | None = None
         """When the last look that proves anything was answered; at first, when the watching began."""
@@ -70,7 +66,6 @@ class _DarkWatch:
         """Take the next sample in; return why to abort, or None."""
         if sample.probe != self._condition.of:
             return None
-        self._rate.learn(sample.due)
         self._told = max(self._told, sample.answered)
         if not sample.outcome.is_look:
             return None
@@ -91,9 +86,7 @@ class _DarkWatch:
         """Take in that time has passed: what nobody sees alive for long enough is dark, or can't be told."""
         if self._heard is None:
             self._heard = self._watched = now_ns
-        if self._rate.every is None:
-            return None
-        grace = max(SILENCE * self._rate.every, self._grace)
+        grace = self._grace
         if now_ns <= self._heard + grace and self._begun:
             return None
         since = self._begun[0] if self._begun else max(self._alive, self._watched) + grace
@@ -106,30 +99,6 @@ class _DarkWatch:
             return None
         length = f"{condition.of} is dark for {durations.show(seconds(dark))}"
         return f"{length}{f' ({how})' if how else ''}, longer than {durations.show(condition.longer_than)}"
-
-
-class _Rate:
-    """How far apart looks are due: as declared, else the widest of the first few steps."""
-
-    def __init__(self, every: int | None) -> None:
-        self._declared = every
-        self._widest = 0
-        self._steps = 0
-        self._last: int | None = None
-
-    @property
-    def every(self) -> int | None:
-        """Nanoseconds between two looks; None while that is not known."""
-        return self._declared or (self._widest if self._steps >= _LEARNT else None)
-
-    def learn(self, due: int) -> None:
-        """Take in when a look was due."""
-        if self._declared or self._steps >= _LEARNT:
-            return
-        if self._last is not None and due > self._last:
-            self._widest = max(self._widest, due - self._last)
-            self._steps += 1
-        self._last = due
 
 
 class ErrorsAbove(Kind):
@@ -147,18 +116,17 @@ class ErrorsAbove(Kind):
 
     def watch(self, rates: Mapping[str, Rate]) -> Watcher:
         """Begin to weigh it."""
-        return _ErrorWatch(self, rates.get(self.of))
+        return _ErrorWatch(self, rates[self.of])
 
 
 class _ErrorWatch:
     """How many looks failed over a time, by when they were due."""
 
-    def __init__(self, condition: ErrorsAbove, rate: Rate | None) -> None:
+    def __init__(self, condition: ErrorsAbove, rate: Rate) -> None:
         self._condition = condition
         self._over = nanoseconds(condition.over)
-        self._every = nanoseconds(rate.every) if rate else 0
-        self._first = rate.first if rate else None
-        self._timeout = nanoseconds(rate.timeout) if rate else 0
+        self._every, self._timeout = nanoseconds(rate.every), nanoseconds(rate.timeout)
+        self._first = rate.first
         self._due: list[int] = []
         """When looks were due, of the last while, in order; of some of them it is known that they failed …"""
         self._failed: list[int] = []
@@ -186,14 +154,14 @@ class _ErrorWatch:
         if self._heard is None:
             self._heard = now_ns
         blind = now_ns - self._heard
-        if not self._every or blind <= self._over + self._timeout + SILENCE * self._every:
+        if blind <= self._over + self._timeout + SILENCE * self._every:
             return None
         told = f"no look of {self._condition.of} proves anything for {durations.show(seconds(blind))}"
         return f"{told}: whether more than {self._condition.above} failed, nobody can tell"
 
     def _is_due(self, due: int) -> bool:
         """Tell whether a look is one of the schedule, where that is known."""
-        return not self._every or self._first is None or (due - self._first) % self._every == 0
+        return self._first is None or (due - self._first) % self._every == 0
 
     def _weighed(self, until: int) -> str | None:
         """Weigh the time that ends with the look due then."""

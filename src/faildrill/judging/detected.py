@@ -49,13 +49,15 @@ class Detected(Kind):
             return cannot_tell(f"{self.after} did not take effect, so there was nothing to notice")
         looks = evidence.looks(self.of)
         alarm = self._alarm(looks.names)
-        before = _last_answered(looks, lambda part: part.is_look & (part.answered <= step.began))
+        before = _answered(looks, lambda part: part.is_look & (part.answered <= step.began), last=True)
         if before is None:
             return cannot_tell(f"{self.of} did not look before {self.after}")
         if alarm(looks.part(before, before + 1)).any():
             return cannot_tell(f"{self.of} was bad already: {self._words(looks, before)}")
         back = step.back if step.back is not None else _FOREVER
-        first = _first_answered(looks, lambda part: alarm(part) & (part.sent >= step.began) & (part.answered < back))
+        first = _answered(
+            looks, lambda part: alarm(part) & (part.sent >= step.began) & (part.answered < back), last=False
+        )
         if first is not None:
             return self._noticed(evidence, step, first, alarm)
         return self._unnoticed(evidence, step)
@@ -140,28 +142,16 @@ class _Step(NamedTuple):
     back: int | None
 
 
-def _first_answered(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
-    """Return the place of the look that was answered first, of those of which something is true."""
-    found: tuple[int, int] | None = None
+def _answered(looks: Columns, is_it: Callable[[Columns], Mask], *, last: bool) -> int | None:
+    """Return the place of the look that was answered first, or last, of those of which something is true."""
+    found: list[tuple[int, int]] = []
     for first, part in looks.blocks():
         places = np.flatnonzero(is_it(part))
         if len(places):
-            here = int(places[np.argmin(part.answered[places])])
-            best = int(part.answered[here]), first + here
-            found = best if found is None else min(found, best)
-    return found[1] if found is not None else None
-
-
-def _last_answered(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
-    """Return the place of the look that was answered last, of those of which something is true."""
-    found: tuple[int, int] | None = None
-    for first, part in looks.blocks():
-        places = np.flatnonzero(is_it(part))
-        if len(places):
-            here = int(places[np.argmax(part.answered[places])])
-            best = int(part.answered[here]), first + here
-            found = best if found is None else max(found, best)
-    return found[1] if found is not None else None
+            answered = part.answered[places]
+            here = int(places[np.argmax(answered) if last else np.argmin(answered)])
+            found.append((int(part.answered[here]), first + here))
+    return (max if last else min)(found)[1] if found else None
 
 
 def _last_sent(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:

@@ -15,6 +15,7 @@ from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import singly
 from faildrill.judging.bounds import Stretch, weight
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.headline import writes
 from faildrill.judging.latency import FOREVER, percentile
 from faildrill.judging.result import Bounds, Record
 from faildrill.judging.spans import PUTTING_BACK, follows
@@ -115,15 +116,12 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
 
 
 def books(evidence: Evidence) -> list[Books]:
-    """Tell of every ledger what became of its writes, by the worst of the nodes that take writes."""
-    found = []
-    for name, nodes in evidence.ledgers.items():
-        writers = [one for one in nodes.values() if one.writer]
-        if writers:
-            worst = max(writers, key=lambda one: one.lost)
-            twice = max(one.duplicated for one in writers)
-            found.append(Books(probe=name, acknowledged=worst.acknowledged, lost=worst.lost, duplicated=twice))
-    return found
+    """Tell of every ledger that was read back what became of its writes."""
+    return [
+        Books(probe=one.probe, acknowledged=one.acknowledged, lost=one.lost, duplicated=one.duplicated)
+        for one in writes(evidence)
+        if one.was_read
+    ]
 
 
 def _longest(some: list[Stretch]) -> Bounds | None:

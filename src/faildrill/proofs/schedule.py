@@ -67,10 +67,6 @@ class Schedule:
         if sample.outcome.is_look:
             self._hear(sample)
 
-    def is_due(self, due: int) -> bool:
-        """Tell whether a look with this `due` is one of the schedule, as far as that is known."""
-        return self._kept <= 0 or self._origin is None or (due - self._origin) % self.every == 0
-
     def unsettled(self, *, wait_for_silent: bool) -> int | None:
         """Return when the first look was due of which nobody has heard and that may still turn out either; or None.
 

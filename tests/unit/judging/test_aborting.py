@@ -11,12 +11,13 @@ from faildrill.samples import SEEN_LATE, Outcome, Sample
 from faildrill.targets import KindUse
 
 MS = 1_000_000
+RATE = Rate(0.1, 0.05, 0.5)
 PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.1, timeout=0.5)
 
 
-def outage(longer_than: str = "1s", *, slow: float = 0.05, told: bool = True) -> Watcher:
+def outage(longer_than: str = "1s", *, slow: float = 0.05) -> Watcher:
     condition = OutageLonger.model_validate({"of": "pay", "longer_than": longer_than})
-    return condition.watch({"pay": Rate(PLAN.every, slow)} if told else {})
+    return condition.watch({"pay": Rate(PLAN.every, slow)})
 
 
 def sample(at: int, outcome: Outcome = Outcome.OK, took: int = 2, probe: str = "pay", detail: str = "") -> Sample:
@@ -152,14 +153,8 @@ def test_another_probe_is_not_looked_at() -> None:
     assert [watcher.feed(sample(at, Outcome.REFUSED, probe="other")) for at in (0, 1000)] == [None, None]
 
 
-def test_the_rate_is_learnt_where_nobody_tells_it() -> None:
-    watcher = outage(told=False)
-    assert first(watcher, looks(0, 1000)) is None
-    assert watcher.tick(2210 * MS) is not None
-
-
-def errors(above: str | int, over: str = "5s", rate: Rate | None = None) -> Watcher:
-    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({"pay": rate} if rate else {})
+def errors(above: str | int, over: str = "5s", rate: Rate = RATE) -> Watcher:
+    return ErrorsAbove.model_validate({"of": "pay", "above": above, "over": over}).watch({"pay": rate})
 
 
 @pytest.mark.says(

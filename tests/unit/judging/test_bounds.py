@@ -295,7 +295,7 @@ some_looks = st.lists(
     " was still on), where no interval of life could have its moment between the two: none begins before the end of "
     "the later dark interval and ends after the beginning of the earlier."
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(looks=some_looks, slow=st.integers(1, 40), hold=st.sampled_from([0, 0, 15, 60]))
 def test_the_fast_bounds_are_those_of_the_plain_definition(looks: list[Look], slow: int, hold: int) -> None:
 
@@ -310,7 +310,7 @@ def test_the_fast_bounds_are_those_of_the_plain_definition(looks: list[Look], sl
 marks = st.lists(st.integers(-5, 350), max_size=4)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(looks=some_looks, hold=st.sampled_from([0, 15]), block=st.integers(1, 9), marked=marks)
 def test_proofs_of_which_only_the_ends_are_kept_tell_the_same(
     looks: list[Look], hold: int, block: int, marked: list[int]

@@ -88,7 +88,7 @@ def test_no_wait_and_no_warm_up_rests_on_them(outcome: Outcome) -> None:
 @pytest.mark.parametrize("outcome", NOTHING)
 def test_no_abort_condition_takes_one_for_a_failure(outcome: Outcome) -> None:
     dark = OutageLonger(of="pay", longer_than="1s").watch({"pay": Rate(0.02)})
-    errors = ErrorsAbove(of="pay", above="10%", over="5s").watch({})
+    errors = ErrorsAbove(of="pay", above="10%", over="5s").watch({"pay": Rate(0.02)})
     for at in range(200):
         due = at * SECOND // 50
         sample = Sample("pay", due, due, due + 1000, outcome)

@@ -31,7 +31,7 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(values=st.lists(numbers, min_size=1, max_size=60), few=st.sampled_from([0, 1, 5, 1000]))
 def test_each_rank_has_the_value_that_sorting_tells(values: list[int], few: int) -> None:
     ranks = list(range(len(values)))

