@@ -127,6 +127,16 @@ def test_a_line_that_haproxy_accepts_is_no_mistake_and_is_never_loaded(haproxy: 
     asyncio.run(story())
 
 
+def test_an_edit_that_nobody_has_loaded_is_not_loaded_by_a_drill(haproxy: Master) -> None:
+    async def story() -> None:
+        time.sleep(0.1)  # noqa: ASYNC251 - a worker is dated by the kernel's clock, in hundredths
+        haproxy.config.write_bytes(b"# of somebody else\n" + haproxy.config.read_bytes())
+        with pytest.raises(ActionRefused, match=r"was written after HAProxy loaded it.*load it first"):
+            await haproxy.step().capture(given())
+
+    asyncio.run(story())
+
+
 def test_a_master_whose_last_reload_failed_is_left_alone(haproxy: Master) -> None:
     async def story() -> None:
         good = haproxy.config.read_bytes()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.nginx.standing import listening
+from faildrill.adapters.nginx.standing import children, listening
 from faildrill.errors import ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
@@ -94,6 +94,17 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
             reservations.close()
 
 
+def load(nginx: Nginx) -> None:
+    """Have it load its files, and wait until no worker from before takes connections."""
+    master = int((nginx.folder / "pid").read_text())
+    former = set(children(master))
+    os.kill(master, signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while former & set(children(master)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def answers(nginx: Nginx) -> bool:
     return asyncio.run(once(probe("http.request", url=nginx.url))).outcome == Outcome.OK
 
@@ -145,6 +156,7 @@ def test_every_byte_and_attribute_of_the_file_is_as_it_was_afterwards(nginx: Ngi
     with_returns = nginx.file.read_bytes().replace(b"\n", b"\r\n")
     nginx.file.write_bytes(with_returns.replace(b"# pay1", "# \u2028server 1.2.3.4:5; \x0c".encode()))
     os.setxattr(nginx.file, "user.owner", b"configuration management")
+    load(nginx)
     former = nginx.file.read_bytes()
 
     async def story() -> None:
@@ -196,7 +208,7 @@ def test_a_backup_that_is_needed_is_taken_out(nginx: Nginx) -> None:
     for name, more in zip(NAMES, (" down", " backup", " backup"), strict=True):
         text = text.replace(f"{nginx.ports[name]};", f"{nginx.ports[name]}{more};")
     nginx.file.write_text(text)
-    os.kill(int((nginx.folder / "pid").read_text()), signal.SIGHUP)
+    load(nginx)
     asyncio.run(nginx.of("pay3", down=True).capture(given()))
 
 
@@ -214,6 +226,31 @@ def test_what_nginx_refuses_is_put_back_before_it_is_loaded(nginx: Nginx) -> Non
 
     asyncio.run(story())
     assert answers(nginx)
+
+
+@pytest.mark.parametrize("kind", ["nginx.upstream", "nginx.broken_file"])
+def test_an_edit_that_nobody_has_loaded_is_not_loaded_by_a_drill(nginx: Nginx, kind: str) -> None:
+    async def story() -> None:
+        step = nginx.of("pay1", down=True) if kind == "nginx.upstream" else nginx.step(kind)
+        time.sleep(0.1)  # noqa: ASYNC251 - workers are dated by the kernel's clock, in hundredths
+        nginx.file.write_text("# of somebody else\n" + nginx.file.read_text())
+        with pytest.raises(ActionRefused, match=r"was written after NGINX loaded it.*load it first"):
+            await step.capture(given())
+
+    asyncio.run(story())
+
+
+def test_an_edit_between_the_look_and_the_act_is_left(nginx: Nginx) -> None:
+    async def story() -> None:
+        step = nginx.of("pay1", down=True)
+        before = await step.capture(given())
+        theirs = "# of somebody else\n" + nginx.file.read_text()
+        nginx.file.write_text(theirs)
+        with pytest.raises(ActionRefused, match="has been changed since it was looked at"):
+            await step.apply(before, given())
+        assert nginx.file.read_text() == theirs
+
+    asyncio.run(story())
 
 
 def test_a_mistake_that_is_loaded_takes_nothing_down_and_is_taken_out_again(nginx: Nginx) -> None:

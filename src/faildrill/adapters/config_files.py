@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Final, Literal
@@ -16,7 +17,19 @@ from faildrill.system import bounded_read
 
 _NOT_RUN: Final = (126, 127)
 """How a shell says that it could not start a program: no word of the server about its files."""
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+GRAIN: Final = 2 / _TICKS
+"""Seconds by which the start of a process may seem too early."""
 _SIGN: Final = "# put here by faildrill"
+
+
+def started(pid: int) -> float | None:
+    """Return when a process of this host was started, in seconds after boot; None where it can't be seen here."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19]) / _TICKS
 
 
 def digest(text: str) -> str:
@@ -74,6 +87,35 @@ class OfFile(Kind):
                 raise
         except OSError as error:
             raise ActionFailed(f"{self._path} can't be written: {error}") from error
+
+    def _exchange(self, former: str, text: str) -> None:
+        """Write a text over another one; ActionFailed, with the file as it is, where somebody has changed it since."""
+        if self._text() != former:
+            raise ActionFailed(f"{self._path} has been changed by somebody else meanwhile: it is left as it is")
+        self._write(text)
+
+    def _take_back(self, changed: str, text: str, kept: os.stat_result) -> None:
+        """Write what was there before a change that was never loaded, with the time that it had: it is what runs."""
+        self._exchange(changed, text)
+        os.utime(self._path.resolve(), ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+    def _refuse_changed(self, text: str, before: Captured) -> None:
+        """Raise ActionRefused where the file is not what it was when it was looked at."""
+        if digest(text) != before["text"]:
+            raise ActionRefused(f"{self._path} has been changed since it was looked at: it is left as it is")
+
+    def _refuse_unloaded(self, started: float | None) -> None:
+        """Raise ActionRefused where the file was written since float seconds after boot, when what runs was started.
+
+        Loading it for a drill would make somebody's edit live, which nobody has loaded yet.
+        """
+        age = time.time() - self._path.resolve().stat().st_mtime
+        written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
+        if started is not None and written > started + GRAIN:
+            raise ActionRefused(
+                f"{self._path} was written after {self._server} loaded it, so what runs may not be what it says: "
+                f"have {self._server} load it first, or take the edit back"
+            )
 
     async def _tested(self, within: float) -> str:
         """Have the server test its files; return what it says against them, the empty string when nothing."""
@@ -137,15 +179,16 @@ class OfBrokenFile(OfFile):
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
-        text = self._text()
-        self._write(text + self._line)
+        text, kept = self._text(), self._path.resolve().stat()
+        self._refuse_changed(text, before)
+        self._exchange(text, text + self._line)
         try:
             said = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
-            self._write(text)
+            self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._path} is as it was: {error}") from error
         if not said:
-            self._write(text)
+            self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._server} accepts {self.mistake!r}: it is no mistake; the file is as it was")
         await self._load(before, given)
         return {"file": str(self._path), "said": said}

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 Answer = Literal["honest", "yes", "no", "silence", "half", "garbage", "closed"]
 To = Literal["ours", "other", "both"]
-Reads = Literal["honest", "stale", "alternating"]
+Reads = Literal["honest", "stale", "alternating", "as it was told"]
 Behind = Literal["ours", "another from the undo on", "one after the other"]
 Operator = Literal["nobody", "before the request", "in mid-step", "before the undo"]
 
@@ -39,6 +39,7 @@ LATE: Final = 3.5
 LIES: Final = (
     Lie("honest", PASSED, about=0),
     Lie("says yes and does nothing", OPEN, times=0, answer="yes"),
+    Lie("says yes and that it is so, and does nothing", OPEN, times=0, answer="yes", reads="as it was told"),
     Lie("says no and does nothing", OPEN, times=0, answer="no"),
     Lie("does it and says no", OPEN | DIRTY, answer="no"),
     Lie("does it and says nothing", PASSED, answer="silence"),
@@ -52,7 +53,7 @@ LIES: Final = (
     Lie("does it to another as well", DIRTY, to="both"),
     Lie("undo: says yes and does nothing", DIRTY, about=2, times=0, answer="yes"),
     Lie("undo: does it and says nothing", PASSED, about=2, answer="silence"),
-    Lie("reads are stale", OPEN, reads="stale"),
+    Lie("reads are stale", OPEN | DIRTY, reads="stale"),
     Lie("reads are stale now and then", PASSED | OPEN | DIRTY, reads="alternating"),
     Lie("reads are stale now and then, and the undo does nothing", DIRTY, 2, 0, answer="yes", reads="alternating"),
     Lie("another operator first", OPEN, operator="before the request"),

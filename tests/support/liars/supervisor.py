@@ -6,6 +6,7 @@ from typing import Final
 
 from support.liars.between import Wire
 
+_BECOMES: Final = {"KILL": "absent", "STOP": "stopped"}
 _LOOKS: Final = ("status", "wait", "steady")
 
 
@@ -21,6 +22,16 @@ def _other(request: bytes) -> bytes:
     return request.replace(b'"pay1"', b'"pay2"')
 
 
+def _pretended(answer: bytes, request: bytes) -> bytes:
+    """Say of a node, or of a link, that it is what it was told to be."""
+    told, asked = json.loads(answer), json.loads(request)
+    if asked["op"] == "link":
+        told["links"][asked["name"]]["mode"] = asked["mode"]
+    else:
+        told["nodes"][asked["node"]]["state"] = _BECOMES.get(asked.get("signal", ""), "running")
+    return json.dumps(told).encode() + b"\n"
+
+
 WIRE: Final = Wire(
     request=_line,
     answer=_line,
@@ -28,12 +39,5 @@ WIRE: Final = Wire(
     other=_other,
     yes=b'{"ok": true}\n',
     no=b'{"ok": false, "error": "not now"}\n',
+    pretended=_pretended,
 )
-
-
-def pretending(answer: bytes, node: str, state: str) -> bytes:
-    """Say of a node that it is in a state, whatever it is in."""
-    told = json.loads(answer)
-    if "nodes" in told:
-        told["nodes"][node]["state"] = state
-    return json.dumps(told).encode() + b"\n"

@@ -9,7 +9,7 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.command import SHARE, Argv
-from faildrill.adapters.config_files import OfBrokenFile
+from faildrill.adapters.config_files import OfBrokenFile, started
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
@@ -28,11 +28,12 @@ class BrokenFile(OfBrokenFile):
 
     The mistake of somebody who edits on the host and reloads without `haproxy -c`. HAProxy must run as a master with
     workers (`-W` or `-Ws`) and a socket of the master (`-S`), as Debian's service does; the environment says where its
-    `master_socket` and `config_file` are. Refused, with nothing touched, when the file is not good as it is, when an
-    earlier reload has failed, and when HAProxy accepts the line. Its effect is seen when `haproxy -c` refuses the file,
-    the master counts a failed reload, and the same worker as before serves. A restart while the line is there would
-    take HAProxy down. Put back means that every byte of the file is as it was, a reload took, and every server has the
-    weight and state that it had: what was set through the runtime socket, and a reload forgets, is set again.
+    `master_socket` and `config_file` are. Refused, with nothing touched, when the file is not good as it is, when it
+    was written after HAProxy loaded it, when an earlier reload has failed, and when HAProxy accepts the line. Its
+    effect is seen when `haproxy -c` refuses the file, the master counts a failed reload, and the same worker as before
+    serves. A restart while the line is there would take HAProxy down. Put back means that every byte of the file is as
+    it was, a reload took, and every server has the weight and state that it had: what was set through the runtime
+    socket, and a reload forgets, is set again.
 
         steps:
           - name: a typing mistake is loaded
@@ -75,6 +76,7 @@ class BrokenFile(OfBrokenFile):
         now = await self._standing()
         if now.failed or not now.worker:
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
+        self._refuse_unloaded(started(now.worker))
         servers: Captured = {"/".join(name): list(one) for name, one in (await self._servers()).items()}
         return {"master": now.pid, "worker": now.worker, "reloads": now.reloads, "servers": servers}
 

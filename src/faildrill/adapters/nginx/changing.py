@@ -76,6 +76,8 @@ class _OfNginx(OfFile):
         told = await self.acts_through(given)
         if wrong := [*told.differs, *told.silent]:
             raise ActionRefused("; ".join(wrong))
+        starts = [when for pid in children(self._master()) if (when := _start_of_worker(pid)) is not None]
+        self._refuse_unloaded(min(starts, default=None))
 
     def _master(self) -> int:
         return master(self.pid_file)
@@ -99,12 +101,12 @@ class Upstream(_OfNginx):
     """Changes a server of an NGINX upstream: `down: true`, or another `weight`; the file is edited, tested and loaded.
 
     Only the one line is changed, and it must be a line of its own. Refused, with nothing touched, when NGINX's files
-    are not good as they are, when the server has that already, when no other server would take requests, and when every
-    server would get what it gets now (a backup that is not needed is taken out, the only one gets a weight). A file
-    that NGINX then does not accept is put back before it is loaded, and the step refused. Its effect is seen when all
-    workers were started since; and with `url` by asking through NGINX twenty times, each on a connection of its own:
-    a server that is down must not answer, and must have answered before; any other one must answer. Put back means the
-    line as it was, loaded.
+    are not good as they are, when the file was written after NGINX loaded it, when the server has that already, when no
+    other server would take requests, and when every server would get what it gets now (a backup that is not needed is
+    taken out, the only one gets a weight). A file that NGINX then does not accept is put back before it is loaded, and
+    the step refused. Its effect is seen when all workers were started since; and with `url` by asking through NGINX
+    twenty times, each on a connection of its own: a server that is down must not answer, and must have answered before;
+    any other one must answer. Put back means the line as it was, loaded.
 
         steps:
           - name: take pay1 out
@@ -148,14 +150,16 @@ class Upstream(_OfNginx):
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the line, test, and load; a file that NGINX refuses is put back first."""
-        text = self._text()
-        self._write(self._changed(text))
+        text, kept = self._text(), self._path.resolve().stat()
+        self._refuse_changed(text, before)
+        changed = self._changed(text)
+        self._exchange(text, changed)
         try:
             said = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
             said = str(error)
         if said:
-            self._write(text)
+            self._take_back(changed, text, kept)
             raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
         self._hang_up()
         return {"server": self.server, "line": before["line"]}
@@ -300,9 +304,10 @@ class BrokenFile(OfBrokenFile, _OfNginx):
     """Puts a line into a file of NGINX that it can't read, and has it load: it must go on with what it had.
 
     The mistake of somebody who edits on the host and reloads. Refused, with nothing touched, when NGINX's files are
-    not good as they are, and when NGINX accepts the line. Its effect is seen when NGINX's own test refuses the file. A
-    restart of NGINX while it is there would fail: that is what it shows. Put back means that the line is gone, every
-    other byte of the file is as it was, and the files are good and loaded.
+    not good as they are, when the file was written after NGINX loaded it, and when NGINX accepts the line. Its effect
+    is seen when NGINX's own test refuses the file. A restart of NGINX while it is there would fail: that is what it
+    shows. Put back means that the line is gone, every other byte of the file is as it was, and the files are good and
+    loaded.
 
         steps:
           - name: a typing mistake is loaded
