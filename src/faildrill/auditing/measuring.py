@@ -15,7 +15,7 @@ from faildrill.ports import TELLS_DEAD_SERVERS
 from faildrill.samples.columns import Columns
 from faildrill.timeline import Applied, Applying, Undoing
 
-_DEAD: Final = ("member", "primary")
+_DEAD: Final = ("member", "primary", "master", "writer")
 """The keys under which an action tells whom it took down."""
 
 

@@ -49,7 +49,7 @@ def lines(result: Result) -> list[tuple[str, str]]:
 
 def _in_words(one: Figure) -> str:
     limit = f" ({one.limit})" if one.limit else ""
-    if one.figure == _NONE:
+    if one.figure in (_NONE, _UNKNOWN):
         return f"{one.probe}: no outage seen; {one.bounds}{limit}"
     return f"{one.probe} was dark {one.bounds}{limit}"
 
@@ -63,6 +63,9 @@ def writes(one: Writes) -> str:
 
 
 _NONE: Final = "no outage"
+_UNKNOWN: Final = "not known"
+_SMALL: Final = 1.0
+"""Seconds: where the drill sets no limit, an outage that could have hidden for longer is worth the large word."""
 
 
 def _figure(what: str, probe: str, outage: Outage | None, told: Headline) -> Figure:
@@ -70,6 +73,9 @@ def _figure(what: str, probe: str, outage: Outage | None, told: Headline) -> Fig
     limit = "" if allowed is None else f"allowed: {durations.show(allowed)}"
     if outage is None:
         unproven = told.failback_unproven if what == "failback" else told.unproven
+        if unproven > (_SMALL if allowed is None else allowed):  # then "no outage", said large, would be a claim
+            hidden = f"one of up to {durations.show(unproven)} could have been missed"
+            return Figure(what, probe, _UNKNOWN, hidden, limit, 0, 0, None)
         hidden = f"none longer than {durations.show(unproven)} could have been missed"
         return Figure(what, probe, _NONE, hidden if unproven else "none seen", limit, 0, 0, None)
     least = outage.length.at_least

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from faildrill import timeline as tl
 from faildrill.auditing import Audit, Detection
 from faildrill.auditing.measuring import measured
@@ -36,6 +38,8 @@ def test_another_servers_death_is_not_taken_for_it(tmp_path: Path) -> None:
     assert [one.measured.startswith("no death there") for one in found.detections] == [True, True]
 
 
-def test_the_death_of_a_primary_is_measured_too(tmp_path: Path) -> None:
-    found = measured(AUDIT, run("db/pg1 DOWN", "primary", "pg1").write(tmp_path / "run"))
+@pytest.mark.parametrize("key", ["primary", "master", "writer"])
+def test_the_death_of_whoever_leads_a_store_is_measured_too(tmp_path: Path, key: str) -> None:
+    """PostgreSQL's primary, Redis's master, MariaDB's writer: each world tells it in its own word."""
+    found = measured(AUDIT, run("db/pg1 DOWN", key, "pg1").write(tmp_path / "run"))
     assert [one.measured.startswith("measured: pg1 out after") for one in found.detections] == [False, True]

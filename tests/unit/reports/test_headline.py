@@ -98,6 +98,31 @@ def test_every_page_tells_the_same_figures(tmp_path: Path) -> None:
     assert "book: 1 of 3 acknowledged writes lost, 1 there twice" in out.getvalue()
 
 
+@pytest.mark.parametrize(("blind", "limit", "large"), [(3.0, "2s", "not known"), (3.0, "10s", "no outage")])
+@pytest.mark.parametrize("since", [FAULT, 15.0])
+def test_no_outage_is_said_only_where_none_beyond_the_limit_could_have_hidden(
+    tmp_path: Path, since: float, blind: float, limit: str, large: str
+) -> None:
+    run = Run(expect=[{"outage": {"of": "pay", "at_most": limit}}]).usual().good()
+    run.saw(ticks(since, since + blind), Outcome.BROKEN, detail="here: no descriptor left")
+    told = judge(run.write(tmp_path)).headline
+    assert told is not None
+    failback = headline.failback(told)
+    assert failback is not None
+    figure = headline.failover(told, done=True) if since == FAULT else failback
+    assert figure.figure == large
+    assert "could have been missed" in figure.bounds
+
+
+def test_without_a_limit_what_could_have_hidden_for_long_is_not_known(tmp_path: Path) -> None:
+    run = Run(expect=[{"errors": {"of": "pay", "at_most": 0}}]).usual().good()
+    run.saw(ticks(FAULT, FAULT + 3), Outcome.BROKEN, detail="here: no descriptor left")
+    result = judge(run.write(tmp_path))
+    assert result.headline is not None
+    assert headline.failover(result.headline, done=True).figure == "not known"
+    assert headline.lines(result)[0] == ("failover", "pay: no outage seen; one of up to 3 s could have been missed")
+
+
 def outage(start: float) -> Outage:
     return msgspec.structs.replace(
         judged.outage("pay", start + 1, 0.02),
