@@ -5,19 +5,21 @@ there to end a run must not stay silent because nobody can look.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Mapping
+from heapq import heappop, heappush
 from typing import Final
 
+import numpy as np
 from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.shares import Share, fraction, is_more
+from faildrill.judging.shares import Share, exact, fraction, is_more
 from faildrill.judging.weighing import FEWEST
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
 from faildrill.proofs.looks import SILENCE, darkness, life
 from faildrill.samples import Outcome, Sample
+from faildrill.samples.columns import Integers
 
 _MOST: Final = 4096
 """Dark looks that are kept in case that a good one still turns out to lie among them."""
@@ -50,15 +52,16 @@ class _DarkWatch:
         self._condition = condition
         self._slow = nanoseconds(rate.slow) if rate.slow else _FOREVER
         self._grace = max(SILENCE * nanoseconds(rate.every), nanoseconds(rate.slow or 0))
-        self._watched = 0
-        self._heard: int | None = None
-        """When the last look that proves anything was answered; at first, when the watching began."""
+        self._watched: int | None = None
+        """When the watching began."""
         self._told = 0
-        """When the last sample of any sort came."""
+        """When the last sample of any sort came …"""
+        self._heard = 0
+        """… and the last one that proves anything."""
         self._alive = 0
         """By when the last moment of life had been."""
-        self._begun: deque[int] = deque()
-        """By when it was dark, for each dark look since, in order."""
+        self._begun: list[int] = []
+        """By when it was dark, for dark looks since, the first one first; of very many for some."""
         self._still = 0
         """When it was still dark."""
 
@@ -67,29 +70,28 @@ class _DarkWatch:
         if sample.probe != self._condition.of:
             return None
         self._told = max(self._told, sample.answered)
-        if not sample.outcome.is_look:
-            return None
-        self._heard = max(self._heard or 0, sample.answered)
+        if sample.outcome.is_look:
+            self._heard = max(self._heard, sample.answered)
         dark, alive = darkness(sample, self._slow), life(sample, self._slow)
         if dark is not None:  # also where it was answered well, beyond `slow`: only who answers in time ends an outage
             if dark.by >= self._alive:
                 self._still = max(self._still, dark.since)
-                if len(self._begun) < _MOST:
-                    self._begun.append(dark.by)
+                if len(self._begun) < _MOST or dark.by < self._begun[0]:
+                    heappush(self._begun, dark.by)
         elif alive is not None:
             self._alive = max(self._alive, alive.by)
             while self._begun and self._begun[0] < self._alive:
-                self._begun.popleft()
+                heappop(self._begun)
         return self._breach(self._still - self._begun[0], "") if self._begun else None
 
     def tick(self, now_ns: int) -> str | None:
         """Take in that time has passed: what nobody sees alive for long enough is dark, or can't be told."""
-        if self._heard is None:
-            self._heard = self._watched = now_ns
+        if self._watched is None:
+            self._watched = now_ns
         grace = self._grace
-        if now_ns <= self._heard + grace and self._begun:
-            return None
-        since = self._begun[0] if self._begun else max(self._alive, self._watched) + grace
+        since = max(self._alive, self._watched) + grace
+        if self._begun and now_ns > self._heard + grace:
+            since = min(since, self._begun[0])
         how = "no look shows it alive" if self._told > now_ns - grace else "no look came back"
         return self._breach(now_ns - since, how)
 
@@ -132,28 +134,39 @@ class _ErrorWatch:
         self._failed: list[int] = []
         self._proven: list[int] = []
         """… and of some that they prove anything at all."""
-        self._heard: int | None = None
+        self._heard = 0
+        """When the last look that proves anything was due."""
+        self._watched: int | None = None
+        """When the watching began."""
+        self._unweighed = _FOREVER
+        """When the first failed look was due that came in since all times that end with one were weighed."""
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
         if sample.probe != self._condition.of or not self._is_due(sample.due):
             return None
-        insort(self._due, sample.due)
+        place = bisect_left(self._due, sample.due)
+        if self._due[place : place + 1] == [sample.due]:  # a late answer to a look that was given up
+            return None
+        self._due.insert(place, sample.due)
         if not sample.outcome.is_look:
             return None
-        self._heard = max(self._heard or 0, sample.due)
+        self._heard = max(self._heard, sample.due)
         insort(self._proven, sample.due)
         if sample.outcome is Outcome.OK:
             self._forget()
             return None
         insort(self._failed, sample.due)
+        self._unweighed = min(self._unweighed, sample.due)
         return self._weighed(sample.due)
 
     def tick(self, now_ns: int) -> str | None:
         """Take in that time has passed: where no look proves anything for longer than the time, nobody can tell."""
-        if self._heard is None:
-            self._heard = now_ns
-        blind = now_ns - self._heard
+        if self._watched is None:
+            self._watched = now_ns
+        if (broken := self._weighed_again()) is not None:
+            return broken
+        blind = now_ns - max(self._heard, self._watched)
         if blind <= self._over + self._timeout + SILENCE * self._every:
             return None
         told = f"no look of {self._condition.of} proves anything for {durations.show(seconds(blind))}"
@@ -162,6 +175,22 @@ class _ErrorWatch:
     def _is_due(self, due: int) -> bool:
         """Tell whether a look is one of the schedule, where that is known."""
         return self._first is None or (due - self._first) % self._every == 0
+
+    def _weighed_again(self) -> str | None:
+        """Weigh the times again in which looks have failed that were due before the last of them."""
+        place, self._unweighed = bisect_right(self._failed, self._unweighed), _FOREVER
+        if place >= len(self._failed):
+            return None
+        ends = np.array(self._failed[place:], np.int64)
+        total, failed, proven = (self._counts(some, ends) for some in (self._due, self._failed, self._proven))
+        limit, is_share = exact(self._condition.above), fraction(self._condition.above) is not None
+        bad = failed * limit.denominator > limit.numerator * (total if is_share else 1)
+        bad &= (proven >= FEWEST) | (not is_share)
+        return self._weighed(int(ends[int(np.argmax(bad))])) if bad.any() else None
+
+    def _counts(self, due: list[int], ends: Integers) -> Integers:
+        moments = np.array(due, np.int64)
+        return np.searchsorted(moments, ends, "right") - np.searchsorted(moments, ends - self._over, "right")
 
     def _weighed(self, until: int) -> str | None:
         """Weigh the time that ends with the look due then."""

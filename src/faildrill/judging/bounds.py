@@ -103,30 +103,31 @@ class Darkness:
                 end = first_life
         return found
 
-    def with_hidden(self, one: Stretch, hold: int) -> int | None:
+    def with_hidden(self, one: Stretch, hold: int, reach: int) -> int | None:
         """Return how long an outage can have been at most, were it dark unseen within `hold` of its edges, in ns.
 
         That is from the last life that ends so long before its last good look to the first that begins so long after
-        its first good one. None: its start or its end was not seen.
+        its first good one, or to the last answer where none does. `reach`: how long before it tells of something a
+        look may have been due. None: its start or its end was not seen.
         """
         if one.at_most is None or one.last_good is None or one.first_good is None or not hold:
             return one.at_most
-        looks, start, end = self.looks, one.last_good, one.first_good
-        for first in range(looks.first_due(one.last_good - hold), -1, -_NEAR):
+        looks, start, end, answered = self.looks, one.last_good, _NEVER, one.first_good
+        for first in range(looks.first_due(one.last_good), -1, -_NEAR):
             found = proven(looks.part(max(first - _NEAR, 0), first), self.slow, looks.seen_late)
             start = min(start, int(found.since.min(initial=start)))
             before = found.since[found.by <= one.last_good - hold]
             if len(before):
                 start = int(before.max())
                 break
-        for first in range(looks.first_due(one.first_good + hold - self.slow), len(looks), _NEAR):
-            found = proven(looks.part(first, first + _NEAR), self.slow, looks.seen_late)
-            end = max(end, int(found.by.max(initial=end)))
-            after = found.by[found.since >= one.first_good + hold]
-            if len(after):
-                end = int(after.min())
+        for first in range(looks.first_due(one.first_good - reach), len(looks), _NEAR):
+            if end < looks.due_at(first):
                 break
-        return end - start
+            part = looks.part(first, first + _NEAR)
+            found = proven(part, self.slow, looks.seen_late)
+            end = int(found.by[found.since >= one.first_good + hold].min(initial=end))
+            answered = max(answered, int(part.answered.max()))
+        return (answered if end == _NEVER else end) - start
 
 
 def darkness(looks: Columns, slow: int, marks: Iterable[int] = ()) -> Darkness:

@@ -13,7 +13,6 @@ from faildrill.judging.shares import Share, allowed, fraction, is_more
 from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import Tally, tally, where
 from faildrill.judging.weighing import (
-    FEWEST,
     Weighed,
     broken,
     cannot_tell,
@@ -25,6 +24,7 @@ from faildrill.judging.weighing import (
     nice,
     no_look,
     no_such_time,
+    too_few,
 )
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
@@ -68,20 +68,18 @@ class Errors(Kind):
         if self.when != "whole":
             due = due.between(*time)
             seen = tally(due.looks)._replace(missing=due.missing)
-            if seen.sent < FEWEST and not is_more(seen.failed, self.at_most, seen.looks):
-                told = f"only {count(seen.sent, 'look')} of {self.of} prove anything{words(self.when)}"
-                return cannot_tell(f"{told}, and {FEWEST} are the fewest to go by", f"probe {self.of} more often")
+        lacks = lack(evidence, self.of, weighs_skipped=True) or too_few(seen, self.of, words(self.when))
         if self.over is None:
-            return self._counted(evidence, due, seen)
+            return self._counted(evidence, due, seen, lacks)
         length = nanoseconds(self.over)
         worst = worst_stretch(due, length, self.at_most)
         if worst is None:
-            few = cannot_tell(f"{self.of} looked for less than {durations.show(self.over)}", "watch for longer")
-            return lack(evidence, self.of, weighs_skipped=True) or few
+            few = f"{self.of} looked for less than {durations.show(self.over)}"
+            return lacks or cannot_tell(few, "watch for longer")
         counted = due.between(worst, worst + length)
-        return self._counted(evidence, counted, tally(counted.looks)._replace(missing=counted.missing))
+        return self._counted(evidence, counted, tally(counted.looks)._replace(missing=counted.missing), lacks)
 
-    def _counted(self, evidence: Evidence, due: Dues, seen: Tally) -> Weighed:
+    def _counted(self, evidence: Evidence, due: Dues, seen: Tally, lacks: Weighed | None) -> Weighed:
         total, unknown = seen.looks, seen.unknown
         failed = where(due.looks, _is_failed).first if seen.failed else []
         told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
@@ -90,8 +88,8 @@ class Errors(Kind):
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(number))}" for number in failed)
         if is_more(seen.failed, self.at_most, total):
             return broken(told, *cited)
-        if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
-            return missing
+        if lacks is not None:
+            return lacks
         if is_more(seen.failed + unknown, self.at_most, total):
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
@@ -113,23 +111,22 @@ def worst_stretch(due: Dues, length: int, at_most: str | int) -> int | None:
 
     None where no stretch is that long. A stretch begins at a look and ends by an interval after the last one.
     """
-    first, last = due.first, due.last_start(length)
-    if first is None or last is None:
+    last = due.last_start(length)
+    if last is None:
         return None
-    failed = _when(due, _is_failed)
-    begins = np.append(failed[failed <= last], last)
-    numbers = np.searchsorted(failed, begins + length) - np.searchsorted(failed, begins)
-    worst = int(np.argmax(numbers))
-    if is_more(int(numbers[worst]), at_most, -(-length // due.every)):
-        return int(begins[worst])
+    worst, number = _fullest(_when(due, _is_failed), length, last)
+    if is_more(number, at_most, -(-length // due.every)):
+        return worst
     doubtful = _when(due, lambda part: ~part.is_good)
-    # Most doubtful looks are in a stretch that begins or ends at the edge of a row of them.
-    ends = np.concatenate((doubtful, due.gap_ends)) + due.every - length
-    begins = np.concatenate((doubtful, due.gap_firsts, ends - (ends - first) % due.every, [first, last]))
-    begins = np.unique(begins[(begins >= first) & (begins <= last)])
-    found = np.searchsorted(doubtful, begins + length) - np.searchsorted(doubtful, begins)
-    found = found + due.missing_before(begins + length) - due.missing_before(begins)
-    return int(begins[int(np.argmax(found))])
+    return _fullest(np.sort(np.concatenate((doubtful, due.missing_at))), length, last)[0]
+
+
+def _fullest(moments: Integers, length: int, last: int) -> tuple[int, int]:
+    """Return the stretch in which most of some moments lie, and how many: from one of them on, or the last there is."""
+    begins = np.append(moments[moments <= last], last)
+    numbers = np.searchsorted(moments, begins + length) - np.searchsorted(moments, begins)
+    fullest = int(np.argmax(numbers))
+    return int(begins[fullest]), int(numbers[fullest])
 
 
 def _when(due: Dues, is_it: Callable[[Columns], Mask]) -> Integers:

@@ -72,10 +72,7 @@ def _good_before(looks: Columns, slow: int, sent: Integers) -> Mask:
         beyond = (good.answered - moments > slow) & ~good.is_seen_late
         moments = np.where(beyond, good.answered, moments)
         places = np.searchsorted(sent, [moments.min(), moments.max()])
-        if places[0] != places[1]:
-            places = np.searchsorted(sent, moments)
-            places = places[np.append(sent, -1)[places] != moments]
-        found[places] = True
+        found[places if places[0] == places[1] else np.searchsorted(sent, moments)] = True
     return found[:-1]
 
 

@@ -13,7 +13,7 @@ from faildrill.judging.ranks import of_ranks
 from faildrill.judging.result import Finding
 from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import tally
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack
+from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, too_few
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
 from faildrill.samples import Outcome
@@ -81,7 +81,7 @@ class Latency(Kind):
         told = f"{name} of {count(number, 'look')} is {in_words(seen)}"
         if seen.at_least > nanoseconds(limit):
             return broken(told)
-        missing = lack(evidence, self.of, weighs_skipped=True)
+        missing = lack(evidence, self.of, weighs_skipped=True) or too_few(tally(due.looks), self.of, words(self.when))
         return missing or self._open(evidence, due, seen, (name, share, limit)) or holds(told)
 
     def _open(self, evidence: Evidence, due: Dues, seen: Between, asked: tuple[str, float, float]) -> Weighed | None:

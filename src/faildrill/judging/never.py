@@ -99,7 +99,7 @@ class Never(Kind):
         """
         grows, before, longest, is_first = self._grows(evidence), evidence.since, 0, True
         for _, part in looks.blocks():
-            sent = part.sent[_is_named(part)]
+            sent = np.sort(part.sent[_is_named(part)])
             if len(sent):
                 apart = np.diff(sent, prepend=before)
                 longest = max(longest, int(apart[0] if grows else apart.max()) if is_first or not grows else 0)

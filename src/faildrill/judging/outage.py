@@ -26,6 +26,7 @@ from faildrill.judging.weighing import (
     no_such_time,
 )
 from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.proofs.limits import reach
 
 _LEAST_INTERVAL: Final = 0.001
 """Seconds below which no probing is asked for."""
@@ -197,9 +198,9 @@ class _Weighing:
         limit, hold = self._limits.at_most, self._limits.hold
         beyond = limit - 2 * (hold + self._evidence.unproven(self._proofs) + self._proofs.slow)
         for one in found:
-            if (one.at_most or 0) <= beyond:
+            if (one.at_most or 0) <= beyond and not self._is_short(one):
                 continue
-            longest = self._proofs.with_hidden(one, hold) or 0
+            longest = self._proofs.with_hidden(one, hold, reach(self._evidence.plans[self._limits.of])) or 0
             if longest > limit:
                 unseen = f"were it dark unseen within {_show(hold)} of that, it lasted {_show(longest)}"
                 advice = "set a limit with room for the hold, or say `hold: 0s`"
@@ -213,12 +214,17 @@ class _Weighing:
             return "its end was not seen"
         if one.last_good is None:
             return "its start was not seen"
-        good_until = self._proofs.good_until
-        is_short = good_until is None or good_until - one.first_good < self._limits.hold
+        if not self._is_short(one):
+            return None
         # Would it break the limit, were all of the time until the looking ended dark as well?
         last = self._evidence.tally(self._limits.of).answered
         could_decide = last is None or last - one.last_good > self._limits.at_most
-        return f"it was not seen good for {_show(self._limits.hold)} after" if is_short and could_decide else None
+        return f"it was not seen good for {_show(self._limits.hold)} after" if could_decide else None
+
+    def _is_short(self, one: Stretch) -> bool:
+        """Tell whether it was not seen good for the hold time after it."""
+        good_until = self._proofs.good_until
+        return good_until is None or one.first_good is None or good_until - one.first_good < self._limits.hold
 
     def _holds(self, found: list[Stretch], unproven: int) -> Weighed:
         if not found:

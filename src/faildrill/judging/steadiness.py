@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval, Question
 from faildrill.proofs.records import Heard
 from faildrill.timeline import SteadyAgain
@@ -41,5 +42,5 @@ def contradicted(evidence: Evidence, steady: SteadyAgain) -> str | None:
 def _asked(evidence: Evidence, span: Interval) -> Iterator[tuple[str, Heard]]:
     for name, plan in evidence.plans.items():
         slow = evidence.slow(name)
-        looks = evidence.columns[name].between(span.since - slow - nanoseconds(plan.every), span.by)
+        looks = evidence.columns[name].between(span.since - limits.reach(plan), span.by + 1)
         yield name, Heard(looks, Question("ok"), slow, span)

@@ -7,6 +7,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import Wait
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures, Verdict
+from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval, Question
 from faildrill.proofs.records import Heard
 from faildrill.references import holds_reference
@@ -26,21 +27,25 @@ def weigh(evidence: Evidence, wait: Wait, step: StepFigures) -> Weighed:
         return Weighed(Verdict.INCONCLUSIVE, step.because or step.outcome)
     is_met = step.outcome == "met"
     stands = Weighed(Verdict.PASSED if is_met else Verdict.FAILED, step.because)
-    answer = _answer(evidence, wait)
-    if answer is None:
+    question, answers = Question(wait.until.state if wait.until else "ok"), _answers(evidence, wait)
+    if not answers:
         return stands
-    if is_met and answer.longest < nanoseconds(wait.hold):
-        return Weighed(Verdict.FAILED, f"{step.because}: so it seemed, but looks prove that it never lasted that long")
-    if is_met and not answer.is_seen:
+    hold, decides = nanoseconds(wait.hold), all if question.is_of_each else any
+    may_last = [one for one in answers if one.longest >= hold]
+    if not decides(one.longest >= hold for one in answers):
+        wrong = f"{step.because}: so it seemed, but looks prove that it never lasted that long"
+        return Weighed(Verdict.FAILED, wrong) if is_met else stands
+    if is_met and not decides(one.is_seen for one in answers):
         return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look that was sent meanwhile saw it")
-    if is_met or not answer.may_have_been(nanoseconds(wait.hold)):
+    blind = max((one.unproven for one in may_last if one.unproven > one.patience), default=None)
+    if is_met or blind is None:
         return stands
-    blind = durations.show(seconds(answer.unproven))
-    return Weighed(Verdict.INCONCLUSIVE, f"{step.because}; it may have been so unseen: no look tells for {blind}")
+    told = f"{step.because}; it may have been so unseen: no look tells for {durations.show(seconds(blind))}"
+    return Weighed(Verdict.INCONCLUSIVE, told)
 
 
 class _Answer(NamedTuple):
-    """What the record says: of the probe that decides."""
+    """What the record says of one probe."""
 
     is_seen: bool
     longest: int
@@ -50,31 +55,24 @@ class _Answer(NamedTuple):
     patience: int
     """For how long that may be."""
 
-    def may_have_been(self, hold: int) -> bool:
-        """Tell whether it can have been so for `hold` at a time without having been seen."""
-        return self.unproven > self.patience and self.longest >= hold
 
-
-def _answer(evidence: Evidence, wait: Wait) -> _Answer | None:
-    """Ask the record again; None where a run of an older version does not tell what was asked."""
+def _answers(evidence: Evidence, wait: Wait) -> list[_Answer]:
+    """Ask the record again, by probe; nothing where a run of an older version does not tell what was asked."""
     started = next(((entry, one) for entry, one in evidence.events(WaitStarted) if one.step == wait.id), None)
     ended = next((entry for entry, one in evidence.events(WaitEnded) if one.step == wait.id), None)
     if wait.until is None or started is None or ended is None:
-        return None
+        return []
     entry, event = started
     who = event.who or wait.until.who
     if who is not None and event.who is None and holds_reference(who):
-        return None
+        return []
     question, span = Question(wait.until.state, who or ""), Interval(entry.at, ended.at)
     names = [wait.until.probe] if wait.until.probe is not None else list(evidence.plans)
-    answers = [_heard(evidence, name, question, span) for name in names]
-    if question.word == "ok":  # of each
-        return min(answers, key=lambda one: (one.is_seen, one.longest))
-    return max(answers, key=lambda one: (one.is_seen, one.longest))
+    return [_heard(evidence, name, question, span) for name in names]
 
 
 def _heard(evidence: Evidence, probe: str, question: Question, span: Interval) -> _Answer:
-    slow, every = evidence.slow(probe), nanoseconds(evidence.plans[probe].every)
-    looks = evidence.columns[probe].between(span.since - slow - every, span.by + 1)
+    slow, plan = evidence.slow(probe), evidence.plans[probe]
+    looks = evidence.columns[probe].between(span.since - limits.reach(plan), span.by + 1)
     heard = Heard(looks, question, slow, span)
-    return _Answer(heard.is_seen, heard.longest, heard.unproven, SILENCE * every + slow)
+    return _Answer(heard.is_seen, heard.longest, heard.unproven, SILENCE * nanoseconds(plan.every) + slow)

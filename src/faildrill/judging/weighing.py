@@ -9,7 +9,7 @@ from faildrill.clock import NANOSECONDS, seconds
 from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, Verdict
-from faildrill.judging.tallies import where
+from faildrill.judging.tallies import Tally, where
 from faildrill.samples import Outcome
 from faildrill.timeline import ProberEnded
 
@@ -88,6 +88,14 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     if blind > seen.looks * _MOST_BLIND:
         return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", cure(evidence, probe))
     return _ended_early(evidence, probe)
+
+
+def too_few(seen: Tally, probe: str, when: str) -> Weighed | None:
+    """Say that too few looks of a part of the run prove anything, or None."""
+    if seen.sent >= FEWEST:
+        return None
+    told = f"only {count(seen.sent, 'look')} of {probe} prove anything{when}"
+    return cannot_tell(f"{told}, and {FEWEST} are the fewest to go by", f"probe {probe} more often")
 
 
 def no_look(probe: str) -> Weighed:

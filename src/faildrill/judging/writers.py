@@ -44,6 +44,7 @@ class Writers(Kind):
         if not (looks.is_look & (looks.who > 0)).any():
             return lack(evidence, self.of) or cannot_tell(f"{self.of} never told who accepts writes")
         places = np.flatnonzero(looks.is_look)
+        places = places[np.argsort(looks.sent[places], kind="stable")]
         many = numbers[looks.who[places]] > self.at_most
         if not many.any():
             most = count(int(numbers[looks.who[places]].max()), "writer")

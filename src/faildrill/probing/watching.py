@@ -93,14 +93,14 @@ class Watching:
         return fresh
 
     @contextmanager
-    def asking(self, question: Question, since: int, probe: str | None = None) -> Iterator[Asked]:
-        """Ask of what comes in meanwhile, by looks sent from `since` on; without a probe of all there are.
+    def asking(self, question: Question, since: int, hold: int, probe: str | None = None) -> Iterator[Asked]:
+        """Ask of what comes in meanwhile, by looks sent from `since` on, for `hold` ns; without a probe of all.
 
         That all are `ok` is asked of each of them, anything else of any.
         """
         views = self.views if probe is None else {probe: self.views[probe]}
         schedules = {name: view.schedule for name, view in views.items()}
-        asked = Asked(question, schedules, since, of_each=question.word == "ok")
+        asked = Asked(question, schedules, since, hold)
         self._asked.append(asked)
         try:
             yield asked

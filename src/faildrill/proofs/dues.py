@@ -56,39 +56,21 @@ class Dues:
         return sum(gap.number for gap in self.gaps)
 
     @cached_property
-    def first(self) -> int | None:
-        """When the first of all was due; None: there was none."""
-        known = [gap.first for gap in self.gaps[:1]] + ([self.looks.due_at(0)] if len(self.looks) else [])
-        return min(known, default=None)
-
-    @cached_property
-    def gap_firsts(self) -> Integers:
-        """When the first look of each gap was due."""
-        return np.array([gap.first for gap in self.gaps], np.int64)
-
-    @cached_property
-    def gap_ends(self) -> Integers:
-        """When the last look of each gap was due."""
-        return np.array([gap.first + (gap.number - 1) * self.every for gap in self.gaps], np.int64)
+    def missing_at(self) -> Integers:
+        """When each look was due that was not recorded."""
+        found = [gap.first + np.arange(gap.number, dtype=np.int64) * self.every for gap in self.gaps]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def last_start(self, length: int) -> int | None:
         """Return when the last stretch of this length begins, at a look; None: there is none that long."""
-        if self.first is None:
-            return None
-        known = [int(one) for one in self.gap_ends[-1:]]
-        last = max(known + ([self.looks.due_at(len(self.looks) - 1)] if len(self.looks) else []))
-        room = last + self.every - length - self.first
-        return self.first + room // self.every * self.every if room >= 0 else None
+        last = self._last_before(1 << 62)
+        return None if last is None else self._last_before(last + self.every - length + 1)
 
-    def missing_before(self, moments: Integers) -> Integers:
-        """Count the looks that were not recorded and due before some moments."""
-        if not self.gaps:
-            return np.zeros(len(moments), np.int64)
-        numbers = np.array([gap.number for gap in self.gaps], np.int64)
-        before = np.concatenate(([0], np.cumsum(numbers)))
-        place = np.searchsorted(self.gap_firsts, moments) - 1
-        inside = np.clip(-(-(moments - self.gap_firsts[place]) // self.every), 0, numbers[place])
-        return np.where(place >= 0, before[np.maximum(place, 0)] + inside, 0)
+    def _last_before(self, moment: int) -> int | None:
+        """Return when the last look due before a moment was due, or None."""
+        number, missing = self.looks.first_due(moment), int(np.searchsorted(self.missing_at, moment))
+        known = [self.looks.due_at(number - 1)] if number else []
+        return max([*known, *self.missing_at[max(missing - 1, 0) : missing].tolist()], default=None)
 
     def between(self, since: int, until: int) -> "Dues":
         """Keep the looks due from `since` on and before `until`."""

@@ -93,8 +93,9 @@ def longest_unproven(life: Life, since: int, until: int) -> int:
 
     An outage that long, and none longer, could hide between the looks.
     """
-    first, end = (int(at) for at in np.searchsorted(life.since, [since, until]))
-    if first >= end:  # no life begins within, or `until` lies before `since`
+    first = int(np.searchsorted(life.since, since))
+    end = max(first, int(np.searchsorted(life.by, until, side="right")))
+    if first == end:  # no life lies within, or `until` lies before `since`
         return max(until - since, 0)
     inside = int(np.max(life.gap[first + 1 : end], initial=0))
     return max(int(life.by[first]) - since, inside, until - int(life.since[end - 1]), 0)

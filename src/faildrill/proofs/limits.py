@@ -15,6 +15,14 @@ LATE_FACTOR: Final = 2
 LATE_LEAST: Final = 50_000_000
 """Nanoseconds below which nothing is late: the machine's own hiccups are no brown-out."""
 
+TOLD_WITHIN: Final = 60_000_000_000
+"""Nanoseconds beyond its timeout within which a late answer to a look is still told."""
+
+
+def reach(plan: ProbePlan) -> int:
+    """Return how many ns before something a look was due that may still tell of it, at most."""
+    return nanoseconds(plan.every) + nanoseconds(plan.timeout) + TOLD_WITHIN
+
 
 def slow(plan: ProbePlan, slowest: int) -> int:
     """Return the ns after which silence is dark, given the slowest answer of the warm-up.

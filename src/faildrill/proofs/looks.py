@@ -66,6 +66,11 @@ class Question(NamedTuple):
     word: Word
     who: str = ""
 
+    @property
+    def is_of_each(self) -> bool:
+        """Whether, asked of several probes, it must be so of each: else of any of them."""
+        return self.word == "ok"
+
     def answer(self, sample: Sample, slow: int) -> Says:
         """Return what a look says to it."""
         if self.word == "ok":

@@ -19,7 +19,7 @@ class Heard:
 
     @property
     def is_seen(self) -> bool:
-        """Whether one look at least, sent within the span, says yes."""
+        """Whether one look at least says yes of a moment from the beginning of the span on."""
         since = self._pro[0]
         return bool(np.any((since >= self._span.since) & (since <= self._span.by)))
 
@@ -34,12 +34,12 @@ class Heard:
         return self._gap(*(np.concatenate(sides) for sides in zip(self._pro, self._con, strict=True)))
 
     def _gap(self, since: Integers, by: Integers) -> int:
-        order = np.argsort(since, kind="stable")
-        since, by = since[order], by[order]
-        inside = (by >= self._span.since) & (since <= self._span.by)
+        """Return the longest stretch of the span in which none of the intervals lies."""
+        inside = np.flatnonzero((since >= self._span.since) & (by <= self._span.by))
+        inside = inside[np.argsort(since[inside], kind="stable")]
         lefts = np.concatenate(([self._span.since], since[inside]))
         rights = np.concatenate((by[inside], [self._span.by]))
-        return int(np.max(rights - lefts))
+        return int(np.max(np.minimum.accumulate(rights[::-1])[::-1] - lefts))
 
     def against_before(self, moment: int) -> int | None:
         """Return when the last look against it before a moment began to speak; None: there is none in the span."""

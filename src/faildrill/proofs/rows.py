@@ -6,6 +6,7 @@ What is proven of it now stays proven: a row reaches no further than all that ma
 import heapq
 from collections import deque
 from collections.abc import Mapping
+from itertools import product
 from typing import Final
 
 from faildrill.proofs.looks import Interval, Question
@@ -20,24 +21,37 @@ _PRO, _CON = 0, 1
 class Row:
     """The row of one probe: looks that say yes, from a moment on, each sent soon after the one before it."""
 
-    def __init__(self, question: Question, schedule: Schedule, since: int) -> None:
+    def __init__(self, question: Question, schedule: Schedule, since: int, hold: int) -> None:
         self._question = question
         self._schedule = schedule
         self._since = since
+        self._hold = hold
         self._coming: list[tuple[int, int, int]] = []
         """What is not settled yet, ordered by its left end: that, whether it is for or against, and its right end."""
         self._against = 0
         """Until when something may have been against it."""
+        if question.word == "ok":
+            self._against = schedule.silent_until
         self._last: int | None = None
         self._first: int | None = None
         self._firsts: deque[int] = deque(maxlen=_RECENT)
         self.is_seen = False
         """Whether one look at least said yes."""
 
+        self._ended: list[Interval] = []
+        """Rows that were long enough before they ended."""
+
     @property
-    def stretch(self) -> Interval | None:
-        """From the moment by which the first look of the row had said yes to that at which the last one still did."""
-        if self._first is None or self._last is None:
+    def stretches(self) -> list[Interval]:
+        """From when to when it was so, each time that it was for long enough.
+
+        From the moment by which the first look of a row had said yes to that at which the last one still did.
+        """
+        now = self._now()
+        return [*self._ended, now] if now is not None else self._ended
+
+    def _now(self) -> Interval | None:
+        if self._first is None or self._last is None or self._last - self._first < self._hold:
             return None
         return Interval(self._first, self._last)
 
@@ -49,23 +63,24 @@ class Row:
             heapq.heappush(self._coming, (pro.since, _PRO, pro.by))
         if con is not None:
             heapq.heappush(self._coming, (con.since, _CON, con.by))
+        if self._question.word == "ok":
+            for since, by in self._schedule.silent:
+                heapq.heappush(self._coming, (since, _CON, by))
         self._settle()
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
-        silence_is_against = self._question.word == "ok"
-        unsettled = self._schedule.unsettled(wait_for_silent=not silence_is_against)
+        unsettled = self._schedule.unsettled(wait_for_silent=self._question.word != "ok")
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
             since, side, by = heapq.heappop(self._coming)
             if side == _CON:
                 self._deny(by)
             else:
                 self._affirm(since, by)
-        if silence_is_against:
-            self._deny(self._schedule.silent_until)
 
     def _affirm(self, since: int, by: int) -> None:
         if self._last is None or since - self._last > self._schedule.patience:
+            self._end()
             self._first = None
             self._firsts.clear()
         self._last = since if self._last is None else max(self._last, since)
@@ -77,30 +92,45 @@ class Row:
         """Begin the row anew with the first look that had said yes no earlier than that."""
         self._against = max(self._against, by)
         if self._first is not None and self._first < self._against:
+            self._end()
             self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
             self._first = min(self._firsts, default=None)
 
+    def _end(self) -> None:
+        if (now := self._now()) is not None:
+            self._ended.append(now)
+
 
 class Asked:
-    """A question to some probes, asked of what comes in from a moment on: of each of them, or of any."""
+    """A question to some probes, asked of what comes in from a moment on: whether it is so for `hold` ns at a time.
 
-    def __init__(self, question: Question, schedules: Mapping[str, Schedule], since: int, *, of_each: bool) -> None:
-        self._rows = {name: Row(question, schedule, since) for name, schedule in schedules.items()}
-        self._of_each = of_each
+    Of each of them, or of any.
+    """
+
+    def __init__(self, question: Question, schedules: Mapping[str, Schedule], since: int, hold: int) -> None:
+        self._rows = {name: Row(question, schedule, since, hold) for name, schedule in schedules.items()}
+        self._of_each = question.is_of_each
+        self._hold = hold
+        self.met: Interval | None = None
+        """From when to when it was so, once it is proven for long enough: what comes in later takes nothing back."""
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in."""
-        if sample.probe in self._rows:
-            self._rows[sample.probe].take(sample)
+        row = self._rows.get(sample.probe)
+        if row is None:
+            return
+        row.take(sample)
+        if self.met is None and (row.stretches if self._hold else row.is_seen):
+            self.met = self._met(row)
 
-    def lasts(self, hold: int) -> Interval | None:
-        """Return from when to when the answer is proven to be yes, for `hold` ns at least; None while it is not."""
-        rows = self._rows.values()
-        if hold == 0 and (all if self._of_each else any)(row.is_seen for row in rows):
-            return Interval(0, 0)
-        found = [row.stretch for row in rows]
-        proven = [one for one in found if one is not None]
-        if self._of_each:
-            proven = proven if len(proven) == len(found) else []
-            proven = [Interval(max(one.since for one in proven), min(one.by for one in proven))] if proven else []
-        return next((one for one in proven if hold and one.by - one.since >= hold), None)
+    def _met(self, row: Row) -> Interval | None:
+        """Return from when to when it is so, now that it is of one probe; None where another one is waited for."""
+        rows = self._rows.values() if self._of_each else (row,)
+        if not self._hold:
+            return Interval(0, 0) if all(one.is_seen for one in rows) else None
+        common = row.stretches
+        for other in rows:
+            pairs = product(common, other.stretches)
+            both = (Interval(max(one.since, two.since), min(one.by, two.by)) for one, two in pairs)
+            common = [one for one in both if one.by - one.since >= self._hold]
+        return min(common, default=None)

@@ -4,10 +4,12 @@ A look that was due and of which there is no sample may be under way, or was nev
 may turn out either. Constant time a look; memory for as many as can be under way.
 """
 
+from bisect import bisect_left, insort
+
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.proofs import limits
-from faildrill.proofs.looks import SILENCE
+from faildrill.proofs.looks import SILENCE, Interval
 from faildrill.samples import SEEN_LATE, Outcome, Sample
 
 SETTLED = 1_000_000_000
@@ -21,19 +23,24 @@ class Schedule:
         self.plan = plan
         self.every = nanoseconds(plan.every)
         self._settled = nanoseconds(plan.timeout) + SETTLED
-        self._source: object = None
-        self._origin: int | None = None
+        self._sources: list[object] = []
+        self._origins: list[int] = []
+        """When the first look of each prober was due."""
         self._next = 0
         self._kept = 0
         """How many more samples kept to the schedule than not; without a schedule nothing tells what is due."""
         self._heard = 0
-        self._pending: dict[int, None] = {}
-        self._silent: dict[int, None] = {}
+        self._waited: list[int] = []
+        """When looks were due of which nobody has heard, and that may still turn out either, in order."""
+        self._given_up = 0
+        """Until when a look must have been due to be answered by now."""
         self._fixed: int | None = None
         self.slowest = 0
         """The slowest answer since it was last not good."""
+        self.silent: list[Interval] = []
+        """Where those may prove darkness that ought to have been answered when the last sample came."""
         self.silent_until = 0
-        """Until when those that ought to have been answered by now may prove darkness."""
+        """Until when such a one may have."""
 
     @property
     def slow(self) -> int:
@@ -48,7 +55,7 @@ class Schedule:
     @property
     def first(self) -> int | None:
         """When one of its looks was due; None while that is not known."""
-        return self._origin if self._kept > 0 else None
+        return self._origins[-1] if self._origins and self._kept >= 0 else None
 
     def fix(self, slow: int) -> None:
         """Set after how many ns silence is dark from now on."""
@@ -56,37 +63,63 @@ class Schedule:
 
     def take(self, sample: Sample, source: object = None) -> None:
         """Take the next sample in; `source` is its prober, whose looks have a schedule of their own."""
-        if self._origin is None or source != self._source:
-            self._source, self._origin, self._next, self._kept = source, sample.due, sample.due, 0
-            self._pending, self._silent = {}, {}
-        if (sample.due - self._origin) % self.every:
+        due = sample.due
+        if not self._sources or source is not self._sources[-1] or due < self._origins[-1]:
+            self._place(due, source)
+        if (due - self._origin(due)) % self.every:
             self._kept -= 1
         else:
             self._kept += 1
-            self._tick(sample.due)
+            self._tick(due)
+        self.silent = []
         if sample.outcome.is_look:
             self._hear(sample)
 
     def unsettled(self, *, wait_for_silent: bool) -> int | None:
         """Return when the first look was due of which nobody has heard and that may still turn out either; or None.
 
-        Without `wait_for_silent`, one that ought to have been answered by now is not waited for: see `silent_until`.
+        Without `wait_for_silent`, one that ought to have been answered by now is not waited for: see `silent`.
         """
-        if self._kept <= 0:
-            return None
-        first = next(iter(self._pending), None)
-        silent = next(iter(self._silent), None) if wait_for_silent else None
-        return silent if silent is not None and (first is None or silent < first) else first
+        first = 0 if wait_for_silent else bisect_left(self._waited, self._given_up)
+        return self._waited[first] if self._kept >= 0 and first < len(self._waited) else None
+
+    def _place(self, due: int, source: object) -> None:
+        """Begin the schedule of a prober, or begin it earlier: its first look may be told after others."""
+        begin = self._origins[-1] if self._origins else due
+        if source not in self._sources:
+            if self._sources:
+                self._miss(due)
+            self._sources.append(source)
+            self._origins.append(due)
+            self._next = due
+        elif source is self._sources[-1] and (begin - due) % self.every == 0:
+            self._origins[-1] = due
+        else:
+            return
+        self._waited = [one for one in self._waited if one < due or (one - due) % self.every == 0]
+        for one in range(due + self.every, begin, self.every):
+            insort(self._waited, one)
+
+    def _origin(self, due: int) -> int:
+        """Return when the first look of the prober was due whose schedule holds a moment."""
+        return next((one for one in reversed(self._origins) if one <= due), self._origins[0])
 
     def _tick(self, due: int) -> None:
-        if due < self._next:
-            self._pending.pop(due, None)
-            self._silent.pop(due, None)
+        if due >= self._next:
+            self._miss(due)
+            self._next = due + self.every
             return
-        missed = (due - self._next) // self.every
-        for number in range(min(missed, self._settled // self.every + 1), 0, -1):
-            self._pending[due - number * self.every] = None
-        self._next = due + self.every
+        place = bisect_left(self._waited, due)
+        if self._waited[place : place + 1] == [due]:
+            del self._waited[place]
+
+    def _miss(self, until: int) -> None:
+        """Wait for the looks that were due before a moment, of which none is told; of very many for the last ones."""
+        number = -(-(until - self._next) // self.every)
+        if number > 0:
+            kept = min(number, self._settled // self.every + 1)
+            self._next += number * self.every
+            self._waited += range(self._next - kept * self.every, self._next, self.every)
 
     def _hear(self, sample: Sample) -> None:
         """Take in that a look was answered: those due long before it are not answered in time any more."""
@@ -96,11 +129,11 @@ class Schedule:
         elif not sample.detail.endswith(SEEN_LATE):
             self.slowest = max(self.slowest, took)
         self._heard = max(self._heard, sample.answered)
+        self._miss(self._heard)
         grace = self.slow + self.every
-        while self._pending and (due := next(iter(self._pending))) + grace < self._heard:
-            del self._pending[due]
-            self._silent[due] = None
-            if self._kept > 0:
-                self.silent_until = max(self.silent_until, due + grace)
-        while self._silent and (due := next(iter(self._silent))) + self._settled < self._heard:
-            del self._silent[due]
+        known, self._given_up = self._given_up, max(self._given_up, self._heard - grace)
+        del self._waited[: bisect_left(self._waited, self._heard - self._settled)]
+        if self._kept >= 0:
+            late = self._waited[bisect_left(self._waited, known) : bisect_left(self._waited, self._given_up)]
+            self.silent = [Interval(one, one + grace) for one in late]
+            self.silent_until = max(self.silent_until, *(one.by for one in self.silent), 0)

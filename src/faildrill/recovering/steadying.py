@@ -43,12 +43,11 @@ async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Dr
     start = clock.now_ns()
     widest = max((view.plan.every for view in watching.views.values()), default=0.0)
     last = start + nanoseconds(limit(drill) + until.grace + drill.warm_up + SILENCE * widest)
-    with watching.asking(Question("ok"), start) as asked:
+    with watching.asking(Question("ok"), start, max(nanoseconds(drill.warm_up), 1)) as asked:
         while not until.skip.is_set():
             watching.poll()
             now = clock.now_ns()
-            good = asked.lasts(max(nanoseconds(drill.warm_up), 1))
-            if good is not None:
+            if (good := asked.met) is not None:
                 timeline.note(SteadyAgain(since=good.since, after=seconds(good.since - start)))
                 return True
             if now >= last:

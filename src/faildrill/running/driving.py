@@ -110,13 +110,12 @@ class Driving:
         await scene.probers.start(scene.plans, scene.watching, scene.timeline)
         start = scene.clock.now_ns()
         patience = scene.drill.warm_up + WARM_UP_PATIENCE + SILENCE * max((one.every for one in scene.plans), default=0)
-        with scene.watching.asking(Question("ok"), start) as asked:
+        with scene.watching.asking(Question("ok"), start, max(nanoseconds(scene.drill.warm_up), 1)) as asked:
             while not self._stop.asked.is_set():
                 scene.watching.poll()
                 now = scene.clock.now_ns()
-                good = asked.lasts(max(nanoseconds(scene.drill.warm_up), 1))
-                if good is not None:
-                    self._warmed_up(good.since)
+                if asked.met is not None:
+                    self._warmed_up(asked.met.since)
                     return True
                 if seconds(now - start) > patience or scene.probers.trouble():
                     dead = scene.probers.trouble()

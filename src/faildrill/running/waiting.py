@@ -40,9 +40,9 @@ async def wait(
     words = describe(step.until.model_copy(update={"who": question.who}), step.hold)
     timeline.record(WaitStarted(step=step.id, until=words, within=step.within, who=question.who or None))
     start = clock.now_ns()
-    with watching.asking(question, start, step.until.probe) as asked:
+    with watching.asking(question, start, nanoseconds(step.hold), step.until.probe) as asked:
         while clock.now_ns() - start <= nanoseconds(step.within):
-            if asked.lasts(nanoseconds(step.hold)) is not None:
+            if asked.met is not None:
                 timeline.record(WaitEnded(step=step.id, met=True, because=words))
                 return True
             await asyncio.sleep(POLL)

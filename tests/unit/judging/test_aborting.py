@@ -131,7 +131,7 @@ def test_silence_goes_on_from_what_was_dark_before() -> None:
 
 
 @pytest.mark.says(
-    "**Nobody can tell** where no look shows it alive, nor dark: then it counts from `slow` (or three intervals) "
+    "**Nobody can tell** where no look shows it alive: then it counts from `slow` (or three intervals) "
     "after the end of the last interval of life, or after the first step."
 )
 def test_a_prober_that_never_says_a_word_is_silent_from_the_start() -> None:

@@ -159,8 +159,8 @@ def test_a_good_look_is_not_slow_when_its_answer_comes_exactly_at_the_limit() ->
 
 
 @pytest.mark.says(
-    "**Nothing dark seen** does not mean nothing dark: between two good looks an outage can hide that is as long as "
-    "from the beginning of one's interval to the end of the next one's."
+    "**Nothing dark seen** does not mean nothing dark: an outage can hide that is as long as the longest stretch of "
+    "`[since, until]` in which no interval of life lies."
 )
 def test_what_can_hide_between_good_looks_is_from_a_sending_to_the_next_answer() -> None:
     life, _ = prove(columns([look(0, 2), look(20, 22), look(70, 71), look(90, 92)]), SLOW)

@@ -52,7 +52,7 @@ def test_a_limit_between_the_bounds_says_how_fast_to_probe(tmp_path: Path) -> No
     assert found.advice == "probe pay every 5 ms or faster to decide"
 
 
-@pytest.mark.says("A limit shorter than the longest of these within `[since, until]` is INCONCLUSIVE.")
+@pytest.mark.says("A limit shorter than that is INCONCLUSIVE.")
 @pytest.mark.says(
     "| INCONCLUSIVE | the drill proves nothing: an action was refused or failed, its effect was not seen, too few "
     "looks, a limit finer than the looks can tell, no data | 4 |"

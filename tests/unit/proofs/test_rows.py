@@ -47,11 +47,11 @@ def asked(
     """Feed samples in the order in which they are answered; return the first stretch that met it, in ms."""
     schedule = Schedule(made or plan())
     schedule.fix(SLOW * MS)
-    asking = Asked(Question(word, who), {"pay": schedule}, 0, of_each=word == "ok")
+    asking = Asked(Question(word, who), {"pay": schedule}, 0, hold * MS)
     for one in sorted(samples, key=lambda sample: sample.answered):
         schedule.take(one)
         asking.take(one)
-        if (found := asking.lasts(hold * MS)) is not None:
+        if (found := asking.met) is not None:
             return Interval(found.since // MS, found.by // MS)
     return None
 
@@ -246,12 +246,12 @@ def fed(seen: list[Look], word: Word, since: int, hold: int) -> tuple[int, Inter
     made = plan(timeout=300)
     schedule = Schedule(made)
     schedule.fix(SLOW * MS)
-    asking = Asked(Question(word), {"pay": schedule}, since, of_each=True)
+    asking = Asked(Question(word), {"pay": schedule}, since, hold)
     for one in sorted(seen, key=lambda look: look.answered):
         sample = Sample("pay", one.due, one.sent, one.answered, one.outcome)
         schedule.take(sample)
         asking.take(sample)
-        if (found := asking.lasts(hold)) is not None:
+        if (found := asking.met) is not None:
             return one.answered, found
     return None
 

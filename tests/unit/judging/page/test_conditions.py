@@ -41,11 +41,11 @@ def asked(
     schedules = {name: Schedule(plan(name=name)) for name in probes}
     for schedule in schedules.values():
         schedule.fix(SLOW * MS)
-    asking = Asked(question, schedules, since * MS, of_each=question.word == "ok")
+    asking = Asked(question, schedules, since * MS, hold * MS)
     for one in sorted(samples, key=lambda sample: sample.answered):
         schedules[one.probe].take(one)
         asking.take(one)
-        if (stretch := asking.lasts(hold * MS)) is not None:
+        if (stretch := asking.met) is not None:
             return Interval(stretch.since // MS, stretch.by // MS)
     return None
 
@@ -110,8 +110,7 @@ def every_900_ms(outcome: Outcome) -> dict[float, Outcome]:
 
 @pytest.mark.says(
     "**It is not met (no)** within `[T0, T1]`, when on no probe concerned a stretch of it could hide: the longest "
-    "time from the `l` of one look against it to the `r` of the next (from `T0` to the `r` of the first, from the `l`"
-    " of the last to `T1`) is shorter than `H`."
+    "stretch of `[T0, T1]` in which no interval of a look against it lies is shorter than `H`."
 )
 def test_it_is_not_met_where_looks_against_it_leave_no_stretch(tmp_path: Path) -> None:
     """Refused every 0.9 s it was never good for a second; refused every 1.2 s it may have been."""
