@@ -30,12 +30,13 @@ def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
     from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
 
+    place = places.place(name)
     state.check()
     before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
     facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
-    for key, value in _worth_knowing(places.place(name), facts, sort):
+    for key, value in _worth_knowing(place, facts, sort):
         click.echo(f"  {key:<14}{value}")
 
 

@@ -47,7 +47,7 @@ class Radius:
         """Return why steps that are due at once must not be done, whatever each of them sees before the others act.
 
         Counts the members that the whole group touches, and refuses it where it would take the last healthy member of
-        a target. Nothing is counted as touched yet: every step asks once more for itself.
+        a target, or where that can't be told. Nothing is counted as touched yet: every step asks once more for itself.
         """
         ahead = Radius(self._environment, self._run)
         ahead._touched = set(self._touched)
@@ -56,7 +56,10 @@ class Radius:
             because = await ahead.objection(step)
             if because is not None:
                 return f"{step.name}: {because}"
-            seen.append(await ahead._preview(step))
+            try:
+                seen.append(await ahead._preview(step))
+            except (ActionError, CannotSee) as error:
+                return f"{step.name}: who would be left beside what it touches can't be told: {error}"
         taken = {one for each in seen for one in {*each.touches} - {*each.spares}}
         for target in sorted({_target(one) for one in taken}):
             if self._is_taken_whole(target, taken, seen):
@@ -76,14 +79,11 @@ class Radius:
         return {f"{target}/{name}" for one in self._environment.declared if one.name == target for name in one.nodes}
 
     async def _preview(self, step: Step) -> Preview:
-        """Look at what a step would touch and spare; nothing where it can't tell, as its own capture looks again."""
+        """Look at what a step would touch and spare; nothing where its kind tells no such thing."""
         action = build(step.use, "action")
         if not isinstance(action, Previews):
             return Preview([], "", "")
-        try:
-            return await call(action.preview(Supplies(self._run, timeout=WITHIN)), WITHIN)
-        except (ActionError, CannotSee):
-            return Preview([], "", "")
+        return await call(action.preview(Supplies(self._run, timeout=WITHIN)), WITHIN)
 
     async def _objection(self, step: Step, *, due: bool) -> str | None:
         action = build(step.use, "action")

@@ -109,3 +109,9 @@ def test_other_weights_take_nobody_unless_they_are_nothing(tmp_path: Path) -> No
     assert together_at(tmp_path, 2, skewed) is None
     emptied = haproxy(tmp_path, ("haproxy.weights", {"set": {"pay2": 0, "pay3": 0}}), drain)
     assert "last healthy member of lb/payments" in str(together_at(tmp_path, 2, emptied))
+
+
+def test_steps_at_once_are_refused_where_nobody_tells_who_would_be_left(tmp_path: Path) -> None:
+    both = haproxy(tmp_path, ("haproxy.drain", {"server": "pay1"}), ("haproxy.maintenance", {"server": "pay2"}))
+    radius = Radius(Environment(name="simulation"), "run-1")
+    assert "can't be told" in str(asyncio.run(radius.objection_to_group(both)))

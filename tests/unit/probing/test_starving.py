@@ -32,8 +32,9 @@ def starved(scene: str, folder: Path) -> dict[str, Any]:
 def test_a_silent_resolver_is_dark_for_its_own_names_and_for_nobody_else(tmp_path: Path) -> None:
     found = starved("names", tmp_path)
     counts = found["counts"]
-    assert set(counts["file"]) == {"OK"}
-    assert set(counts["address"]) == {"OK"}
+    for other in ("file", "address"):  # a busy machine leaves looks out, which is no darkness
+        assert counts[other].pop("OK") > 9 * counts[other].pop("SKIPPED", 0)
+        assert not counts[other]
     assert counts["dns"]["TIMED_OUT"] > 5
     assert found["first bad after"] < 500 * MILLISECOND
     assert found["first good after"] < 1000 * MILLISECOND, "nobody waits for threads that are stuck"
