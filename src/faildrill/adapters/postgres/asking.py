@@ -159,6 +159,10 @@ async def _connected(one: Endpoint, within: float, purpose: str) -> Any:  # noqa
             target_session_attrs="any",
             server_settings={"application_name": purpose, **({"options": options} if options else {})},
         )
+    except asyncpg.InvalidPasswordError as error:
+        if secret is None:  # asyncpg logs in with an empty one then, which the server calls a wrong one
+            raise Said("28P01", "it asks for a password, and the login has none", WITHOUT_PASSWORD) from error
+        raise
     except ConnectionError as error:
         if "rejected SSL upgrade" in str(error):  # asyncpg has no error of its own for it
             raise NoTLS(f"{one.host}:{one.port} speaks no TLS, and sslmode is {one.mode}") from error
