@@ -111,21 +111,22 @@ def words(what: object) -> str:
 
 
 async def observe(
-    look: Callable[[], Coroutine[Any, Any, Observed]], deadline: float, *, twice: bool = True
+    look: Callable[[], Coroutine[Any, Any, Observed]], deadline: float, *, twice: bool = True, each: float = 1.0
 ) -> Observed:
     """Look again and again until what is looked for holds, or the loop's clock passes `deadline`.
 
-    Looks once at least, for a second at most where the deadline is over. It holds when two looks in a row, a moment
-    apart, say so: one of them may be stale, or have come from another one; `twice` is False where one is enough. What
-    can't be seen does not hold; the last look's reason is the one returned, with what was seen last where that look
-    could not see. A look that only the deadline cut off says less than why those before it could not see.
+    Looks once at least; a look may take `each` so many seconds, also where the deadline is over. It holds when two
+    looks in a row, a moment apart, say so: one of them may be stale, or have come from another one; `twice` is False
+    where one is enough. What can't be seen does not hold; the last look's reason is the one returned, with what was
+    seen last where that look could not see. A look that only the deadline cut off says less than why those before it
+    could not see.
     """
     loop = asyncio.get_running_loop()
     saw = trouble = held = ""
     while True:
         left = deadline - loop.time()
         try:
-            seen = await call(look(), max(left, 1.0))
+            seen = await call(look(), max(left, each))
             saw, trouble = f"; seen last: {seen.because}", ""
         except (ActionError, CannotSee) as error:
             trouble = (trouble if isinstance(error, TookTooLong) else "") or str(error)

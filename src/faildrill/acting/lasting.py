@@ -47,4 +47,4 @@ async def _look(intent: Intended, run: str, until: float) -> Observed:
     except (FaildrillError, ValueError) as error:
         return Observed(holds=False, because=f"its intent can't be read: {error}")
     given = Supplies(run, timeout=intent.undo_within)
-    return await observe(lambda: restored(action, intent.before, given), until)
+    return await observe(lambda: restored(action, intent.before, given), until, each=intent.undo_within)

@@ -157,6 +157,7 @@ class Fault(_Place):
     delay: Duration = 0.0
     undo_delay: Duration = 0.0
     effect: Effect = Field(default="state", description="what its effect counts as; an event is not looked at again")
+    looking: Duration = Field(default=0.0, description="how long a look at it takes")
     blind: Duration = Field(default=0.0, description="for how long nobody can see its state, from its apply on")
 
     at_most: Duration | None = Field(default=None, description="it ends by itself after this time")
@@ -172,6 +173,7 @@ class Fault(_Place):
 
     async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
         """Read the service's state."""
+        await asyncio.sleep(self.looking)
         if not os.path.isdir(self.folder):  # noqa: ASYNC240, PTH112 - a local file, by design, and looked at often
             raise CannotSee(f"{self.folder} is no folder")
         if asyncio.get_running_loop().time() < _BLIND.get((self.folder, self.name), 0.0):
