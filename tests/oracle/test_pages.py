@@ -31,6 +31,12 @@ def disagreements(seed: int, folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("seed", [3756])
+def test_what_was_judged_otherwise_once_is_judged_as_the_page_says(seed: int, tmp_path: Path) -> None:
+    """Two probers followed each other, and the worst stretch holds a look more than the others."""
+    assert disagreements(seed, tmp_path) == []
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_judging_says_what_its_page_says(part: int, tmp_path: Path, many: Callable[[int, int], int]) -> None:
     each = many(FIXED, SOAKED) // PARTS

@@ -139,7 +139,7 @@ class _ErrorWatch:
         self._watched: int | None = None
         """When the watching began."""
         self._unweighed = _FOREVER
-        """When the first failed look was due that came in since all times that end with one were weighed."""
+        """When the first look was due that came in since all times that end with a failed one were weighed."""
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
@@ -154,6 +154,8 @@ class _ErrorWatch:
         self._heard = max(self._heard, sample.due)
         insort(self._proven, sample.due)
         if sample.outcome is Outcome.OK:
+            if self._failed and sample.due < self._failed[-1]:  # now there may be enough looks beside those that failed
+                self._unweighed = min(self._unweighed, sample.due)
             self._forget()
             return None
         insort(self._failed, sample.due)

@@ -93,7 +93,10 @@ class Errors(Kind):
         if is_more(seen.failed + unknown, self.at_most, total):
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
-        most = allowed(self.at_most, total)
+        fewest = total if self.over is None else min(total, -(-nanoseconds(self.over) // due.every))
+        most = allowed(
+            self.at_most, fewest
+        )  # another stretch may hold fewer looks than the worst, where probers changed
         if fraction(self.at_most) and most < 1:
             because = f"{told}, but {self.at_most} of so few is less than one look"
             every = durations.show(nice(evidence.plans[self.of].every * most))

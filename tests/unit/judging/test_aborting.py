@@ -199,6 +199,15 @@ def test_looks_beside_the_schedule_weigh_in_no_count() -> None:
     assert first(watcher, sorted([*looks(0, 5000), *beside])) is None
 
 
+def test_a_share_is_weighed_again_when_a_good_look_that_came_late_makes_ten() -> None:
+    watcher = ErrorsAbove.model_validate({"of": "pay", "above": "5%", "over": "2s"}).watch(
+        {"pay": Rate(0.1, 0.25, 5.0)}
+    )
+    slow, failed, good = sample(100, took=3000), sample(1000, Outcome.REFUSED), looks(200, 1000)
+    assert first(watcher, [*good, failed]) is None, "nine looks prove something"
+    assert first(watcher, [slow]) == 100
+
+
 @pytest.mark.says(
     "Of errors nobody can tell where no look that was due within the last `over`, timeout and three intervals proves "
     "anything."
