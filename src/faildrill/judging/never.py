@@ -80,7 +80,8 @@ class Never(Kind):
     def _unwanted(self, name: str, first: str) -> bool:
         if not name:
             return False
-        return self.saw in name.split(",") if self.saw is not None else name != first
+        names = set(name.split(","))
+        return self.saw in names if self.saw is not None else names != set(first.split(","))
 
     def _blind(self, evidence: Evidence) -> Weighed | None:
         """Say that nobody was seen for so long that a change could have hidden there, or None."""
