@@ -6,6 +6,7 @@ What is proven of it now stays proven: a row reaches no further than all that ma
 import heapq
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -15,7 +16,18 @@ from faildrill.samples import Sample
 
 _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""
+_ENDED: Final = 8
+"""Rows that are kept after their end, in case that a look which began within one is answered after later ones."""
 _PRO, _CON = 0, 1
+
+
+@dataclass
+class _Ended:
+    """A row that ended: the end of its first look, the beginning of its last, and what no look of it lies beyond."""
+
+    first: int
+    last: int
+    until: int
 
 
 class Row:
@@ -38,7 +50,8 @@ class Row:
         self.is_seen = False
         """Whether one look at least said yes."""
 
-        self._ended: list[Interval] = []
+        self._ended: deque[_Ended] = deque(maxlen=_ENDED)
+        self._long: list[Interval] = []
         """Rows that were long enough before they ended."""
 
     @property
@@ -47,13 +60,9 @@ class Row:
 
         From the moment by which the first look of a row had said yes to that at which the last one still did.
         """
-        now = self._now()
-        return [*self._ended, now] if now is not None else self._ended
-
-    def _now(self) -> Interval | None:
         if self._first is None or self._last is None or self._last - self._first < self._hold:
-            return None
-        return Interval(self._first, self._last)
+            return self._long
+        return [*self._long, Interval(self._first, self._last)]
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in; the schedule has it already."""
@@ -74,13 +83,14 @@ class Row:
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
             since, side, by = heapq.heappop(self._coming)
             if side == _CON:
-                self._deny(by)
+                self._deny(since, by)
             else:
                 self._affirm(since, by)
 
     def _affirm(self, since: int, by: int) -> None:
+        self._lengthen(since)
         if self._last is None or since - self._last > self._schedule.patience:
-            self._end()
+            self._end(since)
             self._first = None
             self._firsts.clear()
         self._last = since if self._last is None else max(self._last, since)
@@ -88,17 +98,32 @@ class Row:
             self._first = by if self._first is None else min(self._first, by)
             self._firsts.append(by)
 
-    def _deny(self, by: int) -> None:
+    def _deny(self, since: int, by: int) -> None:
         """Begin the row anew with the first look that had said yes no earlier than that."""
         self._against = max(self._against, by)
+        for one in self._ended:
+            if one.first < by:
+                one.until = min(one.until, since)
         if self._first is not None and self._first < self._against:
-            self._end()
+            self._end(since)
             self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
             self._first = min(self._firsts, default=None)
 
-    def _end(self) -> None:
-        if (now := self._now()) is not None:
-            self._ended.append(now)
+    def _end(self, until: int) -> None:
+        if self._first is not None and self._last is not None:
+            self._ended.append(_Ended(self._first, self._last, until))
+            self._keep(self._ended[-1])
+
+    def _lengthen(self, since: int) -> None:
+        """Take into rows that ended a look which began within them and was answered after what ended them."""
+        for one in self._ended:
+            if one.last < since <= one.until and since - one.last <= self._schedule.patience:
+                one.last = since
+                self._keep(one)
+
+    def _keep(self, ended: _Ended) -> None:
+        if ended.last - ended.first >= self._hold:
+            self._long.append(Interval(ended.first, ended.last))
 
 
 class Asked:
