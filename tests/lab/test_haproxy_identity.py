@@ -153,4 +153,4 @@ def test_one_of_two_that_share_a_port_in_a_network_of_their_own_is_refused(tmp_p
         with front(tmp_path / "a", where, netns="fdhapb") as one, front(tmp_path / "b", where, netns="fdhapb"):
             found = [one.told() for _ in range(6)]
     assert [told.proved for told in found] == [[]] * 6
-    assert "of 8 connections to" in found[0].differs[0]
+    assert "of 16 connections to" in found[0].differs[0]

@@ -23,8 +23,8 @@ SHARE: Final = 0.8
 _SHOWN: Final = 80
 _AGAIN: Final = 0.1
 """Seconds between two looks: an HAProxy that reloads takes connections with its former worker for a moment."""
-_CONNECTIONS: Final = 8
-"""So many connections that all reach one of two which share an address: once in 256 times."""
+_CONNECTIONS: Final = 16
+"""So many connections that all reach one of two which share an address: once in 65,536 times."""
 _LET_IN: Final = 0.2
 """Seconds that a connection may take to be listed."""
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
@@ -101,8 +101,11 @@ class Identity(Kind):
         )
 
     async def _met(self, address: str) -> tuple[int, str]:
-        """Return where in what is told it belongs whether users meet it there, and the words for it."""
-        deadline = asyncio.get_running_loop().time() + 1.0
+        """Return where in what is told it belongs whether users meet it there, and the words for it.
+
+        Whoever saw a stranger once looks on for a moment, and believes that it is gone when it is so twice in a row.
+        """
+        deadline, needed = asyncio.get_running_loop().time() + 1.0, 1
         while True:
             try:
                 not_ours = await self._strangers(address)
@@ -112,9 +115,10 @@ class Identity(Kind):
                 outcome, words = outcome_of(error)
                 words = words or outcome.name.lower().replace("_", " ")
                 return 2, f"can't be met where users go, at {address}: {words}; {causes.what_to_do(words, address)}"
-            if not not_ours:
+            needed = 2 if not_ours else needed - 1
+            if needed == 0:
                 return 0, f"at {address}"
-            if asyncio.get_running_loop().time() > deadline:
+            if not_ours and asyncio.get_running_loop().time() > deadline:
                 return 1, not_ours
             await asyncio.sleep(_AGAIN)
 
