@@ -34,7 +34,7 @@ class Mistake:
     message: str
 
 
-class InvalidFile(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class InvalidFile(FaildrillError):
     """A file that a person wrote is wrong; holds every mistake in it, in the order of the file."""
 
     def __init__(self, path: str, mistakes: list[Mistake]) -> None:
@@ -44,15 +44,15 @@ class InvalidFile(FaildrillError):  # noqa: N818 - reads as the statement it mak
         super().__init__("\n".join(lines))
 
 
-class WrongUsage(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class WrongUsage(FaildrillError):
     """A command line or a name is wrong; nothing was touched."""
 
 
-class NoStateFolder(WrongUsage, OSError):  # noqa: N818 - reads as the statement it makes
+class NoStateFolder(WrongUsage, OSError):
     """State can't be kept where it should be: as with any other file that can't be written, no step is done."""
 
 
-class Objection(FaildrillError):  # noqa: N818 - the word of the design
+class Objection(FaildrillError):
     """A guard objects to the drill; nothing was touched."""
 
 
@@ -60,11 +60,11 @@ class ActionError(FaildrillError):
     """An action did not go as declared."""
 
 
-class ActionRefused(ActionError):  # noqa: N818 - reads as the statement it makes
+class ActionRefused(ActionError):
     """The target refused, provably before anything changed."""
 
 
-class ActionFailed(ActionError):  # noqa: N818 - reads as the statement it makes
+class ActionFailed(ActionError):
     """The action broke; whatever it did until then is to be put back."""
 
 
@@ -72,11 +72,11 @@ class ActedElsewhere(ActionFailed):
     """The call was taken by something else than what was looked at: putting back would act on the wrong one, too."""
 
 
-class OutcomeUnknown(ActionError):  # noqa: N818 - reads as the statement it makes
+class OutcomeUnknown(ActionError):
     """The call was sent and its answer leaves open whether it happened: it is settled by observing."""
 
 
-class CannotSee(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class CannotSee(FaildrillError):
     """An observation could not be made; it proves nothing either way."""
 
 
@@ -84,17 +84,17 @@ class JournalError(FaildrillError):
     """The timeline can't be written or read."""
 
 
-class JournalFull(JournalError):  # noqa: N818 - reads as the statement it makes
+class JournalFull(JournalError):
     """A record could not be written whole; what was on disk before is still whole."""
 
 
-class JournalDamaged(JournalError):  # noqa: N818 - reads as the statement it makes
+class JournalDamaged(JournalError):
     """Bytes in front of the last whole record are not what was written."""
 
 
-class NotJudged(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class NotJudged(FaildrillError):
     """A defect kept a run, or one claim of it, from being weighed."""
 
 
-class UnresolvedSecret(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class UnresolvedSecret(FaildrillError):
     """A reference to a secret leads nowhere."""

@@ -28,7 +28,7 @@ Outputs = Mapping[str, Mapping[str, JsonValue]]
 """By the id of a step, what its action gave."""
 
 
-class Unresolvable(ValueError):  # noqa: N818 - reads as the statement it makes
+class Unresolvable(ValueError):
     """A reference that leads nowhere; says what there is."""
 
 

@@ -43,7 +43,7 @@ def here(folder: Path) -> Hosts:
     return Hosts(name="here", inventory=str(inventory))
 
 
-def step(where: Facts | Hosts, name: str, /, *, limit: tuple[str, ...] = (), **variables: Any) -> Playbook:  # noqa: ANN401 - any value
+def step(where: Facts | Hosts, name: str, /, *, limit: tuple[str, ...] = (), **variables: Any) -> Playbook:
     """Return a step of the playbooks of that name: the project's own, or a test's."""
     folder = Path("playbooks", name) if Path("playbooks", name).is_dir() else PLAYS / name
     hosts = where if isinstance(where, Hosts) else hosts_of(where)
@@ -59,7 +59,7 @@ def step(where: Facts | Hosts, name: str, /, *, limit: tuple[str, ...] = (), **v
     )
 
 
-def twice(where: Facts | Hosts, name: str, **variables: Any) -> Playbook:  # noqa: ANN401 - any value
+def twice(where: Facts | Hosts, name: str, **variables: Any) -> Playbook:
     """Return a step of a project's playbook that plays `apply` and `undo` two times in a row each."""
     return step(where, "twice", twice=str(Path("playbooks", name).absolute()), **variables)
 

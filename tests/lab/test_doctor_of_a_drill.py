@@ -56,7 +56,7 @@ def examined(drill: Path, env: str = "lab") -> tuple[int, dict[str, dict[str, An
 
 
 @contextlib.contextmanager
-def edited(lab: Facts, node: str, **restapi: Any) -> Iterator[None]:  # noqa: ANN401 - of Patroni's own file
+def edited(lab: Facts, node: str, **restapi: Any) -> Iterator[None]:
     """Change what a node's file says of its interface, as its operator would, and have it read again."""
     path = lab.environment.with_name("nodes") / node / "patroni.yml"
     cluster = environment(lab).of(Cluster)["payments"]

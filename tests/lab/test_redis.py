@@ -345,7 +345,7 @@ def test_the_doctor_names_what_keeps_a_redis_from_being_drilled(redis_lab: Facts
     assert "sessions settings" in wrong
 
 
-def encrypted(lab: Facts, redis: Redis, **how: Any) -> Redis:  # noqa: ANN401 - fields of the target
+def encrypted(lab: Facts, redis: Redis, **how: Any) -> Redis:
     """Return the target as it is at the lab's ports for TLS."""
     ports = {path.parent.name: _port(path) for path in lab.environment.parent.glob("nodes/*/redis.conf")}
     members = {name: one.model_copy(update={"port": ports[name]}) for name, one in redis.members.items()}

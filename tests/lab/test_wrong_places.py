@@ -99,7 +99,7 @@ def test_a_socket_of_another_haproxy_is_refused(steady_lab: Facts, other: Facts,
     assert "payments is not the declared one: it says 'faildrill lab" in because
 
 
-def balancer(lab: Facts, **other: Any) -> Identity:  # noqa: ANN401 - as an environment file has it
+def balancer(lab: Facts, **other: Any) -> Identity:
     found = content(lab)
     [params] = [one["haproxy.identity"] for one in found["identity"] if "haproxy.identity" in one]
     target = {"name": "payments", **found["load_balancers"]["payments"], **other.pop("target", {})}

@@ -28,7 +28,7 @@ LET_GO: Final = 0.1
 _stuck: "set[asyncio.Task[Any]]" = set()
 
 
-class TookTooLong(ActionError):  # noqa: N818 - reads as the statement it makes
+class TookTooLong(ActionError):
     """A call did not return by its deadline and was cut short."""
 
 

@@ -189,7 +189,7 @@ class Bookkeeping(Kind, Generic[C]):
         """Tell a failure of no general sort in a word or two that repeat."""
         return type(error).__name__
 
-    def _note(self, error: OSError) -> Note:  # noqa: ARG002 - what those make of it that can tell
+    def _note(self, error: OSError) -> Note:
         """Tell whether a failure proves that nothing was written."""
         return Note.UNKNOWN
 

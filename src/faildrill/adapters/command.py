@@ -134,7 +134,7 @@ class Run(Surroundings):
         description="prints `in_effect: true` while the effect is there, `in_effect: false` while it is not"
     )
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port gives it
+    async def objection(self, given: Given) -> str | None:
         """Object to programs that are known to print nothing: they answer by their exit code alone."""
         if _program(self.verify_argv) in _SAYS_NOTHING and self._tested is None:
             return f"verify_argv: {self.verify_argv[0]} prints nothing; {_CONTRACT}: {_FOR_EXAMPLE}"
@@ -150,7 +150,7 @@ class Run(Surroundings):
             raise ActionRefused(f"{self.verify_argv[0]} says that the effect is there already: put it back first")
         return {"in_effect": False}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Run the program."""
         try:
             ended = await self.run(self.argv, given.timeout, {_MARK: given.run})
@@ -162,12 +162,12 @@ class Run(Surroundings):
             raise ActionFailed(f"{self.argv[0]} {ended}")
         return {"said": ended.said}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """Ask whether the effect is there."""
         there = await self._in_effect(given)
         return Observed(there, f"{self.verify_argv[0]} says that the effect is {'there' if there else 'not there'}")
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+    async def undo(self, before: Captured, given: Given) -> None:
         """Run the undo; what it starts belongs to the target, not to the run."""
         try:
             ended = await self.run(self.undo_argv, given.timeout, {})
@@ -179,13 +179,13 @@ class Run(Surroundings):
         if ended.code != 0:
             raise ActionFailed(f"{self.undo_argv[0]} {ended}")
 
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def restored(self, before: Captured, given: Given) -> Observed:
         """Ask whether the effect is gone."""
         there = await self._in_effect(given)
         said = f"{self.verify_argv[0]} says that the effect is {'still there' if there else 'not there'}"
         return Observed(not there, said)
 
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - nothing is run to find out
+    async def preview(self, given: Given) -> Preview:
         """Tell what would be run."""
         return Preview([], f"run {' '.join(self.argv)}", f"run {' '.join(self.undo_argv)}")
 

@@ -215,7 +215,7 @@ class OfBrokenFile(OfFile):
             whose, "; ".join(troubles) or f"as this has made {self._path}", "one line more than before", remedy
         )
 
-    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:  # noqa: ARG002 - where there is any
+    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:
         """Tell what somebody has set in the running server, which loading the files would write over."""
         return []
 
@@ -233,7 +233,7 @@ class OfBrokenFile(OfFile):
             return Observed(holds=False, because=said)
         return await self._loaded(before, given)
 
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+    async def preview(self, given: Given) -> Preview:
         """Tell what would be written."""
         self._text()
         effect = f"{self._path} gets the line {self.mistake!r}, and {self._server} is told to load it"

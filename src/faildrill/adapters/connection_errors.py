@@ -51,7 +51,7 @@ _OURS: Final = (socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_FAMILY, socket.
 """Of what resolving a name may say, what is about this host; the rest is about the name, or who should know it."""
 
 
-class Ending(ConnectionError):  # noqa: N818 - the same
+class Ending(ConnectionError):
     """The server ended a kept connection under what was sent on it, before any answer: it may never have read it."""
 
 

@@ -22,11 +22,11 @@ _VERIFIES: Final = {
 """OpenSSL's numbers for what is wrong with a certificate (X509_V_ERR_…)."""
 
 
-class NoTLS(OSError):  # noqa: N818 - reads as the statement it makes
+class NoTLS(OSError):
     """What answered speaks no TLS."""
 
 
-class NoFile(OSError):  # noqa: N818 - the same
+class NoFile(OSError):
     """A file of certificates can't be read."""
 
 

@@ -62,7 +62,7 @@ class Identity(Kind):
             return Told(proved=[self.path])
         return Told(differs=[differs]) if await aside(lambda: Path(self.path).exists()) else Told(silent=[differs])
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def objection(self, given: Given) -> str | None:
         """Read the file, and object to anything that isn't what was declared."""
         try:
             found = await threads.read(self.path, LARGEST)
@@ -94,7 +94,7 @@ class Younger(Kind):
     path: str = Field(description="of the file on this host")
     than: Duration = Field(gt=0, description="the oldest that it may be")
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def objection(self, given: Given) -> str | None:
         """Look at the file's time."""
         try:
             modified = await aside(lambda: Path(self.path).stat().st_mtime)

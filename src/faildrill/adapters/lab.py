@@ -143,7 +143,7 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-class _NotSent(OSError):  # noqa: N818 - reads as the statement it makes
+class _NotSent(OSError):
     """The request never left."""
 
 

@@ -48,12 +48,12 @@ class _OneOfGroup(Kind):
         refuse_unheld(self._reach(given), self.member, self.at_most)
         return {"member": self.member, "states": dict(states)}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Send the signal."""
         await send(self._reach(given), self.member, self._signal, self.at_most)
         return {"member": self.member}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the state that the signal leads to, by the word of the reach, and by what users meet at its address."""
         state = await self._reach(given).state(self.member)
         told = f"{self.member} is {state}"
@@ -74,11 +74,11 @@ class _OneOfGroup(Kind):
         states = await self._states(given)
         return {f"{self.group.name}/{name}": state for name, state in states.items() if state != "unseen"}
 
-    def own(self, before: Captured) -> list[str]:  # noqa: ARG002 - it is declared
+    def own(self, before: Captured) -> list[str]:
         """Name the member."""
         return [f"{self.group.name}/{self.member}"]
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port gives it
+    async def undo(self, before: Captured, given: Given) -> None:
         """Start it where it is absent, let it go on where it is stopped."""
         reach = self._reach(given)
         state = await reach.state(self.member)
@@ -87,7 +87,7 @@ class _OneOfGroup(Kind):
         elif state == "stopped":
             await reach.signal(self.member, "CONT")
 
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def restored(self, before: Captured, given: Given) -> Observed:
         """See it run, and accept connections where the environment says at which address."""
         state = await self._reach(given).state(self.member)
         address = self.group.members[self.member].address
@@ -187,7 +187,7 @@ class Stop(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "state"
 
-    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:  # noqa: ARG002 - nothing is waited for
+    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
         held = await is_held(address)
         if held is None:
             raise CannotSee(f"{self.member} is stopped, says its reach; what listens at {address} can't be seen here")

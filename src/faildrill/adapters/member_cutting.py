@@ -47,12 +47,12 @@ class Cut(OfLink):
         self._refuse(seen)
         return seen[self.member].captured()
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the link."""
         await self._links(self.member, given).link(self.member, self._wanted, self.at_most)
         return {"member": self.member}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the link does it."""
         seen = await self._links(self.member, given).link_now(self.member)
         return Observed(seen == self._wanted, f"the link to {self.member} is {seen}")
@@ -67,11 +67,11 @@ class Cut(OfLink):
         """Tell of every member what its link does."""
         return {f"link to {name}": str(one) for name, one in (await self._doings(given)).items()}
 
-    def own(self, before: Captured) -> list[str]:  # noqa: ARG002 - it is declared
+    def own(self, before: Captured) -> list[str]:
         """Name the link that is changed."""
         return [f"link to {self.member}"]
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - it was open, or it was refused
+    async def undo(self, before: Captured, given: Given) -> None:
         """Open the link."""
         await self._links(self.member, given).link(self.member, OPEN)
 

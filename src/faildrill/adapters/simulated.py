@@ -46,7 +46,7 @@ def burn(folder: Path) -> None:
     Its first line is `COUNT self`, `COUNT parent` or `COUNT both`; the next line is the fuse from then on. A parent is
     killed only if a file `parent` in the folder holds its pid: it might be anybody otherwise.
     """
-    if not os.path.exists(f"{folder}/fuse"):  # noqa: PTH110 - looked for often
+    if not os.path.exists(f"{folder}/fuse"):
         return
     path = folder / "fuse"
     first, _, rest = path.read_text(encoding="ascii").partition("\n")
@@ -75,7 +75,7 @@ class _Place(Kind):
     def state(self) -> str:
         """Return what the service is: up where nothing was done to it."""
         try:
-            with open(f"{self.folder}/{self.name}.state", encoding="utf-8") as state:  # noqa: PTH123 - looked at often
+            with open(f"{self.folder}/{self.name}.state", encoding="utf-8") as state:
                 return state.read()
         except FileNotFoundError:
             return "up"
@@ -87,20 +87,20 @@ class _Place(Kind):
         self.note(deed)
         burn(folder)
         draft = f"{self.folder}/.{self.name}.{os.getpid()}"
-        with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123 - done often
+        with open(draft, "w", encoding="utf-8") as file:
             file.write(state)
-        os.replace(draft, f"{self.folder}/{self.name}.state")  # noqa: PTH105 - the same
+        os.replace(draft, f"{self.folder}/{self.name}.state")
         burn(folder)
 
     def note(self, deed: str) -> None:
         """Write down what was done."""
-        with open(f"{self.folder}/{self.name}.log", "a", encoding="utf-8") as log:  # noqa: PTH123 - done often
+        with open(f"{self.folder}/{self.name}.log", "a", encoding="utf-8") as log:
             log.write(f"{deed}\n")
         self.tell(deed)
 
     def tell(self, what: str) -> None:
         """Write down what was done or asked for, in the order in which it was."""
-        with open(f"{self.folder}/{self.name}.story", "a", encoding="utf-8") as story:  # noqa: PTH123 - done often
+        with open(f"{self.folder}/{self.name}.story", "a", encoding="utf-8") as story:
             story.write(f"{what}\n")
 
 
@@ -110,7 +110,7 @@ class Service(_Place):
     pay: {simulated.service: {folder: /tmp/place, name: pay}, every: 20ms}
     """
 
-    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the port's signature
+    async def look(self, given: Given) -> Seen:
         """Read the service's file."""
         state = self.state()
         return Seen(Outcome.OK, state) if state == "up" else Seen(Outcome.REFUSED, "", state)
@@ -171,16 +171,16 @@ class Fault(_Place):
         """What `effect` says."""
         return self.effect
 
-    async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
+    async def capture(self, given: Given) -> Captured:
         """Read the service's state."""
         await asyncio.sleep(self.looking)
-        if not os.path.isdir(self.folder):  # noqa: ASYNC240, PTH112 - a local file, by design, and looked at often
+        if not os.path.isdir(self.folder):
             raise CannotSee(f"{self.folder} is no folder")
         if asyncio.get_running_loop().time() < _BLIND.get((self.folder, self.name), 0.0):
             raise CannotSee("nobody can see it now")
         return {"state": self.state()}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Take it down, or do what `apply` says."""
         self.tell("call")
         _BLIND[self.folder, self.name] = asyncio.get_running_loop().time() + self.blind
@@ -238,7 +238,7 @@ class Fault(_Place):
         now = (await self.capture(given))["state"]
         return compared(now, "down", before["state"], f"write {before['state']} into {self.folder}/{self.name}.state")
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
+    async def undo(self, before: Captured, given: Given) -> None:
         """Bring it up again, or do what `undo` says."""
         self.tell("call-back")
         state, later = str(before["state"]), asyncio.get_running_loop().call_later
@@ -293,7 +293,7 @@ class Word(Kind):
     about: str = Field(default="", description="tells one simulated place from another")
     now: str = Field(default="", description="a file: what it holds is what it says when asked again, `differs` or so")
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def objection(self, given: Given) -> str | None:
         """Return the objection it was given."""
         if self.defect:
             raise RuntimeError("a defect in the guard")
@@ -307,10 +307,10 @@ class Word(Kind):
         """Return what it is about."""
         return [f"simulated {self.about}"]
 
-    async def ask_again(self, given: Given) -> Told:  # noqa: ARG002 - the port's signature
+    async def ask_again(self, given: Given) -> Told:
         """Read what it says by now; the same as before where there is no such file."""
         path = Path(self.now)
-        says = path.read_text(encoding="ascii") if self.now and path.exists() else ""  # noqa: ASYNC240 - a local file
+        says = path.read_text(encoding="ascii") if self.now and path.exists() else ""
         match says:
             case "differs":
                 return Told(differs=["it says that it is another place"])
@@ -332,7 +332,7 @@ class SharedLock(Kind):
     path: str = Field(description="the file that all hosts share")
     _descriptor: int = PrivateAttr(default=-1)
 
-    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:
         """Lock the file, or read who has."""
         path = Path(self.path)
         try:
@@ -343,7 +343,7 @@ class SharedLock(Kind):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            return path.read_text(encoding="utf-8")  # noqa: ASYNC240 - a local file, by design
+            return path.read_text(encoding="utf-8")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, holder.encode(), 0)
         self._descriptor = descriptor
@@ -351,7 +351,7 @@ class SharedLock(Kind):
 
     async def lost(self) -> str:
         """Wait for the file that says so."""
-        while not Path(f"{self.path}.lost").exists():  # noqa: ASYNC110, ASYNC240 - a local file, by design
+        while not Path(f"{self.path}.lost").exists():  # noqa: ASYNC110 - a local file, by design
             await asyncio.sleep(0.05)
         return "the simulated lock is gone"
 

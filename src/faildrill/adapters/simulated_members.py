@@ -15,7 +15,7 @@ class MemberFault(Fault):
     of: str = Field(description="the target that it plays a member of")
     others: tuple[str, ...] = Field(default=(), description="the other members of it, which are up or down as well")
 
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the port's signature
+    async def preview(self, given: Given) -> Preview:
         """Tell that it takes a member down."""
         others = [one for one in self.others if one != self.name]
         up = [one for one in others if self.model_copy(update={"name": one}).state() == "up"]

@@ -57,7 +57,7 @@ class Way:
         tolerated = min(max(CUT_AFTER * self._slowest, CUT_FROM), CUT_BY)
         return oldest is not None and now - max(oldest, self._reached) > tolerated
 
-    async def connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
+    async def connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:
         """Connect to the first address that takes it; OSError of the last one when none does."""
         if tls:  # a service that hangs doesn't answer its greeting either, but has it to read when it wakes
             return await self._connect(factory, **tls)
@@ -75,7 +75,7 @@ class Way:
         finally:
             del self._waiting[attempt]
 
-    async def _connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:  # noqa: ANN401 - asyncio's
+    async def _connect(self, factory: Callable[[], P], **tls: Any) -> tuple[asyncio.Transport, P]:
         loop = asyncio.get_running_loop()
         if self._address:
             return await loop.create_connection(factory, *self._address, **tls)

@@ -141,7 +141,7 @@ class Blocked(_Window):
           - window.blocked: {zone: Europe/Berlin, dates: ["2026-12-18..2027-01-06"], why: the end of the year}
     """
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def objection(self, given: Given) -> str | None:
         """Object when now, or a moment for which room is needed, is in the window."""
         return self.said_at(datetime.now(UTC))
 
@@ -162,7 +162,7 @@ class Allowed(_Window):
               {zone: America/New_York, days: [mon, tue, wed, thu], hours: ["09:00-12:00", "13:00-16:00"], room: 30m}
     """
 
-    async def objection(self, given: Given) -> str | None:  # noqa: ARG002 - the port's signature
+    async def objection(self, given: Given) -> str | None:
         """Object when now, or a moment for which room is needed, is not in the window."""
         return self.said_at(datetime.now(UTC))
 

@@ -27,7 +27,7 @@ def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
     Exits 0 when all are valid, 2 when one is not. A drill for a lab that isn't up is checked by itself; where something
     is wrong with its environment, the mistakes of both are said.
     """
-    from faildrill.cli.file_check import check  # noqa: PLC0415 - imports pydantic
+    from faildrill.cli.file_check import check
 
     checked = list({one.file: one for path in files for one in check(path, env)}.values())
     if output == "json":
@@ -70,8 +70,8 @@ def list_drills(folder: Path, output: str) -> None:
 
 
 def _listed(path: Path) -> dict[str, str]:
-    from faildrill.loading import load_drill  # noqa: PLC0415 - imports pydantic
-    from faildrill.loading.needing import needs  # noqa: PLC0415 - the same
+    from faildrill.loading import load_drill
+    from faildrill.loading.needing import needs
 
     try:
         drill = load_drill(path, None).drill
@@ -97,10 +97,10 @@ def _listed(path: Path) -> dict[str, str]:
 @click.option("--markdown", is_flag=True, help="Write the reference of all kinds, as docs/kinds.md holds it.")
 def explain(kind: str | None, *, markdown: bool) -> None:
     """Explain a kind: what it does, its parameters, an example. Without KIND, list all kinds."""
-    from faildrill.cli import explaining  # noqa: PLC0415 - imports pydantic
+    from faildrill.cli import explaining
 
     if markdown:
-        from faildrill.loading.documenting import markdown as document  # noqa: PLC0415 - imports every kind
+        from faildrill.loading.documenting import markdown as document
 
         click.echo(document(), nl=False)
     elif kind is None:
@@ -113,7 +113,7 @@ def explain(kind: str | None, *, markdown: bool) -> None:
 @click.argument("what", type=click.Choice(["drill", "environment", "standard"]), default="drill")
 def schema(what: str) -> None:
     """Print the JSON Schema of drill, environment or standard files, for editors."""
-    from faildrill.loading import schemas  # noqa: PLC0415 - imports every kind
+    from faildrill.loading import schemas
 
     made = {
         "drill": schemas.drill_schema,
@@ -127,7 +127,7 @@ def schema(what: str) -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=_FIRST)
 def init(path: Path) -> None:
     """Write a first drill to start from, and beside it the JSON Schema that editors check it with."""
-    from faildrill.loading.sketching import write  # noqa: PLC0415 - imports every kind
+    from faildrill.loading.sketching import write
 
     for written in write(path):
         click.echo(f"wrote {written}")

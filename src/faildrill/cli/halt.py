@@ -54,8 +54,8 @@ def _identified(env: str) -> tuple[Proven, str]:
     """Return what is proven of an environment, and what to call it."""
     if _IDENTITY.fullmatch(env) and (state.folder() / "environments" / env).is_dir():
         return recalled(env), env
-    from faildrill.cli.places import environment  # noqa: PLC0415 - loads the files that people write
-    from faildrill.guarding.facts import proven  # noqa: PLC0415 - the same
+    from faildrill.cli.places import environment
+    from faildrill.guarding.facts import proven
 
     with environment(env, Path("drill.yaml"), start_lab=False) as found:
         return proven(found), found.name

@@ -28,7 +28,7 @@ def lab() -> None:
 @click.option("--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too.")
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
-    from faildrill.lab import places, sorts, starting  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import places, sorts, starting
 
     place = places.place(name)
     state.check()
@@ -59,7 +59,7 @@ def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, obj
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 def status(name: str, output: str) -> None:
     """Show every node and link of a lab, and where its environment file is. Exits 1 when it isn't up."""
-    from faildrill.lab import control, places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import control, places
 
     place = places.place(name)
     try:
@@ -116,7 +116,7 @@ def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
 @click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each log.")
 def logs(node: str | None, name: str, follow: bool, lines: int) -> None:
     """Print the logs of a lab: of one node, or of all."""
-    from faildrill.lab import places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import places
 
     place = places.place(name)
     files = {path.stem: path for path in sorted(place.logs.glob("*.log"))}
@@ -159,7 +159,7 @@ def _follow(files: list[Path]) -> None:
 @click.option("--keep-logs", is_flag=True, help="Leave the folder of its logs.")
 def down(name: str, keep_logs: bool) -> None:
     """Take a lab down: no process, socket or folder of it stays, whatever was killed before."""
-    from faildrill.lab import ending, places  # noqa: PLC0415 - the lab is loaded only when it is asked for
+    from faildrill.lab import ending, places
 
     was_there = ending.down(name, keep_logs=keep_logs)
     if not was_there:

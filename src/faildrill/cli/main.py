@@ -137,7 +137,7 @@ def _unless_marked(code: ExitCode) -> ExitCode:
 
     ABORTED and ERROR promise that all was put back, which nobody can promise then.
     """
-    from faildrill.guarding.holding import all_marks  # noqa: PLC0415 - where all went well nobody asks
+    from faildrill.guarding.holding import all_marks
 
     try:
         return ExitCode.UNSAFE if all_marks() else code

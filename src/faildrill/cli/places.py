@@ -29,7 +29,7 @@ def environment(named: str, drill: Path, *, start_lab: bool, tell: bool = True) 
 def lab_that_is_up(name: str) -> Path | None:
     """Return the environment file of the lab of that name, None when it isn't up or labs are not installed."""
     try:
-        from faildrill.lab import finding  # noqa: PLC0415 - the lab's parts are an extra
+        from faildrill.lab import finding
     except ImportError:
         return None
     up = finding.find(name)
@@ -39,7 +39,7 @@ def lab_that_is_up(name: str) -> Path | None:
 def may_be_started(name: str) -> bool:
     """Tell whether a lab of that name can be started for a command."""
     try:
-        from faildrill.lab import sorts  # noqa: PLC0415 - the lab's parts are an extra
+        from faildrill.lab import sorts
     except ImportError:
         return False
     return sorts.named(name) is not None
@@ -48,7 +48,7 @@ def may_be_started(name: str) -> bool:
 def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | None:
     """Start the lab of that name, None where it is no lab that commands start for themselves."""
     try:
-        from faildrill.lab import ending, sorts, starting  # noqa: PLC0415 - the lab's parts are an extra
+        from faildrill.lab import ending, sorts, starting
     except ImportError:
         return None
     sort = sorts.named(name)

@@ -80,7 +80,7 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
 
 
 def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.recovering.recover import started  # noqa: PLC0415 - loads kinds
+    from faildrill.recovering.recover import started
 
     folder = home(named)
     if not remembered(folder):
@@ -115,8 +115,8 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
 
 
 def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.recovering.lacking import lacking  # noqa: PLC0415 - loads kinds
-    from faildrill.recovering.recover import recover as put_back  # noqa: PLC0415 - the same
+    from faildrill.recovering.lacking import lacking
+    from faildrill.recovering.recover import recover as put_back
 
     click.echo(f"recovering {folder} …")
     for line in lacking(folder):
@@ -145,7 +145,7 @@ def _forget_ended() -> None:
 
 def _judged(folder: Path) -> str:
     """Judge a run and report it; return its verdict, or why nobody can judge it: that says nothing about the place."""
-    from faildrill.cli.runs import conclude  # noqa: PLC0415 - loads the reports
+    from faildrill.cli.runs import conclude
 
     try:
         return conclude(folder).verdict

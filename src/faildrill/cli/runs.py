@@ -58,7 +58,7 @@ def report(run: str, among: Path, output: str) -> None:
     """
     folder = find(run, among)
     if is_set(folder):
-        from faildrill.cli import concluding  # noqa: PLC0415 - pictures and tables, which a run needs less of
+        from faildrill.cli import concluding
 
         concluding.tell(concluding.conclude(folder), folder, output)
         return
@@ -69,8 +69,8 @@ COMMANDS: Final = [judge, report]
 
 
 def _judge_set(folder: Path, output: str) -> int:
-    from faildrill.cli import concluding  # noqa: PLC0415 - as above
-    from faildrill.judging import sets as judging_sets  # noqa: PLC0415 - as above
+    from faildrill.cli import concluding
+    from faildrill.judging import sets as judging_sets
 
     result = judging_sets.judge(folder)
     try:

@@ -86,7 +86,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
         running.see_through(lambda one: _kept(_one(one, wanted, place, how), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
-    from faildrill.cli.concluding import conclude, tell  # noqa: PLC0415 - pictures and tables, which one run needs not
+    from faildrill.cli.concluding import conclude, tell
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")

@@ -59,8 +59,8 @@ def watch(  # noqa: PLR0913 - one parameter an option
 
 
 async def _watched(place: Environment, manner: Manner, notify: list[Reference], listen: str) -> None:
-    from faildrill.adapters.exposing import Metrics  # noqa: PLC0415 - an extra that only this command needs
-    from faildrill.adapters.telling import Way  # noqa: PLC0415 - the same
+    from faildrill.adapters.exposing import Metrics
+    from faildrill.adapters.telling import Way
 
     ways = [Way(one) for one in notify]
     metrics = Metrics(place.name)

@@ -13,7 +13,7 @@ _WHOLE = 100.0
 def _share(value: object) -> object:
     """Read `0.1%` as that, and a whole number as a count."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("give a share, e.g. 0.1%, or a whole number of looks")  # noqa: TRY004 - pydantic's way
+        raise ValueError("give a share, e.g. 0.1%, or a whole number of looks")
     if isinstance(value, int):
         if value < 0:
             raise ValueError("a number of looks is not negative")
@@ -35,7 +35,7 @@ Share = Annotated[
 def _percent(value: object) -> object:
     read = _share(value)
     if not isinstance(read, str):
-        raise ValueError("give a share, e.g. 99.9%")  # noqa: TRY004 - pydantic's way
+        raise ValueError("give a share, e.g. 99.9%")
     return read
 
 

@@ -14,7 +14,7 @@ Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 _LONGEST_LINE = 1 << 16
 
 
-class NoLab(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class NoLab(FaildrillError):
     """Nobody answers on the control socket."""
 
 

@@ -50,7 +50,7 @@ _LONGEST_KEY = 200
 _LARGEST_AMOUNT = 2**62
 
 
-class Unavailable(Exception):  # noqa: N818 - reads as the statement it makes
+class Unavailable(Exception):
     """The database did not answer in time, or not at all."""
 
     def __init__(self, why: str, written: str) -> None:

@@ -18,7 +18,7 @@ _LOOK_FAILED = (OSError, TimeoutError, ValueError, EOFError)
 Look = Callable[[], Awaitable[object]]
 
 
-class NotReady(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class NotReady(FaildrillError):
     """A part did not become ready; says which and why."""
 
     def __init__(self, part: str, why: str) -> None:

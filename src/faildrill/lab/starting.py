@@ -24,7 +24,7 @@ TAIL = 12
 Tell = Callable[[str], None]
 
 
-class LabFailed(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class LabFailed(FaildrillError):
     """A lab could not be started."""
 
 

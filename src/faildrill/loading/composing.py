@@ -32,7 +32,7 @@ _START: Final = Place(1, 1)
 _TOO_LARGE: Final = f"the file is larger than {LARGEST >> 20} MiB"
 
 
-class _TooMuch(Exception):  # noqa: N818 - never leaves this module
+class _TooMuch(Exception):
     """Reading on is of no use; the mistake is noted."""
 
 

@@ -111,7 +111,7 @@ class Reading:
 def as_text(node: Node) -> str:
     """Read a text; ValueError says what it must be."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        raise ValueError("must be text (quote it)")  # noqa: TRY004 - a mistake in a file is a ValueError here
+        raise ValueError("must be text (quote it)")
     if len(node.value) > LONGEST_TEXT:
         raise ValueError(f"must have at most {LONGEST_TEXT} characters")
     return node.value
@@ -154,13 +154,13 @@ def place_in(entry: Entry | None, otherwise: Place) -> Place:
 
 def _as_truth(node: Node) -> bool:
     if not isinstance(node, Scalar) or not isinstance(node.value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004 - a mistake in a file is a ValueError here
+        raise ValueError("must be true or false")
     return node.value
 
 
 def _as_count(node: Node) -> int:
     if not isinstance(node, Scalar) or isinstance(node.value, bool) or not isinstance(node.value, int):
-        raise ValueError("must be a whole number, without quotes")  # noqa: TRY004 - as above
+        raise ValueError("must be a whole number, without quotes")
     if node.value < 1:
         raise ValueError("must be at least 1")
     return node.value
@@ -168,11 +168,11 @@ def _as_count(node: Node) -> int:
 
 def _as_items(node: Node) -> tuple[Node, ...]:
     if not isinstance(node, Listing):
-        raise ValueError("must be a list (- …)")  # noqa: TRY004 - a mistake in a file is a ValueError here
+        raise ValueError("must be a list (- …)")
     return node.items
 
 
 def _as_entries(node: Node) -> dict[str, Entry]:
     if not isinstance(node, Mapping):
-        raise ValueError("must be a mapping (key: value)")  # noqa: TRY004 - a mistake in a file is a ValueError here
+        raise ValueError("must be a mapping (key: value)")
     return node.entries

@@ -12,7 +12,7 @@ def _seconds(value: object) -> object:
     if isinstance(value, str):
         return durations.parse(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a time needs a unit, e.g. {value}s or {value}ms")  # noqa: TRY004 - pydantic reports ValueErrors
+        raise ValueError(f"a time needs a unit, e.g. {value}s or {value}ms")
     return value
 
 

@@ -28,7 +28,7 @@ PASSED_ON: Final = (
 """What a prober gets of the environment, besides the secrets that its plan refers to."""
 
 
-class ProberNotStarted(FaildrillError):  # noqa: N818 - reads as the statement it makes
+class ProberNotStarted(FaildrillError):
     """A prober did not get ready; its last words are in the text. It is gone."""
 
 

@@ -58,7 +58,7 @@ _REPORTING: Final = 3000
 """Looks (5 min) that the report may take."""
 
 
-class _Left(Exception):  # noqa: N818 - what happened, not what went wrong
+class _Left(Exception):
     """A person pressed Ctrl-C for the third time."""
 
 

@@ -51,7 +51,7 @@ Addresses = list[tuple[Any, ...]]
 """What getaddrinfo gives."""
 
 
-class NotAsked(OSError):  # noqa: N818 - reads as the statement it makes
+class NotAsked(OSError):
     """Nothing was asked, through a limit of this process: proves nothing."""
 
 
@@ -299,7 +299,7 @@ class ResolvesApart(asyncio.AbstractEventLoop):
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         host: str | None = None,
         port: int | None = None,
-        **more: Any,  # noqa: ANN401 - asyncio's own
+        **more: Any,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         """Connect as `loop.create_connection` does, but not to itself; to a name, to one address after the other."""
         if host is None or more.get("sock") is not None or is_address(host):
@@ -318,8 +318,8 @@ class ResolvesApart(asyncio.AbstractEventLoop):
 
     async def _connected(
         self,
-        *what: Any,  # noqa: ANN401 - asyncio's own
-        **more: Any,  # noqa: ANN401 - asyncio's own
+        *what: Any,
+        **more: Any,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         connect: Any = super().create_connection
         connected: tuple[asyncio.Transport, asyncio.BaseProtocol] = await connect(*what, **more)

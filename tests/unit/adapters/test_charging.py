@@ -59,7 +59,7 @@ def given(folder: Path, timeout: float = 1.0) -> Supplies:
     return Supplies("r1", timeout, 0.1, 4, "charges", folder)
 
 
-def params(url: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - what a file can hold
+def params(url: str, **more: Any) -> dict[str, Any]:
     return {
         "url": f"{url}/charges",
         "headers": {"Idempotency-Key": "{key}"},
@@ -70,7 +70,7 @@ def params(url: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - what a fi
 
 
 @asynccontextmanager
-async def opened(shop: Shop, folder: Path, **more: Any) -> AsyncIterator[Ledger]:  # noqa: ANN401 - the same
+async def opened(shop: Shop, folder: Path, **more: Any) -> AsyncIterator[Ledger]:
     async with serving(shop.answer) as url:
         ledger = Ledger.model_validate(params(url, **more))
         await ledger.open(given(folder))
@@ -80,7 +80,7 @@ async def opened(shop: Shop, folder: Path, **more: Any) -> AsyncIterator[Ledger]
             await ledger.close()
 
 
-def charged(shop: Shop, folder: Path, times: int = 1, **more: Any) -> tuple[list[Seen], Account]:  # noqa: ANN401 - the same
+def charged(shop: Shop, folder: Path, times: int = 1, **more: Any) -> tuple[list[Seen], Account]:
     """Look so often, one after the other, read back, and return what was seen and what became of the writes."""
 
     async def story() -> list[Seen]:

@@ -27,7 +27,7 @@ TWO: list[JsonValue] = ["10.0.0.7", "10.0.0.8"]
 Reply = Callable[[dns.message.Message], list[bytes]]
 
 
-def answering(*values: str, kind: str = "A", **changes: Any) -> Reply:  # noqa: ANN401 - attributes of a message
+def answering(*values: str, kind: str = "A", **changes: Any) -> Reply:
     """Answer with these values."""
 
     def reply(asked: dns.message.Message) -> list[bytes]:
@@ -121,7 +121,7 @@ async def on_one_port(
         return tcp, udp
 
 
-async def looked(port: int, /, within: float = GIVEN.timeout, **params: Any) -> Seen | None:  # noqa: ANN401 - what a file can hold
+async def looked(port: int, /, within: float = GIVEN.timeout, **params: Any) -> Seen | None:
     """Look once; None when it was cut off at its deadline."""
     query = Query.model_validate({"server": f"127.0.0.1:{port}", "name": NAME, **params})
     try:
@@ -131,7 +131,7 @@ async def looked(port: int, /, within: float = GIVEN.timeout, **params: Any) -> 
         return None
 
 
-def look(reply: Reply, **params: Any) -> Seen | None:  # noqa: ANN401 - the same
+def look(reply: Reply, **params: Any) -> Seen | None:
     async def scene() -> Seen | None:
         async with server(reply) as it:
             return await looked(it.port, **params)

@@ -24,7 +24,7 @@ def answering(body: str, status: str = "200 OK") -> Serve:
     return serve
 
 
-def told(serve: Serve, *, as_group: bool = False, **params: Any) -> Told:  # noqa: ANN401 - as a file has them
+def told(serve: Serve, *, as_group: bool = False, **params: Any) -> Told:
     async def main() -> Told:
         async with serving(serve) as port:
             service = {"name": "pay", "url": f"http://127.0.0.1:{port}/payments"}

@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     return asking()
 
 
-def asking(**how: Any) -> Environment:  # noqa: ANN401 - the fields of a model
+def asking(**how: Any) -> Environment:
     rules = {"by": ("ada", "grace"), "one_login": True, **how}
     return Environment(name="staging", drillable=True, identity=IDENTITY, approvals=Approvals(**rules))
 

@@ -19,7 +19,7 @@ REFUSED, INCONCLUSIVE = 3, 4
 GROUP = Group(name="pay", members={name: GroupMember(name=name) for name in ("pay1", "pay2", "pay3")})
 
 
-def place(**limits: Any) -> Environment:  # noqa: ANN401 - the fields of a model
+def place(**limits: Any) -> Environment:
     return Environment.model_validate({"name": "simulation", "groups": {"pay": GROUP}, "blast_radius": limits})
 
 
@@ -100,7 +100,7 @@ def test_a_step_that_is_known_only_when_it_is_due_is_refused_then_and_the_others
         assert (simulated.deeds("pay1"), simulated.deeds("pay2")) == (["apply", "undo"], [])
 
 
-def together(simulated: Place, *names: str, **how: Any) -> None:  # noqa: ANN401 - the fields of a kind
+def together(simulated: Place, *names: str, **how: Any) -> None:
     """Have these members taken down at once."""
     for name in names:
         simulated.fault(name, of="pay", **how)

@@ -121,7 +121,7 @@ def planned(tmp_path: Path) -> Planned:
     return plan
 
 
-def group(reach: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as an environment file has it
+def group(reach: str, **more: Any) -> dict[str, Any]:
     members = {"p1": {"address": "127.0.0.1:8081", "reach": "theirs"}}
     return {"reaches": {"theirs": {reach: {}}}, "groups": {"pay": {"members": members, **more}}}
 

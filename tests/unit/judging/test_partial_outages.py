@@ -16,7 +16,7 @@ from unit.judging.runs import Run, probe, ticks
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
 
 
-def run(kind: str, every: float = 0.02, **params: Any) -> Run:  # noqa: ANN401 - what a file can hold
+def run(kind: str, every: float = 0.02, **params: Any) -> Run:
     made = Run(expect=[{kind: {"of": "pay", **params}}], probes=[probe(every=every)])
     return made.usual().good(every=every)
 
@@ -69,7 +69,7 @@ def test_a_run_shorter_than_the_stretch_proves_nothing(tmp_path: Path) -> None:
 # flaps
 
 
-def flapping(**params: Any) -> Run:  # noqa: ANN401 - the same
+def flapping(**params: Any) -> Run:
     made = run("flaps", **params)
     for start in (5.0, 6.0, 7.0):
         made.saw(ticks(start, start + 0.4), Outcome.REFUSED)
@@ -121,7 +121,7 @@ def test_a_quiet_service_does_not_flap_as_far_as_the_looks_can_tell(tmp_path: Pa
 # error budgets: 99.9% over 1 h allow 3.6 s
 
 
-def budget(**params: Any) -> Run:  # noqa: ANN401 - the same
+def budget(**params: Any) -> Run:
     return run("error_budget", objective="99.9%", over="1h", **params)
 
 

@@ -83,7 +83,7 @@ def drawn(*names: str, times: int = 1) -> list[str]:
     return sets.order(list(names), times, SEED)
 
 
-def in_order(tmp_path: Path, crash: Run, skew: Run, **more: Any) -> SetResult:  # noqa: ANN401 - passed on
+def in_order(tmp_path: Path, crash: Run, skew: Run, **more: Any) -> SetResult:
     by_name = {"crash": crash, "skew": skew}
     return judge(twins(tmp_path / "set", *(by_name[name] for name in drawn("crash", "skew")), **more))
 

@@ -50,7 +50,7 @@ class Backends(Kind):
             raise ValueError(f"up: {self.up} can't be: only {few} servers are declared")
         return self
 
-    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
+    async def look(self, given: Given) -> Seen:
         """Ask for the state of every server."""
         try:
             answer = await tell(self.load_balancer.haproxy_socket, f"show stat -1 {_SERVERS} -1")

@@ -72,7 +72,7 @@ class BrokenFile(OfBrokenFile):
     def _touched(self) -> str:
         return f"{self.load_balancer.name}/{self._path.name}"
 
-    async def _running(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
+    async def _running(self, given: Given) -> Captured:
         now = await self._standing()
         if now.failed or not now.worker:
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
@@ -116,13 +116,13 @@ class BrokenFile(OfBrokenFile):
         if commands and (said := (await tell(socket, "; ".join(commands))).split()):
             raise ActionFailed(f"{self.load_balancer.name} says: {' '.join(said)}")
 
-    async def _went_on(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the engine's deadline ends it
+    async def _went_on(self, before: Captured, given: Given) -> Observed:
         now = await self._standing()
         same = now.worker == before["worker"]
         told = f"{now.failed} reloads failed, worker {now.worker} {'goes on' if same else 'is another one'}"
         return Observed(bool(now.failed) and same, told, {"worker": now.worker})
 
-    async def _loaded(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the engine's deadline ends it
+    async def _loaded(self, before: Captured, given: Given) -> Observed:
         now = await self._standing()
         if now.failed or not now.worker:
             return Observed(holds=False, because=f"{now.failed} reloads failed, worker {now.worker} serves")
@@ -132,7 +132,7 @@ class BrokenFile(OfBrokenFile):
         because = f"worker {now.worker} serves; other than before: {', '.join(told) or 'none of its servers'}"
         return Observed(not told, because)
 
-    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:  # noqa: ARG002 - its deadline ends it
+    async def _set_by_others(self, before: Captured, given: Given) -> list[str]:
         now = await self._standing()
         if now.worker != before["worker"]:
             return []  # another worker has them from its file

@@ -64,7 +64,7 @@ class _OfServers(Kind):
     def _told(self, server: str, now: Server) -> str:
         """Say of a server what this action is about."""
 
-    async def capture(self, given: Given) -> Captured:  # noqa: ARG002 - the engine's deadline ends it
+    async def capture(self, given: Given) -> Captured:
         """Read what the servers are; refused when they are so already, or when none would be left."""
         sight = await self._look()
         everybody = await servers(self.load_balancer)
@@ -73,20 +73,20 @@ class _OfServers(Kind):
         along: list[JsonValue] = [name for of, name in sorted(self._followers(everybody)) if of == self.backend]
         return {"servers": {name: list(sight.servers[name]) for name in self._named}, "along": along, **who}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port's signature
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Tell HAProxy once, in one line."""
         former = _former(before)
         wanted = {name: self._becomes(name, former[name]) for name in self._named}
         await self._tell(wanted, before)
         return {"servers": ",".join(self._named)}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """Read back what HAProxy says the servers are."""
         former, seen = _former(before), await self._seen(before)
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
         return Observed(holds, self._words(seen))
 
-    async def suspect(self, before: Captured, given: Given) -> str:  # noqa: ARG002 - the port's signature
+    async def suspect(self, before: Captured, given: Given) -> str:
         """Tell a reload, which forgets what was set, from somebody who set it back."""
         former, process = before.get("process"), (await self._look()).process
         if not former or not process:
@@ -95,7 +95,7 @@ class _OfServers(Kind):
             return f"HAProxy was reloaded or restarted: it was process {former}, and is {process.pid} now"
         return f"HAProxy is the same process, {process.pid}: somebody set it through its socket, or an agent did"
 
-    async def found(self, before: Captured, given: Given) -> Found:  # noqa: ARG002 - the port's signature
+    async def found(self, before: Captured, given: Given) -> Found:
         """Compare each server with what this made of it, and with what it was."""
         former, seen = _former(before), await self._seen(before)
         wanted = {name: self._becomes(name, one) for name, one in former.items()}
@@ -107,16 +107,16 @@ class _OfServers(Kind):
         whose: Literal["ours", "before", "others"] = "ours" if all(are_known) else "others"
         return Found("before" if all(are_before) else whose, self._words(seen), self._words(wanted), self._line(former))
 
-    async def undo(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the port's signature
+    async def undo(self, before: Captured, given: Given) -> None:
         """Tell HAProxy what they were."""
         await self._tell(_former(before), before)
 
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port's signature
+    async def restored(self, before: Captured, given: Given) -> Observed:
         """Read back that they are what they were."""
         former, seen = _former(before), await self._seen(before)
         return Observed(all(self._is_back(seen[name], one) for name, one in former.items()), self._words(seen))
 
-    async def picture(self, given: Given) -> dict[str, str]:  # noqa: ARG002 - the engine's deadline ends it
+    async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every server of the backend what was asked of it, but of those that an agent sets."""
         sight = await self._look()
         return {
@@ -133,7 +133,7 @@ class _OfServers(Kind):
     def _at(self, name: str) -> str:
         return f"{self.load_balancer.name}/{self.backend}/{name}"
 
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+    async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
         seen, everybody = (await self._look()).servers, await servers(self.load_balancer)
         self._refuse(seen, everybody)
@@ -145,7 +145,7 @@ class _OfServers(Kind):
         spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
         return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
-    async def rights(self, given: Given) -> list[Checked]:  # noqa: ARG002 - the caller's deadline ends it
+    async def rights(self, given: Given) -> list[Checked]:
         """Ask for the level of the socket."""
         try:
             level = (await tell(self.load_balancer.haproxy_socket, "show cli level")).strip()
@@ -271,7 +271,7 @@ class Weights(_OfServers):
     def _told(self, server: str, now: Server) -> str:
         return f"{server} weight {now.weight}".strip()
 
-    def _followers(self, now: Servers) -> Collection[Place]:  # noqa: ARG002 - the base's signature
+    def _followers(self, now: Servers) -> Collection[Place]:
         return ()  # a weight is not taken over
 
 
@@ -306,7 +306,7 @@ class Drain(_State):
             haproxy.drain: {load_balancer: payments, backend: payments, server: pay1}
     """
 
-    def _becomes(self, server: str, now: Server) -> Server:  # noqa: ARG002 - the base's signature
+    def _becomes(self, server: str, now: Server) -> Server:
         return now._replace(administrative=now.administrative | _FORCED_DRAIN)
 
 
@@ -322,7 +322,7 @@ class Maintenance(_State):
             haproxy.maintenance: {load_balancer: payments, backend: payments, server: pay1}
     """
 
-    def _becomes(self, server: str, now: Server) -> Server:  # noqa: ARG002 - the base's signature
+    def _becomes(self, server: str, now: Server) -> Server:
         return now._replace(administrative=now.administrative | _FORCED_MAINT)
 
 

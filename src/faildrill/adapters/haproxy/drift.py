@@ -48,7 +48,7 @@ class Drift(Kind):
             raise ValueError(f"{self.standard.name} says nothing that HAProxy's runtime socket could tell")
         return self
 
-    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
+    async def look(self, given: Given) -> Seen:
         """Ask, and compare."""
         try:
             live = await runtime(self.load_balancer.haproxy_socket)

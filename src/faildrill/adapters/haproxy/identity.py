@@ -206,7 +206,7 @@ def _ours(port: int) -> re.Pattern[str]:
     return re.compile(rf"\biocb=.*\blport={port}\b.*\brport=(\d+)\b.*\bfe=")
 
 
-class _NotHAProxy(Exception):  # noqa: N818 - reads as the statement it makes
+class _NotHAProxy(Exception):
     """Whoever answers is no HAProxy."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 
-class NoValue(ValueError):  # noqa: N818 - reads as the statement it makes
+class NoValue(ValueError):
     """An answer has no such value, or isn't JSON that says one thing."""
 
 

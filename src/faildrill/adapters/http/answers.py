@@ -32,7 +32,7 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
-class _Unanswered(Exception):  # noqa: N818 - reads as the statement it makes
+class _Unanswered(Exception):
     """There is no answer, or one that is none; in words."""
 
 

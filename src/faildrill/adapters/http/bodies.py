@@ -15,7 +15,7 @@ _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|/)")
 _AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
 
-class Unreadable(ValueError):  # noqa: N818 - reads as the statement it makes
+class Unreadable(ValueError):
     """A body that can't be read as text: whether it is a good one can't be told."""
 
 

@@ -138,10 +138,10 @@ class Ledger(Bookkeeping[_Anew]):
         self._session = None
         await super().close()
 
-    async def _connect(self, given: Given) -> Standing[_Anew]:  # noqa: ARG002 - the shape of every ledger
+    async def _connect(self, given: Given) -> Standing[_Anew]:
         return Standing(_Anew())
 
-    async def _put(self, standing: Standing[_Anew], write: Write) -> Ended:  # noqa: ARG002 - the same
+    async def _put(self, standing: Standing[_Anew], write: Write) -> Ended:
         return await self._written(key(write.given, write.number), write.given.timeout * _SHARE)
 
     async def _read(self, reading: Reading, given: Given) -> None:

@@ -31,7 +31,7 @@ _CONFLICT: Final = 409
 _Object = dict[str, Any]
 
 
-class _Changed(Exception):  # noqa: N818 - what happened: somebody else wrote in between
+class _Changed(Exception):
     """The object is no longer what was read."""
 
 

@@ -27,7 +27,7 @@ _GARBAGE: Final = (ValueError, LookupError, AssertionError, struct.error, TypeEr
 """What the client raises on bytes that are no answer."""
 
 
-class Said(OSError):  # noqa: N818 - reads as the statement it makes
+class Said(OSError):
     """The server refused a statement; `code` is the number of its error."""
 
     def __init__(self, code: int, words: str) -> None:
@@ -35,7 +35,7 @@ class Said(OSError):  # noqa: N818 - reads as the statement it makes
         self.code = code
 
 
-class NotMariaDB(OSError):  # noqa: N818 - the same
+class NotMariaDB(OSError):
     """What answered does not speak the protocol."""
 
 

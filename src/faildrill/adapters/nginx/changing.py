@@ -164,7 +164,7 @@ class Upstream(_OfNginx):
         self._hang_up()
         return {"server": self.server, "line": before["line"]}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the line, workers that were started since, and who answers."""
         _, line = self._line(self._text())
         loaded = line == self._wanted(line) and self._is_loaded()
@@ -174,13 +174,13 @@ class Upstream(_OfNginx):
         holds = (self.who in answered) != bool(self.down)
         return Observed(holds, f"{line.strip()} is loaded; {', '.join(sorted(answered)) or 'nobody'} answers")
 
-    async def lasts(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
         _, line = self._line(self._text())
         loaded = line == self._wanted(line) and self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not what was loaded'}")
 
-    async def found(self, before: Captured, given: Given) -> Found:  # noqa: ARG002 - the port gives it
+    async def found(self, before: Captured, given: Given) -> Found:
         """Compare the line and all others with what they were, and with what this made of the one."""
         text = self._text()
         _, line = self._line(text)
@@ -198,7 +198,7 @@ class Upstream(_OfNginx):
         await self._put_back(self._unchanged(self._text(), before), given)
         self._hang_up()
 
-    async def restored(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def restored(self, before: Captured, given: Given) -> Observed:
         """See the line as it was, and workers that were started since."""
         _, line = self._line(self._text())
         if line != before["line"]:
@@ -206,7 +206,7 @@ class Upstream(_OfNginx):
         loaded = self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
 
-    async def preview(self, given: Given) -> Preview:  # noqa: ARG002 - the caller's deadline ends it
+    async def preview(self, given: Given) -> Preview:
         """Read what would be changed now."""
         text = self._text()
         _, line = self._line(text)
@@ -320,14 +320,14 @@ class BrokenFile(OfBrokenFile, _OfNginx):
         await self._refuse_another(given)
         return {"master": self._master()}
 
-    async def _load(self, before: Captured, given: Given) -> None:  # noqa: ARG002 - the base gives it
+    async def _load(self, before: Captured, given: Given) -> None:
         self._hang_up()
 
-    async def _went_on(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the base gives it
+    async def _went_on(self, before: Captured, given: Given) -> Observed:
         there = self._master() == before["master"]
         return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
-    async def _loaded(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the base gives it
+    async def _loaded(self, before: Captured, given: Given) -> Observed:
         loaded = self._is_loaded()
         return Observed(loaded, f"{self.file} is good again{'' if loaded else ', and not loaded yet'}")
 

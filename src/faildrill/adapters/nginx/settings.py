@@ -59,7 +59,7 @@ class Upstreams(Kind):
         unread = (*missing, *found.unread)
         return Reading(f"NGINX's configuration {source}", live, unread=unread, asides=asides, any_case=True)
 
-    def remedy(self, difference: Difference) -> str:  # noqa: ARG002 - every difference is put right in the same way
+    def remedy(self, difference: Difference) -> str:
         """Return what to do: NGINX is changed by its file only."""
         return f"correct {self.file or 'the file'}, check it with `nginx -t`, and reload: `nginx -s reload`"
 

@@ -46,15 +46,15 @@ class Configure(OfCluster):
             raise ActionRefused(f"{self.cluster.name} is configured like this already: there is nothing to change")
         return {"former": former}
 
-    async def apply(self, before: Captured, given: Given) -> Captured:  # noqa: ARG002 - the port gives it
+    async def apply(self, before: Captured, given: Given) -> Captured:
         """Tell the leader, once."""
         return {"answer": "configured", "by": await self._patch(self.set, given)}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the new values, and what they are for."""
         return await self._seen(self.set, given)
 
-    async def lasts(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the new values; who is synchronous may change with what else is done."""
         now = _former(await configuration(self.cluster, patience(given)), self.set)
         return Observed(now == _former(self.set, self.set), f"{self.cluster.name} has {now}")

@@ -22,7 +22,7 @@ class _Looking(Kind):
     cluster: Cluster = Field(description="the cluster, every node of which is asked itself")
     _observer: Observer | None = PrivateAttr(default=None)
 
-    async def open(self, given: Given) -> None:  # noqa: ARG002 - the port gives it
+    async def open(self, given: Given) -> None:
         """Prepare what asks."""
         self._observer = Observer.opened()
 

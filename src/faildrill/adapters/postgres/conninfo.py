@@ -36,7 +36,7 @@ _PASSED_OVER: Final = frozenset(
 """Settings that change nothing of where one comes to, or as whom."""
 
 
-class Unreadable(OSError):  # noqa: N818 - reads as the statement it makes
+class Unreadable(OSError):
     """What says where a server is can't be read, or asks for what is not known here."""
 
 

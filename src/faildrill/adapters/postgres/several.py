@@ -12,7 +12,7 @@ ROLE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_onl
 C = TypeVar("C")
 
 
-class NotThis(ConnectionError):  # noqa: N818 - reads as the statement it makes
+class NotThis(ConnectionError):
     """A server answered, and is not what `target_session_attrs` asks for."""
 
 

@@ -35,11 +35,11 @@ WITHOUT_PASSWORD: Final = "no password"  # noqa: S105 - words
 Row = list[str | None]
 
 
-class NotPostgres(ConnectionError):  # noqa: N818 - reads as the statement it makes
+class NotPostgres(ConnectionError):
     """Whoever answers does not speak PostgreSQL's protocol."""
 
 
-class Said(ConnectionError):  # noqa: N818 - reads as the statement it makes
+class Said(ConnectionError):
     """The server answered with an error."""
 
     def __init__(self, sqlstate: str, message: str, routine: str = "") -> None:

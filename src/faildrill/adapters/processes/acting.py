@@ -35,7 +35,7 @@ class _OfProcess(Named):
     def _signal(self, process: Process, within: float) -> None:
         """Signal the process and all below it."""
 
-    async def objection(self, given: Given) -> None:  # noqa: ARG002 - the port gives it
+    async def objection(self, given: Given) -> None:
         """Object, by CannotSee, where nobody can tell which process it is; one that doesn't run yet is no reason."""
         await self.find()
 
@@ -43,7 +43,7 @@ class _OfProcess(Named):
         """Name the host that it is on."""
         return [THIS_HOST]
 
-    async def acts_through(self, given: Given) -> Told:  # noqa: ARG002 - the port gives it
+    async def acts_through(self, given: Given) -> Told:
         """Look whether the process that is named is the one that answers at the address, where one is given."""
         if self.address is None:
             return Told()
@@ -198,7 +198,7 @@ class Stop(_OfProcess):
         """Return after how long it goes on by itself."""
         return self.at_most
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:  # noqa: ARG002 - the port gives it
+    async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that all of it is stopped."""
         former = _former(before)
         there = trees.tree(former) if former else []
@@ -207,7 +207,7 @@ class Stop(_OfProcess):
             return Observed(holds=False, because=f"{running or 'none'} of {self.called} run")
         return Observed(holds=True, because=f"{len(there)} processes of {self.called} are stopped")
 
-    async def suspect(self, before: Captured, given: Given) -> str:  # noqa: ARG002 - the port gives it
+    async def suspect(self, before: Captured, given: Given) -> str:
         """Tell one that was let go on from one that ended."""
         if _former(before) is not None:
             return f"process {before['pid']} runs again: somebody let it go on (SIGCONT), its supervisor perhaps"

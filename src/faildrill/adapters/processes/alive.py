@@ -38,11 +38,11 @@ class Alive(Named):
         """Let go of the process."""
         self._let_go()
 
-    def on_edge(self, given: Given, tell: TellEdge) -> None:  # noqa: ARG002 - the port gives it
+    def on_edge(self, given: Given, tell: TellEdge) -> None:
         """Tell the moment of its end."""
         self._tell = tell
 
-    async def look(self, given: Given) -> Seen:  # noqa: ARG002 - the prober's deadline ends it
+    async def look(self, given: Given) -> Seen:
         """Look at the process that was seen before, or find the one that is there now."""
         known = self._process
         now = trees.look(known.pid) if known else None

@@ -50,7 +50,7 @@ class Identity(Named):
         told = await self.ask_again(given)
         return "; ".join((*told.differs, *told.silent)) or None
 
-    async def ask_again(self, given: Given) -> Told:  # noqa: ARG002 - the caller's deadline ends it
+    async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine, or another process, from one that is down."""
         differs, unread = machine.other(self.machine)
         if differs or unread:

@@ -26,7 +26,7 @@ _LARGEST: Final = 1 << 26
 """Bytes of one answer, at the most."""
 
 
-class Said(OSError):  # noqa: N818 - reads as the statement it makes
+class Said(OSError):
     """The server refused a command; `code` is the first word of what it said: `READONLY`, `NOREPLICAS`."""
 
     def __init__(self, words: str) -> None:
@@ -34,11 +34,11 @@ class Said(OSError):  # noqa: N818 - reads as the statement it makes
         self.code = words.split(" ", 1)[0]
 
 
-class NotRedis(OSError):  # noqa: N818 - the same
+class NotRedis(OSError):
     """What answered does not speak the protocol."""
 
 
-class WantsTLS(OSError):  # noqa: N818 - the same
+class WantsTLS(OSError):
     """What answered speaks TLS, and we did not."""
 
 

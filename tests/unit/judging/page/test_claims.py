@@ -39,7 +39,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 WEIGHS_WHAT_IS_MISSING = ("outage", "brown_out", "errors", "error_budget", "latency")
 
 
-def claim(kind: str, **more: Any) -> Run:  # noqa: ANN401 - parameters of any kind
+def claim(kind: str, **more: Any) -> Run:
     return claimed(kind, who="a", **{**CLAIMS[kind], **more})
 
 
