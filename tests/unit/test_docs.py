@@ -1,0 +1,94 @@
+"""The pages are found, lead where they say, and use the words that the glossary explains."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from faildrill.judging.result import Verdict
+from faildrill.loading.describing import SHAPES
+from faildrill.samples import Outcome
+
+ROOT: Final = Path(__file__).parents[2]
+DOCS: Final = ROOT / "docs"
+GLOSSARY: Final = DOCS / "glossary.md"
+PAGES: Final = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+LINE: Final = re.compile(r"^- \*\*([^*]+)\*\*: (.+)$", re.MULTILINE)
+LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+OF_THE_DESIGN: Final = (
+    *("environment", "target", "probe", "sample", "step", "action", "undo", "event", "expectation", "finding"),
+    *("verdict", "RTO", "RPO", "switchover", "failover", "failback"),
+)
+"""The words of the sentence that a drill is: without them no page can be read."""
+
+
+@cache
+def glossary() -> list[tuple[str, str]]:
+    return LINE.findall(GLOSSARY.read_text(encoding="utf-8"))
+
+
+@cache
+def other_pages() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page != GLOSSARY).lower()
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(CODE.sub("", page.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_each_word_has_one_line() -> None:
+    words = [word for word, _ in glossary()]
+    assert len(words) == len({word.lower() for word in words})
+    assert all(meaning.endswith((".", ")")) for _, meaning in glossary())
+
+
+@pytest.mark.parametrize("word", OF_THE_DESIGN)
+def test_the_words_that_a_drill_is_made_of_are_explained(word: str) -> None:
+    assert word in dict(glossary())
+
+
+def test_every_verdict_and_every_outcome_of_a_look_is_explained() -> None:
+    lines = dict(glossary())
+    assert [one for one in Verdict if one not in lines["verdict"]] == []
+    assert [one for one in Outcome if one.name.lower().replace("_", " ") not in lines["outcome"]] == []
+
+
+def test_every_shape_of_kind_is_explained() -> None:
+    names = {"abort": "abort condition", "settings": "setting"}
+    assert [one for one in SHAPES if names.get(one, one) not in dict(glossary())] == []
+
+
+@pytest.mark.parametrize("word", [word for word, _ in glossary()])
+def test_a_word_that_is_explained_is_used(word: str) -> None:
+    assert re.search(rf"\b{re.escape(word.lower())}", other_pages()), f"{word} is on no other page: leave it out"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
+    links = [one for one in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))) if "://" not in one]
+    broken = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall((DOCS / "README.md").read_text())}
+    of_decisions = DOCS / "decisions"
+    pages = {page for page in DOCS.rglob("*.md") if page.parent != of_decisions} - {DOCS / "README.md"}
+    assert pages - listed == set()
+    assert of_decisions / "README.md" in listed
+
+
+def test_the_front_page_leads_to_the_list_of_pages_and_the_glossary() -> None:
+    links = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {"docs/README.md", "docs/glossary.md"} <= set(links)
