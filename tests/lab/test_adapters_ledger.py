@@ -10,7 +10,6 @@ from typing import cast
 import asyncpg
 import pytest
 
-from faildrill.adapters.bookkeeping import Reading
 from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.rereading import What, read
 from faildrill.adapters.postgres.target import Cluster, Database
@@ -20,6 +19,7 @@ from faildrill.lab.facts import Facts
 from faildrill.ledger.accounts import accounts
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.samples import Outcome
+from faildrill.toolkit.ledger_probe import Reading
 from lab.conftest import ask, put_back
 from lab.kinds_here import environment, given, once, opened, probe, saw
 

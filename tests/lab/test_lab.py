@@ -15,7 +15,6 @@ import yaml
 from click.testing import CliRunner
 
 from faildrill.adapters.lab import Supervisor
-from faildrill.adapters.linking import OPEN, Doing
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.cli.lab import lab as command
 from faildrill.errors import ActionRefused, CannotSee, FaildrillError
@@ -23,6 +22,7 @@ from faildrill.lab import starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.processes import descendants
 from faildrill.loading.environments import load_environment
+from faildrill.toolkit.links import OPEN, Doing
 from lab.conftest import ask, eventually
 
 pytestmark = pytest.mark.lab

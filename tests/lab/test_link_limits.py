@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.linking import Doing
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
+from faildrill.toolkit.links import Doing
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

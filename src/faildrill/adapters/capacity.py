@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 
 from faildrill import causes
 from faildrill.adapters.groups import Group, GroupMember
-from faildrill.adapters.sockets import unaccepting
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.sockets import unaccepting
 
 _SHARE: Final = 0.8
 

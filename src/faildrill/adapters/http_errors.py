@@ -5,16 +5,16 @@ from functools import cache
 import aiohttp
 
 from faildrill import causes
-from faildrill.adapters import encrypting
-from faildrill.adapters.connection_errors import silence
+from faildrill.toolkit import tls
+from faildrill.toolkit.connection_errors import silence
 
 
 def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a few words that repeat."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return encrypting.in_words(error.certificate_error) or "certificate refused"
+        return tls.in_words(error.certificate_error) or "certificate refused"
     seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if (encrypted := encrypting.in_words(seen)) is not None:
+    if (encrypted := tls.in_words(seen)) is not None:
         return encrypted
     return silence(seen, next((words for kind, words in _words() if isinstance(seen, kind)), causes.UNREACHABLE))
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
-from faildrill.adapters.linking import Doing
-from faildrill.adapters.sockets import listeners
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Given, Kind, Told, Words
+from faildrill.toolkit.links import Doing
+from faildrill.toolkit.sockets import listeners
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 30.0

@@ -8,11 +8,11 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.groups import Group
-from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.sockets import is_dark, is_held, unaccepting
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
+from faildrill.toolkit.sockets import is_dark, is_held, unaccepting
+from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 _PATIENCE: Final = 2.0
 """Seconds for one attempt to connect, at the most."""

@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
-from faildrill.adapters.linking import OPEN, Doing, Links, OfLink, links
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.toolkit.links import OPEN, Doing, Links, OfLink, links
 
 _Doings = Mapping[str, Doing]
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from faildrill.adapters.connection_errors import outcome_of
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
+from faildrill.toolkit.connection_errors import outcome_of
 
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read at the most."""

@@ -6,12 +6,12 @@ import ssl
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.connection_errors import Ending, outcome_of
 from faildrill.adapters.tcp import Connect
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.system.resolver import NotAsked
+from faildrill.toolkit.connection_errors import Ending, outcome_of
 
 GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
 

@@ -11,9 +11,9 @@ from pydantic import JsonValue, PrivateAttr
 from faildrill.adapters.ansible import inventory, plays
 from faildrill.adapters.ansible.results import Played, Task, said, told, what_to_do
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.adapters.connection_errors import of_name
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.connection_errors import of_name
 
 SHARE: Final = 0.9
 _CLOSED: Final = re.compile(r"\s*Shared connection to \S+ closed\.$")

@@ -9,14 +9,14 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from faildrill import causes
-from faildrill.adapters.connection_errors import outcome_of
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.sockets import listeners, parted
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told, Words, at
 from faildrill.redacting import clean
+from faildrill.toolkit.connection_errors import outcome_of
+from faildrill.toolkit.sockets import listeners, parted
 
 SHARE: Final = 0.8
 """The part of a call's time that the questions may take."""

@@ -9,7 +9,6 @@ import httptools
 from pydantic import Field
 
 from faildrill.adapters import tcp
-from faildrill.adapters.connection_errors import CLOSING
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import GoodAnswer
 from faildrill.adapters.http.naming import LONGEST_WHO, told_by
@@ -18,6 +17,7 @@ from faildrill.adapters.http.wire import Sent, trust, wire
 from faildrill.adapters.tcp import LARGEST
 from faildrill.ports import Given, Seen, TellEdge, sent_again
 from faildrill.samples import Outcome
+from faildrill.toolkit.connection_errors import CLOSING
 
 MOST_IDLE: Final = 64
 """Idle connections kept for the next looks, at the most."""

@@ -9,8 +9,6 @@ import aiohttp
 import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
-from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
-from faildrill.adapters.connection_errors import outcome_of
 from faildrill.adapters.http.answer_values import NoValue, differing
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import Statuses
@@ -23,6 +21,8 @@ from faildrill.ledger import Note
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
+from faildrill.toolkit.connection_errors import outcome_of
+from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 KEY: Final = "{key}"
 PREFIX: Final = "{prefix}"

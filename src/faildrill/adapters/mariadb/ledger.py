@@ -5,7 +5,6 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.mariadb.nodes import SHARE
 from faildrill.adapters.mariadb.talking import ENDINGS, OF_THE_ASKER, READ_ONLY, Login, Said, Talk, as_user, in_words
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
@@ -13,6 +12,7 @@ from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
+from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS faildrill_ledger (id bigint AUTO_INCREMENT PRIMARY KEY, run varchar(64) NOT NULL, "

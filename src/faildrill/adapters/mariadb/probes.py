@@ -5,12 +5,12 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
 from faildrill.adapters.mariadb.succession import LATE
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.ports import Duration, Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
+from faildrill.toolkit.connection_errors import silences, unheard
 
 _LONGEST: Final = 200
 

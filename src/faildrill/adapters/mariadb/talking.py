@@ -10,8 +10,6 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from faildrill import causes
-from faildrill.adapters import encrypting
-from faildrill.adapters.connection_errors import Silence, silence
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.samples import Outcome
@@ -19,6 +17,8 @@ from faildrill.secrets import SecretReference
 from faildrill.system.resolver import refuse_itself, telling
 from faildrill.system.threads import aside
 from faildrill.targets import Encryption
+from faildrill.toolkit import tls
+from faildrill.toolkit.connection_errors import Silence, silence
 
 Row = dict[str, Any]
 _CLIENT: Final = range(2000, 3000)
@@ -78,7 +78,7 @@ class Talk:
         found = await loop.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)
 
         def connect() -> Any:  # noqa: ANN401 - pymysql is untyped
-            checks = encrypting.context(login.how)
+            checks = tls.context(login.how)
             connection = pymysql.connect(
                 host=login.host,
                 port=login.port,
@@ -167,7 +167,7 @@ def _translated(error: "pymysql.Error") -> OSError:
     if code and code not in _CLIENT:
         return Said(code, words)
     if "SSL is required but the server doesn't support it" in words:
-        return encrypting.NoTLS(words)
+        return tls.NoTLS(words)
     cause = getattr(error, "original_exception", None) or error.__context__
     if isinstance(cause, OSError):
         return cause
@@ -223,4 +223,4 @@ def in_words(error: BaseException) -> str:
         words = _CODES.get(error.code, f"error {error.code}")
         return Silence.of(Outcome.THROTTLED, words) if error.code in OF_THE_ASKER else words
     known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
-    return encrypting.in_words(error) or silence(error, known)
+    return tls.in_words(error) or silence(error, known)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.adapters.nginx.settings import printed
-from faildrill.adapters.sockets import listeners
 from faildrill.errors import CannotSee
 from faildrill.system import bounded_read
+from faildrill.toolkit.sockets import listeners
 
 _MOST_OF_A_NUMBER: Final = 4096
 """Bytes of the file that holds the number of the master."""

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.adapters.linking import Doing, Links, OfLink, links
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.telling import sighted
@@ -12,6 +11,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.toolkit.links import Doing, Links, OfLink, links
 
 
 class CutReplication(OfCluster, OfLink):

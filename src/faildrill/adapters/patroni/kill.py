@@ -6,17 +6,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from faildrill.adapters.leader_store import in_full
-from faildrill.adapters.limiting import AtMost, refuse_unheld, send
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.patroni.telling import sighted, weighed
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.adapters.sockets import is_dark
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.toolkit.leader_store import in_full
+from faildrill.toolkit.sockets import is_dark
+from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 
 class KillPrimary(OfCluster):

@@ -13,7 +13,6 @@ import aiohttp
 import msgspec
 from pydantic import JsonValue
 
-from faildrill.adapters import encrypting
 from faildrill.adapters.http_errors import in_words
 from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
@@ -21,6 +20,7 @@ from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import CannotSee
 from faildrill.ports import Given
 from faildrill.targets import Encryption
+from faildrill.toolkit import tls
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
@@ -124,7 +124,7 @@ def checking(cluster: Cluster) -> ssl.SSLContext | bool:
     how = Encryption(
         tls=True, ca=cluster.api_ca, certificate=cluster.api_certificate, certificate_key=cluster.api_certificate_key
     )
-    return encrypting.context(how) or True if cluster.api_ca or cluster.api_certificate else True
+    return tls.context(how) or True if cluster.api_ca or cluster.api_certificate else True
 
 
 def patience(given: Given) -> float:

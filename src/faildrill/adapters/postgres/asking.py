@@ -9,9 +9,6 @@ from typing import Any, Final
 import asyncpg
 
 from faildrill import causes
-from faildrill.adapters import encrypting
-from faildrill.adapters.connection_errors import CLOSING, Ending, Silence, outcome_of
-from faildrill.adapters.encrypting import NoTLS
 from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
 from faildrill.adapters.postgres.conninfo import Login as Login  # noqa: PLC0414 - part of this module's face
 from faildrill.adapters.postgres.pooled import Session
@@ -21,6 +18,9 @@ from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
+from faildrill.toolkit import tls
+from faildrill.toolkit.connection_errors import CLOSING, Ending, Silence, outcome_of
+from faildrill.toolkit.tls import NoTLS
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
@@ -219,7 +219,7 @@ def proven(error: BaseException) -> Seen:
     """Tell what one of `failures()` proves about the server; a login that can't be read proves nothing."""
     if isinstance(error, Unreadable):
         return Seen(Outcome.BROKEN, detail=str(error)[:_LONGEST])
-    encrypted = encrypting.in_words(error) if isinstance(error, ssl.SSLError) else None
+    encrypted = tls.in_words(error) if isinstance(error, ssl.SSLError) else None
     return Seen(Outcome.WRONG, detail=encrypted) if encrypted else _proven(error)
 
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.postgres.asking import addresses, by_users_path, directly, is_ending, name_of, proven
 from faildrill.adapters.postgres.inserting import Insert, Statement
 from faildrill.adapters.postgres.tables import Table, prepare
@@ -16,6 +15,7 @@ from faildrill.ledger import Note
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.testimony import View
+from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 TABLE: Final = Table(
     "faildrill_ledger",

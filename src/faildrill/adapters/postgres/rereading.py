@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tenacity
 
-from faildrill.adapters.bookkeeping import Reading
 from faildrill.adapters.postgres.asking import Login, ask, connect, failures, in_words
+from faildrill.toolkit.ledger_probe import Reading
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
 _REACHED: Final = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= $1::text::pg_lsn"

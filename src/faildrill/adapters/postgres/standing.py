@@ -4,9 +4,9 @@ import asyncio
 import time
 from typing import Any, Final, NamedTuple
 
-from faildrill.adapters.connection_errors import Ending
 from faildrill.adapters.postgres.asking import Login, ask, breaks, connect, failures, is_ending
 from faildrill.ports import Given, sent_again
+from faildrill.toolkit.connection_errors import Ending
 
 _PARTING: Final = 1.0
 """Seconds that a connection may take to say goodbye."""

@@ -13,10 +13,10 @@ import ssl
 import struct
 from typing import Final, Self
 
-from faildrill.adapters import encrypting
 from faildrill.adapters.postgres.conninfo import Endpoint, Login
 from faildrill.adapters.postgres.scram import MECHANISM, Scram
 from faildrill.adapters.postgres.several import ROLE, Role, first_fit
+from faildrill.toolkit import tls
 
 LARGEST: Final = 1 << 20
 """Bytes of one frame, at the most."""
@@ -168,7 +168,7 @@ class Talk:
         elif answer != b"N":
             raise NotPostgres("its answer to the first message is none")
         elif one.must_encrypt:
-            raise encrypting.NoTLS(f"it speaks no TLS, and sslmode is {one.mode}")
+            raise tls.NoTLS(f"it speaks no TLS, and sslmode is {one.mode}")
 
     async def _log_in(self, one: Endpoint, secret: str | None, purpose: str) -> None:
         told = {"user": one.user, "database": one.database, "application_name": purpose, "client_encoding": "UTF8"}

@@ -2,11 +2,11 @@
 
 from typing import Any, ClassVar, Final
 
-from faildrill.adapters.connection_errors import unheard
 from faildrill.adapters.postgres.asking import ask
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
+from faildrill.toolkit.connection_errors import unheard
 
 _WHAT: Final = (
     "SELECT CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END"

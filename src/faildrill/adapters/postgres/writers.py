@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Final
 
 import asyncpg
 
-from faildrill.adapters.connection_errors import unheard
 from faildrill.adapters.postgres.asking import ask, in_words
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.testimony import View
+from faildrill.toolkit.connection_errors import unheard
 
 _WHAT: Final = """
     SELECT pg_is_in_recovery(),

@@ -8,15 +8,15 @@ from typing import ClassVar, Final
 from pydantic import Field, JsonValue
 
 from faildrill.adapters.command import GRACE
-from faildrill.adapters.limiting import AtMost
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
 from faildrill.adapters.processes.trees import STOPPED, Process
-from faildrill.adapters.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.toolkit.sockets import Listeners, is_dark, listeners, unaccepting
+from faildrill.toolkit.time_limits import AtMost
 
 _SHARE: Final = 0.8
 """The part of a call's time that signals may take."""

@@ -8,9 +8,9 @@ from faildrill.adapters import machine
 from faildrill.adapters.machine import MachineId
 from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.finding import Named
-from faildrill.adapters.sockets import listeners
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
+from faildrill.toolkit.sockets import listeners
 
 
 class Identity(Named):

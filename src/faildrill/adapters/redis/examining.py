@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from faildrill.adapters.leader_store import whole
 from faildrill.adapters.redis.nodes import SHARE, asked, weighed
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.leader_store import whole
 
 _SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
 _RIGHTS: Final = "give the login `+config|get`, and for a failover `+config|set`"

@@ -7,8 +7,6 @@ from typing import Any, ClassVar, Final
 import tenacity
 from pydantic import Field
 
-from faildrill.adapters.addresses import Address, directory
-from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, pairs, patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
@@ -16,6 +14,8 @@ from faildrill.adapters.redis.target import Redis
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Told
+from faildrill.toolkit.addresses import Address, directory
+from faildrill.toolkit.leader_store import in_full
 
 _INTERVAL: Final = 0.25
 _NEVER: Final = "0"

@@ -5,8 +5,6 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.addresses import Address, directory
-from faildrill.adapters.bookkeeping import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
@@ -14,6 +12,8 @@ from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
+from faildrill.toolkit.addresses import Address, directory
+from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 _KEYS: Final = "faildrill:ledger:"
 _PAGE: Final = 10_000

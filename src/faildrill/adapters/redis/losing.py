@@ -7,18 +7,18 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.addresses import Address
-from faildrill.adapters.leader_store import in_full
-from faildrill.adapters.limiting import AtMost, refuse_unheld, send
-from faildrill.adapters.linking import OPEN, Doing, links
 from faildrill.adapters.redis.nodes import patience, sighted, weighed
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
 from faildrill.adapters.redis.target import Redis
-from faildrill.adapters.sockets import is_dark, is_held
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
+from faildrill.toolkit.addresses import Address
+from faildrill.toolkit.leader_store import in_full
+from faildrill.toolkit.links import OPEN, Doing, links
+from faildrill.toolkit.sockets import is_dark, is_held
+from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 _EFFECTS: Final = {
     "killed": "SIGKILL to all of {where}, which is the master now",

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from faildrill.adapters.addresses import Address, directory
-from faildrill.adapters.leader_store import observed
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given
+from faildrill.toolkit.addresses import Address, directory
+from faildrill.toolkit.leader_store import observed
 
 SHARE: Final = 0.8
 """The part of a call's time that one node may take, so that a silent one is named before the call is cancelled."""

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.connection_errors import silences, unheard
 from faildrill.adapters.redis.nodes import SHARE, weighed
 from faildrill.adapters.redis.succession import LAG
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
@@ -15,6 +14,7 @@ from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
+from faildrill.toolkit.connection_errors import silences, unheard
 
 _LONGEST: Final = 200
 _TRIED: Final = "faildrill:tried"

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
-from faildrill.adapters.addresses import Address, Directory
-from faildrill.adapters.leader_store import Lack, LeaderStore
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.target import Redis
+from faildrill.toolkit.addresses import Address, Directory
+from faildrill.toolkit.leader_store import Lack, LeaderStore
 
 LAG: Final = 1 << 20
 """Bytes by which a replica may be behind and count as able to take over."""

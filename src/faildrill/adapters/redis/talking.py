@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple, Self
 import hiredis
 
 from faildrill import causes
-from faildrill.adapters import encrypting
-from faildrill.adapters.connection_errors import silence
 from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
 from faildrill.targets import Encryption
+from faildrill.toolkit import tls
+from faildrill.toolkit.connection_errors import silence
 
 _CHUNK: Final = 1 << 16
 _ALERT: Final = b"\x15\x03"
@@ -78,7 +78,7 @@ class Talk:
     async def begin(cls, login: Login) -> Self:
         """Connect and log in; the caller sets the deadline. UnresolvedSecret when the password can't be had."""
         password = login.password.resolve().reveal() if login.password else None
-        talk = cls(*await asyncio.open_connection(login.host, login.port, ssl=encrypting.context(login.how)))
+        talk = cls(*await asyncio.open_connection(login.host, login.port, ssl=tls.context(login.how)))
         try:
             if password is not None:
                 await talk.ask("AUTH", *([login.user] if login.user else []), password)
@@ -141,7 +141,7 @@ async def misencrypted(login: Login, within: float) -> str:
             if login.how.tls:
                 talk = await Talk.begin(Login(login.host, login.port))
             else:
-                talk = Talk(*await asyncio.open_connection(login.host, login.port, ssl=encrypting.anybody()))
+                talk = Talk(*await asyncio.open_connection(login.host, login.port, ssl=tls.anybody()))
             try:
                 await talk.ask("PING")
             except (Said, ssl.SSLError):
@@ -179,4 +179,4 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, Said):
         return _CODES.get(error.code, f"said {error.code}")
     known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
-    return encrypting.in_words(error) or silence(error, known)
+    return tls.in_words(error) or silence(error, known)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.linking import OfLink
+from faildrill.toolkit.links import OfLink
 
 
 @pytest.mark.parametrize(

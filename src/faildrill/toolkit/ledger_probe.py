@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field, JsonValue, PrivateAttr
 
-from faildrill.adapters.connection_errors import Ending, outcome_of
 from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
 from faildrill.ledger import MOST_WRITERS, SIZE, Note, path_of
@@ -15,6 +14,7 @@ from faildrill.ledger.keeping import Keeping
 from faildrill.ports import Captured, Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.system.resolver import NotAsked
+from faildrill.toolkit.connection_errors import Ending, outcome_of
 
 Writers = Annotated[int, Field(ge=1, le=MOST_WRITERS, description="how many write at once")]
 """A field for the number of a ledger's writers."""

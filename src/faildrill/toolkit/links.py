@@ -4,9 +4,9 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, Self, runtime_chec
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.limiting import AtMost
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Kind, Reach
+from faildrill.toolkit.time_limits import AtMost
 
 Mode = Literal["open", "cut", "blackhole", "delay"]
 How = Literal["silent", "reset", "delayed"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill import causes
-from faildrill.adapters.connection_errors import of_name, outcome_of
 from faildrill.errors import CannotSee
+from faildrill.toolkit.connection_errors import of_name, outcome_of
 
 _LISTEN: Final = "0A"
 _STOPPED: Final = "Tt"
