@@ -15,7 +15,7 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnkn
 from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview, Seen
 from faildrill.samples import Outcome
 from faildrill.secrets import HIDDEN, SecretReference
-from faildrill.system import threads
+from faildrill.system import outlet, threads
 
 SHARE: Final = 0.8
 """The part of a call's time that the program may take; the rest is for ending it."""
@@ -26,6 +26,9 @@ _MARK: Final = "FAILDRILL_RUN"
 _INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 _KEPT: Final = 4096
 """Bytes of output that are kept: the last ones."""
+_PIECE: Final = 1 << 16
+_READS: Final = 32
+"""Pieces that are read at the end, at the most: twice what a pipe holds, as somebody may go on writing."""
 _LONGEST_NAME: Final = 64
 _ANSWERS: Final = {"in_effect: true": True, "in_effect: false": False}
 """What a verification prints: a word, as every exit code is some program's way to say that it failed itself."""
@@ -78,22 +81,26 @@ class Surroundings(Kind):
     async def run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
         """Run a program to its end, or end it, with all of its process group, after `within` seconds.
 
-        OSError when it can't be started. Cancelled, it ends the program first.
+        OSError when it can't be started. Cancelled, it ends the program first. What it leaves running lives on: its
+        pipes are read for as long as it writes, also when this process is gone.
         """
         hidden = {name: reference.resolve().reveal() for name, reference in self.secrets.items()}
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         printed, complained = _Output(), _Output()
         with printed as stdout, complained as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env={**inherited, **self.env, **hidden, **marks},
-                cwd=self.cwd,
-                start_new_session=True,
-            )
-            code = await _end_of(process, within)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env={**inherited, **self.env, **hidden, **marks},
+                    cwd=self.cwd,
+                    start_new_session=True,
+                )
+                code = await _end_of(process, within)
+            finally:
+                await outlet.keep([one.reading for one in (printed, complained) if one.is_held()])
         return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
 
 
@@ -303,12 +310,24 @@ class _Output:
 
     def __init__(self) -> None:
         self.tail = bytearray()
-        self._reading, self._writing = os.pipe()
-        os.set_blocking(self._reading, False)
+        self.reading, self._writing = os.pipe()
+        os.set_blocking(self.reading, False)
 
     def __enter__(self) -> int:
-        asyncio.get_running_loop().add_reader(self._reading, self._read)
+        asyncio.get_running_loop().add_reader(self.reading, self._came)
         return self._writing
+
+    def is_held(self) -> bool:
+        """Take what was written by now, and no more; tell whether somebody else holds the end that is written to."""
+        asyncio.get_running_loop().remove_reader(self.reading)
+        os.close(self._writing)
+        try:
+            for _ in range(_READS):
+                if not self._read():
+                    return False
+        except BlockingIOError:
+            pass
+        return True
 
     def text(self, hidden: Collection[str]) -> str:
         """Return the last 4 KiB as text, with secrets hidden."""
@@ -318,12 +337,15 @@ class _Output:
         return text[-_KEPT:]
 
     def __exit__(self, *_: object) -> None:
-        self._read()
-        asyncio.get_running_loop().remove_reader(self._reading)
-        os.close(self._reading)
-        os.close(self._writing)
+        os.close(self.reading)
 
-    def _read(self) -> None:
+    def _came(self) -> None:
         with suppress(BlockingIOError):
-            self.tail.extend(os.read(self._reading, 1 << 16))
-            del self.tail[: -2 * _KEPT]
+            self._read()
+
+    def _read(self) -> bool:
+        """Take a piece; False where all is read, and nobody writes any more."""
+        piece = os.read(self.reading, _PIECE)
+        self.tail.extend(piece)
+        del self.tail[: -2 * _KEPT]
+        return bool(piece)

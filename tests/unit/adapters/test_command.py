@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -276,3 +278,46 @@ def test_a_look_cut_off_at_its_deadline_leaves_nothing_running() -> None:
 
 def test_looks_through_programs_get_a_process_of_their_own() -> None:
     assert is_blocking(Look)
+
+
+LEAVES = "(while echo alive; do echo >> {0}; sleep 0.02; done) & echo started"
+
+
+@pytest.mark.parametrize("by", ["apply", "undo", "an undo that fails"])
+def test_what_a_program_leaves_running_lives_on_when_all_of_ours_is_gone(tmp_path: Path, by: str) -> None:
+    lines = tmp_path / "lines"
+    argv = shell(LEAVES.format(lines) + ("; exit 3" if "fails" in by else ""))
+    story = f"""
+import asyncio
+from faildrill.adapters.command import Run
+from faildrill.errors import ActionFailed
+from faildrill.kinds.supplying import Supplies
+
+run = Run(argv={argv!r}, undo_argv={argv!r}, verify_argv=("false",))
+try:
+    asyncio.run(run.{"apply" if by == "apply" else "undo"}({{}}, Supplies("run-7", 20.0)))
+except ActionFailed as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True, check=False, timeout=60)
+    try:
+        assert (ran.stderr, ran.returncode) == ("", 0)
+        assert ("started" in ran.stdout) == ("fails" in by)
+        there = lines.read_text()
+        deadline = time.monotonic() + 20
+        while lines.read_text() == there:
+            assert time.monotonic() < deadline, "it died of its first line that nobody read"
+            time.sleep(0.01)
+    finally:
+        for pid in living(str(lines)):
+            os.kill(int(pid), signal.SIGKILL)
+    assert are_gone(str(lines))
+
+
+def test_nothing_is_started_for_a_program_that_leaves_nothing_running(tmp_path: Path) -> None:
+    async def story() -> None:
+        before = living("faildrill.system.outlet")
+        await touching(tmp_path / "effect").undo({}, GIVEN)
+        assert living("faildrill.system.outlet") == before
+
+    asyncio.run(story())

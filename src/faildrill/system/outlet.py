@@ -1,0 +1,68 @@
+"""Goes on taking what was started for others writes: `python -m faildrill.system.outlet DESCRIPTOR…`.
+
+A service that was started by a program of ours has inherited our pipes. Were nobody left to read them, it would die of
+its next line (SIGPIPE), or hang as soon as they are full. What it writes is thrown away, for as long as anybody writes.
+Nobody's child, in a session of its own: it outlives whoever started it, and ends with the last one that writes.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Collection
+from typing import Final
+
+from faildrill.system import python
+
+_PROGRAM: Final = "faildrill.system.outlet"
+_INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
+_CHUNK: Final = 1 << 16
+
+
+async def keep(pipes: Collection[int]) -> None:
+    """Have pipes read to their ends, whoever lives then; this process may close its own ends afterwards.
+
+    Where nobody can be started for it, they are kept open here for as long as this process lives: copies that nobody
+    closes.
+    """
+    if not pipes:
+        return
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *python.module(_PROGRAM, *map(str, pipes)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            cwd="/",
+            pass_fds=tuple(pipes),
+            start_new_session=True,
+        )
+    except OSError:
+        for one in pipes:
+            os.dup(one)
+        return
+    await process.wait()
+
+
+def main() -> int:
+    """Leave the one that started it, and read until nobody writes any more."""
+    if os.fork():
+        return 0
+    waiting = select.poll()
+    left = {int(word) for word in sys.argv[1:]}
+    for one in left:
+        os.set_blocking(one, False)
+        waiting.register(one, select.POLLIN)
+    while left:
+        for one, _ in waiting.poll():
+            with contextlib.suppress(BlockingIOError):
+                if not os.read(one, _CHUNK):
+                    waiting.unregister(one)
+                    left.discard(one)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
