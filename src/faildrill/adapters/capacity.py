@@ -17,8 +17,8 @@ _SHARE: Final = 0.8
 class Capacity(Kind):
     """Refuses the drill unless at least `at_least` members of a group are up: enough to lose one and still serve.
 
-    A member is up when it runs, by its `reach`, and accepts connections, at its `address`; whichever of the two the
-    environment gives is looked at, and one that gives neither doesn't count. All are looked at at once.
+    A member is up if it runs (asked through its `reach`) and accepts connections (at its `address`). If the environment
+    gives only one of the two, only that is looked at; a member with neither doesn't count.
 
         guards:
           - group.capacity: {group: payment-servers, at_least: 3}

@@ -105,21 +105,22 @@ class Surroundings(Kind):
 
 
 class Run(Surroundings):
-    """Runs a program of yours as a step, once, and knows from another one whether its effect is there.
+    """Runs a program of yours as a step, once; another program tells whether its effect is there.
 
-    All three programs are yours, given as lists of arguments; no shell is used. `verify_argv` says whether the effect
-    is there: the last line of its stdout is `in_effect: true` or `in_effect: false`, and it exits 0. Anything else
-    can't be told, whatever the exit code: programs exit 1 when they fail themselves, and an effect that can't be told
-    to be gone is not put back (UNSAFE). It is asked before the step (an effect that is there already refuses it), after
-    it, and after the undo. Let it fail where it can't look: below, `cd` does where the folder can't be entered.
+    All three programs are lists of arguments; no shell is used. `verify_argv` says whether the effect is there: its
+    last line of output is `in_effect: true` or `in_effect: false`, and it exits 0. Anything else counts as unknown,
+    whatever the exit code, because programs also exit 1 when they fail themselves. An effect that is not known to be
+    gone is not put back (UNSAFE). So let the program fail where it can't look: in the example, `cd` fails if the folder
+    can't be entered. It is asked before the step (an effect that is there already refuses the step), after it, and
+    after the undo.
 
-    One program is taken at its exit code: `[test, -e, /var/tmp/ballast]` (or -f, -d, -h, -L, -s; also with `"!"` before
-    it), as test(1) keeps 1 for "it is not so". It says that of a file that it can't look at, too, so that is asked
-    besides: where the folder is not there, can't be searched or does not answer, it can't be told.
+    test(1) alone is believed by its exit code: `[test, -e, /var/tmp/ballast]` (or -f, -d, -h, -L, -s; also with `"!"`
+    before it), because its 1 means "it is not so". It exits 1 also for a file that it can't look at, so faildrill
+    checks that as well: if the folder is missing, can't be searched or does not answer, the effect is unknown.
 
-    `undo_argv` must be right to run also when the step never took effect. A step that does not end in time is ended
-    with its process group, and its outcome is settled by `verify_argv`; it is never run again. The last 4 KiB of output
-    are kept.
+    `undo_argv` must be right to run even if the step never took effect. A step that does not end in time is killed with
+    its process group; then `verify_argv` decides what happened, and the step is never run again. The last 4 KiB of
+    output are kept.
 
         steps:
           - name: fill the disk
@@ -231,9 +232,9 @@ class Run(Surroundings):
 class Look(Surroundings):
     """Runs a program of yours at every look; good when it exits 0.
 
-    Any other exit is `wrong`, with the code as detail; one that does not end by the look's deadline is ended with its
-    process group. With `says_who` the first line that it writes is who answered. Starting a program costs a
-    millisecond or more, so such looks are made by a process of their own: don't make many a second.
+    Any other exit code is `wrong`, with the code as detail. A program that does not end by the look's deadline is
+    killed with its process group. With `says_who` the first line that it prints is who answered. Starting a program
+    costs a millisecond or more, so these looks are made by a process of their own: don't make many a second.
 
         probes:
           resolver: {command.look: {argv: [getent, hosts, payments.internal]}, every: 1s}

@@ -64,13 +64,15 @@ def _name(text: str) -> str:
 
 
 class Query(Kind):
-    """Asks one server one question, each look anew, and is good when the answer is there, the expected one if told.
+    """Asks one DNS server one question; good when a record of the type comes, and with `expect` exactly those values.
 
-    Nothing is tried again and no other server is asked: a packet that is lost is a look that timed out. WRONG with the
-    server's own code (`NXDOMAIN`, `SERVFAIL`), when no record of the type came, when the answer was cut off (ask over
-    tcp), or when it is not `expect`: these values and no others, in any order. `who` is what the answer says, so that
-    `never: {of, changes: true}` sees a record that moves. What answers another question, or comes from another
-    server, is not listened to. A cache answers for longer than what it asks is there: ask each server by itself.
+    Every look is one question to this server: nothing is retried, so a lost packet is a look that timed out. The look
+    is `wrong`, with the server's own code (`NXDOMAIN`, `SERVFAIL`), if there is no record of the type, if the answer
+    was cut off (then ask over tcp), or if the values are not those of `expect`, in any order. Answers to another
+    question or from another server are ignored.
+
+    `who` is the values of the answer, so that `never: {of, changes: true}` sees a record that moves. A caching server
+    goes on answering after the server behind it is gone, so give each server a probe of its own.
 
         probes:
           name: {dns.query: {server: 127.0.0.53, name: db.internal, expect: [10.0.0.7]}, every: 100ms}

@@ -25,9 +25,9 @@ _SHOWN: Final = 80
 class Identity(Kind):
     """Refuses the drill unless a file on this host holds exactly what was declared.
 
-    For places that are told apart by a file that somebody put on the host that drills them. Spaces and ends of lines
-    around the content don't count. A file that is missing, can't be read, is no plain file or is larger than 1 MiB is
-    an objection. Give the content itself, or its SHA-256 where the file is long.
+    Use it where places differ by a file that somebody put on the host that drills them. Blanks and line ends around the
+    content don't count. A file that is missing, can't be read, is no plain file or is larger than 1 MiB is an
+    objection. Give the content itself, or its SHA-256 if the file is long.
 
         identity:
           - file.identity: {path: /etc/faildrill/place, content: "staging 3f2a9c41"}
@@ -82,10 +82,10 @@ def _sha256(text: str) -> str:
 
 
 class Younger(Kind):
-    """Refuses the drill unless a file is younger than `than`: the mark that a backup leaves when it is done.
+    """Refuses the drill unless a file was changed at most `than` ago, such as the mark of a backup.
 
-    The file's time of last modification counts. A file that is missing, or from the future by more than five minutes,
-    is an objection.
+    The file's time of last modification counts. A file that is missing, or dated more than five minutes into the
+    future, is an objection.
 
         guards:
           - file.younger: {path: /var/backups/payments/last-success, than: 24h}
@@ -104,10 +104,10 @@ class Younger(Kind):
 
 
 class CommandYounger(Surroundings):
-    """Refuses the drill unless the time that a program prints is younger than `than`: when the last backup ended.
+    """Refuses the drill unless the time that a program prints is at most `than` ago: the end of the last backup, say.
 
-    The last line of its stdout is the time: seconds since 1970, or `2026-11-22T10:30:00+01:00` with its zone. A
-    program that fails, does not end in time or writes anything else is an objection.
+    The last line that the program prints must be the time: seconds since 1970, or `2026-11-22T10:30:00+01:00` with its
+    zone. A program that fails, does not end in time or prints anything else is an objection.
 
         guards:
           - command.younger:

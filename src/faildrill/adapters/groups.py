@@ -19,7 +19,7 @@ class GroupMember(Member):
 
 
 class Group(Target):
-    """Processes or hosts of one sort.
+    """Servers, processes or hosts that do the same work, such as three payment servers.
 
     groups:
       payment-servers:

@@ -21,7 +21,7 @@ _LOST = (OSError, TimeoutError, ValueError, EOFError)
 
 
 class Supervisor(Kind):
-    """Reach the nodes of a lab: signal a whole node, start it again, see whether it runs."""
+    """Reaches the nodes of a lab: signals a whole node, starts it again, sees whether it runs."""
 
     socket: str = Field(description="path of the control socket of the lab's supervisor")
 
@@ -150,9 +150,9 @@ class _NotSent(OSError):
 class Identity(Kind):
     """Refuses the drill unless the supervisor that reaches a group's members is the one of the declared lab.
 
-    Every lab makes up a uid when it comes up; `faildrill lab status --json` shows it, and its environment file has it.
-    What the supervisor of that lab holds belongs to that lab. For groups whose members answer nothing that could be
-    asked, e.g. hosts.
+    Every lab makes up a random uid when it starts; `faildrill lab status --json` shows it, and the lab's environment
+    file holds it. Everything that this supervisor runs belongs to that lab. Use it for groups whose members answer
+    nothing that could be asked, such as hosts.
 
         identity:
           - lab.identity: {group: machines, uid: 3f2a9c417d3f6f1e}

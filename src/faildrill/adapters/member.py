@@ -146,12 +146,12 @@ class _OneOfGroup(Kind):
 
 
 class Kill(_OneOfGroup):
-    """Kills one member of a group, all its processes, with SIGKILL, and leaves it down.
+    """Kills one member of a group with SIGKILL, all its processes, and leaves it down.
 
-    Refused unless it runs and another member of the group does, too: the last one is never killed. Its effect is
-    seen when none of its processes is left, and nobody takes connections at its address: without an address in the
-    environment nobody but its reach could tell, and the step proves nothing. Put back means that it is started, runs,
-    and accepts connections there.
+    It is refused unless the member runs and another member of the group does too: the last one is never killed. Its
+    effect is seen when none of its processes is left and nobody takes connections at its address. A member without an
+    `address` in the environment gives only the word of its reach for that, so the step proves nothing. It is put back
+    when the member was started, runs, and accepts connections there.
 
         steps:
           - name: kill a payment server
@@ -174,11 +174,12 @@ class Kill(_OneOfGroup):
 
 
 class Stop(_OneOfGroup):
-    """Hangs one member of a group: SIGSTOP to all its processes, so that it accepts connections and never answers.
+    """Hangs one member of a group with SIGSTOP to all its processes: it accepts connections and never answers.
 
-    Refused unless it runs and another member of the group does, too. Its effect is seen when all its processes are
-    stopped, and so is what listens at its address: on other hosts nobody can see that, and the step proves nothing. Put
-    back with SIGCONT (or by starting it, should it have died meanwhile), and seen to run again.
+    It is refused unless the member runs and another member of the group does too. Its effect is seen when all its
+    processes are stopped, and so is the process that listens at its address; on other hosts nobody can see that, so the
+    step proves nothing. It is put back with SIGCONT, or by starting it if it died meanwhile, and must be seen to run
+    again.
 
         steps:
           - name: hang a payment server

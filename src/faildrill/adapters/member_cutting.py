@@ -15,14 +15,18 @@ _Doings = Mapping[str, Doing]
 
 
 class Cut(OfLink):
-    """Takes the network away by which the others reach one member of a group, or makes it slow.
+    """Cuts or slows the network by which the others reach one member of a group.
 
-    `silent` swallows everything, as a dead switch does; `reset` ends the connections and refuses new ones; `delayed`
-    passes everything later, each way, with `jitter` by more or less. The member itself runs on. Its `reach` must be
-    able to (the lab's is, for nodes that have a link: database nodes, Redis nodes); elsewhere a playbook with nftables
-    does it. With `at_most` the path itself opens again after that time, also when nobody of ours lives any more.
-    Refused when its network is changed already, or that of every other member is: the last one that is reached is
-    never cut off. Put back means that the link does what it did before.
+    - `silent`: everything is swallowed, as by a dead switch.
+    - `reset`: connections are ended, and new ones refused.
+    - `delayed`: everything is passed on later, in both directions, varied by `jitter`.
+
+    The member itself runs on. Its `reach` must be able to do it: the lab's can, for nodes that have a link (database
+    and Redis nodes); elsewhere use a playbook with nftables. With `at_most` the link opens by itself after that time,
+    even if no process of faildrill lives any more.
+
+    It is refused if the member's network is changed already, or if that of every other member is: the last one that is
+    reachable is never cut off. It is put back when the link does what it did before.
 
         steps:
           - name: the network to r2 goes silent

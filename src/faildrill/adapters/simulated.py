@@ -105,7 +105,7 @@ class _Place(Kind):
 
 
 class Service(_Place):
-    """Look at a simulated service: good while it is up, refused while it is down.
+    """Looks at a simulated service: good while it is up, refused while it is down; for tests.
 
     pay: {simulated.service: {folder: /tmp/place, name: pay}, every: 20ms}
     """
@@ -117,7 +117,7 @@ class Service(_Place):
 
 
 class Fault(_Place):
-    """Take a simulated service down, or misbehave in a chosen way.
+    """Takes a simulated service down, or misbehaves in a chosen way; for tests.
 
     simulated.fault: {folder: /tmp/place, name: pay, apply: lies}
     """
@@ -283,7 +283,7 @@ def end_timers(folder: str) -> list[str]:
 
 
 class Word(Kind):
-    """Object, or agree: a guard that does as it is told.
+    """Objects, or agrees, as it is told; for tests.
 
     simulated.word: {objection: not today}
     """
@@ -322,9 +322,9 @@ class Word(Kind):
 
 
 class SharedLock(Kind):
-    """A lock between hosts that are simulated by state folders: a file that they share.
+    """A lock between simulated hosts, for tests: a file that they share.
 
-    It is lost when a file of its name with `.lost` at the end appears beside it.
+    The lock is lost when a file of the same name with `.lost` at the end appears beside it.
 
     lock: {simulated.lock: {path: /tmp/place/lock}}
     """

@@ -7,7 +7,7 @@ from faildrill.ports import Given, Preview
 
 
 class MemberFault(Fault):
-    """Take a simulated service down that plays a member of a target, or misbehave as `simulated.fault` does.
+    """Takes a simulated member of a target down, or misbehaves as `simulated.fault` does; for tests.
 
     simulated.member_fault: {folder: /tmp/place, name: pay1, of: payment-servers}
     """

@@ -104,11 +104,11 @@ def _checked(address: str) -> str:
 
 
 class Connect(Kind):
-    """Connect to an address, each look anew; where asked to, send something and wait for what is expected.
+    """Opens a TCP connection at each look; can also send a text and wait for an expected one.
 
-    OK when the connection stands and, with `expect`, when that text has come. WRONG when the other side said
-    something else and ended, or more than 1 MiB without it. Whoever it is that accepts is good: a load balancer
-    without servers behind it accepts too, so ask for an answer where one can be had.
+    OK when the connection stands and, with `expect`, when that text has come. WRONG when the other side said something
+    else and closed, or sent more than 1 MiB without the text. Whoever accepts is good: a load balancer without servers
+    behind it accepts too, so ask for an answer if you can.
     """
 
     address: Annotated[str, AfterValidator(_checked)] = Field(description="HOST:PORT")

@@ -130,11 +130,11 @@ class _Window(Kind):
 
 
 class Blocked(_Window):
-    """Refuses the drill within the window: Friday evenings, the days around a release, the end of the year.
+    """Refuses the drill within a time window: Friday evenings, the days around a release, the end of the year.
 
-    All that is given must hold at once: these days, at these hours, on these dates. List it more than once for windows
-    that have nothing to do with each other. With `room` the drill is refused already when the window is that near.
-    Hours and days are those of the clock in `zone`, through its changes of summer and winter time.
+    Everything that is given must hold at once: these days, at these hours, on these dates. List the guard more than
+    once for independent windows. With `room` the drill is also refused when the window begins within that time. Hours
+    and days are those of the clock in `zone`, summer and winter time included.
 
         guards:
           - window.blocked: {zone: Europe/Berlin, days: [fri], hours: ["15:00-24:00"], why: nobody is there to help}
@@ -152,10 +152,10 @@ class Blocked(_Window):
 
 
 class Allowed(_Window):
-    """Refuses the drill outside of the window: drills only when somebody is there to see them.
+    """Refuses the drill outside of a time window, so that drills run only when somebody is there to see them.
 
-    All that is given must hold at once; several `hours` or `dates` are ways to be in it. Listed more than once, each
-    must hold. With `room` the window must stay open for that long.
+    Everything that is given must hold at once: `days`, `hours` and `dates`. Of several `hours` or `dates` one is
+    enough. If the guard is listed more than once, each must hold. With `room` the window must stay open for that long.
 
         guards:
           - window.allowed:

@@ -29,10 +29,10 @@ _SETTLED: Final = 1.0
 
 
 class OutageLonger(Kind):
-    """The probe's service is dark for longer than `longer_than` at a time: the run is ended and put back.
+    """End the run and put everything back when the probe's service is dark for longer than `longer_than` at a time.
 
-    It is proven dark for so long, or no look shows it alive for so long (and what a look may take): as none came back,
-    or none could be sent.
+    It ends when the service is proven dark for so long, and also when no look shows it alive for so long (plus the time
+    that a look may take), because none came back or none could be sent.
 
     outage: {of: pay, longer_than: 2m}
     """
@@ -104,10 +104,10 @@ class _DarkWatch:
 
 
 class ErrorsAbove(Kind):
-    """More looks of the probe fail than `above` over any time of `over`: the run is ended and put back.
+    """End the run and put everything back when more looks of the probe fail than `above` within `over`.
 
-    Looks are counted by when they were due, each once; what was seen between two of them is not. Where for longer than
-    that no look proves anything, nobody can tell, and the run is ended too.
+    Each look of the schedule counts once, at the time when it was due. If for longer than `over` no look proves
+    anything, nobody can tell how many fail, and the run is ended too.
 
     errors: {of: pay, above: 10%, over: 5s}
     """

@@ -27,9 +27,9 @@ def _below_all(objective: str) -> str:
 class ErrorBudget(Kind):
     """The drill uses up no more than `at_most` of the error budget that the probe's service has.
 
-    An `objective` of 99.9% over 30 days allows 43 minutes of bad service. Each look stands for one interval, and is
-    bad when it failed, or was answered later than `slower_than` after it was due (a brown-out). Looks that
-    prove nothing may have been bad, and only where that does not matter is there a verdict.
+    An `objective` of 99.9% over 30 days allows 43 minutes of bad service. Each look stands for one interval. A look is
+    bad if it failed, or if its answer came later than `slower_than` after it was due (a brown-out). Looks that prove
+    nothing may have been bad: if that could change the verdict, it is INCONCLUSIVE.
 
     error_budget: {of: pay, objective: 99.9%, over: 30d, at_most: 5%}
     """

@@ -15,11 +15,11 @@ SILENT: Final = 3
 
 
 class Canaries(Kind):
-    """One of these probes is not green: the run is ended and put back.
+    """End the run and put everything back as soon as one of these probes is not good.
 
-    For what the drill must not touch: the neighbours of its target, a login, another team's service. Ends the run at
-    the first look that isn't good, or at `in_a_row` of them, and when no word came for three intervals of the probe.
-    Looks that were skipped, or broke in the prober, prove nothing, and are silence when nothing else comes.
+    Canaries watch what the drill must not touch: the neighbours of its target, a login, another team's service. The run
+    ends at the first bad look (or at `in_a_row` of them), and when no look of the probe proves anything for three
+    intervals. Looks that were skipped or broke in the prober prove nothing.
 
     canaries: {of: [login, search]}
     """

@@ -21,13 +21,15 @@ _FOREVER: Final = (1 << 63) - 1
 
 
 class Detected(Kind):
-    """The probe, an alarm, goes bad within `within` after a step was done, and was good before.
+    """An alarm goes off within `within` after a step: the probe `of` was good before it and goes bad.
 
-    The time counts from when the step began (or its effect, where the action tells when) to when the bad look was
-    answered. It took effect somewhere until it was confirmed, and the alarm went off somewhere after the last look that
-    was none: a limit between the two is INCONCLUSIVE. So is an alarm that was on already, one that was not looking
-    then, and one that came after the step was put back, or had less time than the limit until then. `says`: only
-    looks count whose words hold that text, e.g. the server that must be named.
+    The time counts from when the step began (or from when its effect began, if the action says when) until the bad look
+    was answered. Both ends are bounded: the step took effect at some moment before it was confirmed, and the alarm went
+    off at some moment after its last good look. A limit between the two bounds is INCONCLUSIVE.
+
+    It is also INCONCLUSIVE if the alarm was on already, if the probe did not look at that time, if the alarm came only
+    after the step was put back, or if the step was put back before the limit was over. With `says` only those looks
+    count whose text contains it, for example the server that must be named.
 
     detected: {of: spread, after: skew, within: 10s}
     """

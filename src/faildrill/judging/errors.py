@@ -34,12 +34,13 @@ from faildrill.samples.columns import Columns, Integers, Mask
 class Errors(Kind):
     """No more looks of the probe fail than `at_most`: a share (`0.1%`) or a count.
 
-    Refused, reset, timed out, wrong and unreachable all count. A look that proves nothing (never sent, not made,
-    open, throttled) may have been either, and only where that does not matter is there a verdict. A share needs as many
-    looks as make one failure less than it. With `over` it must hold in every stretch of that length: where one backend
-    of three fails, a third of the looks do, for as long as nobody takes it out.
+    Refused, reset, timed out, wrong and unreachable all count as failed. A look that proves nothing (skipped, broken,
+    open, throttled) may have been good or bad: if that could change the verdict, it is INCONCLUSIVE. A share needs
+    enough looks that one failure is less than the share.
 
-    `when` is a part of the run; the looks count that were due in it.
+    With `over` the limit must hold in every stretch of that length. Use it where an average hides the fault: while one
+    backend of three is down, a third of the looks fail, until somebody takes it out. `when` is a part of the run: only
+    looks that were due in that part count.
 
     errors: {of: pay, at_most: 0.1%}
     errors: {of: pay, at_most: 40%, over: 5s}

@@ -16,10 +16,9 @@ from faildrill.samples.columns import Columns, Integers, Mask
 class Flaps(Kind):
     """The probe goes dark no more than `at_most` times.
 
-    Each time counts that is proven apart from the others: by life between them that lasted for `hold` (any proof of
-    life, where it is 0s). A service that comes and goes is counted as often as that was seen; what comes and goes
-    between two looks nobody sees, and the finding says how short that is. INCONCLUSIVE where it counts as more often by
-    the order in which looks were sent: a good one between two dark ones, of which nobody can tell that it lay between.
+    Two dark times count as two only if the service is proven alive between them, for `hold` if that is more than 0s.
+    What comes and goes between two looks is not seen; the finding says how short that would be. The finding is
+    INCONCLUSIVE if the count depends on a good look of which nobody can tell whether it lay between two dark ones.
 
     flaps: {of: pay, at_most: 1}
     """

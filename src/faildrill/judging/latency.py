@@ -32,10 +32,10 @@ class Between(NamedTuple):
 class Latency(Kind):
     """Answers come within a time, by percentile, counted from when each look was *due*.
 
-    A look without an answer took at least until its deadline; one that was refused, reset or wrong has no good answer
-    at all, and counts as slower than any limit. A look that was skipped may have taken any time, one that the prober
-    sent late may have taken less: where that matters, or where there are too few looks for the percentile, it is
-    INCONCLUSIVE. `when`: before the first step, during (from it until all is steady again), after, or the whole run.
+    A look without an answer took at least until its deadline. A look that was refused, reset or wrong has no good
+    answer and counts as slower than any limit. A look that was skipped may have taken any time, and one that the prober
+    sent late may have taken less: if that could change the verdict, or if there are too few looks for the percentile,
+    it is INCONCLUSIVE.
 
     latency: {of: pay, p99: 200ms, when: before}
     """

@@ -13,10 +13,11 @@ from faildrill.ports import Kind, ProbeName
 class LostWrites(Kind):
     """Of the acknowledged writes of a ledger, no more than `at_most` are gone when everything is put back.
 
-    Told from the node that takes writes then. Acknowledged and absent is lost; there twice is duplicated (a double
-    charge); rejected and there all the same is a phantom: the last two are findings of their own. What was sent and
-    never answered is counted and resolved, and is neither. A ledger that was not read back, or in which nothing was
-    acknowledged, proves nothing: INCONCLUSIVE.
+    The ledger is read back from the node that takes writes then. An acknowledged write that is absent is *lost*. One
+    that is there twice is *duplicated* (a double charge), and a rejected one that is there all the same is a *phantom*;
+    both are findings of their own. A write that was sent and never answered is counted, and is none of these.
+
+    A ledger that could not be read back, or in which nothing was acknowledged, proves nothing: INCONCLUSIVE.
 
     lost_writes: {of: ledger, at_most: 0}
     """

@@ -20,12 +20,14 @@ _BLIND: Final = 5
 
 
 class Never(Kind):
-    """Who answers the probe never `changes: true`, nor is promoted (`promotions: true`), or is never the one of `saw`.
+    """Who answers the probe never changes (`changes`), is never promoted (`promotions`), or is never `saw`.
 
-    A change is any look that saw somebody else than the first one did: that it ends where it began undoes nothing.
-    INCONCLUSIVE when nobody was seen, or for so long at a time that a change there and back could have gone unseen.
-    `promotions` needs a probe of a timeline's number (`patroni.timeline`, `postgres.timeline`): as that only grows, a
-    promotion shows in it however short it was, and a time in which nobody was seen hides none.
+    With `changes: true`, any look that saw somebody else than the first one did is a change, even if the first one is
+    back at the end. It is INCONCLUSIVE if nobody was seen, or if nobody was seen for so long that a change there and
+    back could have gone unseen.
+
+    `promotions: true` needs a probe of PostgreSQL's timeline number (`patroni.timeline`, `postgres.timeline`). That
+    number only grows, so a promotion shows however short it was.
 
     never: {of: writer, changes: true}
     never: {of: timeline, promotions: true}

@@ -35,10 +35,12 @@ _LEAST_INTERVAL: Final = 0.001
 class OutageAtMost(Kind):
     """No outage of the probe is longer than `at_most`.
 
-    Outages are bounded, not guessed: FAILED when the time *proven* dark is longer than the limit, PASSED when the
-    longest that it can have been is not, INCONCLUSIVE when the limit lies between, with how fast to probe to decide.
-    A service counts as recovered when it was good for `hold`; flapping does not end an outage. `when` is a part of the
-    run: the outages count that followed what was done or put back in it, each in its whole length.
+    The length of an outage is bounded, not guessed. FAILED: the time *proven* dark is longer than the limit. PASSED:
+    the longest that the outage can have been is within the limit. INCONCLUSIVE: the limit lies between the two; the
+    finding says how often to probe to decide.
+
+    A service counts as recovered when it was good for `hold`, so flapping does not end an outage. `when` is a part of
+    the run: only outages that followed what was done or put back in that part count, each in its whole length.
 
     outage: {of: pay, at_most: 30s}
     outage: {of: pay, at_most: 5s, when: putting back}
@@ -65,10 +67,11 @@ class OutageAtMost(Kind):
 
 
 class BrownOut(Kind):
-    """The probe's service is never without an answer within `slower_than` for longer than `at_most` at a time.
+    """The service is never without answers within `slower_than` for longer than `at_most` at a time.
 
-    Late is not dark: `outage` takes no notice of an answer that comes late, within the probe's `slow`. This does, and
-    of darkness too: who gets no answer gets none in time. Bounded as outages are; answers in time for `hold` end it.
+    `outage` ignores an answer that comes late but within the probe's `slow`. `brown_out` counts it: a stretch in which
+    answers come too late, or not at all, is a brown-out. It is bounded as outages are, and it ends when answers have
+    come in time for `hold`.
 
     brown_out: {of: pay, slower_than: 200ms, at_most: 30s}
     """

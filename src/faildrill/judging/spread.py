@@ -32,10 +32,9 @@ _BITS: Final = 16
 class SpreadEvenly(Kind):
     """Each server gets its due share of the requests, within `tolerance`, in any stretch of the time.
 
-    `of` is a spread probe, whose counts and dues are taken; or a probe or load whose answers tell who gave them, with
-    `weights` for what is due. FAILED when a skew is proven, in a few looks or in all; INCONCLUSIVE when there are too
-    few requests to prove the whole of it even, or when too many answers tell no name. `when`: before the first step,
-    during (from it until all is steady again), after, or the whole run.
+    `of` is a spread probe, which knows what each server is due, or any probe or load whose answers name the server,
+    with `weights` for what each is due. FAILED: a skew is proven, in a few looks or in all of them. INCONCLUSIVE: there
+    are too few requests to prove that all of the time was even, or too many answers name no server.
 
     spread: {of: spread, tolerance: 25%, when: after}
     spread: {of: users, weights: {pay1: 1, pay2: 1, pay3: 1}, when: before}

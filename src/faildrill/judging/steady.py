@@ -20,9 +20,9 @@ _CLOSER: Final = "probe faster to tell, or set a limit with room"
 class SteadyAgain(Kind):
     """Every probe is good again, and stays so, within `within` of the last undo.
 
-    It took as long at the most as until the first of those good answers that went on, and as long at least as until the
-    last look before them that was not good: FAILED when the second is longer, INCONCLUSIVE between. When it was never
-    seen the environment is dirty, and the run is UNSAFE besides.
+    The time is bounded: at most until the first of the good answers that went on, at least until the last look before
+    them that was not good. FAILED if the second is beyond the limit, INCONCLUSIVE if the limit lies between. If the
+    probes were never seen steady, the environment is dirty, and the run is UNSAFE as well.
 
     steady_again: {within: 60s}
     """

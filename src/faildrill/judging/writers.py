@@ -20,9 +20,9 @@ _IN_A_ROW: Final = 3
 class Writers(Kind):
     """No more than `at_most` nodes accept writes at once; more than one is a split brain.
 
-    One look asks the nodes one after the other, so a writer that moves may be seen twice in it. Nodes that are all
-    seen by three looks in a row, each sent after the one before it was answered, and by all between them, were writers
-    at once: FAILED. Otherwise it is INCONCLUSIVE, and so it is with a probe that does not ask every node itself.
+    One look asks the nodes one after the other, so it may see a writer twice that moves meanwhile. FAILED therefore
+    needs three looks in a row, each sent after the one before it was answered, and all looks between them, to see the
+    same nodes. Fewer is INCONCLUSIVE, and so is a probe that does not ask every node itself.
 
     writers: {of: writer, at_most: 1}
     """

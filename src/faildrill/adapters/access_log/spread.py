@@ -18,13 +18,16 @@ from faildrill.testimony import View
 
 
 class Spread(Spreads, Kind):
-    """Weighs how requests are spread, from an access log on this machine as it grows: HAProxy's, or NGINX's.
+    """Measures how requests are spread over servers, from an access log of HAProxy or NGINX on this machine.
 
-    Good while each server gets its due share within `tolerance`, `wrong` with the overloaded ones as `who` otherwise;
-    it proves nothing while there are too few lines. Each attempt counts for the server that it went to, save those of
-    clients that a cookie binds to their server. `weights` are by the name in the log: for NGINX that is the address of
-    `$upstream_addr`. By itself a log tells no states; with `load_balancer`, HAProxy is asked for those, so that a
-    server that drains is not starved. Rotation is followed, and of a line only the whole is read.
+    Good while each server gets its due share within `tolerance`; otherwise `wrong`, with the overloaded servers as
+    `who`. With too few lines it proves nothing. Each attempt counts for the server that it was sent to, except those of
+    clients that a cookie binds to their server. `weights` go by the server's name in the log; for NGINX that is the
+    address in `$upstream_addr`.
+
+    A log doesn't tell which servers are drained or down. With `load_balancer`, HAProxy is asked for that, so that a
+    server that drains doesn't count as starved. The log is followed as it grows and through rotation; only whole lines
+    are read.
 
         probes:
           spread:

@@ -21,10 +21,10 @@ _LOOK: Final = str(Path(__file__).with_name("identity.yml"))
 class Identity(Kind):
     """Refuses the drill unless every host of the inventory holds the private key to its declared public key.
 
-    Every host is connected to as playbooks will be, with its user and by its jump hosts, and with no key accepted but
-    the one under its name in `keys` of the target. A host that the inventory lists and `keys` does not, one that
-    can't be reached, hangs or shows another key is an objection. `ssh-keyscan -t ed25519 HOST` prints a key; compare it
-    with what the host's console shows before you believe it.
+    Every host is connected to in the same way as playbooks will, with the same user and jump hosts; only the key under
+    its name in the target's `keys` is accepted. A host that is in the inventory but not in `keys`, can't be reached,
+    hangs or shows another key is an objection. `ssh-keyscan -t ed25519 HOST` prints a key: compare it with what the
+    host's console shows before you believe it.
 
         identity:
           - ssh.identity: {hosts: staging}

@@ -17,9 +17,9 @@ _LONGEST: Final = 60
 class Look(OnHosts):
     """Plays a playbook of yours at every look; good when it ends well on every host.
 
-    A host that can't be reached is `unreachable`, a task that fails is `wrong`, with host and task as detail. Who
-    answered is what `set_stats` gives as `who`, if it does. Starting Ansible costs more than a second of a processor,
-    so such looks are made by a process of their own: every 10 s or so.
+    A host that can't be reached makes the look `unreachable`; a task that fails makes it `wrong`, with host and task as
+    detail. If the playbook sets `who` with `set_stats`, that is who answered. Starting Ansible costs more than a second
+    of a processor, so these looks are made by a process of their own: look every 10 s or so.
 
         probes:
           replicas: {ansible.playbook: {hosts: staging, playbook: ../playbooks/replicas.yml}, every: 15s, timeout: 10s}

@@ -88,24 +88,28 @@ class OnHosts(Kind):
 
 
 class Playbook(OnHosts):
-    """Plays a playbook of yours on hosts as a step, and knows from another one whether its effect is there.
+    """Plays a playbook of yours on hosts as a step; another playbook tells whether its effect is there.
 
-    Three playbooks: `apply` does it, `undo` puts it back (right to play at any time, also twice), and `verify` tells:
-    it sets the fact `in_effect` to true or false on every host it is played on, and changes nothing. It is played
-    before the step (an effect that is there already refuses it), after it, and after the undo; a host that fails, can't
-    be reached or sets no such fact can't be told, and never counts as put back. Every host that `apply` is played on
-    must be told, by itself: `run_once`, a batch that ends early or a pattern that leaves one out does not tell the
-    others. It may set the fact `state`, too: what is to be the same again after the undo; all three find what it was as
-    `faildrill_before[host].state`.
+    You write three playbooks:
 
-    `apply` is played on the hosts that Ansible lists beforehand and on no other: a host that it adds while it is played
-    (`add_host`) is left out, as nobody could have told what was there before. A task of `apply` or `undo` that is
-    delegated to yet another host refuses the drill (`delegate_to`: one of the hosts played on, or `localhost`).
+    - `apply` does it.
+    - `undo` puts it back; it must be right to play at any time, also twice.
+    - `verify` changes nothing and sets the fact `in_effect` to true or false on every host that it is played on.
 
-    Played by ansible-runner in a process of its own, which is ended with all that it started, on this machine and
-    (before the undo) on the hosts, when the step is cut short. The effect began with the start of the task `began`, or
-    of the first task that changed something. What `set_stats` and `set_fact` set is there for later steps:
-    `${steps.ID.NAME}`, `${steps.ID.HOST.NAME}`. `plan` lists hosts and tasks and touches none.
+    `verify` is played before the step (an effect that is there already refuses the step), after it, and after the undo.
+    Each host that `apply` is played on must set the fact itself; a host that fails, can't be reached or sets no such
+    fact is unknown, and never counts as put back. So `run_once`, a batch that ends early or a pattern that leaves a
+    host out is not enough. `verify` may also set the fact `state`: it must be the same again after the undo. All three
+    playbooks find its earlier value as `faildrill_before[host].state`.
+
+    `apply` is played only on the hosts that Ansible lists beforehand. A host that a play adds (`add_host`) is left out,
+    because nobody looked at it before. A task of `apply` or `undo` that is delegated to yet another host refuses the
+    drill; `delegate_to` may name a host that is played on, or `localhost`.
+
+    The playbook is played by ansible-runner in a process of its own. When the step is cut short, everything that it
+    started is ended: on this machine, and on the hosts before the undo. The effect began when the task named in `began`
+    started, or else the first task that changed something. Later steps can use what `set_stats` and `set_fact` set:
+    `${steps.ID.NAME}`, `${steps.ID.HOST.NAME}`. `plan` lists hosts and tasks and touches none of them.
 
         steps:
           - name: stop payments on app1

@@ -19,10 +19,10 @@ _SERVERS: Final = 4
 class Backends(Kind):
     """Asks HAProxy itself which servers it sends requests to; good when every declared one is UP.
 
-    The servers that belong in a backend are those that the environment declares, so one that vanished from HAProxy's
-    configuration is missed. Otherwise the look is `wrong` and says what is wrong: `pay2 DOWN`, `pay3 MAINT`,
-    `pay1 missing`. `who` is the servers that are UP, as `backend/server` where several backends are looked at. Where
-    one is up by design, as in front of a database, `up: 1` asks for exactly that many.
+    The environment declares which servers belong in a backend, so a server that vanished from HAProxy's configuration
+    is noticed. Otherwise the look is `wrong`, and its detail says what is wrong: `pay2 DOWN`, `pay3 MAINT`, `pay1
+    missing`. `who` is the servers that are UP, as `backend/server` if several backends are looked at. If only one
+    server is meant to be up, as in front of a database, `up: 1` asks for exactly that many.
 
         probes:
           backends: {haproxy.backends: {load_balancer: payments, backend: payments}, every: 500ms}

@@ -24,16 +24,19 @@ _Servers = Mapping[tuple[str, str], Server]
 
 
 class BrokenFile(OfBrokenFile):
-    """Puts a line into HAProxy's configuration that it can't read, and has it reload: it must go on with what it had.
+    """Breaks HAProxy's configuration file and reloads: HAProxy must go on with the configuration that it had.
 
-    The mistake of somebody who edits on the host and reloads without `haproxy -c`. HAProxy must run as a master with
-    workers (`-W` or `-Ws`) and a socket of the master (`-S`), as Debian's service does; the environment says where its
-    `master_socket` and `config_file` are. Refused, with nothing touched, when the file is not good as it is, when it
-    was written after HAProxy loaded it, when an earlier reload has failed, and when HAProxy accepts the line. Its
-    effect is seen when `haproxy -c` refuses the file, the master counts a failed reload, and the same worker as before
-    serves. A restart while the line is there would take HAProxy down. Put back means that every byte of the file is as
-    it was, a reload took, and every server has the weight and state that it had: what was set through the runtime
-    socket, and a reload forgets, is set again.
+    It is the mistake of somebody who edits on the host and reloads without `haproxy -c`: a line is added that HAProxy
+    can't read. HAProxy must run as a master with workers (`-W` or `-Ws`) and a master socket (`-S`), as Debian's
+    service does; the environment names its `master_socket` and `config_file`.
+
+    It is refused, with nothing touched, if the file is bad already, if it was written after HAProxy loaded it, if an
+    earlier reload has failed, or if HAProxy accepts the line. Its effect is seen when `haproxy -c` refuses the file,
+    the master counts a failed reload, and the same worker as before serves. A restart while the line is there would
+    take HAProxy down.
+
+    It is put back when every byte of the file is as it was, a reload succeeded, and every server has the weight and
+    state that it had: what was set through the runtime socket and lost in the reload is set again.
 
         steps:
           - name: a typing mistake is loaded

@@ -243,9 +243,9 @@ class _Sight(NamedTuple):
 class Weights(_OfServers):
     """Sets the weights of servers, all in one command, as somebody does who misconfigures a load balancer.
 
-    Refused when they are so already, when every share stays as it is (all times ten), and when no server that takes
-    requests would be left. Its effect is seen when HAProxy tells the new weights; put back means that it tells the
-    former ones.
+    It is refused if the weights are so already, if every server's share would stay the same (all weights times ten), or
+    if no server that takes requests would be left. Its effect is seen when HAProxy reports the new weights. It is put
+    back when HAProxy reports the former ones.
 
         steps:
           - name: most requests to one server
@@ -295,11 +295,12 @@ class _State(_OfServers):
 
 
 class Drain(_State):
-    """Drains one server: it gets no new requests but those of clients that are bound to it, and ends what it has.
+    """Drains one server: it gets no new requests, except from clients that are bound to it, and finishes those it has.
 
-    Refused when it drains already, when it gets no requests as it is (down, or a backup that is not needed), and when
-    no server that takes requests would be left, also in another backend whose server tracks it, which `plan` names. Its
-    effect is seen when HAProxy says that it drains; put back means that it is what it was.
+    It is refused if the server drains already, if it gets no requests anyway (down, or a backup that is not needed), or
+    if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
+    those. Its effect is seen when HAProxy says that the server drains. It is put back when the server is what it was
+    before.
 
         steps:
           - name: drain a payment server
@@ -311,11 +312,12 @@ class Drain(_State):
 
 
 class Maintenance(_State):
-    """Takes one server out: it gets no requests at all and is not checked, as during maintenance.
+    """Takes one server out for maintenance: it gets no requests at all, and HAProxy doesn't check it.
 
-    Refused when it is out already, when it gets no requests as it is (down, or a backup that is not needed), and when
-    no server that takes requests would be left, also in another backend whose server tracks it, which `plan` names. Its
-    effect is seen when HAProxy says so; put back means that it is what it was, which HAProxy's checks must find first.
+    It is refused if the server is out already, if it gets no requests anyway (down, or a backup that is not needed), or
+    if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
+    those. Its effect is seen when HAProxy says so. It is put back when the server is what it was before, which
+    HAProxy's health checks must find first.
 
         steps:
           - name: take a payment server out

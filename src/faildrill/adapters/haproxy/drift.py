@@ -19,14 +19,16 @@ _TOLD: Final = frozenset(
 
 
 class Drift(Kind):
-    """Asks HAProxy itself what is in force now; good when it is what the standard says.
+    """Asks HAProxy itself which settings are in force now; good when they are those of the standard.
 
-    Otherwise the look is `wrong` and names what changed: `weight of pay1: 10, the standard says 1`, `pay2 is missing`,
-    `state of pay3: drain, the standard says ready`. Compared is what the runtime socket tells: members, weights,
-    states that an operator set, connection limits, the algorithm, and the thresholds of health checks. A server that
-    a check found dead has not drifted (`haproxy.backends` sees that), nor has what an agent or the DNS sets. A server
-    that the standard has by its host's name is compared by that name. What only the file tells (timeouts, intervals)
-    is compared by `faildrill audit`. `who` is the backends that are as they should be.
+    Otherwise the look is `wrong`, and its detail names the difference: `weight of pay1: 10, the standard says 1`, `pay2
+    is missing`, `state of pay3: drain, the standard says ready`. `who` is the backends without a difference.
+
+    It compares what the runtime socket shows: members, weights, states that an operator set, connection limits, the
+    algorithm, and the thresholds of health checks. A server that a health check found dead has not drifted
+    (`haproxy.backends` sees that), and neither has what an agent or the DNS sets. If the standard names a server by its
+    host's name, it is compared by that name. What is only in the configuration file (timeouts, intervals) is compared
+    by `faildrill audit`.
 
         probes:
           drift: {haproxy.drift: {load_balancer: payments, standard: payments, backend: payments}, every: 500ms}

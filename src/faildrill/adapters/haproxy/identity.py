@@ -33,13 +33,14 @@ Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
 class Identity(Kind):
     """Refuses the drill unless the HAProxy behind the runtime socket says what was declared, and users meet that one.
 
-    What it says is the text after `description` in the `global` section of its configuration: put a random text of
-    your own there, in what may be drilled and nowhere else. That users meet this one is seen by connecting to each
-    address in `listens` and finding that very connection in what HAProxy lists over the socket (`show fd`), or, on
-    this host, by the process that listens there: wherever it runs, in a container or on another host. Another one that
-    takes connections there as well (left over by a start, say) objects: half of the users would be its. Where the
-    environment names a `master_socket` or a `config_file`, they must be this HAProxy's, too. A connection that is
-    translated on its way (NAT) is not found, and objects.
+    What it says is its `description`, from the `global` section of its configuration. Put a random text of your own
+    there, in what may be drilled and nowhere else.
+
+    That users meet this HAProxy is proven at each address in `listens`: faildrill connects there and looks for that
+    very connection in HAProxy's own list (`show fd`), or, on this host, looks which process listens there. It objects
+    if another process takes connections there as well, because half of the users would meet that one, and if the
+    connection is not found, for example behind NAT. If the environment names a `master_socket` or a `config_file`, they
+    must belong to this HAProxy too.
 
         identity:
           - haproxy.identity: {load_balancer: payments, says: "staging 3f2a9c41", listens: ["10.0.0.5:80"]}

@@ -29,16 +29,18 @@ _SECOND: Final = 1.0
 
 
 class Balancer(Kind):
-    """Reads a HAProxy's settings: what is in force from its runtime socket, the rest from its configuration files.
+    """Reads HAProxy's settings: what is in force from its runtime socket, the rest from its configuration files.
 
-    The socket tells members, weights, states, connection limits, the algorithm and the thresholds of checks; timeouts,
-    intervals, retries and redispatch are only in the files. Without `file` they can't be read, and an audit says so.
-    `file` is a file, a folder (its `*.cfg`, as `haproxy -f` takes them), or a list of such. Where both tell, the socket
-    has it: what an operator changed at run time, and the next reload loses, is told apart from what agents, DNS
-    records and templates set. Environment variables are those that the process tells (a socket of level `operator`),
-    and conditions are decided by `haproxy -cc`: that of `binary`, or of the PATH where its version is the running one.
-    With `binary` the files are checked by `haproxy -c`, too, and what it says is told. A file that was changed after
-    HAProxy was started is told, as what only it says may not be what runs.
+    The socket shows members, weights, states, connection limits, the algorithm and the thresholds of health checks.
+    Timeouts, intervals, retries and redispatch are only in the files: without `file` they can't be read, and the audit
+    says so. If both have a value, the socket's counts. What an operator changed at run time, and the next reload loses,
+    is reported apart from what agents, DNS records and templates set.
+
+    `file` is a file, a folder (its `*.cfg`, as `haproxy -f` takes them), or a list of these. Environment variables are
+    taken from the running process (its socket must have level `operator`), and conditions are decided by `haproxy -cc`:
+    with `binary`, or with the haproxy on PATH if it has the running version. With `binary` the files are also checked
+    by `haproxy -c`, and its messages are reported. A file that was changed after HAProxy started is reported, because
+    what runs may differ from it.
 
         settings:
           payments: {haproxy.settings: {load_balancer: payments, file: /etc/haproxy/haproxy.cfg, binary: haproxy}}

@@ -30,14 +30,17 @@ class _Counters:
 
 
 class Spread(Spreads):
-    """Weighs how HAProxy spreads requests over the servers of a backend, from its runtime counters.
+    """Measures how HAProxy spreads requests over the servers of a backend, from its runtime counters.
 
-    Good while each server gets its due share within `tolerance`; `wrong`, with the overloaded ones as `who`, from the
-    moment that chance can be ruled out until it is proven even again; proves nothing while there are too few requests.
-    Due is what `standard` or `weights` say, or else the weights of HAProxy's own file, never those set at run time,
-    shared among the servers that take new requests now. Counted are HAProxy's own choices (`lbtot`), so sticky clients
-    are no skew, nor are long connections; a server that drains, is down, in maintenance or a backup is due nothing, one
-    that starts slowly as much as HAProxy says. Counters that begin anew (a reload) are begun anew.
+    Good while each server gets its due share within `tolerance`. It becomes `wrong`, with the overloaded servers as
+    `who`, when chance is ruled out as the cause, and stays so until the spread is proven even again. With too few
+    requests it proves nothing.
+
+    What is due comes from `standard` or `weights`, or else from the weights in HAProxy's own file, never from weights
+    set at run time. It is shared among the servers that take new requests now: a server that drains, is down, in
+    maintenance or a backup is due nothing, and one in slow start as much as HAProxy says. Only HAProxy's own choices
+    are counted (`lbtot`), so sticky clients and long connections are no skew. After a reload, when the counters begin
+    again, counting begins again too.
 
         probes:
           spread:

@@ -11,7 +11,7 @@ HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 
 
 class LoadBalancer(Target):
-    """A HAProxy, asked through its runtime socket.
+    """An HAProxy, asked through its runtime socket.
 
     load_balancers:
       payments:

@@ -28,9 +28,9 @@ Rows = dict[str, dict[str, str]]
 class Front(Kind):
     """Looks whether the load balancer in front of the application explains what users feel.
 
-    It does when it drifted from its standard, when requests are proven to be spread unevenly (counted for `over`),
-    when they queue at some servers, or when some servers answer many times slower than others although all share one
-    database: then the cause is in front of the database, and a failover leaves it there.
+    It does if it has drifted from its standard, if requests are proven to be spread unevenly (counted for `over`), if
+    requests queue at some servers, or if some servers answer many times slower than others although all use one
+    database. Then the cause is in front of the database, and a failover would not remove it.
 
         warrants:
           payments-db:

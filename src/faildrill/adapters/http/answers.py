@@ -104,9 +104,9 @@ class _Bounded(_Asks):
 class Answer(_Bounded):
     """Refuses the drill, or ends it, unless a value in a JSON answer is what it should be.
 
-    The answer must be HTTP 200 with JSON; redirects are not followed. `value` is where the value is, its keys and
-    places in lists joined by dots (`checks.0.state`); the whole answer where it isn't given. `equals` compares with
-    a text, a number or a truth; `at_least` and `at_most` need a number.
+    The answer must be HTTP 200 with JSON; redirects are not followed. `value` is the path to the value, its keys and
+    list positions joined by dots (`checks.0.state`); without it the whole answer is the value. `equals` compares with a
+    text, a number, true or false; `at_least` and `at_most` need a number.
 
         http.answer: {url: "https://status.internal/api/incidents", value: open, at_most: 0}
     """
@@ -139,9 +139,9 @@ class Answer(_Bounded):
 class Query(_Bounded):
     """Refuses the drill, or ends it, unless the result of a Prometheus query is within its bounds.
 
-    Every series of the result must be. No data is an objection: a query of a metric that is gone proves nothing, so
-    write `or vector(0)` where nothing is what you hope for. So is a result that comes with a warning (`warnings`,
-    `isPartial`), as of Thanos that did not reach every store: what misses may be what is out of bounds.
+    Every series of the result must be within the bounds. No data is an objection, because a query of a metric that is
+    gone proves nothing: write `or vector(0)` if nothing is what you hope for. A result with a warning (`warnings`,
+    `isPartial`) is an objection too, for example from a Thanos that did not reach every store.
 
         prometheus.query: {url: "http://prometheus:9090", query: 'sum(rate(errors[1m])) or vector(0)', at_most: 5}
     """
@@ -171,9 +171,9 @@ class Query(_Bounded):
 class Quiet(_Asks):
     """Refuses the drill, or ends it, while an alert fires in Alertmanager.
 
-    Alerts that are silenced or inhibited don't count; those that it has not processed yet do, as they may be neither.
-    With `matching` only alerts that carry all of these labels do; those that carry any of the labels in `ignoring`
-    don't: what the drill itself sets off.
+    Alerts that are silenced or inhibited don't count; alerts that Alertmanager has not processed yet do. With
+    `matching` only alerts that carry all of these labels count. Alerts that carry any of the labels in `ignoring` don't
+    count: list there what the drill itself sets off.
 
         alertmanager.quiet: {url: "http://alertmanager:9093", matching: {severity: page}, ignoring: {team: drills}}
     """

@@ -35,10 +35,11 @@ class _Said(NamedTuple):
 class Identity(Kind):
     """Refuses the drill unless a service, and every member of a group, answers the declared text.
 
-    Have it answer a random text of your own at a path, in what may be drilled and nowhere else: as the whole of its
-    answer, or with `value` as a text in JSON (its keys joined by dots). The answer must be HTTP 200; redirects are not
-    followed. A service is asked where its URL leads, each member of a group at its own `address`, eight times each, as
-    several may answer there; one that has none, can't be reached, or answers anything else, is an objection.
+    Let it answer a random text of your own at some path, in what may be drilled and nowhere else: as the whole answer,
+    or in JSON at `value` (keys joined by dots). The answer must be HTTP 200; redirects are not followed.
+
+    A service is asked at its URL, and each member of a group at its own `address`, eight times each, because several
+    servers may answer there. One that has no address, can't be reached or answers anything else is an objection.
 
         identity:
           - http.identity: {service: payments, path: /place, value: uid, holds: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}

@@ -69,15 +69,18 @@ class Back(Kind):
 class Ledger(Bookkeeping[_Anew]):
     """Sends numbered requests to a business endpoint, and afterwards accounts for every one of them.
 
-    As `postgres.ledger`, by the path that users use: each write is noted before it is sent and ends *acknowledged* (a
-    good status and, where given, the `values`), *rejected* (a 4xx but 408, 409 and 425, an answer that holds
-    `unwritten`, whatever its status, or no connection: nothing was sent) or *unknown*: an answer that says both, that
-    lacks the `values`, or a promise alone (202, 207). Only the acknowledged ones are good looks.
+    It works like `postgres.ledger`, along the path that users take. Each write is noted before it is sent, and ends in
+    one of three ways:
 
-    Every write has a key of its own, put wherever `{key}` stands: in the URL, a header or the JSON. With `tries` an
-    unknown one is sent again with the same key, as a client does that wants to be sure: an endpoint that is not
-    idempotent then charges twice, and `lost_writes` tells how often. When the drill is over the keys of the run are
-    read from `back`.
+    - *acknowledged*: a good status and, if `values` are given, these values; only these are good looks.
+    - *rejected*: a 4xx other than 408, 409 and 425, an answer that contains `unwritten` (whatever its status), or no
+      connection, so that nothing was sent.
+    - *unknown*: everything else, such as an answer that says both, one without the `values`, or a mere promise (202,
+      207).
+
+    Every write has a key of its own, which replaces `{key}` in the URL, a header or the JSON. With `tries` an unknown
+    write is sent again with the same key, as a careful client does: an endpoint that is not idempotent then charges
+    twice, and `lost_writes` counts how often. When the drill is over, the keys of the run are read from `back`.
 
         probes:
           charges:

@@ -7,24 +7,24 @@ from faildrill.ports import Given, Seen, TellEdge
 
 
 class Request(Asked):
-    """Send one HTTP/1.1 request a look and weigh the answer.
+    """Sends one HTTP/1.1 request a look and judges the answer.
 
-    OK: an answer with a good status, whole, that holds `text` and the `values`, and nothing that it `lacks`. WRONG: any
-    other answer, with `HTTP 503` or what else was wrong with it. REFUSED, RESET (also: closed before the answer was
-    whole), UNREACHABLE and TIMED_OUT are told apart. Redirects are not followed. An answer after the deadline
-    is recorded as the late answer that it is.
+    - OK: a whole answer with a good status that contains `text` and the `values`, and not what it `lacks`.
+    - WRONG: any other answer; the detail says why, such as `HTTP 503`.
+    - REFUSED, RESET (also: closed before the answer was whole), UNREACHABLE and TIMED_OUT: no answer.
+    - THROTTLED: an answer about the prober, which proves nothing about the service: 429, a refusal whose header says
+      that the client has used up its requests, a challenge that a filter marks as one against bots.
+    - OPEN: the server closed a kept connection just as the request was sent, which proves nothing either.
 
-    A body is read as a reader sees it: in its charset, in JSON also without its escapes, and not
-    compressed, by gzip or deflate, which some servers do unasked. One that can't be read so proves nothing where
-    `text`, `values` or `lacks` asks for it.
+    Redirects are not followed. An answer after the deadline is recorded as a late answer. After an answer about the
+    prober, `Retry-After` is obeyed, for 5 s at a time. A plain 403 or 503 may be what users get as well, so it is
+    WRONG: for NGINX's `limit_req` write `limit_req_status 429`.
 
-    `throttled` is an answer about the prober, which proves nothing of the service: 429, a refusal whose header says
-    that the asker's requests are used up, a challenge against bots that a filter marks as one. `Retry-After` is heeded,
-    for 5 s at a time. A plain 403 or 503 may be what users get as well: write `limit_req_status 429` for NGINX.
+    The body is decoded as a reader would see it: in its charset, unpacked from gzip or deflate, and in JSON also
+    without escapes. If it can't be decoded and `text`, `values` or `lacks` needs it, the look proves nothing.
 
-    A server may end a kept connection just as a request is sent on it, which proves nothing of the service. With GET,
-    HEAD, OPTIONS or TRACE the look then asks once more, on a new connection; with any other method it is `open`:
-    neither good nor dark, and the report tells how many there were.
+    After a closed kept connection, GET, HEAD, OPTIONS and TRACE are asked once more on a new connection, within the
+    same look. With any other method the look is OPEN, and the report says how many there were.
     """
 
     @cached_property

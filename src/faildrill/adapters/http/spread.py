@@ -14,13 +14,15 @@ from faildrill.testimony import View
 
 
 class Spread(Spreads, Request):
-    """Sends one HTTP request a look and weighs which servers answer: by `who_header`, or by a field of a JSON answer.
+    """Sends one HTTP request a look and measures which servers answer, by `who_header` or a field of a JSON answer.
 
-    Good while each server gets its due share within `tolerance`, `wrong` with the overloaded ones as `who` otherwise; a
-    look that nobody put a name to proves nothing. It needs nothing of the load balancer, so it sees any make of it; but
-    it knows only its own requests (choose `every` so that `at_least` come soon), and by itself no states: a server that
-    drains is starved then. With `load_balancer` and `backend`, HAProxy is asked for those. It sends no cookies, so it
-    is bound to no server; where clients are bound by their address, one client sees no spread at all.
+    Good while each server gets its due share within `tolerance`; otherwise `wrong`, with the overloaded servers as
+    `who`. A look whose answer names no server proves nothing.
+
+    It needs nothing from the load balancer, so it works with any make. But it knows only its own requests: choose
+    `every` so that `at_least` of them come soon. And it doesn't know which servers are drained or down: a server that
+    drains looks starved, unless `load_balancer` and `backend` name an HAProxy that is asked for that. It sends no
+    cookies, so none binds it to a server. If clients are bound by their address, one client sees no spread at all.
 
         probes:
           spread:

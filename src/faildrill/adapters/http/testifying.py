@@ -21,12 +21,13 @@ _LOST: Final = "it can't reach its database"
 
 
 class Timing(Kind):
-    """Asks the application how long its statements take, and compares that with how long its answers take.
+    """Asks the application how long its SQL statements take, and compares that with how long its answers take.
 
-    `url` answers with JSON in which `key` is a number of milliseconds: what the database took, as the application
-    measured it. Short statements are evidence that the database works, whatever users feel; statements longer than
-    `slow` that it does not. A 503 with JSON in it says that the application can't reach its database; any other 503
-    is a load balancer's, and says nothing of the database. It is asked several times, as each answer is one server's.
+    `url` must answer with JSON in which `key` is a number of milliseconds: the database time that the application
+    measured. Short statements are evidence that the database works, whatever users feel; statements longer than `slow`
+    that it does not. A 503 with JSON says that the application can't reach its database; any other 503 comes from a
+    load balancer and says nothing about the database. It is asked several times, because each answer comes from one
+    server.
 
         warrants:
           payments-db:

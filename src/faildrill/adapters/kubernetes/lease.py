@@ -45,15 +45,14 @@ class _Answer(msgspec.Struct, frozen=True):
 class Lease(Kind):
     """Keeps other hosts from drilling the same place: one Kubernetes Lease for each fact that the place proves.
 
-    A Lease names its holder and is renewed every third of `lasts`. It is written only as it was read (by its
-    `resourceVersion`), so of two hosts that want it at once one is told that it came second. A write is sent once; when
-    its answer is lost, or refuses it, the Lease is read to see whose it is. A holder that is gone
-    holds it until `lasts` is over by the API server's clock, which its own `recover` doesn't have to wait for. A run
-    that can't renew it in time does no more steps, puts back what it did, and ends ABORTED, before anybody else may
-    take it.
+    A Lease names its holder and is renewed every third of `lasts`. It is written with the `resourceVersion` that was
+    read, so if two hosts want it at once, one is told that it came second. A write is sent once; if its answer is lost
+    or refuses it, the Lease is read again to see who holds it. A run that can't renew its Lease in time takes no more
+    steps, puts back what it did, and ends ABORTED before anybody else may take the Lease. If the holder dies, the Lease
+    is free after `lasts`, by the API server's clock; the same host's `recover` need not wait for that.
 
-    Nothing is taken from a kubeconfig, a context or a pod: the server, its CA and the token are named here. The token
-    needs `get`, `create` and `update` on `leases` of `coordination.k8s.io` in the namespace.
+    Nothing is taken from a kubeconfig, a context or a pod: name the server, its CA and the token here. The token needs
+    `get`, `create` and `update` on `leases` of `coordination.k8s.io` in the namespace.
 
     Tested against an API server of our own that keeps `resourceVersion` as Kubernetes does; not yet against a cluster.
 

@@ -24,7 +24,7 @@ class MariaDBMember(Member):
 
 
 class MariaDB(Target, Encryption):
-    """MariaDB servers, one of which takes writes and the others replicate from it by GTID; nobody manages them.
+    """MariaDB servers that no manager watches: one takes writes, the others replicate from it by GTID.
 
     mariadb:
       payments:

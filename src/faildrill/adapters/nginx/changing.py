@@ -98,15 +98,16 @@ class _OfNginx(OfFile):
 
 
 class Upstream(_OfNginx):
-    """Changes a server of an NGINX upstream: `down: true`, or another `weight`; the file is edited, tested and loaded.
+    """Takes a server of an NGINX upstream out (`down`) or changes its `weight`: edits the file, tests it, reloads.
 
-    Only the one line is changed, and it must be a line of its own. Refused, with nothing touched, when NGINX's files
-    are not good as they are, when the file was written after NGINX loaded it, when the server has that already, when no
-    other server would take requests, and when every server would get what it gets now (a backup that is not needed is
-    taken out, the only one gets a weight). A file that NGINX then does not accept is put back before it is loaded, and
-    the step refused. Its effect is seen when all workers were started since; and with `url` by asking through NGINX
-    twenty times, each on a connection of its own: a server that is down must not answer, and must have answered before;
-    any other one must answer. Put back means the line as it was, loaded.
+    Only that one line is changed, and it must be a line of its own. It is refused, with nothing touched, if NGINX's
+    files are bad already, if the file was written after NGINX loaded it, if the server has that setting already, if no
+    other server would take requests, or if every server would get what it gets now (for example a backup that is not
+    needed). A file that NGINX rejects is restored before it is loaded, and the step is refused.
+
+    Its effect is seen when all worker processes were started after the change. With `url`, NGINX is also asked twenty
+    times, on a new connection each: a server that is down must have answered before and must not answer now; any other
+    server must answer. It is put back when the line is as it was, and loaded.
 
         steps:
           - name: take pay1 out
@@ -301,13 +302,13 @@ class Upstream(_OfNginx):
 
 
 class BrokenFile(OfBrokenFile, _OfNginx):
-    """Puts a line into a file of NGINX that it can't read, and has it load: it must go on with what it had.
+    """Breaks a configuration file of NGINX and reloads: NGINX must go on with the configuration that it had.
 
-    The mistake of somebody who edits on the host and reloads. Refused, with nothing touched, when NGINX's files are
-    not good as they are, when the file was written after NGINX loaded it, and when NGINX accepts the line. Its effect
-    is seen when NGINX's own test refuses the file. A restart of NGINX while it is there would fail: that is what it
-    shows. Put back means that the line is gone, every other byte of the file is as it was, and the files are good and
-    loaded.
+    It is the mistake of somebody who edits on the host and reloads: a line is added that NGINX can't read. It is
+    refused, with nothing touched, if NGINX's files are bad already, if the file was written after NGINX loaded it, or
+    if NGINX accepts the line. Its effect is seen when NGINX's own test refuses the file. A restart of NGINX while the
+    line is there would fail: that is the danger that the drill shows. It is put back when the line is gone, every other
+    byte of the file is as it was, and the files are good and loaded.
 
         steps:
           - name: a typing mistake is loaded

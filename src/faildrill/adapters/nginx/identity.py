@@ -18,9 +18,9 @@ SHARE = 0.8
 class Identity(Kind):
     """Refuses the drill unless this host is the declared machine, and its NGINX is the one that users meet.
 
-    The master that `pid_file` names must run with `config`, and it or its workers must hold every socket that takes
-    connections at each address in `listens`. An NGINX that is down, or another one that listens there, is an objection.
-    To read what `config` includes, `nginx -T` is run.
+    The master process that `pid_file` names must run with `config`, and it or its workers must hold every socket that
+    takes connections at each address in `listens`. An NGINX that is down is an objection, and so is another process
+    that listens there. `nginx -T` is run to read what `config` includes.
 
         identity:
           - nginx.identity: {listens: ["127.0.0.1:80"], machine: 3f2a9c417d3f6f1e2f0c4a579a6e3a1d}

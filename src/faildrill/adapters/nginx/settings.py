@@ -22,12 +22,12 @@ _MOST: Final = 20
 
 
 class Upstreams(Kind):
-    """Reads an NGINX's upstreams and what passes requests to them, from its files or from what `nginx -T` printed.
+    """Reads NGINX's upstreams and what passes requests to them, from its files or from the output of `nginx -T`.
 
-    An NGINX without its commercial API tells nobody what is in force, so what is read is what the next reload takes.
-    With `binary`, `nginx -T` is run here, which also checks the files; `dump` is a file that holds its output, e.g. one
-    fetched from the host; `file` is the main file on this machine. Health checks are `passive` there: NGINX takes a
-    server out after `max_fails` requests of users failed within `fail_timeout`.
+    NGINX without its commercial API does not tell what is in force, so this is what the next reload will take. With
+    `binary`, `nginx -T` is run here, which also checks the files. `dump` is a file with its output, for example fetched
+    from the host. `file` is the main configuration file on this machine. NGINX's health checks are reported as
+    `passive`: it takes a server out after `max_fails` requests of users failed within `fail_timeout`.
 
         settings:
           edge: {nginx.settings: {file: /etc/nginx/nginx.conf}}

@@ -105,7 +105,7 @@ class ClusterMember(Member):
 
 
 class Cluster(Target, Libpq):
-    """A PostgreSQL cluster under Patroni, every node of it reached directly.
+    """A PostgreSQL cluster under Patroni. Every node of it is reached directly.
 
     clusters:
       payments:

@@ -128,13 +128,14 @@ class _OfProcess(Named):
 
 
 class Kill(_OfProcess):
-    """Kills one process of this host and all that descend from it, with SIGKILL, and leaves it down.
+    """Kills one process of this host and all its descendants with SIGKILL, and leaves it down.
 
-    It is named by the file that holds its number, or by its service, and touched only if its command line holds
-    `command`. Its number and when it was started are on record: should it be another process by then, none is
-    signalled. Refused unless it runs, there is a way to start it, and it is what listens at `address`, where one is
-    given. Its effect is seen when that process is gone, and nobody takes connections at `address` but who was started
-    since. Put back means that one runs, and accepts connections there.
+    The process is named by its pid file or its service, and is touched only if its command line contains `command`. Its
+    process id and start time are recorded, so that another process that has got the same id is never signalled.
+
+    It is refused unless the process runs, there is a way to start it again, and it is what listens at `address`, if one
+    is given. Its effect is seen when the process is gone and only processes started since take connections at
+    `address`. It is put back when one runs and accepts connections there.
 
         steps:
           - name: kill the payments service
@@ -179,11 +180,11 @@ class Kill(_OfProcess):
 
 
 class Stop(_OfProcess):
-    """Hangs one process of this host and all that descend from it, with SIGSTOP: it accepts, and never answers.
+    """Hangs one process of this host and all its descendants with SIGSTOP: it accepts connections and never answers.
 
-    Named and checked as by `process.kill`. With `at_most` a process of its own, started before, lets it go on after
-    that time, also when nobody of ours lives any more. Its effect is seen when all are stopped. Put back with SIGCONT,
-    or by starting it should it have died meanwhile.
+    The process is named and checked as in `process.kill`. With `at_most` a helper process, started before, continues it
+    after that time, even if no other process of faildrill lives any more. Its effect is seen when all of them are
+    stopped. It is put back with SIGCONT, or by starting it if it died meanwhile.
 
         steps:
           - name: the payments service hangs

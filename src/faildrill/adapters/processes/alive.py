@@ -20,8 +20,9 @@ _GONE: Final = "no such process"
 class Alive(Named):
     """Looks whether a process of this host lives; good while it does and is not stopped by a signal.
 
-    Named and checked as by `process.kill`. Between looks the kernel tells at once when it ends, so that even one that
-    is started again within an interval is seen to have been gone. `who` is its number: another one is another process.
+    The process is named and checked as in `process.kill`. The kernel reports its end at once, also between looks, so
+    that even a process that is started again within an interval is seen to have been gone. `who` is its process id:
+    another id is another process.
 
         probes:
           payments: {process.alive: {pid_file: /run/payments.pid, command: payments-server}, every: 200ms}

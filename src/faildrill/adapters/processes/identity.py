@@ -16,9 +16,9 @@ from faildrill.toolkit.sockets import listeners
 class Identity(Named):
     """Refuses the drill unless this host is the declared machine, and a process of it answers at an address.
 
-    For drills that act on processes of this host: the process is named and checked as by `process.kill`, and every
-    socket that takes connections at `address` must be its own, or of a process that descends from it. A process that
-    is not there, or another one that listens there, is an objection.
+    It is for drills that act on processes of this host. The process is named and checked as in `process.kill`, and
+    every socket that takes connections at `address` must belong to it or to a process that it started. A process that
+    is not there is an objection, and so is another one that listens there.
 
         identity:
           - process.identity:

@@ -30,7 +30,7 @@ class RedisMember(Member):
 
 
 class Redis(Target, Encryption):
-    """A Redis master with its replicas, watched by Sentinels; every node reached directly.
+    """A Redis master with its replicas and Sentinels. Every node is reached directly.
 
     redis:
       sessions:
