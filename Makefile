@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY  := $(VENV)/.ready
 
-.PHONY: playbooks help setup drill check test soak bench lint types kinds lock clean
+.PHONY: playbooks figures help setup drill check test soak bench lint types kinds lock clean
 
 help:    ## what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
@@ -30,6 +30,9 @@ lint: $(READY) ## style, import contracts, and that each sentence of docs/judgin
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --verbose 2>&1 | tail -n 12 && $(BIN)/lint-imports >/dev/null
 	$(BIN)/pytest -q -p no:cacheprovider tests/unit/judging/page/test_the_page.py
+
+figures: $(READY) ## what can be counted of the source, and its goals; OF=noqa lists the places behind a figure
+	@PYTHONPATH=tests $(BIN)/python -m support.house $(OF)
 
 playbooks: $(READY) ## ansible-lint (half a minute)
 	$(BIN)/ansible-lint --offline -q playbooks/

@@ -1,0 +1,155 @@
+"""What can be counted of the package, and the goal of each count."""
+
+import ast
+import re
+import statistics
+import tokenize
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from faildrill.kinds.table import TABLES
+from support.house.repeats import pairs
+from support.house.source import Function, Module
+
+ENTRIES: Final = {"__init__", "__main__"}
+"""Names that Python asks for: every package has one, so they are doubled nowhere."""
+
+WORLDS: Final = ("adapters/", "kinds/", "lab/")
+"""Who may write a kind's name: the world it belongs to, the table of all, and the lab, which writes environments."""
+
+_ASIDE: Final = re.compile(r"#\s*(noqa|type:|pragma|fmt:|!)")
+_EXEMPT: Final = re.compile(r"#\s*noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<why>.*)")
+_KINDS: Final = {name for table in TABLES.values() for name in table if "." in name}
+_KIND: Final = re.compile(rf"\b({'|'.join(map(re.escape, sorted(_KINDS)))})\b")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One count and its goal, where it has one; `where` lists what was counted."""
+
+    name: str
+    value: float
+    at_most: float | None = None
+    at_least: float | None = None
+    where: Sequence[str] = ()
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the goal is met; what has no goal is told only."""
+        return (self.at_most is None or self.value <= self.at_most) and (
+            self.at_least is None or self.value >= self.at_least
+        )
+
+    def __str__(self) -> str:
+        """Give the count and its goal, on a line."""
+        goal = f"at most {self.at_most:g}" if self.at_most is not None else ""
+        goal = f"at least {self.at_least:g}" if self.at_least is not None else goal
+        return f"{self.name:44} {self.value:8.4g}   {goal}{'' if self.is_reached else ', missed'}"
+
+
+def figures(modules: Sequence[Module]) -> list[Figure]:
+    """Count everything, in the order in which it is printed."""
+    return [*_of_modules(modules), *_of_functions(modules), *_of_comments(modules), *_of_places(modules)]
+
+
+def _of_modules(modules: Sequence[Module]) -> Iterator[Figure]:
+    yield Figure("modules", len(modules))
+    yield Figure("lines with anything in them", sum(module.lines for module in modules))
+    lengths = [len(module.text.splitlines()) for module in modules]
+    yield Figure("lines of the median module", statistics.median(lengths))
+    yield Figure("lines of the longest module", max(lengths), at_most=400)
+    stems = Counter(module.stem for module in modules if module.stem not in ENTRIES)
+    doubled = [f"{stem} ({count} times)" for stem, count in stems.most_common() if count > 1]
+    yield Figure("basenames of several modules", len(doubled), where=doubled)
+    engine = Counter(
+        module.stem for module in modules if module.stem not in ENTRIES and not module.name.startswith("adapters/")
+    )
+    doubled = [f"{stem} ({count} times)" for stem, count in engine.most_common() if count > 1]
+    yield Figure("the same, outside of the adapters", len(doubled), where=doubled)
+
+
+def _of_functions(modules: Sequence[Module]) -> Iterator[Figure]:
+    lengths = sorted(
+        ((node.end_lineno or node.lineno) - node.lineno + 1, f"{module.name}:{node.lineno} {node.name}")
+        for module in modules
+        for node in module.functions()
+    )
+    yield Figure("functions", len(lengths))
+    yield Figure("lines of the median function", statistics.median(length for length, _ in lengths))
+    yield Figure("lines of the 95th in a hundred", lengths[len(lengths) * 95 // 100][0], at_most=30)
+    yield Figure("lines of the longest", lengths[-1][0], at_most=50, where=[lengths[-1][1]])
+    private = list(_private(modules))
+    once = [place for place, uses in private if uses == 1]
+    yield Figure("private functions called once, in a hundred", 100 * len(once) / len(private), at_most=40, where=once)
+    packed = list(_packed(modules))
+    yield Figure("parameters packed into a tuple", len(packed), at_most=0, where=packed)
+
+
+def _of_comments(modules: Sequence[Module]) -> Iterator[Figure]:
+    comments = [
+        (f"{module.name}:{token.start[0]}", token.string)
+        for module in modules
+        for token in module.tokens
+        if token.type == tokenize.COMMENT
+    ]
+    told = [text for _, text in comments if not _ASIDE.match(text)]
+    lines = sum(module.lines for module in modules)
+    yield Figure("comments in a hundred lines", 100 * len(told) / lines, at_least=4)
+    exempt = [(place, match["why"]) for place, text in comments if (match := _EXEMPT.match(text))]
+    yield Figure("noqa", len(exempt), at_most=150, where=[place for place, _ in exempt])
+    bare = [place for place, why in exempt if not re.search(r"\w", why)]
+    yield Figure("noqa without a reason", len(bare), at_most=0, where=bare)
+
+
+def _of_places(modules: Sequence[Module]) -> Iterator[Figure]:
+    twice = [str(pair) for pair in pairs(modules)]
+    yield Figure("pairs of places that say the same", len(twice), at_most=30, where=twice)
+    named = [place for module in modules if not module.name.startswith(WORLDS) for place in _kinds_named(module)]
+    yield Figure("kinds that the engine decides by, by name", len(named), at_most=0, where=named)
+
+
+def _private(modules: Sequence[Module]) -> Iterator[tuple[str, int]]:
+    """Name each private function, with how often its module mentions it: nobody else may."""
+    for module in modules:
+        names = (node.id for node in module.nodes if isinstance(node, ast.Name))
+        attributes = (node.attr for node in module.nodes if isinstance(node, ast.Attribute))
+        uses = Counter([*names, *attributes])
+        for node in module.functions():
+            if node.name.startswith("_") and not node.name.endswith("__"):
+                yield f"{module.name}:{node.lineno} {node.name}", uses[node.name]
+
+
+def _packed(modules: Sequence[Module]) -> Iterator[str]:
+    for module in modules:
+        for node in module.functions():
+            for parameter in _parameters(node):
+                if parameter.annotation is not None and _is_pack(parameter.annotation):
+                    what = ast.unparse(parameter.annotation)
+                    yield f"{module.name}:{node.lineno} {node.name}({parameter.arg}: {what})"
+
+
+def _parameters(node: Function) -> list[ast.arg]:
+    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+
+def _is_pack(annotation: ast.expr) -> bool:
+    """Say whether it is a tuple of things that differ: some of one type are a span, a size or a point: one thing."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=parts)):
+            return len({ast.unparse(part) for part in parts} - {"..."}) > 1 and not _is_address(parts)
+        case _:
+            return False
+
+
+def _is_address(parts: Sequence[ast.expr]) -> bool:
+    """Say whether it is what `socket` calls an address: a host and a port."""
+    return [ast.unparse(part) for part in parts] == ["str", "int"]
+
+
+def _kinds_named(module: Module) -> Iterator[str]:
+    for node in module.nodes:
+        # A text that a person reads may show a kind as an example; a string that *is* one would decide by it.
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _KIND.fullmatch(node.value):
+            yield f"{module.name}:{node.lineno} {node.value}"

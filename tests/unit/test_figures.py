@@ -1,0 +1,92 @@
+"""The figures of the source: what has reached its goal stays there, and each is counted as it is named."""
+
+import pytest
+
+from support.house.figures import Figure, figures
+from support.house.repeats import pairs
+from support.house.source import Module, read
+
+REACHED = {
+    "lines of the longest module",
+    "lines of the 95th in a hundred",
+    "lines of the longest",
+    "kinds that the engine decides by, by name",
+}
+"""Figures that met their goal once: from then on they are held to it."""
+
+A_RUN = """
+def {name}({given}):
+    {made} = {given}.make({number}, "{text}")
+    if {made}.is_done and {made}.count > {number}:
+        raise ValueError(f"{text} {{{made}}}")
+    for {one} in {made}:
+        {one}.tell({given}, {number})
+    return {made}
+"""
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, Figure]:
+    return {figure.name: figure for figure in figures(read())}
+
+
+@pytest.mark.parametrize("name", sorted(REACHED))
+def test_a_goal_that_was_reached_is_kept(name: str, counted: dict[str, Figure]) -> None:
+    assert counted[name].is_reached, "\n".join([str(counted[name]), *counted[name].where])
+
+
+def _one(name: str, *texts: str) -> Figure:
+    modules = [Module(f"part_{number}/module_{number}.py", text) for number, text in enumerate(texts)]
+    return next(figure for figure in figures(modules) if figure.name == name)
+
+
+def test_a_private_function_is_called_once_where_its_module_names_it_once() -> None:
+    text = "def _often(): ...\ndef _once(): _often()\ndef told(): return _often(), _once()\n"
+    assert _one("private functions called once, in a hundred", text).where == ["part_0/module_0.py:2 _once"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_packed"),
+    [
+        ("tuple[str, float]", True),
+        ("tuple[float, float]", False),
+        ("tuple[str, ...]", False),
+        ("tuple[str, int]", False),
+    ],
+    ids=["of different types", "a span", "a list", "an address"],
+)
+def test_a_tuple_of_different_things_is_a_pack_of_parameters(annotation: str, *, is_packed: bool) -> None:
+    text = f"def _told(what: {annotation}) -> None: ...\n"
+    assert bool(_one("parameters packed into a tuple", text).where) is is_packed
+
+
+def test_a_comment_is_what_a_reader_is_told_and_no_order_to_a_program() -> None:
+    text = (
+        "first = 1  # because it is the first\nsecond = 2  # noqa: E501 - it is long\nthird = 3  # type: ignore[misc]\n"
+    )
+    text += "\n\nfourth = '# no comment'\ndef _of(): ...\n"
+    assert _one("comments in a hundred lines", text).value == 20.0
+    assert _one("noqa", text).value == 1
+
+
+def test_a_noqa_says_why() -> None:
+    text = "a = 1  # noqa: E501 - it is long\nb = 2  # noqa: E501, F401\nc = 3  # noqa\ndef _of(): ...\n"
+    assert _one("noqa without a reason", text).where == ["part_0/module_0.py:2", "part_0/module_0.py:3"]
+
+
+def test_a_kind_is_named_where_a_string_is_its_name_and_nothing_else() -> None:
+    text = "def _is(kind): return kind == 'patroni.kill_primary'\nEXAMPLE = 'write patroni.kill_primary'\n"
+    name = "kinds that the engine decides by, by name"
+    assert _one(name, text).where == ["part_0/module_0.py:1 patroni.kill_primary"]
+
+
+def test_runs_of_one_shape_are_told_whatever_their_names() -> None:
+    left = A_RUN.format(name="first", given="source", made="built", number=3, text="a text", one="each")
+    right = "# another\n\n" + A_RUN.format(name="other", given="place", made="found", number=7, text="b", one="member")
+    told = pairs([Module("left.py", left), Module("right.py", right), Module("apart.py", "def nothing(): ...\n")])
+    assert [str(pair) for pair in told] == ["left.py:2 ~ right.py:4 (and 1 lines on)"]
+
+
+def test_a_table_is_no_repetition_of_itself() -> None:
+    text = "\n".join(f'TABLE_{number} = made("{number}", of={number}, by=[1, 2, {number}])' for number in range(30))
+    assert pairs([Module("table.py", text)]) == []
