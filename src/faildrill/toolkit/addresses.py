@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _RESOLVING: Final = 1.0
 """Seconds in which a name must resolve; one that doesn't is compared as it is spelled."""
@@ -107,3 +107,11 @@ async def _resolved(name: str) -> frozenset[str]:
     found = frozenset(canonical(str(one[-1][0])) for one in answers)
     _answers[name] = time.monotonic(), found
     return found
+
+
+def own_addresses(members: Mapping[str, Any]) -> dict[str, list[Address]]:
+    """Return by member the addresses by which it may be named: its `host` and `port`, and its `known_as`."""
+    return {
+        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
+        for name, one in members.items()
+    }

@@ -79,7 +79,7 @@ def test_a_role_that_is_none_is_garbage_and_no_master(answer: bytes) -> None:
             member = RedisMember(name="r1", host="127.0.0.1", port=port)
             redis = Redis(name="s", master="s", sentinels=[f"127.0.0.1:{port}"], members={"r1": member})
             sight = await sighted(redis, 2.0, sentinels_too=False)
-        assert sight.masters == []
+        assert sight.leading == []
         assert sight.missing() == ["no master", "r1 garbage"]
 
     asyncio.run(story())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import ClassVar, Final, NamedTuple
 
+from faildrill.adapters.leader_store import whole
 from faildrill.adapters.mariadb.grants import everywhere, past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, weighed
 from faildrill.adapters.mariadb.succession import Sight
@@ -11,7 +12,6 @@ from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, as_us
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
-from faildrill.toolkit.leader_store import whole
 
 _WHAT: Final = (
     "SELECT @@version AS version, @@global.server_id AS server_id, @@global.log_bin AS log_bin, "

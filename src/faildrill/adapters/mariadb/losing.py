@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 import tenacity
 from pydantic import Field, model_validator
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand
@@ -14,7 +15,6 @@ from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
-from faildrill.toolkit.leader_store import in_full
 from faildrill.toolkit.sockets import greets, is_dark, is_held
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 

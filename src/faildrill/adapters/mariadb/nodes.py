@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
+from faildrill.adapters.leader_store import observed
 from faildrill.adapters.mariadb.status import Node, positions
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, in_words
@@ -12,7 +13,6 @@ from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given
 from faildrill.toolkit.addresses import Address, directory
-from faildrill.toolkit.leader_store import observed
 
 SHARE: Final = 0.8
 """The part of a call's time that one server may take, so that a silent one is named before the call is cancelled."""

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import tenacity
 from pydantic import Field, model_validator
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
 from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
@@ -15,7 +16,6 @@ from faildrill.adapters.mariadb.telling import hand_over
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
-from faildrill.toolkit.leader_store import in_full
 
 
 class Promote(Kind):

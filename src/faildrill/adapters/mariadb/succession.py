@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
+from faildrill.adapters.leader_store import Lack, LeaderStore
 from faildrill.adapters.mariadb.status import Node, newest
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.toolkit.addresses import Address, Directory
-from faildrill.toolkit.leader_store import Lack, LeaderStore
 
 LATE: Final = 10.0
 """Seconds by which a replica may be behind and count as able to take over."""

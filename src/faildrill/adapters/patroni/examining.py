@@ -1,11 +1,11 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
 from faildrill import causes
+from faildrill.adapters.leader_store import whole
 from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import weighed
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Checked, Given, Kind
-from faildrill.toolkit.leader_store import whole
 
 
 class Patroni(Kind):

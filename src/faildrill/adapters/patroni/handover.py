@@ -6,6 +6,7 @@ from typing import ClassVar, Final, Literal, Self
 import tenacity
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
@@ -14,7 +15,6 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
-from faildrill.toolkit.leader_store import in_full
 
 _INTERVAL: Final = 0.25
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.succession import LAG, Sight
@@ -14,7 +15,6 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.toolkit.leader_store import in_full
 from faildrill.toolkit.sockets import is_dark
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 

@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import SHARE, Observer
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.postgres.target import Cluster
@@ -11,7 +12,6 @@ from faildrill.ports import Given, Kind, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import silences, unheard
-from faildrill.toolkit.leader_store import observed
 
 _LONGEST: Final = 200
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from pydantic import JsonValue
 
+from faildrill.adapters.leader_store import Lack, LeaderStore
 from faildrill.adapters.patroni.status import Node
-from faildrill.toolkit.leader_store import Lack, LeaderStore
 
 LAG: Final = 1 << 20
 """Bytes by which a standby may be behind and count as able to take over; Patroni's own default."""

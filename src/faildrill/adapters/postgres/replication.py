@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
+from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.postgres.asking import SHARE
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
-from faildrill.toolkit.leader_store import in_full
 
 
 class Replication(Kind):

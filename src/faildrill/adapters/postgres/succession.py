@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 import msgspec
 
 from faildrill import durations
+from faildrill.adapters.leader_store import Lack, LeaderStore, observed
 from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.toolkit.addresses import Address, Directory, directory
-from faildrill.toolkit.leader_store import Lack, LeaderStore, observed
 
 _TARGETS: Final = ("recovery_target", "recovery_target_name", "recovery_target_time", "recovery_target_xid")
 _ROLE: Final = "SELECT pg_is_in_recovery()"

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from faildrill.adapters.redis.nodes import SHARE, asked, weighed
+from faildrill.adapters.redis.nodes import asked, sighted
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, misencrypted, sentinels, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
-from faildrill.toolkit.leader_store import whole
+from faildrill.toolkit.leader_store import observed, whole
+from faildrill.toolkit.leader_store.checks import misspelled
+from faildrill.toolkit.leader_store.kind import SHARE
 
 _SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
 _RIGHTS: Final = "give the login `+config|get`, and for a failover `+config|set`"
@@ -33,7 +35,7 @@ class Watched(Kind):
         within = given.timeout * SHARE
         members = self.target.members.items()
         sight, settings, known = await asyncio.gather(
-            weighed(self.target, within / 2),
+            observed(lambda: sighted(self.target, within / 4), within / 2),
             asyncio.gather(*(_settings(directly(self.target, one), within) for _, one in members)),
             asyncio.gather(*(_others(login, self.target.master, within) for login in sentinels(self.target))),
         )
@@ -73,10 +75,7 @@ class Watched(Kind):
 
     def _spelled(self, sight: Sight) -> Iterator[Checked]:
         """Tell which line to write where the Sentinels know a node by another address."""
-        for name, address in sight.unspelled().items():
-            told = f"the Sentinels know it as {address}"
-            remedy = f'write `known_as: "{address}"` under {name} of {self.target.name} in the environment file'
-            yield Checked(f"{self.target.name}/{name} is called by its address", ok=False, told=told, remedy=remedy)
+        return misspelled(self.target.name, sight.unspelled(), "the Sentinels know it as")
 
     def _kept(self, settings: dict[str, _Set]) -> Iterator[Checked]:
         """Tell how acknowledged writes are kept: when nodes are parted, and when one starts again."""

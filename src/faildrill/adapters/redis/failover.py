@@ -2,20 +2,20 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import tenacity
 from pydantic import Field
 
-from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, pairs, patience, sighted, weighed
+from faildrill.adapters.redis.nodes import OfRedis, asked, pairs
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
-from faildrill.ports import Captured, Given, Kind, Observed, Preview, Told
-from faildrill.toolkit.addresses import Address, directory
-from faildrill.toolkit.leader_store import in_full
+from faildrill.ports import Captured, Given, Preview, Told
+from faildrill.toolkit.addresses import Address, directory, own_addresses
+from faildrill.toolkit.leader_store import Handover
+from faildrill.toolkit.leader_store.kind import SHARE, patience
 
 _INTERVAL: Final = 0.25
 _NEVER: Final = "0"
@@ -26,7 +26,7 @@ _UNDER_WAY: Final = "INPROG"
 _HAS_ONE: Final = "has a failover under way"
 
 
-class Failover(Kind):
+class Failover(OfRedis, Handover[Sight]):
     """Makes another Redis node the master, as planned: `SENTINEL FAILOVER`, exactly once, to one Sentinel.
 
     The Sentinels choose among the replicas by their priorities and offsets. Refused, with nothing touched, unless one
@@ -42,21 +42,16 @@ class Failover(Kind):
             within: 20s
     """
 
-    needs_heir: ClassVar[bool] = True
-    effect_is: ClassVar[Effect] = "event"
-
     redis: Redis = Field(description="what gets another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")
 
-    async def capture(self, given: Given) -> Captured:
-        """Look who is the master, that another one could be, and which priorities the nodes have."""
-        sight = await weighed(self.redis, patience(given))
-        self._next(sight)
-        return {**sight.as_data(), "priorities": await self._priorities(patience(given))}
+    @property
+    def _most(self) -> float:
+        return self.lag_at_most
 
     async def acts_through(self, given: Given) -> Told:
         """Look whether the master that each Sentinel names is one of the declared nodes."""
-        sight, told = await self._sight(given), Told([], [], [])
+        sight, told = await self._once(patience(given)), Told([], [], [])
         for watch in sight.watches:
             where = f"{self.redis.name}: Sentinel {watch.where}"
             if watch.silent or not watch.address:
@@ -72,14 +67,6 @@ class Failover(Kind):
         await self._ask_for_it(given.timeout * SHARE)
         return {"from": before["master"]}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See another node as the one master, and every Sentinel name it."""
-        sight = await self._sight(given)
-        blind = sight.blind()
-        holds = sight.leader not in (None, before["master"]) and not blind
-        because = "; ".join(blind) or f"{sight.leader} is the master, {before['master']} was"
-        return Observed(holds, because if sight.leader else "; ".join(sight.missing()), sight.as_data())
-
     async def undo(self, before: Captured, given: Given) -> None:
         """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
         first = str(before["master"])
@@ -88,47 +75,37 @@ class Failover(Kind):
         finally:
             await self._set_priorities(_priorities_of(before), patience(given), over=_NEVER)
 
-    async def restored(self, before: Captured, given: Given) -> Observed:
-        """See the first master as it, all others following that did, the Sentinels agreed, the priorities as before."""
-        sight = await self._sight(given)
-        first = before["master"]
-        lost = [*sight.lost(before, self.lag_at_most), *sight.blind(), *await self._under_way(patience(given))]
-        if sight.leader not in (None, first):
-            lost = [f"{sight.leader} is the master, not {first}", *lost]
-        known = _priorities_of(before)
-        now = await self._priorities(patience(given))
-        lost += [
-            f"{name} has priority {now[name]}, not {known[name]}" for name in known if now.get(name) != known[name]
-        ]
-        return Observed(not lost, "; ".join(lost) or f"{first} is the master again", sight.as_data())
-
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over now."""
-        sight = await self._sight(given)
-        candidates = self._next(sight)
-        where = f"{self.redis.name}/{sight.leader}"
-        touches = [where, *(f"{self.redis.name}/{name}" for name in candidates)]
+        sight = await self._weighed(patience(given))
+        candidates = self._able(sight, sight.hindrances())
+        where = self._where(sight.leader)
+        touches = [where, *map(self._where, candidates)]
         effect = f"failover from {where} to {' or '.join(candidates)}"
         return Preview(touches, effect, f"failover back to {where}", touches)  # none of them stops
 
-    def _next(self, sight: Sight) -> list[str]:
-        """Return who could be the next master, or refuse."""
-        name = self.redis.name
-        if sight.leader is None:
-            raise ActionRefused(f"{name} has no single master to hand over: {in_full(sight.headless())}")
-        if not sight.candidates(self.lag_at_most):
-            because = sight.nobody(self.lag_at_most)
-            raise ActionRefused(f"{name}: nobody could take over from {sight.leader}: {because}")
-        if blind := sight.hindrances():
-            raise ActionRefused(f"the Sentinels of {name} are not at one: {in_full(blind)}")
-        return sight.candidates(self.lag_at_most)
+    async def _noted(self, sight: Sight, given: Given) -> dict[str, Any]:
+        return {"priorities": await self._priorities(patience(given))}
+
+    async def _left(self, before: Captured, given: Given) -> list[str]:
+        """Tell who has a failover under way, and which priorities are not as they were."""
+        known, now = _priorities_of(before), await self._priorities(patience(given))
+        changed = [f"{name} has priority {now[name]}, not {one}" for name, one in known.items() if now.get(name) != one]
+        return [*await self._under_way(patience(given)), *changed]
+
+    def _next(self, sight: Sight) -> str:
+        return self._able(sight, sight.hindrances())[0]  # which one it will be, the Sentinels choose
+
+    def _wanted(self, before: Captured) -> str | None:
+        return None
+
+    def _unsettled(self, sight: Sight) -> list[str]:
+        return sight.blind()
 
     async def _give_back(self, first: str, given: Given) -> None:
         if under_way := await self._waited_out(given.timeout / 4):
             raise ActionFailed(f"nothing was sent: {'; '.join(under_way)}")
-        ready = await self._until(lambda sight: sight.leader == first or first in sight.candidates(), given.timeout / 4)
-        if ready is None:
-            raise ActionFailed(f"{self.redis.name}/{first} does not get fit to be the master again; nothing was sent")
+        ready = await self._until_fit(first, given.timeout / 4)
         if ready.leader == first:
             return
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
@@ -161,17 +138,6 @@ class Failover(Kind):
                 found.append(f"{where} does not tell whether it has a failover under way: {in_words(error)}")
         return found
 
-    async def _until(self, holds: Any, within: float) -> Sight | None:  # noqa: ANN401 - a predicate of one Sight
-        """Observe until something holds; None when it doesn't in time."""
-        waiting = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_result(lambda sight: not holds(sight)),
-            wait=tenacity.wait_fixed(_INTERVAL),
-            stop=tenacity.stop_before_delay(within),
-            retry_error_callback=lambda _: None,
-        )
-        found: Sight | None = await waiting(sighted, self.redis, min(1.0, within / 2))
-        return found
-
     async def _until_seen(self, priorities: dict[str, str], within: float) -> None:
         """Wait until the Sentinel that will be asked has seen the priorities: it looks every ten seconds."""
 
@@ -181,7 +147,7 @@ class Failover(Kind):
             except OSError:
                 return False
             seen = {Address(row["ip"], int(row["port"])): row["slave-priority"] for row in map(pairs, rows)}
-            named = await directory(own_addresses(self.redis), seen)
+            named = await directory(own_addresses(self.redis.members), seen)
             known = {named.member(address): priority for address, priority in seen.items()}
             return all(known.get(name) == one for name, one in priorities.items())
 
@@ -253,9 +219,6 @@ class Failover(Kind):
                 troubles.append(f"{name} takes no priority: {told}")
         if troubles:
             raise ActionFailed(f"{self.redis.name}: {'; '.join(troubles)}")
-
-    async def _sight(self, given: Given) -> Sight:
-        return await sighted(self.redis, patience(given))
 
 
 async def _set(login: Login, priority: str, within: float) -> None:

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from faildrill.adapters.redis.nodes import SHARE, asked
+from faildrill.adapters.redis.nodes import asked
 from faildrill.adapters.redis.talking import Login, NotRedis, Talk, directly, in_words, misencrypted, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
+from faildrill.toolkit.leader_store.kind import SHARE
 
 _FIRST: Final = 0.7
 """The part of the time for the question itself; the rest is for why there was no answer."""

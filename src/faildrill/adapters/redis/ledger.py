@@ -5,14 +5,15 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.redis.nodes import SHARE, asked, own_addresses, role
+from faildrill.adapters.redis.nodes import asked, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
-from faildrill.toolkit.addresses import Address, directory
+from faildrill.toolkit.addresses import Address, directory, own_addresses
+from faildrill.toolkit.leader_store.kind import SHARE
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 _KEYS: Final = "faildrill:ledger:"
@@ -103,7 +104,7 @@ class Ledger(Bookkeeping[Talk]):
                 continue
             if isinstance(said, list):
                 address = Address(str(said[0]), int(said[1]))
-                name = (await directory(own_addresses(self.redis), [address])).member(address)
+                name = (await directory(own_addresses(self.redis.members), [address])).member(address)
                 if name is None:
                     raise NotRedis(f"{address} is no declared member")
                 return name, directly(self.redis, self.redis.members[name])
@@ -112,7 +113,7 @@ class Ledger(Bookkeeping[Talk]):
 
 async def _entries(talk: Talk, key: str) -> tuple[bool, list[int]]:
     """Return whether a node is the master, and the numbers that it holds, in order."""
-    is_master = (await role("", talk)).is_master
+    is_master = (await role("", talk)).leads
     found: list[int] = []
     while page := await talk.ask("LRANGE", key, len(found), len(found) + _PAGE - 1):
         found += [int(one) if one.isdecimal() else -1 for one in page]

@@ -4,21 +4,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from faildrill.adapters.redis.status import Node, Replica, Watch
-from faildrill.adapters.redis.succession import Sight
+from faildrill.adapters.redis.succession import WORDS, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given
-from faildrill.toolkit.addresses import Address, directory
-from faildrill.toolkit.leader_store import observed
+from faildrill.toolkit.addresses import Address, directory, own_addresses
+from faildrill.toolkit.leader_store import OfStore, Words
 
-SHARE: Final = 0.8
-"""The part of a call's time that one node may take, so that a silent one is named before the call is cancelled."""
-PATIENCE: Final = 2.0
-"""Seconds for one observation of an action, at the most."""
 T = TypeVar("T")
 _MASTER_LENGTH: Final = 3
 _REPLICA_LENGTH: Final = 5
@@ -31,26 +26,23 @@ async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) ->
     nodes, watches = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*watched))
     told = [*(node.follows for node in nodes), *(one.address for one in watches)]
     told += [one.address for watch in watches for one in watch.replicas]
-    known = await directory(own_addresses(redis), [one for one in told if one is not None])
-    return Sight(redis, {node.name: node for node in nodes}, list(watches), known)
+    known = await directory(own_addresses(redis.members), [one for one in told if one is not None])
+    return Sight({node.name: node for node in nodes}, watches=list(watches), directory=known)
 
 
-async def weighed(redis: Redis, within: float) -> Sight:
-    """Ask as `sighted` does, and see that replicas which are behind move."""
-    return await observed(lambda: sighted(redis, within / 2), within)
+class OfRedis(OfStore[Sight]):
+    """A kind that looks at every node and every Sentinel."""
 
+    WORDS: ClassVar[Words] = WORDS
 
-def own_addresses(redis: Redis) -> dict[str, list[Address]]:
-    """Return by member the addresses by which it may be named."""
-    return {
-        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
-        for name, one in redis.members.items()
-    }
+    redis: Redis
 
+    @property
+    def _store(self) -> Redis:
+        return self.redis
 
-def patience(given: Given) -> float:
-    """Return the seconds that a node may take in one observation of an action."""
-    return min(PATIENCE, given.timeout * SHARE)
+    async def _look(self, within: float) -> Sight:
+        return await sighted(self.redis, within)
 
 
 async def asked(login: Login, what: Callable[[Talk], Awaitable[T]], within: float) -> T:
@@ -69,7 +61,7 @@ async def role(name: str, talk: Talk) -> Node:
     at = time.monotonic_ns()
     match said:
         case ["master", int(offset), list()] if len(said) == _MASTER_LENGTH:
-            return Node(name, is_master=True, offset=offset, answered=at)
+            return Node(name, leads=True, offset=offset, answered=at)
         case ["slave", str(host), int(port), str(link), int(offset)] if len(said) == _REPLICA_LENGTH:
             return Node(name, offset=offset, follows=Address(host, port), link=link, answered=at)
     raise NotRedis("no role that is known")

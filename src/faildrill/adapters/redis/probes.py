@@ -2,21 +2,19 @@
 
 import asyncio
 import contextlib
-import time
 from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.redis.nodes import SHARE, weighed
-from faildrill.adapters.redis.succession import LAG
+from faildrill.adapters.redis.nodes import OfRedis
+from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen, WriterBy
-from faildrill.samples import Outcome
-from faildrill.toolkit.connection_errors import silences, unheard
+from faildrill.toolkit.leader_store import RedundancyProbe, tried
+from faildrill.toolkit.leader_store.kind import SHARE
 
-_LONGEST: Final = 200
 _TRIED: Final = "faildrill:tried"
 
 
@@ -54,15 +52,9 @@ class Writers(Kind):
         """Try all nodes at once."""
         within = given.timeout * SHARE
         members = self.redis.members.items()
-        tried = (self._says(name, directly(self.redis, member), within) for name, member in members)
-        says = dict(zip(self.redis.members, await asyncio.gather(*tried), strict=True))
-        who = sorted(name for name, said in says.items() if not said)
-        if len(who) == 1:
-            return Seen(Outcome.OK, who[0], answered=time.monotonic_ns())
-        first = f"{len(who)} writers" if who else "no writer"
-        others = [f"{name} {said}" for name, said in sorted(says.items()) if said]
-        undecided = None if who else unheard(says)
-        return undecided or Seen(Outcome.WRONG, ",".join(who), "; ".join([first, *others])[:_LONGEST])
+        asked = (self._says(name, directly(self.redis, member), within) for name, member in members)
+        says = dict(zip(self.redis.members, await asyncio.gather(*asked), strict=True))
+        return tried(says)
 
     async def _says(self, name: str, login: Login, within: float) -> str:
         """Return why a node takes no writes, the empty string where it does."""
@@ -79,7 +71,7 @@ class Writers(Kind):
         return says
 
 
-class Redundancy(Kind):
+class Redundancy(OfRedis, RedundancyProbe[Sight]):
     """Good when Redis could lose its master now: all others follow it, and every Sentinel could have one promoted.
 
     A replica could take over when it is connected to the master, no more than `lag_at_most` bytes behind and not
@@ -96,15 +88,12 @@ class Redundancy(Kind):
     redis: Redis = Field(description="the master, its replicas and its Sentinels, every one of which is asked itself")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a replica may be behind")
 
-    async def look(self, given: Given) -> Seen:
-        """Ask all at once."""
-        sight = await weighed(self.redis, given.timeout * SHARE)
-        who = ",".join(sight.masters)
-        missing = sight.redundancy(self.lag_at_most)
-        if not missing:
-            return Seen(Outcome.OK, who)
-        watches = {f"Sentinel {one.where}": one.silent for one in sight.watches}
-        return unheard(silences(sight.nodes) | watches) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
+    @property
+    def _most(self) -> float:
+        return self.lag_at_most
+
+    def _silences(self, sight: Sight) -> dict[str, object]:
+        return {**super()._silences(sight), **{f"Sentinel {one.where}": one.silent for one in sight.watches}}
 
 
 async def _told(standing: Talk | None, login: Login) -> tuple[Talk, str]:

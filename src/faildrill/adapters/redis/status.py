@@ -12,7 +12,8 @@ class Node:
 
     name: str
     silent: str = ""
-    is_master: bool = False
+    leads: bool = False
+    """It says that it is the master."""
     offset: int = 0
     follows: Address | None = None
     """Its master, where it is a replica, as it spells it."""
@@ -29,11 +30,16 @@ class Node:
         """What tells the process from all others; empty where it is not known."""
         return self.info.get("run_id", "")
 
+    @property
+    def position(self) -> int | None:
+        """Its replication offset."""
+        return None if self.silent else self.offset
+
     def __str__(self) -> str:
         """Tell in two or three words what it is doing: `r1 refused`, `r2 not connected`."""
         if self.silent:
             return f"{self.name} {self.silent}"
-        if self.is_master:
+        if self.leads:
             return f"{self.name} master"
         return f"{self.name} follows" if self.link == "connected" else f"{self.name} not connected"
 

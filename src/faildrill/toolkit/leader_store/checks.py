@@ -1,0 +1,33 @@
+"""What the doctor says of a store with a leader."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from faildrill import causes
+from faildrill.ports import Checked
+from faildrill.toolkit.addresses import Address
+from faildrill.toolkit.leader_store.reasons import Lack
+from faildrill.toolkit.leader_store.store import LeaderStore
+
+
+def whole(name: str, sight: LeaderStore[Any]) -> Iterator[Checked]:
+    """Tell, for the doctor, whether a store is whole, who could take over, and who is never to."""
+    gaps = sight.gaps()
+    if not gaps and not sight.others:
+        gaps = [Lack("only one member is declared", "declare the others, or add one: nobody could take over")]
+    told = "; ".join(one.told for one in gaps)
+    remedy = "; ".join(one.remedy for one in gaps if one.remedy) or causes.what_to_do(told)
+    remedy = remedy or "bring it back to one leader, all others following"
+    if gaps:
+        yield Checked(f"{name} is whole", ok=False, told=told, remedy=remedy)
+        return
+    never = [lack.told for one in sight.others if (lack := sight.why_not(one))]
+    words = f"{sight.leader} leads; {', '.join(sight.candidates())} could take over"
+    yield Checked(f"{name} is whole", ok=True, told=words + (f"; never: {', '.join(never)}" if never else ""))
+
+
+def misspelled(name: str, unspelled: Mapping[str, Address], who: str) -> Iterator[Checked]:
+    """Tell which line to write where the others know a node by an address that the environment file does not have."""
+    for one, address in unspelled.items():
+        remedy = f'write `known_as: "{address}"` under {one} of {name} in the environment file'
+        yield Checked(f"{name}/{one} is called by its address", ok=False, told=f"{who} {address}", remedy=remedy)

@@ -1,0 +1,82 @@
+"""What every kind of a store with a leader has: a target with members, a look at all of them, and a limit."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar, Final, Generic, NoReturn, Protocol, TypeVar
+
+from faildrill.errors import ActionRefused
+from faildrill.ports import Given, Kind
+from faildrill.targets import Member
+from faildrill.toolkit.leader_store.store import LeaderStore, Words, observed
+
+SHARE: Final = 0.8
+"""The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
+PATIENCE: Final = 2.0
+"""Seconds for one observation of an action, at the most: it looks again and again, and a silent node must not use
+up the time of the step."""
+S = TypeVar("S", bound=LeaderStore[Any])
+
+
+class Declared(Protocol):
+    """A store as the environment declares it."""
+
+    @property
+    def name(self) -> str:
+        """Its name there."""
+        ...
+
+    @property
+    def members(self) -> Any:  # noqa: ANN401 - a mapping of names to the members of one world
+        """Its nodes, by name."""
+        ...
+
+
+def patience(given: Given) -> float:
+    """Return the seconds that a node may take in one observation of an action."""
+    return min(PATIENCE, given.timeout * SHARE)
+
+
+class OfStore(Kind, Generic[S]):
+    """A kind that looks at a store: by its own limit, which is what decides who could take over."""
+
+    WORDS: ClassVar[Words]
+
+    @property
+    @abstractmethod
+    def _store(self) -> Declared:
+        """The target."""
+
+    @property
+    def _most(self) -> float | None:
+        """How far a node may be behind and could take over; None where the store's own limit serves."""
+        return None
+
+    @abstractmethod
+    async def _look(self, within: float) -> S:
+        """Ask every node now; one that doesn't answer within float seconds is seen as silent."""
+
+    async def _once(self, within: float) -> S:
+        """Look once, by this kind's limit."""
+        return replace(await self._look(within), most=self._most)
+
+    async def _weighed(self, within: float) -> S:
+        """Look, and see that nodes which are behind move."""
+        return await observed(lambda: self._once(within / 2), within)
+
+    def _where(self, name: str | None) -> str:
+        """Name a member in full."""
+        return f"{self._store.name}/{name}"
+
+    def _member(self, name: str) -> Member:
+        found: Member = self._store.members[name]
+        return found
+
+    def _refused(self, because: str) -> NoReturn:
+        """Refuse to do anything."""
+        raise ActionRefused(because)
+
+
+def refuse_no_member(store: Declared, name: str | None) -> None:
+    """Raise ValueError, which names those there are, where somebody is named that is no member of a store."""
+    if name is not None and name not in store.members:
+        raise ValueError(f"{name!r} is no member of {store.name}; there is {', '.join(sorted(store.members))}")
