@@ -70,7 +70,7 @@ class Target(Kind):
         default=None,
         min_length=8,
         pattern=r"\S",
-        description="why nothing can prove what it is; told in every plan and report of a drill that acts on it",
+        description="why no guard can prove what it is; repeated in every plan and report of a drill that acts on it",
     )
 
     @property
@@ -109,7 +109,7 @@ class Member(BaseModel):
 
     name: str = Field(description="given by its key in the environment file")
     reach: KindUse | None = Field(
-        default=None, description="how it is signalled, started and run on: a name from `reaches`"
+        default=None, description="how it is signalled, started and looked at: a name from `reaches`"
     )
 
     @property
@@ -123,10 +123,16 @@ class Encryption(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    tls: bool = Field(default=False, description="true: every connection is encrypted, and the certificate checked")
-    ca: FilePath | None = Field(default=None, description="the authorities that may sign it; otherwise the system's")
-    certificate: FilePath | None = Field(default=None, description="ours, where the servers ask for one")
-    certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
+    tls: bool = Field(
+        default=False, description="true: every connection is encrypted, and the server's certificate checked"
+    )
+    ca: FilePath | None = Field(
+        default=None, description="a file with the authorities that may sign that certificate; by default the system's"
+    )
+    certificate: FilePath | None = Field(default=None, description="the client certificate, if the servers ask for one")
+    certificate_key: FilePath | None = Field(
+        default=None, description="the key of the client certificate, if it is in a file of its own"
+    )
 
     @model_validator(mode="after")
     def _is_encrypted(self) -> Self:

@@ -24,8 +24,8 @@ class Capacity(Kind):
           - group.capacity: {group: payment-servers, at_least: 3}
     """
 
-    group: Group = Field(description="whose members are counted")
-    at_least: int = Field(ge=1, description="members that must be up")
+    group: Group = Field(description="the group whose members are counted")
+    at_least: int = Field(ge=1, description="how many members must be up")
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:

@@ -137,7 +137,7 @@ class Run(Surroundings):
     ending: ClassVar[float] = 2 * GRACE
 
     argv: Argv = Field(description="the program and its arguments")
-    undo_argv: Argv = Field(description="puts it back; right to run whether or not the step took effect")
+    undo_argv: Argv = Field(description="the program that puts it back; right to run even if the step had no effect")
     verify_argv: Argv = Field(
         description="prints `in_effect: true` while the effect is there, `in_effect: false` while it is not"
     )

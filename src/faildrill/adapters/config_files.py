@@ -151,7 +151,7 @@ class OfBrokenFile(OfFile):
     mistake: str = Field(
         default="this_line_is_a_mistake",
         pattern=r"^[^\r\n]*\S[^\r\n]*$",
-        description="the line that is put at the end of the file, one that the server refuses",
+        description="the line that is added at the end of the file; the server must refuse it",
     )
 
     @abstractmethod

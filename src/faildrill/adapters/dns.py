@@ -83,9 +83,11 @@ class Query(Kind):
     type: Type = Field(default="A", description="the type of record asked for")
     over: Literal["udp", "tcp"] = Field(default="udp", description="how it is asked; tcp connects for every look")
     expect: tuple[Words, ...] | None = Field(
-        default=None, min_length=1, description="the values that must come, and no others"
+        default=None, min_length=1, description="exactly the values that must come"
     )
-    recurse: bool = Field(default=True, description="ask the server to ask others, where it doesn't know by itself")
+    recurse: bool = Field(
+        default=True, description="whether the server may ask others if it doesn't know the answer itself"
+    )
 
     @cached_property
     def place(self) -> tuple[str, int]:

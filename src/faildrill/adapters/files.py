@@ -33,9 +33,11 @@ class Identity(Kind):
           - file.identity: {path: /etc/faildrill/place, content: "staging 3f2a9c41"}
     """
 
-    path: str = Field(description="of the file on this host")
+    path: str = Field(description="the file on this host")
     content: Words | None = Field(default=None, description="what it must hold")
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="as sha256sum shows it")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="the SHA-256 of the file, as sha256sum prints it"
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -91,7 +93,7 @@ class Younger(Kind):
           - file.younger: {path: /var/backups/payments/last-success, than: 24h}
     """
 
-    path: str = Field(description="of the file on this host")
+    path: str = Field(description="the file on this host")
     than: Duration = Field(gt=0, description="the oldest that it may be")
 
     async def objection(self, given: Given) -> str | None:

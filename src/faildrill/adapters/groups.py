@@ -10,7 +10,7 @@ from faildrill.targets import Member, Target
 class GroupMember(Member):
     """One process or host of a group."""
 
-    address: str | None = Field(default=None, description="HOST:PORT where it answers, if it does")
+    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections, if it does")
 
     @property
     def addresses(self) -> list[str]:

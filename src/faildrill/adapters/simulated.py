@@ -290,7 +290,7 @@ class Word(Kind):
 
     objection_: str | None = Field(default=None, alias="objection")
     defect: bool = False
-    about: str = Field(default="", description="tells one simulated place from another")
+    about: str = Field(default="", description="distinguishes one simulated place from another")
     now: str = Field(default="", description="a file: what it holds is what it says when asked again, `differs` or so")
 
     async def objection(self, given: Given) -> str | None:

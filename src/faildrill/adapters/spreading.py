@@ -46,11 +46,13 @@ Weights = dict[str, Annotated[int, Field(ge=0, le=_LARGEST)]]
 class Spreads(Kind):
     """Parameters of a probe that weighs how requests are spread."""
 
-    weights: Weights = Field(default={}, description="by server, its approved weight")
-    tolerance: Tolerance = Field(default=TOLERANCE, description="how much of its due share a server may be off")
-    at_least: int = Field(default=AT_LEAST, ge=1, description="fewer requests than these tell nothing")
-    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is weighed")
-    settle: Duration = Field(default=SETTLE, description="how long nothing is weighed after the servers changed")
+    weights: Weights = Field(default={}, description="the approved weight of each server")
+    tolerance: Tolerance = Field(
+        default=TOLERANCE, description="by how much a server's share may differ from its due share"
+    )
+    at_least: int = Field(default=AT_LEAST, ge=1, description="with fewer requests than these nothing is proven")
+    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is judged")
+    settle: Duration = Field(default=SETTLE, description="how long nothing is counted after the servers changed")
 
     @cached_property
     def now(self) -> Following:

@@ -78,16 +78,19 @@ def _zone_exists(name: str) -> str:
 class _Window(Kind):
     """What both share: which moments belong to the window."""
 
-    zone: Annotated[str, AfterValidator(_zone_exists)] = Field(description="whose clock and calendar, e.g. Asia/Tokyo")
-    days: tuple[Day, ...] = Field(default=(), description="days of the week; every day where none is given")
+    zone: Annotated[str, AfterValidator(_zone_exists)] = Field(
+        description="the time zone of days and hours, e.g. Asia/Tokyo"
+    )
+    days: tuple[Day, ...] = Field(default=(), description="days of the week; by default every day")
     hours: tuple[Annotated[str, AfterValidator(_hours_exist)], ...] = Field(
-        default=(), description="e.g. `22:00-06:00`, which belongs to the day on which it begins; else the whole day"
+        default=(),
+        description="e.g. `22:00-06:00`, which belongs to the day on which it begins; by default the whole day",
     )
     dates: tuple[Annotated[str, AfterValidator(_dates_exist)], ...] = Field(
-        default=(), description="e.g. `2026-12-20..2027-01-05`, both included; every date where none is given"
+        default=(), description="e.g. `2026-12-20..2027-01-05`, both included; by default every date"
     )
-    room: Duration = Field(default=0.0, le=_LONGEST, description="for how long from now on the drill needs the place")
-    why: str = Field(default="", description="told to those who are refused")
+    room: Duration = Field(default=0.0, le=_LONGEST, description="how long the drill needs the place from now on")
+    why: str = Field(default="", description="the reason, shown to whoever is refused")
 
     def holds(self, at: datetime) -> bool:
         """Tell whether a moment, which knows its zone, is in the window.

@@ -35,7 +35,9 @@ class ErrorBudget(Kind):
     """
 
     of: ProbeName
-    objective: Annotated[Percent, AfterValidator(_below_all)] = Field(description="of the time it is to be good")
+    objective: Annotated[Percent, AfterValidator(_below_all)] = Field(
+        description="the share of the time in which the service is to be good"
+    )
     over: Duration = Field(default=30 * 86400.0, gt=0, description="the time that the objective is for")
     at_most: Percent = Field(description="the share of the budget that the drill may use up")
     slower_than: Duration | None = Field(default=None, description="an answer that comes later is bad, too")

@@ -37,7 +37,9 @@ class Detected(Kind):
     of: ProbeName
     after: StepName
     within: Duration = Field(description="how long it may take until the alarm is on")
-    says: str | None = Field(default=None, min_length=1, description="what the alarm must say, in its detail or `who`")
+    says: str | None = Field(
+        default=None, min_length=1, description="text that the alarm must contain, in its detail or `who`"
+    )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh the first alarm after the step."""

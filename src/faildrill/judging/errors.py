@@ -49,7 +49,9 @@ class Errors(Kind):
 
     of: ProbeName
     at_most: Share = Field(description="a share, e.g. 0.1%, or a whole number of looks")
-    over: Duration | None = Field(default=None, gt=0, description="in any stretch of this length; all of it else")
+    over: Duration | None = Field(
+        default=None, gt=0, description="the limit holds in every stretch of this length; by default over the whole"
+    )
     when: When = "whole"
 
     def judge(self, evidence: Evidence) -> list[Finding]:

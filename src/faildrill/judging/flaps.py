@@ -24,7 +24,7 @@ class Flaps(Kind):
     """
 
     of: ProbeName
-    at_most: int = Field(default=1, ge=0, description="how often; a fault that it can't hide from is one")
+    at_most: int = Field(default=1, ge=0, description="how often; a fault that users notice is one")
     hold: Duration = Field(default=0.0, description="for how long it must be good to count as back")
 
     def judge(self, evidence: Evidence) -> list[Finding]:

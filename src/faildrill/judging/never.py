@@ -35,7 +35,7 @@ class Never(Kind):
     """
 
     of: ProbeName
-    changes: bool = Field(default=False, description="true: whoever answered first must answer throughout")
+    changes: bool = Field(default=False, description="true: whoever answered first must answer all the time")
     promotions: bool = Field(default=False, description="true: the timeline's number must stay as it was")
     saw: Words | None = Field(default=None, description="who must never be seen")
 

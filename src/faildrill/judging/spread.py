@@ -41,11 +41,11 @@ class SpreadEvenly(Kind):
     """
 
     of: ProbeName
-    tolerance: Percent = Field(default="25%", description="by how much of its due share a server's share may be off")
+    tolerance: Percent = Field(default="25%", description="by how much a server's share may differ from its due share")
     weights: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="by server, its approved weight, where `of` is no spread probe"
+        default={}, description="the approved weight of each server, if `of` is not a spread probe"
     )
-    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is weighed by itself")
+    over: Duration = Field(default=OVER, gt=0, description="the longest stretch that is judged by itself")
     when: When = "whole"
 
     def judge(self, evidence: Evidence) -> list[Finding]:

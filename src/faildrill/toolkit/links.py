@@ -61,8 +61,8 @@ class OfLink(Kind):
     """What a link is to do, and for how long at the most."""
 
     how: How = Field(default="silent", description="silent, reset or delayed")
-    delay: Duration = Field(default=0.0, description="with `delayed`: by how much, each way")
-    jitter: Duration = Field(default=0.0, description="with `delayed`: by how much more or less, each piece anew")
+    delay: Duration = Field(default=0.0, description="with `delayed`: how much later, in each direction")
+    jitter: Duration = Field(default=0.0, description="with `delayed`: by how much the delay varies")
     at_most: AtMost = None
 
     @model_validator(mode="after")

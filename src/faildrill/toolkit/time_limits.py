@@ -9,7 +9,10 @@ from faildrill.ports import Duration, Reach, SignalsFor
 
 AtMost = Annotated[
     Duration | None,
-    Field(gt=0, description="the target ends it by itself after this time, also without us; its `reach` must offer it"),
+    Field(
+        gt=0,
+        description="the target itself ends the fault after this time, also without faildrill; its `reach` must do so",
+    ),
 ]
 """A field for the longest time that a fault may stay on."""
 

@@ -46,9 +46,11 @@ class Spread(Spreads, Kind):
     path: str = Field(min_length=1, description="the log file")
     format: Literal["haproxy", "nginx"] = Field(description="whose log it is")
     log_format: str = Field(default=COMBINED, description="for NGINX: its log_format, with $upstream_addr in it")
-    load_balancer: LoadBalancer | None = Field(default=None, description="a HAProxy that is asked for states")
+    load_balancer: LoadBalancer | None = Field(
+        default=None, description="an HAProxy that is asked which servers are drained or down"
+    )
     backend: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="for HAProxy: which of its backends; any otherwise"
+        default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="for HAProxy: one of its backends; by default all"
     )
 
     @model_validator(mode="after")

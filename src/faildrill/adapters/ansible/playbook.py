@@ -45,7 +45,7 @@ class OnHosts(Kind):
 
     hosts: Hosts = Field(description="the hosts")
     only: tuple[str, ...] = Field(
-        default=(), alias="limit", description="hosts, groups or patterns; without it, all the play names"
+        default=(), alias="limit", description="hosts, groups or patterns; by default all that the play names"
     )
     vars: dict[str, JsonValue] = Field(default={}, description="extra variables")
     secret_vars: dict[str, SecretReference] = Field(default={}, description="extra variables whose values are secret")
@@ -129,8 +129,8 @@ class Playbook(OnHosts):
     apply_file: Annotated[FilePath, Field(alias="apply", description="the playbook that does it")]
     undo_file: Annotated[FilePath, Field(alias="undo", description="the playbook that puts it back")]
     verify_file: Annotated[FilePath, Field(alias="verify", description="sets the fact `in_effect` on every host")]
-    tags: tuple[str, ...] = Field(default=(), description="plays only these tasks of `apply`")
-    skip_tags: tuple[str, ...] = Field(default=(), description="leaves these tasks of `apply` out")
+    tags: tuple[str, ...] = Field(default=(), description="play only the tasks of `apply` with these tags")
+    skip_tags: tuple[str, ...] = Field(default=(), description="leave out the tasks of `apply` with these tags")
     began: str | None = Field(default=None, description="the name of the task with which the effect begins")
 
     async def objection(self, given: Given) -> str | None:

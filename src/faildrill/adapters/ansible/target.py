@@ -27,14 +27,18 @@ class Hosts(Target):
 
     inventory: FilePath = Field(description="the Ansible inventory: a file, a folder, or a program that prints one")
     keys: dict[str, str] = Field(
-        default={}, description="by host, its public key as `ssh-keyscan` prints it; with these no other is accepted"
+        default={}, description="each host's public key, as `ssh-keyscan` prints it; then no other key is accepted"
     )
-    python: str = Field(default="/usr/bin/python3", description="on hosts for which the inventory names no interpreter")
+    python: str = Field(
+        default="/usr/bin/python3", description="the interpreter on hosts for which the inventory names none"
+    )
     programs: FilePath | None = Field(
-        default=None, description="the folder of `ansible-playbook`, where it is not on PATH or beside this Python"
+        default=None, description="the folder of `ansible-playbook`, if it is neither on PATH nor beside this Python"
     )
-    vault_password: SecretReference | None = Field(default=None, description="for what Ansible Vault has encrypted")
-    become: bool = Field(default=False, description="true: playbooks become root there; `doctor` sees whether they can")
+    vault_password: SecretReference | None = Field(
+        default=None, description="the password for what Ansible Vault has encrypted"
+    )
+    become: bool = Field(default=False, description="true: playbooks become root there; `doctor` checks that they can")
     tools: dict[str, list[str]] = Field(
         default={}, description="by host or group, programs that playbooks need there; `doctor` looks for them"
     )

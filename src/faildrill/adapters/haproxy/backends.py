@@ -34,8 +34,10 @@ class Backends(Kind):
     heard_as: ClassVar[View] = "load balancer"
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
-    backend: str | None = Field(default=None, description="one of its backends; all declared ones otherwise")
-    up: Annotated[int, Field(ge=0)] | Literal["all"] = Field(default="all", description="how many are to be UP in each")
+    backend: str | None = Field(default=None, description="one of its backends; by default all declared ones")
+    up: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        default="all", description="how many servers must be UP in each"
+    )
 
     @model_validator(mode="after")
     def _are_declared(self) -> Self:

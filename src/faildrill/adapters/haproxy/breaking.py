@@ -46,7 +46,7 @@ class BrokenFile(OfBrokenFile):
     """
 
     load_balancer: LoadBalancer = Field(description="the load balancer; it names `master_socket` and `config_file`")
-    file: FilePath | None = Field(default=None, description="another file that is changed, of those `-f` reads")
+    file: FilePath | None = Field(default=None, description="another file that is changed instead, one that `-f` reads")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

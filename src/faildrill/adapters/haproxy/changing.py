@@ -33,7 +33,7 @@ class _OfServers(Kind):
 
     effect_is: ClassVar[Effect] = "state"
 
-    load_balancer: LoadBalancer = Field(description="the load balancer that is told")
+    load_balancer: LoadBalancer = Field(description="the load balancer that is changed")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the backend that the servers are in")
 
     @model_validator(mode="after")
@@ -252,7 +252,7 @@ class Weights(_OfServers):
             haproxy.weights: {load_balancer: payments, backend: payments, set: {pay1: 70, pay2: 10, pay3: 10}}
     """
 
-    set: dict[str, Weight] = Field(min_length=1, description="by server, its weight: 0 to 256")
+    set: dict[str, Weight] = Field(min_length=1, description="the new weight of servers, by name: 0 to 256")
 
     async def rights(self, given: Given) -> list[Checked]:
         """Ask for the level of the socket, and whether the backend's way of choosing takes weights while it runs."""

@@ -38,7 +38,7 @@ class Drift(Kind):
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     standard: Standard = Field(description="what was approved")
-    backend: str | None = Field(default=None, description="one of the standard's backends; all of them otherwise")
+    backend: str | None = Field(default=None, description="one of the standard's backends; by default all")
 
     @model_validator(mode="after")
     def _can_be_seen(self) -> Self:

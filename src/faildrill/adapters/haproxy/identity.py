@@ -46,8 +46,8 @@ class Identity(Kind):
           - haproxy.identity: {load_balancer: payments, says: "staging 3f2a9c41", listens: ["10.0.0.5:80"]}
     """
 
-    load_balancer: LoadBalancer = Field(description="whose socket is asked")
-    says: Words = Field(min_length=8, description="its `description`, here and nowhere else")
+    load_balancer: LoadBalancer = Field(description="the load balancer that is asked through its socket")
+    says: Words = Field(min_length=8, description="its `description`: a text that stands here and nowhere else")
     listens: tuple[Address, ...] = Field(min_length=1, description="HOST:PORT where users, or services, reach it")
 
     def facts(self) -> list[str]:

@@ -48,7 +48,7 @@ class Balancer(Kind):
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     file: str | list[str] | None = Field(
-        default=None, description="its configuration on this machine: a file, a folder, or a list as after `-f`"
+        default=None, description="its configuration on this machine: a file, a folder, or a list, as for `-f`"
     )
     binary: str | None = Field(default=None, description="the program that checks the file, e.g. haproxy")
 

@@ -53,7 +53,7 @@ class Spread(Spreads):
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")
     standard: Standard | None = Field(
-        default=None, description="the standard that says its weights, in place of `weights`"
+        default=None, description="the standard that holds the weights, instead of `weights`"
     )
 
     @model_validator(mode="after")

@@ -23,8 +23,10 @@ class LoadBalancer(Target):
 
     haproxy_socket: str = Field(description="path of its runtime socket, or HOST:PORT")
     backends: dict[HAProxyName, list[HAProxyName]] = Field(
-        default={}, description="by backend, the servers that belong in it"
+        default={}, description="the servers that belong in each backend"
     )
     master_socket: str | None = Field(default=None, description="the socket of its master process, as `-S` names it")
-    config_file: FilePath | None = Field(default=None, description="the file that `-f` names, where it is on this host")
-    binary: str = Field(default="haproxy", description="the program that tests its files")
+    config_file: FilePath | None = Field(
+        default=None, description="its configuration file (`-f`), if it is on this host"
+    )
+    binary: str = Field(default="haproxy", description="the program that checks its configuration files")

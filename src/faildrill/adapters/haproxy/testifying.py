@@ -38,7 +38,7 @@ class Front(Kind):
     """
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
-    backend: str = Field(description="the backend that users' requests take")
+    backend: str = Field(description="the backend that users' requests go to")
     standard: Standard | None = Field(default=None, description="what was approved for it")
     over: Duration = Field(default=1.0, gt=0, description="for how long requests are counted")
 

@@ -39,7 +39,7 @@ class _Unanswered(Exception):
 class _Asks(Kind):
     """What all three share: where they ask, how, and how often while a drill runs."""
 
-    url: Annotated[str, AfterValidator(_web_address)] = Field(description="where to ask")
+    url: Annotated[str, AfterValidator(_web_address)] = Field(description="the URL to ask")
     bearer: SecretReference | None = Field(default=None, description="sent as `Authorization: Bearer …`")
     every: Duration = Field(default=5.0, ge=0.1, description="how often it is asked while a drill runs")
 

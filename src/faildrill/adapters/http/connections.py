@@ -35,8 +35,10 @@ _TIMED_OUT: Final = 408
 class Asked(Sent, GoodAnswer):
     """What is sent, what a good answer is, and how the answer tells who gave it."""
 
-    who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
-    who_field: str = Field(default="", description="the field of a JSON answer that tells it, where no header does")
+    who_header: str = Field(default="X-Server", description="the header of the answer that names who answered")
+    who_field: str = Field(
+        default="", description="the field of a JSON answer that names who answered, if no header does"
+    )
 
 
 class Connections:

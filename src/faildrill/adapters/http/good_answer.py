@@ -24,15 +24,15 @@ Statuses = Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], BeforeVa
 class GoodAnswer(Kind):
     """What a good answer is."""
 
-    status: Statuses = Field(default=(), description="the good statuses; 200 to 299 where none is given")
+    status: Statuses = Field(default=(), description="the good statuses; by default 200 to 299")
     text: Words | None = Field(
         default=None,
-        description="what the body of a good answer holds, anywhere in it; `values` say where",
+        description="a text that the body of a good answer contains anywhere; to say where, use `values`",
     )
     values: dict[str, JsonValue] = Field(
-        default={}, description="what a good JSON answer says, by path: {status: ok, checks.0.state: up}"
+        default={}, description="the values in a good JSON answer, by path: {status: ok, checks.0.state: up}"
     )
-    lacks: Words | None = Field(default=None, description="what the body of a good answer must not hold")
+    lacks: Words | None = Field(default=None, description="a text that the body of a good answer must not contain")
 
     @property
     def reads_the_body(self) -> bool:

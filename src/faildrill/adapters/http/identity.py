@@ -45,11 +45,11 @@ class Identity(Kind):
           - http.identity: {service: payments, path: /place, value: uid, holds: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
     """
 
-    service: Service | None = Field(default=None, description="asked where its URL leads")
-    group: Group | None = Field(default=None, description="every member of it is asked, at its `address`")
-    path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="where it tells what it is")
+    service: Service | None = Field(default=None, description="the service; it is asked at its URL")
+    group: Group | None = Field(default=None, description="the group; every member is asked at its `address`")
+    path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="the path where it says what it is")
     value: str = Field(default="", description="where in a JSON answer the text is, e.g. `place.uid`")
-    holds: Words = Field(min_length=8, description="what it answers here and nowhere else")
+    holds: Words = Field(min_length=8, description="the text that it answers here and nowhere else")
 
     @model_validator(mode="after")
     def _asks_somebody(self) -> Self:

@@ -103,17 +103,17 @@ class Ledger(Bookkeeping[_Anew]):
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     status: Statuses = Field(
-        default=(), description="the statuses that acknowledge a write; 200 to 299 where none is given, but 202 and 207"
+        default=(), description="the statuses that acknowledge a write; by default 200 to 299 without 202 and 207"
     )
     values: dict[str, JsonValue] = Field(
-        default={}, description="what a JSON answer says that acknowledges a write, by path: {ok: true}"
+        default={}, description="the values in a JSON answer that acknowledge a write, by path: {ok: true}"
     )
     unwritten: str | None = Field(
-        default=None, min_length=1, description="an answer that holds it proves no write, whatever its status"
+        default=None, min_length=1, description="an answer that contains it rejects the write, whatever its status"
     )
     writers: Writers = 4
     tries: int = Field(default=1, ge=1, le=10, description="how often an unknown write is sent, with the same key")
-    who_header: str = Field(default="X-Server", description="the header of the answer that tells who answered")
+    who_header: str = Field(default="X-Server", description="the header of the answer that names who answered")
     back: Back = Field(description="where the keys can be read when the drill is over")
 
     _session: Any = PrivateAttr(default=None)

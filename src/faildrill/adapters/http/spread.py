@@ -32,7 +32,9 @@ class Spread(Spreads, Request):
 
     heard_as: ClassVar[View] = "load balancer"
 
-    load_balancer: LoadBalancer | None = Field(default=None, description="a HAProxy that is asked for states")
+    load_balancer: LoadBalancer | None = Field(
+        default=None, description="an HAProxy that is asked which servers are drained or down"
+    )
     backend: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]+$", description="which of its backends")
 
     @model_validator(mode="after")

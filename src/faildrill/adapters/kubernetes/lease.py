@@ -65,10 +65,10 @@ class Lease(Kind):
     """
 
     server: str = Field(description="the URL of the API server")
-    token: SecretReference = Field(description="of a service account")
+    token: SecretReference = Field(description="the token of a service account")
     ca: str | None = Field(default=None, description="a file with the CA that signed the server's certificate")
     namespace: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="where the Leases are")
-    lasts: Duration = Field(default=15.0, ge=3.0, le=300.0, description="how long a holder that is gone still holds")
+    lasts: Duration = Field(default=15.0, ge=3.0, le=300.0, description="how long the Lease of a dead holder lasts")
     _held: dict[str, _Object] = PrivateAttr(default_factory=dict)
     _holder: str = PrivateAttr(default="")
     _renewed: float = PrivateAttr(default=0.0)

@@ -18,18 +18,18 @@ _SHOWN: Final = 80
 
 
 class Identity(Kind):
-    """Refuses the drill unless every MariaDB server, asked itself, holds the declared row, and no other.
+    """Refuses the drill unless every MariaDB server, asked itself, holds the declared row and no other.
 
-    Write it once, where writes are taken, in what may be drilled: `CREATE TABLE faildrill_identity (uid varchar(64))`
-    and `INSERT INTO faildrill_identity VALUES ('UID')`, with a random UID of your own; replicas get it by themselves. A
-    server that holds something else or nothing, can't be reached, or is no MariaDB, is an objection.
+    Write the row once, on the server that takes writes, in what may be drilled: `CREATE TABLE faildrill_identity (uid
+    varchar(64))` and `INSERT INTO faildrill_identity VALUES ('UID')`, with a random UID of your own. Replicas get it by
+    replication. A server that holds something else or nothing, can't be reached, or is no MariaDB, is an objection.
 
         identity:
           - mariadb.identity: {mariadb: payments, uid: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
     """
 
-    mariadb: MariaDB = Field(description="every member of it is asked directly")
-    uid: Words = Field(min_length=8, description="what the row holds here and nowhere else")
+    mariadb: MariaDB = Field(description="every member is asked directly")
+    uid: Words = Field(min_length=8, description="the text in the row, here and nowhere else")
     table: str = Field(default="faildrill_identity", description="the table that holds it, in its column `uid`")
 
     @field_validator("table")

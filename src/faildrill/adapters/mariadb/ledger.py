@@ -30,12 +30,14 @@ _NOTHING_WRITTEN: Final = (READ_ONLY, 1836, 1142, 1146, 1040, 1044, 1045, 1049, 
 class Ledger(Bookkeeping[Talk]):
     """Writes numbered rows to whichever MariaDB server takes writes, and afterwards accounts for every one of them.
 
-    Every writer connects as a driver with several hosts does: to the first server that is not read-only, or to the
-    `address` of the proxy where the environment gives one, and stays until its connection ends or the server refuses
-    writes. Each write is noted in a file of the run's folder before it is sent and ends *acknowledged*, *rejected*
-    (provably not written) or *unknown*. When the drill is over every server is read: an acknowledged write that is
-    absent is *lost*, one that is there twice is *duplicated*. The client is a blocking one, so these looks are made by
-    a process of their own. The rows go into the table `faildrill_ledger`; those of earlier runs are removed.
+    Each connection that writes goes, as a driver with several hosts does, to the first server that is not read-only, or
+    to the proxy's `address` if the environment gives one. It stays there until it ends or the server refuses writes.
+    Each write is noted in a file of the run's folder before it is sent, and ends *acknowledged*, *rejected* (provably
+    not written) or *unknown*. When the drill is over every server is read: an acknowledged write that is absent is
+    *lost*, one that is there twice is *duplicated*.
+
+    The client library blocks, so these looks are made by a process of their own. The rows go into the table
+    `faildrill_ledger`; rows of earlier runs are removed.
 
         probes:
           ledger: {mariadb.ledger: {mariadb: payments}, every: 20ms, timeout: 2s}
@@ -45,7 +47,7 @@ class Ledger(Bookkeeping[Talk]):
 
     blocking: ClassVar[bool] = True
 
-    mariadb: MariaDB = Field(description="the servers, or the proxy before them, and every one that is read afterwards")
+    mariadb: MariaDB = Field(description="the servers; all are read afterwards")
     writers: Writers = 4
 
     async def open(self, given: Given) -> None:

@@ -20,15 +20,19 @@ from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 
 class LoseWriter(Kind):
-    """Takes the MariaDB server away that takes writes: `killed`, or `hung`.
+    """Takes away the MariaDB server that takes writes: it is `killed`, or `hung`.
 
-    Which one that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one takes
-    writes and a replica could take over now, and where the application's `user` may write in spite of `read_only`,
-    as it would write to the one that comes back. Nobody takes over by itself: a `mariadb.promote` step, a playbook or
-    your own tool does. Later steps may use `${steps.ID.writer}`. Put back means that it runs and follows whoever takes
-    writes by then; where nobody does, the server that has most takes writes, as one that comes back may have lost what
-    a replica has. One that hung is killed before, where another one takes writes by then: let go on, it would take
-    writes beside it. For the same reason its configuration must say `read_only = 1`, so that it comes back taking none.
+    Which server that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one
+    server takes writes and a replica could take over now, and if the application's `user` can write in spite of
+    `read_only`, because it would then write to the server that comes back.
+
+    Nobody takes over by itself: a `mariadb.promote` step, a playbook or your own tool does. Later steps may use
+    `${steps.ID.writer}`.
+
+    It is put back when the server runs and follows whichever server takes writes by then. If none does, the server that
+    has most takes writes, because one that comes back may lack what a replica has. A hung server is killed first if
+    another one takes writes by then: continued, it would take writes beside it. For the same reason its configuration
+    must say `read_only = 1`.
 
         steps:
           - name: kill the writer
@@ -38,7 +42,7 @@ class LoseWriter(Kind):
 
     needs_heir: ClassVar[bool] = True
 
-    mariadb: MariaDB = Field(description="whose writer is taken away")
+    mariadb: MariaDB = Field(description="the servers whose writer is taken away")
     how: Literal["killed", "hung"] = Field(default="killed", description="killed or hung")
     late_at_most: Duration = Field(default=LATE, ge=0, description="by how much the replica to take over may be behind")
     at_most: AtMost = None

@@ -18,10 +18,10 @@ _LONGEST: Final = 200
 class Writers(Kind):
     """Asks every MariaDB server itself whether it takes writes (`read_only`); good when exactly one does.
 
-    `who` is every server that does: two names are a split brain, as nobody keeps a server that came back from taking
-    writes but its own configuration. Who has READ_ONLY ADMIN writes in spite of `read_only`, which nobody sees here:
-    `doctor` tells whether the application's user has it. Every server has a deadline of its own. The client is a
-    blocking one, so these looks are made by a process of their own.
+    `who` is every server that does. Two names are a split brain: nothing but its own configuration keeps a server that
+    came back from taking writes. A user with READ_ONLY ADMIN writes in spite of `read_only`, which this probe can't
+    see: `doctor` tells whether the application's user has that right. Every server has a deadline of its own. The
+    client library blocks, so these looks are made by a process of their own.
 
         probes:
           writers: {mariadb.writers: {mariadb: payments}, every: 200ms}
@@ -33,7 +33,7 @@ class Writers(Kind):
     tells_writer: ClassVar[WriterBy] = "nodes"
     blocking: ClassVar[bool] = True
 
-    mariadb: MariaDB = Field(description="the servers, every one of which is asked")
+    mariadb: MariaDB = Field(description="the servers; every one is asked")
 
     async def look(self, given: Given) -> Seen:
         """Ask all servers at once."""
@@ -48,10 +48,12 @@ class Writers(Kind):
 class Redundancy(Kind):
     """Good when MariaDB could lose its writer now: one server takes writes, and all others follow it closely.
 
-    A replica that filters, skips errors, is delayed or counts by file and position has not all that the writer has: it
-    has to follow, and somebody else must be able to take over. One with a hole in its GTIDs, with writes of its own,
-    with another's `server_id`, without a log that others could follow, or that stands still while the writer goes on,
-    could not. Otherwise the look is `wrong` and says what misses: `m2 refused`, `m2 does not follow (error 1236)`,
+    A replica could take over only if it has all that the writer has. It could not if it has a hole in its GTIDs, writes
+    of its own, another's `server_id`, no log that others could follow, or stands still while the writer goes on. A
+    replica that filters, skips errors, is delayed or counts by file and position must follow as well, but somebody else
+    must be able to take over.
+
+    Otherwise the look is `wrong`, and its detail says what is missing: `m2 refused`, `m2 does not follow (error 1236)`,
     `m2 is late`, `m2 has a hole: 0-1-99 is not in its log`. `who` is the writer.
 
         probes:
@@ -60,7 +62,7 @@ class Redundancy(Kind):
 
     blocking: ClassVar[bool] = True
 
-    mariadb: MariaDB = Field(description="the servers, every one of which is asked")
+    mariadb: MariaDB = Field(description="the servers; every one is asked")
     late_at_most: Duration = Field(default=LATE, ge=0, description="by how much a replica may be behind")
 
     async def look(self, given: Given) -> Seen:

@@ -19,14 +19,16 @@ from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview
 
 
 class Promote(Kind):
-    """Makes a MariaDB replica the server that takes writes: as planned, or because the one that did is gone.
+    """Makes a MariaDB replica the server that takes writes, as a planned change or because that server is gone.
 
-    Where one takes writes, it is made read-only first, the replica catches up, and nothing is lost; it follows the new
-    one then. Where none answers, the replica that has most is promoted, after it has applied all it had received; what
-    it never received is lost, which `mariadb.ledger` tells. Refused, with nothing touched, where two take writes, or
-    where no replica could take over. Put back means that the former writer takes writes again, and all others follow
-    it; where there was none, there is nobody to give it back to: the one promoted goes on, and the step that took the
-    writer away has it follow.
+    If one takes writes now, it is made read-only first, the replica catches up, nothing is lost, and the old writer
+    then follows the new one. If none answers, the replica that has most is promoted after it has applied all that it
+    received; what it never received is lost, and `mariadb.ledger` counts it. It is refused, with nothing touched, if
+    two servers take writes or if no replica could take over.
+
+    It is put back when the former writer takes writes again and all others follow it. If there was none, there is
+    nobody to give the role back to: the promoted one keeps it, and the step that took the writer away makes the old one
+    follow it.
 
         steps:
           - name: promote the replica
@@ -37,8 +39,8 @@ class Promote(Kind):
     needs_heir: ClassVar[bool] = True
     effect_is: ClassVar[Effect] = "event"
 
-    mariadb: MariaDB = Field(description="what gets another writer")
-    to: str | None = Field(default=None, description="the member to promote; the one that has most where none is named")
+    mariadb: MariaDB = Field(description="the servers that get another writer")
+    to: str | None = Field(default=None, description="the member to promote; by default the one that has most")
     late_at_most: Duration = Field(default=LATE, ge=0, description="by how much it may be behind one that is there")
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ class MariaDBMember(Member):
     host: str
     port: int = Field(default=3306, ge=1, le=65535)
     known_as: Address | None = Field(
-        default=None, description="HOST:PORT by which the other servers replicate from it, where that is another"
+        default=None, description="HOST:PORT that other servers replicate from, if it differs from `host` and `port`"
     )
 
     @property
@@ -42,11 +42,15 @@ class MariaDB(Target, Encryption):
     section: ClassVar[str] = "mariadb"
 
     database: str
-    user: str = Field(description="one like the application's: without READ_ONLY ADMIN, which would write anywhere")
+    user: str = Field(
+        description="a user with the application's rights; not READ_ONLY ADMIN, which writes to read-only servers"
+    )
     password: SecretReference | None = None
-    admin: str = Field(description="who may ask and tell the servers; docs/mariadb.md has its GRANT")
+    admin: str = Field(description="the user that reads and changes replication; its GRANT is in docs/mariadb.md")
     admin_password: SecretReference | None = None
-    replication_user: str = Field(description="whom a replica logs in as on the one it replicates from")
+    replication_user: str = Field(description="the user with which a replica logs in to the server it replicates from")
     replication_password: SecretReference | None = None
-    address: str | None = Field(default=None, description="HOST:PORT that users write to, of a proxy")
+    address: str | None = Field(
+        default=None, description="HOST:PORT of the proxy that users write through, if there is one"
+    )
     members: dict[str, MariaDBMember] = Field(min_length=1)

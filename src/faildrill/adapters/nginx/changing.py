@@ -126,9 +126,9 @@ class Upstream(_OfNginx):
     server: str = Field(pattern=r"^[^\s;{}]+$", description="the server's address, as it is written there")
     down: bool | None = Field(default=None, description="true: takes no requests; false: takes them again")
     weight: int | None = Field(default=None, ge=1, le=65535, description="its weight")
-    url: str | None = Field(default=None, description="asked through NGINX, to see who answers")
-    who: str | None = Field(default=None, description="what its answers say in `header`")
-    header: str = Field(default="X-Server", description="the header that tells which server answered")
+    url: str | None = Field(default=None, description="a URL that is asked through NGINX, to see which server answers")
+    who: str | None = Field(default=None, description="the value of `header` in this server's answers")
+    header: str = Field(default="X-Server", description="the header that names the server that answered")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

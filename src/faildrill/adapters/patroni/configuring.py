@@ -20,10 +20,10 @@ Settings = dict[str, JsonValue]
 class Configure(OfCluster):
     """Changes Patroni's configuration of a cluster: `PATCH /config`, once, with the values of `set`.
 
-    A value of null removes a setting; mappings are merged into what is there, as Patroni does. Refused when all of it
-    is set already: then nothing would be changed. Its effect is seen when Patroni tells the new values and, where
-    `synchronous_mode` is among them, when the primary has a synchronous standby, or none any more. Put back means the
-    former values of exactly these settings.
+    A value of null removes a setting; mappings are merged with what is there, as Patroni does. It is refused if all of
+    it is set already. Its effect is seen when Patroni reports the new values and, if `synchronous_mode` is among them,
+    when the primary has a synchronous standby, or has none any more. It is put back when exactly these settings have
+    their former values.
 
         steps:
           - name: make replication synchronous

@@ -17,11 +17,14 @@ from faildrill.toolkit.links import Doing, Links, OfLink, links
 class CutReplication(OfCluster, OfLink):
     """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
 
-    `silent` swallows everything, as a dead switch does; `reset` ends the connections and refuses new ones; `delayed`
-    passes everything later. With `at_most` the path itself opens again after that time, also without us. Which node it
-    is, is looked up when the step is due. Refused, with nothing touched, unless one node leads, another one streams
-    from it, and the reach of the leader can change its network (the lab's can). Later steps may use
-    `${steps.ID.primary}`. Put back means that the link does what it did before.
+    - `silent`: everything is swallowed, as by a dead switch.
+    - `reset`: connections are ended, and new ones refused.
+    - `delayed`: everything is passed on later.
+
+    With `at_most` the link opens by itself after that time, even without faildrill. Which node it is, is looked up when
+    the step begins. It is refused, with nothing touched, unless one node leads, another one streams from it, and the
+    leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is put back
+    when the link does what it did before.
 
         steps:
           - name: cut the network to the standby

@@ -137,12 +137,12 @@ class _Handover(OfCluster):
 
 
 class Switchover(_Handover):
-    """Hands the lead of a Patroni cluster over, as planned: `POST /switchover`, exactly once.
+    """Hands the leadership of a Patroni cluster over, as planned: `POST /switchover`, exactly once.
 
-    Without `to` Patroni chooses among the healthy standbys. Refused, with nothing touched, unless one node leads and
-    the next one could take over now. The call is never repeated: an answer that leaves it open (503, silence) is
-    settled by observing who leads, as Patroni is known to answer 503 to a switchover that then happens. Put back
-    means that the first leader leads again: when it is fit to, one switchover back to it.
+    Without `to` Patroni chooses among the healthy standbys. It is refused, with nothing touched, unless one node leads
+    and the next one could take over now. The call is never repeated. If the answer leaves it open (503, silence),
+    faildrill looks who leads, because Patroni is known to answer 503 to a switchover that then happens. It is put back
+    when the first leader leads again: once that node is fit to lead, by one switchover back to it.
 
         steps:
           - name: switch over
@@ -150,7 +150,7 @@ class Switchover(_Handover):
             within: 30s
     """
 
-    to: str | None = Field(default=None, description="the member that is to lead; Patroni chooses where none is named")
+    to: str | None = Field(default=None, description="the member that is to lead; by default Patroni chooses")
 
     @field_validator("to")
     @classmethod
@@ -167,12 +167,13 @@ class Switchover(_Handover):
 
 
 class Failover(_Handover):
-    """Makes a named member of a Patroni cluster the leader, whoever leads: `POST /failover`, exactly once.
+    """Makes a named member of a Patroni cluster the leader, whoever leads now: `POST /failover`, exactly once.
 
-    What an operator does by hand in an emergency, and what a drill is to show the cost of. The primary that it takes
-    the lead from is healthy (it is refused otherwise), so that nothing warrants it: a drill that does it on purpose
-    says `unwarranted: deliberate`. A planned change is `patroni.switchover`. Otherwise as that: refused unless the
-    member could take over now, settled by observing, put back by one switchover to the first leader.
+    This is what an operator does by hand in an emergency; a drill shows what it costs. The old primary is healthy
+    (otherwise the step is refused), so nothing warrants the failover: a drill that does it on purpose must say
+    `unwarranted: deliberate`. For a planned change use `patroni.switchover`. Like that one it is refused unless the
+    member could take over now, its outcome is settled by looking who leads, and it is put back by one switchover to the
+    first leader.
 
         steps:
           - name: fail over by hand
@@ -181,7 +182,7 @@ class Failover(_Handover):
     """
 
     unwarranted: Literal["deliberate"] | None = Field(
-        default=None, description="says that a healthy primary is failed over on purpose; nothing is done without it"
+        default=None, description="says that a healthy primary is failed over on purpose; without it nothing is done"
     )
     to: str = Field(description="the member that is to lead")
 

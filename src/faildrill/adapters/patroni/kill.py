@@ -22,12 +22,14 @@ from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 class KillPrimary(OfCluster):
     """Kills the node that takes writes, Patroni and PostgreSQL at once, with SIGKILL, and leaves it down.
 
-    Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node
+    Which node that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one node
     leads and Patroni would promote another one now (`patroni.redundancy` says what that takes): the last healthy node
     is never killed. With `standby: running` it is enough that another one runs that may be promoted, if only by hand,
-    though it receives nothing: what it has not, is lost. Later steps may use `${steps.ID.primary}`. Its effect is seen
-    when nothing of the node runs and its ports are dark. Put back means that the node is started and runs in the
-    cluster again, streaming from whoever leads by then; leading is not given back (a `patroni.switchover` does that).
+    even if it receives nothing: what it doesn't have is lost. Later steps may use `${steps.ID.primary}`.
+
+    Its effect is seen when nothing of the node runs and its ports are dark. It is put back when the node was started
+    and runs in the cluster again, streaming from whoever leads by then. Leadership is not given back; a
+    `patroni.switchover` step does that.
 
         steps:
           - name: kill the primary
@@ -42,7 +44,8 @@ class KillPrimary(OfCluster):
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the standby to take over may be behind")
     at_most: AtMost = None
     standby: Literal["streaming", "running"] = Field(
-        default="streaming", description="what another node must be at least; `running` after its network was cut"
+        default="streaming",
+        description="the least that another node must be; `running` is for a drill that has cut its network",
     )
 
     async def capture(self, given: Given) -> Captured:

@@ -19,7 +19,7 @@ _LONGEST: Final = 200
 class _Looking(Kind):
     """What both probes share: an observer that stands from the first look to the last."""
 
-    cluster: Cluster = Field(description="the cluster, every node of which is asked itself")
+    cluster: Cluster = Field(description="the cluster; every node is asked itself")
     _observer: Observer | None = PrivateAttr(default=None)
 
     async def open(self, given: Given) -> None:
@@ -43,10 +43,10 @@ class _Looking(Kind):
 class Writer(_Looking):
     """Asks every node of a Patroni cluster whether it is the primary; good when exactly one says so.
 
-    `who` is the primary's name, or all their names when more than one node says that it is. Every node is asked
-    itself and has a deadline of its own, so a hung one doesn't hide the others. None: `wrong`, `no writer`, with
-    `unlocked` once Patroni itself has noticed: from then on an outage counts as detected. Two or more: `wrong`,
-    `2 writers`. This is what Patroni says of its nodes; `postgres.writers` tries it in the database.
+    `who` is the primary's name, or all names if several nodes say so. Every node is asked itself and has a deadline of
+    its own, so a hung one doesn't hide the others. With no primary the look is `wrong`, `no writer`, followed by
+    `unlocked` once Patroni has noticed: from then on an outage counts as detected. With two or more it is `wrong`, `2
+    writers`. This is what Patroni says of its nodes; `postgres.writers` tries it in the database.
 
         probes:
           writer: {patroni.writer: {cluster: payments}, every: 100ms}
@@ -71,10 +71,10 @@ class Writer(_Looking):
 
 
 class Timeline(_Looking):
-    """Tells the number of PostgreSQL's timeline that the primary writes on: every promotion makes it grow.
+    """Reads the number of PostgreSQL's timeline that the primary writes on: every promotion makes it grow.
 
-    `who` is that number, so that `never: {of: timeline, promotions: true}` sees a promotion also when it fell between
-    two looks, and when the same node leads again afterwards. No primary, or one that does not tell: `wrong`.
+    `who` is that number. So `never: {of: timeline, promotions: true}` notices a promotion even if it fell between two
+    looks, and even if the same node leads again afterwards. `wrong` if there is no primary, or one that does not tell.
 
         probes:
           timeline: {patroni.timeline: {cluster: payments}, every: 500ms}
@@ -99,13 +99,15 @@ class Timeline(_Looking):
 class Redundancy(_Looking):
     """Good when a Patroni cluster could lose its primary now: one leads, another could take over, all are at work.
 
-    A member could when it runs, streams, is on the leader's timeline, no more than `lag_at_most` bytes behind and not
-    standing still while the leader goes on, and Patroni would promote it: its log is within `maximum_lag_on_failover`,
-    and it carries neither `nofailover` nor `failover_priority: 0`, has its watchdog, waits for no restart, and is a
-    synchronous standby where `synchronous_mode` asks for one. One that is never to be promoted has to stream, and
-    somebody else must be able to take over. Otherwise the look is `wrong` and says what misses: `pg1 refused`,
-    `pg1 starting`, `pg1 lags`, `pg2 nofailover`; `paused` or `failsafe mode is active` when Patroni would not fail
-    over by itself; that it is a standby cluster, which takes no writes. `who` is the leader.
+    A member could take over if it runs, streams, is on the leader's timeline, is at most `lag_at_most` bytes behind,
+    does not stand still while the leader goes on, and Patroni would promote it. Patroni would if its log is within
+    `maximum_lag_on_failover`, it has neither `nofailover` nor `failover_priority: 0`, it has its watchdog, waits for no
+    restart, and is a synchronous standby where `synchronous_mode` asks for one. A member that is never to be promoted
+    must stream, and somebody else must be able to take over.
+
+    Otherwise the look is `wrong`, and its detail says what is missing: `pg1 refused`, `pg1 starting`, `pg1 lags`, `pg2
+    nofailover`; `paused` or `failsafe mode is active` if Patroni would not fail over by itself; or that this is a
+    standby cluster, which takes no writes. `who` is the leader.
 
         probes:
           redundancy: {patroni.redundancy: {cluster: payments}, every: 500ms, timeout: 2s}

@@ -26,16 +26,16 @@ _NAMES: Final = {
 class Dynamic(Kind):
     """Reads the dynamic configuration that all members of a Patroni cluster share (`GET /config`).
 
-    Times and switches that nobody set are told as Patroni's own: `ttl` 30 s, `loop_wait` 10 s, `retry_timeout` 10 s,
-    `primary_start_timeout` 5 min, a lag of 1 MiB. What Patroni takes otherwise than it is written is told as it takes
-    it: since 3.2.0 at least 20 s of `ttl`, 3 s of `retry_timeout`, 1 s of `loop_wait`, which also have to fit together.
-    A value that it can't take costs that value only.
+    Times and switches that nobody set are reported with Patroni's defaults: `ttl` 30 s, `loop_wait` 10 s,
+    `retry_timeout` 10 s, `primary_start_timeout` 5 min, a lag of 1 MiB. Values are reported as Patroni applies them:
+    since 3.2.0 that is at least 20 s of `ttl`, 3 s of `retry_timeout` and 1 s of `loop_wait`, which also have to fit
+    together. If one value is invalid, only that one is missing.
 
         settings:
           database: {patroni.settings: {cluster: payments}}
     """
 
-    cluster: Cluster = Field(description="the cluster whose members are asked, one after the other until one answers")
+    cluster: Cluster = Field(description="the cluster; its members are asked one after the other until one answers")
 
     async def settings(self, given: Given) -> Reading:
         """Ask for the configuration."""

@@ -13,12 +13,12 @@ from faildrill.testimony import Says, Testimony
 
 
 class View(Kind):
-    """Asks every Patroni node of a cluster who leads; each answers from its own look at the store they share.
+    """Asks every Patroni node of a cluster who leads; each answers from its own view of their shared store.
 
-    A node that says it leads is evidence that the primary lives; a free lead, told by any node, that it is dead. That
-    nobody leads and nobody says that the lead is free proves nothing. A node that has not reached the store for `stale`
-    can't tell who leads, and where none has, nobody can be made the primary through Patroni: that is told as `store`.
-    That Patroni is paused is told: then it will not fail over by itself.
+    A node that says that it leads is evidence that the primary lives; a free leadership, reported by any node, that it
+    is dead. If nobody leads and nobody says that the leadership is free, that proves nothing. A node that has not
+    reached the store for `stale` can't tell who leads. If none has reached it, nobody can be made the primary through
+    Patroni; that is reported as `store`. If Patroni is paused, that is reported: it will not fail over by itself.
 
         warrants:
           payments-db:
@@ -28,7 +28,9 @@ class View(Kind):
     cluster: Cluster = Field(description="every member of it is asked")
 
     stale: Duration = Field(
-        default=30.0, gt=0, description="a node that reached the store longer ago can't tell; clocks may differ by less"
+        default=30.0,
+        gt=0,
+        description="a node that reached the store longer ago can't tell; keep it above the difference of clocks",
     )
 
     async def testify(self, given: Given) -> list[Testimony]:

@@ -40,18 +40,22 @@ _WHOSE: Final = (
 class Advisory(Kind):
     """Keeps other hosts from drilling the same place: a PostgreSQL advisory lock, held by one standing session.
 
-    The session carries the holder as its `application_name`, so that others are told who drills. When it ends, for
-    whatever reason, the lock is free: a run that loses it does no more steps, puts back what it did, and ends ABORTED.
-    So use a database that no drill fails over: the lock of a drill that crashes its own database goes with it. Reach
-    it past every pooler that shares sessions. A server notices within 15 seconds that a holder's host is gone.
+    The session's `application_name` names the holder, so that others are told who is drilling. When the session ends,
+    for whatever reason, the lock is free. A run that loses it takes no more steps, puts back what it did, and ends
+    ABORTED. So use a database that no drill fails over: a drill that crashes the lock's own database loses the lock.
+    Don't reach it through a pooler that shares sessions. If a holder's host dies, the server notices within 15 seconds.
 
     Both hosts must prove the same identity, which they do when they use the same environment file.
 
         lock: {postgres.advisory: {database: drills}}
     """
 
-    database: Database | None = Field(default=None, description="where the lock is, by the users' path")
-    cluster: Cluster | None = Field(default=None, description="where the lock is: on the member that takes writes")
+    database: Database | None = Field(
+        default=None, description="the database that holds the lock, by the path that users take"
+    )
+    cluster: Cluster | None = Field(
+        default=None, description="the cluster that holds the lock, on the member that takes writes"
+    )
     _talk: Talk | None = PrivateAttr(default=None)
     _keys: list[int] = PrivateAttr(default=[])
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class EveryNode(Kind):
     """A probe that asks every node itself, and keeps one connection to each between its looks."""
 
-    cluster: Cluster = Field(description="the cluster, every node of which is asked")
+    cluster: Cluster = Field(description="the cluster; every node is asked itself")
 
     _standing: dict[str, Any] = PrivateAttr(default_factory=dict)
 

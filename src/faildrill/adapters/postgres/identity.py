@@ -36,8 +36,8 @@ class _Answer(NamedTuple):
 class _Asked(Kind):
     """What both guards share: every node is asked directly, and the users' path too where it is named."""
 
-    cluster: Cluster | None = Field(default=None, description="every member of it is asked directly")
-    database: Database | None = Field(default=None, description="asked by the users' path")
+    cluster: Cluster | None = Field(default=None, description="every member is asked directly")
+    database: Database | None = Field(default=None, description="asked by the path that users take")
 
     @model_validator(mode="after")
     def _asks_somebody(self) -> Self:
@@ -102,9 +102,9 @@ class _Asked(Kind):
 class Identity(_Asked):
     """Refuses the drill unless every member of the cluster says that it is the declared system.
 
-    PostgreSQL makes up a system identifier when a cluster is created, and its standbys share it: no name, address or
-    DNS record can fake it. Every member is asked directly; one that differs, is down, hangs, or answers anything else
-    is an objection. With `database` the path that users (and probes that write) take is asked, too.
+    PostgreSQL makes up a system identifier when a cluster is created, and all its standbys share it; no name, address
+    or DNS record can fake it. Every member is asked directly. One that differs, is down, hangs, or answers anything
+    else is an objection. With `database` the path that users and writing probes take is asked as well.
 
         identity:
           - postgres.identity: {cluster: payments, database: payments, system_identifier: "7412345678901234567"}
@@ -136,9 +136,9 @@ class Identity(_Asked):
 class Marker(_Asked):
     """Refuses the drill unless a marker row on every member says that this is the declared place and drillable.
 
-    The row is put there once, by whoever may say that the place can be drilled: a table with the columns
-    `drillable boolean` and `uid text`, holding exactly one row. A standby has it through replication. A member that
-    is down, hangs, has no such row or more than one is an objection.
+    Whoever may decide that the place can be drilled writes the row once: a table with the columns `drillable boolean`
+    and `uid text` that holds exactly one row. Standbys get it by replication. A member that is down, hangs, has no such
+    row or more than one is an objection.
 
         identity:
           - postgres.marker: {cluster: payments, uid: "3f2a9c…"}

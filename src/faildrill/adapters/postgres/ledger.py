@@ -36,14 +36,17 @@ operator intervention (the commit is local, its waiting for a standby was cut sh
 class Ledger(Bookkeeping[Insert]):
     """Writes numbered rows through the path that users use, and afterwards accounts for every one of them.
 
-    Each write is noted in a file of the run's folder before it is sent (so that the note survives kill -9; it is
-    synced to disk five times a second) and ends *acknowledged*, *rejected* (provably not written) or *unknown*.
+    Each write is noted in a file of the run's folder before it is sent, so that the note survives kill -9; the file is
+    synced to disk five times a second. Each write ends *acknowledged*, *rejected* (provably not written) or *unknown*.
     When the drill is over every node is read: an acknowledged write that is absent is *lost*, a rejected one that is
-    there is a *phantom*, one that is there twice is *duplicated* (a double charge); unknown ones are counted and
-    resolved. Every writer has a connection of its own and sends one write at a time; a look for which no writer is
-    free is skipped. With `cluster` every node is read, and the node that took a row is called by its name.
+    there is a *phantom*, and one that is there twice is *duplicated* (a double charge). Unknown ones are looked up and
+    counted.
 
-    The rows go into the table `faildrill_ledger`, created where the login may; rows of earlier runs are removed.
+    `writers` connections send one write at a time each; a look for which none of them is free is skipped. With
+    `cluster` every node is read, and the node that took a row is called by its name.
+
+    The rows go into the table `faildrill_ledger`, which is created if the login may create it; rows of earlier runs are
+    removed.
 
         probes:
           ledger: {postgres.ledger: {database: payments, cluster: payments, writers: 4}, every: 10ms}
@@ -54,7 +57,7 @@ class Ledger(Bookkeeping[Insert]):
     heard_as: ClassVar[View] = "application"
 
     database: Database = Field(description="the database, as its users reach it")
-    cluster: Cluster | None = Field(default=None, description="its nodes, each read when the drill is over")
+    cluster: Cluster | None = Field(default=None, description="its nodes; each is read when the drill is over")
     writers: Writers = 4
 
     _nodes: dict[tuple[str, int], str] = PrivateAttr(default_factory=dict)

@@ -29,14 +29,16 @@ def _one(query: str) -> str:
 
 
 class Read(Kind):
-    """Asks one question through a path that users read by, and is good when a row comes, the expected one if told.
+    """Sends one query through a path that users read by; good when a row comes, and with `expect` the expected one.
 
-    The question is asked within another one, so that it can be no INSERT, UPDATE or DELETE: `wrong` with PostgreSQL's
-    own error then. `expect` is compared with the first column of the first row, cast to text (`true`, `42`). A
-    question about the newest row tells how far a replica is behind; the plain one, that somebody answers. What went
-    wrong is told apart as by `postgres.write`, and `who` is the node that answered: by its name in `cluster`,
-    otherwise by its address. `connection: kept` looks over standing connections, as a pool does; `fresh` connects for
-    every look; a kept one that the server was ending is replaced, and the question asked once more.
+    The query runs inside another one, so it can't be an INSERT, UPDATE or DELETE: the look is `wrong` then, with
+    PostgreSQL's own error. `expect` is compared with the first column of the first row, as text (`true`, `42`). A query
+    for the newest row shows how far a replica is behind; the default one shows only that somebody answers. What went
+    wrong is named as in `postgres.write`. `who` is the node that answered: by its name in `cluster`, otherwise by its
+    address.
+
+    `connection: kept` looks over standing connections, as a pool does; `fresh` connects for every look. A kept
+    connection that the server was closing is replaced, and the query is sent once more.
 
         probes:
           reads: {postgres.read: {database: payments, cluster: payments, connection: fresh}, every: 20ms}
@@ -44,11 +46,13 @@ class Read(Kind):
 
     heard_as: ClassVar[View] = "application"
 
-    database: Database = Field(description="the database, as those who read reach it")
-    query: Annotated[str, AfterValidator(_one)] = Field(default="SELECT 1", description="one question")
-    expect: str | None = Field(default=None, description="what the first column of the first row must say")
-    connection: Literal["kept", "fresh"] = Field(default="kept", description="standing connections, or one a look")
-    cluster: Cluster | None = Field(default=None, description="where the names of the nodes come from")
+    database: Database = Field(description="the database, as readers reach it")
+    query: Annotated[str, AfterValidator(_one)] = Field(default="SELECT 1", description="one query")
+    expect: str | None = Field(default=None, description="what the first column of the first row must be, as text")
+    connection: Literal["kept", "fresh"] = Field(
+        default="kept", description="standing connections, or a new one for each look"
+    )
+    cluster: Cluster | None = Field(default=None, description="the cluster that names the nodes")
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
 

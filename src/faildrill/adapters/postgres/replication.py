@@ -12,12 +12,14 @@ from faildrill.ports import Duration, Given, Kind
 class Replication(Kind):
     """Refuses the drill unless one member takes writes and every other one streams from it, close behind.
 
-    Every member is asked directly, with Patroni or without. A standby is known to the primary by the
-    `application_name` that Patroni gives it, the member's name, or says itself whom it streams from. A member that is
-    down (or a standby with `hot_standby` off), does not stream, is on another timeline, lags by more than `behind` or
-    `late`, stands still while the primary goes on, has paused, has no slot or a lost one, or could not be followed is
-    an objection; so are no primary, and two. One that replays late by design, or stops at a recovery target, has to
-    stream, and somebody else must be able to take over. The login needs `pg_monitor`.
+    Every member is asked directly, with Patroni or without. The primary knows a standby by its `application_name`,
+    which Patroni sets to the member's name; otherwise the standby says itself from whom it streams.
+
+    It is an objection if there is no primary or there are two. It is also one if a member is down (or a standby with
+    `hot_standby` off), does not stream, is on another timeline, lags by more than `behind` or `late`, stands still
+    while the primary goes on, has paused, has no slot or a lost one, or could not be followed. A standby that replays
+    late by design, or stops at a recovery target, must stream, and somebody else must be able to take over. The login
+    needs `pg_monitor`.
 
         guards:
           - postgres.replication: {cluster: payments, behind: 16777216, late: 10s}

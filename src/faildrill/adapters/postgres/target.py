@@ -18,13 +18,16 @@ class Libpq(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
-        default=None, description="whether connections are encrypted and who answers is checked; `prefer` by default"
+        default=None,
+        description="whether connections are encrypted and the server's certificate checked; `prefer` by default",
     )
-    sslrootcert: FilePath | None = Field(default=None, description="who may sign the servers' certificates")
-    sslcert: FilePath | None = Field(default=None, description="our certificate, where the servers ask for one")
-    sslkey: FilePath | None = Field(default=None, description="its key")
+    sslrootcert: FilePath | None = Field(
+        default=None, description="a file with the authorities that may sign the servers' certificates"
+    )
+    sslcert: FilePath | None = Field(default=None, description="the client certificate, if the servers ask for one")
+    sslkey: FilePath | None = Field(default=None, description="the key of the client certificate")
     passfile: FilePath | None = Field(
-        default=None, description="a `.pgpass` for a login without `password`; PGPASSFILE or ~/.pgpass by default"
+        default=None, description="a `.pgpass` file, used if there is no `password`; PGPASSFILE or ~/.pgpass by default"
     )
 
     @property
@@ -43,8 +46,10 @@ class Database(Target, Libpq):
 
     section: ClassVar[str] = "databases"
 
-    host: str = Field(default="", description="a host, several with commas between, or the folder of a socket")
-    port: int | str | None = Field(default=None, description="5432 where none is told; several with commas between")
+    host: str = Field(
+        default="", description="a host, several hosts separated by commas, or the folder of a Unix socket"
+    )
+    port: int | str | None = Field(default=None, description="5432 by default; several separated by commas")
     database: str = ""
     user: str = ""
     password: SecretReference | None = None
@@ -54,7 +59,7 @@ class Database(Target, Libpq):
     )
     service: str | None = Field(default=None, description="a service of pg_service.conf")
     target_session_attrs: Literal["any", "read-write", "read-only", "primary", "standby", "prefer-standby"] | None = (
-        Field(default=None, description="what the server must be, of several; `any` by default")
+        Field(default=None, description="with several hosts, what the server must be; `any` by default")
     )
 
     @model_validator(mode="after")
@@ -95,7 +100,7 @@ class ClusterMember(Member):
     host: str
     port: int = Field(default=5432, ge=1, le=65535)
     known_as: Address | None = Field(
-        default=None, description="HOST:PORT by which standbys stream from it, where that is another"
+        default=None, description="HOST:PORT that standbys stream from, if it differs from `host` and `port`"
     )
 
     @property
@@ -123,11 +128,18 @@ class Cluster(Target, Libpq):
     database: str = "postgres"
     user: str
     password: SecretReference | None = None
-    api_user: str | None = Field(default=None, description="for Patroni's changing calls, where it asks for one")
+    api_user: str | None = Field(
+        default=None, description="the user for Patroni calls that change something, if it asks for one"
+    )
     api_password: SecretReference | None = None
     api_ca: FilePath | None = Field(
-        default=None, description="who may sign the certificates of `https` APIs; otherwise the system's authorities"
+        default=None,
+        description="a file with the authorities that may sign `https` certificates; by default the system's",
     )
-    api_certificate: FilePath | None = Field(default=None, description="ours, where the APIs ask for one")
-    api_certificate_key: FilePath | None = Field(default=None, description="its key, where that is a file of its own")
+    api_certificate: FilePath | None = Field(
+        default=None, description="the client certificate, if the APIs ask for one"
+    )
+    api_certificate_key: FilePath | None = Field(
+        default=None, description="the key of the client certificate, if it is in a file of its own"
+    )
     members: dict[str, ClusterMember] = Field(min_length=1)

@@ -47,11 +47,11 @@ class _Heard(NamedTuple):
 class Nodes(Kind):
     """Asks every member of a cluster by SQL, past every load balancer, whether it works and what it hears.
 
-    A primary that answers within `slow` is alive; one that refuses connections is evidence of its death, where every
-    member that could be it refuses; one that is silent proves nothing. It writes nothing: that sessions have waited for
-    their commits for more than a second, for a disk or a synchronous standby, or that it is set read-only, is told as
-    slow. A standby whose stream is gone has seen the primary go; one that got something less than `fresh` ago has heard
-    it alive.
+    A primary that answers within `slow` is alive. One that refuses connections is evidence of its death, if every
+    member that could be the primary refuses. One that is silent proves nothing. Nothing is written: sessions that have
+    waited for their commits for more than a second, for a disk or a synchronous standby, are reported as slow, and so
+    is a primary that is set read-only. A standby whose stream is gone has seen the primary go; one that received
+    something less than `fresh` ago has heard it alive.
 
         warrants:
           payments-db:
@@ -60,7 +60,9 @@ class Nodes(Kind):
 
     cluster: Cluster = Field(description="every member of it is asked")
     slow: Duration = Field(default=1.0, gt=0, description="an answer of the primary that takes longer is a slow one")
-    fresh: Duration = Field(default=2.0, gt=0, description="a standby that got something more recently hears it")
+    fresh: Duration = Field(
+        default=2.0, gt=0, description="a standby that received something more recently hears the primary"
+    )
 
     async def testify(self, given: Given) -> list[Testimony]:
         """Ask all members at once."""

@@ -15,11 +15,11 @@ _LONGEST: Final = 200
 
 
 class Timeline(EveryNode):
-    """Tells the number of PostgreSQL's timeline that the writer is on: every promotion makes it grow.
+    """Reads the number of PostgreSQL's timeline that the writer is on: every promotion makes it grow.
 
-    Asked of every node itself, past every load balancer and without Patroni; the highest counts where two write. `who`
-    is that number, so that `never: {of: timeline, promotions: true}` sees a promotion also when it fell between two
-    looks, and when the same node writes again afterwards. No node that writes: `wrong`.
+    Every node is asked itself, past every load balancer and without Patroni; if two write, the higher number counts.
+    `who` is that number. So `never: {of: timeline, promotions: true}` notices a promotion even if it fell between two
+    looks, and even if the same node writes again afterwards. `wrong` if no node takes writes.
 
         probes:
           timeline: {postgres.timeline: {cluster: payments}, every: 500ms}

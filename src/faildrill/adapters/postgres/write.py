@@ -26,17 +26,17 @@ _WRITE: Final = (
 
 
 class Write(Kind):
-    """Writes one row through the path that users use, as its own transaction, and is good when it is acknowledged.
+    """Writes one row through the path that users use, in a transaction of its own; good when it is acknowledged.
 
-    The row goes into the table `faildrill_probe`, which is created where the login may create it; where it may not,
-    the look is `wrong` and says what the owner is to run. Rows of earlier runs are removed, a bounded number at a time.
-    What went wrong is told apart: `refused`, `reset`, `timed out`, and `wrong` with words such as `read-only` (the
-    write reached a standby) or `too many connections`.
+    The row goes into the table `faildrill_probe`, which is created if the login may create it; otherwise the look is
+    `wrong` and says what the owner must run. Rows of earlier runs are removed, a bounded number at a time. What went
+    wrong is named: `refused`, `reset`, `timed out`, or `wrong` with words such as `read-only` (the write reached a
+    standby) or `too many connections`.
 
     With `connection: kept` looks share standing connections, as a pool does; one that gave a bad answer is not used
-    again, nor are the idle ones beside it; a write on one that the server was ending is `open`: whether it was taken up
-    can't be told. With `connection: fresh` every look connects anew. The two see different outages. With `cluster`, the
-    node that took the row is called by its name there; otherwise by its address.
+    again, nor are those that were idle then. A write on a connection that the server was closing is `open`: nobody can
+    tell whether it was executed. With `connection: fresh` every look connects anew. The two see different outages. With
+    `cluster`, the node that took the row is called by its name there; otherwise by its address.
 
         probes:
           writes: {postgres.write: {database: payments, cluster: payments}, every: 20ms, timeout: 500ms}
@@ -46,8 +46,10 @@ class Write(Kind):
     tells_writer: ClassVar[WriterBy] = "users"
 
     database: Database = Field(description="the database, as its users reach it")
-    connection: Literal["kept", "fresh"] = Field(default="kept", description="standing connections, or one a look")
-    cluster: Cluster | None = Field(default=None, description="where the names of the nodes come from")
+    connection: Literal["kept", "fresh"] = Field(
+        default="kept", description="standing connections, or a new one for each look"
+    )
+    cluster: Cluster | None = Field(default=None, description="the cluster that names the nodes")
 
     _connections: Connections = PrivateAttr(default_factory=Connections)
 

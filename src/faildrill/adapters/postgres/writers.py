@@ -37,10 +37,10 @@ class _Node:
 class Writers(EveryNode):
     """Tries on every node itself whether it accepts writes; good when exactly one does.
 
-    A row is written in a transaction that is rolled back, past every load balancer, on each node that does not say
-    that it is in recovery. `who` is every node that took it: two names are a split brain, whatever Patroni believes,
-    and the detail gives the timeline of each. A node of another system (restored from elsewhere, or another cluster
-    behind the same address) is `wrong`, too. Every node has a deadline of its own.
+    On each node that does not say that it is in recovery, past every load balancer, a row is written in a transaction
+    that is rolled back. `who` is every node that took it. Two names are a split brain, whatever Patroni believes, and
+    the detail gives the timeline of each. A node of another system (restored from elsewhere, or another cluster at the
+    same address) is `wrong`, too. Every node has a deadline of its own.
 
         probes:
           writers: {postgres.writers: {cluster: payments}, every: 100ms}

@@ -29,7 +29,7 @@ class _OfProcess(Named):
 
     ending: ClassVar[float] = 2 * GRACE
 
-    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is well")
+    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is healthy")
 
     @abstractmethod
     def _signal(self, process: Process, within: float) -> None:

@@ -23,12 +23,14 @@ _LARGEST: Final = 4096
 class Named(Kind):
     """Which process: by a file that holds its number, or by the name of its service; and what its command line says."""
 
-    pid_file: FilePath | None = Field(default=None, description="the file that holds its number")
-    service: str | None = Field(default=None, pattern=r"^[^\s-]\S*$", description="or its name with systemd")
+    pid_file: FilePath | None = Field(default=None, description="the file that holds its process id")
+    service: str | None = Field(
+        default=None, pattern=r"^[^\s-]\S*$", description="its systemd service, instead of `pid_file`"
+    )
     control: str = Field(default="systemctl", description="the program that controls services")
-    command: Words = Field(description="words that its command line holds: it is touched only with them")
+    command: Words = Field(description="text that its command line must contain; otherwise it is not touched")
     start: Argv | None = Field(
-        default=None, description="starts it, and ends when it is started; with `service` its control does"
+        default=None, description="the program that starts it and then exits; with `service`, `control` starts it"
     )
 
     @model_validator(mode="after")

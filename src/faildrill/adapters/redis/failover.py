@@ -29,12 +29,14 @@ _HAS_ONE: Final = "has a failover under way"
 class Failover(OfRedis, Handover[Sight]):
     """Makes another Redis node the master, as planned: `SENTINEL FAILOVER`, exactly once, to one Sentinel.
 
-    The Sentinels choose among the replicas by their priorities and offsets. Refused, with nothing touched, unless one
-    node is the master, a replica could take over now and every Sentinel agrees. Redis does not wait for replicas: a
-    write that is acknowledged meanwhile can be lost, which `redis.ledger` tells. Put back means that the first master
-    is it again: a failover that is under way is waited out; when the first master follows, the others are given
-    priority 0, the Sentinels are waited for to see that (up to ten seconds), a failover is asked for, exactly once,
-    and the priorities are as they were. A priority that somebody else has set meanwhile is left as it is, and told.
+    The Sentinels choose among the replicas by their priorities and offsets. It is refused, with nothing touched, unless
+    one node is the master, a replica could take over now, and every Sentinel agrees. Redis does not wait for replicas:
+    a write that is acknowledged meanwhile can be lost, and `redis.ledger` counts it.
+
+    It is put back when the first master is the master again. A failover that is under way is waited for. Once the first
+    master follows, the other nodes get priority 0, faildrill waits until the Sentinels have seen that (up to ten
+    seconds), asks for one failover, and restores the priorities. A priority that somebody else has set meanwhile is
+    left as it is, and reported.
 
         steps:
           - name: fail over
@@ -42,7 +44,7 @@ class Failover(OfRedis, Handover[Sight]):
             within: 20s
     """
 
-    redis: Redis = Field(description="what gets another master")
+    redis: Redis = Field(description="the nodes that get another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")
 
     @property

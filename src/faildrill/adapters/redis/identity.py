@@ -22,16 +22,16 @@ class Identity(Kind):
     """Refuses the drill unless every Redis node, asked itself, holds the declared text under a key.
 
     Write it once, on the master of what may be drilled: `redis-cli SET faildrill:identity UID`, with a random UID of
-    your own; its replicas get it by themselves, and a dump carries it. A node that holds something else or nothing,
-    can't be reached, or is no Redis, is an objection.
+    your own. Replicas get it by replication, and a dump contains it. A node that holds something else or nothing, can't
+    be reached, or is no Redis, is an objection.
 
         identity:
           - redis.identity: {redis: sessions, key: "faildrill:identity", holds: 7d3f6f1e-2f0c-4a57-9a6e-3a1d6f0b9c11}
     """
 
-    redis: Redis = Field(description="every member of it is asked directly")
+    redis: Redis = Field(description="every member is asked directly")
     key: str = Field(default="faildrill:identity", min_length=1, description="the key that holds it")
-    holds: Words = Field(min_length=8, description="what the key holds here and nowhere else")
+    holds: Words = Field(min_length=8, description="the text under the key, here and nowhere else")
 
     def facts(self) -> list[str]:
         """Tell the text under the key."""

@@ -25,12 +25,13 @@ _NOTHING_WRITTEN: Final = ("READONLY", "NOREPLICAS", "MISCONF", "OOM", "LOADING"
 class Ledger(Bookkeeping[Talk]):
     """Writes numbered entries as clients of Sentinel do, and afterwards accounts for every one of them.
 
-    Every writer asks the Sentinels for the master, connects to it, and stays until its connection ends or the node
-    refuses writes. Each write is noted in a file of the run's folder before it is sent and ends *acknowledged*,
+    Each connection that writes asks the Sentinels for the master, connects to it, and stays until it ends or the node
+    refuses writes. Each write is noted in a file of the run's folder before it is sent, and ends *acknowledged*,
     *rejected* (provably not written) or *unknown*. When the drill is over every node is read: an acknowledged write
-    that is absent is *lost*, one that is there twice is *duplicated*. Redis acknowledges before its replicas have it,
-    so a failover may lose some. With `copies: 1` a write is acknowledged only when `WAIT` says that as many replicas
-    have it: the others are unknown, which no client takes for a promise.
+    that is absent is *lost*, one that is there twice is *duplicated*.
+
+    Redis acknowledges a write before its replicas have it, so a failover may lose some. With `copies: 1` a write counts
+    as acknowledged only if `WAIT` says that this many replicas have it; the others are unknown.
 
     The entries are a list under `faildrill:ledger:RUN:NAME`; those of earlier runs are removed.
 
@@ -40,7 +41,9 @@ class Ledger(Bookkeeping[Talk]):
           - lost_writes: {of: ledger, at_most: 0}
     """
 
-    redis: Redis = Field(description="the master, as the Sentinels name it, and every node that is read afterwards")
+    redis: Redis = Field(
+        description="the nodes; writes go to the master that the Sentinels name, and all are read afterwards"
+    )
     writers: Writers = 4
     copies: int = Field(default=0, ge=0, description="replicas that must have a write for it to be acknowledged")
 

@@ -29,13 +29,13 @@ _EFFECTS: Final = {
 class LoseMaster(OfRedis, Loss[Sight]):
     """Takes the Redis master away: `killed`, `hung`, or `cut_off` from its replicas and the Sentinels.
 
-    Which node that is, is looked up when the step is due. Refused, with nothing touched, unless exactly one node is
-    the master, a replica could take over now, and the Sentinels could have it promoted: the last healthy node is
-    never taken. One that is cut off goes silent for the others and still
-    serves its clients, as in a real partition (the `reach` must be able to: the lab's is). Later steps
-    may use `${steps.ID.master}`. Put back means that the node runs, is reached, and follows whoever is the master by
-    then (the Sentinels see to that, within some ten seconds); being the master is not given back (a `redis.failover`
-    step does that).
+    Which node that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one node
+    is the master, a replica could take over now, and the Sentinels could have it promoted: the last healthy node is
+    never taken. A node that is cut off is silent for the others and still serves its clients, as in a real partition;
+    its `reach` must be able to do that (the lab's is). Later steps may use `${steps.ID.master}`.
+
+    It is put back when the node runs, is reachable, and follows whoever is the master by then; the Sentinels see to
+    that within some ten seconds. The role is not given back; a `redis.failover` step does that.
 
         steps:
           - name: kill the master
@@ -45,7 +45,7 @@ class LoseMaster(OfRedis, Loss[Sight]):
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("master",)
 
-    redis: Redis = Field(description="whose master is taken away")
+    redis: Redis = Field(description="the nodes whose master is taken away")
     how: Literal["killed", "hung", "cut_off"] = Field(default="killed", description="killed, hung or cut_off")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the replica to take over may be behind")
     at_most: AtMost = None

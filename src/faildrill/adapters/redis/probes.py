@@ -21,9 +21,9 @@ _TRIED: Final = "faildrill:tried"
 class Writers(Kind):
     """Tries on every Redis node itself whether it accepts writes; good when exactly one does.
 
-    A write is queued in a transaction that is discarded, so nothing is written: a replica refuses it (`READONLY`), and
+    A write is queued in a transaction that is discarded, so nothing is written. A replica refuses it (`READONLY`), and
     so does a master without the replicas that `min-replicas-to-write` asks for (`NOREPLICAS`). A replica that is
-    writable takes it, and loses it. `who` is every node that took it: two names are a split brain, whatever the
+    writable accepts it, and would lose it. `who` is every node that accepts. Two names are a split brain, whatever the
     Sentinels believe. Every node has a deadline of its own.
 
         probes:
@@ -35,7 +35,7 @@ class Writers(Kind):
     asks_every_node: ClassVar[bool] = True
     tells_writer: ClassVar[WriterBy] = "nodes"
 
-    redis: Redis = Field(description="the master and its replicas, every one of which is tried")
+    redis: Redis = Field(description="the master and its replicas; every one is tried")
 
     _standing: dict[str, Talk] = PrivateAttr(default_factory=dict)
 
@@ -74,18 +74,19 @@ class Writers(Kind):
 class Redundancy(OfRedis, RedundancyProbe[Sight]):
     """Good when Redis could lose its master now: all others follow it, and every Sentinel could have one promoted.
 
-    A replica could take over when it is connected to the master, no more than `lag_at_most` bytes behind and not
-    standing still while the master goes on, is read-only, and every Sentinel knows it, reaches it and may choose it.
-    One with `replica-priority 0` is never chosen: it has to follow, and somebody else must be able to take over. Every
+    A replica could take over if it is connected to the master, is at most `lag_at_most` bytes behind, does not stand
+    still while the master goes on, is read-only, and every Sentinel knows it, reaches it and may choose it. A replica
+    with `replica-priority 0` is never chosen: it must follow, and somebody else must be able to take over. Every
     Sentinel must name that master, see the quorum and the majority that a failover needs, and not be in TILT.
-    Otherwise the look is `wrong` and says what misses: `r2 refused`, `r3 lags`, `r2 replica-priority 0`,
-    `Sentinel 10.0.0.7:26379 is in TILT`. `who` is the master. The login needs `+info`.
+
+    Otherwise the look is `wrong`, and its detail says what is missing: `r2 refused`, `r3 lags`, `r2 replica-priority
+    0`, `Sentinel 10.0.0.7:26379 is in TILT`. `who` is the master. The login needs `+info`.
 
         probes:
           redundancy: {redis.redundancy: {redis: sessions}, every: 500ms, timeout: 2s}
     """
 
-    redis: Redis = Field(description="the master, its replicas and its Sentinels, every one of which is asked itself")
+    redis: Redis = Field(description="the master, its replicas and its Sentinels; every one is asked itself")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a replica may be behind")
 
     @property

@@ -15,7 +15,7 @@ class RedisMember(Member):
     port: int = Field(default=6379, ge=1, le=65535)
     known_as: Address | None = Field(
         default=None,
-        description="HOST:PORT by which the Sentinels know it, where that is another (announced)",
+        description="HOST:PORT that it announces to the Sentinels, if it differs from `host` and `port`",
     )
 
     @property
@@ -45,7 +45,7 @@ class Redis(Target, Encryption):
     section: ClassVar[str] = "redis"
 
     master: str = Field(description="its name with the Sentinels, e.g. `mymaster`")
-    user: str | None = Field(default=None, description="of an ACL; without it the password alone is sent")
+    user: str | None = Field(default=None, description="the ACL user; without it only the password is sent")
     password: SecretReference | None = None
     sentinel_password: SecretReference | None = None
     sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
