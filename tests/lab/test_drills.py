@@ -26,7 +26,7 @@ DRILLS = sorted(path for path in Path("drills").glob("*.yaml") if not path.name.
 """Those of hosts have a lab of their own: `test_hosts_drills`."""
 
 
-def until(folder: Path, event: type[AnyEvent], within: float = 60.0) -> None:
+def until(folder: Path, event: type[AnyEvent], within: float = 120.0) -> None:
     """Wait until an event is in the timeline."""
     deadline = time.monotonic() + within
     while not any(isinstance(entry.what, event) for entry in entries(folder / FILE)):

@@ -21,8 +21,9 @@ ALONE = """
 import asyncio, sys
 from lab import kinds_here
 from pathlib import Path
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.loading.environments import load_environment
-cluster = load_environment(Path(sys.argv[1])).clusters["payments"]
+cluster = load_environment(Path(sys.argv[1])).of(Cluster)["payments"]
 step = kinds_here.action("patroni.cut_replication", cluster=cluster, how="silent", at_most="4s")
 
 async def story():

@@ -167,7 +167,7 @@ def test_a_standby_that_gets_nothing_could_not_take_over_though_it_streams(
         eventually(lambda: redundancy(payments) == "")
         ask(steady_lab, {"op": "link", "name": primary, "mode": "blackhole"})
         asyncio.run(once(write))
-        because = refused(payments)  # before the five seconds after which the lab's standby gives the connection up
+        because = refused(payments)  # before the fifteen seconds after which the lab's standby gives the connection up
         assert called(payments, standby, "GET /patroni")["replication_state"] == "streaming"
         assert f"{standby} {told} (do: " in because
         ask(steady_lab, {"op": "link", "name": primary, "mode": "open"})

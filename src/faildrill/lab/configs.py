@@ -202,8 +202,8 @@ def _parameters() -> dict[str, Any]:
         "dynamic_shared_memory_type": "mmap",  # in the data directory: what a killed server leaves goes with it
         "wal_keep_size": "128MB",
         "max_wal_size": "256MB",
-        "wal_sender_timeout": "5s",
-        "wal_receiver_timeout": "5s",
+        "wal_sender_timeout": "15s",
+        "wal_receiver_timeout": "15s",
         "wal_retrieve_retry_interval": "500ms",
         "log_checkpoints": False,
         "logging_collector": False,

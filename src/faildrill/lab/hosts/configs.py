@@ -45,8 +45,8 @@ shared_buffers = 32MB
 dynamic_shared_memory_type = mmap
 wal_keep_size = 128MB
 max_wal_size = 256MB
-wal_sender_timeout = 5s
-wal_receiver_timeout = 5s
+wal_sender_timeout = 15s
+wal_receiver_timeout = 15s
 wal_retrieve_retry_interval = 500ms
 log_checkpoints = off
 """
