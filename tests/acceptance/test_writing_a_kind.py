@@ -1,6 +1,6 @@
 """docs/writing-a-kind.md from an empty folder to a run: its files are written, its commands run, as they stand there.
 
-It is a package of somebody else's that brings a target, a probe, an action and a guard, against a server that is real.
+Two packages of somebody else's: one does nothing, the other drills a server that is real.
 """
 
 import os
@@ -25,7 +25,7 @@ OWN: Final = "3f2a9c41"
 
 
 class World:
-    """The page, written out in a folder, with its package installed and its server running."""
+    """The page, written out in a folder, with its packages installed and its server running."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
@@ -36,17 +36,19 @@ class World:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        self._install()
+        self.packages = [path.parent for path in folder.rglob("pyproject.toml")]
+        for package in self.packages:
+            self._install(package)
 
     @property
     def says(self) -> str:
         """What the server answers to `who`."""
         return f"staging gate {self.own}"
 
-    def _install(self) -> None:
-        """Do what `pip install -e .` does, without asking anybody for anything."""
-        project = tomllib.loads((self.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        info = self.folder / "faildrill_gates-1.0.dist-info"
+    def _install(self, package: Path) -> None:
+        """Do what `pip install -e` does, without asking anybody for anything."""
+        project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        info = package / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
         named = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         (info / "METADATA").write_text(named, encoding="utf-8")
@@ -59,7 +61,7 @@ class World:
         program, *arguments = command.split()
         assert program == "faildrill"
         env = os.environ | {
-            "PYTHONPATH": str(self.folder),
+            "PYTHONPATH": os.pathsep.join(map(str, self.packages)),
             "FAILDRILL_STATE": str(self.folder / "state"),
             "COLUMNS": "300",
         }
@@ -113,6 +115,16 @@ def test_the_page_leads_from_an_empty_folder_to_a_run(world: World) -> None:
                 told = re.compile(".*".join(map(re.escape, line.split("…"))), re.DOTALL)
                 assert told.search(done.stdout + done.stderr), f"$ {command}\n{done.stdout}{done.stderr}"
     assert world.asked("state") == "open"
+
+
+def test_without_a_look_at_its_effect_the_first_run_proves_nothing(world: World) -> None:
+    code = world.folder / "noop" / "noop.py"
+    text = code.read_text(encoding="utf-8")
+    confirm, restored = text.index("    async def confirm("), text.index("    async def restored(")
+    code.write_text(text[:confirm] + text[restored:], encoding="utf-8")
+    done = world.run("faildrill run noop/drills/nothing-happens.yaml")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "not confirmed: nothing changed" in done.stdout
 
 
 def test_another_gate_than_the_declared_one_is_refused_and_stays_open(world: World) -> None:

@@ -14,6 +14,7 @@ from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
 from faildrill.system import threads
 from faildrill.system.threads import aside
+from faildrill.targets import FilePath
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that proves what a host is, at the most."""
@@ -33,7 +34,7 @@ class Identity(Kind):
           - file.identity: {path: /etc/faildrill/place, content: "staging 3f2a9c41"}
     """
 
-    path: str = Field(description="the file on this host")
+    path: FilePath = Field(description="the file on this host")
     content: Words | None = Field(default=None, description="what it must hold")
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="the SHA-256 of the file, as sha256sum prints it"
@@ -93,7 +94,7 @@ class Younger(Kind):
           - file.younger: {path: /var/backups/payments/last-success, than: 24h}
     """
 
-    path: str = Field(description="the file on this host")
+    path: FilePath = Field(description="the file on this host")
     than: Duration = Field(gt=0, description="the oldest that it may be")
 
     async def objection(self, given: Given) -> str | None:

@@ -13,6 +13,7 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.files import LARGEST
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
+from faildrill.loading.environments import load_environment
 from faildrill.targets import KindUse
 
 GIVEN = Supplies("run-1", 2.0)
@@ -39,6 +40,16 @@ def test_any_other_content_objects(tmp_path: Path, content: bytes) -> None:
     assert "does not hold what was declared" in str(said("file.identity", path=str(path), content="staging 7"))
     sha256 = hashlib.sha256(b"staging 7").hexdigest()
     assert "does not hold" in str(said("file.identity", path=str(path), sha256=sha256))
+
+
+@pytest.mark.parametrize(("kind", "rest"), [("file.identity", "content: staging 7"), ("file.younger", "than: 1h")])
+def test_a_path_begins_at_the_folder_of_the_environment_file_wherever_somebody_stands(
+    tmp_path: Path, kind: str, rest: str
+) -> None:
+    place = tmp_path / "place.yaml"
+    place.write_text(f"environment: place\nguards:\n  - {kind}: {{path: ../marks/place, {rest}}}\n")
+    [use] = load_environment(place).guards
+    assert use.params["path"] == str(tmp_path.parent / "marks" / "place")
 
 
 def test_what_is_no_plain_file_of_a_sane_size_objects(tmp_path: Path) -> None:
