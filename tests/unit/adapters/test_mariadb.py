@@ -45,7 +45,7 @@ def test_a_server_that_speaks_something_else_is_seen_as_one_that_does_not_prove_
     async def story() -> None:
         async with greeting(words) as port:
             sight = await sighted(of(port), 0.5)
-        assert sight.writers == []
+        assert sight.leading == []
         assert sight.nodes["m1"].silent in ("garbage", "timed out", "reset")
 
     asyncio.run(story())

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Iterator
 from typing import ClassVar, Final, NamedTuple
 
-from faildrill.adapters.leader_store import whole
 from faildrill.adapters.mariadb.grants import everywhere, past_read_only
-from faildrill.adapters.mariadb.nodes import SHARE, weighed
+from faildrill.adapters.mariadb.nodes import sighted
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, as_user, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.leader_store import observed, whole
+from faildrill.toolkit.leader_store.checks import misspelled
+from faildrill.toolkit.leader_store.kind import SHARE
 
 _WHAT: Final = (
     "SELECT @@version AS version, @@global.server_id AS server_id, @@global.log_bin AS log_bin, "
@@ -55,7 +57,7 @@ class Servers(Kind):
         """Ask all servers at once."""
         within, members = given.timeout * SHARE, self.target.members
         sight, servers = await asyncio.gather(
-            weighed(self.target, within),
+            observed(lambda: sighted(self.target, within / 2), within),
             asyncio.gather(
                 *(_server(as_admin(self.target, one), as_user(self.target, one), within) for one in members.values())
             ),
@@ -106,10 +108,7 @@ def _has(grants: str, words: tuple[str, ...]) -> bool:
 def _together(target: MariaDB, sight: Sight, seen: dict[str, _Server]) -> Iterator[Checked]:
     """Tell what concerns the servers as a whole: who writes, who follows, what is kept."""
     yield from whole(target.name, sight)
-    for name, address in sight.unspelled().items():
-        told = f"others replicate from it at {address}"
-        remedy = f'write `known_as: "{address}"` under {name} of {target.name} in the environment file'
-        yield Checked(f"{target.name}/{name} is called by its address", ok=False, told=told, remedy=remedy)
+    yield from misspelled(target.name, sight.unspelled(), "others replicate from it at")
     ids = [one.settings["server_id"] for one in seen.values()]
     if len(set(ids)) != len(ids):
         remedy = "give each a `server_id` of its own"
@@ -125,9 +124,9 @@ def _kept(what: str, sight: Sight, seen: dict[str, _Server]) -> Checked:
     if wrong := sorted({*(set(seen) - set(waiting)), *silent}):
         remedy = "set rpl_semi_sync_master_enabled and rpl_semi_sync_slave_enabled on every server: any may write"
         return Checked(what, ok=False, told=f"off on {', '.join(wrong)}, on elsewhere", remedy=remedy)
-    if sight.writer in seen and not seen[sight.writer].waits:
+    if sight.leader in seen and not seen[sight.leader].waits:
         remedy = "see Rpl_semi_sync_master_clients; START SLAVE on a replica after semi-sync was turned on there"
-        return Checked(what, ok=False, told=f"{sight.writer} waits for no replica now", remedy=remedy)
+        return Checked(what, ok=False, told=f"{sight.leader} waits for no replica now", remedy=remedy)
     return Checked(what, ok=True, told="on: the writer waits for a replica")
 
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from faildrill.adapters.mariadb.nodes import SHARE, asked
+from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
+from faildrill.toolkit.leader_store.kind import SHARE
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _SHOWN: Final = 80

@@ -2,24 +2,24 @@
 
 from typing import ClassVar, Literal, Self
 
-import tenacity
 from pydantic import Field, model_validator
 
-from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
-from faildrill.adapters.mariadb.nodes import SHARE, patience, sighted, weighed
+from faildrill.adapters.mariadb.nodes import OfMariaDB
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.effect_traits import Effect
-from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.ports import Captured, Duration, Given, Kind, Observed, Preview, Reach
-from faildrill.toolkit.sockets import greets, is_dark, is_held
-from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
+from faildrill.errors import ActionFailed
+from faildrill.ports import Captured, Duration, Given
+from faildrill.toolkit.leader_store import Loss
+from faildrill.toolkit.leader_store.kind import SHARE, patience
+from faildrill.toolkit.sockets import greets
+from faildrill.toolkit.time_limits import AtMost
 
 
-class LoseWriter(Kind):
+class LoseWriter(Loss[Sight], OfMariaDB):
     """Takes away the MariaDB server that takes writes: it is `killed`, or `hung`.
 
     Which server that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one
@@ -40,7 +40,7 @@ class LoseWriter(Kind):
             within: 10s
     """
 
-    needs_heir: ClassVar[bool] = True
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("writer",)
 
     mariadb: MariaDB = Field(description="the servers whose writer is taken away")
     how: Literal["killed", "hung"] = Field(default="killed", description="killed or hung")
@@ -58,99 +58,43 @@ class LoseWriter(Kind):
         """An event where it is killed, a state otherwise."""
         return "event" if self.how == "killed" else "state"
 
-    async def capture(self, given: Given) -> Captured:
-        """Look who takes writes, and that somebody else could."""
-        sight = await weighed(self.mariadb, patience(given))
-        writer = self._victim(sight)
-        await refuse_a_writer_past_read_only(self.mariadb, writer, patience(given))
-        reach = self._reach(writer, given)
-        if await reach.state(writer) != "running":
-            raise ActionRefused(f"{self.mariadb.name}/{writer} takes writes but does not run here: another's `reach`")
-        refuse_unheld(reach, writer, self.at_most)
-        return sight.as_data()
+    @property
+    def _how(self) -> str:
+        return self.how
 
-    async def apply(self, before: Captured, given: Given) -> Captured:
-        """Do it."""
-        writer = str(before["writer"])
-        await send(self._reach(writer, given), writer, "KILL" if self.how == "killed" else "STOP", self.at_most)
-        return {"writer": writer}
-
-    async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See the member in the state that it leads to, and the same at its address: it takes, or greets, nobody."""
-        writer = str(before["writer"])
-        state = await self._reach(writer, given).state(writer)
-        if state != ("stopped" if self.how == "hung" else "absent"):
-            return Observed(holds=False, because=f"{writer} is {state}")
-        member = self.mariadb.members[writer]
-        if self.how == "hung":
-            at = f"{member.host}:{member.port}"
-            held = await is_held(at) or not await greets(at, patience(given) / 2)
-            return Observed(held, f"{writer} is {state}, and {'nobody' if held else 'somebody'} greets at {at}")
-        dark = await is_dark(f"{member.host}:{member.port}", patience(given) / 2)
-        told = f"nobody takes connections at {member.host}:{member.port}"
-        return Observed(dark, f"{writer} is {state}, and {told if dark else told.replace('nobody', 'somebody still')}")
+    @property
+    def _most(self) -> float:
+        return self.late_at_most
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Start it, or let it go on where nobody else takes writes; have it follow, or who has most take writes."""
-        lost = str(before["writer"])
+        lost = self._taken(before)
         reach = self._reach(lost, given)
         errand = Errand.within(self.mariadb, given.run, given.timeout * SHARE)
         if await reach.state(lost) == "stopped":
-            other = writer_now(await self._sight(given), lost)
+            other = writer_now(await self._once(patience(given)), lost)
             await reach.signal(lost, "CONT" if other is None else "KILL")
         await reach.start(lost)
         sight = await self._answering(lost, given)
         other = writer_now(sight, lost)
-        if other is not None and (sight.writer is None or sight.lacks(lost, self.late_at_most)):
+        if other is not None and (sight.leader is None or sight.why_not(lost)):
             await follow(errand, lost, other)
-        elif not sight.writers:
+        elif not sight.leading:
             await hand_over(errand, sight.richest(first=lost))
 
-    async def restored(self, before: Captured, given: Given) -> Observed:
-        """See it take writes alone, or follow the one that does, and so all that did before."""
-        sight = await self._sight(given)
-        lost = sight.lost(before, self.late_at_most)
-        name = str(before["writer"])
-        does = "takes writes again" if sight.writer == name else f"follows {sight.writer}"
-        return Observed(not lost, "; ".join(lost) or f"{name} {does}", sight.as_data())
+    async def _objects(self, name: str, given: Given) -> None:
+        await refuse_a_writer_past_read_only(self.mariadb, name, patience(given))
 
-    async def preview(self, given: Given) -> Preview:
-        """Look who would be lost now."""
-        sight = await weighed(self.mariadb, patience(given))
-        writer = self._victim(sight)
-        await refuse_a_writer_past_read_only(self.mariadb, writer, patience(given))
-        where = f"{self.mariadb.name}/{writer}"
-        spares = [f"{self.mariadb.name}/{name}" for name in sight.candidates(self.late_at_most)]
-        effect = f"{'SIGKILL' if self.how == 'killed' else 'SIGSTOP'} to all of {where}, which takes writes now"
-        return Preview([where], effect, f"{where} runs, and follows", spares)
+    async def _answers(self, address: str, within: float) -> bool:
+        return await greets(address, within)
 
-    def limit(self) -> float | None:
-        """Return after how long the target starts the server again by itself."""
-        return self.at_most
-
-    def _reach(self, name: str, given: Given) -> Reach:
-        return given.reach(self.mariadb.members[name])
-
-    async def _sight(self, given: Given) -> Sight:
-        return await sighted(self.mariadb, patience(given))
+    def _told(self, where: str) -> tuple[str, str]:
+        signal = "SIGKILL" if self.how == "killed" else "SIGSTOP"
+        return f"{signal} to all of {where}, which takes writes now", f"{where} runs, and follows"
 
     async def _answering(self, name: str, given: Given) -> Sight:
         """Look until a server answers; ActionFailed when it doesn't in time."""
-        waiting = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_result(lambda sight: bool(sight.nodes[name].silent)),
-            wait=tenacity.wait_fixed(0.25),
-            stop=tenacity.stop_before_delay(given.timeout / 2),
-        )
-        try:
-            found: Sight = await waiting(self._sight, given)
-        except tenacity.RetryError as error:
-            raise ActionFailed(f"{self.mariadb.name}/{name} was started, and does not answer") from error
-        return found
-
-    def _victim(self, sight: Sight) -> str:
-        name = self.mariadb.name
-        if sight.writer is None:
-            raise ActionRefused(f"{name} has no single server that takes writes: {in_full(sight.headless())}")
-        if because := sight.nobody(self.late_at_most):
-            raise ActionRefused(f"{name}/{sight.writer} is the last healthy server, it is not taken: {because}")
-        return sight.writer
+        sight = await self._until(lambda sight: not sight.nodes[name].silent, given.timeout / 2)
+        if sight is None:
+            raise ActionFailed(f"{self._where(name)} was started, and does not answer")
+        return sight

@@ -3,21 +3,16 @@
 import asyncio
 import time
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
-from faildrill.adapters.leader_store import observed
 from faildrill.adapters.mariadb.status import Node, positions
-from faildrill.adapters.mariadb.succession import Sight
+from faildrill.adapters.mariadb.succession import WORDS, Sight
 from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given
-from faildrill.toolkit.addresses import Address, directory
+from faildrill.toolkit.addresses import Address, directory, own_addresses
+from faildrill.toolkit.leader_store import OfStore, Words
 
-SHARE: Final = 0.8
-"""The part of a call's time that one server may take, so that a silent one is named before the call is cancelled."""
-PATIENCE: Final = 2.0
-"""Seconds for one observation of an action, at the most."""
 _WHAT: Final = (
     "SELECT @@global.read_only AS read_only, @@global.gtid_slave_pos AS applied, @@global.gtid_binlog_pos AS written, "
     "@@global.gtid_current_pos AS reached"
@@ -45,25 +40,23 @@ async def sighted(mariadb: MariaDB, within: float) -> Sight:
     members = mariadb.members.items()
     nodes = await asyncio.gather(*(_node(name, as_admin(mariadb, member), within) for name, member in members))
     told = [node.follows for node in nodes if node.follows]
-    return Sight(mariadb, {node.name: node for node in nodes}, await directory(own_addresses(mariadb), told))
+    known = await directory(own_addresses(mariadb.members), told)
+    return Sight({node.name: node for node in nodes}, directory=known)
 
 
-async def weighed(mariadb: MariaDB, within: float) -> Sight:
-    """Ask as `sighted` does, and see that replicas which are behind move."""
-    return await observed(lambda: sighted(mariadb, within / 2), within)
+class OfMariaDB(OfStore[Sight]):
+    """A kind that looks at every server, in threads that nobody waits for."""
 
+    WORDS: ClassVar[Words] = WORDS
 
-def own_addresses(mariadb: MariaDB) -> dict[str, list[Address]]:
-    """Return by member the addresses by which it may be named."""
-    return {
-        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
-        for name, one in mariadb.members.items()
-    }
+    mariadb: MariaDB
 
+    @property
+    def _store(self) -> MariaDB:
+        return self.mariadb
 
-def patience(given: Given) -> float:
-    """Return the seconds that a server may take in one observation of an action."""
-    return min(PATIENCE, given.timeout * SHARE)
+    async def _look(self, within: float) -> Sight:
+        return await sighted(self.mariadb, within)
 
 
 async def asked(login: Login, statement: str, *values: str | float, within: float) -> list[Row]:
@@ -90,7 +83,7 @@ async def _node(name: str, login: Login, within: float) -> Node:
         return Node(name, silent=in_words(error))
     at = time.monotonic_ns()
     seen = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in settings}
-    node = Node(name, writes=not what["read_only"], answered=at, settings=seen, leaves_out=_tolerated(seen))
+    node = Node(name, leads=not what["read_only"], answered=at, settings=seen, leaves_out=_tolerated(seen))
     try:
         applied, written, reached = (positions(str(what[one])) for one in ("applied", "written", "reached"))
     except ValueError:

@@ -1,21 +1,17 @@
 """`mariadb.writers` and `mariadb.redundancy`: who takes writes, and whether another one could take over."""
 
-import time
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.adapters.mariadb.nodes import SHARE, sighted, weighed
-from faildrill.adapters.mariadb.succession import LATE
+from faildrill.adapters.mariadb.nodes import OfMariaDB
+from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.ports import Duration, Given, Kind, Seen, WriterBy
-from faildrill.samples import Outcome
-from faildrill.toolkit.connection_errors import silences, unheard
-
-_LONGEST: Final = 200
+from faildrill.ports import Duration
+from faildrill.toolkit.leader_store import RedundancyProbe, WritersProbe
 
 
-class Writers(Kind):
+class Writers(OfMariaDB, WritersProbe[Sight]):
     """Asks every MariaDB server itself whether it takes writes (`read_only`); good when exactly one does.
 
     `who` is every server that does. Two names are a split brain: nothing but its own configuration keeps a server that
@@ -29,23 +25,12 @@ class Writers(Kind):
           - writers: {of: writers, at_most: 1}
     """
 
-    asks_every_node: ClassVar[bool] = True
-    tells_writer: ClassVar[WriterBy] = "nodes"
     blocking: ClassVar[bool] = True
 
     mariadb: MariaDB = Field(description="the servers; every one is asked")
 
-    async def look(self, given: Given) -> Seen:
-        """Ask all servers at once."""
-        sight = await sighted(self.mariadb, given.timeout * SHARE)
-        who = ",".join(sight.writers)
-        if sight.writer is not None:
-            return Seen(Outcome.OK, who, answered=time.monotonic_ns())
-        undecided = None if sight.writers else unheard(silences(sight.nodes))
-        return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
 
-
-class Redundancy(Kind):
+class Redundancy(OfMariaDB, RedundancyProbe[Sight]):
     """Good when MariaDB could lose its writer now: one server takes writes, and all others follow it closely.
 
     A replica could take over only if it has all that the writer has. It could not if it has a hole in its GTIDs, writes
@@ -65,11 +50,6 @@ class Redundancy(Kind):
     mariadb: MariaDB = Field(description="the servers; every one is asked")
     late_at_most: Duration = Field(default=LATE, ge=0, description="by how much a replica may be behind")
 
-    async def look(self, given: Given) -> Seen:
-        """Ask all servers at once."""
-        sight = await weighed(self.mariadb, given.timeout * SHARE)
-        who = ",".join(sight.writers)
-        missing = sight.redundancy(self.late_at_most)
-        if not missing:
-            return Seen(Outcome.OK, who)
-        return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
+    @property
+    def _most(self) -> float:
+        return self.late_at_most

@@ -24,8 +24,8 @@ class Node:
 
     name: str
     silent: str = ""
-    writes: bool = False
-    """It is not read-only."""
+    leads: bool = False
+    """It takes writes: it is not read-only."""
     follows: Address | None = None
     """What it is set to replicate from, as it spells it; None where it is set to replicate from nobody."""
     follows_id: int = 0
@@ -53,11 +53,16 @@ class Node:
         """What tells it from the others; 0 where it did not say."""
         return int(self.settings.get("server_id", "0"))
 
+    @property
+    def position(self) -> int | None:
+        """How much of the log it has."""
+        return None if self.silent else newest(self.reached)
+
     def __str__(self) -> str:
         """Tell in two or three words what it is doing: `m1 refused`, `m2 does not follow`."""
         if self.silent:
             return f"{self.name} {self.silent}"
-        if self.writes:
+        if self.leads:
             return f"{self.name} writes"
         if not self.follows:
             return f"{self.name} follows nobody"

@@ -1,63 +1,119 @@
 """Who could take over from the MariaDB server that takes writes, and why the others could not."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from faildrill.adapters.leader_store import Lack, LeaderStore
-from faildrill.adapters.mariadb.status import Node, newest
-from faildrill.adapters.mariadb.target import MariaDB
+from faildrill.adapters.mariadb.status import Gtid, Node, newest
 from faildrill.toolkit.addresses import Address, Directory
+from faildrill.toolkit.leader_store import Lack, LeaderStore, Reason, Words
+from faildrill.toolkit.leader_store.reasons import follows_a_stranger, follows_another
 
 LATE: Final = 10.0
 """Seconds by which a replica may be behind and count as able to take over."""
+WORDS: Final = Words(
+    key="writer",
+    leader="server that takes writes",
+    several="writer",
+    node="server",
+    leads="takes writes",
+    led="did",
+    follows="follows",
+    healthy=("writes", "follows"),
+)
 _OFF: Final = ("OFF", "0", "")
+_FOLLOWED: Final = ("log_bin", "log_slave_updates")
+
+
+def _follows(store: "Sight", node: Node) -> str | None:
+    return store.followed(node.name)
+
+
+def _twins(store: "Sight", node: Node) -> str:
+    same = [one.name for one in store.nodes.values() if one.server_id == node.server_id and one.name != node.name]
+    return ", ".join(same) if node.server_id else ""
+
+
+def _unfollowable(_: "Sight", node: Node) -> dict[str, str] | None:
+    off = [one for one in _FOLLOWED if node.settings.get(one, "ON") in _OFF]
+    return {"off": ", ".join(off), "both": " and ".join(off)} if off else None
+
+
+def _hole(_: "Sight", node: Node) -> Gtid | None:
+    """Return an event that a server counts as applied and does not have."""
+    for domain, at in node.applied.items():
+        last = node.written.get(domain)
+        if last is None or at.number > last.number:
+            return at
+    return None
+
+
+def _strayed(store: "Sight", node: Node) -> Gtid | None:
+    """Return an event that a replica has and the writer has not, or another one under the same number."""
+    written = store.nodes[store.leader].written if store.leader else {}
+    for domain, at in node.reached.items():
+        there = written.get(domain)
+        is_own = at.server == node.server_id and (there is None or at.number > there.number)
+        is_other = there is not None and at.number == there.number and at.server != there.server
+        if is_own or is_other:
+            return at
+    return None
+
+
+REASONS: Final = (
+    Reason(lambda _, node: node.silent or node.leads or not node.follows, "{node}"),
+    Reason(
+        lambda _, node: "no" in node.halted,
+        "{node}",
+        "START SLAVE on {name}; where it stops again, see SHOW SLAVE STATUS, and whether it is started with "
+        "`skip_slave_start`",
+    ),
+    Reason(
+        lambda _, node: node.halted,
+        "{node}",
+        "START SLAVE on {name}; where it stops again, see SHOW SLAVE STATUS",
+    ),
+    follows_a_stranger(_follows, "server"),
+    follows_another(_follows),
+    Reason(
+        lambda store, node: node.late is None or node.late > store.limit or node.name in store.still,
+        "{name} is late",
+        "see what holds it up, and the network between {leader} and {name}",
+    ),
+    Reason(_twins, "{name} has the server_id of {it}", "give each a `server_id` of its own", whoever_leads=True),
+    Reason(
+        lambda _, node: not node.applies,
+        "{name} does not apply what it has received",
+        "START SLAVE SQL_THREAD on {name}",
+        whoever_leads=True,
+    ),
+    Reason(
+        lambda _, node: ", ".join(node.leaves_out),
+        "{name} has not all: {it}",
+        "take that off; a server that leaves something out can't stand in",
+        by_design=True,
+        whoever_leads=True,
+    ),
+    Reason(_unfollowable, "{name} could not be followed: {off} off", "turn {both} on for {name}", whoever_leads=True),
+    Reason(
+        _hole,
+        "{name} has a hole: {it} is not in its log",
+        "rebuild {name} from a backup of the one that writes",
+        whoever_leads=True,
+    ),
+    Reason(_strayed, "{name} has writes of its own: {it}", "rebuild {name} from a backup of {leader}"),
+)
 
 
 @dataclass(frozen=True)
-class Sight(LeaderStore):
+class Sight(LeaderStore[Node]):
     """All declared servers, as seen in one observation."""
 
-    HEALTHY: ClassVar[Sequence[str]] = ("writes", "follows")
+    WORDS: ClassVar[Words] = WORDS
+    REASONS: ClassVar[Sequence[Reason]] = REASONS
+    TOLERANCE: ClassVar[float] = LATE
 
-    mariadb: MariaDB
-    nodes: Mapping[str, Node]
     directory: Directory = field(default_factory=lambda: Directory({}, {}))
-    still: frozenset[str] = frozenset()
-
-    @property
-    def writers(self) -> list[str]:
-        """The servers that take writes, sorted."""
-        return sorted(name for name, node in self.nodes.items() if node.writes)
-
-    @property
-    def writer(self) -> str | None:
-        """The one server that takes writes; None when there is none, or more than one."""
-        writers = self.writers
-        return writers[0] if len(writers) == 1 else None
-
-    @property
-    def leader(self) -> str | None:
-        """The same."""
-        return self.writer
-
-    @property
-    def others(self) -> list[str]:
-        """The servers that are not that one, sorted."""
-        return sorted(name for name in self.nodes if name != self.writer)
-
-    @property
-    def tolerance(self) -> float:
-        """Seconds."""
-        return LATE
-
-    def positions(self) -> dict[str, int]:
-        """Tell how much of the log each server has."""
-        return {name: newest(node.reached) for name, node in self.nodes.items() if not node.silent}
-
-    def with_still(self, names: frozenset[str]) -> "Sight":
-        """Return the same, with servers that were seen to get nothing."""
-        return replace(self, still=names)
 
     def followed(self, name: str) -> str | None:
         """Return the declared server that another one follows; None where it is no declared one, or nobody.
@@ -70,74 +126,9 @@ class Sight(LeaderStore):
             return by_id[0]
         return self.directory.member(node.follows) if node.follows else None
 
-    def weighed(self, name: str, most: float) -> Lack | None:
-        """Tell why a server could not take over from the writer now; None where it could."""
-        node, writer = self.nodes[name], self.writer
-        if node.silent or node.writes or not node.follows or writer is None:
-            return Lack(str(node))
-        if node.halted:
-            remedy = f"START SLAVE on {name}; where it stops again, see SHOW SLAVE STATUS"
-            if "no" in node.halted:
-                remedy += ", and whether it is started with `skip_slave_start`"
-            return Lack(str(node), remedy)
-        whom = self.followed(name)
-        if whom is None:
-            told = f"{name} follows {node.follows}, which is no declared server"
-            remedy = f'if that is {writer}, write `known_as: "{node.follows}"` under {writer} in the environment file'
-            return Lack(told, remedy)
-        if whom != writer:
-            return Lack(f"{name} follows {whom}", f"have it follow {writer}, if nobody wanted that")
-        if node.late is None or node.late > most or name in self.still:
-            return Lack(f"{name} is late", f"see what holds it up, and the network between {writer} and {name}")
-        return self.barred(name) or self._strayed(node, self.nodes[writer])
-
-    def barred(self, name: str) -> Lack | None:
-        """Tell why a server should not take over, whoever writes now; None where it may."""
-        node = self.nodes[name]
-        twins = [one.name for one in self.nodes.values() if one.server_id == node.server_id and one.name != name]
-        if node.server_id and twins:
-            return Lack(f"{name} has the server_id of {', '.join(twins)}", "give each a `server_id` of its own")
-        if not node.applies:
-            return Lack(f"{name} does not apply what it has received", f"START SLAVE SQL_THREAD on {name}")
-        if node.leaves_out:
-            told = f"{name} has not all: {', '.join(node.leaves_out)}"
-            return Lack(told, "take that off; a server that leaves something out can't stand in", by_design=True)
-        off = [one for one in ("log_bin", "log_slave_updates") if node.settings.get(one, "ON") in _OFF]
-        if off:
-            return Lack(
-                f"{name} could not be followed: {', '.join(off)} off", f"turn {' and '.join(off)} on for {name}"
-            )
-        return self._holed(node)
-
-    def _holed(self, node: Node) -> Lack | None:
-        """Tell of events that a server counts as applied and does not have."""
-        for domain, at in node.applied.items():
-            last = node.written.get(domain)
-            if last is None or at.number > last.number:
-                told = f"{node.name} has a hole: {at} is not in its log"
-                return Lack(told, f"rebuild {node.name} from a backup of the one that writes")
-        return None
-
-    def _strayed(self, node: Node, writer: Node) -> Lack | None:
-        """Tell of events that a replica has and the writer has not, or of other ones under the same number."""
-        for domain, at in node.reached.items():
-            there = writer.written.get(domain)
-            is_own = at.server == node.server_id and (there is None or at.number > there.number)
-            is_other = there is not None and at.number == there.number and at.server != there.server
-            if is_own or is_other:
-                return Lack(
-                    f"{node.name} has writes of its own: {at}", f"rebuild {node.name} from a backup of {writer.name}"
-                )
-        return None
-
-    def headless(self) -> list[Lack]:
-        """Tell what there is instead of one server that takes writes."""
-        first = f"{len(self.writers)} writers" if self.writers else "no writer"
-        return [Lack(one) for one in (first, *sorted(str(node) for node in self.nodes.values() if not node.writes))]
-
     def heirs(self) -> list[str]:
         """List the replicas that could be promoted where nobody writes, the one that has applied most first."""
-        found = [node for node in self.nodes.values() if node.follows and not node.silent and not node.writes]
+        found = [node for node in self.nodes.values() if node.follows and not node.silent and not node.leads]
         able = [node for node in found if self.barred(node.name) is None]
         return [node.name for node in sorted(able, key=lambda node: (-newest(node.reached), node.name))]
 
@@ -161,13 +152,7 @@ class Sight(LeaderStore):
         return found
 
     def as_data(self) -> dict[str, Any]:
-        """Return what is worth writing down of it."""
-        return {
-            "writer": self.writer,
-            "able": self.candidates(),
-            "silent": sorted(name for name, node in self.nodes.items() if node.silent),
-            "members": {name: str(node).removeprefix(f"{name} ") for name, node in sorted(self.nodes.items())},
-            "reached": {
-                name: ",".join(str(one) for one in node.reached.values()) for name, node in sorted(self.nodes.items())
-            },
-        }
+        """Return what is worth writing down of it: who is silent and what each has reached, too."""
+        reached = {name: ",".join(map(str, node.reached.values())) for name, node in sorted(self.nodes.items())}
+        silent = sorted(name for name, node in self.nodes.items() if node.silent)
+        return {**super().as_data(), "silent": silent, "reached": reached}

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from faildrill.adapters.mariadb.nodes import own_addresses, sighted
+from faildrill.adapters.mariadb.nodes import sighted
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.errors import ActionFailed
+from faildrill.toolkit.addresses import own_addresses
 
 _FOLLOW: Final = (
     "CHANGE MASTER TO master_host=%s, master_port=%s, master_user=%s, master_password=%s, "
@@ -29,11 +30,11 @@ async def hand_over(errand: Errand, to: str, given_up: frozenset[str] = frozense
     silent = [str(node) for node in others if node.silent not in ("", _DOWN)]
     if silent:
         raise ActionFailed(f"{errand.mariadb.name}: {', '.join(silent)}, and may be taking writes: nobody was promoted")
-    if sight.writer != to:
-        positions = [await _made_read_only(errand, name) for name in sight.writers if name != to]
+    if sight.leader != to:
+        positions = [await _made_read_only(errand, name) for name in sight.leading if name != to]
         await _caught_up(errand, to, positions)
     async with errand.to(to) as server:
-        if sight.writer != to:
+        if sight.leader != to:
             await server.do("STOP SLAVE")
             await server.do("RESET SLAVE ALL")
         await server.do("SET GLOBAL read_only = 0")
@@ -45,7 +46,7 @@ async def hand_over(errand: Errand, to: str, given_up: frozenset[str] = frozense
 async def follow(errand: Errand, name: str, writer: str) -> None:
     """Make a server read-only, and a replica of the one that takes writes, from where its own log ends."""
     mariadb = errand.mariadb
-    source = own_addresses(mariadb)[writer][-1]  # as the others know it, where that is declared
+    source = own_addresses(mariadb.members)[writer][-1]  # as the others know it, where that is declared
     secret = mariadb.replication_password
     login = source.host, source.port, mariadb.replication_user, secret.resolve().reveal() if secret else ""
     async with errand.to(name) as server:
@@ -58,7 +59,7 @@ async def follow(errand: Errand, name: str, writer: str) -> None:
 
 def writer_now(sight: Sight, besides: str) -> str | None:
     """Return the one other server that takes writes, None when no other one does."""
-    others = [name for name in sight.writers if name != besides]
+    others = [name for name in sight.leading if name != besides]
     return others[0] if len(others) == 1 else None
 
 

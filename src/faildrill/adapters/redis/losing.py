@@ -11,6 +11,7 @@ from faildrill.adapters.redis.nodes import OfRedis
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
 from faildrill.adapters.redis.target import Redis
+from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
 from faildrill.toolkit.addresses import Address
@@ -26,7 +27,7 @@ _EFFECTS: Final = {
 }
 
 
-class LoseMaster(OfRedis, Loss[Sight]):
+class LoseMaster(Loss[Sight], OfRedis):
     """Takes the Redis master away: `killed`, `hung`, or `cut_off` from its replicas and the Sentinels.
 
     Which node that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one node
@@ -55,6 +56,11 @@ class LoseMaster(OfRedis, Loss[Sight]):
         if self.how == "cut_off" and self.at_most is not None:
             raise ValueError("a network that is cut carries no time limit: leave `at_most` out")
         return self
+
+    @property
+    def effect_is(self) -> Effect:
+        """An event where it is killed, a state otherwise."""
+        return "event" if self.how == "killed" else "state"
 
     @property
     def _how(self) -> str:

@@ -1,19 +1,16 @@
 """Another node of a store is made the leader, as planned, and the first one again at the end."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, TypeVar
-
-import tenacity
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Given, Observed
-from faildrill.toolkit.leader_store.kind import PATIENCE, OfStore, patience
+from faildrill.toolkit.leader_store.kind import OfStore, patience
 from faildrill.toolkit.leader_store.reasons import Lack, in_full
 from faildrill.toolkit.leader_store.store import LeaderStore
 
-_INTERVAL: Final = 0.25
 S = TypeVar("S", bound=LeaderStore[Any])
 
 
@@ -55,17 +52,6 @@ class Handover(OfStore[S]):
         if hindered:
             self._refused(f"{name}: nobody could take over from {sight.leader} now: {in_full(hindered)}")
         return able
-
-    async def _until(self, holds: Callable[[S], bool], within: float) -> S | None:
-        """Observe until something holds; None when it doesn't in time."""
-        waiting = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_result(lambda sight: not holds(sight)),
-            wait=tenacity.wait_fixed(_INTERVAL),
-            stop=tenacity.stop_before_delay(within),
-            retry_error_callback=lambda _: None,
-        )
-        found: S | None = await waiting(self._once, min(PATIENCE, within / 2))
-        return found
 
     async def _until_fit(self, first: str, within: float) -> S:
         """Observe until a node leads or could lead again; ActionFailed, with nothing sent, when it doesn't in time."""

@@ -1,6 +1,8 @@
 """What every kind of a store with a leader has: a target with members, a look at all of them, and a limit."""
 
+import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Generic, NoReturn, Protocol, TypeVar
 
@@ -14,6 +16,8 @@ SHARE: Final = 0.8
 PATIENCE: Final = 2.0
 """Seconds for one observation of an action, at the most: it looks again and again, and a silent node must not use
 up the time of the step."""
+_INTERVAL: Final = 0.25
+"""Seconds between two looks of one that waits."""
 S = TypeVar("S", bound=LeaderStore[Any])
 
 
@@ -62,6 +66,16 @@ class OfStore(Kind, Generic[S]):
     async def _weighed(self, within: float) -> S:
         """Look, and see that nodes which are behind move."""
         return await observed(lambda: self._once(within / 2), within)
+
+    async def _until(self, holds: Callable[[S], bool], within: float) -> S | None:
+        """Look until something holds; None when it doesn't in float seconds, by the loop's clock."""
+        clock = asyncio.get_running_loop().time
+        last = clock() + within
+        while not holds(sight := await self._once(min(PATIENCE, within / 2))):
+            if clock() + _INTERVAL >= last:
+                return None
+            await asyncio.sleep(_INTERVAL)
+        return sight
 
     def _where(self, name: str | None) -> str:
         """Name a member in full."""

@@ -4,7 +4,6 @@ import asyncio
 from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from faildrill.effect_traits import Effect
 from faildrill.ports import Captured, Given, Observed, Preview, Reach
 from faildrill.toolkit.leader_store.kind import OfStore, patience
 from faildrill.toolkit.leader_store.reasons import in_full
@@ -36,11 +35,6 @@ class Loss(OfStore[S]):
         """`killed`, `hung`, or what else a store can do."""
         return "killed"
 
-    @property
-    def effect_is(self) -> Effect:
-        """An event where it is killed, a state otherwise."""
-        return "event" if self._how == "killed" else "state"
-
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that somebody else could."""
         sight = await self._weighed(patience(given))
@@ -66,6 +60,8 @@ class Loss(OfStore[S]):
         addresses = self._addresses(name)
         gone = await asyncio.gather(*(self._is_gone(at, patience(given) / 2) for at in addresses))
         alive = [at for at, is_gone in zip(addresses, gone, strict=True) if not is_gone]
+        if not addresses:  # its state is a word of one side only
+            return Observed(holds=False, because=f"{name} is {state}, and no address of it is known to look at")
         does = "answers" if self._how == "hung" else "takes connections"
         told = f"somebody still {does} at {' and '.join(alive)}" if alive else f"nobody {does} at its addresses"
         return Observed(not alive, f"{name} is {state}, and {told}", {"state": state, "answers": list(alive)})
