@@ -1,5 +1,6 @@
 """P16: a disk that is full, breaks or takes half, at each write; nothing is left on, and no step is done unrecorded."""
 
+import asyncio
 import os
 import random
 import resource
@@ -12,6 +13,8 @@ from typing import Final
 
 import pytest
 
+from faildrill.cli.following import drive
+from faildrill.environment import Environment
 from faildrill.errors import JournalFull
 from faildrill.guarding.holding import all_marks
 from faildrill.journal import Journal, read
@@ -124,6 +127,27 @@ def test_a_run_on_a_file_system_that_fills_up_puts_everything_back(
     command = [sys.executable, "-m", "faildrill", "recover", str(started.folder)]
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
     until(lambda: all_marks() == {})
+
+
+def test_a_run_that_can_t_be_judged_for_want_of_room_says_so(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
+    place = Place(tmp_path)
+    place.reports = small / "reports"
+    place.fault("pay")
+    place.wait(60)
+    folder = place.lay_out()
+
+    async def fill_and_end(done: asyncio.Event) -> None:
+        await asyncio.to_thread(recorded, folder, Confirmed)
+        fill(small / "ballast")
+        os.kill(os.getpid(), signal.SIGTERM)
+        await done.wait()
+
+    assert drive(folder, Environment(name="simulation"), fill_and_end) is None
+    assert place.state("pay") == "up"
+    assert "its disk is full, 0 KiB are free: make room first" in capsys.readouterr().err
 
 
 def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path: Path) -> None:

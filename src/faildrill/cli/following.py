@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Coroutine
@@ -22,6 +23,8 @@ from faildrill.system.exit_codes import ExitCode
 Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """Shows a run until the event is set."""
 _LEAVES: Final = 3
+_ROOM: Final = 1 << 20
+"""Bytes: with fewer, a result and its reports can't be written."""
 _LOOK: Final = 0.05
 """Seconds between two looks at whether a process has ended, where nothing tells of it."""
 
@@ -31,18 +34,26 @@ def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
     started = start(folder)
     asyncio.run(_follow(started, showing))
     code = started.sentinel.wait()
+    if started.sentinel.stdin is not None:
+        started.sentinel.stdin.close()
     if code < 0:
         click.echo("the sentinel died; the runner, where it lives, puts everything back by itself", err=True)
         await_release(proven(place))
     path = folder / FILE
     if not path.exists():
         click.echo(
-            f"the run was not judged (sentinel: {code}); see {folder}/sentinel.log, then run: "
+            f"the run was not judged (sentinel: {code}{_shortage(folder)}); see {folder}/sentinel.log, then run: "
             f"faildrill recover {folder}",
             err=True,
         )
         return None
     return msgspec.json.decode(path.read_bytes(), type=Result)
+
+
+def _shortage(folder: Path) -> str:
+    """Tell where the disk of a run is full, as its own log may say nothing then."""
+    free = shutil.disk_usage(folder).free
+    return f"; its disk is full, {free >> 10:,} KiB are free: make room first" if free < _ROOM else ""
 
 
 def exit_code(result: Result | None, folder: Path, place: Environment) -> ExitCode:
