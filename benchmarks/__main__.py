@@ -9,7 +9,7 @@ import click
 
 from benchmarks.measuring import ROOT, Section, machine
 
-SECTIONS: Final = ("startup", "lateness", "outages", "sql", "ledger", "samples")
+SECTIONS: Final = ("startup", "lateness", "outages", "sql", "ledger", "samples", "live")
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 
 

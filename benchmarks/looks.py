@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from faildrill.judging.evidence import Evidence, gather
-from faildrill.proofs.looks import darkness, life
+from faildrill.proofs.looks import proof
 from faildrill.samples import Outcome, Sample
 
 COLUMN = 25_000_000
@@ -34,7 +34,7 @@ def _line(look: Sample, start: int) -> str:
 
 
 def _proof(look: Sample, slow: int, start: int) -> str:
-    told = {"alive": life(look, slow), "dark": darkness(look, slow)}
+    told = dict(zip(("alive", "dark"), proof(look, slow), strict=True))
     parts = [
         f"{word} within {(one.since - start) / 1e6:.0f}-{(one.by - start) / 1e6:.0f} ms"
         for word, one in told.items()

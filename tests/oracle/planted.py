@@ -70,7 +70,7 @@ FAULTS: Final = {
         "proofs.schedule", "[Interval(one, one + grace) for one in late]", "[]", "asked"
     ),
     "silence lasts until it is given up": Fault(
-        "proofs.looks", "by = sample.sent + slow if beyond else sample.answered", "by = sample.answered", "asked"
+        "proofs.looks", "Interval(sent, sent + slow)", "Interval(sent, answered)", "asked"
     ),
     "it is dark since it was last alive": Fault(
         "judging.aborting",

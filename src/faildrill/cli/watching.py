@@ -20,7 +20,7 @@ from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import Drill, ProbePlan, singly
 from faildrill.durations import show as duration
-from faildrill.proofs.looks import darkness
+from faildrill.proofs.looks import proof
 from faildrill.reports.wording import count, plain
 from faildrill.samples import Files, Follower, Outcome, Sample
 
@@ -78,8 +78,8 @@ class ProbeSeen:
         """Take a look in; tell when it went dark, and when it is good again for a hold time."""
         self.last = sample
         self.looks += 1
-        good = sample.outcome is Outcome.OK and (self.slow is None or darkness(sample, self.slow) is None)
-        is_late = good and self.late is not None and darkness(sample, self.late) is not None
+        good = sample.outcome.is_good and not _is_beyond(sample, self.slow)
+        is_late = good and _is_beyond(sample, self.late)
         seen: bool | str | None = "late" if is_late else good
         self._mark(sample.answered // BUCKET, None if sample.outcome in _UNDECIDED else seen)
         if not sample.outcome.is_look:
@@ -128,6 +128,11 @@ class ProbeSeen:
 
 _UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)
 """They say nothing of the service, so they are no bad looks of it."""
+
+
+def _is_beyond(sample: Sample, limit: int | None) -> bool:
+    """Tell whether a good answer came later than that (ns; None: there is no limit yet)."""
+    return limit is not None and proof(sample, limit)[1] is not None
 
 
 def _word(outcome: Outcome) -> str:

@@ -14,18 +14,17 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.shares import Share, exact, fraction, is_more
+from faildrill.judging.shares import Share, exact
 from faildrill.judging.weighing import FEWEST
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
-from faildrill.proofs.looks import SILENCE, darkness, life
-from faildrill.samples import Outcome, Sample
+from faildrill.proofs.looks import SILENCE, proof
+from faildrill.proofs.schedule import SETTLED
+from faildrill.samples import Sample
 from faildrill.samples.columns import Integers
 
 _MOST: Final = 4096
 """Dark looks that are kept in case that a good one still turns out to lie among them."""
 _FOREVER: Final = 1 << 62
-_SETTLED: Final = 1.0
-"""Seconds beyond its timeout within which a look is recorded."""
 
 
 class OutageLonger(Kind):
@@ -50,6 +49,7 @@ class _DarkWatch:
 
     def __init__(self, condition: OutageLonger, rate: Rate) -> None:
         self._condition = condition
+        self.probes = (condition.of,)
         self._slow = nanoseconds(rate.slow) if rate.slow else _FOREVER
         self._grace = max(SILENCE * nanoseconds(rate.every), nanoseconds(rate.slow or 0))
         self._watched: int | None = None
@@ -67,12 +67,10 @@ class _DarkWatch:
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
-        if sample.probe != self._condition.of:
-            return None
         self._told = max(self._told, sample.answered)
         if sample.outcome.is_look:
             self._heard = max(self._heard, sample.answered)
-        dark, alive = darkness(sample, self._slow), life(sample, self._slow)
+        alive, dark = proof(sample, self._slow)
         if dark is not None:  # also where it was answered well, beyond `slow`: only who answers in time ends an outage
             if dark.by >= self._alive:
                 self._still = max(self._still, dark.since)
@@ -126,9 +124,12 @@ class _ErrorWatch:
 
     def __init__(self, condition: ErrorsAbove, rate: Rate) -> None:
         self._condition = condition
+        self.probes = (condition.of,)
         self._over = nanoseconds(condition.over)
         self._every, self._timeout = nanoseconds(rate.every), nanoseconds(rate.timeout)
+        self._kept = self._over + self._timeout + SETTLED
         self._first = rate.first
+        self._limit, self._is_share = exact(condition.above), isinstance(condition.above, str)
         self._due: list[int] = []
         """When looks were due, of the last while, in order; of some of them it is known that they failed …"""
         self._failed: list[int] = []
@@ -143,20 +144,20 @@ class _ErrorWatch:
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
-        if sample.probe != self._condition.of or not self._is_due(sample.due):
+        if not self._is_due(sample.due):
             return None
         place = bisect_left(self._due, sample.due)
         if self._due[place : place + 1] == [sample.due]:  # a late answer to a look that was given up
             return None
         self._due.insert(place, sample.due)
+        self._forget()
         if not sample.outcome.is_look:
             return None
         self._heard = max(self._heard, sample.due)
         insort(self._proven, sample.due)
-        if sample.outcome is Outcome.OK:
+        if sample.outcome.is_good:
             if self._failed and sample.due < self._failed[-1]:  # now there may be enough looks beside those that failed
                 self._unweighed = min(self._unweighed, sample.due)
-            self._forget()
             return None
         insort(self._failed, sample.due)
         self._unweighed = min(self._unweighed, sample.due)
@@ -185,9 +186,8 @@ class _ErrorWatch:
             return None
         ends = np.array(self._failed[place:], np.int64)
         total, failed, proven = (self._counts(some, ends) for some in (self._due, self._failed, self._proven))
-        limit, is_share = exact(self._condition.above), fraction(self._condition.above) is not None
-        bad = failed * limit.denominator > limit.numerator * (total if is_share else 1)
-        bad &= (proven >= FEWEST) | (not is_share)
+        bad = failed * self._limit.denominator > self._limit.numerator * (total if self._is_share else 1)
+        bad &= (proven >= FEWEST) | (not self._is_share)
         return self._weighed(int(ends[int(np.argmax(bad))])) if bad.any() else None
 
     def _counts(self, due: list[int], ends: Integers) -> Integers:
@@ -197,9 +197,9 @@ class _ErrorWatch:
     def _weighed(self, until: int) -> str | None:
         """Weigh the time that ends with the look due then."""
         total, failed, proven = (self._count(some, until) for some in (self._due, self._failed, self._proven))
-        condition = self._condition
-        enough = proven >= FEWEST or fraction(condition.above) is None
-        if not enough or not is_more(failed, condition.above, total):
+        condition, limit = self._condition, self._limit
+        enough = proven >= FEWEST or not self._is_share
+        if not enough or failed * limit.denominator <= limit.numerator * (total if self._is_share else 1):
             return None
         over = durations.show(condition.over)
         return f"{failed} of {total} looks of {condition.of} failed within {over}, more than {condition.above}"
@@ -209,7 +209,6 @@ class _ErrorWatch:
 
     def _forget(self) -> None:
         """Leave out what is too old for any time that is still to be weighed, now and then."""
-        kept = self._over + self._timeout + nanoseconds(_SETTLED)
-        if self._due[-1] - self._due[0] > 2 * kept:
+        if self._due[-1] - self._due[0] > 2 * self._kept:
             for some in (self._due, self._failed, self._proven):
-                del some[: bisect_left(some, self._due[-1] - kept)]
+                del some[: bisect_left(some, self._due[-1] - self._kept)]

@@ -37,6 +37,7 @@ class _CanaryWatch:
 
     def __init__(self, condition: Canaries, rates: Mapping[str, Rate]) -> None:
         self._condition = condition
+        self.probes = condition.of
         self._failed = dict.fromkeys(condition.of, 0)
         self._silence = {
             name: nanoseconds(rates[name].every * SILENT)
@@ -47,7 +48,7 @@ class _CanaryWatch:
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""
-        if sample.probe not in self._failed or not sample.outcome.is_look:
+        if not sample.outcome.is_look:
             return None
         self._heard[sample.probe] = max(self._heard.get(sample.probe, 0), sample.answered)
         if sample.outcome is Outcome.OK:

@@ -1,6 +1,6 @@
 """A reason to end a run early, weighed on the samples as they come."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from faildrill.samples import Sample
@@ -19,6 +19,11 @@ class Rate(NamedTuple):
 
 class Watcher(Protocol):
     """Weighs one abort condition on the samples as they come."""
+
+    @property
+    def probes(self) -> Collection[str]:
+        """Those whose samples it is fed."""
+        ...
 
     def feed(self, sample: Sample) -> str | None:
         """Take the next sample in; return why to abort, or None."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
@@ -11,6 +12,9 @@ from faildrill.proofs.looks import SILENCE, Question
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
 from faildrill.samples import Files, Follower, Outcome, Sample
+
+_SKIPPED: Final = Outcome.SKIPPED
+_UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)
 
 
 @dataclass
@@ -34,11 +38,10 @@ class View:
         """Take the next sample into account; `source` is its prober."""
         self.schedule.take(sample, source)
         self.told = sample
-        if sample.outcome in (Outcome.OPEN, Outcome.THROTTLED):
-            return
-        self.heard = max(self.heard, sample.due)
-        if sample.outcome is not Outcome.SKIPPED:
-            self.last = sample
+        if sample.outcome not in _UNDECIDED:
+            self.heard = max(self.heard, sample.due)
+            if sample.outcome is not _SKIPPED:
+                self.last = sample
 
     def trouble(self, now: int) -> str | None:
         """Say what is wrong with the probe at this moment, or None: for people, it decides nothing."""

@@ -12,9 +12,9 @@ With `s` when it was sent and `a` when it was answered or given up, it holds a m
 `proofs.intervals` says the same of millions at once.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.samples import SEEN_LATE, Sample
 
 SILENCE: Final = 3
 """Intervals without a look that proves anything, beyond what a look may take, after which nobody was watching."""
@@ -28,36 +28,20 @@ class Interval(NamedTuple):
     by: int
 
 
-class Says(NamedTuple):
-    """What a look says to a question: a moment at which the answer is yes, one at which it is no, both or neither."""
-
-    pro: Interval | None
-    con: Interval | None
+Sides: TypeAlias = tuple[Interval | None, Interval | None]
+"""Where two opposite things were so at some moment: one of them, both, or neither."""
+_NOTHING: Final[Sides] = (None, None)
 
 
-NOTHING = Says(None, None)
-
-
-def life(sample: Sample, slow: int) -> Interval | None:
-    """Return the interval that holds a moment of life, or None."""
-    if sample.outcome is not Outcome.OK:
-        return None
-    since = sample.answered - slow if _is_beyond(sample, slow) else sample.sent
-    return Interval(max(since, sample.sent), sample.answered)
-
-
-def darkness(sample: Sample, slow: int) -> Interval | None:
-    """Return the interval that holds a moment of darkness, or None."""
-    beyond = _is_beyond(sample, slow)
-    if not sample.outcome.is_look or (sample.outcome is Outcome.OK and not beyond):
-        return None
-    by = sample.sent + slow if beyond else sample.answered
-    return Interval(sample.sent, min(by, sample.answered))
-
-
-def _is_beyond(sample: Sample, slow: int) -> bool:
-    """Tell whether it was answered, or given up, beyond `slow`, and not by the prober's own fault."""
-    return sample.answered - sample.sent > slow and not sample.detail.endswith(SEEN_LATE)
+def proof(sample: Sample, slow: int) -> Sides:
+    """Return the intervals that hold a moment of life and one of darkness."""
+    _, _, sent, answered, outcome, _, detail = sample
+    if not outcome.is_look:
+        return _NOTHING
+    if answered - sent <= slow or detail.endswith(SEEN_LATE):
+        told = Interval(sent, answered)
+        return (told, None) if outcome.is_good else (None, told)
+    return Interval(answered - slow, answered) if outcome.is_good else None, Interval(sent, sent + slow)
 
 
 class Question(NamedTuple):
@@ -71,16 +55,17 @@ class Question(NamedTuple):
         """Whether, asked of several probes, it must be so of each: else of any of them."""
         return self.word == "ok"
 
-    def answer(self, sample: Sample, slow: int) -> Says:
-        """Return what a look says to it."""
+    def answer(self, sample: Sample, slow: int) -> Sides:
+        """Return where a look says yes, and where it says no."""
         if self.word == "ok":
-            return Says(life(sample, slow), darkness(sample, slow))
+            return proof(sample, slow)
         if self.word == "not ok":
-            return Says(darkness(sample, slow), life(sample, slow))
+            alive, dark = proof(sample, slow)
+            return dark, alive
         if not sample.outcome.is_look:
-            return NOTHING
+            return _NOTHING
         seen = Interval(sample.sent, sample.answered)
-        return Says(seen, None) if self.is_met_by(sample.who) else Says(None, seen)
+        return (seen, None) if self.is_met_by(sample.who) else (None, seen)
 
     def is_met_by(self, who: str) -> bool:
         """Tell whether `saw` or `saw not` is met by these names, joined by commas; nobody meets neither."""

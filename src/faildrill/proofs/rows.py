@@ -40,10 +40,9 @@ class Row:
         self._hold = hold
         self._coming: list[tuple[int, int, int]] = []
         """What is not settled yet, ordered by its left end: that, whether it is for or against, and its right end."""
-        self._against = 0
+        self._is_ok = question.word == "ok"
+        self._against = schedule.silent_until if self._is_ok else 0
         """Until when something may have been against it."""
-        if question.word == "ok":
-            self._against = schedule.silent_until
         self._last: int | None = None
         self._first: int | None = None
         self._firsts: deque[int] = deque(maxlen=_RECENT)
@@ -72,14 +71,14 @@ class Row:
             heapq.heappush(self._coming, (pro.since, _PRO, pro.by))
         if con is not None:
             heapq.heappush(self._coming, (con.since, _CON, con.by))
-        if self._question.word == "ok":
+        if self._is_ok:
             for since, by in self._schedule.silent:
                 heapq.heappush(self._coming, (since, _CON, by))
         self._settle()
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
-        unsettled = self._schedule.unsettled(wait_for_silent=self._question.word != "ok")
+        unsettled = self._schedule.unsettled(wait_for_silent=not self._is_ok)
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
             since, side, by = heapq.heappop(self._coming)
             if side == _CON:
@@ -88,7 +87,8 @@ class Row:
                 self._affirm(since, by)
 
     def _affirm(self, since: int, by: int) -> None:
-        self._lengthen(since)
+        if self._ended:
+            self._lengthen(since)
         if self._last is None or since - self._last > self._schedule.patience:
             self._end(since)
             self._first = None
@@ -122,8 +122,10 @@ class Row:
                 self._keep(one)
 
     def _keep(self, ended: _Ended) -> None:
-        if ended.last - ended.first >= self._hold:
-            self._long.append(Interval(ended.first, ended.last))
+        if ended.last - ended.first < self._hold:
+            return
+        self._long = [one for one in self._long if one.since != ended.first]
+        self._long.append(Interval(ended.first, ended.last))
 
 
 class Asked:
@@ -135,6 +137,8 @@ class Asked:
     def __init__(self, question: Question, schedules: Mapping[str, Schedule], since: int, hold: int) -> None:
         self._rows = {name: Row(question, schedule, since, hold) for name, schedule in schedules.items()}
         self._of_each = question.is_of_each
+        self._lacking = set(self._rows)
+        """Those of them of which it never was so yet for long enough."""
         self._hold = hold
         self.met: Interval | None = None
         """From when to when it was so, once it is proven for long enough: what comes in later takes nothing back."""
@@ -142,19 +146,20 @@ class Asked:
     def take(self, sample: Sample) -> None:
         """Take the next sample in."""
         row = self._rows.get(sample.probe)
-        if row is None:
+        if row is None or self.met is not None:
             return
         row.take(sample)
-        if self.met is None and (row.stretches if self._hold else row.is_seen):
-            self.met = self._met(row)
+        if row.stretches if self._hold else row.is_seen:
+            self._lacking.discard(sample.probe)
+            if not (self._of_each and self._lacking):
+                self.met = self._met(row)
 
     def _met(self, row: Row) -> Interval | None:
         """Return from when to when it is so, now that it is of one probe; None where another one is waited for."""
-        rows = self._rows.values() if self._of_each else (row,)
         if not self._hold:
-            return Interval(0, 0) if all(one.is_seen for one in rows) else None
+            return Interval(0, 0)
         common = row.stretches
-        for other in rows:
+        for other in self._rows.values() if self._of_each else ():
             pairs = product(common, other.stretches)
             both = (Interval(max(one.since, two.since), min(one.by, two.by)) for one, two in pairs)
             common = [one for one in both if one.by - one.since >= self._hold]

@@ -10,7 +10,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.samples import SEEN_LATE, Sample
 
 SETTLED = 1_000_000_000
 """Nanoseconds beyond its timeout after which a look of which there is no sample was never recorded."""
@@ -26,7 +26,8 @@ class Schedule:
         self._sources: list[object] = []
         self._origins: list[int] = []
         """When the first look of each prober was due."""
-        self._next = 0
+        self._next = -1
+        """When the first look is due that is neither told nor waited for."""
         self._kept = 0
         """How many more samples kept to the schedule than not; without a schedule nothing tells what is due."""
         self._heard = 0
@@ -34,18 +35,15 @@ class Schedule:
         """When looks were due of which nobody has heard, and that may still turn out either, in order."""
         self._given_up = 0
         """Until when a look must have been due to be answered by now."""
-        self._fixed: int | None = None
+        self._is_fixed = False
+        self.slow = limits.slow(plan, 0)
+        """Nanoseconds after which silence is dark: what was set, else what the answers so far make it."""
         self.slowest = 0
         """The slowest answer since it was last not good."""
         self.silent: list[Interval] = []
         """Where those may prove darkness that ought to have been answered when the last sample came."""
         self.silent_until = 0
         """Until when such a one may have."""
-
-    @property
-    def slow(self) -> int:
-        """Nanoseconds after which silence is dark: what was set, else what the answers so far make it."""
-        return self._fixed if self._fixed is not None else limits.slow(self.plan, self.slowest)
 
     @property
     def patience(self) -> int:
@@ -59,19 +57,18 @@ class Schedule:
 
     def fix(self, slow: int) -> None:
         """Set after how many ns silence is dark from now on."""
-        self._fixed = slow
+        self._is_fixed, self.slow = True, slow
 
     def take(self, sample: Sample, source: object = None) -> None:
         """Take the next sample in; `source` is its prober, whose looks have a schedule of their own."""
         due = sample.due
-        if not self._sources or source is not self._sources[-1] or due < self._origins[-1]:
-            self._place(due, source)
-        if (due - self._origin(due)) % self.every:
-            self._kept -= 1
-        else:
+        if due == self._next and source is self._sources[-1]:  # as it is of nearly every look
             self._kept += 1
-            self._tick(due)
-        self.silent = []
+            self._next = due + self.every
+        else:
+            self._look_up(due, source)
+        if self.silent:
+            self.silent = []
         if sample.outcome.is_look:
             self._hear(sample)
 
@@ -82,6 +79,17 @@ class Schedule:
         """
         first = 0 if wait_for_silent else bisect_left(self._waited, self._given_up)
         return self._waited[first] if self._kept >= 0 and first < len(self._waited) else None
+
+    def _look_up(self, due: int, source: object) -> None:
+        """Take in a look that may be due at no moment of the schedule, or was waited for, or is another prober's."""
+        if not self._sources or source is not self._sources[-1] or due < self._origins[-1]:
+            self._place(due, source)
+        origin = self._origins[-1]
+        if (due - (origin if origin <= due else self._origin(due))) % self.every:
+            self._kept -= 1
+        else:
+            self._kept += 1
+            self._tick(due)
 
     def _place(self, due: int, source: object) -> None:
         """Begin the schedule of a prober, or begin it earlier: its first look may be told after others."""
@@ -123,17 +131,27 @@ class Schedule:
 
     def _hear(self, sample: Sample) -> None:
         """Take in that a look was answered: those due long before it are not answered in time any more."""
-        took = sample.answered - sample.sent
-        if sample.outcome is not Outcome.OK:
-            self.slowest = 0
-        elif not sample.detail.endswith(SEEN_LATE):
-            self.slowest = max(self.slowest, took)
-        self._heard = max(self._heard, sample.answered)
-        self._miss(self._heard)
+        self._learn(sample)
+        heard = self._heard = max(self._heard, sample.answered)
+        if self._next < heard:
+            self._miss(heard)
         grace = self.slow + self.every
-        known, self._given_up = self._given_up, max(self._given_up, self._heard - grace)
-        del self._waited[: bisect_left(self._waited, self._heard - self._settled)]
-        if self._kept >= 0:
-            late = self._waited[bisect_left(self._waited, known) : bisect_left(self._waited, self._given_up)]
+        known, self._given_up = self._given_up, max(self._given_up, heard - grace)
+        waited = self._waited
+        if waited and waited[0] < heard - self._settled:
+            del waited[: bisect_left(waited, heard - self._settled)]
+        if not waited or self._kept < 0:
+            return
+        if late := waited[bisect_left(waited, known) : bisect_left(waited, self._given_up)]:
             self.silent = [Interval(one, one + grace) for one in late]
-            self.silent_until = max(self.silent_until, *(one.by for one in self.silent), 0)
+            self.silent_until = max(self.silent_until, late[-1] + grace)
+
+    def _learn(self, sample: Sample) -> None:
+        """Take in how long an answer took, and what follows from it for what is slow."""
+        slowest = self.slowest
+        if not sample.outcome.is_good:
+            self.slowest = 0
+        elif sample.answered - sample.sent > slowest and not sample.detail.endswith(SEEN_LATE):
+            self.slowest = sample.answered - sample.sent
+        if self.slowest != slowest and not self._is_fixed:
+            self.slow = limits.slow(self.plan, self.slowest)

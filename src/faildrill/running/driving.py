@@ -176,9 +176,11 @@ class Driving:
     async def _watch(self) -> None:
         """Take in samples as they come, and ask to stop at the first that meets an abort condition."""
         scene = self._scene
+        fed = {name: [one for one in self._aborts if name in one.probes] for name in scene.watching.views}
         while True:
             for sample in scene.watching.poll():
-                self._consider(*(watcher.feed(sample) for watcher in self._aborts))
+                for watcher in fed[sample.probe]:
+                    self._consider(watcher.feed(sample))
             self._consider(*(watcher.tick(scene.clock.now_ns()) for watcher in self._aborts))
             self._consider(scene.probers.trouble())
             await asyncio.sleep(scene.pace)

@@ -22,7 +22,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from faildrill import redacting
 
@@ -31,6 +31,7 @@ SIZE: Final = RECORD.size
 _CHECK: Final = 0xA5
 _CHECKS: Final = tuple((folded ^ _CHECK) << 56 for folded in range(256))
 """The check that makes a record right, in its place, by what its words fold into."""
+_NO_CHECK: Final = (1 << 56) - 1
 _PACKED: Final = RECORD.pack
 _MOST_NAMES: Final = 0xFFFF
 _OVERFLOW: Final = "(more names than are kept apart)"
@@ -68,10 +69,14 @@ class Outcome(enum.IntEnum):
     THROTTLED = 10
     """An answer about the prober, not about the service (429, its connection limit): proves nothing."""
 
-    @property
-    def is_look(self) -> bool:
-        """True when something is proven: the outcomes that prove nothing are the last ones, from SKIPPED on."""
-        return self < Outcome.SKIPPED
+    is_good: bool
+    """A good answer came, however late."""
+    is_look: bool
+    """Something is proven: the outcomes that prove nothing are the last ones, from SKIPPED on."""
+
+    def __init__(self, number: int) -> None:
+        """Settle once what is asked of every look."""
+        self.is_good, self.is_look = number == 1, number < 7  # noqa: PLR2004 - OK and SKIPPED, which are being made
 
 
 class Sample(NamedTuple):
@@ -262,38 +267,55 @@ def read_names(path: Path) -> list[str]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
+_Told: TypeAlias = tuple[str, Outcome, str, str]
+"""What a record's last word says: of which probe, how it ended, who answered, and the detail."""
+
+
 class Follower:
     """Reads samples as they are appended: each call gives those that came since the last."""
 
     def __init__(self, files: Files) -> None:
+        self._samples = files.samples
         self._files = files
         self._offset = 0
         self._names: list[str] = []
+        self._tails: dict[int, _Told] = {}
         self.damaged = 0
         """Records so far whose check did not hold."""
 
     def new(self, most: int = 1_000_000) -> Iterator[Sample]:
         """Give the whole samples appended since the last call, `most` at the most."""
-        try:
-            descriptor = os.open(self._files.samples, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            content = os.pread(descriptor, most * SIZE, self._offset)
-        finally:
-            os.close(descriptor)
+        content = self._content(most * SIZE)
         whole = len(content) - len(content) % SIZE
         self._offset += whole
-        for words in RECORD.iter_unpack(content[:whole]):
-            if holds(*words):
-                yield self._sample(*words)
-            else:
+        for due, sent, answered, tail in RECORD.iter_unpack(content[:whole]):
+            if not holds(due, sent, answered, tail):
                 self.damaged += 1
+                continue
+            probe, outcome, who, detail = self._tails.get(tail & _NO_CHECK) or self._told(tail & _NO_CHECK)
+            yield Sample(probe, due, sent, answered, outcome, who, detail)
 
-    def _sample(self, due: int, sent: int, answered: int, tail: int) -> Sample:
-        probe, who, detail = tail & 0xFFFF, tail >> 16 & 0xFFFF, tail >> 32 & 0xFFFF
-        outcome = Outcome(tail >> 48 & 0xFF)
-        return Sample(self._name(probe), due, sent, answered, outcome, self._name(who), self._name(detail))
+    def _content(self, most: int) -> bytes:
+        """Read what was appended; no more room is taken than that needs, as this is asked a hundred times a second."""
+        try:
+            fresh = self._samples.stat().st_size - self._offset
+            if fresh < SIZE:
+                return b""
+            descriptor = os.open(self._samples, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(descriptor, min(fresh, most), self._offset)
+        finally:
+            os.close(descriptor)
+
+    def _told(self, tail: int) -> _Told:
+        """Spell out the last word of a record."""
+        probe, who, detail = (self._name(tail >> shift & 0xFFFF) for shift in (0, 16, 32))
+        told = probe, Outcome(tail >> 48), who, detail
+        if len(self._tails) < _MOST_NAMES:
+            self._tails[tail] = told
+        return told
 
     def _name(self, number: int) -> str:
         if number > len(self._names):

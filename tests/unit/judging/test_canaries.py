@@ -22,10 +22,6 @@ def test_the_first_look_of_a_canary_that_is_not_good_aborts() -> None:
     assert watch.feed(sample("search", 20, Outcome.WRONG, "HTTP 503")) == "canary search is not green: wrong: HTTP 503"
 
 
-def test_what_is_drilled_may_be_as_red_as_it_likes() -> None:
-    assert watcher().feed(sample("pay", 0, Outcome.REFUSED)) is None
-
-
 def test_as_many_looks_in_a_row_as_asked_for_abort_and_a_good_one_between_begins_anew() -> None:
     watch = watcher(in_a_row=3)
     row = [Outcome.REFUSED, Outcome.RESET, Outcome.OK, Outcome.WRONG, Outcome.REFUSED, Outcome.TIMED_OUT]

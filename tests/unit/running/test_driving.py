@@ -256,6 +256,19 @@ def test_an_abort_condition_ends_the_run_and_everything_is_put_back(simulation: 
     assert simulation.deeds("pay") == ["apply", "undo"]
 
 
+@pytest.mark.parametrize("kind", ["errors", "canaries"])
+def test_what_another_probe_sees_meets_no_abort_condition(simulation: Simulation, kind: str) -> None:
+    params = {"errors": {"of": "pay", "above": 3, "over": "1s"}, "canaries": {"of": ["pay"]}}
+    simulation.fault("stock")
+    simulation.wait(5.0)
+    simulation.fault("pay")
+    simulation.wait(600.0)
+    simulation.abort_when = (KindUse(kind=kind, params=params[kind]),)
+    drive(simulation)
+    assert [one.by for one in simulation.events(AbortAsked) if isinstance(one, AbortAsked)] == ["condition"]
+    assert simulation.deeds("pay") == ["apply", "undo"]
+
+
 def test_an_intent_that_cannot_be_written_means_the_step_is_not_done(simulation: Simulation) -> None:
     simulation.fault("pay")
 

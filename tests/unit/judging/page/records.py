@@ -8,7 +8,7 @@ from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result
 from faildrill.proofs.intervals import proven
-from faildrill.proofs.looks import Interval, darkness, life
+from faildrill.proofs.looks import Interval, proof
 from faildrill.samples import Outcome, Sample
 from faildrill.targets import KindUse
 from unit.judging.runs import WARM, Run, ns, probe
@@ -37,10 +37,7 @@ def look(sent: int, took: int = 2, outcome: Outcome = Outcome.OK, who: str = "",
 
 def proves(sample: Sample) -> tuple[Interval | None, Interval | None]:
     """Return the intervals, in ms, that hold a moment of life and one of darkness, alike by both ways to ask."""
-    alive, dark = (
-        told and Interval(told.since // MS, told.by // MS)
-        for told in (life(sample, SLOW * MS), darkness(sample, SLOW * MS))
-    )
+    alive, dark = (told and Interval(told.since // MS, told.by // MS) for told in proof(sample, SLOW * MS))
     looks = columns([Look(*sample[1:5])], (sample.detail,))
     blocks = proven(looks, SLOW * MS, looks.seen_late)
     assert [*blocks.since // MS] == ([alive.since] if alive else [])
