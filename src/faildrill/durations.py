@@ -26,7 +26,7 @@ def parse(text: str) -> float:
         raise ValueError("a time has each unit once, the largest first, e.g. 1m30s")
     total = sum(number * unit for number, unit in parts)
     if total > LONGEST:
-        raise ValueError("a time of more than a year is surely a slip")
+        raise ValueError("a time of more than a year is surely a mistake")
     return total
 
 

@@ -107,7 +107,7 @@ def walk(tree: JsonValue, parts: list[str], come_from: str) -> JsonValue:
     if not parts:
         return tree
     if not isinstance(tree, dict):
-        raise Unresolvable(f"{come_from} holds nothing further")
+        raise Unresolvable(f"{come_from} has nothing below it")
     for length in range(len(parts), 0, -1):
         key = ".".join(parts[:length])
         if key in tree:

@@ -143,7 +143,7 @@ def test_a_gate_that_nothing_proves_is_refused_with_the_line_to_write(world: Wor
     text = place.read_text(encoding="utf-8")
     place.write_text(re.sub(r"- gates.identity: .*", other, text), encoding="utf-8")
     done = world.run("faildrill plan drills/closed-gate.yaml")
-    assert "front (of gates) is acted on, by step close-the-gate (gates.close)" in done.stdout
+    assert "front (of gates) is acted on by step close-the-gate (gates.close)" in done.stdout
     assert "- gates.identity: {gate: front, says: …}" in done.stdout
 
 

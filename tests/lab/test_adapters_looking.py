@@ -152,7 +152,7 @@ def test_a_missing_table_that_the_login_may_not_create_is_told_with_what_to_run(
         database = database.model_copy(update={"host": member.host, "port": member.port})
         seen = await once(probe("postgres.write", database=database))
         assert seen.outcome == Outcome.WRONG
-        assert "its owner is to run: CREATE TABLE faildrill_probe" in seen.detail
+        assert "its owner must run: CREATE TABLE faildrill_probe" in seen.detail
         assert "GRANT INSERT, SELECT, DELETE ON faildrill_probe TO faildrill" in seen.detail
 
     asyncio.run(story())

@@ -130,7 +130,7 @@ def test_a_right_that_is_missing_on_a_table_is_told_with_the_grant_to_run(steady
     assert code == 1
     for probe, table in (("writes", "faildrill_probe"), ("ledger", "faildrill_ledger")):
         grant = f"GRANT INSERT, SELECT, DELETE ON {table} TO faildrill"
-        assert found[f"probe {probe}"]["remedy"] == f"its owner is to run: {grant}"
+        assert found[f"probe {probe}"]["remedy"] == f"its owner must run: {grant}"
 
 
 def test_a_patroni_that_takes_no_changing_calls_from_us_is_told_before_the_switchover(

@@ -69,5 +69,5 @@ expect: [{steady_again: {within: 60s}}]
         encoding="utf-8",
     )
     text = CliRunner().invoke(cli, ["plan", str(drill), "--env", str(steady_lab.environment)]).output
-    assert "ends     without us after 2 min: the target holds that limit" in text
-    assert "ends     only when it is put back: the target holds no time limit" in text
+    assert "ends     by itself after 2 min: the target keeps that limit" in text
+    assert "ends     only when it is put back: the target keeps no time limit" in text

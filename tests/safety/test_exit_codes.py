@@ -161,7 +161,10 @@ def test_every_verdict_has_its_exit_code_by_name() -> None:
 
 
 def test_a_defect_in_judging_is_told_with_its_place_and_never_as_a_verdict() -> None:
-    with pytest.raises(NotJudged, match=r"run-1 can't be judged, by a defect: KeyError: 'x' \(.*test_exit_codes:\d+\)"):
+    with pytest.raises(
+        NotJudged,
+        match=r"run-1 can't be judged, because of a defect in faildrill: KeyError: 'x' \(.*test_exit_codes:\d+\)",
+    ):
         broken()
 
 

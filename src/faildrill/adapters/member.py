@@ -30,7 +30,7 @@ class _OneOfGroup(Kind):
     def _belongs(cls, value: str, info: ValidationInfo) -> str:
         group = info.data.get("group")
         if isinstance(group, Group) and value not in group.members:
-            raise ValueError(f"{value!r} is no member of {group.name}; there is {', '.join(sorted(group.members))}")
+            raise ValueError(f"{value!r} is not a member of {group.name}; there is {', '.join(sorted(group.members))}")
         return value
 
     @property

@@ -42,7 +42,7 @@ class Cut(OfLink):
     def _belongs(self) -> Self:
         if self.member not in self.group.members:
             there = ", ".join(sorted(self.group.members))
-            raise ValueError(f"{self.member!r} is no member of {self.group.name}; there is {there}")
+            raise ValueError(f"{self.member!r} is not a member of {self.group.name}; there is {there}")
         return self
 
     async def capture(self, given: Given) -> Captured:

@@ -25,7 +25,10 @@ def conclude(folder: Path) -> judging.SetResult:
     except (OSError, FaildrillError) as error:
         click.echo(f"the reports in {folder} are not all written: {error}", err=True)
     except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
-        click.echo(f"the reports in {folder} are not all written, by a defect:\n{traceback.format_exc()}", err=True)
+        click.echo(
+            f"the reports in {folder} are not all written, because of a defect in faildrill:\n{traceback.format_exc()}",
+            err=True,
+        )
     return result
 
 

@@ -90,8 +90,8 @@ def _limit(step: Step) -> str:
     action = None if step.late else build(step.use, "action")
     after = action.limit() if isinstance(action, Limits) else None
     if after is not None:
-        return f"without us after {durations.show(after)}: the target holds that limit"
-    return "only when it is put back: the target holds no time limit"
+        return f"by itself after {durations.show(after)}: the target keeps that limit"
+    return "only when it is put back: the target keeps no time limit"
 
 
 async def _seen(step: Step | Wait) -> Line:
@@ -144,7 +144,7 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     if expected := _expected(drill):
         click.echo("\nexpects\n" + "\n".join(f"  {line}" for line in expected))
     if drill.twin:
-        click.echo(f"twin      {drill.twin}; `run --twins` runs both, in an order that is not told")
+        click.echo(f"twin      {drill.twin}; `run --twins` runs both, in an order that nobody is told")
 
 
 def _expected(drill: Drill) -> list[str]:

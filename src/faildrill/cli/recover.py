@@ -27,7 +27,7 @@ _SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitC
 _RESULT: Final = "result.json"
 _JUST_LAID_OUT: Final = 3600.0
 """Seconds for which nobody need be at a run that is laid out."""
-_WHAT_NOW: Final = "mend that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"
+_WHAT_NOW: Final = "fix that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"
 
 
 @click.command()
@@ -73,7 +73,7 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
         click.echo(f"{folder}: NOT recovered: {error}", err=True)
         code = ExitCode.WRONG_USAGE
     except Exception:  # noqa: BLE001 - a defect is told where it is, and the other runs are put back all the same
-        click.echo(f"{folder}: NOT recovered, by a defect: {traceback.format_exc()}", err=True)
+        click.echo(f"{folder}: NOT recovered, because of a defect in faildrill: {traceback.format_exc()}", err=True)
         code = ExitCode.ERROR
     is_dirty = any(one.run == folder.name for some in all_marks().values() for one in some)
     return ExitCode.UNSAFE if is_dirty else code

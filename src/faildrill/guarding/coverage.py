@@ -81,7 +81,7 @@ def objection(environment: Environment, coverage: Coverage) -> str | None:
     for what, acting in coverage.lacking.items():
         who = ", ".join(dict.fromkeys(f"{deed.where} ({deed.use.kind})" for deed in acting))
         told.append(
-            f"{what} is acted on, by {who}, but no guard of `identity:` reads what it is: "
+            f"{what} is acted on by {who}, but no guard under `identity:` proves what it is: "
             f"{_remedy(environment, what, acting[0].use.kind)}"
         )
     return "; ".join(told) or None
@@ -208,7 +208,7 @@ def _remedy(environment: Environment, what: str, kind: str) -> str:
     else:
         otherwise = f"`unproven: {{{kind}: REASON}}`"
     lines = sorted({*_lines_for(found, what)})
-    write = f"add one of these to it: {' | '.join(lines)}; or, where" if lines else "where"
+    write = f"add one of these lines there: {' | '.join(lines)}; or, where" if lines else "where"
     return f"{write} nothing can prove it, say why: {otherwise}"
 
 

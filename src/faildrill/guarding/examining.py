@@ -30,7 +30,7 @@ WITHIN: Final = 5.0
 """Seconds for one look."""
 AT_ONCE: Final = 4
 """Targets that are looked at at once: each silent name or server costs its time, and they cost it together."""
-TO_RUN: Final = "; its owner is to run: "
+TO_RUN: Final = "; its owner must run: "
 """What probes of databases put before the statements that would let them in."""
 ROOM: Final = 256 << 20
 """Bytes that must be free where runs and state are written."""
@@ -180,5 +180,5 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
         return Checked(what, ok=True, told=told)
     _, told_how, remedy = words(seen.detail).partition(TO_RUN)
     known = causes.what_to_do(told) or "no drill starts before every probe is good"
-    remedy = f"its owner is to run: {remedy}" if told_how else known
+    remedy = f"its owner must run: {remedy}" if told_how else known
     return Checked(what, ok=False, told=told.partition(TO_RUN)[0], remedy=remedy)

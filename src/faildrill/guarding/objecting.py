@@ -62,14 +62,14 @@ async def _of_drill(environment: Environment, drill: Drill, run: str) -> AsyncIt
 def _declared(environment: Environment) -> GuardAnswered:
     objection = None
     if not environment.drillable:
-        objection = f"{environment.name} is not marked `drillable: true`; only a staging that may be broken is"
+        objection = f"{environment.name} is not marked `drillable: true`; mark only a staging that may be broken"
     return GuardAnswered(guard="drillable", objection=objection)
 
 
 def _provable(environment: Environment) -> GuardAnswered:
     objection = None
     if not environment.identity:
-        objection = f"{environment.name} declares no `identity:`, so it can't be told from production"
+        objection = f"{environment.name} declares no `identity:`, so nothing shows that it is not production"
     return GuardAnswered(guard="identity", objection=objection)
 
 
@@ -104,7 +104,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
         try:
             objection = await ask(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
         except (ActionError, CannotSee) as error:
-            objection = f"could not be told, and so objects: {error}"
+            objection = f"nobody could tell, which counts as an objection: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
 
 
@@ -121,7 +121,7 @@ async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
         except ActionRefused as error:
             objection = str(error)
         except (ActionError, CannotSee) as error:
-            objection = f"who could follow could not be told, and so objects: {error}"
+            objection = f"nobody could tell who could take over, which counts as an objection: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
 
 
@@ -131,5 +131,5 @@ async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> Gu
         within = guard.patience if isinstance(guard, Patient) else WITHIN
         objection = await ask(guard.objection(Supplies(run, timeout=within)), within)
     except (ActionError, CannotSee) as error:
-        objection = f"could not be answered, and so objects: {error}"
+        objection = f"got no answer, which counts as an objection: {error}"
     return GuardAnswered(guard=use.kind, objection=None if objection is None else words(objection))

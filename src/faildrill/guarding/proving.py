@@ -41,8 +41,8 @@ def since(same_boot: bool, seconds: float) -> Trust:  # noqa: FBT001 - both are 
         return Trust(f"the run proved it, and was left {seconds:.0f} s ago, in this boot of the machine")
     ago = f"{seconds / 3600:.1f} h ago" if same_boot else "before this machine was started"
     return Trust(
-        f"nothing of it answers what it is, and the run was left {ago}: its addresses may lead elsewhere by now. Bring "
-        "a part of it up that proves it, or say that you know it is the same: faildrill recover --unproven RUN",
+        f"nothing there says what it is, and the run was left {ago}: its addresses may lead elsewhere by now. Start "
+        "a part of it that can prove it, or say that you know it is the same place: faildrill recover --unproven RUN",
         refused=True,
     )
 

@@ -114,5 +114,5 @@ def _gated(finding: Finding, idle: list[str]) -> Finding:
     """Hold back what would pass in a drill that did not do what it says."""
     if not idle:
         return finding
-    because = f"{finding.because}; but nothing is proven, as this did not take effect: {', '.join(idle)}"
+    because = f"{finding.because}; but that proves nothing, as no effect was seen of: {', '.join(idle)}"
     return msgspec.structs.replace(finding, verdict=Verdict.INCONCLUSIVE, because=because)

@@ -22,7 +22,7 @@ def told(what: str) -> Iterator[None]:
     except Exception as error:
         where = f"{type(error).__name__}: {error} ({_place(error)})"
         raise NotJudged(
-            f"{what} can't be judged, by a defect: {where}; please report it with the run's folder"
+            f"{what} can't be judged, because of a defect in faildrill: {where}; please report it with the run's folder"
         ) from error
 
 

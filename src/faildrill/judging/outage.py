@@ -113,8 +113,8 @@ def _doubts(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) 
     if not expected.hold or not 0 < expected.at_most <= hidden:
         return []
     limit, hold, more = (durations.show(one) for one in (expected.at_most, expected.hold, hidden))
-    because = f"one that is dark unseen within its `hold` of {hold} on either side can have lasted {more} longer"
-    return [f"no outage that is seen can be told to be within {limit}: {because}; allow more, or say `hold: 0s`"]
+    longer = f"with `hold: {hold}` an outage can last {more} longer than it is seen dark"
+    return [f"{longer}, so none that is seen can be shown to be within {limit}; allow more, or write `hold: 0s`"]
 
 
 def _foreseen(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) -> str:
@@ -232,7 +232,7 @@ class _Weighing:
     def _holds(self, found: list[Stretch], unproven: int) -> Weighed:
         if not found:
             told = f"no look proves {self._limits.of} {self._limits.dark}"
-            return holds(f"{told}; none over {_show(unproven)} can hide between them")
+            return holds(f"{told}; no outage over {_show(unproven)} can hide between looks")
         longest = max(found, key=weight)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
         return holds(self._told(longest) + more, *self._cited(longest))

@@ -50,7 +50,7 @@ def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) ->
             for doubt in built.doubts(probes):
                 mistakes.warn(use.place, doubt)
     if not _actions(drill):
-        mistakes.warn(place, "no step acts: this drill only watches")
+        mistakes.warn(place, "no step is an action: this drill only watches")
 
 
 def _actions(drill: Drill) -> list[Step]:

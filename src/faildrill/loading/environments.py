@@ -101,7 +101,7 @@ def _identity(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
     uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("identity")]
     for use in uses:
         if use and not issubclass(find(use.use.kind, "guard"), Proves):
-            reading.mistakes.add(use.place, f"{use.use.kind} proves nothing of what a target is: put it under `guards`")
+            reading.mistakes.add(use.place, f"{use.use.kind} doesn't prove what a target is: put it under `guards`")
     return tuple(use.use for use in uses if use)
 
 
@@ -182,7 +182,7 @@ def _reach(node: Node, reaches: dict[str, KindUse], mistakes: Mistakes) -> JsonV
 def _refuse_references(node: Node, mistakes: Mistakes) -> None:
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and holds_reference(node.value):
-            mistakes.add(node.place, "a target refers to nothing else; write the value out")
+            mistakes.add(node.place, "a target can't hold a reference: write the value out")
         return
     for one in node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]:
         _refuse_references(one, mistakes)

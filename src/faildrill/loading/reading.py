@@ -12,7 +12,7 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 LONGEST_TEXT = 4000
 """Characters in a text that a file gives about itself."""
 
-NOTHING: Final = "says nothing: write a value, or leave the key out"
+NOTHING: Final = "has no value: write one, or leave the key out"
 """What is wrong with a key that has no value: its reader can't know what is meant."""
 
 Found = TypeVar("Found")

@@ -40,5 +40,5 @@ def _whole(text: str, base: int) -> int:
 
 def _finite(number: float) -> float:
     if not math.isfinite(number):
-        raise ValueError("not a number that can be reckoned with; quote it, if it is text")
+        raise ValueError("not a number that can be used; quote it, if it is text")
     return number

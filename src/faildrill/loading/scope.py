@@ -69,7 +69,7 @@ class Scope:
                 raise Unresolvable("says which step, but not which of its values: ${steps.ID.KEY}")
             return Later()
         if step in self.later:
-            raise Unresolvable(f"step {step!r} gives nothing before this: it comes later, at the same time, or waits")
+            raise Unresolvable(f"step {step!r} has no result here: it comes later, runs at the same time, or is a wait")
         raise Unresolvable(f"no step has the id {step!r}{did_you_mean(step, sorted(self.earlier))}")
 
 

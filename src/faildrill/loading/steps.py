@@ -135,7 +135,7 @@ class Steps:
         reading.required("within", "every wait ends; e.g. `within: 60s`")
         within = reading.duration("within", WITHIN)
         if hold >= within:
-            message = f"can't be seen for {show(hold)} within {show(within)}"
+            message = f"`for` ({show(hold)}) is longer than `within` ({show(within)})"
             self._mistakes.add(place_in(reading.entry("for"), reading.place), message)
         return until, hold, within
 

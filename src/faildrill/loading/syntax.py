@@ -7,8 +7,8 @@ import yaml
 from faildrill.loading.nodes import Place
 
 _PLAINER: Final = {
-    "mapping values are not allowed in this context": "a ': ' where no key can be; quote the text, or start a new line",
-    "block sequence entries are not allowed in this context": "a '- ' where no list can begin; start a new line",
+    "mapping values are not allowed in this context": "': ' can't stand here: quote the text, or start a new line",
+    "block sequence entries are not allowed in this context": "a list can't begin here: start a new line before '- '",
     "did not find expected key": "not a key of the mapping around it; is the indentation right?",
     "did not find expected '-' indicator": "not an item of the list around it; is the indentation right?",
     "did not find expected node content": "a value is missing before this",

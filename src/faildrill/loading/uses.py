@@ -88,7 +88,7 @@ def _no_such_kind(name: str, shape: Shape, error: UnknownKind) -> str:
         return str(error)
     others = [one for one in TABLES if one != shape and name in TABLES[one]]
     if others:
-        return f"{name!r} is {'an' if others[0][0] in 'ae' else 'a'} {others[0]}, no {shape}"
+        return f"{name!r} is a kind of {others[0]}; a kind of {shape} is needed here"
     return f"no kind of {shape} is called {name!r}{did_you_mean(name, known)}"
 
 

@@ -45,7 +45,7 @@ _TEXTS: Final = {
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
     "string_pattern_mismatch": "must look like {pattern}",
-    "finite_number": "must be a number that can be reckoned with",
+    "finite_number": "must be a finite number",
 }
 
 

@@ -22,7 +22,7 @@ def _text(value: float) -> str:
 
 def _says_something(value: str) -> str:
     if not value.strip():
-        raise ValueError("says nothing: blanks are found everywhere")
+        raise ValueError("has nothing but blanks, which are found everywhere and prove nothing")
     return value
 
 

@@ -21,5 +21,7 @@ def conclude(folder: Path) -> Result:
     except OSError as error:
         sys.stderr.write(f"the reports in {folder} are not all written: {error.strerror}\n")
     except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
-        sys.stderr.write(f"the reports in {folder} are not all written, by a defect:\n{traceback.format_exc()}")
+        sys.stderr.write(
+            f"the reports in {folder} are not all written, because of a defect in faildrill:\n{traceback.format_exc()}"
+        )
     return result

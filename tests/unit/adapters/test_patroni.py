@@ -254,5 +254,5 @@ def test_a_switchover_without_a_target_names_none_and_a_failover_names_its_own()
 
 def test_a_target_that_is_no_member_is_refused_with_those_that_are() -> None:
     both = declared("http://127.0.0.1:1", "http://127.0.0.1:2")
-    with pytest.raises(ValidationError, match="'pg3' is no member of payments; there is pg1, pg2"):
+    with pytest.raises(ValidationError, match="'pg3' is not a member of payments; there is pg1, pg2"):
         Switchover(cluster=both, to="pg3")

@@ -85,7 +85,9 @@ def test_whatever_is_acted_on_without_a_proof_is_refused_with_the_lines_to_write
     environment = place(marker, **sections, redis={"sessions": REDIS}, mariadb={"orders": MARIADB})
     found = cover(environment, drill(acted))
     because = coverage.objection(environment, found) or ""
-    assert because.startswith(f"{what} is acted on, by step s0 ({acted.kind}), but no guard of `identity:` reads")
+    assert because.startswith(
+        f"{what} is acted on by step s0 ({acted.kind}), but no guard under `identity:` proves what"
+    )
     assert ".identity: {" in because
     assert "unproven: " in because
 

@@ -132,7 +132,7 @@ COVERED = "identity of what is acted on"
 def test_an_action_that_names_no_target_is_refused_unless_the_environment_says_why(planned: Planned) -> None:
     because = planned({"act.nod": {}}, {})[COVERED]
     assert because is not None
-    assert because.startswith("what act.nod acts on is acted on, by step act (act.nod), but no guard")
+    assert because.startswith("what act.nod acts on is acted on by step act (act.nod), but no guard")
     assert because.endswith("where nothing can prove it, say why: `unproven: {act.nod: REASON}`")
 
 

@@ -67,7 +67,10 @@ def test_a_limit_finer_than_the_probe_can_tell_is_inconclusive_even_if_all_looks
 
 def test_looks_that_are_all_good_and_close_enough_hold(tmp_path: Path) -> None:
     found = weighed(run("outage", at_most="100ms"), tmp_path)
-    assert (found.verdict, found.because) == (PASSED, "no look proves pay dark; none over 22 ms can hide between them")
+    assert (found.verdict, found.because) == (
+        PASSED,
+        "no look proves pay dark; no outage over 22 ms can hide between looks",
+    )
 
 
 @pytest.mark.says("A limit of `0s` is broken by any dark look, also by an outage of at least nothing.")

@@ -66,7 +66,7 @@ def test_validate_warns_of_a_limit_that_no_outage_can_be_told_to_be_within(
     words = written(tmp_path, f"{kind}: {{of: pay, {more}at_most: {at_most}, hold: {hold}}}")
     told = CliRunner().invoke(validate, words)
     assert told.exit_code == 0
-    assert ("no outage that is seen can be told to be within" in told.output) is warns
+    assert ("so none that is seen can be shown to be within" in told.output) is warns
 
 
 @pytest.mark.parametrize("kind", ["outage", "brown_out"])

@@ -228,7 +228,7 @@ def test_a_condition_can_wait_for_who_a_step_named(tmp_path: Path, example: Envi
 
 def test_a_drill_that_only_watches_is_valid_and_doubtful(tmp_path: Path, example: Environment) -> None:
     [warning] = _load(tmp_path, HEAD + "steps:\n  - wait: 1s\n", example).warnings
-    assert warning.message == "no step acts: this drill only watches"
+    assert warning.message == "no step is an action: this drill only watches"
 
 
 def test_without_an_environment_a_probe_that_is_not_the_drill_s_is_doubtful(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Ledger(Bookkeeping[Talk]):
         if isinstance(error, Said) and error.code in _NOT_OURS:
             user = f"`{self.mariadb.user}`@`%`"
             allow = f"GRANT INSERT, SELECT, DELETE ON {self.mariadb.database}.faildrill_ledger TO {user}"
-            told = f"no table faildrill_ledger, or no right to it; its owner is to run: {_TABLE}; {allow}"
+            told = f"no table faildrill_ledger, or no right to it; its owner must run: {_TABLE}; {allow}"
             return Seen(Outcome.WRONG, detail=told)
         return super()._proven(error)
 

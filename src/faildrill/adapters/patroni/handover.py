@@ -190,7 +190,7 @@ class Failover(_Handover):
     def _is_meant(self) -> Self:
         if self.unwarranted is None:
             raise ValueError(
-                "fails a healthy primary over, which nothing warrants: a planned change is patroni.switchover; "
+                "fails over a healthy primary, which nothing warrants: for a planned change use patroni.switchover; "
                 "where the needless failover is what the drill is to show, say `unwarranted: deliberate`"
             )
         return self
@@ -212,5 +212,5 @@ class Failover(_Handover):
 def _member(value: str, info: ValidationInfo) -> str:
     cluster = info.data.get("cluster")
     if isinstance(cluster, Cluster) and value not in cluster.members:
-        raise ValueError(f"{value!r} is no member of {cluster.name}; there is {', '.join(sorted(cluster.members))}")
+        raise ValueError(f"{value!r} is not a member of {cluster.name}; there is {', '.join(sorted(cluster.members))}")
     return value

@@ -59,7 +59,7 @@ async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncp
     except asyncpg.PostgresError:
         user = (await ask(connection, "SELECT quote_ident(current_user)"))[0]
         allow = f"GRANT INSERT, SELECT, DELETE ON {table.name} TO {user}"
-        return f"no table {table.name}; its owner is to run: {table.create}; {allow}"
+        return f"no table {table.name}; its owner must run: {table.create}; {allow}"
     return ""
 
 
@@ -70,7 +70,7 @@ async def _allowed(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyn
     if not missing:
         return ""
     user = (await ask(connection, "SELECT quote_ident(current_user)"))[0]
-    return f"no right to {missing} on {table.name}; its owner is to run: GRANT {missing} ON {table.name} TO {user}"
+    return f"no right to {missing} on {table.name}; its owner must run: GRANT {missing} ON {table.name} TO {user}"
 
 
 async def _clean(connection: Any, table: Table, run: str) -> None:  # noqa: ANN401 - asyncpg is untyped

@@ -91,6 +91,6 @@ class OfStore(Kind, Generic[S]):
 
 
 def refuse_no_member(store: Declared, name: str | None) -> None:
-    """Raise ValueError, which names those there are, where somebody is named that is no member of a store."""
+    """Raise ValueError, which names those there are, where somebody is named that is not a member of a store."""
     if name is not None and name not in store.members:
-        raise ValueError(f"{name!r} is no member of {store.name}; there is {', '.join(sorted(store.members))}")
+        raise ValueError(f"{name!r} is not a member of {store.name}; there is {', '.join(sorted(store.members))}")
