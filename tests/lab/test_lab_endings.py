@@ -16,6 +16,7 @@ import pytest
 from faildrill.errors import FaildrillError
 from faildrill.lab import ending, lock, processes, starting
 from faildrill.lab.places import place
+from faildrill.system.processes import descendants
 from lab import traces
 from lab.conftest import eventually
 
@@ -84,7 +85,7 @@ def test_a_killed_supervisor_takes_every_node_with_it_and_down_removes_the_rest(
 
 def test_a_supervisor_killed_together_with_every_init_is_cleaned_up_by_down(tmp_path: Path) -> None:
     facts = starting.up(root=tmp_path)
-    inits = [one.pid for one in processes.descendants(facts.supervisor) if one.parent == facts.supervisor]
+    inits = [one.pid for one in descendants(facts.supervisor) if one.parent == facts.supervisor]
     assert len(inits) == 7
     processes.send([facts.supervisor, *inits], signal.SIGSTOP)
     processes.send([facts.supervisor, *inits], signal.SIGKILL)

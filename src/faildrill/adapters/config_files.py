@@ -13,12 +13,11 @@ from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, processes
 
 _NOT_RUN: Final = (126, 127)
 """How a shell says that it could not start a program: no word of the server about its files."""
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
-GRAIN: Final = 2 / _TICKS
+GRAIN: Final = 2 / processes.TICKS
 """Seconds by which the start of a process may seem too early."""
 _SIGN: Final = "# put here by faildrill"
 
@@ -26,10 +25,9 @@ _SIGN: Final = "# put here by faildrill"
 def started(pid: int) -> float | None:
     """Return when a process of this host was started, in seconds after boot; None where it can't be seen here."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return processes.read(pid).started
     except OSError:
         return None
-    return int(stat.rpartition(")")[2].split()[19]) / _TICKS
 
 
 def digest(text: str) -> str:

@@ -16,6 +16,7 @@ from faildrill.guarding.settling import settlements
 from faildrill.recovering.fencing import carries
 from faildrill.recovering.salvaging import remembered
 from faildrill.reports.wording import plain
+from faildrill.system import processes
 from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import RunStarted
 
@@ -49,17 +50,13 @@ def _putting_back(identity: str, one: Mark) -> int | None:
     holder = holders().get(identity)
     if holder is not None and holder.run == one.run and _words(holder.pid):  # of a dead one there are none
         return holder.pid
-    return next((pid for pid in _everybody() if carries(pid, one.run) and RUNNER in _words(pid)), None)
-
-
-def _everybody() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return next((pid for pid in processes.pids() if carries(pid, one.run) and RUNNER in _words(pid)), None)
 
 
 def _words(pid: int) -> list[bytes]:
     """Return the command line of a process, nothing of one that is gone."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")[1:]
+        return processes.command_line(pid)[1:]
     except OSError:
         return []
 

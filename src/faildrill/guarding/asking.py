@@ -11,6 +11,7 @@ from typing import Final
 
 from faildrill import whole
 from faildrill.guarding.holding import Holder, holders, is_held
+from faildrill.system import processes
 
 FILE: Final = "asked.json"
 """In the run's folder: who asked it to end, and why."""
@@ -98,7 +99,7 @@ def word_left(folder: Path) -> Asked | None:
 
 def _is_sentinel(pid: int, run: str) -> bool:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        words = processes.command_line(pid)
     except OSError:
         return False
     return SENTINEL.encode() in words and Path(os.fsdecode(words[-1])).name == run

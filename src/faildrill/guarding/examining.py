@@ -24,6 +24,7 @@ from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen
 from faildrill.samples import Outcome
+from faildrill.system import processes
 from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
@@ -70,8 +71,8 @@ def _fencing() -> Checked:
     what = "fencing"
     try:
         os.close(os.pidfd_open(os.getpid()))
-        Path("/proc/self/environ").read_bytes()
-        Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
+        processes.environment(os.getpid())
+        processes.children(os.getpid())
     except (OSError, AttributeError) as error:
         remedy = "a dead run's processes can't all be found here: use Linux 5.4 or newer with /proc mounted"
         return Checked(what, ok=False, told=f"{error}", remedy=remedy)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from faildrill import kernel
 from faildrill.lab import processes
+from faildrill.system.processes import Process, descendants
 
 CHANNEL = 0
 
@@ -64,9 +65,9 @@ class Node:
             run(spec)
         say({"started": self.main})
 
-    def tree(self) -> list[processes.Process]:
+    def tree(self) -> list[Process]:
         """Every process of the node."""
-        return processes.descendants(os.getpid())
+        return descendants(os.getpid())
 
     def obey(self, name: str) -> None:
         """Send a signal to the node: KILL, STOP and CONT to all of it, others to its main program."""

@@ -15,6 +15,7 @@ import faildrill
 from faildrill.errors import FaildrillError
 from faildrill.lab import processes
 from faildrill.lab.users import User, myself
+from faildrill.system.processes import STOPPED, Process, descendants
 
 State = Literal["running", "stopped", "absent"]
 SIGNALS = ("KILL", "STOP", "CONT", "TERM", "INT", "HUP", "USR1", "USR2")
@@ -102,16 +103,16 @@ class Node:
             if name == "KILL":
                 await self.gone.wait()
 
-    def processes(self) -> list[processes.Process]:
+    def processes(self) -> list[Process]:
         """Return what runs on the node, its init left out."""
-        return processes.descendants(self.init) if self.init else []
+        return descendants(self.init) if self.init else []
 
     def state(self) -> State:
         """Return `stopped` when every process of it is held by a signal, `absent` when there is none."""
         running = self.processes()
         if not running:
             return "absent"
-        return "stopped" if all(one.state in processes.STOPPED for one in running) else "running"
+        return "stopped" if all(one.state in STOPPED for one in running) else "running"
 
     def _environment(self) -> dict[str, str]:
         """Return the node's environment, with the mark that proves to whom its processes belong."""

@@ -1,4 +1,4 @@
-"""The process table as /proc shows it: who descends from whom, and how a whole tree is hung or ended.
+"""The processes of a lab: which belong to it, and how a whole tree of them is hung or ended.
 
 Standard library only, and small: the init of every node starts with it.
 """
@@ -7,12 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 
-GONE = "ZX"
-"""States of processes that do nothing any more: zombie, dead."""
-STOPPED = "Tt"
-"""States of processes that are held: by a signal, by a tracer."""
+from faildrill.system.processes import STOPPED, Process, environment, look, program, working_folder
+from faildrill.system.processes import pids as everybody
+
 MARK = "FAILDRILL_LAB"
 """The variable that says to which folder of a lab a process belongs."""
 TIME_TO_END = 20.0
@@ -21,43 +19,12 @@ PAUSE = 0.002
 """Seconds between two looks at a tree that is being changed."""
 
 
-@dataclass(frozen=True)
-class Process:
-    """One line of the process table."""
-
-    pid: int
-    parent: int
-    state: str
-
-
 def read(pid: int) -> Process | None:
-    """One process as it is now; None when there is none, or only its remains."""
+    """One process as it is now; None when there is none, only its remains, or when it can't be read."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no pathlib in an init
-            fields = file.read().rpartition(")")[2].split()
+        return look(pid)
     except OSError:
         return None
-    return None if fields[0] in GONE else Process(pid, int(fields[1]), fields[0])
-
-
-def table() -> list[Process]:
-    """Every living process of this machine."""
-    seen = (read(int(name)) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - no pathlib in an init
-    return [process for process in seen if process]
-
-
-def descendants(root: int, processes: Iterable[Process] | None = None) -> list[Process]:
-    """Return the living processes below `root`, parents before their children, `root` itself left out."""
-    children: dict[int, list[Process]] = {}
-    for process in table() if processes is None else processes:
-        children.setdefault(process.parent, []).append(process)
-    found: list[Process] = []
-    level = [root]
-    while level:
-        below = [child for parent in level for child in children.get(parent, [])]
-        found += below
-        level = [child.pid for child in below]
-    return found
 
 
 def belonging(folder: str) -> list[Process]:
@@ -66,16 +33,16 @@ def belonging(folder: str) -> list[Process]:
     Proof is the mark in the environment they were started with; for PostgreSQL, whose children write over
     theirs, that they work in a data directory there. A shell that merely stands in the folder is no proof.
     """
-    return [one for one in table() if one.pid != os.getpid() and _is_proven(folder, one.pid)]
+    others = (one for one in map(read, everybody()) if one and one.pid != os.getpid())
+    return [one for one in others if _is_proven(folder, one.pid)]
 
 
 def _is_proven(folder: str, pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - no pathlib in an init
-            started_with = os.fsdecode(file.read()).split("\0")
+        started_with = map(os.fsdecode, environment(pid))
         marks = [text.partition("=")[2] for text in started_with if text.startswith(f"{MARK}=")]
-        if os.readlink(f"/proc/{pid}/exe").endswith("/postgres"):  # noqa: PTH115 - no pathlib in an init
-            marks.append(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))  # noqa: PTH115 - the same
+        if program(pid).endswith("/postgres"):
+            marks.append(working_folder(pid).removesuffix(" (deleted)"))
     except OSError:
         return False
     return any(mark == folder or mark.startswith(folder + "/") for mark in marks)

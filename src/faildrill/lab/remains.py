@@ -7,9 +7,10 @@ from pathlib import Path
 
 from faildrill.lab import memory, processes
 from faildrill.lab.places import Place
+from faildrill.system.processes import Process
 
 
-def find(place: Place) -> list[processes.Process]:
+def find(place: Place) -> list[Process]:
     """Return every living process that provably belongs to the lab, this one left out."""
     return [one for folder in (place.folder, place.run) for one in processes.belonging(str(folder))]
 

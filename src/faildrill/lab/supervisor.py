@@ -31,6 +31,7 @@ from faildrill.lab import (
 )
 from faildrill.lab.limits import Limits, checked
 from faildrill.lab.places import Place
+from faildrill.system.processes import descendants
 
 WATCH_EVERY = 1.0
 ANSWERED = 0.01
@@ -231,7 +232,7 @@ def supervise(place: Place, starter: socket.socket, options: list[str]) -> None:
     except (FaildrillError, OSError) as error:
         tell(starter, {"failed": str(error)})
     finally:
-        processes.end(lambda: processes.descendants(os.getpid()), processes.TIME_TO_END)
+        processes.end(lambda: descendants(os.getpid()), processes.TIME_TO_END)
         remains.remove(place, keep_logs=keep_logs)
         remains.forget(place)
 

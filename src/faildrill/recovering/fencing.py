@@ -12,10 +12,10 @@ import os
 import signal
 import time
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.samples import LOAD
+from faildrill.system import processes
 from faildrill.timeline import Entry, Fenced, LockKept, PhaseStarted, ProberStarted
 
 MARK: Final = "FAILDRILL_RUN"
@@ -49,7 +49,7 @@ def fence(run: str, root: int | None, spare: Collection[int] = (), patience: flo
     deadline = time.monotonic() + patience
     while there := _of(run, root) - set(spare) - {os.getpid()}:
         for pid in there:
-            found.setdefault(pid, f"{pid} {_name(pid)}")
+            found.setdefault(pid, f"{pid} {processes.name(pid) or '?'}")
             _kill(pid, run, root)
         if time.monotonic() > deadline:
             return Swept([name for pid, name in found.items() if pid not in there], [found[pid] for pid in there])
@@ -85,12 +85,12 @@ def carries(pid: int, run: str, variable: str = MARK) -> bool:
 
 def is_stopped(pid: int) -> bool:
     """Tell whether a process is stopped by a signal."""
-    return _state(pid) == "T"
+    return processes.state(pid) == "T"
 
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return processes.environment(pid)
     except OSError:
         return []
 
@@ -107,9 +107,9 @@ def _kill(pid: int, run: str, root: int | None) -> None:
 
 
 def _of(run: str, root: int | None, among: list[int] | None = None) -> set[int]:
-    everyone = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()] if among is None else among
+    everyone = processes.pids() if among is None else among
     found = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
-    return {pid for pid in found if _state(pid) not in ("Z", "X", "")}
+    return {pid for pid in found if processes.state(pid) not in ("Z", "X", "")}
 
 
 def _below(root: int, run: str) -> set[int]:
@@ -128,23 +128,7 @@ def _is_of_another(pid: int, run: str) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found.extend(int(one) for one in path.read_text(encoding="ascii").split())
-    return found
-
-
-def _state(pid: int) -> str:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return processes.children(pid)
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return "?"
+        return []

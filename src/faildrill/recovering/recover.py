@@ -28,6 +28,7 @@ from faildrill.recovering.reading_back import read_back
 from faildrill.recovering.salvaging import go_on, home, is_altered, remembered
 from faildrill.recovering.steadying import GRACE, Patience, steady
 from faildrill.samples import Files
+from faildrill.system import processes
 from faildrill.timeline import (
     FILE,
     Entry,
@@ -237,13 +238,9 @@ async def _end(prober: ProberStarted, timeline: Timeline) -> None:
         os.kill(prober.pid, signal.SIGTERM)
     try:
         async with asyncio.timeout(_PATIENCE):
-            while _is_there(prober.pid):  # noqa: ASYNC110 - it is no child of ours: there is no event to await
+            while processes.look(prober.pid):  # noqa: ASYNC110 - it is no child of ours: there is no event to await
                 await asyncio.sleep(0.02)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             os.kill(prober.pid, signal.SIGKILL)
     timeline.note(ProberEnded(pid=prober.pid, asked=True))
-
-
-def _is_there(pid: int) -> bool:
-    return Path(f"/proc/{pid}/exe").exists()

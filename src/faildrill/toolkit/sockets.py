@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import ipaddress
-import os
 import socket
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple
 
 from faildrill import causes
 from faildrill.errors import CannotSee
+from faildrill.system import processes
 from faildrill.toolkit.connection_errors import of_name, outcome_of
 
 _LISTEN: Final = "0A"
@@ -46,7 +46,10 @@ class Listeners(NamedTuple):
         """Tell who listens, in words for a sentence."""
         if not self.sockets:
             return f"nobody listens at {self.address}"
-        told = ", ".join(f"process {pid} ({_name(pid)})" for pid in self.pids) or "a process that this user can't see"
+        names = {pid: processes.name(pid) or "gone by now" for pid in self.pids}
+        told = (
+            ", ".join(f"process {pid} ({name})" for pid, name in names.items()) or "a process that this user can't see"
+        )
         return f"{told} listens at {self.address}"
 
 
@@ -66,9 +69,9 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
     rows = list(_rows(port))
     inodes = {inode for one in hosts for inode in _taking(one, rows)}
-    holders = _holders(inodes, map(str, mine))
+    holders = _holders(inodes, mine)
     if not all(holders.values()):
-        holders = _holders(inodes, (name for name in os.listdir("/proc") if name.isdigit()))  # noqa: PTH208 - many names
+        holders = _holders(inodes, processes.pids())
     return Listeners(address, tuple(frozenset(pids) for pids in holders.values()))
 
 
@@ -125,7 +128,7 @@ async def is_held(address: str) -> bool | None:
         found = await listeners(address)
     except CannotSee:
         return None
-    states = [state for pid in found.pids if (state := _state(pid))]
+    states = [state for pid in found.pids if (state := processes.state(pid))]
     return all(state in _STOPPED for state in states) if found.is_seen and states else None
 
 
@@ -195,17 +198,15 @@ def _any(host: _Host) -> _Host:
     return ipaddress.ip_address("0.0.0.0" if host.version == 4 else "::")  # noqa: PLR2004, S104 - compared only
 
 
-def _holders(inodes: Collection[str], processes: Iterable[str]) -> dict[str, set[int]]:
+def _holders(inodes: Collection[str], pids: Iterable[int]) -> dict[str, set[int]]:
     """Return which of these processes hold each of these sockets, as far as this user may look."""
     wanted = {f"socket:[{one}]": one for one in inodes}
     found: dict[str, set[int]] = {one: set() for one in inodes}
-    for name in processes if wanted else ():
+    for pid in pids if wanted else ():
         with suppress(OSError):  # gone by now, or another user's
-            for descriptor in os.listdir(f"/proc/{name}/fd"):  # noqa: PTH208 - the same
-                with suppress(OSError):
-                    inode = wanted.get(os.readlink(f"/proc/{name}/fd/{descriptor}"))  # noqa: PTH115 - the same
-                    if inode is not None:
-                        found[inode].add(int(name))
+            for leads_to in processes.descriptors(pid):
+                if leads_to in wanted:
+                    found[wanted[leads_to]].add(pid)
     return found
 
 
@@ -219,19 +220,3 @@ def _is_here(host: _Host) -> bool:
         except OSError:
             return False
     return True
-
-
-def _state(pid: int) -> str:
-    """Return the letter that /proc has for what a process does; the empty string for one that is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return "gone by now"

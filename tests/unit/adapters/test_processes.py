@@ -22,6 +22,7 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen, Told
 from faildrill.samples import Outcome
+from faildrill.system import processes
 
 GIVEN = Supplies("run-7", 10.0)
 MACHINE = Path("/etc/machine-id")
@@ -57,14 +58,14 @@ class Place:
         self.start = (str(self.starter), str(self.server), str(self.pid_file))
 
     @property
-    def process(self) -> trees.Process:
-        found = trees.look(int(self.pid_file.read_text()))
+    def process(self) -> processes.Process:
+        found = processes.look(int(self.pid_file.read_text()))
         assert found is not None
         return found
 
     def states(self) -> str:
         """Return the states of all its processes: S for asleep, T for stopped."""
-        return "".join(one.state for one in trees.tree(self.process))
+        return "".join(one.state for one in processes.tree(self.process))
 
     def kill(self, **params: str) -> Kill:
         return Kill.model_validate(
@@ -81,22 +82,22 @@ def place(tmp_path: Path) -> Iterator[Place]:
     subprocess.run(here.start, check=True, timeout=30)
     yield here
     if here.pid_file.exists():
-        last = trees.look(int(here.pid_file.read_text()))
-        if last is not None and "pay-server" in trees.title(last.pid):
+        last = processes.look(int(here.pid_file.read_text()))
+        if last is not None and "pay-server" in processes.title(last.pid):
             limits.lift(last)
             trees.end(last, 20)
 
 
 def test_a_process_is_killed_with_all_below_it_and_started_again(place: Place) -> None:
     async def story() -> None:
-        step, all_of_it = place.kill(), trees.tree(place.process)
+        step, all_of_it = place.kill(), processes.tree(place.process)
         assert len(all_of_it) > 1
         before = await step.capture(GIVEN)
         assert not (await step.confirm(before, GIVEN)).holds
         await step.apply(before, GIVEN)
         observed = await step.confirm(before, GIVEN)
         assert (observed.holds, observed.because.endswith("is gone, and nobody took its place")) == (True, True)
-        assert [one for one in all_of_it if trees.look(one.pid) == one] == []
+        assert [one for one in all_of_it if processes.look(one.pid) == one] == []
         assert not (await step.restored(before, GIVEN)).holds
         await step.undo(before, GIVEN)
         assert (await step.restored(before, GIVEN)).holds
@@ -151,7 +152,7 @@ def test_a_limit_is_kept_when_everybody_of_ours_is_killed(place: Place) -> None:
 
 def test_what_is_put_back_in_time_leaves_nobody_who_holds_its_limit(place: Place) -> None:
     def holders() -> list[str]:
-        titles = [trees.title(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit()]
+        titles = [processes.title(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit()]
         return [one for one in titles if f"-m {PROGRAM} {place.process.pid} " in one]
 
     async def story() -> None:
@@ -197,7 +198,7 @@ def test_a_pid_file_that_names_another_program_touches_nothing(place: Place) -> 
     ("end", "told"), [(trees.go_on, "somebody let it go on"), (lambda one: trees.end(one, 20), "ended")]
 )
 def test_a_process_that_others_let_go_on_or_end_hangs_no_more(
-    place: Place, end: Callable[[trees.Process], object], told: str
+    place: Place, end: Callable[[processes.Process], object], told: str
 ) -> None:
     step = place.stop(start=place.start)
 
@@ -364,11 +365,11 @@ def test_a_process_proves_the_machine_and_that_it_is_what_listens(listening: tup
 
 BLIND = """
 import os, resource
-from faildrill.adapters.processes import trees
+from faildrill.system import processes
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, most))
 try:
-    print(trees.look(os.getppid()), trees.title(os.getppid()))
+    print(processes.look(os.getppid()), processes.title(os.getppid()))
 except OSError as error:
     print("could not look:", error.strerror)
 """
@@ -377,4 +378,4 @@ except OSError as error:
 def test_a_process_that_can_t_be_looked_at_for_want_of_descriptors_is_not_gone() -> None:
     told = subprocess.check_output([sys.executable, "-c", BLIND], text=True)
     assert told == "could not look: Too many open files\n"
-    assert trees.look(2**22 + 1) is None
+    assert processes.look(2**22 + 1) is None

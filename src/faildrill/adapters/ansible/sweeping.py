@@ -8,8 +8,9 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Final
+
+from faildrill.system import processes
 
 MARK: Final = "FAILDRILL_PLAY"
 """The variable that every process of a play carries on this machine: the step's key, a dot, the play."""
@@ -37,16 +38,14 @@ def sweep(mark: str, folder: str) -> list[int]:
 
 
 def _of(mark: bytes, folder: bytes) -> list[int]:
-    pids = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()]
-    return [pid for pid in pids if pid != os.getpid() and _belongs(pid, mark, folder)]
+    return [pid for pid in processes.pids() if pid != os.getpid() and _belongs(pid, mark, folder)]
 
 
 def _belongs(pid: int, mark: bytes, folder: bytes) -> bool:
     try:
-        proc = Path(f"/proc/{pid}")
-        is_marked = any(one.startswith(mark) for one in (proc / "environ").read_bytes().split(b"\0"))
-        if not is_marked and folder not in (proc / "cmdline").read_bytes():
+        is_marked = any(one.startswith(mark) for one in processes.environment(pid))
+        if not is_marked and not any(folder in word for word in processes.command_line(pid)):
             return False
-        return (proc / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        return processes.read(pid).state not in processes.GONE
     except OSError:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.settings import Aside, Unread
-from faildrill.system import bounded_output
+from faildrill.system import bounded_output, processes
 
 _LINE: Final = re.compile(r"^\[(ALERT|WARNING)\]\s+(?:\(\d+\) : )?(.*)$")
 _EMPTY: Final = ("Error(s) found in configuration file", "Fatal errors found in configuration")
@@ -124,11 +124,11 @@ async def _same_program(info: Mapping[str, str], within: float) -> str | None:
 
 def _of_process(pid: str) -> str | None:
     """Return the program of a process of this machine that is called so."""
-    program = Path("/proc", pid, "exe")
     try:
-        return str(program) if pid.isdecimal() and "haproxy" in program.readlink().name else None
+        is_one = pid.isdecimal() and "haproxy" in Path(processes.program(int(pid))).name
     except OSError:
         return None
+    return processes.link_to_program(int(pid)) if is_one else None
 
 
 async def _run(command: Sequence[str], variables: Mapping[str, str] | None, within: float) -> tuple[int, str] | str:

@@ -15,6 +15,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told, Words, at
 from faildrill.redacting import clean
+from faildrill.system import processes
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.sockets import listeners, parted
 
@@ -217,11 +218,11 @@ def _reads(pid: int, file: str) -> bool:
     Only what is a HAProxy here is looked at: the number may be one of a container's own.
     """
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        folder = Path(f"/proc/{pid}/cwd").readlink()
+        words = [word.decode(errors="replace") for word in processes.command_line(pid)]
+        folder = Path(processes.working_folder(pid))
     except OSError:
         return True
-    if "haproxy" not in words[0]:
+    if not words or "haproxy" not in words[0]:
         return True
     wanted = Path(file).resolve()
     named = [(folder / word).resolve() for word in words[1:] if word and not word.startswith("-")]

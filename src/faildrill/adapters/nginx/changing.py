@@ -24,11 +24,11 @@ from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
+from faildrill.system import processes
 from faildrill.targets import of_url
 
 _SHUTTING_DOWN: Final = "shutting down"
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
-_GRAIN: Final = 2 / _TICKS
+_GRAIN: Final = 2 / processes.TICKS
 """Seconds by which the start of a process may seem too early."""
 _SERVER: Final = r"(?P<before>\s*server\s+{address})(?P<words>(?:\s+[^;#\s]+)*)\s*;(?P<after>.*)"
 _ASKS: Final = 20
@@ -346,10 +346,10 @@ def _lines(text: str) -> list[str]:
 def _start_of_worker(pid: int) -> float | None:
     """Return when a worker was started, in seconds after boot; None for one that ends, or is none."""
     try:
-        title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        title = b" ".join(processes.command_line(pid)).decode(errors="replace")
+        worker = processes.read(pid)
     except (FileNotFoundError, ProcessLookupError):  # any other trouble is ours, and hides perhaps an old worker
         return None
     if not title.startswith("nginx: worker") or _SHUTTING_DOWN in title:
         return None
-    return int(stat.rpartition(")")[2].split()[19]) / _TICKS
+    return worker.started

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from faildrill.adapters.nginx.settings import printed
 from faildrill.errors import CannotSee
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, processes
 from faildrill.toolkit.sockets import listeners
 
 _MOST_OF_A_NUMBER: Final = 4096
@@ -93,7 +93,7 @@ def master(pid_file: str) -> int:
     """Return the process of NGINX's master; CannotSee where the file names none."""
     try:
         pid = int(bounded_read.read(pid_file, _MOST_OF_A_NUMBER).decode("ascii"))
-        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        title = b" ".join(processes.command_line(pid))
     except (OSError, ValueError) as error:
         raise CannotSee(f"{pid_file} names no running process: {error}") from error
     if not title.startswith(_MASTER):
@@ -104,14 +104,13 @@ def master(pid_file: str) -> int:
 def children(pid: int) -> list[int]:
     """Return the processes of a master; CannotSee where they can't be looked at."""
     try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+        return processes.children(pid)
     except OSError as error:
         raise CannotSee(f"NGINX's master {pid} can't be looked at: {error}") from error
 
 
 def _words(pid: int) -> list[str]:
     try:
-        title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        return b" ".join(processes.command_line(pid)).decode(errors="replace").split()
     except OSError:
         return []
-    return title.replace("\0", " ").split()

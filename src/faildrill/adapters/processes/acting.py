@@ -11,10 +11,11 @@ from faildrill.adapters.command import GRACE
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
-from faildrill.adapters.processes.trees import STOPPED, Process
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.system import processes
+from faildrill.system.processes import STOPPED, Process
 from faildrill.toolkit.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.toolkit.time_limits import AtMost
 
@@ -66,15 +67,15 @@ class _OfProcess(Named):
         told = await self.acts_through(given)
         if wrong := [*told.differs, *told.silent]:
             raise ActionRefused("; ".join(wrong))
-        now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * trees.TICKS)
-        held: list[JsonValue] = [list(one.identity) for one in trees.tree(process) if one.state in STOPPED]
-        command = trees.title(process.pid)
+        now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS)
+        held: list[JsonValue] = [list(one.identity) for one in processes.tree(process) if one.state in STOPPED]
+        command = processes.title(process.pid)
         return {"pid": process.pid, "start": process.start, "command": command, "at": now, "held": held}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Signal that process, and no other that has its number by now."""
         process = _former(before)
-        if process is None or self.command not in trees.title(process.pid):
+        if process is None or self.command not in processes.title(process.pid):
             raise ActionRefused(f"process {before['pid']} of {self.called} is gone or another one by now")
         await self._prepare(process)
         try:
@@ -101,7 +102,7 @@ class _OfProcess(Named):
         if now is None:
             return Observed(holds=False, because=f"{self.called} does not run")
         spared = _held(before)
-        held = [one.pid for one in trees.tree(now) if one.state in STOPPED and one.identity not in spared]
+        held = [one.pid for one in processes.tree(now) if one.state in STOPPED and one.identity not in spared]
         if held or self.address is None:
             told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
             return Observed(not held, told, {"pid": now.pid})
@@ -202,7 +203,7 @@ class Stop(_OfProcess):
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that all of it is stopped."""
         former = _former(before)
-        there = trees.tree(former) if former else []
+        there = processes.tree(former) if former else []
         running = [one.pid for one in there if one.state not in STOPPED]
         if not there or running:
             return Observed(holds=False, because=f"{running or 'none'} of {self.called} run")
@@ -236,13 +237,13 @@ def _is_younger(found: Listeners, before: Captured) -> bool:
 
     Such a socket is another one than before: the address was dark between the two.
     """
-    started = [one.start if (one := trees.look(pid)) else 0 for pid in found.pids]
+    started = [one.start if (one := processes.look(pid)) else 0 for pid in found.pids]
     return found.belong_to(found.pids) and all(start > int(str(before["at"])) for start in started)
 
 
 def _former(before: Captured) -> Process | None:
     """Return the process of before if it still lives."""
-    now = trees.look(int(str(before["pid"])))
+    now = processes.look(int(str(before["pid"])))
     return now if now and now.start == before["start"] else None
 
 

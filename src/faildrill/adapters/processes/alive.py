@@ -7,12 +7,12 @@ from typing import Final
 
 from pydantic import PrivateAttr
 
-from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.finding import Named
-from faildrill.adapters.processes.trees import STOPPED, Process
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.samples import Outcome
+from faildrill.system import processes
+from faildrill.system.processes import STOPPED, Process
 
 _GONE: Final = "no such process"
 
@@ -46,7 +46,7 @@ class Alive(Named):
     async def look(self, given: Given) -> Seen:
         """Look at the process that was seen before, or find the one that is there now."""
         known = self._process
-        now = trees.look(known.pid) if known else None
+        now = processes.look(known.pid) if known else None
         if known is None or now is None or now.identity != known.identity:
             try:
                 now = await self.find()
@@ -68,7 +68,7 @@ class Alive(Named):
             self._descriptor = os.pidfd_open(process.pid)
         except OSError:
             return  # it ended just now: the next look sees that
-        now = trees.look(process.pid)
+        now = processes.look(process.pid)
         if now is None or now.identity != process.identity:
             self._let_go()
             return

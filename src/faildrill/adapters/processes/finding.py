@@ -6,11 +6,10 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.command import Argv, Surroundings
-from faildrill.adapters.processes import trees
-from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Kind, Words
-from faildrill.system import threads
+from faildrill.system import processes, threads
+from faildrill.system.processes import Process
 from faildrill.targets import FilePath
 
 _ASKING: Final = 5.0
@@ -55,8 +54,8 @@ class Named(Kind):
         CannotSee where its number can't be read.
         """
         pid = await self._number()
-        one = trees.look(pid) if pid else None
-        return one if one and self.command in trees.title(one.pid) else None
+        one = processes.look(pid) if pid else None
+        return one if one and self.command in processes.title(one.pid) else None
 
     async def run_again(self, within: float) -> None:
         """Start it, within float seconds; what is started belongs to the host.

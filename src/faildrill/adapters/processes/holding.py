@@ -9,6 +9,7 @@ import select
 import sys
 
 from faildrill.adapters.processes import trees
+from faildrill.system import processes
 
 PROGRAM = "faildrill.adapters.processes.holding"
 
@@ -20,7 +21,7 @@ def main() -> int:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return 1
-    held = trees.look(pid)
+    held = processes.look(pid)
     if held is None or held.start != start:
         return 1
     os.write(1, b"ready\n")

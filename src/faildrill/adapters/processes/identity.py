@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters import machine
 from faildrill.adapters.machine import MachineId
-from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
+from faildrill.system import processes
 from faildrill.toolkit.sockets import listeners
 
 
@@ -70,7 +70,7 @@ async def owns(named: Named, address: str) -> tuple[int, str]:
     The words are empty where it does not run and nobody answers, either.
     """
     process = await named.find()
-    tree = [one.pid for one in trees.tree(process)] if process else []
+    tree = [one.pid for one in processes.tree(process)] if process else []
     found = await listeners(address, tree)
     if process is None:
         told = f"{named.called} is no running process with {named.command!r} in its command line, and yet {found}"

@@ -7,9 +7,9 @@ from typing import Final
 
 from faildrill.adapters.processes import trees
 from faildrill.adapters.processes.holding import PROGRAM
-from faildrill.adapters.processes.trees import Process
 from faildrill.errors import ActionRefused
-from faildrill.system import python
+from faildrill.system import processes, python
+from faildrill.system.processes import Process
 
 _READY_WITHIN: Final = 10.0
 """Seconds, as a Python is started for it."""
@@ -41,7 +41,6 @@ async def hold(process: Process, seconds: float) -> None:
 def lift(process: Process) -> None:
     """End whoever holds a limit of this process: it was put back, or is put back now."""
     words = f" -m {PROGRAM} {process.pid} {process.start} "
-    for name in os.listdir("/proc"):  # noqa: PTH208 - a thousand names, which need no objects
-        one = trees.look(int(name)) if name.isdecimal() else None
-        if one is not None and words in f"{trees.title(one.pid)} ":
+    for one in map(processes.look, processes.pids()):
+        if one is not None and words in f"{processes.title(one.pid)} ":
             trees.send(one, signal.SIGKILL)

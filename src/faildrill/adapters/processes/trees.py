@@ -1,4 +1,4 @@
-"""Processes as /proc shows them, each with when it was started: a number alone may be another process by now.
+"""Signals to a process and all below it, each known by when it was started: a number alone may be another's by now.
 
 Standard library only: the process that holds a time limit starts with it.
 """
@@ -8,73 +8,12 @@ import os
 import signal
 import time
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
-STOPPED: Final = "Tt"
-"""States of processes that are held: by a signal, by a tracer."""
-_GONE: Final = "ZX"
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-"""Of what the kernel counts the start of a process in, so many make a second."""
-_NOT_THERE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""How the kernel says that there is no such process, or that it is hidden from this user (`hidepid`)."""
+from faildrill.system.processes import STOPPED, Process, look, tree
+
 _PAUSE: Final = 0.002
 """Seconds between two looks at processes that are being changed."""
-
-
-class Process(NamedTuple):
-    """A process that lived when it was looked at; number and start together name it until the next boot."""
-
-    pid: int
-    start: int
-    """When it was started, in ticks since boot."""
-    parent: int
-    state: str
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        """What does not change as long as it lives."""
-        return self.pid, self.start
-
-
-def look(pid: int) -> Process | None:
-    """Return a process as it is now; None when there is none, or only its remains.
-
-    OSError when it can't be looked at for a reason of ours, e.g. for want of descriptors: that is not "gone".
-    """
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no pathlib here
-            fields = file.read().rpartition(")")[2].split()
-    except _NOT_THERE:
-        return None
-    return None if fields[0] in _GONE else Process(pid, int(fields[19]), int(fields[1]), fields[0])
-
-
-def title(pid: int) -> str:
-    """Return the command line of a process, words parted by blanks; the empty string when it has none to be read.
-
-    OSError as `look`.
-    """
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - no pathlib here
-            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-    except _NOT_THERE:
-        return ""
-
-
-def tree(root: Process) -> list[Process]:
-    """Return a process, if it still is the one, and all that descend from it; parents before children."""
-    now = look(root.pid)
-    if now is None or now.identity != root.identity:
-        return []
-    children: dict[int, list[Process]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - no pathlib here
-        one = look(int(name)) if name.isdecimal() else None
-        if one:
-            children.setdefault(one.parent, []).append(one)
-    found = [now]
-    for one in found:
-        found += children.get(one.pid, [])
-    return found
 
 
 def send(process: Process, number: signal.Signals) -> bool:

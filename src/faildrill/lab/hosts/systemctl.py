@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.lab import processes
+from faildrill.system.processes import Process, descendants
 
 STOP_SECONDS = 10.0
 INACTIVE = 3
@@ -43,13 +44,14 @@ class Unit:
             pid, started = self._pidfile.read_text(encoding="ascii").split()
         except (OSError, ValueError):
             return 0
-        return int(pid) if processes.read(int(pid)) and _started(int(pid)) == started else 0
+        one = processes.read(int(pid))
+        return one.pid if one and str(one.start) == started else 0
 
-    def tree(self) -> list[processes.Process]:
+    def tree(self) -> list[Process]:
         """Return all of its processes."""
         main = self.main()
         first = processes.read(main) if main else None
-        return [first, *processes.descendants(main)] if first else []
+        return [first, *descendants(main)] if first else []
 
     def start(self) -> None:
         """Start it, unless it runs."""
@@ -62,7 +64,8 @@ class Unit:
             os.close(writing)
             pid = int(os.read(reading, 32))
             os.close(reading)
-            self._pidfile.write_text(f"{pid} {_started(pid)}", encoding="ascii")
+            started = processes.read(pid)
+            self._pidfile.write_text(f"{pid} {started.start if started else ''}", encoding="ascii")
 
     def stop(self) -> None:
         """Ask it to end, and end all of it where it does not."""
@@ -103,15 +106,6 @@ class Unit:
         os.setsid()
         os.chdir("/")
         os.execve(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - it is its job
-
-
-def _started(pid: int) -> str:
-    """Return when a process started, in the kernel's ticks: its number alone may be another's by now."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as in `processes`
-            return file.read().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
 
 
 def act(verb: str, unit: Unit, signal_name: str) -> int:

@@ -1,0 +1,26 @@
+"""A fact has one place: what must not be written a second time, and where it is written once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "faildrill"
+
+
+def _places(pattern: str) -> set[str]:
+    return {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "places"),
+    [
+        pytest.param(r"/proc/\{|\"/proc\"", {"system/processes.py"}, id="processes are read from /proc"),
+    ],
+)
+def test_it_is_written_where_it_belongs_and_nowhere_else(pattern: str, places: set[str]) -> None:
+    assert _places(pattern) == places
