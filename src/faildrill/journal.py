@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from faildrill.errors import JournalDamaged, JournalError, JournalFull
+from faildrill.system.atomic_file import sync
 
 _HEAD: Final = re.compile(rb'\{"crc":"([0-9a-f]{8})",')
 _HEAD_LENGTH: Final = len(b'{"crc":"xxxxxxxx",')
@@ -87,7 +88,7 @@ class Disk:
 
     def sync_folder(self, folder: Path) -> None:
         """Make the entries of a folder survive a power loss; OSError."""
-        sync_folder(folder)
+        sync(folder)
 
 
 _DISK: Final = Disk()
@@ -195,12 +196,3 @@ class Journal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

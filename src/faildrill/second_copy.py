@@ -10,7 +10,7 @@ from typing import Final
 
 from faildrill import state
 from faildrill.errors import NoStateFolder
-from faildrill.journal import sync_folder
+from faildrill.system.atomic_file import sync
 
 _RUNS: Final = "runs"
 
@@ -28,8 +28,8 @@ def make(run: str) -> Path:
     runs = state.folder() / _RUNS
     runs.mkdir(mode=0o700, exist_ok=True)
     (runs / run).mkdir(mode=0o700)
-    sync_folder(runs)
-    sync_folder(runs.parent)
+    sync(runs)
+    sync(runs.parent)
     return runs / run
 
 

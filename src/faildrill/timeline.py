@@ -4,7 +4,7 @@ The timeline and the samples are the truth of a run; everything else is derived 
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,7 +12,7 @@ import msgspec
 
 from faildrill import redacting
 from faildrill.clock import Clock
-from faildrill.errors import JournalDamaged, JournalError, JournalFull
+from faildrill.errors import JournalDamaged, JournalError, JournalFull, WrongUsage
 from faildrill.events import (
     FORMAT,
     AbortAsked,
@@ -288,6 +288,20 @@ def _mended(value: Json) -> Json:
     if isinstance(value, dict):
         return {_mended(str(name)): _mended(one) for name, one in value.items()}
     return value
+
+
+def first_of(known: Sequence[Entry]) -> RunStarted | None:
+    """Return the first event of a run, which says all that the run is of; None where these are no entries of a run."""
+    first = known[0].what if known else None
+    return first if isinstance(first, RunStarted) else None
+
+
+def start_in(folder: Path, known: Sequence[Entry]) -> RunStarted:
+    """Return the first event of the run in a folder; WrongUsage where what was read of it begins with another one."""
+    first = first_of(known)
+    if first is None:
+        raise WrongUsage(f"{folder} holds no run: there is no {FILE} that begins with a start")
+    return first
 
 
 def entries(path: Path) -> list[Entry]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from faildrill import timeline
 from faildrill.clock import boot_id
 from faildrill.recovering.salvaging import salvage
-from faildrill.timeline import RunStarted
 
 When = tuple[bool, int, str]
 """Orders ends: those of this boot last, by the clock that nobody sets; those before by the names of their folders."""
@@ -34,6 +33,5 @@ def _last_event(run: Path, boot: str) -> tuple[bool, int]:
         known = salvage(run / timeline.FILE)
     except OSError:
         known = []
-    if not known or not isinstance(known[0].what, RunStarted) or known[0].what.boot != boot:
-        return False, 0
-    return True, known[-1].at
+    first = timeline.first_of(known)
+    return (True, known[-1].at) if first is not None and first.boot == boot else (False, 0)

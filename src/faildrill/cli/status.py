@@ -18,7 +18,7 @@ from faildrill.recovering.salvaging import remembered
 from faildrill.reports.wording import plain
 from faildrill.system import processes
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import RunStarted
+from faildrill.timeline import first_of
 
 _MOST_SETTLED: Final = 5
 RUNNER: Final = b"faildrill.running.runner"
@@ -74,8 +74,8 @@ def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
 
 def _environment(folder: str) -> str:
     """Return the name of the environment that a run is of, empty where its timeline can't be read."""
-    known = remembered(Path(folder))
-    return known[0].what.environment if known and isinstance(known[0].what, RunStarted) else ""
+    first = first_of(remembered(Path(folder)))
+    return first.environment if first is not None else ""
 
 
 def _named(identity: str, folder: str) -> str:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from faildrill import state, whole
+from faildrill import state
 from faildrill.drill import Drill
 from faildrill.environment import Approvals, Environment
-from faildrill.system import who
+from faildrill.system import atomic_file, who
 
 LONGEST: Final = 7 * 86400.0
 """Seconds for which an approval may hold, at the most."""
@@ -52,7 +52,7 @@ def approve(drill: Drill, environment: Environment, by: str, lasting: float) -> 
     one = Approval(by, drill.name, what, environment.proven_identity, now.isoformat(), until.isoformat())
     place = folder(environment)
     place.mkdir(parents=True, exist_ok=True)
-    return whole.write(place / f"{what}-{by}.json", json.dumps(asdict(one), indent=2).encode())
+    return atomic_file.write(place / f"{what}-{by}.json", json.dumps(asdict(one), indent=2).encode())
 
 
 def objection(drill: Drill, environment: Environment) -> str | None:

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import whole
 from faildrill.guarding.holding import Holder, holders, is_held
-from faildrill.system import processes
+from faildrill.system import atomic_file, processes
 
 FILE: Final = "asked.json"
 """In the run's folder: who asked it to end, and why."""
@@ -85,7 +84,7 @@ def sentinel_of(holder: Holder) -> Sentinel | None:
 
 def leave_word(folder: Path, asked: Asked) -> None:
     """Leave word in the run's folder of who asks, so that its timeline can tell. OSError when it can't be left."""
-    whole.write(folder / FILE, json.dumps(asdict(asked)).encode())
+    atomic_file.write(folder / FILE, json.dumps(asdict(asked)).encode())
 
 
 def word_left(folder: Path) -> Asked | None:

@@ -14,7 +14,8 @@ from typing import Final
 
 from faildrill import state
 from faildrill.guarding.keys import Proven
-from faildrill.journal import sync_folder
+from faildrill.system import atomic_file
+from faildrill.system.atomic_file import sync
 
 FILE: Final = "halted"
 _LARGEST: Final = 8192
@@ -47,15 +48,7 @@ def halt(proven: Proven, one: Halt) -> None:
 def _throw(key: str, one: Halt) -> None:
     place = _path(key).parent
     place.mkdir(parents=True, exist_ok=True)
-    fresh = place / f"{FILE}.{os.getpid()}"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, json.dumps(asdict(one)).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.replace(place / FILE)
-    sync_folder(place)
+    atomic_file.write(place / FILE, json.dumps(asdict(one)).encode(), durable=True)
 
 
 def resume(proven: Proven) -> Halt | None:
@@ -72,7 +65,7 @@ def resume(proven: Proven) -> Halt | None:
         for one in {key, *Proven(found.identity or key, found.facts).keys}:
             _path(one).unlink(missing_ok=True)
             if _path(one).parent.is_dir():
-                sync_folder(_path(one).parent)
+                sync(_path(one).parent)
     return was
 
 

@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import state, whole
+from faildrill import state
 from faildrill.errors import Objection
 from faildrill.guarding.keys import Proven
-from faildrill.journal import sync_folder
-from faildrill.system import who
+from faildrill.system import atomic_file, who
+from faildrill.system.atomic_file import sync
 
 _FACTS: Final = "facts"
 _KEY: Final = re.compile("[0-9a-f]{16}")
@@ -88,7 +88,7 @@ def _remember(proven: Proven) -> None:
     """Keep which facts an identity has, for those who know the identity only."""
     path = _place(proven.identity) / _FACTS
     if not path.exists():
-        whole.write(path, json.dumps(proven.facts).encode())
+        atomic_file.write(path, json.dumps(proven.facts).encode())
 
 
 def recalled(identity: str) -> Proven:
@@ -216,28 +216,21 @@ class Mark:
 def mark(proven: Proven, one: Mark) -> None:
     """Mark the environment as touched by a run; durable on return. OSError when it can't be written."""
     for key in proven.keys:
-        place = _place(key)
-        descriptor = os.open(place / f"{one.run}.touched", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, json.dumps(asdict(one)).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        sync_folder(place)
+        atomic_file.write(_place(key) / f"{one.run}.touched", json.dumps(asdict(one)).encode(), durable=True)
 
 
 def clear(proven: Proven, run: str) -> None:
     """Take a run's mark off: everything it touched was seen put back. Killed within, the environment stays marked."""
     for key in proven.keys:
         (_place(key) / f"{run}.touched").unlink(missing_ok=True)
-        sync_folder(_place(key))
+        sync(_place(key))
 
 
 def clear_everywhere(run: str) -> None:
     """Take a run's mark off wherever it is, though nobody knows any more what its place is kept under."""
     for path in sorted((state.folder() / "environments").glob(f"*/{glob.escape(run)}.touched")):
         path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        sync(path.parent)
 
 
 def marks(proven: Proven) -> list[Mark]:

@@ -22,7 +22,7 @@ from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.guarding.sharing import WITHIN, Shared
 from faildrill.system import python, resolver
-from faildrill.timeline import FILE, RunStarted, entries
+from faildrill.timeline import FILE, entries, start_in
 
 LOG: Final = "lock.log"
 STARTING: Final = 10.0
@@ -111,9 +111,7 @@ class Keeper:
 
 async def keep(folder: Path) -> None:
     """Take the lock of a run's place, and hold it until nobody needs it any more."""
-    first = entries(folder / FILE)[0].what
-    if not isinstance(first, RunStarted):
-        raise SystemExit(f"{folder} is not a run: its first event is not a start")
+    first = start_in(folder, entries(folder / FILE))
     shared = Shared(Environment.model_validate(first.place), first.run)
     objection = await shared.objection()
     _say(Word(objection=objection))

@@ -8,7 +8,7 @@ from typing import Final
 
 from faildrill import state
 from faildrill.guarding.holding import Mark, clear_everywhere
-from faildrill.journal import sync_folder
+from faildrill.system.atomic_file import sync
 
 _FILE: Final = "settlements.jsonl"
 
@@ -38,7 +38,7 @@ def settle(mark: Mark, user: str, at: str, told: tuple[str, tuple[str, ...]]) ->
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync_folder(_path().parent)
+    sync(_path().parent)
     clear_everywhere(mark.run)
     return one
 

@@ -13,13 +13,13 @@ from typing import Final
 import msgspec
 from pydantic import ValidationError
 
-from faildrill import whole
 from faildrill.errors import FaildrillError
 from faildrill.judging import defects
 from faildrill.judging.decision import decide
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.kinds import build
+from faildrill.system import atomic_file
 from faildrill.targets import KindUse
 from faildrill.timeline import RunEnded
 
@@ -79,7 +79,7 @@ def encode(result: Result) -> bytes:
 
 def write(folder: Path, result: Result) -> Path:
     """Leave result.json in the folder of a run, whole or not at all, and return its path."""
-    return whole.write(folder / FILE, encode(result))
+    return atomic_file.write(folder / FILE, encode(result))
 
 
 def schema() -> dict[str, object]:

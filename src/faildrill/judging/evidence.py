@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, ProbePlan, Step, Wait, singly
-from faildrill.errors import JournalDamaged, WrongUsage
+from faildrill.errors import JournalDamaged
 from faildrill.journal import read
 from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.seeing import Seen, see
@@ -51,6 +51,8 @@ from faildrill.timeline import (
     WaitStarted,
     WarmedUp,
     entries,
+    first_of,
+    start_in,
 )
 
 HOLD: Final = 1.0
@@ -89,8 +91,8 @@ class Evidence:
     @property
     def first(self) -> RunStarted:
         """The run's first event."""
-        first = self.entries[0].what
-        assert isinstance(first, RunStarted)  # noqa: S101 - gather() has seen to it
+        first = first_of(self.entries)
+        assert first is not None  # noqa: S101 - gather() has seen to it
         return first
 
     def events(self, kind: type[E]) -> Iterator[tuple[Entry, E]]:
@@ -274,9 +276,7 @@ def gather(folder: Path) -> Evidence:
     """
     path = folder / FILE
     found = entries(path)
-    if not found or not isinstance(found[0].what, RunStarted):
-        raise WrongUsage(f"{folder} holds no run: there is no {FILE} that begins with a start")
-    first = found[0].what
+    first = start_in(folder, found)
     if first.format > FORMAT:
         raise JournalDamaged(f"{path}: of format {first.format}; this version of faildrill reads up to {FORMAT}")
     try:
@@ -316,8 +316,8 @@ def _ended(found: list[Entry]) -> Moment | None:
 
 def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:
     """Put entries of a later boot onto the first one's clock, by their wall times; name the samples of later boots."""
-    first = found[0]
-    boot = first.what.boot if isinstance(first.what, RunStarted) else ""
+    first, start = found[0], first_of(found)
+    boot = start.boot if start is not None else ""
     same = True
     timed: list[Entry] = []
     foreign: set[str] = set()

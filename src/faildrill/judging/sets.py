@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from faildrill import sets, whole
+from faildrill import sets
 from faildrill.drill import Drill
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
 from faildrill.judging import defects, weigh
@@ -21,6 +21,7 @@ from faildrill.judging.result import Finding, Record, Result, Verdict
 from faildrill.judging.weighing import count
 from faildrill.kinds import tells_writer, trait
 from faildrill.ports import ONLY_GROWS
+from faildrill.system import atomic_file
 
 FILE: Final = "set.json"
 FORMAT: Final = 1
@@ -156,7 +157,7 @@ def encode(result: SetResult) -> bytes:
 
 def write(folder: Path, result: SetResult) -> Path:
     """Leave set.json in the folder of a set, whole or not at all, and return its path."""
-    return whole.write(folder / FILE, encode(result))
+    return atomic_file.write(folder / FILE, encode(result))
 
 
 def schema() -> dict[str, object]:

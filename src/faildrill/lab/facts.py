@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faildrill import whole
+from faildrill.system import atomic_file
 
 _PATHS = ("folder", "environment", "control", "logs")
 
@@ -37,7 +37,7 @@ class Facts:
 
     def write(self, path: Path) -> None:
         """Write them, whole or not at all."""
-        whole.write(path, json.dumps(asdict(self), indent=2, default=str).encode())
+        atomic_file.write(path, json.dumps(asdict(self), indent=2, default=str).encode())
 
 
 def read(path: Path) -> Facts:

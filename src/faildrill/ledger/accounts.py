@@ -1,6 +1,5 @@
 """What became of every write: the notes of a ledger against the rows that a node holds. Pure, over arrays."""
 
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from faildrill.ledger import CHECK, MOST, SIZE, Note, path_of
+from faildrill.system import atomic_file
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"
@@ -55,11 +55,8 @@ class Rows:
         """Write them to a file, whole or not at all, and small: consecutive numbers cost next to nothing."""
         scalars = (("read_at", self.read_at), ("writer", self.writer), ("noted", self.noted), ("boot", self.boot))
         content = {name: np.array(value) for name, value in scalars}
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.touch(0o600)
-        with draft.open("wb") as file:
+        with atomic_file.draft(path) as draft, draft.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, steps=_narrow(np.diff(self.numbers, prepend=0)), **content)
-        draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Rows":

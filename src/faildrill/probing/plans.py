@@ -11,6 +11,7 @@ from faildrill.drill import ProbePlan
 from faildrill.errors import WrongUsage
 from faildrill.kinds import find
 from faildrill.samples import LOAD
+from faildrill.system import atomic_file
 
 FAST: Final = "probes"
 """The prober of all probes that don't block."""
@@ -34,10 +35,7 @@ def path(folder: Path, name: str) -> Path:
 
 def write(folder: Path, name: str, plan: ProberPlan) -> None:
     """Write the plan of a prober, whole or not at all."""
-    draft = path(folder, name).with_suffix(".json.new")
-    draft.touch(0o600)
-    draft.write_text(plan.model_dump_json(), encoding="utf-8")
-    draft.replace(path(folder, name))
+    atomic_file.write(path(folder, name), plan.model_dump_json().encode())
 
 
 def read(folder: Path, name: str) -> ProberPlan:

@@ -15,7 +15,7 @@ from faildrill.acting.undoing import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.errors import FaildrillError, WrongUsage
+from faildrill.errors import FaildrillError
 from faildrill.guarding.holding import clear
 from faildrill.guarding.keys import Proven
 from faildrill.guarding.proving import TYPED, Trust, refusal, since
@@ -43,6 +43,8 @@ from faildrill.timeline import (
     Timeline,
     UndoNotVerified,
     WarmedUp,
+    first_of,
+    start_in,
 )
 
 By = Literal["sentinel", "recover"]
@@ -53,14 +55,7 @@ _PATIENCE: Final = 15.0
 
 def started(folder: Path) -> RunStarted:
     """Return the first event of a run; WrongUsage when the folder holds none."""
-    first = _first(remembered(folder))
-    if first is None:
-        raise WrongUsage(f"{folder} holds no run: there is no timeline that begins with a start")
-    return first
-
-
-def _first(known: list[Entry]) -> RunStarted | None:
-    return known[0].what if known and isinstance(known[0].what, RunStarted) else None
+    return start_in(folder, remembered(folder))
 
 
 async def recover(
@@ -98,7 +93,7 @@ class _Recovery:
         self.within: float | None = None
         """Float seconds that every undo may take; None: what its drill says."""
         self._known = remembered(folder)
-        self._first = _first(self._known)
+        self._first = first_of(self._known)
         self._run = self._first.run if self._first else folder.name
         self._is_whole = self._first is not None and not is_altered(folder / FILE)
 

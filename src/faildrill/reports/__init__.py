@@ -1,12 +1,11 @@
 """Findings and timeline for a terminal, a CI, a meeting: pure functions of a result and the run's files."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from faildrill import timeline
 from faildrill.judging.result import Result
-from faildrill.system import bounded_read
+from faildrill.system import atomic_file, bounded_read
 
 PAGE: Final = "report.html"
 _LONGEST_NOTES: Final = 100_000
@@ -25,9 +24,9 @@ def write(folder: Path, result: Result) -> Path:
     seen = looks.read(folder, entries[0].at) if entries else {}
     notes = _notes(folder / review.NOTES)
     source = page.Source(folder.name, result, entries, seen, notes)
-    replace(folder / junit.FILE, junit.render(result))
-    replace(folder / review.FILE, review.render(result, folder.name, notes).encode())
-    replace(folder / PAGE, page.render(source).encode())
+    atomic_file.write(folder / junit.FILE, junit.render(result))
+    atomic_file.write(folder / review.FILE, review.render(result, folder.name, notes).encode())
+    atomic_file.write(folder / PAGE, page.render(source).encode())
     return folder / PAGE
 
 
@@ -39,11 +38,3 @@ def _notes(path: Path) -> str:
         return ""
     except OSError as error:
         return f"({path.name} can't be read: {error.strerror or error})"
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Put a file in place at once: who reads it sees the old one or the new one, never half of one."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.touch(0o600)
-    beside.write_bytes(content)
-    os.replace(beside, path)  # noqa: PTH105 - the words of the system call that promises it

@@ -17,7 +17,7 @@ from faildrill.judging.result import Outage, Result, Verdict
 from faildrill.reports import edges, evidence, headline, phases, picture, wording
 from faildrill.reports.headline import by_weight
 from faildrill.reports.looks import Looks
-from faildrill.timeline import Entry, RunnerBroke, RunStarted
+from faildrill.timeline import Entry, RunnerBroke, first_of
 
 MOST_BYTES: Final = 1_000_000
 """No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""
@@ -134,8 +134,8 @@ def _references(result: Result, rows: int) -> list[str]:
 
 
 def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
-    first = entries[0].what if entries else None
-    return first.drill if isinstance(first, RunStarted) else {}
+    first = first_of(entries)
+    return first.drill if first is not None else {}
 
 
 def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[Magnified]:

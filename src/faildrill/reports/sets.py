@@ -13,9 +13,10 @@ from faildrill import judging, timeline
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.judging.sets import RunOfSet, SetResult
-from faildrill.reports import PAGE, junit, replace, set_page, terminal, wording
+from faildrill.reports import PAGE, junit, set_page, terminal, wording
 from faildrill.reports.set_page import Shown
 from faildrill.reports.suffering import COLUMNS, figures
+from faildrill.system import atomic_file
 
 _WIDTH: Final = 200
 """Characters in a line where no terminal says how many there are."""
@@ -36,8 +37,8 @@ def write(folder: Path, result: SetResult) -> Path:
             origin = timeline.entries(folder / run.folder / timeline.FILE)[0].at
             seen = looks.read(folder / run.folder, origin)
         shown.append(Shown(run, judged, seen))
-    replace(folder / junit.FILE, _junit(result, shown))
-    replace(folder / PAGE, set_page.render(result, shown, folder.name).encode())
+    atomic_file.write(folder / junit.FILE, _junit(result, shown))
+    atomic_file.write(folder / PAGE, set_page.render(result, shown, folder.name).encode())
     return folder / PAGE
 
 

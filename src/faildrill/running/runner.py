@@ -33,7 +33,7 @@ from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 from faildrill.system import python, resolver
-from faildrill.timeline import FILE, RunStarted, Timeline, entries
+from faildrill.timeline import FILE, Timeline, entries, start_in
 
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the sentinel is stopped."""
@@ -42,9 +42,7 @@ _STDIN: Final = 0
 
 def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
     """Read a run that is laid out: everything is in its first event."""
-    first = entries(folder / FILE)[0].what
-    if not isinstance(first, RunStarted):
-        raise SystemExit(f"{folder} is not a run: its first event is not a start")
+    first = start_in(folder, entries(folder / FILE))
     drill, place = Drill.model_validate(first.drill), Environment.model_validate(first.place)
     keep_secret(drill, place)
     probes = ground.probers(folder, first.run, lifeline, 0)

@@ -20,7 +20,7 @@ from typing import Final
 
 from faildrill import second_copy
 from faildrill.clock import SystemClock, boot_id
-from faildrill.errors import JournalError, Objection
+from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold, marks
 from faildrill.guarding.keys import Proven
 from faildrill.journal import Disk
@@ -38,6 +38,7 @@ from faildrill.timeline import (
     RunnerBroke,
     RunnerDied,
     RunStarted,
+    start_in,
 )
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -253,13 +254,6 @@ def _is_at_end(descriptor: int) -> bool:
     return bool(ready) and not os.read(descriptor, 64)
 
 
-def _first(folder: Path) -> RunStarted:
-    known = remembered(folder)
-    if not known or not isinstance(known[0].what, RunStarted):
-        raise JournalError(f"{folder} is no run: its timeline does not begin with a start")
-    return known[0].what
-
-
 def without_verdict(first: RunStarted) -> ExitCode:
     """Return how a run ends that nobody judged: UNSAFE where it may have left something behind, else ERROR."""
     try:
@@ -278,7 +272,7 @@ def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
     become_subreaper()
     first: RunStarted | None = None
     try:
-        first = _first(folder)
+        first = start_in(folder, remembered(folder))
         return Sentinel(folder, first, crew, disk).run()
     except Exception:  # noqa: BLE001 - a crash of the sentinel goes to its log, and is never taken for a verdict
         traceback.print_exc()

@@ -15,10 +15,10 @@ from faildrill import __version__, sets
 from faildrill.clock import Clock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.journal import sync_folder
 from faildrill.judging.result import Verdict
 from faildrill.running.starting import lay_out_as
 from faildrill.system import who
+from faildrill.system.atomic_file import sync
 
 _GOES_ON: Final = frozenset(one.exit_code for one in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE))
 """After a run that ended otherwise nobody knows what the next one would find: the set ends there."""
@@ -60,7 +60,7 @@ class Running:
         stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
         self.folder = reports / f"{stamp}-{wanted.drill}-{wanted.sort}-{secrets.token_hex(3)}"
         self.folder.mkdir(mode=0o700)
-        sync_folder(reports)
+        sync(reports)
         self._wanted = wanted
         self._place = place
         self._clock = clock

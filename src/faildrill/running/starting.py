@@ -12,9 +12,9 @@ from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.facts import proven
-from faildrill.journal import sync_folder
 from faildrill.recovering.fencing import MARK, WATCHES
 from faildrill.system import python, who
+from faildrill.system.atomic_file import sync
 from faildrill.timeline import FORMAT, RunStarted, Timeline
 
 
@@ -42,8 +42,8 @@ def lay_out_as(
 ) -> None:
     """Make a folder for a new run, whose name is the run's id, with the first event of its timeline in it."""
     folder.mkdir(mode=0o700)  # what a run saw and did is its owner's, whatever the umask is
-    sync_folder(folder.parent)
-    sync_folder(folder.parent.parent)
+    sync(folder.parent)
+    sync(folder.parent.parent)
     place = proven(environment)
     first = RunStarted(
         run=folder.name,

@@ -12,7 +12,6 @@ That way the bytes that are nearly always the same lie together, and take next t
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 
 from faildrill.errors import JournalDamaged
 from faildrill.samples.columns import Columns, Integers, Octets, empty, of
+from faildrill.system import atomic_file
 
 NEVER: Final = -1 << 62
 PIECE: Final = 1 << 20
@@ -30,20 +30,18 @@ _PLAIN: Final = ("outcome", "who", "detail")
 
 def write_compact(path: Path, probes: Mapping[str, Columns], about: Mapping[str, str], piece: int = PIECE) -> int:
     """Write the samples of all probes, whole or not at all, and return how many they were."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     told = {"about": dict(about), "probes": {name: list(columns.names) for name, columns in probes.items()}}
     number = 0
-    try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file:
-            _put(file, "about", np.frombuffer(json.dumps(told).encode(), np.uint8))
-            for name, columns in probes.items():
-                for first, part in columns.blocks(piece):
-                    for column, values in _split(part).items():
-                        _put(file, f"{name}/{first // piece}/{column}", values)
-                    number += len(part)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        atomic_file.draft(path, atomic_file.SHARED) as draft,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file,
+    ):
+        _put(file, "about", np.frombuffer(json.dumps(told).encode(), np.uint8))
+        for name, columns in probes.items():
+            for first, part in columns.blocks(piece):
+                for column, values in _split(part).items():
+                    _put(file, f"{name}/{first // piece}/{column}", values)
+                number += len(part)
     return number
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from faildrill.errors import WrongUsage
 from faildrill.samples import Outcome
 from faildrill.samples.columns import Columns
+from faildrill.system import atomic_file
 
 FIELDS: Final = ("probe", "due_utc", "due_ns", "sent_ns", "answered_ns", "outcome", "who", "detail")
 CHUNK: Final = 65_536
@@ -72,16 +73,14 @@ def write_parquet(path: Path, probes: Mapping[str, Columns], origin: Origin, abo
     words, integer = pa.dictionary(pa.int32(), pa.string()), pa.int64()
     types = (words, pa.timestamp("ns", tz="UTC"), integer, integer, integer, words, words, words)
     schema = pa.schema(list(zip(FIELDS, types, strict=True)), metadata=dict(about))
-    draft = path.with_name(f".{path.name}.draft")
     number = 0
-    try:
-        with parquet.ParquetWriter(draft, schema, compression="zstd") as writer:
-            for name, part in _chunks(probes):
-                writer.write_table(pa.table(_arrays(pa, name, part, origin), schema=schema))
-                number += len(part)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        atomic_file.draft(path, atomic_file.SHARED) as draft,
+        parquet.ParquetWriter(draft, schema, compression="zstd") as writer,
+    ):
+        for name, part in _chunks(probes):
+            writer.write_table(pa.table(_arrays(pa, name, part, origin), schema=schema))
+            number += len(part)
     return number
 
 
