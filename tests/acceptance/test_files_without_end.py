@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hanging_files import hanging
+from support.hanging_files import hanging
 
 MEMORY = 300 << 20
 """Bytes that a process may grow to, where a secret without an end once took fifteen gigabytes."""

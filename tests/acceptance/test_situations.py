@@ -24,7 +24,7 @@ from faildrill.running.starting import Started
 from faildrill.samples import Files, Outcome, all_samples
 from faildrill.targets import KindUse
 from faildrill.timeline import FILE, Applying, Confirmed, SteadyAgain, Undoing, UndoVerified, WaitStarted, entries
-from places import Place, ended, events, recorded
+from support.places import Place, ended, events, recorded
 
 PASSED, FAILED, INCONCLUSIVE, ABORTED, UNSAFE = 0, 1, 4, 5, 6
 

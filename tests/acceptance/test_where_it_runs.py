@@ -19,7 +19,7 @@ from faildrill.environment import Environment
 from faildrill.loading import load_drill, load_environment
 from faildrill.running.starting import lay_out
 from faildrill.timeline import FILE, Confirmed, RunStarted, entries
-from places import of_run, recorded, until
+from support.places import of_run, recorded, until
 
 PASSED, FAILED, WRONG, REFUSED, UNSAFE = 0, 1, 2, 3, 6
 BIN = Path(sys.executable).parent

@@ -15,7 +15,7 @@ from faildrill.errors import FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.samples import ASKED_AGAIN, Outcome
-from far import far
+from support.far import far
 from unit.probing.watched import Watched, plan, watching
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]

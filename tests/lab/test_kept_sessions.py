@@ -16,8 +16,8 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Opens, Probe, Seen
 from faildrill.samples import Outcome
-from far import far
 from lab.kinds_here import environment, given, opened, probe
+from support.far import far
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 WAY = 0.15

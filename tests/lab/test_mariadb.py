@@ -21,11 +21,11 @@ from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
-from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, done, environment, given, guard, holds, once, opened, probe, put_back
 from lab.stores import lab_of
+from support.far import far
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 WAY = 0.15

@@ -17,11 +17,11 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.samples import Outcome
-from far import far
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, done, environment, given, guard, once, opened, probe, put_back, saw
 from lab.stores import lab_of
+from support.far import far
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 WAY = 0.15

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.targets import KindUse
-from places import Place, ended
+from support.places import Place, ended
 from unit.adapters.sockets import serving
 from unit.guarding.test_wrong_identities import SYSTEM, cluster
 

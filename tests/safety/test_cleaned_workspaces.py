@@ -16,7 +16,7 @@ from faildrill.errors import JournalFull
 from faildrill.guarding.holding import all_marks
 from faildrill.guarding.settling import settlements
 from faildrill.timeline import FILE, Confirmed, Intended, Timeline, Undoing, UndoVerified, entries
-from places import Place, ended, of_run, recorded, runner_of, until
+from support.places import Place, ended, of_run, recorded, runner_of, until
 
 pytestmark = pytest.mark.timeout(120)
 

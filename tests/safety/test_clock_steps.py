@@ -16,7 +16,7 @@ import pytest
 
 from faildrill.judging.result import Result
 from faildrill.timeline import FILE, entries
-from places import Place, until
+from support.places import Place, until
 
 EVERY: Final = 0.02
 OUT_FOR: Final = 0.5

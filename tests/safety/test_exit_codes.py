@@ -19,7 +19,7 @@ from faildrill.judging.result import Verdict
 from faildrill.running.starting import Started, start
 from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import FILE, Confirmed, WaitStarted
-from places import Place, of_run, recorded, runner_of, until
+from support.places import Place, of_run, recorded, runner_of, until
 
 DRILL = """drill: long
 environment: place

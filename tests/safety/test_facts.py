@@ -16,8 +16,8 @@ from faildrill.guarding.keys import Proven
 from faildrill.running.crew import Lines
 from faildrill.targets import KindUse
 from faildrill.timeline import Confirmed, GuardAnswered
-from forks import fork
-from places import Place, ended, events, recorded
+from support.forks import fork
+from support.places import Place, ended, events, recorded
 
 ABORTED, REFUSED = 5, 3
 UNKNOWN = "3" * 16

@@ -19,9 +19,9 @@ from faildrill.errors import JournalFull
 from faildrill.guarding.holding import all_marks
 from faildrill.journal import Journal, read
 from faildrill.timeline import FILE, Confirmed, entries
-from places import Place, ended, recorded, until
 from safety.trials import series
-from simulation import FAILURES, FailingDisk, World, broken_promises, fault, live_in
+from support.places import Place, ended, recorded, until
+from support.simulation import FAILURES, FailingDisk, World, broken_promises, fault, live_in
 
 WRITES: Final = 32
 """A whole run of two faults makes fewer."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.judging.result import Verdict
-from places import Place
 from safety.trials import effects, finished, series, verdict, watched
+from support.places import Place
 
 SLOW: Final = 0.005
 """Real seconds that a write takes here: a run takes about a third of a second."""

@@ -12,7 +12,7 @@ from faildrill.errors import JournalDamaged, JournalFull
 from faildrill.journal import Journal, read
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
 from faildrill.timeline import FILE, FORMAT, AnyEvent, Entry, Fenced, Intended, RunStarted, Timeline, Undoing, entries
-from places import Place
+from support.places import Place
 
 GOLDEN = Path(__file__).parent / "golden"
 VALUES: dict[object, object] = {

@@ -13,8 +13,8 @@ from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
 from faildrill.running.crew import Lines
 from faildrill.timeline import Confirmed, GuardAnswered
-from forks import fork
-from places import Place, ended, events, recorded, until
+from support.forks import fork
+from support.places import Place, ended, events, recorded, until
 
 AT_ONCE: Final = 200
 REFUSED: Final = 3

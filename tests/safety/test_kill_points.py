@@ -20,8 +20,8 @@ from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
 from faildrill.recovering.salvaging import home, remembered
 from faildrill.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
-from forks import recovered, spread, watched
-from places import Place
+from support.forks import recovered, spread, watched
+from support.places import Place
 
 ENDLESS: Final = 1_000_000
 SHAPES: Final[dict[str, list[dict[str, str]]]] = {

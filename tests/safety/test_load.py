@@ -8,7 +8,7 @@ import pytest
 
 from faildrill.samples import Files, Outcome, all_samples
 from faildrill.timeline import Confirmed, Fenced, ProberStarted, RunEnded, SteadyAgain
-from places import Place, ended, events, of_run, recorded, runner_of, until
+from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ABORTED = 5
 

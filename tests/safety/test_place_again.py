@@ -18,7 +18,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Told
 from faildrill.targets import KindUse
 from faildrill.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
-from places import Place, ended, events, recorded, runner_of
+from support.places import Place, ended, events, recorded, runner_of
 from unit.adapters.sockets import Serve, serving, silent
 from unit.adapters.test_postgres import a_web_server, closing, starting
 from unit.guarding.postgres_says import message, says_marker, says_text

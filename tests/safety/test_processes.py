@@ -33,8 +33,8 @@ from faildrill.timeline import (
     Undoing,
     entries,
 )
-from forks import fork
-from places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
+from support.forks import fork
+from support.places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 
 ABORTED, UNSAFE, REFUSED, ERROR = 5, 6, 3, 7
 

@@ -16,7 +16,7 @@ import pytest
 from faildrill.samples import Files, all_samples
 from faildrill.targets import KindUse
 from faildrill.timeline import FILE, AbortAsked, Applying, Confirmed, GuardAnswered, Undoing, entries
-from places import Place, ended, events, prober_of, recorded
+from support.places import Place, ended, events, prober_of, recorded
 from unit.adapters.sockets import serving
 from unit.guarding.test_answers import answering
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.timeline import Confirmed
-from places import Place, ended, recorded
+from support.places import Place, ended, recorded
 
 RESULT = "result.json"
 

@@ -21,7 +21,7 @@ from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.guarding.holding import all_marks
 from faildrill.timeline import FILE, Confirmed
-from places import Place, events, of_run, until
+from support.places import Place, events, of_run, until
 
 DRILL = """\
 drill: {name}

@@ -12,7 +12,7 @@ import pytest
 from faildrill.guarding.holding import all_marks
 from faildrill.targets import KindUse
 from faildrill.timeline import AbortAsked, Confirmed, GuardAnswered, NotSteady, SteadyAgain
-from places import Place, ended, events, of_run, recorded, runner_of, until
+from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ABORTED, REFUSED, PASSED = 5, 3, 0
 GUARD = "lock between hosts"

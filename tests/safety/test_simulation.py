@@ -20,8 +20,8 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.running.driving import Driving
 from faildrill.running.stepping import Steps
 from faildrill.timeline import Applied, Applying, Confirmed, Intended
-from forks import spread
-from simulation import APPLIES, broken_promises, live
+from support.forks import spread
+from support.simulation import APPLIES, broken_promises, live
 
 
 def weigh(seed: int, ground: Path, **parts: object) -> str:

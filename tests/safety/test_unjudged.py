@@ -12,7 +12,7 @@ from faildrill.guarding.holding import Holder, all_marks, hold
 from faildrill.guarding.keys import Proven
 from faildrill.recovering.recover import started
 from faildrill.timeline import FILE
-from places import Place, ended
+from support.places import Place, ended
 
 PASSED = 0
 

@@ -11,7 +11,7 @@ from faildrill.acting.undoing import open_intents
 from faildrill.judging.result import Verdict
 from faildrill.timeline import FILE, Happened, SteadyAgain, Undoing, UndoVerified, entries
 from safety.trials import series
-from simulation import Lived, World, fault, live_in
+from support.simulation import Lived, World, fault, live_in
 
 NAMES = ("one", "two", "three", "four")
 EFFECTIVE = ("works", "works", "answers late", "hangs", "fails after", "clings")

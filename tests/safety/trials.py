@@ -10,8 +10,8 @@ from faildrill import judging
 from faildrill.errors import FaildrillError
 from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
-from forks import recovered, spread, watched
-from places import Place
+from support.forks import recovered, spread, watched
+from support.places import Place
 
 TRIES = 5
 

@@ -13,7 +13,7 @@ from faildrill.environment import BlastRadius, Environment
 from faildrill.guarding.radius import Radius
 from faildrill.targets import KindUse
 from faildrill.timeline import ApplyFailed, Applying, GuardAnswered
-from places import Place, ended, events
+from support.places import Place, ended, events
 
 REFUSED, INCONCLUSIVE = 3, 4
 GROUP = Group(name="pay", members={name: GroupMember(name=name) for name in ("pay1", "pay2", "pay3")})

@@ -15,8 +15,9 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
+from faildrill.testing import run
 from faildrill.timeline import Undoing
-from virtual import Simulation, run
+from support.virtual import Simulation
 
 WRITE_OVER_NOTHING = {
     "member.stop": "it lets processes go on, or starts one that has died since",

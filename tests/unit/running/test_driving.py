@@ -16,6 +16,7 @@ from faildrill.guarding.keys import Proven
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.targets import KindUse
+from faildrill.testing import run
 from faildrill.timeline import (
     FILE,
     AbortAsked,
@@ -38,7 +39,7 @@ from faildrill.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
-from virtual import Simulation, TaskProbers, run
+from support.virtual import Simulation, TaskProbers
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Kind
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
+from faildrill.testing import run
 from faildrill.timeline import (
     Confirmed,
     EffectGone,
@@ -24,7 +25,7 @@ from faildrill.timeline import (
     Undoing,
     UndoVerified,
 )
-from virtual import Simulation, run
+from support.virtual import Simulation
 
 
 @pytest.fixture

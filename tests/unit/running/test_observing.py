@@ -5,7 +5,8 @@ import asyncio
 from faildrill.acting.calling import observe
 from faildrill.errors import CannotSee
 from faildrill.ports import Observed
-from virtual import START, run
+from faildrill.testing import run
+from faildrill.testing.virtual_time import START
 
 
 def test_a_last_look_that_is_cut_off_does_not_hide_what_was_seen_before() -> None:

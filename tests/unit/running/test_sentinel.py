@@ -16,7 +16,7 @@ from faildrill.timeline import (
     SteadyAgain,
     Undoing,
 )
-from places import Place, ended, events, of_run, recorded, runner_of, until
+from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ABORTED, UNSAFE, REFUSED = 5, 6, 3
 

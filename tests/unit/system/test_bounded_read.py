@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.system import bounded_read, threads
-from hanging_files import hanging
+from support.hanging_files import hanging
 
 
 def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.running.waiting import wait
 from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.testing import LoopClock, run
 from faildrill.timeline import FILE, Timeline, WaitEnded, entries
+from support.virtual import Simulation
 from unit.judging.page.records import SLOW, judged, look, lost, plan
 from unit.judging.runs import Run, ns, ticks
 from unit.judging.worlds import MS
-from virtual import LoopClock, Simulation, run
 
 OK, REFUSED, TIMED_OUT, SKIPPED = Outcome.OK, Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.SKIPPED
 WORDS: tuple[Word, ...] = ("ok", "not ok", "saw", "saw not")

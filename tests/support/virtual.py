@@ -1,10 +1,7 @@
-"""Virtual time: an event loop that jumps to its next timer, and what a run needs to live on it."""
+"""What a whole run needs to live in virtual time: probers that are tasks of its loop, and a drill on a fake place."""
 
 import asyncio
-import selectors
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 from faildrill.drill import Drill, ProbePlan, Step, Undo, Wait
 from faildrill.environment import Environment
@@ -14,53 +11,8 @@ from faildrill.probing.watching import Watching
 from faildrill.running.scene import Scene
 from faildrill.samples import Files, Recorder, Sample
 from faildrill.targets import KindUse
+from faildrill.testing import FakePlace, LoopClock
 from faildrill.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
-
-T = TypeVar("T")
-START = 1_000.0
-
-
-class _Jumping(selectors.SelectSelector):
-    """Never waits: what it is told to wait for has passed."""
-
-    def __init__(self, start: float) -> None:
-        super().__init__()
-        self.now = start
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise RuntimeError("nothing will ever happen again: the run hangs")
-            self.now += timeout
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time is that of its selector."""
-
-    def __init__(self, start: float = START) -> None:
-        self._jumping = _Jumping(start)
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
-class LoopClock:
-    """The clock of the running loop."""
-
-    def now_ns(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e9)
-
-    def wall(self) -> str:
-        return "2026-11-22T10:30:00.000000Z"
-
-
-def run(what: Coroutine[Any, Any, T], start: float = START) -> T:
-    """Run a coroutine in virtual time."""
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(start)) as runner:
-        return runner.run(what)
 
 
 class TaskProbers:
@@ -109,9 +61,9 @@ class Simulation:
     """A run on a simulated place, in virtual time, with its files in a real folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = folder / "place"
+        self.fake = FakePlace(folder / "place")
+        self.place = self.fake.folder
         self.folder = folder / "run"
-        self.place.mkdir()
         self.folder.mkdir()
         self.steps: list[Step | Wait] = []
         self.expect: tuple[KindUse, ...] = (KindUse(kind="steady_again", params={"within": "10s"}),)
@@ -122,8 +74,7 @@ class Simulation:
 
     def fault(self, name: str, back: Undo | None = None, within: float = 5.0, **how: object) -> Step:
         """Add a step that takes a simulated service down."""
-        params: dict[str, Any] = {"folder": str(self.place), "name": name, **how}
-        use = KindUse(kind="simulated.fault", params=params)
+        use = self.fake.take_down(name, **how)
         step = Step(id=name, name=f"take {name} down", use=use, within=within, undo=back or Undo(), undo_within=5.0)
         self.steps.append(step)
         return step
@@ -138,7 +89,7 @@ class Simulation:
         probes = tuple(
             ProbePlan(
                 name=name,
-                use=KindUse(kind="simulated.service", params={"folder": str(self.place), "name": name}),
+                use=self.fake.look_at(name),
                 every=0.05,
                 timeout=0.5,
             )
@@ -181,10 +132,8 @@ class Simulation:
 
     def deeds(self, name: str) -> list[str]:
         """Return what was really done to a service, in order."""
-        path = self.place / f"{name}.log"
-        return path.read_text().split() if path.exists() else []
+        return self.fake.deeds(name)
 
     def state(self, name: str) -> str:
         """Return what a service is now."""
-        path = self.place / f"{name}.state"
-        return path.read_text() if path.exists() else "up"
+        return self.fake.state(name)

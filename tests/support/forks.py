@@ -32,8 +32,9 @@ from faildrill.recovering.salvaging import remembered
 from faildrill.running.crew import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
+from faildrill.testing import LoopClock, run
 from faildrill.timeline import Entry
-from virtual import LoopClock, TaskProbers, run
+from support.virtual import TaskProbers
 
 PACE = 0.05
 _KINDS: Final[dict[str, Shape]] = {"simulated.fault": "action", "steady_again": "expectation"}

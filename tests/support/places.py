@@ -14,15 +14,15 @@ from faildrill.environment import Environment
 from faildrill.recovering.fencing import carries
 from faildrill.running.starting import Started, lay_out, start
 from faildrill.targets import KindUse
+from faildrill.testing import FakePlace
 from faildrill.timeline import FILE, AnyEvent, ProberStarted, entries
 
 
-class Place:
-    """A simulated place in a folder, and the runs on it."""
+class Place(FakePlace):
+    """A fake place in a folder, and the runs on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "place"
-        self.folder.mkdir(parents=True)
+        super().__init__(folder / "place")
         self.reports = folder / "reports"
         self.steps: list[Step | Wait] = []
         self.identity = str(folder)  # the locks of a machine are shared by all who run these tests on it
@@ -42,18 +42,11 @@ class Place:
 
     def probe(self, name: str, every: float = 0.02) -> ProbePlan:
         """A probe that looks at a service fifty times a second."""
-        use = KindUse(kind="simulated.service", params={"folder": str(self.folder), "name": name})
-        return ProbePlan(name=name, use=use, every=every, timeout=0.5)
+        return ProbePlan(name=name, use=self.look_at(name), every=every, timeout=0.5)
 
     def expecting(self, kind: str, **params: object) -> None:
         """Add an expectation."""
         self.expect.append(KindUse.model_validate({"kind": kind, "params": params}))
-
-    def become(self, name: str, state: str) -> None:
-        """Change a service behind the run's back, as the world does."""
-        draft = self.folder / f".{name}"
-        draft.write_text(state)
-        draft.replace(self.folder / f"{name}.state")
 
     def fault(self, name: str, within: float = 10.0, **how: object) -> None:
         """Add a step that takes a service down."""
@@ -86,21 +79,6 @@ class Place:
     def start(self) -> Started:
         """Start a run of these steps."""
         return start(self.lay_out())
-
-    def state(self, name: str) -> str:
-        """Return what a service is now."""
-        path = self.folder / f"{name}.state"
-        return path.read_text() if path.exists() else "up"
-
-    def deeds(self, name: str) -> list[str]:
-        """Return what was really done to a service, in order."""
-        path = self.folder / f"{name}.log"
-        return path.read_text().split() if path.exists() else []
-
-    def story(self, name: str) -> list[str]:
-        """Return what was asked of a service and what was done to it, in order."""
-        path = self.folder / f"{name}.story"
-        return path.read_text().split() if path.exists() else []
 
 
 def events(folder: Path, *kinds: type[AnyEvent]) -> list[AnyEvent]:

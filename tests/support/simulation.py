@@ -34,6 +34,8 @@ from faildrill.running.driving import WARM_UP_PATIENCE, Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 from faildrill.targets import KindUse
+from faildrill.testing import LoopClock, run
+from faildrill.testing.virtual_time import START
 from faildrill.timeline import (
     FILE,
     ApplyFailed,
@@ -48,7 +50,7 @@ from faildrill.timeline import (
     Undoing,
     entries,
 )
-from virtual import START, LoopClock, TaskProbers, run
+from support.virtual import TaskProbers
 
 T = TypeVar("T")
 RUN: Final = "run-1"
