@@ -83,8 +83,9 @@ def sentinel_of(run: Path) -> int:
 
 
 @pytest.mark.says(
-    "**6 wherever the mark is.** As long as an environment is marked as not put back, `run`, `recover` and `abort` "
-    "exit with 6, whatever else they have to say: also when every process of the run was killed and nobody judged it."
+    "**Exit 6 as long as there is a mark.** While an environment is marked as not put back, `run`, `recover` and "
+    "`abort` exit with 6, whatever else they have to say: also when every process of the run was killed and "
+    "nobody judged it."
 )
 def test_sentinel_and_runner_killed_with_the_fault_on_exit_6(folder: Path) -> None:
     command = faildrill(folder, "run", "drill.yaml")
@@ -126,8 +127,8 @@ def left_behind(folder: Path, name: str) -> Started:
 
 
 @pytest.mark.says(
-    "A run that can't be judged at all is told as such; the other runs of a set, and of `faildrill recover`, are "
-    "judged."
+    "A run that can't be judged at all is reported as such; the other runs of a set, and of `faildrill recover`, "
+    "are judged."
 )
 def test_recover_tells_each_end_on_its_own_line_and_a_run_that_is_gone_hides_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

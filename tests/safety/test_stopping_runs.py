@@ -76,8 +76,9 @@ def test_three_aborts_hurry_a_run_but_never_leave_anything_on(place: Place) -> N
 
 
 @pytest.mark.says(
-    "**6 wherever the mark is.** As long as an environment is marked as not put back, `run`, `recover` and `abort` "
-    "exit with 6, whatever else they have to say: also when every process of the run was killed and nobody judged it."
+    "**Exit 6 as long as there is a mark.** While an environment is marked as not put back, `run`, `recover` and "
+    "`abort` exit with 6, whatever else they have to say: also when every process of the run was killed and "
+    "nobody judged it."
 )
 def test_abort_says_when_something_was_not_put_back(place: Place) -> None:
     place.fault("pay", undo="lies")

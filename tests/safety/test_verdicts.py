@@ -149,9 +149,9 @@ def _falls_again(folder: Path, *names: str, asks: tuple[float, ...] = ()) -> Liv
 
 
 @pytest.mark.says(
-    "**It must stay so.** When the waiting for all to be steady is over, what was put back is looked at once more, "
-    "for `undo_within` and at most 10 s (one look may take all of `undo_within`): a service that is started again may "
-    "die at once, where others hide that from the probes."
+    "**It must stay so.** When the wait for all to be steady is over, faildrill looks once more at what was put "
+    "back, for `undo_within` and at most 10 s (one look may take all of `undo_within`): a service that was "
+    "started again may die at once, and others may hide that from the probes."
 )
 def test_what_was_put_back_and_is_gone_again_when_all_is_steady_is_unsafe(tmp_path: Path) -> None:
     lived = _falls_again(tmp_path, "one")
@@ -160,14 +160,15 @@ def test_what_was_put_back_and_is_gone_again_when_all_is_steady_is_unsafe(tmp_pa
 
 
 @pytest.mark.says(
-    "What isn't there any more is UNSAFE, and not put back again, as somebody may want it so; `faildrill recover` does."
+    "If it has not stayed so, the run is UNSAFE; it is not put back again, as somebody may want it so, but "
+    "`faildrill recover` does."
 )
 def test_what_is_gone_again_is_what_recover_puts_back(tmp_path: Path) -> None:
     lived = _falls_again(tmp_path, "one", "two")
     assert [one.step for one in open_intents(entries(lived.folder / FILE))] == ["one"]
 
 
-@pytest.mark.says("A second Ctrl-C leaves that look out.")
+@pytest.mark.says("A second Ctrl-C skips that look.")
 def test_who_asks_twice_leaves_the_last_look_out(tmp_path: Path) -> None:
     for name in ("once", "twice"):
         (tmp_path / name).mkdir()
@@ -177,7 +178,7 @@ def test_who_asks_twice_leaves_the_last_look_out(tmp_path: Path) -> None:
     assert (once.verdict, twice.verdict) == (Verdict.UNSAFE, Verdict.ABORTED)
 
 
-@pytest.mark.says("Of two steps that changed the same thing the first one counts, which was put back last.")
+@pytest.mark.says("If two steps changed the same thing, the first one counts, as it was put back last.")
 def test_a_step_whose_place_an_earlier_one_takes_again_is_put_back(tmp_path: Path) -> None:
     """The second step found the first one's effect, and put that back; then the first one was put back as well."""
     first, second = fault(tmp_path, "one", apply="works"), fault(tmp_path, "one", apply="lies")

@@ -104,7 +104,7 @@ def test_a_hang_aborts_soon_after_the_limit_though_further_looks_are_held_back()
     assert 3000 < aborted <= 3000 + 250 + 20
 
 
-@pytest.mark.says("Here a good look beyond `slow` is dark only: who answers in time ends an outage.")
+@pytest.mark.says("Here a good look beyond `slow` is only dark: it takes an answer in time to end an outage.")
 def test_answers_slower_than_slow_are_dark() -> None:
     assert first(outage(), looks(0, 3000, took=80)) == 1100
 

@@ -27,7 +27,7 @@ def first_case(result: Result) -> str:
 
 
 @pytest.mark.says(
-    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "**The line of the verdict names the first cause in time**, and what to do next if there is something: on a "
     "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
     "`junit.xml`."
 )
@@ -44,7 +44,7 @@ def test_an_action_that_was_refused_stands_before_what_it_left_unproven(tmp_path
 
 
 @pytest.mark.says(
-    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "**The line of the verdict names the first cause in time**, and what to do next if there is something: on a "
     "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
     "`junit.xml`."
 )
@@ -70,7 +70,7 @@ def test_of_two_undos_that_failed_the_one_that_failed_first_is_told_with_what_to
 
 
 @pytest.mark.says(
-    "**The verdict's line tells the first cause in time**, with what to do next where there is something: on a "
+    "**The line of the verdict names the first cause in time**, and what to do next if there is something: on a "
     "terminal, with `-q`, in `result.json` (`because`, and `decided_by` for the finding) and as the first case of "
     "`junit.xml`."
 )
@@ -83,7 +83,7 @@ def test_the_remedy_of_what_nobody_can_tell_is_in_the_line(tmp_path: Path) -> No
     assert "; next: probe pay every" in quiet(result, tmp_path)
 
 
-@pytest.mark.says("What nobody could tell of an expectation stands after the step that was not done.")
+@pytest.mark.says("An expectation that nobody could judge is listed after the step that was not done.")
 def test_a_step_that_was_never_reached_is_told_after_the_one_that_was_not_done(tmp_path: Path) -> None:
     made = Run(expect=[{"steady_again": {"within": "60s"}}], steps=[step("a"), step("b")]).usual().good()
     made.events = [(at, event) for at, event in made.events if getattr(event, "step", "") not in ("a", "b")]

@@ -36,7 +36,9 @@ def weighed(made: Run, folder: Path) -> Finding:
     "nothing was seen | the start or the end of an outage, or its hold time after, was not seen (the last only where "
     "darkness until the looking ended would break the limit) |"
 )
-@pytest.mark.says("A limit below *at least* is FAILED, one from *at most* on, with what the hold can hide, is PASSED.")
+@pytest.mark.says(
+    "A limit below *at least* is FAILED; a limit of *at most* or more, with what the hold can hide, is PASSED."
+)
 @pytest.mark.parametrize(
     ("limit", "verdict"), [("2900ms", FAILED), ("3s", INCONCLUSIVE), ("3100ms", INCONCLUSIVE), ("5100ms", PASSED)]
 )

@@ -103,8 +103,8 @@ def test_an_action_that_failed_is_no_pass_even_if_its_effect_was_seen(tmp_path: 
 
 
 @pytest.mark.says(
-    "**No expectation passes in a run whose steps did not all take effect.** It becomes INCONCLUSIVE and says which "
-    "step it was."
+    "**No expectation passes in a run whose steps did not all take effect.** It becomes INCONCLUSIVE and names "
+    "the step."
 )
 def test_no_expectation_passes_in_a_run_whose_step_took_no_effect(tmp_path: Path) -> None:
     run = usual().without(tl.Confirmed).but(FAULT + 0.2, tl.NotConfirmed(step="crash", because="a still runs"))
@@ -216,7 +216,7 @@ def test_a_refusal_of_the_call_itself_needs_no_undo(tmp_path: Path) -> None:
     assert (result.verdict, result.steps[0].undo) == (Verdict.INCONCLUSIVE, "not needed")
 
 
-@pytest.mark.says("`undo: none` in the drill is no fault, but a finding says that it stays.")
+@pytest.mark.says("`undo: none` in the drill is allowed, but a finding says that the effect stays.")
 def test_what_the_drill_leaves_applied_is_no_fault_and_is_said(tmp_path: Path) -> None:
     run = usual().without(tl.Undoing, tl.Undone, tl.UndoVerified)
     run.but(15.0, tl.LeftApplied(step="crash", by="drill", because="the drill says `undo: none`"))
@@ -339,8 +339,8 @@ def test_where_several_verdicts_apply_the_worst_wins_and_all_findings_are_listed
 
 
 @pytest.mark.says(
-    "**One hides no other.** An expectation that can't be weighed (its kind is gone, it has a defect) is INCONCLUSIVE"
-    " and says why; the others are weighed."
+    "**One expectation hides no other.** One that can't be judged (its kind is gone, it has a defect) is "
+    "INCONCLUSIVE and says why; the others are judged."
 )
 def test_an_expectation_that_this_version_does_not_know_is_never_a_pass(tmp_path: Path) -> None:
     result = judge(usual({"no_such": {"of": "pay"}}).write(tmp_path))

@@ -275,8 +275,8 @@ def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple,
 
 
 @pytest.mark.says(
-    "Everything that is said of a probe (a wait is met, the warm-up is over, the place is steady again, a condition "
-    "aborts, a claim holds) is asked of the same proofs."
+    "Everything that is said about a probe (a wait is met, the warm-up is over, the place is steady again, a "
+    "condition aborts, a claim holds) is answered from the same proofs."
 )
 @settings(max_examples=120, deadline=None)
 @given(made=worlds, hold=st.integers(150, 400))

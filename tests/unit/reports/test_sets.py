@@ -110,8 +110,8 @@ def test_the_worst_of_each_column_is_marked_on_the_page_and_every_run_has_its_ro
 
 
 @pytest.mark.says(
-    "A run that can't be judged at all is told as such; the other runs of a set, and of `faildrill recover`, are "
-    "judged."
+    "A run that can't be judged at all is reported as such; the other runs of a set, and of `faildrill recover`, "
+    "are judged."
 )
 def test_a_set_is_a_testsuite_and_so_is_what_it_says_of_a_run_that_can_not_be_judged(tmp_path: Path) -> None:
     lost = run(1, "left alone", verdict=Verdict.INCONCLUSIVE)

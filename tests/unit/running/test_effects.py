@@ -74,8 +74,8 @@ def test_a_kind_of_somebody_else_that_does_not_say_is_a_state() -> None:
 )
 @pytest.mark.says("The finding *is in effect until it is put back* says for how long it was seen:")
 @pytest.mark.says(
-    "So it is looked at again about once a second (less often where a look takes long; a playbook's `verify` is "
-    "played only at the end), and right before it is put back."
+    "So faildrill looks at a state again about once a second (less often if a look takes long; a playbook's "
+    "`verify` is played only at the end), and right before it is put back."
 )
 def test_a_state_that_lasts_is_told_with_its_bounds(simulation: Simulation) -> None:
     simulation.fault("pay")
@@ -92,8 +92,8 @@ def test_a_state_that_lasts_is_told_with_its_bounds(simulation: Simulation) -> N
 
 
 @pytest.mark.says(
-    "gone before it was put back, by two looks that agree, is INCONCLUSIVE, with who or what is suspected where that "
-    "can be told;"
+    "if two looks agree that it was gone before it was put back, the drill is INCONCLUSIVE, and the finding names "
+    "who or what is suspected, if that can be told;"
 )
 def test_a_state_that_others_end_proves_nothing(simulation: Simulation) -> None:
     simulation.fault("pay")
@@ -117,8 +117,8 @@ def test_a_state_that_others_end_and_bring_about_again_proves_nothing(simulation
 
 
 @pytest.mark.says(
-    "So it is looked at again about once a second (less often where a look takes long; a playbook's `verify` is "
-    "played only at the end), and right before it is put back."
+    "So faildrill looks at a state again about once a second (less often if a look takes long; a playbook's "
+    "`verify` is played only at the end), and right before it is put back."
 )
 def test_it_is_looked_at_right_before_its_undo_though_nothing_was_waited_for(simulation: Simulation) -> None:
     simulation.fault("pay")
@@ -128,8 +128,8 @@ def test_it_is_looked_at_right_before_its_undo_though_nothing_was_waited_for(sim
 
 
 @pytest.mark.says(
-    "ended by its own time limit (`at_most`), or while another step of the drill was done or put back, is as the "
-    "drill wants it."
+    "if it was ended by its own time limit (`at_most`), or while another step of the drill was done or put back, "
+    "that is what the drill wants."
 )
 def test_a_state_that_ends_while_a_later_step_is_done_is_that_steps_doing(simulation: Simulation) -> None:
     simulation.fault("pay")
@@ -169,8 +169,8 @@ def test_each_state_of_several_is_looked_at(simulation: Simulation, meddled: str
 
 
 @pytest.mark.says(
-    "a look that fails is no answer: where the last one, tried again for two seconds, can't tell, it is INCONCLUSIVE,"
-    " too;"
+    "a look that fails is no answer: if the last one, tried again for two seconds, can't tell, the drill is "
+    "INCONCLUSIVE, too;"
 )
 def test_what_nobody_can_see_before_its_undo_is_not_taken_for_there(simulation: Simulation) -> None:
     simulation.fault("pay")
@@ -211,11 +211,11 @@ def test_an_event_is_not_looked_at_again(simulation: Simulation) -> None:
 
 
 @pytest.mark.says(
-    "Of a time limit this counts if it was still seen 3 s (or a tenth of the limit) before that was over."
+    "A time limit counts if the state was still seen 3 s (or a tenth of the limit) before the limit was over."
 )
 @pytest.mark.says(
-    "ended by its own time limit (`at_most`), or while another step of the drill was done or put back, is as the "
-    "drill wants it."
+    "if it was ended by its own time limit (`at_most`), or while another step of the drill was done or put back, "
+    "that is what the drill wants."
 )
 @pytest.mark.parametrize(("ended", "how"), [(None, "own limit"), (3.0, "gone")])
 def test_its_own_time_limit_may_end_it_and_nobody_else_before(

@@ -213,9 +213,9 @@ def test_a_good_answer_that_took_slow_is_no_outage(tmp_path: Path) -> None:
 
 
 @pytest.mark.says(
-    "It is *late* where it took more than twice the slowest good answer of the warm-up (at least 50 ms, at most "
-    "`slow`): counted, drawn and told as late, and weighed by `latency`, `brown_out` and `error_budget: "
-    "{slower_than}`, by nothing else."
+    "It is *late* if it took more than twice the slowest good answer of the warm-up (at least 50 ms, at most "
+    "`slow`): then it is counted, drawn and reported as late, and judged by `latency`, `brown_out` and "
+    "`error_budget: {slower_than}`, by nothing else."
 )
 def test_late_is_more_than_twice_the_slowest_of_the_warm_up(tmp_path: Path) -> None:
     assert [limits.late(plan(timeout=5000), slowest * MS) // MS for slowest in (10, 40, 2000)] == [50, 80, 4000]
@@ -235,8 +235,8 @@ def test_late_is_more_than_twice_the_slowest_of_the_warm_up(tmp_path: Path) -> N
 
 
 @pytest.mark.says(
-    "**Silence is dated to its sending**: what was sent long ago and is given up now says nothing of now "
-    "([why](decisions/0005-silence-is-dated-to-its-sending.md))."
+    "**Silence is dated to its sending**: a request that was sent long ago and is given up now says nothing about "
+    "now ([why](decisions/0005-silence-is-dated-to-its-sending.md))."
 )
 def test_what_was_sent_long_ago_and_is_given_up_now_says_nothing_of_now(tmp_path: Path) -> None:
     hung = claimed("outage", at_most="1s", hold="0s").saw(ticks(6.0, 6.4), TIMED_OUT, 0.5)
@@ -295,8 +295,8 @@ def test_each_prober_has_a_schedule_of_its_own_until_the_next_one_begins(tmp_pat
 
 
 @pytest.mark.says(
-    "A sample whose `due` is a moment of the schedule is the answer to the look due then; of several with that `due` "
-    "the one answered first is, of those the one recorded first."
+    "A sample whose `due` is a moment of the schedule is the answer to the look due then; if several have that "
+    "`due`, it is the one answered first, and of those the one recorded first."
 )
 @pytest.mark.parametrize(("answered", "failed"), [(6.001, 1), (6.002, 0), (6.003, 0)])
 def test_of_several_samples_of_a_moment_the_one_answered_first_counts(
@@ -330,8 +330,8 @@ def test_a_look_that_was_not_recorded_may_have_been_anything(tmp_path: Path) -> 
 
 
 @pytest.mark.says(
-    "Of a probe most of whose samples are due at no moment of its schedule nothing tells what was due: each of its "
-    "samples counts, and none is missing."
+    "If most samples of a probe are due at no moment of its schedule, nothing tells what was due: then each of "
+    "its samples counts, and none is missing."
 )
 def test_of_a_probe_without_a_schedule_each_sample_counts_and_none_is_missing(tmp_path: Path) -> None:
     made = claimed("errors", at_most=0)

@@ -10,6 +10,8 @@ TESTS: Final = Path(__file__).parents[3]
 PAGE: Final = TESTS.parent / "docs/judging.md"
 
 PROMISES_NOTHING: Final = (
+    "Most readers need the verdicts and [what each expectation proves](#what-each-expectation-proves).",
+    "The other sections are the exact rules behind them.",
     "| verdict | when | exit |",
     "Others may end a state: a reload, a supervisor, an operator.",
     "A look took `answered - sent`.",

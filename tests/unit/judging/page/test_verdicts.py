@@ -85,7 +85,7 @@ def test_what_is_broken_in_a_run_without_its_effect_stays_broken(tmp_path: Path)
     assert found(made, tmp_path).verdict is Verdict.FAILED
 
 
-@pytest.mark.says("A state is there until it is put back: a server is out, a process hangs, a setting is another one.")
+@pytest.mark.says("A state is there until it is put back: a server is out, a process hangs, a setting is changed.")
 @pytest.mark.parametrize(("kind", "effect"), [("member.kill", "event"), ("haproxy.maintenance", "state")])
 def test_a_server_that_is_out_is_a_state_and_a_process_that_died_an_event(kind: str, effect: str) -> None:
     assert kind in ACTIONS
