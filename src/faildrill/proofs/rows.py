@@ -18,6 +18,8 @@ _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""
 _ENDED: Final = 8
 """Rows that are kept after their end, in case that a look which began within one is answered after later ones."""
+_FEW: Final = 4096
+"""Looks so few that all are weighed again when one is told that was due before what seemed to be the first."""
 _PRO, _CON = 0, 1
 
 
@@ -40,15 +42,21 @@ class Row:
         self._hold = hold
         self._coming: list[tuple[int, int, int]] = []
         """What is not settled yet, ordered by its left end: that, whether it is for or against, and its right end."""
+        self._settled: list[tuple[int, int, int]] = []
+        """What is, for as long as that is little."""
         self._is_ok = question.word == "ok"
-        self._against = schedule.silent_until if self._is_ok else 0
+        self._silent_until = schedule.silent_until if self._is_ok else 0
+        self.is_seen = False
+        """Whether one look at least said yes."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with nothing settled."""
+        self._against = self._silent_until
         """Until when something may have been against it."""
         self._last: int | None = None
         self._first: int | None = None
         self._firsts: deque[int] = deque(maxlen=_RECENT)
-        self.is_seen = False
-        """Whether one look at least said yes."""
-
         self._ended: deque[_Ended] = deque(maxlen=_ENDED)
         self._long: list[Interval] = []
         """Rows that were long enough before they ended."""
@@ -65,6 +73,9 @@ class Row:
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in; the schedule has it already."""
+        if self._schedule.begins_earlier and len(self._settled) < _FEW:
+            self._coming, self._settled = sorted(self._coming + self._settled), []
+            self._begin()
         pro, con = self._question.answer(sample, self._schedule.slow)
         if pro is not None and pro.since >= self._since:
             self.is_seen = True
@@ -80,7 +91,9 @@ class Row:
         """Take in what nothing can come before any more."""
         unsettled = self._schedule.unsettled(wait_for_silent=not self._is_ok)
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
-            since, side, by = heapq.heappop(self._coming)
+            since, side, by = one = heapq.heappop(self._coming)
+            if len(self._settled) < _FEW:
+                self._settled.append(one)
             if side == _CON:
                 self._deny(since, by)
             else:

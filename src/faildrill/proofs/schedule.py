@@ -40,6 +40,8 @@ class Schedule:
         """Nanoseconds after which silence is dark: what was set, else what the answers so far make it."""
         self.slowest = 0
         """The slowest answer since it was last not good."""
+        self.begins_earlier = False
+        """Whether the last sample was due before what seemed to be the first look of its prober."""
         self.silent: list[Interval] = []
         """Where those may prove darkness that ought to have been answered when the last sample came."""
         self.silent_until = 0
@@ -61,7 +63,7 @@ class Schedule:
 
     def take(self, sample: Sample, source: object = None) -> None:
         """Take the next sample in; `source` is its prober, whose looks have a schedule of their own."""
-        due = sample.due
+        due, self.begins_earlier = sample.due, False
         if due == self._next and source is self._sources[-1]:  # as it is of nearly every look
             self._kept += 1
             self._next = due + self.every
@@ -101,7 +103,7 @@ class Schedule:
             self._origins.append(due)
             self._next = due
         elif source is self._sources[-1] and (begin - due) % self.every == 0:
-            self._origins[-1] = due
+            self._origins[-1], self.begins_earlier = due, True
         else:
             return
         self._waited = [one for one in self._waited if one < due or (one - due) % self.every == 0]
