@@ -42,7 +42,7 @@ def test_a_killed_primary_is_absent_another_leads_and_put_back_it_streams(
         writer = probe("patroni.writer", cluster=cluster)
         taken = await saw(writer, lambda seen: seen.outcome == Outcome.OK)
         assert taken.who != old
-        refusal = r"the last healthy node, it is not killed: .* refused"
+        refusal = r"the last healthy node, it is not taken: .* refused"
         with pytest.raises(ActionRefused, match=refusal):
             await step.capture(given())
         seen = await put_back(step, before)

@@ -6,12 +6,12 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, JsonValue
 
 from faildrill.adapters.patroni.leading import OfCluster
-from faildrill.adapters.patroni.nodes import SHARE, patience
-from faildrill.adapters.patroni.telling import configuration, may_tell, sighted, tell
+from faildrill.adapters.patroni.telling import configuration, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
+from faildrill.toolkit.leader_store.kind import SHARE, patience
 
 _SYNCHRONOUS: Final = "synchronous_mode"
 Settings = dict[str, JsonValue]
@@ -85,13 +85,13 @@ class Configure(OfCluster):
         """Read what would be changed now."""
         former = _former(await configuration(self.cluster, patience(given)), self.set)
         members = [f"{self.cluster.name}/{name}" for name in self.cluster.members]
-        sight = await sighted(self.cluster, patience(given))
+        sight = await self._once(patience(given))
         healthy = [f"{self.cluster.name}/{name}" for name in (sight.leader, *sight.candidates()) if name]
         return Preview(members, f"configure {self.set}", f"configure {former}", healthy)
 
     async def _patch(self, settings: Settings, given: Given) -> str:
         """Send the settings to the leader, or to any member that answers; return who was told."""
-        sight = await sighted(self.cluster, patience(given))
+        sight = await self._once(patience(given))
         answering = [name for name, node in sorted(sight.nodes.items()) if node.status is not None]
         if not answering:
             raise ActionRefused(f"no member of {self.cluster.name} answers: {'; '.join(sight.missing())}")
@@ -105,7 +105,7 @@ class Configure(OfCluster):
             return Observed(False, f"{self.cluster.name} has {now}")  # noqa: FBT003 - its name is `holds`
         if _SYNCHRONOUS not in wanted:
             return Observed(True, f"{self.cluster.name} has {now}")  # noqa: FBT003 - the same
-        sight = await sighted(self.cluster, patience(given))
+        sight = await self._once(patience(given))
         there = sight.synchronous
         told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
         return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{self.cluster.name} has {now}; {told}")

@@ -5,12 +5,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from faildrill.adapters.patroni.leading import OfCluster
-from faildrill.adapters.patroni.nodes import patience
-from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.toolkit.leader_store.kind import patience
 from faildrill.toolkit.links import Doing, Links, OfLink, links
 
 
@@ -55,8 +54,8 @@ class CutReplication(OfCluster, OfLink):
         now = await self._links(primary, given).link_now(primary)
         still: list[str] = []
         if self.how == "reset":
-            sight = await sighted(self.cluster, patience(given))
-            still = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
+            sight = await self._once(patience(given))
+            still = sight.streaming
         because = f"the link to {primary} is {now}" + (f"; {', '.join(still)} still streams" if still else "")
         return Observed(now == self._wanted and not still, because, {"mode": now.mode})
 
@@ -94,10 +93,10 @@ class CutReplication(OfCluster, OfLink):
         )
 
     async def _found(self, given: Given) -> tuple[str, list[str]]:
-        sight = await sighted(self.cluster, patience(given))
+        sight = await self._once(patience(given))
         if sight.leader is None:
             raise ActionRefused(f"{self.cluster.name} has no single primary: {'; '.join(sight.missing())}")
-        streaming = sorted(name for name, node in sight.nodes.items() if node.is_streaming)
+        streaming = sight.streaming
         if not streaming:
             raise ActionRefused(f"nobody streams from {self.cluster.name}/{sight.leader}: {'; '.join(sight.missing())}")
         return sight.leader, streaming

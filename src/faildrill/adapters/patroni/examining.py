@@ -1,11 +1,11 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
 from faildrill import causes
-from faildrill.adapters.leader_store import whole
-from faildrill.adapters.patroni.nodes import SHARE
-from faildrill.adapters.patroni.telling import weighed
+from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.leader_store import observed, whole
+from faildrill.toolkit.leader_store.kind import SHARE
 
 
 class Patroni(Kind):
@@ -15,7 +15,7 @@ class Patroni(Kind):
 
     async def examine(self, given: Given) -> list[Checked]:
         """Ask all nodes at once."""
-        sight = await weighed(self.target, given.timeout * SHARE)
+        sight = await observed(lambda: sighted(self.target, given.timeout * SHARE / 2), given.timeout * SHARE)
         name = self.target.name
         found = [
             Checked(

@@ -1,31 +1,25 @@
 """`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
 
 from abc import abstractmethod
-from typing import ClassVar, Final, Literal, Self
+from contextlib import suppress
+from typing import ClassVar, Literal, Self
 
-import tenacity
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.patroni.leading import OfCluster
-from faildrill.adapters.patroni.nodes import PATIENCE, SHARE, patience
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
-from faildrill.adapters.patroni.telling import may_tell, sighted, tell, weighed
+from faildrill.adapters.patroni.telling import may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect
-from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.ports import Captured, Checked, Given, Observed, Preview
+from faildrill.errors import OutcomeUnknown
+from faildrill.ports import Captured, Checked, Given, Preview
+from faildrill.toolkit.leader_store import Handover
+from faildrill.toolkit.leader_store.kind import SHARE, patience, refuse_no_member
 
-_INTERVAL: Final = 0.25
 
-
-class _Handover(OfCluster):
+class _Handover(OfCluster, Handover[Sight]):
     """What both actions share: one call, settled by observing, and the same way back."""
 
     hands_over: ClassVar[bool] = True
-
-    needs_heir: ClassVar[bool] = True
-    effect_is: ClassVar[Effect] = "event"
     acts_late: ClassVar[float] = 15.0
     """Patroni keeps the request in its store, and does it at a turn of its loop: `loop_wait` is 10 s unless set."""
 
@@ -40,14 +34,13 @@ class _Handover(OfCluster):
     @abstractmethod
     def _call(self) -> Literal["switchover", "failover"]: ...
 
+    @property
+    def _most(self) -> float:
+        return self.lag_at_most
+
     async def rights(self, given: Given) -> list[Checked]:
         """Ask every node whether it takes changing calls from us."""
         return [await may_tell(self.cluster, patience(given))]
-
-    async def capture(self, given: Given) -> Captured:
-        """Look who leads, and that the other one could."""
-        sight = await weighed(self.cluster, patience(given))
-        return {"to": self._next(sight), **sight.as_data()}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Call Patroni, exactly once."""
@@ -58,82 +51,39 @@ class _Handover(OfCluster):
         said = await tell(self.cluster, leader, ("POST", f"/{self._call}"), body, given.timeout * SHARE)
         return {"from": leader, "answer": said}
 
-    async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See another node lead: the declared one, where one is declared."""
-        sight = await self._sight(patience(given))
-        leader, old = sight.leader, before["leader"]
-        holds = leader is not None and leader != old and self._to in (None, leader)
-        because = f"{leader} leads, {old} did" if leader else "; ".join(sight.missing())
-        return Observed(holds, because, sight.as_data())
-
     async def undo(self, before: Captured, given: Given) -> None:
         """Switch back, unless the first leader leads already: wait until it could, call once, see what came of it."""
         first = str(before["leader"])
-        try:
-            sight = await self._wait_for(first, given.timeout / 2)
-        except tenacity.RetryError as error:
-            raise ActionFailed(
-                f"{self.cluster.name}/{first} does not get fit to lead again; nothing was sent"
-            ) from error
+        sight = await self._until_fit(first, given.timeout / 2)
         if sight.leader == first or sight.leader is None:
             return
         body = {"leader": sight.leader, "candidate": first}
-        try:
+        with suppress(OutcomeUnknown):  # whether it happened is for `restored` to see: nothing is sent twice
             await tell(self.cluster, sight.leader, ("POST", "/switchover"), body, given.timeout * SHARE / 2)
-        except OutcomeUnknown:
-            return  # whether it happened is for `restored` to see: nothing is sent twice
-
-    async def restored(self, before: Captured, given: Given) -> Observed:
-        """See the first leader lead, and every node that was healthy then healthy again."""
-        sight = await self._sight(patience(given))
-        first = before["leader"]
-        lost = sight.lost(before, self.lag_at_most)
-        if sight.leader not in (None, first):
-            lost = [f"{sight.leader} leads, not {first}", *lost]
-        return Observed(not lost, "; ".join(lost) or f"{first} leads again", sight.as_data())
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""
-        sight = await weighed(self.cluster, patience(given))
+        sight = await self._weighed(patience(given))
         to = self._next(sight)
-        names = [f"{self.cluster.name}/{name}" for name in (sight.leader, to)]
-        others = [f"{self.cluster.name}/{name}" for name in sight.candidates(self.lag_at_most) if name != to]
+        names = [self._where(name) for name in (sight.leader, to)]
+        others = [self._where(name) for name in sight.candidates() if name != to]
         return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}", others)
 
     def _next(self, sight: Sight) -> str:
         """Return who is to lead next (Patroni may choose another where none is declared), or refuse."""
-        name, leader, most = self.cluster.name, sight.leader, self.lag_at_most
-        if leader is None:
-            raise ActionRefused(f"{name} has no single leader to hand over: {in_full(sight.headless())}")
-        if self._to == leader:
-            raise ActionRefused(f"{name}/{leader} leads already: there is nothing to hand over")
+        name, to = self.cluster.name, self._to
         by_its_rules = sight.by_hand() if self._call == "failover" else sight
-        candidates = by_its_rules.candidates(most)
-        if self._to is not None and self._to not in candidates:
-            raise ActionRefused(f"{name}/{self._to} could not take over now: {by_its_rules.lack(self._to, most)}")
-        if not candidates:
-            raise ActionRefused(f"{name}: no node could take over from {leader} now: {sight.nobody(most)}")
-        if sight.paused and self._to is None:
-            raise ActionRefused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
-        if hindered := [one for one in sight.hindrances() if one.told != PAUSED]:
-            raise ActionRefused(f"{name}: nobody could take over from {leader} now: {in_full(hindered)}")
-        return self._to or candidates[0]
+        if to is not None and to == sight.leader:
+            self._refused(f"{name}/{to} leads already: there is nothing to hand over")
+        if to is not None and sight.leader is not None and (lack := by_its_rules.why_not(to)):
+            self._refused(f"{name}/{to} could not take over now: {lack}")
+        able = self._able(by_its_rules, [one for one in sight.hindrances() if one.told != PAUSED])
+        if sight.paused and to is None:
+            self._refused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
+        return to or able[0]
 
-    async def _sight(self, within: float) -> Sight:
-        return await sighted(self.cluster, within)
-
-    async def _wait_for(self, first: str, within: float) -> Sight:
-        """Observe until a node leads or could lead again; RetryError when it doesn't in time."""
-
-        def undecided(sight: Sight) -> bool:
-            return sight.leader is None or (sight.leader != first and bool(sight.lacks(first, self.lag_at_most)))
-
-        waiting = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_result(undecided),
-            wait=tenacity.wait_fixed(_INTERVAL),
-            stop=tenacity.stop_before_delay(within),
-        )
-        return await waiting(self._sight, min(PATIENCE, within / 2))
+    def _wanted(self, before: Captured) -> str | None:
+        return self._to
 
 
 class Switchover(_Handover):
@@ -211,6 +161,6 @@ class Failover(_Handover):
 
 def _member(value: str, info: ValidationInfo) -> str:
     cluster = info.data.get("cluster")
-    if isinstance(cluster, Cluster) and value not in cluster.members:
-        raise ValueError(f"{value!r} is not a member of {cluster.name}; there is {', '.join(sorted(cluster.members))}")
+    if isinstance(cluster, Cluster):
+        refuse_no_member(cluster, value)
     return value

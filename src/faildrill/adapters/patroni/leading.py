@@ -1,21 +1,33 @@
 """Whether the interfaces of Patroni lead to the PostgreSQL servers that were declared beside them."""
 
 import asyncio
+from typing import ClassVar
 
-from faildrill.adapters.patroni.nodes import patience
 from faildrill.adapters.patroni.status import Node
+from faildrill.adapters.patroni.succession import WORDS, Sight
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.identity import system
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told
+from faildrill.ports import Given, Told
+from faildrill.toolkit.leader_store import OfStore, Words
+from faildrill.toolkit.leader_store.kind import patience
 
 
-class OfCluster(Kind):
+class OfCluster(OfStore[Sight]):
     """An action on a cluster, through Patroni."""
 
+    WORDS: ClassVar[Words] = WORDS
+
     cluster: Cluster
+
+    @property
+    def _store(self) -> Cluster:
+        return self.cluster
+
+    async def _look(self, within: float) -> Sight:
+        return await sighted(self.cluster, within)
 
     async def acts_through(self, given: Given) -> Told:
         """Compare the system of which Patroni speaks, on each node, with what PostgreSQL says there itself.
@@ -24,7 +36,7 @@ class OfCluster(Kind):
         """
         within = patience(given)
         asked = asyncio.gather(*(self._system(name, within) for name in self.cluster.members))
-        sight, systems = await asyncio.gather(sighted(self.cluster, within), asked)
+        sight, systems = await asyncio.gather(self._once(within), asked)
         told = Told([], [], [])
         for name, (said, because) in zip(self.cluster.members, systems, strict=True):
             self._compare(sight.nodes[name], said, because, told)

@@ -18,15 +18,9 @@ from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import CannotSee
-from faildrill.ports import Given
 from faildrill.targets import Encryption
 from faildrill.toolkit import tls
 
-SHARE: Final = 0.8
-"""The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
-PATIENCE: Final = 2.0
-"""Seconds for one observation of an action, at the most: it looks again and again, and a silent node must not use
-up the time of the step."""
 _LARGEST: Final = 1 << 18
 
 
@@ -66,7 +60,7 @@ class Observer:
         nodes, told = await asyncio.gather(
             asyncio.gather(*asked), self._rules(cluster, within) if rules else asyncio.sleep(0, None)
         )
-        return Sight({node.name: node for node in nodes}, told)
+        return Sight({node.name: node for node in nodes}, rules=told)
 
     async def configuration(self, cluster: Cluster, within: float) -> dict[str, JsonValue]:
         """Read the configuration that all members share, from the first one that tells it; CannotSee when none does."""
@@ -125,8 +119,3 @@ def checking(cluster: Cluster) -> ssl.SSLContext | bool:
         tls=True, ca=cluster.api_ca, certificate=cluster.api_certificate, certificate_key=cluster.api_certificate_key
     )
     return tls.context(how) or True if cluster.api_ca or cluster.api_certificate else True
-
-
-def patience(given: Given) -> float:
-    """Return the seconds that a node may take in one observation of an action."""
-    return min(PATIENCE, given.timeout * SHARE)

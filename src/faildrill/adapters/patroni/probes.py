@@ -4,20 +4,25 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.leader_store import observed
-from faildrill.adapters.patroni.nodes import SHARE, Observer
-from faildrill.adapters.patroni.succession import LAG, Sight
+from faildrill.adapters.patroni.nodes import Observer
+from faildrill.adapters.patroni.succession import LAG, WORDS, Sight
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.ports import Given, Kind, Seen, WriterBy
+from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import silences, unheard
+from faildrill.toolkit.leader_store import OfStore, RedundancyProbe, Words, WritersProbe
+from faildrill.toolkit.leader_store.kind import SHARE
 
 _LONGEST: Final = 200
 
 
-class _Looking(Kind):
-    """What both probes share: an observer that stands from the first look to the last."""
+class _Looking(OfStore[Sight]):
+    """What the probes share: an observer that stands from the first look to the last."""
+
+    WORDS: ClassVar[Words] = WORDS
+    RULES: ClassVar[bool] = False
+    """Whether a look asks for the configuration, too, which says who may be promoted."""
 
     cluster: Cluster = Field(description="the cluster; every node is asked itself")
     _observer: Observer | None = PrivateAttr(default=None)
@@ -32,15 +37,18 @@ class _Looking(Kind):
             await self._observer.close()
             self._observer = None
 
-    async def _sight(self, given: Given, *, rules: bool = False) -> Sight:
-        within = given.timeout * SHARE * (1 / 2 if rules else 1)  # which is looked at twice where a standby is behind
+    @property
+    def _store(self) -> Cluster:
+        return self.cluster
+
+    async def _look(self, within: float) -> Sight:
         if self._observer is not None:
-            return await self._observer.look(self.cluster, within, rules=rules)
+            return await self._observer.look(self.cluster, within, rules=self.RULES)
         async with Observer.opened() as observer:
-            return await observer.look(self.cluster, within, rules=rules)
+            return await observer.look(self.cluster, within, rules=self.RULES)
 
 
-class Writer(_Looking):
+class Writer(_Looking, WritersProbe[Sight]):
     """Asks every node of a Patroni cluster whether it is the primary; good when exactly one says so.
 
     `who` is the primary's name, or all names if several nodes say so. Every node is asked itself and has a deadline of
@@ -53,21 +61,7 @@ class Writer(_Looking):
     """
 
     heard_as: ClassVar[View] = "patroni"
-    tells_writer: ClassVar[WriterBy] = "nodes"
     tells_lead: ClassVar[bool] = True
-
-    asks_every_node: ClassVar[bool] = True
-
-    async def look(self, given: Given) -> Seen:
-        """Ask all nodes at once."""
-        sight = await self._sight(given)
-        primaries = sight.primaries
-        who = ",".join(primaries)
-        if len(primaries) == 1:
-            # Known as soon as the last node that answers has: a silent one adds nothing but its deadline.
-            return Seen(Outcome.OK, who, answered=max(node.answered for node in sight.nodes.values()))
-        undecided = None if primaries else unheard(silences(sight.nodes))
-        return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
 
 
 class Timeline(_Looking):
@@ -86,8 +80,8 @@ class Timeline(_Looking):
 
     async def look(self, given: Given) -> Seen:
         """Ask all nodes at once."""
-        sight = await self._sight(given)
-        known = [node.status.timeline for node in sight.nodes.values() if node.is_primary and node.status]
+        sight = await self._once(given.timeout * SHARE)
+        known = [node.status.timeline for node in sight.nodes.values() if node.leads and node.status]
         told = [one for one in known if one is not None]
         if not told:
             missing = sight.missing()
@@ -96,7 +90,7 @@ class Timeline(_Looking):
         return Seen(Outcome.OK, str(max(told)))
 
 
-class Redundancy(_Looking):
+class Redundancy(_Looking, RedundancyProbe[Sight]):
     """Good when a Patroni cluster could lose its primary now: one leads, another could take over, all are at work.
 
     A member could take over if it runs, streams, is on the leader's timeline, is at most `lag_at_most` bytes behind,
@@ -114,14 +108,10 @@ class Redundancy(_Looking):
     """
 
     heard_as: ClassVar[View] = "standby"
+    RULES: ClassVar[bool] = True
 
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a standby may be behind")
 
-    async def look(self, given: Given) -> Seen:
-        """Ask all nodes at once."""
-        sight = await observed(lambda: self._sight(given, rules=True), given.timeout * SHARE)
-        who = ",".join(sight.primaries)
-        missing = sight.redundancy(self.lag_at_most)
-        if not missing:
-            return Seen(Outcome.OK, who)
-        return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, who, "; ".join(missing)[:_LONGEST])
+    @property
+    def _most(self) -> float:
+        return self.lag_at_most

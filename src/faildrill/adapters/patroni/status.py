@@ -63,7 +63,7 @@ class Node:
     """Monotonic ns at which the answer was whole."""
 
     @property
-    def is_primary(self) -> bool:
+    def leads(self) -> bool:
         """It says that it runs, and takes writes."""
         return self.status is not None and self.status.state == "running" and self.status.role in _PRIMARY
 
@@ -78,12 +78,16 @@ class Node:
             and status.replication_state == "streaming"
         )
 
+    @property
+    def position(self) -> int | None:
+        """What the leader has written, and a standby has."""
+        wal = self.status.xlog if self.status else None
+        return (wal.location or max(wal.replayed_location or 0, wal.received_location or 0)) if wal else None
+
     def __str__(self) -> str:
         """Tell in two or three words what it is doing: `pg1 refused`, `pg1 starting`, `pg1 not streaming`."""
         if self.status is None:
             return f"{self.name} {self.silent}"
         if self.status.state != "running":
             return f"{self.name} {self.status.state}"
-        return (
-            f"{self.name} primary" if self.is_primary else f"{self.name} {'' if self.is_streaming else 'not '}streaming"
-        )
+        return f"{self.name} primary" if self.leads else f"{self.name} {'' if self.is_streaming else 'not '}streaming"

@@ -6,7 +6,6 @@ import aiohttp
 from pydantic import JsonValue
 
 from faildrill.adapters.http_errors import in_words
-from faildrill.adapters.leader_store import observed
 from faildrill.adapters.patroni.nodes import Observer, checking
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.postgres.target import Cluster
@@ -77,12 +76,6 @@ async def sighted(cluster: Cluster, within: float) -> Sight:
     """Ask every node of a cluster what it is, and by which rules one is promoted, once."""
     async with Observer.opened() as observer:
         return await observer.look(cluster, within, rules=True)
-
-
-async def weighed(cluster: Cluster, within: float) -> Sight:
-    """Ask as `sighted` does, and see that standbys which are behind move."""
-    async with Observer.opened() as observer:
-        return await observed(lambda: observer.look(cluster, within / 2, rules=True), within)
 
 
 def _login(cluster: Cluster) -> "aiohttp.BasicAuth | None":

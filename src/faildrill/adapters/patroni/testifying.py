@@ -5,11 +5,11 @@ import time
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.adapters.patroni.nodes import SHARE
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
 from faildrill.testimony import Says, Testimony
+from faildrill.toolkit.leader_store.kind import SHARE
 
 
 class View(Kind):
@@ -38,8 +38,8 @@ class View(Kind):
         sight = await sighted(self.cluster, given.timeout * SHARE)
         paused = "; Patroni is paused, so nobody takes over by itself" if sight.paused else ""
         figures = {"paused": sight.paused}
-        if sight.primaries:
-            told = f"{', '.join(sight.primaries)} says that it leads{paused}"
+        if sight.leading:
+            told = f"{', '.join(sight.leading)} says that it leads{paused}"
             return [Testimony("patroni", Says.ALIVE, told, {**figures, "leader": sight.leader})]
         told = "; ".join(str(node) for node in sight.nodes.values())
         seen = [node.status.dcs_last_seen for node in sight.nodes.values() if node.status]
