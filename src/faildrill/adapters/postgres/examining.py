@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import ClassVar, Final, NamedTuple
 
-from faildrill.adapters.leader_store import whole
 from faildrill.adapters.postgres.asking import SHARE, by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.succession import weighed
@@ -13,6 +12,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.leader_store import whole
 
 _QUESTION: Final = (
     "SELECT pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp())::float8 AS clock, "

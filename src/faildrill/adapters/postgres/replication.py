@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from faildrill.adapters.leader_store import in_full
 from faildrill.adapters.postgres.asking import SHARE
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
+from faildrill.toolkit.leader_store import in_full
 
 
 class Replication(Kind):
@@ -31,6 +31,6 @@ class Replication(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Ask all members at once."""
-        sight = await weighed(self.cluster, given.timeout * SHARE, self.late)
-        gaps = sight.gaps(self.behind)
+        sight = await weighed(self.cluster, given.timeout * SHARE, self.late, self.behind)
+        gaps = sight.gaps()
         return f"{self.cluster.name} is not whole: {in_full(gaps)}" if gaps else None

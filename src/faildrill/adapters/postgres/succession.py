@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 import msgspec
 
 from faildrill import durations
-from faildrill.adapters.leader_store import Lack, LeaderStore, observed
 from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
-from faildrill.toolkit.addresses import Address, Directory, directory
+from faildrill.toolkit.addresses import Address, Directory, directory, own_addresses
+from faildrill.toolkit.leader_store import LeaderStore, Reason, Words, observed
+from faildrill.toolkit.leader_store.reasons import IF_THAT_IS
 
 _TARGETS: Final = ("recovery_target", "recovery_target_name", "recovery_target_time", "recovery_target_xid")
 _ROLE: Final = "SELECT pg_is_in_recovery()"
@@ -87,157 +88,178 @@ class Node:
 
     name: str
     silent: str = ""
-    writes: bool = False
+    leads: bool = False
+    """It takes writes."""
     said: _Said = field(default_factory=lambda: _Said(0))
 
+    @property
+    def position(self) -> int | None:
+        """What it has of the log."""
+        return None if self.silent else self.said.at
+
     def __str__(self) -> str:
-        return f"{self.name} {self.silent or ('takes writes' if self.writes else 'is a standby')}"
+        return f"{self.name} {self.silent or ('takes writes' if self.leads else 'is a standby')}"
+
+
+def _untold(store: "Sight", node: Node) -> Mapping[str, str] | None:
+    row = store.row(node)
+    return {"user": store.cluster.user} if row is not None and row.state is None else None
+
+
+def _state(store: "Sight", node: Node) -> str:
+    row = store.row(node)
+    return row.state if row is not None and row.state not in (None, "streaming") else ""
+
+
+def _unfollowing(store: "Sight", node: Node) -> bool:
+    receiver = node.said.receiver
+    return store.row(node) is None and (receiver is None or receiver.status != "streaming")
+
+
+def _stranger(store: "Sight", node: Node) -> Address | None:
+    """Return from whom a standby streams of which the primary says nothing, where that is not the primary."""
+    receiver = node.said.receiver
+    if store.row(node) is not None or receiver is None or not (receiver.sender_host and receiver.sender_port):
+        return None
+    sender = Address(receiver.sender_host, receiver.sender_port)
+    return None if store.directory.member(sender) == store.leader else sender
+
+
+def _other_timeline(store: "Sight", node: Node) -> int | None:
+    timeline = node.said.receiver.received_tli if node.said.receiver else None
+    return None if timeline == store.primary.timeline else timeline
+
+
+def _behind(store: "Sight", node: Node) -> Mapping[str, str] | None:
+    row = store.row(node)
+    behind = row.behind if row and row.behind is not None else store.primary.at - node.said.replayed
+    return {"behind": f"{behind:,}", "most": f"{store.limit:,.0f}"} if behind > store.limit else None
+
+
+def _late(store: "Sight", node: Node) -> Mapping[str, str] | None:
+    row = store.row(node)
+    shown = {"late": durations.show(row.late), "most": durations.show(store.late)} if row else {}
+    return shown if row and row.late > store.late else None
+
+
+def _no_slot(store: "Sight", node: Node) -> str:
+    return (node.said.slot or "") if store.slot(node) is None else ""
+
+
+def _lost_slot(store: "Sight", node: Node) -> str:
+    slot = store.slot(node)
+    return (slot.wal_status or "") if slot and slot.wal_status in ("lost", "unreserved") else ""
+
+
+_CAUGHT_UP: Final = "wait until it has caught up, and see what holds it up"
+REASONS: Final = (
+    Reason(
+        lambda store, node: node.silent and {"user": store.cluster.user},
+        "{node}",
+        "see that it is up, with hot_standby on, and lets {user} in",
+    ),
+    Reason(
+        _untold,
+        "{name} is not told about by {leader}: GRANT pg_monitor TO {user}",
+        "GRANT pg_monitor TO {user}",
+    ),
+    Reason(_state, "{name} is in state {it}, not streaming", "see the log of {name}"),
+    Reason(
+        _unfollowing,
+        "{name} does not stream from {leader}",
+        "see the log of {name}, its standby.signal and primary_conninfo",
+    ),
+    Reason(_stranger, "{name} does not stream from {leader}, but from {it}", IF_THAT_IS),
+    Reason(_other_timeline, "{name} is on timeline {it}, {leader} on another", "rebuild {name}"),
+    Reason(_behind, "{name} is {behind} bytes behind, more than {most}", _CAUGHT_UP),
+    Reason(_late, "{name} is late by {late}, more than {most}", _CAUGHT_UP),
+    Reason(
+        lambda store, node: node.name in store.still,
+        "{name} stands still while {leader} goes on",
+        "see the network to {name}",
+    ),
+    Reason(
+        _no_slot,
+        "{name} has no slot {it} on {leader}",
+        "SELECT pg_create_physical_replication_slot('{it}') on {leader}",
+    ),
+    Reason(_lost_slot, "the slot of {name} is {it}", "rebuild {name}; see max_slot_wal_keep_size"),
+    Reason(
+        lambda _, node: node.said.paused,
+        "{name} has paused replaying",
+        "SELECT pg_wal_replay_resume() on {name}",
+        whoever_leads=True,
+    ),
+    Reason(
+        lambda _, node: node.said.targets and node.said.targets[0],
+        "{name} stops at its {it}",
+        "ALTER SYSTEM RESET {it} on {name}, and restart it",
+        by_design=True,
+        whoever_leads=True,
+    ),
+    Reason(
+        lambda _, node: node.said.delay != "0" and node.said.delay,
+        "{name} replays {it} late by design",
+        "ALTER SYSTEM RESET recovery_min_apply_delay on {name}, and reload",
+        by_design=True,
+        whoever_leads=True,
+    ),
+    Reason(
+        lambda _, node: not node.said.senders,
+        "{name} could not be followed: max_wal_senders is 0",
+        "set it on {name}, and restart it",
+        whoever_leads=True,
+    ),
+)
 
 
 @dataclass(frozen=True)
-class Sight(LeaderStore):
+class Sight(LeaderStore[Node]):
     """All declared servers of a cluster, as seen in one observation."""
 
-    HEALTHY: ClassVar[Sequence[str]] = ("takes writes", "is a standby")
+    WORDS: ClassVar[Words] = Words(
+        key="primary",
+        leader="primary",
+        several="writer",
+        node="server",
+        leads="takes writes",
+        led="did",
+        follows="streams from",
+        healthy=("takes writes", "is a standby"),
+    )
+    REASONS: ClassVar[Sequence[Reason]] = REASONS
+    TOLERANCE: ClassVar[float] = 16 << 20
 
     cluster: Cluster
-    nodes: Mapping[str, Node]
     directory: Directory
     late: float = 10.0
     """Seconds for which a standby may not have replayed what is new."""
-    still: frozenset[str] = frozenset()
 
     @property
-    def others(self) -> list[str]:
-        """The servers that don't take writes, sorted."""
-        return sorted(name for name in self.nodes if name != self.leader)
+    def primary(self) -> _Said:
+        """What the one that takes writes says; asked where there is one."""
+        return self.nodes[self.leader or ""].said
 
-    @property
-    def leader(self) -> str | None:
-        """The one server that takes writes; None when there is none, or more than one."""
-        writers = [name for name, node in self.nodes.items() if node.writes]
-        return writers[0] if len(writers) == 1 else None
+    def row(self, node: Node) -> _Standby | None:
+        """Return what the primary says of a standby; None where it does not know it by its name."""
+        return next((one for one in self.primary.standbys if one.application_name == node.name), None)
 
-    @property
-    def tolerance(self) -> float:
-        """Bytes of log that a standby may not have replayed."""
-        return 16 << 20
-
-    def positions(self) -> dict[str, int]:
-        """Tell what each server has of the log."""
-        return {name: node.said.at for name, node in self.nodes.items() if not node.silent}
-
-    def with_still(self, names: frozenset[str]) -> "Sight":
-        """Return the same, with standbys that were seen to get nothing."""
-        return replace(self, still=names)
-
-    def headless(self) -> list[Lack]:
-        """Tell what there is instead of one server that takes writes."""
-        writers = sum(node.writes for node in self.nodes.values())
-        silent = [Lack(str(node)) for name, node in sorted(self.nodes.items()) if node.silent]
-        return [*silent, Lack(f"{writers} members take writes where exactly one should")]
-
-    def weighed(self, name: str, most: float) -> Lack | None:
-        """Tell why a server could not take over now; None where it could."""
-        node, primary = self.nodes[name], self.leader
-        if node.silent or primary is None:
-            return Lack(str(node), f"see that it is up, with hot_standby on, and lets {self.cluster.user} in")
-        row = next((one for one in self.nodes[primary].said.standbys if one.application_name == name), None)
-        return (
-            self._unfollowing(node, primary, row)
-            or self._behind(node, primary, row, most)
-            or self._slotless(node, self.nodes[primary])
-            or _set_otherwise(node)
-        )
-
-    def _unfollowing(self, node: Node, primary: str, row: _Standby | None) -> Lack | None:
-        """Tell that a standby does not stream from the primary, which either of them may say."""
-        receiver = node.said.receiver
-        if row is not None:
-            if row.state is None:
-                return Lack(
-                    f"{node.name} is not told about by {primary}: GRANT pg_monitor TO {self.cluster.user}",
-                    f"GRANT pg_monitor TO {self.cluster.user}",
-                )
-            if row.state != "streaming":
-                return Lack(f"{node.name} is in state {row.state}, not streaming", f"see the log of {node.name}")
-        elif receiver is None or receiver.status != "streaming":
-            remedy = f"see the log of {node.name}, its standby.signal and primary_conninfo"
-            return Lack(f"{node.name} does not stream from {primary}", remedy)
-        elif receiver.sender_host is not None and receiver.sender_port is not None:
-            sender = Address(receiver.sender_host, receiver.sender_port)
-            if self.directory.member(sender) != primary:
-                remedy = f'if that is {primary}, write `known_as: "{sender}"` under {primary} in the environment file'
-                return Lack(f"{node.name} does not stream from {primary}, but from {sender}", remedy)
-        timeline = receiver.received_tli if receiver else None
-        if timeline is not None and timeline != self.nodes[primary].said.timeline:
-            return Lack(f"{node.name} is on timeline {timeline}, {primary} on another", f"rebuild {node.name}")
-        return None
-
-    def _behind(self, node: Node, primary: str, row: _Standby | None, most: float) -> Lack | None:
-        behind = row.behind if row and row.behind is not None else self.nodes[primary].said.at - node.said.replayed
-        remedy = "wait until it has caught up, and see what holds it up"
-        if behind > most:
-            return Lack(f"{node.name} is {behind:,} bytes behind, more than {most:,.0f}", remedy)
-        if row and row.late > self.late:
-            told = f"is late by {durations.show(row.late)}, more than {durations.show(self.late)}"
-            return Lack(f"{node.name} {told}", remedy)
-        if node.name in self.still:
-            return Lack(f"{node.name} stands still while {primary} goes on", f"see the network to {node.name}")
-        return None
-
-    def _slotless(self, node: Node, primary: Node) -> Lack | None:
-        """Tell that a standby's slot is gone, or has lost what it was to keep."""
-        if not node.said.slot:
-            return None
-        slot = next((one for one in primary.said.slots if one.slot_name == node.said.slot), None)
-        if slot is None:
-            remedy = f"SELECT pg_create_physical_replication_slot('{node.said.slot}') on {primary.name}"
-            return Lack(f"{node.name} has no slot {node.said.slot} on {primary.name}", remedy)
-        if slot.wal_status in ("lost", "unreserved"):
-            return Lack(
-                f"the slot of {node.name} is {slot.wal_status}", f"rebuild {node.name}; see max_slot_wal_keep_size"
-            )
-        return None
+    def slot(self, node: Node) -> _Slot | None:
+        """Return the primary's slot that a standby is set to use."""
+        return next((one for one in self.primary.slots if one.slot_name == node.said.slot), None)
 
 
-def _set_otherwise(node: Node) -> Lack | None:
-    """Tell what a standby is set to that keeps it from being promoted as it is, or from being followed."""
-    said = node.said
-    if said.paused:
-        return Lack(f"{node.name} has paused replaying", f"SELECT pg_wal_replay_resume() on {node.name}")
-    if said.targets:
-        told = f"{node.name} stops at its {said.targets[0]}"
-        return Lack(told, f"ALTER SYSTEM RESET {said.targets[0]} on {node.name}, and restart it", by_design=True)
-    if said.delay not in (None, "", "0"):
-        told = f"{node.name} replays {said.delay} late by design"
-        return Lack(told, f"ALTER SYSTEM RESET recovery_min_apply_delay on {node.name}, and reload", by_design=True)
-    if not said.senders:
-        return Lack(
-            f"{node.name} could not be followed: max_wal_senders is 0", f"set it on {node.name}, and restart it"
-        )
-    return None
-
-
-async def weighed(cluster: Cluster, within: float, late: float = 10.0) -> Sight:
-    """Ask every server at once, and see that standbys which are behind move."""
+async def weighed(cluster: Cluster, within: float, late: float = 10.0, behind: float | None = None) -> Sight:
+    """Ask every server at once, and see that standbys which are behind move; `late` and `behind` are the limits."""
 
     async def look() -> Sight:
         nodes = await asyncio.gather(*(_asked(cluster, one, within / 2) for one in cluster.members.values()))
         receivers = [one.said.receiver for one in nodes if one.said.receiver]
         told = [Address(one.sender_host, one.sender_port) for one in receivers if one.sender_host and one.sender_port]
-        known = await directory(own_addresses(cluster), told)
-        return Sight(cluster, {node.name: node for node in nodes}, known, late)
+        known = await directory(own_addresses(cluster.members), told)
+        return Sight({node.name: node for node in nodes}, cluster, known, late, most=behind)
 
     return await observed(look, within)
-
-
-def own_addresses(cluster: Cluster) -> dict[str, list[Address]]:
-    """Return by member the addresses by which it may be named."""
-    return {
-        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
-        for name, one in cluster.members.items()
-    }
 
 
 async def _asked(cluster: Cluster, member: ClusterMember, within: float) -> Node:
@@ -261,7 +283,7 @@ async def _said(name: str, talk: Talk) -> Node:
     writes = role == ["f"]
     [told] = await talk.ask(_PRIMARY if writes else _STANDBY) or [None]
     try:
-        return Node(name, writes=writes, said=msgspec.json.decode(told or "", type=_Said))
+        return Node(name, leads=writes, said=msgspec.json.decode(told or "", type=_Said))
     except msgspec.MsgspecError:
         return Node(
             name, "tells about its standbys what can't be read" if writes else "tells what can't be read", writes
