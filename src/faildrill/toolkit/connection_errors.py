@@ -14,13 +14,15 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, Self
 
 from faildrill import causes
+from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.system.resolver import NotAsked, was_unanswered
+from faildrill.toolkit import tls
 
 _FORBIDDEN: Final = "a route or a firewall forbids it"
 _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
@@ -138,3 +140,17 @@ def unheard(silent: Mapping[str, object]) -> Seen | None:
         if isinstance(words, Silence):
             return Seen(words.outcome, detail=f"{name} {words}")
     return None
+
+
+_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (TimeoutError, causes.TIMED_OUT),
+    (ConnectionRefusedError, causes.REFUSED),
+    (ConnectionError, causes.RESET),
+    (UnresolvedSecret, "no password"),
+)
+
+
+def why_silent(error: BaseException, own: Iterable[tuple[type[BaseException], str]] = ()) -> str:
+    """Tell how a server failed to answer, in a word or two that repeat; `own` are a client's errors, with its words."""
+    known = next((words for kind, words in (*own, *_WORDS) if isinstance(error, kind)), causes.UNREACHABLE)
+    return tls.in_words(error) or silence(error, known)

@@ -1,6 +1,5 @@
 """`mariadb.identity`: what every server says that it is, before anything is touched."""
 
-import asyncio
 import re
 from typing import Final
 
@@ -10,15 +9,13 @@ from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told, Words
-from faildrill.redacting import clean
-from faildrill.toolkit.leader_store.kind import SHARE
+from faildrill.ports import Words
+from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves, shown, unproven
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_SHOWN: Final = 80
 
 
-class Identity(Kind):
+class Identity(EveryNodeProves[Login]):
     """Refuses the drill unless every MariaDB server, asked itself, holds the declared row and no other.
 
     Write the row once, on the server that takes writes, in what may be drilled: `CREATE TABLE faildrill_identity (uid
@@ -44,32 +41,21 @@ class Identity(Kind):
         """Tell the row."""
         return [f"mariadb {self.table} {self.uid}"]
 
-    async def objection(self, given: Given) -> str | None:
-        """Ask all at once; whatever is not exactly the declared answer is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+    def _logins(self) -> dict[str, Login]:
+        return {
+            f"{self.mariadb.name}/{name}": as_admin(self.mariadb, one) for name, one in self.mariadb.members.items()
+        }
 
-    async def ask_again(self, given: Given) -> Told:
-        """Ask all at once, and tell apart who answers otherwise and who can't be asked."""
-        members = self.mariadb.members
-        within = given.timeout * SHARE
-        answers = await asyncio.gather(*(self._one(as_admin(self.mariadb, one), within) for one in members.values()))
-        told = Told([], [], [])
-        for name, (place, words) in zip(members, answers, strict=True):
-            told[place].append(f"{self.mariadb.name}/{name} {words}".strip())
-        return told
-
-    async def _one(self, login: Login, within: float) -> tuple[int, str]:
-        """Return where in what is told a server's answer belongs, and the words for it."""
-        where = f"{login.host}:{login.port}"
+    async def _one(self, login: Login, within: float) -> Answer:
         try:
             rows = await asked(login, f"SELECT uid FROM {self.table} LIMIT 2", within=within)  # noqa: S608 - a plain name
         except (OSError, UnresolvedSecret) as error:
             words = in_words(error)
-            because = f"did not prove what it is ({where}: {words}): {what_to_do(words, login)}"
-            return (1 if isinstance(error, NotMariaDB) else 2), because
+            told = unproven(f"{login.host}:{login.port}", words, what_to_do(words, login))
+            return Answer(DIFFERS if isinstance(error, NotMariaDB) else SILENT, told)
         found = [str(row["uid"]) for row in rows]
         if found == [self.uid]:
-            return 0, ""
-        shown = ", ".join(repr(clean(one)[:_SHOWN]) for one in found) or "nothing"
-        return 1, f"is not the declared one: {self.table} holds {shown}; if it may be drilled, write the row there"
+            return Answer(PROVED)
+        held = ", ".join(map(shown, found)) or shown(None)
+        told = f"is not the declared one: {self.table} holds {held}; if it may be drilled, write the row there"
+        return Answer(DIFFERS, told)

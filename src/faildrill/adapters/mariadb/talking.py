@@ -11,14 +11,13 @@ from pymysql.cursors import DictCursor
 
 from faildrill import causes
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
-from faildrill.errors import UnresolvedSecret
 from faildrill.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.system.resolver import refuse_itself, telling
 from faildrill.system.threads import aside
 from faildrill.targets import Encryption
 from faildrill.toolkit import tls
-from faildrill.toolkit.connection_errors import Silence, silence
+from faildrill.toolkit.connection_errors import Silence, why_silent
 
 Row = dict[str, Any]
 _CLIENT: Final = range(2000, 3000)
@@ -176,13 +175,6 @@ def _translated(error: "pymysql.Error") -> OSError:
     return TimeoutError(words) if "timed out" in words else ConnectionResetError(words)
 
 
-_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (NotMariaDB, causes.GARBAGE),
-    (TimeoutError, causes.TIMED_OUT),
-    (ConnectionRefusedError, causes.REFUSED),
-    (ConnectionError, causes.RESET),
-    (UnresolvedSecret, "no password"),
-)
 READ_ONLY: Final = 1290
 ENDINGS: Final = (1053, 1927)
 """Numbers of errors by which a server ends a connection: it shuts down, or was told to."""
@@ -222,5 +214,4 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, Said):
         words = _CODES.get(error.code, f"error {error.code}")
         return Silence.of(Outcome.THROTTLED, words) if error.code in OF_THE_ASKER else words
-    known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
-    return tls.in_words(error) or silence(error, known)
+    return why_silent(error, ((NotMariaDB, causes.GARBAGE),))

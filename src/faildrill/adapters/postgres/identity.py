@@ -4,19 +4,19 @@ import asyncio
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from faildrill.adapters.postgres.asking import SHARE, by_users_path, cause, directly, remedy
+from faildrill.adapters.postgres.asking import by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Given, Kind, Told, Words
+from faildrill.ports import Words
+from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves, unproven
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
-_PROVED, _DIFFERS, _SILENT = range(3)
 _OF_STATEMENTS: Final = "42"
 """Class of SQLSTATE of a statement that is wrong or not allowed."""
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
@@ -26,14 +26,7 @@ def _digits(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class _Answer(NamedTuple):
-    """What asking one server came to, by its place in what is told."""
-
-    place: int
-    words: str
-
-
-class _Asked(Kind):
+class _Asked(EveryNodeProves[Login]):
     """What both guards share: every node is asked directly, and the users' path too where it is named."""
 
     cluster: Cluster | None = Field(default=None, description="every member is asked directly")
@@ -45,20 +38,6 @@ class _Asked(Kind):
             raise ValueError("name a cluster, a database, or both: nobody is asked otherwise")
         return self
 
-    async def objection(self, given: Given) -> str | None:
-        """Ask all at once; whatever is not exactly the declared answer is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
-
-    async def ask_again(self, given: Given) -> Told:
-        """Ask all at once, and tell apart who answers otherwise and who is down, hangs, or is on the way up."""
-        logins = self._logins()
-        answers = await asyncio.gather(*(self._one(login, given.timeout * SHARE) for login in logins.values()))
-        told = Told([], [], [])
-        for name, answer in zip(logins, answers, strict=True):
-            told[answer.place].append(f"{name} {answer.words}".strip())
-        return told
-
     def _logins(self) -> Mapping[str, Login]:
         found: dict[str, Login] = {}
         if self.cluster is not None:
@@ -68,7 +47,7 @@ class _Asked(Kind):
             found[f"database {self.database.name}"] = by_users_path(self.database)
         return found
 
-    async def _one(self, login: Login, within: float) -> "_Answer":
+    async def _one(self, login: Login, within: float) -> Answer:
         try:
             async with asyncio.timeout(within):
                 talk = await Talk.begin(login, "faildrill guard")
@@ -77,12 +56,12 @@ class _Asked(Kind):
                 finally:
                     talk.end()
         except UnresolvedSecret as error:
-            return _Answer(_SILENT, f"can't be asked what it is: {error}")
+            return Answer(SILENT, f"can't be asked what it is: {error}")
         except OSError as error:
             is_other = isinstance(error, NotPostgres) or (isinstance(error, Said) and not error.is_passing)
-            words = f"did not prove what it is ({login.where}: {cause(error)}): {self._do(error, login)}"
-            return _Answer(_DIFFERS if is_other else _SILENT, words)
-        return _Answer(_PROVED, "") if differs is None else _Answer(_DIFFERS, differs)
+            words = unproven(login.where, cause(error), self._do(error, login))
+            return Answer(DIFFERS if is_other else SILENT, words)
+        return Answer(PROVED) if differs is None else Answer(DIFFERS, differs)
 
     def _do(self, error: OSError, login: Login) -> str:
         """Tell what to do: of a statement that was refused, what it needs; else what keeps us from logging in."""

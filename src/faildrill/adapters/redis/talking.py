@@ -13,11 +13,10 @@ import hiredis
 
 from faildrill import causes
 from faildrill.adapters.redis.target import Redis, RedisMember
-from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import SecretReference
 from faildrill.targets import Encryption
 from faildrill.toolkit import tls
-from faildrill.toolkit.connection_errors import silence
+from faildrill.toolkit.connection_errors import why_silent
 
 _CHUNK: Final = 1 << 16
 _ALERT: Final = b"\x15\x03"
@@ -152,14 +151,6 @@ async def misencrypted(login: Login, within: float) -> str:
     return ""
 
 
-_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (NotRedis, causes.GARBAGE),
-    (WantsTLS, causes.WANTS_TLS),
-    (TimeoutError, causes.TIMED_OUT),
-    (ConnectionRefusedError, causes.REFUSED),
-    (ConnectionError, causes.RESET),
-    (UnresolvedSecret, "no password"),
-)
 _CODES: Final = {
     "LOADING": "loading",
     "NOAUTH": causes.NO_PASSWORD,
@@ -178,5 +169,4 @@ def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a word or two that repeat."""
     if isinstance(error, Said):
         return _CODES.get(error.code, f"said {error.code}")
-    known = next((words for kind, words in _WORDS if isinstance(error, kind)), causes.UNREACHABLE)
-    return tls.in_words(error) or silence(error, known)
+    return why_silent(error, ((NotRedis, causes.GARBAGE), (WantsTLS, causes.WANTS_TLS)))
