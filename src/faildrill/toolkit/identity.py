@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from faildrill.ports import Given, Kind, Told
 from faildrill.redacting import clean
-from faildrill.toolkit.leader_store.kind import SHARE
+from faildrill.toolkit.deadlines import SHARE
 
 PROVED, DIFFERS, SILENT = range(3)
 _SHOWN: Final = 80

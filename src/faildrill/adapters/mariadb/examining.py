@@ -11,9 +11,9 @@ from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, as_us
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import observed, whole
 from faildrill.toolkit.leader_store.checks import misspelled
-from faildrill.toolkit.leader_store.kind import SHARE
 
 _WHAT: Final = (
     "SELECT @@version AS version, @@global.server_id AS server_id, @@global.log_bin AS log_bin, "

@@ -11,7 +11,7 @@ from faildrill.errors import UnresolvedSecret
 from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.samples import Outcome
-from faildrill.toolkit.leader_store.kind import SHARE
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 _TABLE: Final = (

@@ -13,8 +13,8 @@ from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Duration, Given
+from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Loss
-from faildrill.toolkit.leader_store.kind import SHARE, patience
 from faildrill.toolkit.sockets import greets
 from faildrill.toolkit.time_limits import AtMost
 

@@ -12,8 +12,9 @@ from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import hand_over
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Observed, Preview
+from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover, in_full
-from faildrill.toolkit.leader_store.kind import SHARE, patience, refuse_no_member
+from faildrill.toolkit.leader_store.kind import refuse_no_member
 
 
 class Promote(OfMariaDB, Handover[Sight]):

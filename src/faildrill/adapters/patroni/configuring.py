@@ -11,7 +11,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
-from faildrill.toolkit.leader_store.kind import SHARE, patience
+from faildrill.toolkit.deadlines import SHARE, patience
 
 _SYNCHRONOUS: Final = "synchronous_mode"
 Settings = dict[str, JsonValue]

@@ -9,7 +9,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.toolkit.leader_store.kind import patience
+from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.links import Doing, Links, OfLink, links
 
 

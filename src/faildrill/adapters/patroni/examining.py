@@ -4,8 +4,8 @@ from faildrill import causes
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import observed, whole
-from faildrill.toolkit.leader_store.kind import SHARE
 
 
 class Patroni(Kind):

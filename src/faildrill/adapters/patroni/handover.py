@@ -12,8 +12,9 @@ from faildrill.adapters.patroni.telling import may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Preview
+from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover
-from faildrill.toolkit.leader_store.kind import SHARE, patience, refuse_no_member
+from faildrill.toolkit.leader_store.kind import refuse_no_member
 
 
 class _Handover(OfCluster, Handover[Sight]):

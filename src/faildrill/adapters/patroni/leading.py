@@ -11,8 +11,8 @@ from faildrill.adapters.postgres.identity import system
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Told
+from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import OfStore, Words
-from faildrill.toolkit.leader_store.kind import patience
 
 
 class OfCluster(OfStore[Sight]):

@@ -11,8 +11,8 @@ from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import silences, unheard
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import OfStore, RedundancyProbe, Words, WritersProbe
-from faildrill.toolkit.leader_store.kind import SHARE
 
 _LONGEST: Final = 200
 

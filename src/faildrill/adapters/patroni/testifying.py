@@ -9,7 +9,7 @@ from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
 from faildrill.testimony import Says, Testimony
-from faildrill.toolkit.leader_store.kind import SHARE
+from faildrill.toolkit.deadlines import SHARE
 
 
 class View(Kind):

@@ -10,9 +10,9 @@ from faildrill.adapters.redis.talking import Login, Talk, directly, in_words, mi
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import observed, whole
 from faildrill.toolkit.leader_store.checks import misspelled
-from faildrill.toolkit.leader_store.kind import SHARE
 
 _SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
 _RIGHTS: Final = "give the login `+config|get`, and for a failover `+config|set`"

@@ -14,8 +14,8 @@ from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Preview, Told
 from faildrill.toolkit.addresses import Address, directory, own_addresses
+from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover
-from faildrill.toolkit.leader_store.kind import SHARE, patience
 
 _INTERVAL: Final = 0.25
 _NEVER: Final = "0"

@@ -15,8 +15,8 @@ from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
 from faildrill.toolkit.addresses import Address
+from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import Loss
-from faildrill.toolkit.leader_store.kind import patience
 from faildrill.toolkit.links import OPEN, Doing, links
 from faildrill.toolkit.time_limits import AtMost
 

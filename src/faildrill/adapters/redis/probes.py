@@ -12,8 +12,8 @@ from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_wor
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen, WriterBy
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import RedundancyProbe, tried
-from faildrill.toolkit.leader_store.kind import SHARE
 
 _TRIED: Final = "faildrill:tried"
 

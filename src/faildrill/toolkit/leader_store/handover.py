@@ -7,7 +7,8 @@ from typing import Any, ClassVar, TypeVar
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Given, Observed
-from faildrill.toolkit.leader_store.kind import OfStore, patience
+from faildrill.toolkit.deadlines import patience
+from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import Lack, in_full
 from faildrill.toolkit.leader_store.store import LeaderStore
 

@@ -7,15 +7,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Generic, NoReturn, Protocol, TypeVar
 
 from faildrill.errors import ActionRefused
-from faildrill.ports import Given, Kind
+from faildrill.ports import Kind
 from faildrill.targets import Member
+from faildrill.toolkit.deadlines import PATIENCE
 from faildrill.toolkit.leader_store.store import LeaderStore, Words, observed
 
-SHARE: Final = 0.8
-"""The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
-PATIENCE: Final = 2.0
-"""Seconds for one observation of an action, at the most: it looks again and again, and a silent node must not use
-up the time of the step."""
 _INTERVAL: Final = 0.25
 """Seconds between two looks of one that waits."""
 S = TypeVar("S", bound=LeaderStore[Any])
@@ -33,11 +29,6 @@ class Declared(Protocol):
     def members(self) -> Any:  # noqa: ANN401 - a mapping of names to the members of one world
         """Its nodes, by name."""
         ...
-
-
-def patience(given: Given) -> float:
-    """Return the seconds that a node may take in one observation of an action."""
-    return min(PATIENCE, given.timeout * SHARE)
 
 
 class OfStore(Kind, Generic[S]):

@@ -5,7 +5,8 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from faildrill.ports import Captured, Given, Observed, Preview, Reach
-from faildrill.toolkit.leader_store.kind import OfStore, patience
+from faildrill.toolkit.deadlines import patience
+from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import in_full
 from faildrill.toolkit.leader_store.store import LeaderStore
 from faildrill.toolkit.sockets import is_dark, is_held

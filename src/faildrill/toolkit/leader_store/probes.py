@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final, TypeVar
 from faildrill.ports import Given, Seen, WriterBy
 from faildrill.samples import Outcome
 from faildrill.toolkit.connection_errors import silences, unheard
-from faildrill.toolkit.leader_store.kind import SHARE, OfStore
+from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.store import LeaderStore
 
 _LONGEST: Final = 200
