@@ -8,9 +8,9 @@ import pytest
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Given, Observed, Probe, Seen
 from faildrill.samples import Outcome
+from faildrill.testing import run
 from faildrill.toolkit.connection_errors import Silence
 from unit.toolkit.simulated_store import Call, Chiefs, Clerk, Elect, Whole, World, kind, world
-from virtual import run
 
 BEFORE: Captured = {"chief": "a", "to": "b", "able": ["b"], "members": {"a": "gives orders", "b": "listens"}}
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies
 
+from faildrill.testing import run
 from faildrill.toolkit.leader_store import Lack, observed, whole
 from unit.toolkit.simulated_store import Clerk, Office, World, world
-from virtual import run
 
 
 def office(*clerks: Clerk, most: float | None = None, closed: str = "") -> Office:
