@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
-from faildrill.redacting import HIDDEN as HIDDEN  # noqa: PLC0414 - part of this module's face
+from faildrill.redacting import HIDDEN as HIDDEN
 from faildrill.system import bounded_read
 
 _KINDS: Final = ("env", "file")

@@ -9,8 +9,9 @@ from typing import Final
 from faildrill.kinds.table import TABLES
 
 SOURCE: Final = Path(__file__).parents[2] / "src" / "faildrill"
-APART: Final = ("adapters", "kinds", "lab")
-"""A world names its own kinds, the table names all; the lab writes the environment files of its own parts."""
+APART: Final = ("adapters", "kinds", "lab", "testing")
+"""A world names its own kinds, the table names all; the lab writes the environment files of its own parts,
+and what ships for tests of kinds is the simulated world's face."""
 NAMES: Final = {name for table in TABLES.values() for name in table if "." in name} | {*TABLES["target"]}
 DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NAMES) if '.' in name)})\b")
 

@@ -225,8 +225,8 @@ class Run(Surroundings):
         asked = words[1:] if words[:1] == ["!"] else words
         if len(asked) != 2 or asked[0] not in _OF_A_FILE:  # noqa: PLR2004 - an operator and a path
             return None
-        path = os.path.join(self.cwd or "", asked[1])  # noqa: PTH118 - as the program's own folder makes it
-        return path if os.path.isabs(path) else None  # noqa: PTH117 - of a text; `recover` may run in another folder
+        path = os.path.join(self.cwd or "", asked[1])
+        return path if os.path.isabs(path) else None
 
 
 class Look(Surroundings):
@@ -261,7 +261,7 @@ class Look(Surroundings):
 
 
 def _program(argv: Argv) -> str:
-    return os.path.basename(argv[0])  # noqa: PTH119 - of a text; no path is touched
+    return os.path.basename(argv[0])
 
 
 async def _look_at(path: str, within: float) -> None:
@@ -276,9 +276,9 @@ async def _look_at(path: str, within: float) -> None:
 
 def _stat(path: str) -> None:
     try:
-        os.stat(path)  # noqa: PTH116 - a text that is not normalised, as the program has it
+        os.stat(path)
     except FileNotFoundError:
-        os.stat(os.path.dirname(path))  # noqa: PTH116,PTH120 - as above
+        os.stat(os.path.dirname(path))
 
 
 async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | None:

@@ -29,7 +29,7 @@ from faildrill.system.exit_codes import ExitCode
 @click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it, e.g. 5s.")
 @click.option("--run", "run", metavar="RUN", help="Tell beside it what this recorded run measured.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-def audit_command(  # noqa: PLR0913 - one parameter an option
+def audit_command(
     *,
     env: str,
     output: str,

@@ -206,7 +206,7 @@ def _state(watch: Watch, probe: ProbeSeen, now: int) -> tuple[str, str, str]:
 _STRIP: Final[dict[bool | str | None, tuple[str, str]]] = {
     True: ("▪", "green"),
     "late": ("▪", "yellow"),
-    False: ("×", "red"),  # noqa: RUF001 - a cross
+    False: ("×", "red"),
     None: ("?", "yellow"),
     "": (" ", ""),
 }

@@ -32,7 +32,7 @@ from faildrill.running.starting import lay_out
 @click.option("--twins", is_flag=True, help="Run it and its twin, in an order that you are not told, as one set.")
 @click.option("--times", type=click.IntRange(min=1), default=1, help="Run all of it so many times, as one set.")
 @click.option("--way", metavar="NAME", help="Of a drill with several ways, take this one only.")
-def run(  # noqa: PLR0913 - one parameter an option
+def run(
     drill: Path,
     env: str | None,
     reports: Path,

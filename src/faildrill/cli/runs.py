@@ -12,7 +12,7 @@ from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
 from faildrill.reports import terminal
-from faildrill.reports.concluding import conclude as conclude  # noqa: PLC0414 - part of this module's face
+from faildrill.reports.concluding import conclude as conclude
 
 FOLDER: Final = Path("reports")
 LAST: Final = "last"

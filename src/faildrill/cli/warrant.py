@@ -29,7 +29,7 @@ FORMAT: Final = 1
 @click.option("--at", callback=seconds, metavar="TIME", help="At which moment of the run, since its start.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def warrant(  # noqa: PLR0913 - one parameter an option
+def warrant(
     *,
     env: str | None,
     database: str | None,

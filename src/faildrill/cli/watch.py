@@ -37,7 +37,7 @@ def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 @click.option("--after", callback=seconds, default="5s", show_default=True, help="Bad for so long before an alert.")
 @click.option("--calm", callback=seconds, default="1m", show_default=True, help="Good for so long before a recovery.")
 @click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it.")
-def watch(  # noqa: PLR0913 - one parameter an option
+def watch(
     *,
     env: str,
     notify: list[Reference],

@@ -46,12 +46,12 @@ class Weighed(NamedTuple):
 
 def holds(because: str, *cited: str) -> Weighed:
     """Say that the claim holds."""
-    return Weighed(True, because, "", cited)  # noqa: FBT003 - named by the function
+    return Weighed(True, because, "", cited)
 
 
 def broken(because: str, *cited: str) -> Weighed:
     """Say that the claim is proven broken."""
-    return Weighed(False, because, "", cited)  # noqa: FBT003 - named by the function
+    return Weighed(False, because, "", cited)
 
 
 def cannot_tell(because: str, advice: str = "", *cited: str) -> Weighed:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from faildrill.errors import FaildrillError
 from faildrill.lab import control, lock, nodes, places
 from faildrill.lab.facts import Facts
-from faildrill.lab.finding import find as find  # noqa: PLC0414 - part of this module's face
+from faildrill.lab.finding import find as find
 from faildrill.lab.places import Place
 from faildrill.lab.sorts import PAYMENTS
 

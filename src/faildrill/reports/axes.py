@@ -49,7 +49,7 @@ def _hours(least: float) -> float:
 
 
 def _tick(seconds: float, step: float) -> str:
-    sign = "−" if seconds < -step / 2 else ""  # noqa: RUF001 - a minus as wide as a digit
+    sign = "−" if seconds < -step / 2 else ""
     size = abs(seconds)
     if step < 1:
         return f"{sign}{size * 1000:.0f} ms" if size < 1 else f"{sign}{size:.{_decimals(step)}f} s"

@@ -122,8 +122,8 @@ def _fine(seconds: float) -> str:
     if abs(seconds) < 5e-5:  # noqa: PLR2004 - what would be written as +0.0 ms
         return "0"
     if abs(seconds) < 1:
-        return f"{seconds * 1000:+.1f} ms".replace("-", "−")  # noqa: RUF001 - a minus as wide as the plus
-    return f"{seconds:+.3f} s".replace("-", "−")  # noqa: RUF001 - as above
+        return f"{seconds * 1000:+.1f} ms".replace("-", "−")
+    return f"{seconds:+.3f} s".replace("-", "−")
 
 
 def _scale(time: Time, bottom: float) -> Markup:

@@ -8,9 +8,9 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging.result import Bounds, ProbeFigures, Verdict
 from faildrill.judging.weighing import bounded
-from faildrill.plain_text import LONGEST as LONGEST  # noqa: PLC0414 - part of this module's face
-from faildrill.plain_text import lines as lines  # noqa: PLC0414 - the same
-from faildrill.plain_text import plain as plain  # noqa: PLC0414 - the same
+from faildrill.plain_text import LONGEST as LONGEST
+from faildrill.plain_text import lines as lines
+from faildrill.plain_text import plain as plain
 
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|#~&!$@]|(?<!\w)_|_(?!\w)")
 _MARKDOWN_START: Final = re.compile(r"^([-+=]+|\d+[.)])(?=\s|$)")
@@ -79,7 +79,7 @@ def unproven(figures: ProbeFigures) -> list[str]:
 
 def moment(seconds: float) -> str:
     """Write a moment on the run's axis: `+19.8 s` or with a minus; zero is the fault, or the run's start."""
-    sign = "−" if seconds < 0 else "+"  # noqa: RUF001 - a minus as wide as the plus
+    sign = "−" if seconds < 0 else "+"
     size = abs(seconds)
     if size < _LONG:
         return f"{sign}{size:.2f} s"

@@ -147,7 +147,7 @@ def main() -> None:
     gc.freeze()  # what is imported stays: no collection goes through it again
     lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
     for descriptor in lines.kept:
-        os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only parameter
+        os.set_inheritable(descriptor, False)
     resolver.run(_main(Path(sys.argv[1]), lines))
 
 

@@ -16,8 +16,9 @@ from support.house.source import Function, Module
 ENTRIES: Final = {"__init__", "__main__"}
 """Names that Python asks for: every package has one, so they are doubled nowhere."""
 
-WORLDS: Final = ("adapters/", "kinds/", "lab/")
-"""Who may write a kind's name: the world it belongs to, the table of all, and the lab, which writes environments."""
+WORLDS: Final = ("adapters/", "kinds/", "lab/", "testing/")
+"""Who may write a kind's name: the world it belongs to, the table of all, the lab, which writes environments, and what
+ships for tests of kinds: the face of the simulated world."""
 
 _ASIDE: Final = re.compile(r"#\s*(noqa|type:|pragma|fmt:|!)")
 _EXEMPT: Final = re.compile(r"#\s*noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<why>.*)")

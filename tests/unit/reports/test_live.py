@@ -121,7 +121,7 @@ def test_the_picture_has_phase_step_with_its_time_left_and_each_probe(tmp_path: 
     text = drawn(tmp_path, 14.0)
     assert "acting 0:07" in text
     assert re.search(r"wait for writes +waiting until pay is ok for 3 s +53 s left of 1 min", text)
-    assert re.search(r"✗ pay +wrong for 7\.\d+ s 503: no database +▪+×+ +50/s", text)  # noqa: RUF001 - the cross drawn
+    assert re.search(r"✗ pay +wrong for 7\.\d+ s 503: no database +▪+×+ +50/s", text)
 
 
 def test_a_probe_that_stopped_looking_is_not_shown_as_well(recorded: Path) -> None:

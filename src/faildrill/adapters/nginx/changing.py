@@ -203,7 +203,7 @@ class Upstream(_OfNginx):
         """See the line as it was, and workers that were started since."""
         _, line = self._line(self._text())
         if line != before["line"]:
-            return Observed(False, f"{self.file} has {line.strip()}")  # noqa: FBT003 - its name is `holds`
+            return Observed(False, f"{self.file} has {line.strip()}")
         loaded = self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
 

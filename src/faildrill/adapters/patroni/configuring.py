@@ -102,9 +102,9 @@ class Configure(OfCluster):
     async def _seen(self, wanted: Settings, given: Given) -> Observed:
         now = _former(await configuration(self.cluster, patience(given)), wanted)
         if now != _former(wanted, wanted):
-            return Observed(False, f"{self.cluster.name} has {now}")  # noqa: FBT003 - its name is `holds`
+            return Observed(False, f"{self.cluster.name} has {now}")
         if _SYNCHRONOUS not in wanted:
-            return Observed(True, f"{self.cluster.name} has {now}")  # noqa: FBT003 - the same
+            return Observed(True, f"{self.cluster.name} has {now}")
         sight = await self._once(patience(given))
         there = sight.synchronous
         told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"

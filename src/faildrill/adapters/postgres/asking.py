@@ -10,7 +10,7 @@ import asyncpg
 
 from faildrill import causes
 from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
-from faildrill.adapters.postgres.conninfo import Login as Login  # noqa: PLC0414 - part of this module's face
+from faildrill.adapters.postgres.conninfo import Login as Login
 from faildrill.adapters.postgres.pooled import Session
 from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
 from faildrill.adapters.postgres.talking import WITHOUT_PASSWORD, NotPostgres, Said, Talk
