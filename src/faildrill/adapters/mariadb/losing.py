@@ -9,7 +9,7 @@ from faildrill.adapters.mariadb.nodes import OfMariaDB
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.adapters.mariadb.telling import follow, hand_over, writer_now
+from faildrill.adapters.mariadb.telling import follow, hand_over, refuse_silent, writer_now
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Duration, Given
@@ -80,7 +80,9 @@ class LoseWriter(Loss[Sight], OfMariaDB):
         if other is not None and (sight.leader is None or sight.why_not(lost)):
             await follow(errand, lost, other)
         elif not sight.leading:
-            await hand_over(errand, sight.richest(first=lost))
+            to = sight.richest(first=lost)
+            refuse_silent(sight, self.mariadb.name, frozenset({to}))
+            await hand_over(errand, sight, to)
 
     async def _objects(self, name: str, given: Given) -> None:
         await refuse_a_writer_past_read_only(self.mariadb, name, patience(given))

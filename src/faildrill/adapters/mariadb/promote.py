@@ -9,9 +9,10 @@ from faildrill.adapters.mariadb.nodes import OfMariaDB
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.adapters.mariadb.telling import hand_over
+from faildrill.adapters.mariadb.telling import follow, hand_over, refuse_silent
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Observed, Preview
+from faildrill.toolkit.addresses import own_addresses
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover, in_full
 from faildrill.toolkit.leader_store.kind import refuse_no_member
@@ -49,27 +50,62 @@ class Promote(OfMariaDB, Handover[Sight]):
         return self.late_at_most
 
     async def apply(self, before: Captured, given: Given) -> Captured:
-        """Hand over, once; a former writer that does not answer any more is not handed over from."""
-        to, former = str(before["to"]), before["writer"]
-        if former is not None and (node := (await self._once(patience(given))).nodes[str(former)]).silent:
-            raise ActionRefused(f"{self.mariadb.name}: {node}, and took writes just now: nobody was promoted")
-        silent = before.get("silent")
-        given_up = frozenset(map(str, silent)) if former is None and isinstance(silent, list) else frozenset()
-        await hand_over(Errand.within(self.mariadb, given.run, given.timeout * SHARE), to, given_up)
+        """Hand over, once, as it was decided; what is not as it was then is refused, with nothing told to anybody."""
+        errand = Errand.within(self.mariadb, given.run, given.timeout * SHARE)
+        to, sight = str(before["to"]), await self._once(patience(given))
+        self._prove_again(sight, before)
+        await hand_over(errand, sight, to)
         return {"from": before["writer"], "to": to}
+
+    def _prove_again(self, sight: Sight, before: Captured) -> None:
+        name, to, former = self.mariadb.name, str(before["to"]), before["writer"]
+        if others := sight.strangers(before):
+            self._refused(f"{name}: {'; '.join(others)}: nobody was promoted")
+        if former is not None and (node := sight.nodes[str(former)]).silent:
+            self._refused(f"{name}: {node}, and took writes just now: nobody was promoted")
+        if sight.leading != ([] if former is None else [former]):
+            now = ", ".join(sight.leading) or "nobody"
+            self._refused(f"{name}: {now} takes writes by now, {former or 'nobody'} did: nobody was promoted")
+        silent = before.get("silent")
+        given_up = map(str, silent) if former is None and isinstance(silent, list) else ()
+        refuse_silent(sight, name, frozenset({to, *given_up}))
+        if to not in (sight.heirs() if former is None else sight.candidates()):
+            self._refused(f"{name}/{to} could not take over any more: {sight.nodes[to]}; nobody was promoted")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the writing back to who had it, when that one is fit to; where nobody had it, nobody is given it.
 
-        What the call has left under way is ended first, or it would act later.
+        What the call has left under way is ended first, or it would act later. Right from each state that a call which
+        was cut short may have left: where the former writer follows nobody, or by half, it is made to follow the one
+        that writes, and waited for.
         """
         former = before["writer"]
         await end_left(Errand.within(self.mariadb, given.run, given.timeout / 4))
         if former is None:
             return
-        first = str(former)
-        await self._until_fit(first, given.timeout / 4)
-        await hand_over(Errand.within(self.mariadb, given.run, given.timeout / 2 * SHARE), first)
+        first, to = str(former), str(before["to"])
+        sight = await self._once(patience(given))
+        if sight.leading == [to] and sight.is_loose(first, to):
+            await follow(Errand.within(self.mariadb, given.run, given.timeout / 4), first, to)
+        sight = await self._until_fit(before, given.timeout / 4)
+        refuse_silent(sight, self.mariadb.name, frozenset({first}))
+        await hand_over(Errand.within(self.mariadb, given.run, given.timeout / 2 * SHARE), sight, first, to)
+
+    def _meddled(self, sight: Sight, before: Captured) -> list[str]:
+        known = (before["to"], before["writer"])
+        return [f"{name} takes writes" for name in sight.leading if name not in known and before["writer"]]
+
+    def _remedy(self, before: Captured) -> str:
+        """Return what a person tells both servers to have the first one take writes again."""
+        to, first = str(before["to"]), str(before["writer"])
+        source = own_addresses(self.mariadb.members)[first][-1]
+        return (
+            f"when {first} has all that {to} has (SELECT @@gtid_current_pos on both), on {to} `SET GLOBAL read_only = "
+            f"1`; on {first} `STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0`; then on {to} `SET GLOBAL "
+            f"gtid_slave_pos = @@gtid_current_pos; CHANGE MASTER TO master_host='{source.host}', "
+            f"master_port={source.port}, master_user='{self.mariadb.replication_user}', master_use_gtid=slave_pos; "
+            "START SLAVE`"
+        )
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the former writer take writes again, and those follow that did; or, where there was none, one writer."""

@@ -142,6 +142,15 @@ class Sight(LeaderStore[Node]):
         there = [node for node in self.nodes.values() if not node.silent]
         return min(there, key=lambda node: (-newest(node.reached), node.name != first, node.name)).name
 
+    def who(self) -> dict[str, str]:
+        """Tell the servers' numbers."""
+        return {name: str(node.server_id or "") for name, node in self.nodes.items()}
+
+    def is_loose(self, name: str, writer: str) -> bool:
+        """Tell whether a server answers, takes no writes, and does not follow the one that does, or by half."""
+        node = self.nodes[name]
+        return not node.silent and not node.leads and bool(node.halted or self.followed(name) != writer)
+
     def unspelled(self) -> dict[str, Address]:
         """Return the servers that others follow by an address that the environment file does not have, with it."""
         found: dict[str, Address] = {}

@@ -1,9 +1,11 @@
 """What is told to the servers: who takes writes, and who follows whom. Each statement is sent once."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from faildrill.adapters.mariadb.nodes import sighted
 from faildrill.adapters.mariadb.statements import Errand
+from faildrill.adapters.mariadb.status import Gtid
+from faildrill.adapters.mariadb.status import positions as read
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.errors import ActionFailed
 from faildrill.toolkit.addresses import own_addresses
@@ -17,21 +19,17 @@ _DOWN: Final = "refused"
 """How a server is silent that does not run: it can't be taking writes. Any other silence may hide that it does."""
 
 
-async def hand_over(errand: Errand, to: str, given_up: frozenset[str] = frozenset()) -> None:
-    """Make a server the one that takes writes, whatever the others do: right to do again from any state in between.
+async def hand_over(errand: Errand, sight: Sight, to: str, last: str | None = None) -> None:
+    """Make a server the one that takes writes, as decided by one look: right to do again from any state in between.
 
-    Those that take writes are made read-only first; the new one applies all that they and its own relay log have; then
-    it takes writes, also where it seemed to, and whoever answers follows it. Nothing is told while one that may be
-    taking writes is silent, but for those that were `given_up`: silent when nobody was seen to take writes. Raises
-    ActionFailed or OutcomeUnknown.
+    Those that took writes are made read-only first, and so is `last`, which may have since; the new one applies all
+    that they and its own relay log have; then it takes writes, also where it seemed to, and whoever answered follows
+    it. Nobody is looked at anew: a server that was to be made read-only and does not answer now, ends it, with nobody
+    promoted. Raises ActionFailed or OutcomeUnknown.
     """
-    sight = await sighted(errand.mariadb, errand.left / 4)
-    others = [node for name, node in sight.nodes.items() if name not in {to, *given_up}]
-    silent = [str(node) for node in others if node.silent not in ("", _DOWN)]
-    if silent:
-        raise ActionFailed(f"{errand.mariadb.name}: {', '.join(silent)}, and may be taking writes: nobody was promoted")
     if sight.leader != to:
-        positions = [await _made_read_only(errand, name) for name in sight.leading if name != to]
+        former = sorted({*sight.leading, *filter(None, [last])} - {to})
+        positions = [await _made_read_only(errand, name) for name in former]
         await _caught_up(errand, to, positions)
     async with errand.to(to) as server:
         if sight.leader != to:
@@ -41,6 +39,14 @@ async def hand_over(errand: Errand, to: str, given_up: frozenset[str] = frozense
     for name, node in sight.nodes.items():
         if name != to and not node.silent and (node.halted or sight.followed(name) != to):
             await follow(errand, name, to)
+
+
+def refuse_silent(sight: Sight, where: str, besides: frozenset[str]) -> None:
+    """Raise ActionFailed where a server is silent that may be taking writes; those besides were silent all along."""
+    others = [node for name, node in sight.nodes.items() if name not in besides]
+    silent = [str(node) for node in others if node.silent not in ("", _DOWN)]
+    if silent:
+        raise ActionFailed(f"{where}: {', '.join(silent)}, and may be taking writes: nobody was promoted")
 
 
 async def follow(errand: Errand, name: str, writer: str) -> None:
@@ -75,8 +81,17 @@ async def _caught_up(errand: Errand, name: str, positions: list[str]) -> None:
     """Wait until a server has applied these positions, and what its relay log holds."""
     async with errand.to(name) as server:
         received = [row["Gtid_IO_Pos"] for row in await server.do("SHOW SLAVE STATUS")]
+        [row] = await server.do("SELECT @@global.gtid_current_pos AS reached")
+        has = read(str(row["reached"]))
         for position in filter(None, [*positions, *received]):
+            if _covers(has, position):
+                continue  # what it wrote itself, it would wait for in vain: it counts what it was sent
             within = errand.left / 2
             [row] = await server.do("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", position, within)
             if row["waited"] != 0:
                 raise ActionFailed(f"{errand.mariadb.name}/{name} does not reach {position} within {within:.1f} s")
+
+
+def _covers(has: Mapping[int, Gtid], position: str) -> bool:
+    """Tell whether a server has all up to a position."""
+    return all(domain in has and has[domain].number >= at.number for domain, at in read(position).items())

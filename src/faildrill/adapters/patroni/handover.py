@@ -55,7 +55,7 @@ class _Handover(OfCluster, Handover[Sight]):
     async def undo(self, before: Captured, given: Given) -> None:
         """Switch back, unless the first leader leads already: wait until it could, call once, see what came of it."""
         first = str(before["leader"])
-        sight = await self._until_fit(first, given.timeout / 2)
+        sight = await self._until_fit(before, given.timeout / 2)
         if sight.leader == first or sight.leader is None:
             return
         body = {"leader": sight.leader, "candidate": first}
@@ -85,6 +85,9 @@ class _Handover(OfCluster, Handover[Sight]):
 
     def _wanted(self, before: Captured) -> str | None:
         return self._to
+
+    def _remedy(self, before: Captured) -> str:
+        return f"patronictl switchover {self.cluster.scope} --candidate {before['leader']}"
 
 
 class Switchover(_Handover):

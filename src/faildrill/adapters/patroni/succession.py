@@ -206,6 +206,20 @@ class Sight(LeaderStore[Node]):
         first, *rest = super().headless()
         return [first, *([Lack("unlocked")] if self.unlocked and not self.leading else []), *rest]
 
+    def who(self) -> dict[str, str]:
+        """Tell of which database system each node is."""
+        return {name: node.status.database_system_identifier for name, node in self.nodes.items() if node.status}
+
+    def miscounted(self, before: Mapping[str, Any]) -> list[str]:
+        """Tell where the lead was not given to another node exactly once since an earlier `as_data`.
+
+        Each time whoever gets it begins a timeline of its own.
+        """
+        was, now = before.get("timeline"), self.timeline
+        if not isinstance(was, int) or now is None or now == was + 1:
+            return []
+        return [f"it is on timeline {now}, and was on {was}: it was handed over {max(0, now - was)} times"]
+
     def by_hand(self) -> "Sight":
         """Return the same as a failover by hand takes it, which may promote an asynchronous standby."""
         return replace(self, rules=self.rules and self.rules._replace(synchronous=False))

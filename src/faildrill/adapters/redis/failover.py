@@ -71,9 +71,8 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
-        first = str(before["master"])
         try:
-            await self._give_back(first, given)
+            await self._give_back(before, given)
         finally:
             await self._set_priorities(_priorities_of(before), patience(given), over=_NEVER)
 
@@ -104,10 +103,11 @@ class Failover(OfRedis, Handover[Sight]):
     def _unsettled(self, sight: Sight) -> list[str]:
         return sight.blind()
 
-    async def _give_back(self, first: str, given: Given) -> None:
+    async def _give_back(self, before: Captured, given: Given) -> None:
+        first = str(before["master"])
         if under_way := await self._waited_out(given.timeout / 4):
             raise ActionFailed(f"nothing was sent: {'; '.join(under_way)}")
-        ready = await self._until_fit(first, given.timeout / 4)
+        ready = await self._until_fit(before, given.timeout / 4)
         if ready.leader == first:
             return
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}

@@ -167,6 +167,21 @@ class Sight(LeaderStore[Node]):
         by_run = [name for name, node in self.nodes.items() if node.run_id and node.run_id == watch.run_id]
         return by_run[0] if by_run else self.directory.member(watch.address) if watch.address else None
 
+    def miscounted(self, before: Mapping[str, Any]) -> list[str]:
+        """Tell where the master's history is not the next one after that of an earlier `as_data`.
+
+        Whoever becomes the master begins a history of its own, and remembers the one before it (`master_replid2`).
+        """
+        was, info = before.get("history"), self.nodes[self.leader].info if self.leader else {}
+        if not was or info.get("master_replid2", was) == was:
+            return []
+        return [f"its history does not go on from that of {before['master']}: there was more than one failover"]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what is worth writing down of it: the history that the master writes, too."""
+        history = self.nodes[self.leader].info.get("master_replid", "") if self.leader else ""
+        return {**super().as_data(), "history": history}
+
     def unspelled(self) -> dict[str, Address]:
         """Return the members that the Sentinels know by an address that the environment file does not, with it."""
         found: dict[str, Address] = {}

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
-from faildrill.effect_traits import Effect
+from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Given, Observed
 from faildrill.toolkit.deadlines import patience
@@ -32,13 +32,31 @@ class Handover(OfStore[S]):
         leader, old, unsettled = sight.leader, before[words.key], self._unsettled(sight)
         holds = leader not in (None, old) and self._wanted(before) in (None, leader) and not unsettled
         because = "; ".join(unsettled) or f"{leader} {words.leads}, {old or 'nobody'} {words.led}"
+        if holds and (wrong := [*sight.strangers(before), *sight.miscounted(before)]):
+            return Observed(holds=False, because="; ".join([because, *wrong]), evidence=sight.as_data())
         return Observed(holds, because if leader else "; ".join(sight.missing()), sight.as_data())
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """See whether it is the same store still, and who leads: nobody whom this has not to do with."""
+        sight, words = await self._once(patience(given)), self.WORDS
+        first, others = before[words.key], sight.strangers(before)
+        leads = f"{', '.join(sight.leading) or 'nobody'} {words.leads}"
+        is_before = sight.leader == first
+        whose: Literal["ours", "before", "others"] = "others" if others else "before" if is_before else "ours"
+        return Found(
+            whose, "; ".join(others) or leads, f"the same nodes, one of which {words.leads}", self._remedy(before)
+        )
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the first leader lead, and every node that was healthy then healthy again."""
         sight, words = await self._once(patience(given)), self.WORDS
         first = before[words.key]
-        lost = [*sight.lost(before), *self._unsettled(sight), *await self._left(before, given)]
+        lost = [
+            *sight.strangers(before),
+            *sight.lost(before),
+            *self._unsettled(sight),
+            *await self._left(before, given),
+        ]
         if sight.leader not in (None, first):
             lost = [f"{sight.leader} {words.leads}, not {first}", *lost]
         return Observed(not lost, "; ".join(lost) or f"{first} {words.leads} again", sight.as_data())
@@ -54,12 +72,24 @@ class Handover(OfStore[S]):
             self._refused(f"{name}: nobody could take over from {sight.leader} now: {in_full(hindered)}")
         return able
 
-    async def _until_fit(self, first: str, within: float) -> S:
-        """Observe until a node leads or could lead again; ActionFailed, with nothing sent, when it doesn't in time."""
+    async def _until_fit(self, before: Captured, within: float) -> S:
+        """Observe until the first leader leads or could again; ActionFailed, with nothing sent, when it doesn't."""
+        first = str(before[self.WORDS.key])
         sight = await self._until(lambda sight: self._is_fit(sight, first), within)
         if sight is None:
-            raise ActionFailed(f"{self._where(first)} does not get fit to lead again; nothing was sent")
+            raise ActionFailed(
+                f"{self._where(first)} does not get fit to lead again; nothing was sent. To put it back: "
+                f"{self._remedy(before)}"
+            )
         return sight
+
+    def _remedy(self, before: Captured) -> str:
+        """Return how a person puts it back."""
+        return f"have {before[self.WORDS.key]} lead again"
+
+    def _meddled(self, sight: S, before: Captured) -> list[str]:
+        """Tell what somebody else has made of it."""
+        return []
 
     def _is_fit(self, sight: S, first: str) -> bool:
         return sight.leader == first or first in sight.candidates()

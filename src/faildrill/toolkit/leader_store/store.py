@@ -177,11 +177,26 @@ class LeaderStore(ABC, Generic[N]):
             told = [lack.told for lack in gone]
         return told
 
+    def who(self) -> dict[str, str]:
+        """Tell by name what never changes of a node, and tells it from every other one; empty where it doesn't say."""
+        return {}
+
+    def strangers(self, before: Mapping[str, Any]) -> list[str]:
+        """Tell which nodes are others than in an earlier `as_data`, though they have the same name."""
+        known, now = before.get("who", {}), self.who()
+        changed = [name for name, was in known.items() if was and now.get(name) and now[name] != was]
+        return [f"{name} is another one: {now[name]}, it was {known[name]}" for name in changed]
+
+    def miscounted(self, before: Mapping[str, Any]) -> list[str]:
+        """Tell where the lead was not given to another node exactly once since an earlier `as_data`, if that shows."""
+        return []
+
     def as_data(self) -> dict[str, Any]:
         """Return what is worth writing down of it, which `lost` reads again."""
         return {
             self.WORDS.key: self.leader,
             "able": self.candidates(),
+            "who": dict(sorted(self.who().items())),
             "members": {name: str(node).removeprefix(f"{name} ") for name, node in sorted(self.nodes.items())},
         }
 
