@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from faildrill.effect_traits import Compares
 from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
@@ -24,7 +25,7 @@ def environment(lab: Facts) -> Environment:
     return load_environment(lab.environment)
 
 
-class Whole(Action, Confirms, Restores, Previews, Protocol):
+class Whole(Action, Confirms, Restores, Previews, Compares, Protocol):
     """An action that offers all that an action may."""
 
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.nginx.standing import children, listening
-from faildrill.errors import ActionRefused, FaildrillError
+from faildrill.errors import ActionFailed, ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.samples import Outcome
@@ -228,14 +228,63 @@ def test_what_nginx_refuses_is_put_back_before_it_is_loaded(nginx: Nginx) -> Non
     assert answers(nginx)
 
 
+def write_over(path: Path) -> None:
+    path.write_text("# of somebody else\n" + path.read_text())
+
+
+def move_in(path: Path) -> None:
+    """Put an edit that was made long ago in a file's place, as `mv` and `rsync -a` do."""
+    draft = path.with_name(".draft")
+    draft.write_text("# of somebody else\n" + path.read_text())
+    os.utime(draft, (0, 0))
+    draft.replace(path)
+
+
+@pytest.mark.parametrize("edit", [write_over, move_in])
+@pytest.mark.parametrize("name", ["payments.conf", "backends.conf"])
 @pytest.mark.parametrize("kind", ["nginx.upstream", "nginx.broken_file"])
-def test_an_edit_that_nobody_has_loaded_is_not_loaded_by_a_drill(nginx: Nginx, kind: str) -> None:
+def test_an_edit_that_nobody_has_loaded_is_not_loaded_by_a_drill(
+    nginx: Nginx, kind: str, name: str, edit: Callable[[Path], None]
+) -> None:
     async def story() -> None:
         step = nginx.of("pay1", down=True) if kind == "nginx.upstream" else nginx.step(kind)
         time.sleep(0.1)  # noqa: ASYNC251 - workers are dated by the kernel's clock, in hundredths
-        nginx.file.write_text("# of somebody else\n" + nginx.file.read_text())
-        with pytest.raises(ActionRefused, match=r"was written after NGINX loaded it.*load it first"):
+        edit(nginx.file.with_name(name))
+        with pytest.raises(ActionRefused, match=rf"{name} was written after NGINX loaded it.*load it first"):
             await step.capture(given())
+
+    asyncio.run(story())
+
+
+def meddled(nginx: Nginx, name: str) -> Nginx:
+    """Return one whose program has somebody edit a file at its next start: in the middle of NGINX's own test."""
+    program, trap, file = nginx.folder / "program", nginx.folder / "trap", nginx.file.with_name(name)
+    words = f"if [ -e {trap} ]; then rm {trap}; sleep 0.05; echo '# of somebody else' >> {file}; fi"
+    program.write_text(f'#!/bin/sh\n{words}\nexec {nginx.binary} "$@"\n')
+    program.chmod(0o755)
+    return Nginx(nginx.folder, nginx.ports, program)
+
+
+@pytest.mark.parametrize("name", ["payments.conf", "backends.conf"])
+def test_an_edit_during_the_servers_own_test_is_not_loaded(nginx: Nginx, name: str) -> None:
+    async def story() -> None:
+        edited, trap = nginx.file.with_name(name), nginx.folder / "trap"
+        former = edited.read_text()
+        step = meddled(nginx, name).of("pay1", down=True)
+        before = await step.capture(given())
+        trap.touch()
+        with pytest.raises(ActionFailed if name == "payments.conf" else ActionRefused, match="somebody else"):
+            await step.apply(before, given())
+        assert edited.read_text().endswith("# of somebody else\n")
+        assert "pay1" in {(await once(probe("http.request", url=nginx.url))).who for _ in range(12)}
+        edited.write_text(former)
+        await asyncio.to_thread(load, nginx)
+        before = await done(step, 20)
+        trap.touch()
+        with pytest.raises(ActionFailed, match=r"somebody else.*so nothing is loaded"):
+            await step.undo(before, given())
+        assert (await step.found(before, given())).whose == "others"
+        assert "pay1" not in {(await once(probe("http.request", url=nginx.url))).who for _ in range(12)}
 
     asyncio.run(story())
 

@@ -4,10 +4,11 @@ import hashlib
 import os
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from faildrill.adapters.command import SHARE, Argv, Surroundings
 from faildrill.effect_traits import Effect, Found
@@ -102,18 +103,50 @@ class OfFile(Kind):
         if digest(text) != before["text"]:
             raise ActionRefused(f"{self._path} has been changed since it was looked at: it is left as it is")
 
-    def _refuse_unloaded(self, started: float | None) -> None:
-        """Raise ActionRefused where the file was written since float seconds after boot, when what runs was started.
+    @abstractmethod
+    async def _others(self, within: float) -> list[Path]:
+        """List the other files that the server loads with this one; CannotSee where that can't be told."""
+
+    @abstractmethod
+    async def _since(self) -> float | None:
+        """Return when what runs was started, in seconds after boot; None where it can't be seen here."""
+
+    async def _beside(self, before: Captured, within: float) -> list[Path]:
+        """List the same; as they were when it was captured, where the files are not good now."""
+        try:
+            return await self._others(within)
+        except CannotSee:
+            known = before.get("beside", [])
+            return [Path(str(one)) for one in known] if isinstance(known, list) else []
+
+    async def _refuse_unloaded(self, within: float) -> list[JsonValue]:
+        """Raise ActionRefused where a file was written since what runs was started, this one or one beside it.
+
+        Returns those beside it.
 
         Loading it for a drill would make somebody's edit live, which nobody has loaded yet.
         """
-        age = time.time() - self._path.resolve().stat().st_mtime
-        written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
-        if started is not None and written > started + GRAIN:
+        others = await self._others(within)
+        if late := _written_since([self._path, *others], await self._since()):
             raise ActionRefused(
-                f"{self._path} was written after {self._server} loaded it, so what runs may not be what it says: "
+                f"{late} was written after {self._server} loaded it, so what runs may not be what it says: "
                 f"have {self._server} load it first, or take the edit back"
             )
+        return [str(one) for one in others]
+
+    async def _edited(self, text: str, before: Captured, within: float) -> str:
+        """Tell, right before a load, what it would load beside this text and what runs; the empty string: nothing."""
+        others = await self._beside(before, within)
+        since = await self._since()
+        if self._text() != text:
+            return f"{self._path} has been changed by somebody else meanwhile"
+        late = _written_since(others, since)
+        return f"{late} has been changed by somebody else, who has not loaded it" if late else ""
+
+    async def _unloaded_beside(self, before: Captured, within: float) -> list[str]:
+        """Name files beside this one that somebody has changed and not loaded: loading this one would load them."""
+        late = _written_since(await self._beside(before, within), await self._since())
+        return [f"{late} has been changed, and is not loaded"] if late else []
 
     async def _tested(self, within: float) -> str:
         """Have the server test its files; return what it says against them, the empty string when nothing."""
@@ -133,12 +166,14 @@ class OfFile(Kind):
         if said := await self._tested(given.timeout * SHARE):
             raise ActionRefused(f"{self._server}'s files are not good as they are: {said}")
 
-    async def _put_back(self, text: str, given: Given) -> None:
-        """Write a text where it is another one; ActionFailed when the server refuses its files then."""
+    async def _put_back(self, text: str, before: Captured, given: Given) -> None:
+        """Write a text where it is another one; ActionFailed when it can't be loaded then, and nothing else with it."""
         if text != self._text():
             self._write(text)
         if said := await self._tested(given.timeout * SHARE / 2):
             raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {said}")
+        if edited := await self._edited(text, before, given.timeout * SHARE / 2):
+            raise ActionFailed(f"{edited}, so nothing is loaded")
 
 
 class OfBrokenFile(OfFile):
@@ -188,6 +223,9 @@ class OfBrokenFile(OfFile):
         if not said:
             self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._server} accepts {self.mistake!r}: it is no mistake; the file is as it was")
+        if edited := await self._edited(text + self._line, before, given.timeout * SHARE / 4):
+            self._take_back(text + self._line, text, kept)
+            raise ActionRefused(f"{edited}, so nothing was loaded; {self._path} is as it was")
         await self._load(before, given)
         return {"file": str(self._path), "said": said}
 
@@ -206,6 +244,7 @@ class OfBrokenFile(OfFile):
         known = "text" not in before or digest(without) == before["text"]
         troubles = [] if known else [f"{self._path} has been changed otherwise"]
         troubles += await self._set_by_others(before, given)
+        troubles += await self._unloaded_beside(before, given.timeout * SHARE)
         is_before = text == without and not troubles
         whose: Literal["ours", "before", "others"] = "before" if is_before else "others" if troubles else "ours"
         remedy = f"take the line {self.mistake!r} out of {self._path}, test it, and have {self._server} load it"
@@ -219,7 +258,7 @@ class OfBrokenFile(OfFile):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Take the line out, test, and load where that was not loaded yet."""
-        await self._put_back(self._text().replace(self._line, ""), given)
+        await self._put_back(self._text().replace(self._line, ""), before, given)
         if not (await self._loaded(before, given)).holds:
             await self._load(before, given)
 
@@ -245,6 +284,24 @@ class OfBrokenFile(OfFile):
     def _line(self) -> str:
         """What is put at the file's end: with a break of its own before it, so that taking it out leaves every byte."""
         return f"\n{self.mistake}  {_SIGN}\n"
+
+
+def _written_since(paths: Iterable[Path], since: float | None) -> str:
+    """Name the first file whose content, or place, was changed since float seconds after boot; else an empty string.
+
+    A file that is moved there, or copied with its times, is as old as it was; when it came, its inode tells (ctime).
+    """
+    if since is None:
+        return ""
+    ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    for path in paths:
+        try:
+            seen = path.resolve().stat()
+        except OSError as error:
+            raise CannotSee(f"when {path} was written can't be told: {error.strerror or error}") from error
+        if max(seen.st_mtime, seen.st_ctime) - ahead > since + GRAIN:
+            return str(path)
+    return ""
 
 
 def _keep_attributes(path: Path, draft: Path) -> None:

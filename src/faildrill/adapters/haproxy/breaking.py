@@ -75,13 +75,25 @@ class BrokenFile(OfBrokenFile):
     def _touched(self) -> str:
         return f"{self.load_balancer.name}/{self._path.name}"
 
+    async def _others(self, within: float) -> list[Path]:
+        return self._declared()
+
+    def _declared(self) -> list[Path]:
+        """List the files that `-f` reads, but the one that is changed."""
+        own, config = self._path.resolve(), Path(self._config)
+        files = sorted(config.glob("*.cfg")) if config.is_dir() else [config]
+        return [one for one in files if one.resolve() != own]
+
+    async def _since(self) -> float | None:
+        return started((await self._standing()).worker)
+
     async def _running(self, given: Given) -> Captured:
         now = await self._standing()
         if now.failed or not now.worker:
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
-        self._refuse_unloaded(started(now.worker))
+        beside = await self._refuse_unloaded(given.timeout * SHARE)
         servers: Captured = {"/".join(name): list(one) for name, one in (await self._servers()).items()}
-        return {"master": now.pid, "worker": now.worker, "reloads": now.reloads, "servers": servers}
+        return {"master": now.pid, "worker": now.worker, "reloads": now.reloads, "servers": servers, "beside": beside}
 
     async def _load(self, before: Captured, given: Given) -> None:
         former = await self._standing()
@@ -123,7 +135,9 @@ class BrokenFile(OfBrokenFile):
         now = await self._standing()
         same = now.worker == before["worker"]
         told = f"{now.failed} reloads failed, worker {now.worker} {'goes on' if same else 'is another one'}"
-        return Observed(bool(now.failed) and same, told, {"worker": now.worker})
+        if now.failed > 1:
+            told += ": it was told to more than once"
+        return Observed(now.failed == 1 and same, told, {"worker": now.worker})
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:
         now = await self._standing()

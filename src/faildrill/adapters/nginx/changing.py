@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from faildrill.adapters.command import SHARE, Argv
 from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
@@ -72,12 +72,23 @@ class _OfNginx(OfFile):
         """Where users reach it, as far as it was given."""
         return []
 
-    async def _refuse_another(self, given: Given) -> None:
+    async def _refuse_another(self, given: Given) -> list[JsonValue]:
         told = await self.acts_through(given)
         if wrong := [*told.differs, *told.silent]:
             raise ActionRefused("; ".join(wrong))
-        starts = [when for pid in children(self._master()) if (when := _start_of_worker(pid)) is not None]
-        self._refuse_unloaded(min(starts, default=None))
+        return await self._refuse_unloaded(given.timeout * SHARE / 2)
+
+    async def _others(self, within: float) -> list[Path]:
+        own = self._path.resolve()
+        files = await Nginx(self.config, self.pid_file, self.binary).files(within)
+        return [one for one in files if one.resolve() != own]
+
+    async def _since(self) -> float | None:
+        return min(self._starts(), default=None)
+
+    def _starts(self) -> list[float]:
+        """Tell when each worker that takes connections was started."""
+        return [when for pid in children(self._master()) if (when := _start_of_worker(pid)) is not None]
 
     def _master(self) -> int:
         return master(self.pid_file)
@@ -91,7 +102,7 @@ class _OfNginx(OfFile):
 
     def _is_loaded(self) -> bool:
         """Tell whether every worker that takes connections was started since the file was written."""
-        started = [when for pid in children(self._master()) if (when := _start_of_worker(pid)) is not None]
+        started = self._starts()
         age = time.time() - Path(self.file).resolve().stat().st_mtime
         written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
         return bool(started) and min(started) + _GRAIN >= written
@@ -144,10 +155,10 @@ class Upstream(_OfNginx):
         number, line = self._line(text)
         await self._refuse_bad(given)
         self._changed(text)
-        await self._refuse_another(given)
+        beside = await self._refuse_another(given)
         if self.down and self.url is not None:
             await self._refuse_unseen(given)
-        return {"line": line, "at": number + 1, "text": digest(text)}
+        return {"line": line, "at": number + 1, "text": digest(text), "beside": beside}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the line, test, and load; a file that NGINX refuses is put back first."""
@@ -162,6 +173,9 @@ class Upstream(_OfNginx):
         if said:
             self._take_back(changed, text, kept)
             raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
+        if edited := await self._edited(changed, before, given.timeout * SHARE / 4):
+            self._take_back(changed, text, kept)
+            raise ActionRefused(f"{edited}, so nothing was loaded; {self.file} is as it was")
         self._hang_up()
         return {"server": self.server, "line": before["line"]}
 
@@ -188,15 +202,16 @@ class Upstream(_OfNginx):
         former = str(before["line"])
         wanted = self._wanted(former)
         is_alone = "text" not in before or digest(self._unchanged(text, before)) == before["text"]
-        now = f"{line.strip()!r}{'' if is_alone else ', and other lines have been changed'}"
-        is_known = is_alone and line in (wanted, former)
+        beside = await self._unloaded_beside(before, given.timeout * SHARE)
+        now = "; ".join([f"{line.strip()!r}{'' if is_alone else ', and other lines have been changed'}", *beside])
+        is_known = is_alone and not beside and line in (wanted, former)
         whose: Literal["ours", "before", "others"] = "ours" if is_known else "others"
         remedy = f"write {former.strip()!r} into {self.file}, test it, and have NGINX load it"
         return Found("before" if is_known and line == former else whose, now, repr(wanted.strip()), remedy)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
-        await self._put_back(self._unchanged(self._text(), before), given)
+        await self._put_back(self._unchanged(self._text(), before), before, given)
         self._hang_up()
 
     async def restored(self, before: Captured, given: Given) -> Observed:
@@ -318,8 +333,8 @@ class BrokenFile(OfBrokenFile, _OfNginx):
     """
 
     async def _running(self, given: Given) -> Captured:
-        await self._refuse_another(given)
-        return {"master": self._master()}
+        beside = await self._refuse_another(given)
+        return {"master": self._master(), "beside": beside}
 
     async def _load(self, before: Captured, given: Given) -> None:
         self._hang_up()

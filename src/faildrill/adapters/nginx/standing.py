@@ -52,6 +52,10 @@ class Nginx(NamedTuple):
                 return f"NGINX's master {pid} of {self.pid_file} is not what answers: {found}"
         return ""
 
+    async def files(self, within: float) -> list[Path]:
+        """List all files that it reads its configuration from, as they are found now; CannotSee."""
+        return [Path(name) for name in _MARK.findall(await self._dump(within))]
+
     def _other_file(self, pid: int) -> str:
         """Tell from its command line whether the master was started with another configuration."""
         words = _words(pid)
