@@ -24,6 +24,9 @@ class TwoNodes:
     standby: dict[str, Any] = field(default_factory=dict)
     """What the standby says besides what a healthy one says."""
     scope: str = "payments"
+    timeline: int = 3
+    times: int = 1
+    """How often a changing call is done."""
     paused: bool = False
     changing: str = "done"
     """How a changing call is taken: done, 503, drop, stall (all three do it), 412, redirect."""
@@ -34,7 +37,11 @@ class TwoNodes:
     """After how many looks at a node its standby is synchronous, where it is configured to be."""
 
     def status(self, name: str) -> dict[str, Any]:
-        said: dict[str, Any] = {"state": "running", "timeline": 3, "patroni": {"scope": self.scope, "name": name}}
+        said: dict[str, Any] = {
+            "state": "running",
+            "timeline": self.timeline,
+            "patroni": {"scope": self.scope, "name": name},
+        }
         if self.paused:
             said["pause"] = True
         if name in (self.leader, self.also):
@@ -65,6 +72,7 @@ class TwoNodes:
         if self.changing == "redirect":
             return web.Response(status=307, headers={"Location": str(request.url)})
         self.leader = body.get("candidate") or ("pg2" if self.leader == "pg1" else "pg1")
+        self.timeline += self.times
         if self.changing == "drop":
             assert request.transport is not None
             request.transport.abort()

@@ -179,6 +179,20 @@ def test_a_switchover_that_happens_behind_a_bad_answer_is_unknown_then_seen_and_
     asyncio.run(story())
 
 
+def test_a_switchover_that_was_done_three_times_is_not_the_one_that_was_asked_for() -> None:
+    async def story() -> None:
+        nodes = TwoNodes(times=3)
+        async with cluster(nodes) as both:
+            action = Switchover(cluster=both)
+            before = await action.capture(GIVEN)
+            await action.apply(before, GIVEN)
+            seen = await action.confirm(before, GIVEN)
+            assert not seen.holds
+            assert seen.because == "pg2 leads, pg1 did; it is on timeline 6, and was on 3: it was handed over 3 times"
+
+    asyncio.run(story())
+
+
 def test_a_switchover_that_patroni_refuses_is_refused_and_not_seen() -> None:
     async def story() -> None:
         nodes = TwoNodes(changing="412")

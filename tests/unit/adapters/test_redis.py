@@ -8,6 +8,8 @@ import pytest
 
 from faildrill.adapters.redis.losing import answers
 from faildrill.adapters.redis.nodes import sighted
+from faildrill.adapters.redis.status import Node
+from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
 from faildrill.adapters.redis.target import Redis, RedisMember
 
@@ -94,3 +96,14 @@ def test_whatever_answers_at_a_masters_address_is_not_cut_off(says: bytes) -> No
             return await answers(redis, f"127.0.0.1:{port}", 5.0)
 
     assert asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("remembered", "told"),
+    [("h1", []), ("h3", ["its history does not go on from that of r1: there was more than one failover"])],
+)
+def test_failovers_are_counted_by_the_history_that_a_master_goes_on_from(remembered: str, told: list[str]) -> None:
+    first = Sight({"r1": Node("r1", leads=True, info={"master_replid": "h1"})})
+    info = {"master_replid": "h9", "master_replid2": remembered}
+    now = Sight({"r1": Node("r1"), "r2": Node("r2", leads=True, info=info)})
+    assert now.miscounted(first.as_data()) == told

@@ -1,8 +1,8 @@
 """Who could take over from a Redis master now, as the Sentinels would decide, and why the others could not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.toolkit.addresses import Address, Directory
