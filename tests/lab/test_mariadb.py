@@ -14,7 +14,7 @@ import pytest
 from faildrill.adapters.mariadb.examining import Servers
 from faildrill.adapters.mariadb.grants import past_read_only
 from faildrill.adapters.mariadb.nodes import asked
-from faildrill.adapters.mariadb.statements import Errand
+from faildrill.adapters.mariadb.statements import Errand, left_of
 from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
@@ -108,7 +108,9 @@ def test_a_promotion_given_up_behind_an_applications_lock_does_nothing_later(pay
                     await step.apply(before, given(4))
             else:  # it is cut short, or killed, long before the limit that the server holds
                 applying = asyncio.create_task(step.apply(before, given(60)))
-                await asyncio.sleep(1.0)
+                async with asyncio.timeout(30):
+                    while not await left_of(payments, given().run, 5.0):  # noqa: ASYNC110 - another's event
+                        await asyncio.sleep(0.1)
                 applying.cancel()
                 await asyncio.wait({applying})
                 assert not (await step.restored(before, given(10))).holds

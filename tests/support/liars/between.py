@@ -28,6 +28,8 @@ class Wire:
     no: bytes
     keeps: bool = False
     """A connection takes more than one request."""
+    hello: Callable[[Line, Line], Awaitable[None]] | None = None
+    """What both sides say before the first request: passed on as it is."""
     pretended: Callable[[bytes, bytes], bytes] | None = None
     """An answer to a look as it would be if this changing request had been done; None where it can't be made up."""
 
@@ -46,6 +48,7 @@ class Liar:
     _read: dict[bytes, list[bytes]] = field(default_factory=dict)
     _looks: int = 0
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _lines: list[Line] = field(default_factory=list)
     _serving: set["asyncio.Task[object]"] = field(default_factory=set)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,16 +62,21 @@ class Liar:
                 await self._serve(reader, writer, lines)
         finally:
             self._serving.discard(task)
-            for _, one in [(reader, writer), *lines.values()]:
-                one.transport.abort()
+            writer.transport.abort()
+            self._lines += lines.values()  # what comes late, comes over them
+            if not self._tasks:
+                self._let_go()
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lines: dict[Where, Line]
     ) -> None:
+        if self.wire.hello is not None:
+            lines[self.real] = await opened(self.real)
+            await self.wire.hello((reader, writer), lines[self.real])
         while request := await self.wire.request(reader):
             if self.wire.changes(request):
                 self.asked.append(request)
-                await self._change(request, writer, len(self.asked))
+                await self._change(request, (reader, writer), lines)
             else:
                 writer.write(await self._look(request, lines))
                 await writer.drain()
@@ -77,25 +85,27 @@ class Liar:
                 await writer.wait_closed()
                 return
 
-    async def _change(self, request: bytes, writer: asyncio.StreamWriter, number: int) -> None:
+    async def _change(self, request: bytes, line: Line, lines: dict[Where, Line]) -> None:
+        _, writer = line
+        number = len(self.asked)
         lie = self.lie if number == self.lie.about else Lie("honest", frozenset())
         where = self._behind(number)
         if lie.operator == "before the request" or (self.lie.operator == "before the undo" and number == 2):
             await self.meddle()
         if lie.late:
-            self._later(self._done(request, lie, where), lie.late)
+            self._later(self._done(request, lie, where, lines), lie.late)
             said = self.wire.yes
         else:
-            said = await self._done(request, lie, where)
+            said = await self._done(request, lie, where, lines)
         if lie.operator == "in mid-step":
             self._later(self._meddled(), 1.0)
         await _say(writer, lie, said, self.wire)
 
-    async def _done(self, request: bytes, lie: Lie, where: Where) -> bytes:
+    async def _done(self, request: bytes, lie: Lie, where: Where, lines: dict[Where, Line]) -> bytes:
         said = self.wire.yes
         targets = {"ours": [request], "other": [self.wire.other(request)], "both": [request, self.wire.other(request)]}
         for one in targets[lie.to] * lie.times:
-            said = await self.forward(one, where)
+            said = await self.forward(one, where, lines)
         return said
 
     async def _meddled(self) -> bytes:
@@ -128,9 +138,9 @@ class Liar:
             return (self.real, self.another)[self._looks % 2]
         return self.another if self.lie.behind == "another from the undo on" and number >= 2 else self.real
 
-    async def forward(self, request: bytes, where: Where, lines: dict[Where, Line] | None = None) -> bytes:
+    async def forward(self, request: bytes, where: Where, lines: dict[Where, Line]) -> bytes:
         """Pass a request on and return the answer; over the connection that is kept, where one is."""
-        known = lines if self.wire.keeps and lines is not None else {}
+        known = lines if self.wire.keeps else {}
         reader, writer = known.get(where) or await opened(where)
         known[where] = reader, writer
         try:
@@ -147,6 +157,12 @@ class Liar:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for _, one in self._lines:
+            one.transport.abort()
+        self._lines.clear()
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """The lies, as data: what happens to what is asked for, what is answered, what is read, and who else is there."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 Answer = Literal["honest", "yes", "no", "silence", "half", "garbage", "closed"]
 To = Literal["ours", "other", "both"]
@@ -36,14 +36,22 @@ DIRTY: Final = frozenset({"UNSAFE"})
 LATE: Final = 3.5
 """Seconds: after the step has given up looking (2 s), and after its undo was seen."""
 
+HONEST: Final = Lie("honest", PASSED, about=0)
+HALF_WAY: Final[dict[str, dict[str, Any]]] = {
+    "lost before": {"times": 0, "answer": "closed"},
+    "lost after": {"answer": "closed"},
+    "refused": {"times": 0, "answer": "no"},
+}
+"""What may become of one request of several."""
+
 LIES: Final = (
-    Lie("honest", PASSED, about=0),
+    HONEST,
     Lie("says yes and does nothing", OPEN, times=0, answer="yes"),
     Lie("says yes and that it is so, and does nothing", OPEN, times=0, answer="yes", reads="as it was told"),
     Lie("says no and does nothing", OPEN, times=0, answer="no"),
     Lie("does it and says no", OPEN | DIRTY, answer="no"),
     Lie("does it and says nothing", PASSED, answer="silence"),
-    Lie("does it and closes", PASSED, answer="closed"),
+    Lie("does it and closes", PASSED | OPEN, answer="closed"),
     Lie("does it and says half of it", PASSED, answer="half"),
     Lie("does it and says garbage", PASSED | OPEN, answer="garbage"),
     Lie("does it late, and says yes", OPEN | DIRTY, late=LATE, answer="yes"),

@@ -1,4 +1,4 @@
-"""A Sentinel with a liar in front of it."""
+"""A Redis node, or a Sentinel, with a liar in front of it."""
 
 import asyncio
 from typing import Final
@@ -10,8 +10,7 @@ from support.liars.between import Wire
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
     """Read one command: an array of strings, each with its length before it."""
-    head = await reader.readline()
-    whole = head
+    whole = head = await reader.readline()
     for _ in range(int(head[1:]) if head else 0):
         size = await reader.readline()
         whole += size + await reader.readexactly(int(size[1:]) + 2)
@@ -30,10 +29,10 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 
 
 def _changes(request: bytes) -> bool:
-    return b"\r\nFAILOVER\r\n" in request.upper()
+    return b"\r\nFAILOVER\r\n" in request.upper() or b"\r\nSET\r\n" in request.upper()
 
 
-SENTINEL: Final = Wire(
+WIRE: Final = Wire(
     request=_request,
     answer=_answer,
     changes=_changes,

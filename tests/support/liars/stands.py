@@ -1,17 +1,31 @@
-"""Where a kind stands when it is told lies: the real servers behind the liar, and the truth about them."""
+"""Where a kind stands when it is told lies: the real servers behind the liars, and the truth about them."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faildrill.acting.calling import call, observe
+from faildrill.acting.seeing import effect, restored
 from faildrill.drill import Step
+from faildrill.errors import ActionError
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
+from faildrill.ports import Action
 from faildrill.targets import KindUse
 from support.liars.between import Liar, Where, Wire, between
-from support.liars.course import go
-from support.liars.lies import Lie
+from support.liars.course import Went, go
+from support.liars.lies import HONEST, Lie
 
 Look = Callable[[], Awaitable[Any]]
+
+
+async def nothing() -> None:
+    """Do nothing: it is as it should be, or there is nobody else."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +34,64 @@ class Stand:
 
     kind: str
     wire: Wire
-    real: Where
-    another: Where
-    params: Callable[[str], dict[str, Any]]
-    """Its parameters, by the path or the port of the liar."""
-    reset: Look
+    ways: Mapping[str, tuple[Where, Where]]
+    """By name, each way over which it acts: where it leads to, and another place to which it may lead."""
+    params: Callable[[Mapping[str, Where]], dict[str, Any]]
+    """Its parameters, by where the liars listen instead."""
     truth: Look
     """What was asked of everything, past every liar; as it is when a step is over it must be as before."""
-    meddle: Look
+    reset: Look = nothing
+    meddle: Look = nothing
     """Makes something else of what the step has changed, as another operator does."""
+    within: float = 2.0
     undo_within: float = 4.0
+    hold: float = 1.8
+    asks: int = 2
+    """How many changing requests it makes at the most, its undo included."""
+    alike: int = 1
+    """How many of them may be the same."""
+    serves: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+    """Serves what is real, where a test does that itself."""
 
-    async def wrong(self, lie: Lie, folder: Path, hold: float) -> list[str]:
+    async def wrong(self, lie: Lie, folder: Path) -> list[str]:
         """Have the step done among liars, and list what is wrong about what was said and done."""
+        async with self.serves():
+            return await self._wrong(lie, folder)
+
+    async def half_way(self, lie: Lie, *, undoing: bool, folder: Path) -> list[str]:
+        """Have one request of the step, or of its undo, lost or refused; list what one undo more does not put back."""
+        await self.reset()
+        before, asked = await self.truth(), list[bytes]()
+        liars: list[Liar] = []
+        async with self.serves(), self._between(HONEST, folder, nothing, asked, liars) as found:
+            step: Action = build(KindUse(kind=self.kind, params=self.params(found)), "action")
+            given = Supplies("half-way", self.undo_within)
+            was = await step.capture(given)
+            if undoing:
+                await step.apply(was, given)
+                seen = await observe(lambda: effect(step, was, given), _in(self.within))
+                assert seen.holds, seen.because
+            asked.clear()
+            for one in liars:
+                one.lie = lie
+            with contextlib.suppress(ActionError, TimeoutError):
+                await call((step.undo if undoing else step.apply)(was, given), self.undo_within)
+            made = len(asked)
+            for one in liars:
+                one.lie = HONEST
+            told = ""
+            try:
+                await call(step.undo(was, given), self.undo_within)
+            except ActionError as error:
+                told = f"the undo: {error}"
+            seen = await observe(lambda: restored(step, was, given), _in(self.undo_within))
+        after = await self.truth()
+        wrong = [] if seen.holds else [f"not put back: {seen.because}"]
+        wrong += [f"clean with {after}, it was {before}"] if seen.holds and after != before else []
+        wrong += [f"there is no request {lie.about}: {made} were made"] if made < lie.about else []
+        return [*wrong, told, *map(repr, asked)] if wrong else []
+
+    async def _wrong(self, lie: Lie, folder: Path) -> list[str]:
         await self.reset()
         before = await self.truth()
         meddled: list[Any] = []
@@ -41,19 +100,39 @@ class Stand:
             await self.meddle()
             meddled.append(await self.truth())
 
-        liar = Liar(lie, self.wire, self.real, self.another, meddle)
-        path = folder / "liar.sock"
-        async with between(liar, path):
-            use = KindUse(kind=self.kind, params=self.params(str(path)))
-            step = Step(id="it", name="it", use=use, within=2.0, undo_within=self.undo_within)
-            went = await go(step, folder / "run", hold)
+        asked: list[bytes] = []
+        went = await self._went(lie, folder, meddle, asked)
         after = await self.truth()
         wrong = [] if went.verdict in lie.right else [f"it is {went.verdict}"]
         if went.verdict != "UNSAFE" and after != before and not (meddled and after == meddled[-1]):
-            wrong.append(f"clean with {after}")
+            wrong.append(f"clean with {after}, it was {before}")
         if meddled and after != meddled[-1]:
             wrong.append(f"the other operator's {meddled[-1]} is {after}")
-        first, *others = liar.asked
-        if first in others or len(others) > 1 + bool(lie.late):  # what comes late is put back again
-            wrong.append(f"asked {liar.asked}")
-        return [*wrong, str(liar.asked), went.story] if wrong else []
+        most, comes_late = max(Counter(asked).values(), default=0), bool(lie.late)  # which is put back again
+        if most > self.alike + comes_late or len(asked) > self.asks + comes_late:
+            wrong.append("asked more than once")
+        return [*wrong, *map(repr, asked), went.story] if wrong else []
+
+    async def _went(self, lie: Lie, folder: Path, meddle: Look, asked: list[bytes]) -> Went:
+        async with self._between(lie, folder, meddle, asked, []) as found:
+            use = KindUse(kind=self.kind, params=self.params(found))
+            step = Step(id="it", name="it", use=use, within=self.within, undo_within=self.undo_within)
+            return await go(step, folder / "run", self.hold)
+
+    @contextlib.asynccontextmanager
+    async def _between(
+        self, lie: Lie, folder: Path, meddle: Look, asked: list[bytes], liars: list[Liar]
+    ) -> AsyncIterator[dict[str, Where]]:
+        """Put a liar into every way; gives where they listen."""
+        async with contextlib.AsyncExitStack() as stack:
+            found: dict[str, Where] = {}
+            for name, (real, another) in self.ways.items():
+                path = folder / f"{name}.sock" if isinstance(real, Path) else None
+                liars.append(Liar(lie, self.wire, real, another, meddle, asked))
+                port = await stack.enter_async_context(between(liars[-1], path))
+                found[name] = port if path is None else path
+            yield found
+
+
+def _in(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
