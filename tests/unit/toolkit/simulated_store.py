@@ -200,7 +200,7 @@ class Elect(OfOffice, Handover[Office]):
         return {}
 
     async def undo(self, before: Captured, given: Given) -> None:
-        sight = await self._until_fit(str(before["chief"]), given.timeout / 2)
+        sight = await self._until_fit(before, given.timeout / 2)
         if sight.leader != before["chief"]:
             self._world.done.append(f"elect {before['chief']}")
 
