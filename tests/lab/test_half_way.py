@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 
 from lab.liar_stands import stand_of
-from lab.test_liars import fronts as fronts  # noqa: PLC0414 - its fixtures
-from lab.test_liars import mariadb_lab as mariadb_lab  # noqa: PLC0414
-from lab.test_liars import redis_lab as redis_lab  # noqa: PLC0414
+from lab.test_liars import fronts as fronts
+from lab.test_liars import mariadb_lab as mariadb_lab
+from lab.test_liars import redis_lab as redis_lab
 from support.liars.lies import HALF_WAY, PASSED, Lie
 
 pytestmark = pytest.mark.timeout(240)
