@@ -21,8 +21,11 @@ from faildrill.judging.seeing import Seen, see
 from faildrill.judging.tallies import Tally, tally
 from faildrill.ledger import path_of
 from faildrill.ledger.accounts import Account, Moment, accounts
+from faildrill.proofs import limits
 from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.proofs.intervals import longest_unproven
+from faildrill.proofs.looks import Interval, Question
+from faildrill.proofs.records import Cadence, Heard
 from faildrill.samples.columns import Columns, empty, load
 from faildrill.spread import keeping as spread
 from faildrill.spread.keeping import Kept
@@ -237,6 +240,12 @@ class Evidence:
     @cached_property
     def _dues(self) -> dict[str, Dues]:
         return {}
+
+    def heard(self, probe: str, question: Question, span: Interval) -> Heard:
+        """Return what the looks of a probe, those of before the warm-up too, say to a question within a span (ns)."""
+        plan = self.plans[probe]
+        looks = self.columns[probe].between(span.since - limits.reach(plan), span.by + 1)
+        return Heard(looks, question, Cadence(nanoseconds(plan.every), self.slow(probe)), span)
 
     def seen(self, probe: str) -> Seen:
         """Return what the looks of a probe come to; they are gone through when that is first asked."""

@@ -7,7 +7,7 @@ from faildrill import durations
 from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Headline, Outage, ProbeFigures, Writes
-from faildrill.judging.spans import FAULT, PUTTING_BACK, span
+from faildrill.judging.spans import FAULT, PUTTING_BACK, hidden, span
 
 _PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
 """Expectations, besides `outage`, of what users notice."""
@@ -49,9 +49,8 @@ def _unproven(evidence: Evidence, probe: str, followed: str) -> float:
     time = span(evidence, followed if evidence.faults else "whole")
     if time is None:
         return 0.0
-    ends = [one.first_good for one in evidence.outages(probe, evidence.hold(probe)) if one.first_dark < time[0]]
-    since = max([time[0], *(end for end in ends if end is not None)])
-    return seconds(evidence.unproven(evidence.darkness(probe), since, time[1]))
+    earlier = [one for one in evidence.outages(probe, evidence.hold(probe)) if one.first_dark < time[0]]
+    return seconds(hidden(evidence, evidence.darkness(probe), time, earlier))
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:

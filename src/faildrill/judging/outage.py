@@ -11,7 +11,7 @@ from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import Darkness, Stretch, darkness, weight
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.result import Finding
-from faildrill.judging.spans import Belonging, When, span, within, words
+from faildrill.judging.spans import Belonging, When, hidden, span, within, words
 from faildrill.judging.weighing import (
     Weighed,
     broken,
@@ -151,10 +151,8 @@ class _Weighing:
             return no_such_time(limits.when)
         everything = self._proofs.outages(limits.hold)
         found = within(evidence, everything, limits.when)
-        # What began before this part and ended in it belongs to what it followed: only what comes after can hide here.
-        earlier = [one.first_good for one in everything if one not in found.perhaps and one.first_dark < time[0]]
-        since = max([time[0], *(end for end in earlier if end is not None)])
-        unproven = evidence.unproven(self._proofs, since, time[1])
+        earlier = [one for one in everything if one not in found.perhaps and one.first_dark < time[0]]
+        unproven = hidden(evidence, self._proofs, time, earlier)
         return (
             self._broken(found.surely)
             or lack(evidence, limits.of, weighs_skipped=True)

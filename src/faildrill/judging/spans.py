@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.ports import StepMark
 from faildrill.timeline import Applying, Entry, Undoing, WaitEnded, WaitStarted
@@ -71,6 +71,15 @@ def span(evidence: Evidence, when: str) -> tuple[int, int] | None:
         FAULT: (fault, back or _FOREVER),
         PUTTING_BACK: (back, _FOREVER) if back else None,
     }[when]
+
+
+def hidden(evidence: Evidence, proofs: Darkness, time: tuple[int, int], earlier: Iterable[Stretch]) -> int:
+    """Return how long an outage could have been, in ns, of which nothing was seen in a part of the run.
+
+    What began `earlier` and ended in it belongs to what it followed: only what comes after can hide here.
+    """
+    ends = (one.first_good for one in earlier if one.first_good is not None)
+    return evidence.unproven(proofs, max(time[0], *ends, 0), time[1])
 
 
 def within(evidence: Evidence, found: Iterable[Stretch], when: str) -> Belonging:

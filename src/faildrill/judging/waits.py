@@ -7,8 +7,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import Wait
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures, Verdict
-from faildrill.proofs import limits
-from faildrill.proofs.looks import SILENCE, Interval, Question
+from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.records import Heard
 from faildrill.references import holds_reference
 from faildrill.timeline import WaitEnded, WaitStarted
@@ -37,26 +36,14 @@ def weigh(evidence: Evidence, wait: Wait, step: StepFigures) -> Weighed:
         return Weighed(Verdict.FAILED, wrong) if is_met else stands
     if is_met and not decides(one.is_seen for one in answers):
         return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look that was sent meanwhile saw it")
-    blind = max((one.unproven for one in may_last if one.unproven > one.patience), default=None)
+    blind = max((one.blind for one in may_last if one.blind), default=None)
     if is_met or blind is None:
         return stands
     told = f"{step.because}; it may have been so unseen: no look tells for {durations.show(seconds(blind))}"
     return Weighed(Verdict.INCONCLUSIVE, told)
 
 
-class _Answer(NamedTuple):
-    """What the record says of one probe."""
-
-    is_seen: bool
-    longest: int
-    """For how long it can have been so at a time."""
-    unproven: int
-    """For how long no look told anything."""
-    patience: int
-    """For how long that may be."""
-
-
-def _answers(evidence: Evidence, wait: Wait) -> list[_Answer]:
+def _answers(evidence: Evidence, wait: Wait) -> list[Heard]:
     """Ask the record again, by probe; nothing where a run of an older version does not tell what was asked."""
     started = next(((entry, one) for entry, one in evidence.events(WaitStarted) if one.step == wait.id), None)
     ended = next((entry for entry, one in evidence.events(WaitEnded) if one.step == wait.id), None)
@@ -68,11 +55,4 @@ def _answers(evidence: Evidence, wait: Wait) -> list[_Answer]:
         return []
     question, span = Question(wait.until.state, who or ""), Interval(entry.at, ended.at)
     names = [wait.until.probe] if wait.until.probe is not None else list(evidence.plans)
-    return [_heard(evidence, name, question, span) for name in names]
-
-
-def _heard(evidence: Evidence, probe: str, question: Question, span: Interval) -> _Answer:
-    slow, plan = evidence.slow(probe), evidence.plans[probe]
-    looks = evidence.columns[probe].between(span.since - limits.reach(plan), span.by + 1)
-    heard = Heard(looks, question, slow, span)
-    return _Answer(heard.is_seen, heard.longest, heard.unproven, SILENCE * nanoseconds(plan.every) + slow)
+    return [evidence.heard(name, question, span) for name in names]

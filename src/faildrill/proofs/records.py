@@ -3,19 +3,29 @@
 `rows` asks while samples come in; here they are all there, and what could not be told then may be known.
 """
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 
 from faildrill.proofs.intervals import proven
-from faildrill.proofs.looks import Interval, Question
+from faildrill.proofs.looks import SILENCE, Interval, Question
 from faildrill.samples.columns import Columns, Integers
+
+
+class Cadence(NamedTuple):
+    """How many ns lie between two looks of a probe, and after how many silence is dark."""
+
+    every: int
+    slow: int
 
 
 class Heard:
     """What the looks of one probe say to a question within a span of time (ns)."""
 
-    def __init__(self, looks: Columns, question: Question, slow: int, span: Interval) -> None:
-        self._span = span
-        self._pro, self._con = _said(looks, question, slow)
+    def __init__(self, looks: Columns, question: Question, rate: Cadence, span: Interval) -> None:
+        self._span, self._rate = span, rate
+        self._pro, self._con = _said(looks, question, rate.slow)
 
     @property
     def is_seen(self) -> bool:
@@ -23,15 +33,16 @@ class Heard:
         since = self._pro[0]
         return bool(np.any((since >= self._span.since) & (since <= self._span.by)))
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """The longest time within the span in which nothing says no, in ns: no yes lasted longer."""
         return self._gap(*self._con)
 
-    @property
-    def unproven(self) -> int:
-        """The longest time within the span in which no look says anything, in ns."""
-        return self._gap(*(np.concatenate(sides) for sides in zip(self._pro, self._con, strict=True)))
+    @cached_property
+    def blind(self) -> int:
+        """The longest time within the span in which no look says anything, in ns; 0 where that is not too long."""
+        unproven = self._gap(*(np.concatenate(sides) for sides in zip(self._pro, self._con, strict=True)))
+        return unproven if unproven > SILENCE * self._rate.every + self._rate.slow else 0
 
     def _gap(self, since: Integers, by: Integers) -> int:
         """Return the longest stretch of the span in which none of the intervals lies."""

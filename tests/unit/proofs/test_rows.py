@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from faildrill.drill import ProbePlan
 from faildrill.proofs.looks import Interval, Question, Word
-from faildrill.proofs.records import Heard
+from faildrill.proofs.records import Cadence, Heard
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
 from faildrill.samples import SEEN_LATE, Outcome, Sample
@@ -269,7 +269,7 @@ def test_what_is_met_at_any_moment_is_borne_out_by_the_whole_record(made: tuple,
             continue
         at, stretch = met
         assert since * MS <= stretch.since <= stretch.by - hold * MS <= at
-        told = Heard(columns(seen), Question(word), SLOW * MS, stretch)
+        told = Heard(columns(seen), Question(word), Cadence(MS, SLOW * MS), stretch)
         assert told.longest >= stretch.by - stretch.since
         assert told.is_seen
 
