@@ -158,6 +158,14 @@ class WritesOver(Driving):
         return await super()._undo(intents)
 
 
+class AsksTwice(Driving):
+    """Asks once more to put back what was put back."""
+
+    async def _undo(self, intents: list[Intended]) -> list[str]:
+        await super()._undo(intents)
+        return await super()._undo(intents)
+
+
 class _NoEffects(Effects):
     def hold(self, step: str) -> None:
         del step
@@ -174,7 +182,7 @@ class LooksNoMore(Driving):
         return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
 
 
-FIRST: Final[dict[type[Driving], int]] = {Trusts: 80, BelievesUndos: 30, LooksOnce: 110}
+FIRST: Final[dict[type[Driving], int]] = {Trusts: 490, BelievesUndos: 30, LooksOnce: 110}
 """Seeds before which it is known not to be found: they need not be lived through every time."""
 
 
@@ -190,6 +198,7 @@ FIRST: Final[dict[type[Driving], int]] = {Trusts: 80, BelievesUndos: 30, LooksOn
         (BelievesUndos, APPLIES, "no mark tells"),
         (LooksOnce, ("comes late",), "left on"),
         (LooksNoMore, ("works",), "others had put"),
+        (AsksTwice, ("works",), "was asked 2 times"),
         (WritesOver, ("works",), "somebody else's work was undone"),
     ],
     ids=lambda one: one.__name__ if isinstance(one, type) else "",

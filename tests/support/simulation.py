@@ -66,6 +66,20 @@ APPLIES: Final = (
 UNDOS: Final = (*("works",) * 16, "fails", "fails after", "lies", "hangs", "clings", "works late")
 THEIRS: Final = "maintained"
 """What other people make of a service."""
+LIES: Final = (
+    {"apply": "accepts, comes late", "delay": "7s", "acts_late": "8s"},
+    {"apply": "comes late", "delay": "7s", "acts_late": "8s"},
+    {"apply": "refuses, comes late", "delay": "1s"},
+    {"apply": "refuses, comes late", "delay": "7s", "acts_late": "8s"},
+    {"apply": "another first"},
+    {"reads": "stale"},
+    {"reads": "alternating"},
+    {"reads": "alternating", "reads_after": "2s"},
+    {"apply": "accepts, comes late", "delay": "7s", "acts_late": "8s", "reads": "alternating", "reads_after": "1s"},
+)
+"""What one of the services is told to do, in some worlds, instead of what is asked for."""
+LYING: Final = 0.35
+"""In how many worlds somebody does."""
 FAILURES: Final = ("ENOSPC", "EIO", "short", "sync")
 
 
@@ -113,6 +127,8 @@ class World:
     """When other people bring a service up again that a step took down."""
     claims: list[tuple[float, str]] = field(default_factory=list)
     """When other people make something of their own of a service that a step took down."""
+    late_claims: list[tuple[float, str]] = field(default_factory=list)
+    """When they do so with whatever a service is by then, also after it was put back."""
     dead_prober: float | None = None
     disk: tuple[int, int, str] | None = None
     aborts: tuple[KindUse, ...] = ()
@@ -121,8 +137,8 @@ class World:
     """Services that no probe looks at."""
 
     @classmethod
-    def draw(cls, seed: int, place: Path, applies: tuple[str, ...] = APPLIES) -> "World":
-        """Draw a world whose faults are taken from among these."""
+    def draw(cls, seed: int, place: Path, applies: tuple[str, ...] = APPLIES, *, lying: bool = True) -> "World":
+        """Draw a world whose faults are taken from among these; where it may be `lying`, services also tell lies."""
         draw = random.Random(seed)  # noqa: S311 - it must be the same for the same seed
         world = cls(seed)
         names = [f"service{number}" for number in range(draw.choice((1, 1, 2, 2, 3)))]
@@ -145,16 +161,31 @@ class World:
             params = {"of": draw.choice(names), "longer_than": draw.choice(("500ms", "2s"))}
             world.aborts = (KindUse.model_validate({"kind": "outage", "params": params}),)
         world.leave_applied = draw.random() < 0.03
-        world.draw_others(names)
+        others = world.draw_others(names)
+        if lying:
+            world.lie(others)
         return world
 
-    def draw_others(self, names: list[str]) -> None:
+    def draw_others(self, names: list[str]) -> random.Random:
         """Draw what other people do meanwhile."""
         others = random.Random(f"{self.seed} others")  # noqa: S311 - what else is drawn stays what it was
         if others.random() < 0.25:
             self.meddling = [(others.uniform(0, 8), others.choice(names))]
         if others.random() < 0.25:
             self.claims = [(others.uniform(0, 8), others.choice(names))]
+        if others.random() < 0.15:
+            self.late_claims = [(others.uniform(0, 20), others.choice(names))]
+        return others
+
+    def lie(self, others: random.Random) -> None:
+        """Have one of the services that would do what it is asked for lie."""
+        honest = [one for one in self.faults if one.use.params["apply"] == "works"]
+        if not honest or others.random() > LYING:
+            return
+        liar = others.choice(honest)
+        use = liar.use.model_copy(update={"params": {**liar.use.params, **others.choice(LIES)}})
+        lying = liar.model_copy(update={"use": use, "undo_within": others.choice((liar.undo_within, 12.0))})
+        self.steps = [_instead(one, liar, lying) for one in self.steps]
 
     @property
     def faults(self) -> list[Step]:
@@ -166,7 +197,7 @@ class World:
     def longest(self) -> float:
         """Seconds that the run may take at the most: every limit in it used up, with a second's slack for each."""
         waits = sum(step.within + 1 for step in self.steps if isinstance(step, Wait))
-        steps = sum(2 * step.within + 2 * SETTLE + 2 * step.undo_within + 6 for step in self.faults)
+        steps = sum(2 * step.within + 2 * SETTLE + 3 * step.undo_within + 10 for step in self.faults)
         return WARM_UP + WARM_UP_PATIENCE + steps + waits + LIMIT + GRACE + WARM_UP + 5
 
 
@@ -186,6 +217,12 @@ def _fault(draw: random.Random, name: str, place: Path, applies: tuple[str, ...]
     use = KindUse(kind="simulated.fault", params=params)
     undo = Undo(how=how)
     return Step(id=name, name=name, use=use, within=2.0, undo=undo, undo_within=draw.choice((2.0, 5.0)))
+
+
+def _instead(step: Step | Wait | Parallel, former: Step, other: Step) -> Step | Wait | Parallel:
+    if isinstance(step, Parallel):
+        return step.model_copy(update={"steps": tuple(other if one is former else one for one in step.steps)})
+    return other if step is former else step
 
 
 def _wait(draw: random.Random) -> Wait:
@@ -215,7 +252,8 @@ class Lived:
 
 def live(seed: int, folder: Path, driving: type[Driving] = Driving, applies: tuple[str, ...] = APPLIES) -> Lived:
     """Live through the world of a seed; `driving` is the engine's own, or a worse one to be found out."""
-    return live_in(World.draw(seed, folder / "place", applies), folder, driving)
+    world = World.draw(seed, folder / "place", applies, lying=driving is Driving)
+    return live_in(world, folder, driving)
 
 
 def live_in(world: World, folder: Path, driving: type[Driving] = Driving) -> Lived:
@@ -270,6 +308,8 @@ async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]
         loop.call_later(when, _meddle, place, name)
     for when, name in world.claims:
         loop.call_later(when, _claim, place, name)
+    for when, name in world.late_claims:
+        loop.call_later(when, _claim_anyway, place, name)
     if world.dead_prober is not None:
         loop.call_later(world.dead_prober, setattr, scene.probers, "broken", "the prober ended with -9")
     await driving(scene, stop).drive()
@@ -289,6 +329,13 @@ def _claim(place: Path, name: str) -> None:
     if Fault(folder=str(place), name=name).state() == "down":
         (place / f"{name}.state").write_text(THEIRS)
         (place / f"{name}.claimed").write_text(str(LoopClock().now_ns()))
+
+
+def _claim_anyway(place: Path, name: str) -> None:
+    """Have a service in maintenance, whatever it is, and write down when."""
+    (place / f"{name}.state").write_text(THEIRS)
+    Fault(folder=str(place), name=name).tell("claimed")
+    (place / f"{name}.claimed-late").write_text(str(LoopClock().now_ns()))
 
 
 def _scene(world: World, place: Path, folder: Path) -> Scene:
@@ -356,8 +403,11 @@ def _about_effects(lived: Lived) -> Iterator[str]:
             yield f"{step.id} was called {story.count('call')} times"
         if lived.verdict is Verdict.PASSED and _is_meddled_with(lived, step.id) and not _disk_failed(lived):
             yield f"PASSED, but others had put {step.id} back before"
-        if _is_claimed(lived, step.id) and lived.state(step.id) == "up":
+        if _is_undone(lived, step, story):
             yield f"{step.id}: somebody else's work was undone"
+        came = sum(story.count(one) for one in ("came", "late"))
+        if story.count("call-back") > 1 + came:
+            yield f"{step.id} was asked {story.count('call-back')} times to come back, and went down late {came} times"
         if lived.verdict is Verdict.PASSED and not {"apply", "late", "came"} & set(story):
             yield f"PASSED, but {step.id} was never done"
         if "call" in story and not any(event.step == step.id for event in _all(lived, Intended)):
@@ -378,13 +428,31 @@ def _is_meddled_with(lived: Lived, name: str) -> bool:
     return is_seen and at < undoing and not is_busy
 
 
+def _is_undone(lived: Lived, step: Step, story: list[str]) -> bool:
+    """Tell whether what other people did was undone, where it could be seen that it was theirs."""
+    if "theirs" in story and "call-back" in story:
+        return not _disk_failed(lived)  # nobody heard that it was refused
+    if _is_claimed(lived, step.id) and lived.state(step.id) == "up":
+        return True
+    if "claimed" not in story or not _can_be_seen(step) or step.use.params["undo"] == "works late":
+        return False
+    since = story[story.index("claimed") :]
+    return "undo" in since and not {"call", "apply", "came", "late", "fell"} & set(since)
+
+
+def _can_be_seen(step: Step) -> bool:
+    """Tell whether whoever is asked tells what a service is; one that always tells what it was can't be found out."""
+    params = step.use.params
+    return params.get("blind", "0ms") == "0ms" and params.get("reads") != "stale"
+
+
 def _is_claimed(lived: Lived, name: str) -> bool:
     """Tell whether others had made something of their own of a service before anything was put back.
 
     What can't be seen before its undo is put back all the same: then nobody can tell whose it is.
     """
     [step] = [one for one in lived.world.faults if one.id == name]
-    told = lived.book(name, "claimed") if step.use.params.get("blind", "0ms") == "0ms" else []
+    told = lived.book(name, "claimed") if _can_be_seen(step) else []
     known = entries(lived.folder / FILE) if told else []
     undoing = [one.at for one in known if isinstance(one.what, PhaseStarted) and one.what.phase == "undoing"]
     return bool(undoing) and int(told[0]) < undoing[0]
@@ -393,13 +461,18 @@ def _is_claimed(lived: Lived, name: str) -> bool:
 def _about_leaving(lived: Lived) -> Iterator[str]:
     if lived.world.leave_applied:
         return
-    left = [step.id for step in lived.world.faults if step.undo.how != "none" and lived.state(step.id) != "up"]
+    left = [step.id for step in lived.world.faults if step.undo.how != "none" and _is_left(lived, step.id)]
     if left and not lived.is_marked:
         yield f"{left} left on, and no mark tells"
     if left and lived.verdict is not Verdict.UNSAFE and not _disk_failed(lived):
         yield f"{left} left on, and the verdict is {lived.verdict}"
     if lived.verdict is Verdict.PASSED and (left or lived.is_marked):
         yield f"PASSED with {left} on, marked: {lived.is_marked}"
+
+
+def _is_left(lived: Lived, name: str) -> bool:
+    """Tell whether a service is not as it was; what others have made of it anyway may be since the run has ended."""
+    return lived.state(name) != "up" and not (lived.state(name) == THEIRS and lived.book(name, "claimed-late"))
 
 
 def _about_undoing(lived: Lived) -> Iterator[str]:

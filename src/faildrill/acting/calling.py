@@ -1,9 +1,10 @@
 """Call a kind: under a deadline, and with nothing coming out of it but the errors that its port names."""
 
 import asyncio
+import math
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from faildrill import durations, redacting
 from faildrill.effect_traits import ENDING
@@ -24,6 +25,12 @@ LONGEST: Final = 2000
 """Characters of a kind's words that are kept."""
 LET_GO: Final = 0.1
 """Seconds that a call which was cut short has to end; one that holds on is left behind and waited for no more."""
+
+SHARES: Final = 4
+"""Parts of the time for looks of which one look may take one: a silent one must leave time for others."""
+SHARE: Final = 2.5
+"""Seconds that a look has all the same, up to half of the time: a kind waits 2 s for a node that is silent."""
+UNANSWERED: Final = "no answer within"
 
 _stuck: "set[asyncio.Task[Any]]" = set()
 
@@ -53,7 +60,7 @@ async def call(what: Awaitable[T], within: float) -> T:
         if is_late:
             await _cut_short(task)
     if is_late:
-        raise TookTooLong(f"no answer within {durations.show(within)}")
+        raise TookTooLong(f"{UNANSWERED} {durations.show(within)}")
     return _answer(task)
 
 
@@ -101,7 +108,8 @@ def _answer(task: "asyncio.Task[T]") -> T:
     except Exception as error:  # a crash of a kind becomes an event
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        raise ActionFailed(f"{type(error).__name__} at {where}: {words(error)}") from error
+        told = f"{type(error).__name__} at {where}: {words(error)}"
+        raise ActionFailed(f"{told} - a fault of the kind itself: it says nothing of the target") from error
 
 
 def words(what: object) -> str:
@@ -116,26 +124,65 @@ async def observe(
     """Look again and again until what is looked for holds, or the loop's clock passes `deadline`.
 
     Looks once at least; a look may take `each` so many seconds, also where the deadline is over. It holds when two
-    looks in a row, a moment apart, say so: one of them may be stale, or have come from another one; `twice` is False
-    where one is enough. What can't be seen does not hold; the last look's reason is the one returned, with what was
-    seen last where that look could not see. A look that only the deadline cut off says less than why those before it
-    could not see.
+    looks in a row, a moment apart, say so: one of them may be stale, or have come from another one. Each time that a
+    look takes it back, one more must agree; `twice` is False where one is enough. What can't be seen does not hold; the
+    last look's reason is the one returned, with what was seen last where that look could not see. Where more than one
+    must agree, a look that is silent costs its share of the time and no more: the next one asks anew.
     """
     loop = asyncio.get_running_loop()
-    saw = trouble = held = ""
+    patience = Patience(deadline, each, SHARES if twice else 1)
+    saw, trouble, agreed, needed = "", Trouble(), list[str](), 1 + twice
     while True:
-        left = deadline - loop.time()
+        start = loop.time()
         try:
-            seen = await call(look(), max(left, each))
-            saw, trouble = f"; seen last: {seen.because}", ""
+            seen = await call(look(), patience.of(start, agreeing=bool(agreed)))
+            saw, trouble = f"; seen last: {seen.because}", Trouble()
         except (ActionError, CannotSee) as error:
-            trouble = (trouble if isinstance(error, TookTooLong) else "") or str(error)
-            seen = Observed(holds=False, because=f"could not be seen: {trouble}{saw}")
-        if seen.holds and (held or not twice):
-            return seen._replace(because=words(seen.because))
-        is_over = loop.time() + LOOK_AGAIN >= deadline
-        if is_over and not seen.holds:
-            disagree = f"{seen.because}; a moment before it was {held}" if held else seen.because
+            trouble = trouble.then(error)
+            seen = Observed(holds=False, because=f"could not be seen: {trouble.told}{saw}")
+        patience.took(loop.time() - start, is_cut_off=trouble.is_cut_off)
+        if seen.holds:
+            agreed.append(seen.because or "as it is to be")
+            if len(agreed) >= needed:
+                return seen._replace(because=words(seen.because))
+        elif loop.time() + LOOK_AGAIN >= deadline:
+            disagree = f"{seen.because}; a moment before it was {agreed[-1]}" if agreed else seen.because
             return seen._replace(because=words(disagree))
-        held = seen.because or "as it is to be" if seen.holds else ""
+        else:
+            needed += bool(agreed) and not trouble.told and twice
+            agreed = []
         await asyncio.sleep(LOOK_AGAIN)
+
+
+class Trouble(NamedTuple):
+    """Why what is looked for could not be seen; a look that was cut off says less than those before it."""
+
+    told: str = ""
+    is_cut_off: bool = False
+
+    def then(self, error: Exception) -> "Trouble":
+        """Return what is told when the next look fails, too."""
+        is_cut_off = isinstance(error, TookTooLong)
+        is_known = is_cut_off and self.told and not self.told.startswith(UNANSWERED)
+        return Trouble(self.told if is_known else str(error), is_cut_off)
+
+
+class Patience:
+    """How long each of several looks may take, so that one which is silent leaves time for others."""
+
+    def __init__(self, deadline: float, each: float = 1.0, shares: int = SHARES) -> None:
+        within = deadline - asyncio.get_running_loop().time()
+        self._deadline = deadline
+        self._each = each
+        self._share = max(within / shares, min(SHARE, within / 2), each)
+        self._longest = 0.0
+
+    def of(self, now: float, *, agreeing: bool = False) -> float:
+        """Return the float seconds of the next look; one that is to agree has twice what the one before it took."""
+        return max(min(self._deadline - now, self._share), self._each, 2 * self._longest if agreeing else 0.0)
+
+    def took(self, seconds: float, *, is_cut_off: bool) -> None:
+        """Learn from a look: one that was cut off was silent, or takes longer than its share."""
+        if is_cut_off:
+            self._share = math.inf
+        self._longest = 0.0 if is_cut_off else seconds

@@ -5,48 +5,62 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, TypeGuard
 
-from faildrill.acting.calling import LOOK_AGAIN, call, observe
+from faildrill.acting.calling import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
 from faildrill.effect_traits import Compares, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.timeline import Entry, Intended
 
-LOOK: Final = 2.0
-"""Seconds that such a look may take: the fault stays on meanwhile."""
+WITHIN: Final = 4.0
+"""Seconds for such looks at the most, so that one of them may be silent: the fault stays on meanwhile."""
 
 
 async def of_others(action: Action, before: Captured, given: Given, within: float) -> str | None:
-    """Say what somebody else has made of it, by two looks that agree; the empty string where nobody has.
+    """Say what somebody else has made of it; the empty string where nobody has. Two looks in a row must agree.
 
-    None where that can't be told for float seconds: it is put back all the same, as it is the fault, as far as anybody
-    knows.
+    Where they never do for float seconds, and one of them saw somebody else's, that is told: it may be his. None where
+    it can't be told at all: it is put back all the same, as it is the fault, as far as anybody knows.
     """
     if not _compares(action):
         return ""
-    first = await _found(action, before, given, within)
-    if first is None or first.whose != "others":
-        return None if first is None else ""
-    await asyncio.sleep(LOOK_AGAIN)
-    again = await _found(action, before, given, within)
-    if again is None or again.whose != "others":
-        return ""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + min(within, WITHIN)
+    patience = Patience(deadline)
+    seen: list[Found | None] = []
+    while True:
+        start = loop.time()
+        found = await _found(action, before, given, patience.of(start))
+        patience.took(loop.time() - start, is_cut_off=found is None)
+        former = seen[-1] if seen else None
+        if found and former and _is_theirs(found) == _is_theirs(former):
+            return _not_ours(found) if _is_theirs(found) else ""
+        seen.append(found)
+        if loop.time() + LOOK_AGAIN >= deadline:
+            break
+        await asyncio.sleep(LOOK_AGAIN)
+    theirs = [one for one in seen if one and _is_theirs(one)]
+    if theirs:
+        return f"looks don't agree whether somebody has: {_not_ours(theirs[-1])}"
+    return "" if any(seen) else None
+
+
+def _is_theirs(found: Found) -> bool:
+    return found.whose == "others"
+
+
+def _not_ours(found: Found) -> str:
     return (
-        f"somebody else has changed it, so nothing is touched: it is {again.now}; the step had made it "
-        f"{again.expected}. To put back what was before: {again.remedy}"
+        f"somebody else has changed it, so nothing is touched: it is {found.now}; the step had made it "
+        f"{found.expected}. To put back what was before: {found.remedy}"
     )
 
 
 async def _found(action: Compares, before: Captured, given: Given, within: float) -> Found | None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within
-    while True:
-        try:
-            return await call(action.found(before, given), min(within, LOOK))
-        except (ActionError, CannotSee):
-            if loop.time() + LOOK_AGAIN >= deadline:
-                return None
-        await asyncio.sleep(LOOK_AGAIN)
+    try:
+        return await call(action.found(before, given), within)
+    except (ActionError, CannotSee):
+        return None
 
 
 async def pictured(action: Action, given: Given) -> dict[str, str]:

@@ -136,12 +136,10 @@ async def _apply(action: Action, before: Captured, step: Step, timeline: Timelin
 
 
 async def _seen_after(action: Action, before: Captured, given: Supplies) -> str:
-    """Look once after a refusal: it is the word of the one who was asked."""
-    try:
-        seen = await call(effect(action, before, given), AFTER)
-    except (ActionError, CannotSee) as error:
-        return f"what came of it could not be seen: {words(error)}"
-    return f"{'and yet' if seen.holds else 'seen after it'}: {words(seen.because)}"
+    """Look after a refusal: it is the word of the one who was asked."""
+    now = asyncio.get_running_loop().time()
+    seen = await observe(lambda: effect(action, before, given), now, twice=not looks_cost(action), each=AFTER)
+    return f"{'and yet' if seen.holds else 'seen after it'}: {seen.because}"
 
 
 async def _confirm(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from faildrill.acting.calling import LOOK_AGAIN, call, words
+from faildrill.acting.calling import LOOK_AGAIN, SHARE, call, words
 from faildrill.acting.seeing import effect_is, lasts, suspect
 from faildrill.effect_traits import LOOKS_COST
 from faildrill.errors import ActionError, CannotSee, FaildrillError
@@ -31,7 +31,7 @@ from faildrill.timeline import (
 
 PACE: Final = 1.0
 """Seconds between two looks at the least."""
-SHARE: Final = 50
+PACED: Final = 50
 """So many times as long as a look takes is waited until the next: looking must not become a load of its own."""
 LONGEST: Final = 60.0
 """Seconds between two looks at the most."""
@@ -123,24 +123,34 @@ class Effect:
             self._tell_seen()
 
     async def look_before_undo(self) -> None:
-        """Look right before it is put back; what can't be told for a while is told as that."""
+        """Look right before it is put back; what can't be told for a while is told as that. Two looks must agree.
+
+        One that is silent gets its share first: whatever it is, the next one has all of the time.
+        """
         loop = asyncio.get_running_loop()
         start, within = loop.time(), min(self._intent.within, LOOK if self.is_cheap else COSTLY_LOOK)
-        while not await self.look(within):
-            if loop.time() + LOOK_AGAIN >= start + min(within, AGAIN):
+        share = min(SHARE, within / 2) if self.is_cheap else within
+        tries = 0
+        while not await self.look(within if tries else share, agreeing=self.is_cheap):
+            tries += 1
+            if tries > self.is_cheap and loop.time() + LOOK_AGAIN >= start + min(within, AGAIN):
                 self._timeline.note(EffectUntold(step=self._intent.step, because=self._trouble))
                 return
             await asyncio.sleep(LOOK_AGAIN)
         self._tell_seen()
 
-    async def look(self, within: float) -> bool:
-        """Look once, twice where it seems gone; tell whether it could be told."""
+    async def look(self, within: float, *, agreeing: bool = False) -> bool:
+        """Look once, twice where it seems gone, or where two looks must agree; tell whether it could be told."""
         sent = self._timeline.now()
-        seen = await self._seen(within)
+        first = seen = await self._seen(within)
         answered = self._timeline.now()
-        if seen is not None and not seen.holds and not self._is_gone:
+        is_quick = agreeing and self._took <= SHARE  # what takes longer is looked at once: the fault stays on meanwhile
+        if first is not None and (is_quick or not first.holds) and not self._is_gone:
             await asyncio.sleep(LOOK_AGAIN)
-            first, seen = seen, await self._seen(within)
+            seen = await self._seen(within)
+            if seen is not None and seen.holds is not first.holds:
+                self._trouble = f"looks don't agree: {words(first.because)}; then: {words(seen.because)}"
+                return False
             if seen is not None and not seen.holds:
                 await self._lost(first, answered)
         if seen is None:
@@ -159,7 +169,7 @@ class Effect:
     def _pace(self) -> float:
         limit = self._limit
         often = PACE if limit is None else min(PACE, max(limit / 10, LOOK_AGAIN))
-        return max(often, min(self._took * SHARE, LONGEST if limit is None else often))
+        return max(often, min(self._took * PACED, LONGEST if limit is None else often))
 
     async def _seen(self, within: float) -> Observed | None:
         """Return what a look saw, None when it could not tell."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from faildrill import durations
+from faildrill.acting.awaiting import Late, Window, late
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparing import beside, of_others, owned
-from faildrill.acting.effects import AGAIN, action_of, look_before_undoing
-from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restored
-from faildrill.effect_traits import ACTS_LATE
+from faildrill.acting.effects import action_of, look_before_undoing
+from faildrill.acting.seeing import effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
@@ -35,11 +35,6 @@ from faildrill.timeline import (
 By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2
 """Undos without an outcome after which the others go first."""
-SETTLE: Final = 5.0
-"""Seconds for which the effect of a call that stayed open is looked for after its undo; less for quick steps, more for
-an action that says how late it may act."""
-
-
 UNSEEN: Final = "what is there could not be seen, so it is put back whoever has made it"
 
 
@@ -123,10 +118,12 @@ async def undo_all(
     `known` is what the run's timeline tells of them. One that fails never stops the others, and a full disk stops none:
     what can't be written down is still undone. A state is looked at before anything is put back, and again right
     before its own undo. What a call that is still open asked for may come yet, though nothing of us acts any more:
-    where its effect is not seen before its undo, it is looked for a while afterwards, and put back again when it comes.
-    A step that was refused is not undone, as nothing of it happened: it is looked at.
+    where its effect is not seen before its undo, it is looked for afterwards for as long as its kind says that it may
+    come, and put back again when it does. A step that was refused is not undone, as nothing of it happened: it is
+    looked at, and for as long.
     """
     still_open, kept_off, changed = unsettled(known), untouched(known), owned(known)
+    over = asyncio.get_running_loop().time()
     await look_before_undoing(intents, timeline, run, known)
     dirty: list[str] = []
     watched: list[_Undo] = []
@@ -136,7 +133,10 @@ async def undo_all(
         undo = _Undo(intent, timeline, run, by)
         undo.changed = changed
         if intent.undo != "none" and (because := kept_off.get(intent.step)) is not None:
-            if not await undo.look_only(because):
+            undo.was_refused = True
+            if await undo.look_only(because):
+                watched.append(undo)
+            else:
                 dirty.append(intent.step)
             continue
         is_open = intent.step in still_open and intent.undo != "none" and not await undo.is_in_effect()
@@ -144,8 +144,8 @@ async def undo_all(
             dirty.append(intent.step)
         elif is_open:
             watched.append(undo)
-    start = asyncio.get_running_loop().time()
-    return dirty + [one.intent.step for one in watched if not await one.stays(start)]
+    found = await asyncio.gather(*(one.late(over) for one in watched))
+    return dirty + [one.intent.step for one, came in zip(watched, found, strict=True) if not await one.settle(came)]
 
 
 class _Undo:
@@ -157,15 +157,18 @@ class _Undo:
         self._by = by
         self.changed: set[str] = set()
         """Those in the picture that steps of the run have changed."""
+        self.was_refused = False
         self._given = Supplies(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
-        """Look for the effect, once at least and until the loop's clock passes `until`."""
+        """Look for the effect, until the loop's clock passes `until` at least."""
         try:
             action = action_of(self.intent)
         except (FaildrillError, ValueError):
             return False
-        seen = await observe(lambda: effect(action, self.intent.before, self._given), until, twice=False)
+        seen = await observe(
+            lambda: effect(action, self.intent.before, self._given), until, twice=not looks_cost(action)
+        )
         return seen.holds
 
     async def look_only(self, because: str) -> bool:
@@ -195,33 +198,26 @@ class _Undo:
         alone = await beside(action, self._given, intent.picture, self.changed, deadline)
         return seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
 
-    async def stays(self, start: float) -> bool:
-        """Look for a while, from `start` on the loop's clock, whether it stays put back; when not, put it back again.
+    async def late(self, over: float) -> Late:
+        """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
+        action, intent = action_of(self.intent), self.intent
+        window = Window.of(action, intent.within, intent.undo_within, over)
+        found = await late(action, intent.before, self._given, window)
+        patience = durations.show(asyncio.get_running_loop().time() - window.start)
+        looked = f"looked for {patience} after it was put back"
+        told = f"{looked}, and {'nothing came' if found.is_told and not found.came else found.because}"
+        self._timeline.note(
+            Happened(step=intent.step, at=self._timeline.now(), told=f"its outcome stayed open: {told}")
+        )
+        return found
 
-        Also when that can't be told in the end: the undo then has its own time to see it. Where it is not as it was
-        put back from the first, an earlier step was put back since, and took its place: only its effect tells then.
-        """
-        action = action_of(self.intent)
-        patience = max(min(SETTLE, self.intent.within), float(getattr(action, ACTS_LATE, 0.0)))
-        was_back = (await observe(lambda: restored(action, self.intent.before, self._given), start)).holds
-        can_tell = was_back or knows_its_effect(action)
-        is_told = False
-
-        async def comes_after_all() -> Observed:
-            nonlocal is_told
-            is_told = False
-            back = await restored(action, self.intent.before, self._given)
-            seen = await effect(action, self.intent.before, self._given)
-            is_told = True
-            comes = (can_tell and seen.holds) or (was_back and not back.holds)
-            return Observed(comes, seen.because if seen.holds else back.because)
-
-        comes = await observe(comes_after_all, start + patience, twice=False)
-        is_settled = is_told and not comes.holds
-        looked = f"looked for {durations.show(patience)} after it was put back, and nothing came"
-        told = f"its outcome stayed open: {looked if is_settled else f'after it was put back, {comes.because}'}"
-        self._timeline.note(Happened(step=self.intent.step, at=self._timeline.now(), told=told))
-        return is_settled or await self.run()
+    async def settle(self, found: Late) -> bool:
+        """Put back again what came, by comparing as before; nothing is asked for again where that can't be told."""
+        if not found.is_told:
+            return self._not_seen(f"whether it stays put back can't be told: {found.because}")
+        if self.was_refused:
+            return not found.came or self._not_seen(f"it was refused, and yet it was done later: {found.because}")
+        return not found.came or await self.run()
 
     async def run(self) -> bool:
         """Put it back, and tell whether that was seen."""
@@ -233,7 +229,7 @@ class _Undo:
             action, undoing = action_of(intent), _undoing(intent)
         except (FaildrillError, ValueError) as error:
             return self._not_seen(f"its intent can't be read: {words(error)}")
-        others = await of_others(action, intent.before, self._given, min(AGAIN, intent.undo_within))
+        others = await of_others(action, intent.before, self._given, intent.undo_within)
         if others:
             return self._not_seen(words(others))
         if others is None:

@@ -135,6 +135,8 @@ class Run(Surroundings):
 
     effect_is: ClassVar[Effect] = "state"
     ending: ClassVar[float] = 2 * GRACE
+    acts_late: ClassVar[float] = 0.0
+    """Its process group is ended with it; what a program leaves elsewhere, its author must know."""
 
     argv: Argv = Field(description="the program and its arguments")
     undo_argv: Argv = Field(description="the program that puts it back; right to run even if the step had no effect")

@@ -180,6 +180,8 @@ class OfBrokenFile(OfFile):
     """A mistake is put into the file, and the server told to load it, as somebody does who edits on the host."""
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 5.0
+    """A server that is loading its files loads what is there once more when it has done."""
 
     mistake: str = Field(
         default="this_line_is_a_mistake",

@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
+import msgspec
 from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Given, Kind, Told, Words
-from faildrill.toolkit.links import Doing
+from faildrill.toolkit.links import Doing, Mode
 from faildrill.toolkit.sockets import listeners
 
 _CONNECT_WITHIN = 2.0
@@ -18,6 +19,27 @@ _ANSWER_WITHIN = 30.0
 _LOOK_WITHIN = 5.0
 _REACH = "lab.supervisor"
 _LOST = (OSError, TimeoutError, ValueError, EOFError)
+
+
+class _Node(msgspec.Struct):
+    state: Literal["running", "stopped", "absent"]
+    pids: list[int] = []
+
+
+class _Link(msgspec.Struct):
+    mode: Mode
+    delay_ms: int
+    jitter_ms: int = 0
+
+
+class _Answer(msgspec.Struct):
+    """What a supervisor says; what says anything else is none."""
+
+    ok: bool
+    error: str = ""
+    uid: str = ""
+    nodes: dict[str, _Node] = {}
+    links: dict[str, _Link] = {}
 
 
 class Supervisor(Kind):
@@ -42,14 +64,13 @@ class Supervisor(Kind):
 
     async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
         """Tell whether a node runs, is held by a signal, or is down."""
-        state: Literal["running", "stopped", "absent"] = (await self._node(member))["state"]
-        return state
+        return (await self._node(member)).state
 
     async def leads(self, member: str, addresses: Sequence[str]) -> Told:
         """Compare the processes of the node with those that listen at each address of it."""
         told = Told([], [], [])
         try:
-            pids = {int(pid) for pid in (await self._node(member))["pids"]}
+            pids = set((await self._node(member)).pids)
         except CannotSee as error:
             return Told(silent=[f"{member}: {error}"])
         if not addresses and pids:
@@ -80,23 +101,25 @@ class Supervisor(Kind):
 
     async def uid(self) -> str:
         """Return the random identity of the lab; CannotSee when it does not say."""
-        try:
-            return str((await self._status())["uid"])
-        except KeyError:
-            raise CannotSee(f"the lab's supervisor on {self.socket} does not say which lab it is") from None
+        uid = (await self._status()).uid
+        if not uid:
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not say which lab it is")
+        return uid
 
-    async def _node(self, member: str) -> dict[str, Any]:
+    async def _node(self, member: str) -> _Node:
         try:
-            found: dict[str, Any] = (await self._status())["nodes"][member]
+            return (await self._status()).nodes[member]
         except KeyError:
             raise CannotSee(f"the lab has no node {member!r}") from None
-        return found
 
-    async def _status(self) -> dict[str, Any]:
+    async def _status(self) -> _Answer:
         try:
-            return await self._ask({"op": "status"}, _LOOK_WITHIN)
+            told = await self._ask({"op": "status"}, _LOOK_WITHIN)
         except _LOST as error:
             raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {_words(error)}") from error
+        if not told.ok:
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not tell: {told.error}")
+        return told
 
     async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
         """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
@@ -105,10 +128,10 @@ class Supervisor(Kind):
     async def link_now(self, member: str) -> Doing:
         """Tell what a link does."""
         try:
-            link = (await self._status())["links"][member]
+            link = (await self._status()).links[member]
         except KeyError:
             raise CannotSee(f"the lab has no link to {member!r}") from None
-        return Doing(link["mode"], link["delay_ms"], link.get("jitter_ms", 0))
+        return Doing(link.mode, link.delay_ms, link.jitter_ms)
 
     async def _change(self, request: dict[str, Any]) -> None:
         """Send a request that changes something, once."""
@@ -118,10 +141,10 @@ class Supervisor(Kind):
             raise ActionRefused(f"the lab's supervisor on {self.socket} can't be reached: {error}") from error
         except _LOST as error:
             raise OutcomeUnknown(f"the lab's supervisor did not answer {request['op']!r}: {_words(error)}") from error
-        if not answer["ok"]:
-            raise ActionRefused(f"the lab's supervisor: {answer['error']}")
+        if not answer.ok:
+            raise ActionRefused(f"the lab's supervisor: {answer.error}")
 
-    async def _ask(self, request: dict[str, Any], within: float) -> dict[str, Any]:
+    async def _ask(self, request: dict[str, Any], within: float) -> _Answer:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
                 reader, writer = await asyncio.open_unix_connection(self.socket)
@@ -135,8 +158,10 @@ class Supervisor(Kind):
             writer.close()
         if not line:
             raise EOFError("the supervisor has closed the connection")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        try:
+            return msgspec.json.decode(line, type=_Answer)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"what it says is not a supervisor's answer: {error}") from error
 
 
 def _words(error: Exception) -> str:

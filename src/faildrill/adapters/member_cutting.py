@@ -34,6 +34,8 @@ class Cut(OfLink):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 5.0
+    """Whatever reaches the member may have taken the request up, and do it when it comes to it."""
 
     group: Group = Field(description="the group; never all of it is cut off")
     member: str = Field(description="which of its members")

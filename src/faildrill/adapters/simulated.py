@@ -26,6 +26,8 @@ from faildrill.samples import Outcome
 
 _BLIND: dict[tuple[str, str], float] = {}
 """By folder and name of a service, until when on the loop's clock nobody can see how it is."""
+_READS: dict[tuple[str, str], tuple[str, int]] = {}
+"""By folder and name of a service whose reads lie: the state that they go on to tell, and how often it was read."""
 _TIMERS: dict[str, list[asyncio.TimerHandle]] = {}
 """By folder, what steps have left running in this process."""
 
@@ -133,6 +135,9 @@ class Fault(_Place):
         "clings",
         "answers late",
         "comes late",
+        "another first",
+        "accepts, comes late",
+        "refuses, comes late",
         "acts late",
         "leaves a timer",
         "crashes",
@@ -142,8 +147,10 @@ class Fault(_Place):
         alias="apply",
         description="`refuses after` does it and says no; `fails after` does it and then breaks; `lies` "
         "says it did and does nothing; `hangs` does it and never answers, `clings` is not even to be cancelled; "
+        "`another first` has somebody else do it first, and refuses; "
         "`answers late` does it and then leaves the outcome open; "
-        "`comes late` leaves it open, and the target does it after `delay`; `acts late` leaves a process behind that "
+        "`comes late` leaves it open, and the target does it after `delay`, `accepts, comes late` says yes and "
+        "`refuses, comes late` no; `acts late` leaves a process behind that "
         "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
     undo_how: Literal[
@@ -159,6 +166,12 @@ class Fault(_Place):
     effect: Effect = Field(default="state", description="what its effect counts as; an event is not looked at again")
     looking: Duration = Field(default=0.0, description="how long a look at it takes")
     blind: Duration = Field(default=0.0, description="for how long nobody can see its state, from its apply on")
+
+    reads: Literal["honest", "stale", "alternating"] = Field(
+        default="honest", description="from its apply on: always the state from before, or every other time"
+    )
+    reads_after: Duration = Field(default=0.0, description="how long after its apply they begin to")
+    acts_late: Duration = Field(default=0.0, description="what it says of how late it may act")
 
     at_most: Duration | None = Field(default=None, description="it ends by itself after this time")
 
@@ -178,29 +191,52 @@ class Fault(_Place):
             raise CannotSee(f"{self.folder} is no folder")
         if asyncio.get_running_loop().time() < _BLIND.get((self.folder, self.name), 0.0):
             raise CannotSee("nobody can see it now")
-        return {"state": self.state()}
+        return {"state": self._read()}
+
+    def _read(self) -> str:
+        """Return the state as whoever is asked tells it."""
+        key = (self.folder, self.name)
+        if key not in _READS:
+            return self.state()
+        former, number = _READS[key]
+        _READS[key] = former, number + 1
+        return former if self.reads == "stale" or number % 2 else self.state()
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Take it down, or do what `apply` says."""
         self.tell("call")
         _BLIND[self.folder, self.name] = asyncio.get_running_loop().time() + self.blind
-        if self.apply_how not in ("acts late", "comes late", "leaves a timer"):
+        if self.reads != "honest":
+            lies = (self.folder, self.name), (self.state(), 0)
+            asyncio.get_running_loop().call_later(self.reads_after, _READS.__setitem__, *lies)
+        if self.apply_how.endswith("comes late"):
+            return self._promise()
+        if self.apply_how not in ("acts late", "leaves a timer"):
             await asyncio.sleep(self.delay)
         self._fail()
         if self.apply_how in ("lies", "acts late", "leaves a timer"):
             self._leave_behind()
             return {"was": "up"}
-        if self.apply_how == "comes late":
-            asyncio.get_running_loop().call_later(self.delay, self.become, "down", "came")
-            raise OutcomeUnknown("503 after it was sent")
         self.become("down", "apply")
         if self.at_most is not None:
             asyncio.get_running_loop().call_later(self.at_most, self.become, "up", "limit")
         await self._answer()
         return {"was": "up"}
 
+    def _promise(self) -> Captured:
+        """Have the target do it later, and answer now."""
+        asyncio.get_running_loop().call_later(self.delay, self.become, "down", "came")
+        if self.apply_how == "comes late":
+            raise OutcomeUnknown("503 after it was sent")
+        if self.apply_how == "refuses, comes late":
+            raise ActionRefused("the simulated target refuses, and does it later")
+        return {"was": "up"}
+
     def _fail(self) -> None:
         match self.apply_how:
+            case "another first":
+                self.become("down", "theirs")
+                raise ActionRefused("the simulated target says that somebody else has done it")
             case "refuses":
                 raise ActionRefused("the simulated target refuses")
             case "fails":

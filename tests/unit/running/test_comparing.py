@@ -88,6 +88,30 @@ def test_a_refusal_that_is_not_true_is_unsafe_and_left_to_a_person(simulation: S
     assert "it was refused, so nothing is put back, and yet it is not as before" in told(result)
 
 
+def test_where_looks_do_not_agree_whose_it_is_it_is_left(simulation: Simulation) -> None:
+    simulation.fault("pay", reads="alternating", reads_after="3s")
+    simulation.wait(5.0)
+    result = drive(simulation, (5.0, "maintained"))
+    assert result.verdict is Verdict.UNSAFE
+    assert state(simulation) == "maintained"
+    assert "looks don't agree whether somebody has" in told(result)
+
+
+def test_where_looks_do_not_agree_whether_it_lasted_it_is_told(simulation: Simulation) -> None:
+    simulation.fault("pay", reads="alternating", reads_after="3s")
+    simulation.wait(5.0)
+    result = drive(simulation)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "looks don't agree: " in told(result)
+
+
+def test_a_defect_of_a_kind_is_named_as_that_and_never_as_a_word_of_the_target(simulation: Simulation) -> None:
+    simulation.fault("pay", apply="crashes")
+    because = next(one.because for one in drive(simulation).findings if "a defect in the adapter" in one.because)
+    assert "RuntimeError at simulated.py:" in because
+    assert because.endswith("a fault of the kind itself: it says nothing of the target")
+
+
 def test_one_look_among_others_that_say_no_is_no_proof() -> None:
     looks = iter([True, False] * 50)
 

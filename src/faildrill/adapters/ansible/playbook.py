@@ -125,6 +125,8 @@ class Playbook(OnHosts):
     effect_is: ClassVar[Effect] = "state"
     looks_cost: ClassVar[bool] = True
     ending: ClassVar[float] = 5.0
+    acts_late: ClassVar[float] = 0.0
+    """What a play has left on the hosts is ended before the undo."""
 
     apply_file: Annotated[FilePath, Field(alias="apply", description="the playbook that does it")]
     undo_file: Annotated[FilePath, Field(alias="undo", description="the playbook that puts it back")]

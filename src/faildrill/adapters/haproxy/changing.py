@@ -32,6 +32,8 @@ class _OfServers(Kind):
     """What the actions share: the servers, looked at through the socket, and the one change of them."""
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 0.0
+    """HAProxy does what its socket says as it reads it."""
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is changed")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the backend that the servers are in")

@@ -1,6 +1,6 @@
 """`mariadb.promote`: a replica becomes the server that takes writes, as there is no manager that would see to it."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,9 @@ class Promote(OfMariaDB, Handover[Sight]):
             mariadb.promote: {mariadb: payments}
             within: 30s
     """
+
+    acts_late: ClassVar[float] = 0.0
+    """What a server has been asked for and not done is told by it, and ended before the undo."""
 
     mariadb: MariaDB = Field(description="the servers that get another writer")
     to: str | None = Field(default=None, description="the member to promote; by default the one that has most")

@@ -132,6 +132,8 @@ class Upstream(_OfNginx):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 5.0
+    """NGINX that is loading its files loads what is there once more when it has done."""
 
     upstream: str = Field(pattern=r"^[^\s;{}]+$", description="the name of the upstream")
     server: str = Field(pattern=r"^[^\s;{}]+$", description="the server's address, as it is written there")

@@ -31,6 +31,8 @@ class Configure(OfCluster):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 10.0
+    """Patroni goes on trying to write into its store: `retry_timeout` is 10 s unless set."""
 
     cluster: Cluster = Field(description="the cluster that is configured")
     set: Settings = Field(min_length=1, description="settings by name, as in `patronictl show-config`")

@@ -31,6 +31,8 @@ class CutReplication(OfCluster, OfLink):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 5.0
+    """Whatever reaches the node may have taken the request up, and do it when it comes to it."""
 
     cluster: Cluster = Field(description="the cluster whose replication is cut")
 

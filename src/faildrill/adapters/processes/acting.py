@@ -29,6 +29,8 @@ class _OfProcess(Named):
     """What both actions share: which process it is, now and afterwards."""
 
     ending: ClassVar[float] = 2 * GRACE
+    acts_late: ClassVar[float] = 0.0
+    """A signal is there when it is sent, and nobody sends one when the call is over."""
 
     address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is healthy")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import tenacity
 from pydantic import Field
@@ -16,6 +16,7 @@ from faildrill.ports import Captured, Given, Preview, Told
 from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover
+from faildrill.toolkit.parts import try_each
 
 _INTERVAL: Final = 0.25
 _NEVER: Final = "0"
@@ -44,6 +45,9 @@ class Failover(OfRedis, Handover[Sight]):
             within: 20s
     """
 
+    acts_late: ClassVar[float] = 10.0
+    """A Sentinel begins at a turn of its timer; it tells what is under way, and looks at the nodes every 10 s."""
+
     redis: Redis = Field(description="the nodes that get another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")
 
@@ -71,10 +75,11 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Make the first master the only one to be chosen, ask for a failover once, and let all be chosen again."""
-        try:
-            await self._give_back(before, given)
-        finally:
-            await self._set_priorities(_priorities_of(before), patience(given), over=_NEVER)
+        former = _priorities_of(before)
+        await try_each(
+            lambda: self._give_back(before, given),
+            lambda: self._set_priorities(former, patience(given), over=_NEVER),
+        )
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over now."""
@@ -129,16 +134,16 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def _under_way(self, within: float) -> list[str]:
         """Tell which Sentinels have a failover under way, perhaps one that was asked for and given up."""
-        found = []
-        for login in sentinels(self.redis):
-            where = f"Sentinel {login.host}:{login.port}"
-            try:
-                rows = await asked(login, lambda talk: talk.ask("SENTINEL", "MASTER", self.redis.master), within)
-                if "failover_in_progress" in str(pairs(rows)["flags"]).split(","):
-                    found.append(f"{where} {_HAS_ONE}")
-            except (OSError, UnresolvedSecret, KeyError, ValueError) as error:
-                found.append(f"{where} does not tell whether it has a failover under way: {in_words(error)}")
-        return found
+        told = await asyncio.gather(*(self._what_is_under_way(login, within) for login in sentinels(self.redis)))
+        return [one for one in told if one]
+
+    async def _what_is_under_way(self, login: Login, within: float) -> str:
+        where = f"Sentinel {login.host}:{login.port}"
+        try:
+            rows = await asked(login, lambda talk: talk.ask("SENTINEL", "MASTER", self.redis.master), within)
+            return f"{where} {_HAS_ONE}" if "failover_in_progress" in str(pairs(rows)["flags"]).split(",") else ""
+        except (OSError, UnresolvedSecret, KeyError, ValueError) as error:
+            return f"{where} does not tell whether it has a failover under way: {in_words(error)}"
 
     async def _until_seen(self, priorities: dict[str, str], within: float) -> None:
         """Wait until the Sentinel that will be asked has seen the priorities: it looks every ten seconds."""
@@ -195,7 +200,9 @@ class Failover(OfRedis, Handover[Sight]):
         raise ActionRefused(f"no Sentinel of {self.redis.name} lets us in: {'; '.join(refusals)}")
 
     async def _priorities(self, within: float) -> dict[str, str]:
-        return {name: await self._priority(name, within) for name in self.redis.members}
+        names = list(self.redis.members)
+        told = await asyncio.gather(*(self._priority(name, within) for name in names))
+        return dict(zip(names, told, strict=True))
 
     async def _priority(self, name: str, within: float) -> str:
         login = directly(self.redis, self.redis.members[name])
@@ -205,20 +212,23 @@ class Failover(OfRedis, Handover[Sight]):
         except (OSError, UnresolvedSecret, KeyError) as error:
             raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
 
+    async def _set_priority(self, name: str, priority: str, within: float, over: str | None) -> str:
+        """Give a node its priority; return why it has another one."""
+        login = directly(self.redis, self.redis.members[name])
+        try:
+            now = await self._priority(name, within)
+            if over is not None and now not in (over, priority):
+                return f"{name} has priority {now}, which somebody else has set: it is left"
+            if now != priority:
+                await _set(login, priority, within)
+        except (OSError, UnresolvedSecret, CannotSee) as error:
+            return f"{name} takes no priority: {error if isinstance(error, CannotSee) else in_words(error)}"
+        return ""
+
     async def _set_priorities(self, priorities: dict[str, str], within: float, *, over: str | None = None) -> None:
         """Give each node its priority, whatever the others say; with `over` only where it has that one now."""
-        troubles = []
-        for name, priority in priorities.items():
-            login = directly(self.redis, self.redis.members[name])
-            try:
-                now = await self._priority(name, within)
-                if over is not None and now not in (over, priority):
-                    troubles.append(f"{name} has priority {now}, which somebody else has set: it is left")
-                elif now != priority:
-                    await _set(login, priority, within)
-            except (OSError, UnresolvedSecret, CannotSee) as error:
-                told = error if isinstance(error, CannotSee) else in_words(error)
-                troubles.append(f"{name} takes no priority: {told}")
+        told = await asyncio.gather(*(self._set_priority(name, one, within, over) for name, one in priorities.items()))
+        troubles = [one for one in told if one]
         if troubles:
             raise ActionFailed(f"{self.redis.name}: {'; '.join(troubles)}")
 

@@ -18,6 +18,7 @@ from faildrill.toolkit.addresses import Address
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import Loss
 from faildrill.toolkit.links import OPEN, Doing, links
+from faildrill.toolkit.parts import try_each
 from faildrill.toolkit.time_limits import AtMost
 
 _EFFECTS: Final = {
@@ -98,10 +99,9 @@ class LoseMaster(Loss[Sight], OfRedis):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Open the network, let it go on or start it, whichever it needs."""
-        if self.how == "cut_off":
-            master = self._taken(before)
-            await links(self._reach(master, given), master).link(master, OPEN)
-        await super().undo(before, given)
+        master, bring_back = self._taken(before), super().undo
+        cut = [lambda: links(self._reach(master, given), master).link(master, OPEN)] if self.how == "cut_off" else []
+        await try_each(*cut, lambda: bring_back(before, given))
 
     async def _is_here(self, name: str, reach: Reach) -> None:
         if self.how != "cut_off":

@@ -26,6 +26,8 @@ class Loss(OfStore[S]):
     """
 
     needs_heir: ClassVar[bool] = True
+    acts_late: ClassVar[float] = 5.0
+    """Whatever reaches the node may have taken the request up, and do it when it comes to it."""
     OUTPUTS: ClassVar[tuple[str, ...]] = ()
     """What later steps may use of what was captured; the first names who is taken."""
 

@@ -1,0 +1,131 @@
+"""Watch for what a request does late: given up is not gone, and what was not there a moment ago may come yet.
+
+Whoever was asked may act for a while after nobody waits for him any more. For so long, as its kind says
+(`effect_traits.ACTS_LATE`) and some seconds at least, nothing of it counts as put back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from faildrill import durations
+from faildrill.acting.calling import LOOK_AGAIN, Patience, TookTooLong, call, observe, words
+from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restored
+from faildrill.effect_traits import ACTS_LATE
+from faildrill.errors import ActionError, CannotSee
+from faildrill.ports import Action, Captured, Given, Observed
+
+SETTLE: Final = 5.0
+"""Seconds for which it is looked for at least after its undo; less for quick steps, whatever their kind says: between
+us and the target there may be others who keep a request for a while."""
+AGREED: Final = 2
+"""Looks in a row that must say the same."""
+_LOOK: Final = 1.0
+"""Seconds that a look has at least."""
+
+
+class Late(NamedTuple):
+    """What came of a request after nobody waited for it any more."""
+
+    came: bool
+    is_told: bool
+    """Whether it can be told at all: looks that don't agree, or can't see until the end, tell nothing."""
+    because: str
+
+
+class Window(NamedTuple):
+    """From when until when what was asked for may come; moments of the loop's clock, in seconds."""
+
+    start: float
+    until: float
+    """Its end; nothing comes afterwards."""
+    last: float
+    """When whoever looks must have ended, told or not: the time of an undo is bounded."""
+
+    @classmethod
+    def of(cls, action: Action, within: float, undo_within: float, over: float) -> "Window":
+        """Return the one that begins now, for a request that nobody of ours makes any more since `over`."""
+        now = asyncio.get_running_loop().time()
+        until = max(now + min(SETTLE, within, undo_within), over + acts_late(action))
+        return cls(now, until, max(now + undo_within, now + AGREED * _LOOK))
+
+    @property
+    def is_too_long(self) -> str:
+        """Say that it is longer than may be looked; the empty string where it isn't."""
+        if self.until <= self.last:
+            return ""
+        more = durations.show(self.until - self.last)
+        return f"what it asked for may still be done for {more} beyond the time of its undo"
+
+
+def acts_late(action: Action) -> float:
+    """Return the float seconds for which what an action asked for may still be done after nobody waits for it."""
+    return float(getattr(action, ACTS_LATE, 0.0))
+
+
+async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:
+    """Look whether the effect of a step comes though it was put back, until it can't any more.
+
+    Where it is not as it was put back from the first, an earlier step was put back since, and took its place: only its
+    effect tells then.
+    """
+    costs = looks_cost(action)
+    was_back = (await observe(lambda: restored(action, before, given), window.start, twice=not costs)).holds
+    can_tell = was_back or knows_its_effect(action)
+
+    looks = 0
+
+    async def comes() -> Observed:
+        nonlocal looks
+        looks += 1
+        if costs or not can_tell:
+            back = await restored(action, before, given)
+            return Observed(was_back and not back.holds, back.because)
+        if looks % 2:  # where reads come from two in turn, each question must meet both of them
+            back, seen = await restored(action, before, given), await effect(action, before, given)
+        else:
+            seen, back = await effect(action, before, given), await restored(action, before, given)
+        if was_back and back.holds and seen.holds:
+            raise CannotSee(f"it is put back ({back.because}), and in effect ({seen.because})")
+        comes = not back.holds if was_back else seen.holds
+        return Observed(comes, seen.because if seen.holds else back.because)
+
+    if costs:  # one look, when it is over
+        await asyncio.sleep(min(window.until, window.last) - window.start)
+        return _told(await _agreed(comes, window._replace(last=window.last + given.timeout), needed=1), window)
+    return _told(await _agreed(comes, window, needed=AGREED), window)
+
+
+def _told(found: Late, window: Window) -> Late:
+    if found.came or not window.is_too_long:
+        return found
+    return found._replace(is_told=False, because=f"{window.is_too_long}; seen last: {found.because}")
+
+
+async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, needed: int) -> Late:
+    """Look until so many looks in a row say that it came, or, from the window's end on, that it did not."""
+    loop = asyncio.get_running_loop()
+    patience = Patience(window.last)
+    found: Late | None = None
+    row = 0
+    while True:
+        start = loop.time()
+        is_cut_off = False
+        try:
+            seen = await call(look(), patience.of(start))
+            row = row + 1 if found and found.is_told and found.came is seen.holds else 1
+            found = Late(seen.holds, is_told=True, because=words(seen.because))
+        except (ActionError, CannotSee) as error:
+            is_cut_off = isinstance(error, TookTooLong)
+            row, found = 0, Late(came=False, is_told=False, because=f"it could not be seen: {words(error)}")
+        now = loop.time()
+        patience.took(now - start, is_cut_off=is_cut_off)
+        if row >= needed and (found.came or now >= min(window.until, window.last)):
+            return found
+        if now >= window.last:
+            return found if not found.is_told else found._replace(came=False, is_told=False, because=_split(found))
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+def _split(found: Late) -> str:
+    return f"two looks in a row never said the same; the last one: {found.because}"
