@@ -92,3 +92,14 @@ def test_every_page_is_in_the_list_of_pages() -> None:
 def test_the_front_page_leads_to_the_list_of_pages_and_the_glossary() -> None:
     links = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert {"docs/README.md", "docs/glossary.md"} <= set(links)
+
+
+def test_every_module_that_a_page_names_by_its_path_is_there() -> None:
+    source = ROOT / "src" / "faildrill"
+    folders = {path.parent.name for path in source.glob("*/__init__.py")}
+    gone = []
+    for page in PAGES:
+        named = re.findall(r"`(?:src/faildrill/)?([a-z_]+/[a-z_/]+\.py)`", page.read_text(encoding="utf-8"))
+        there = [path for path in named if path.split("/")[0] in folders]
+        gone += [f"{page.relative_to(ROOT)}: {path}" for path in there if not (source / path).is_file()]
+    assert gone == []
