@@ -26,6 +26,13 @@ def _places(pattern: str) -> set[str]:
             {"system/atomic_file.py", "adapters/config_files.py", "adapters/simulated.py"},
             id="a file takes the place of another one",
         ),
+        pytest.param(
+            r"^_?SHARE(: Final)? = 0\.",
+            # A program, and a play of Ansible, are given a time of their own: what is left of it is for ending them.
+            {"toolkit/deadlines.py", "adapters/command.py", "adapters/processes/acting.py", "adapters/ansible/plays.py"}
+            | {"adapters/http/ledger.py"},
+            id="how much of a call's time may be asked away",
+        ),
         pytest.param(r"isinstance\([^)]*, RunStarted\)", {"timeline.py"}, id="what a run begins with"),
     ],
 )

@@ -1,7 +1,7 @@
 """`group.capacity`: enough members of a group are up, before one of them is taken away."""
 
 import asyncio
-from typing import Final, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -9,9 +9,8 @@ from faildrill import causes
 from faildrill.adapters.groups import Group, GroupMember
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.sockets import unaccepting
-
-_SHARE: Final = 0.8
 
 
 class Capacity(Kind):
@@ -47,7 +46,7 @@ class Capacity(Kind):
 
     async def lacks(self, member: GroupMember, given: Given) -> str:
         """Tell what keeps a member from being up; the empty string when nothing does."""
-        within = given.timeout * _SHARE
+        within = given.timeout * SHARE
         if member.reach is None and member.address is None:
             return "has neither reach nor address"
         if member.reach is not None:

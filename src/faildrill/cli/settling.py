@@ -29,7 +29,7 @@ def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
         return
     seen = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
     clock, words = SystemClock(), redacting.clean(because)
-    settle(one, who.user(), clock.wall(), (words, seen))
+    settle(one, who.user(), clock.wall(), words, seen)
     if remembered(home(folder)):
         timeline = go_on(home(folder), clock)
         timeline.note(Settled(by=who.user(), because=words, seen=list(seen)))

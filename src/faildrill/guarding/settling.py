@@ -28,9 +28,8 @@ class Settlement:
     """What was found when the place was asked for the last time."""
 
 
-def settle(mark: Mark, user: str, at: str, told: tuple[str, tuple[str, ...]]) -> Settlement:
+def settle(mark: Mark, user: str, at: str, because: str, seen: tuple[str, ...]) -> Settlement:
     """Write down who ends a mark and why, on disk for good, then take it off. OSError when it can't be written."""
-    because, seen = told
     one = Settlement(mark.run, mark.drill, mark.folder, mark.identity, user, at, because, seen)
     descriptor = os.open(_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

@@ -29,6 +29,14 @@ class Between(NamedTuple):
     at_most: int
 
 
+class _Asked(NamedTuple):
+    """A percentile that has a limit: what it is called, its share, and the limit in float seconds."""
+
+    name: str
+    share: float
+    limit: float
+
+
 class Latency(Kind):
     """Answers come within a time, by percentile, counted from when each look was *due*.
 
@@ -60,39 +68,39 @@ class Latency(Kind):
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh each percentile that has a limit."""
         found = []
-        for name, (share, limit) in self._limits().items():
-            claim = f"{name} of {self.of} is within {durations.show(limit)}{words(self.when)}"
-            found.append(finding("latency", claim, self._weighed(evidence, name, share, limit)))
+        for asked in self._limits():
+            claim = f"{asked.name} of {self.of} is within {durations.show(asked.limit)}{words(self.when)}"
+            found.append(finding("latency", claim, self._weighed(evidence, asked)))
         return found
 
-    def _limits(self) -> dict[str, tuple[float, float]]:
-        """By name of a percentile, its share and its limit."""
+    def _limits(self) -> list[_Asked]:
         table = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
         given = {name: getattr(self, name.replace(".", "_")) for name in table}
-        return {name: (table[name], limit) for name, limit in given.items() if limit is not None}
+        return [_Asked(name, table[name], limit) for name, limit in given.items() if limit is not None]
 
-    def _weighed(self, evidence: Evidence, name: str, share: float, limit: float) -> Weighed:
+    def _weighed(self, evidence: Evidence, asked: _Asked) -> Weighed:
         due = evidence.dues(self.of).between(*(span(evidence, self.when) or (0, 0)))
         number = len(due.looks) + due.missing
         if not number:
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
-        rank = max(math.ceil(round(share * number, 6)), 1) - 1
+        # Ranks count from 0; rounded first, as a product of floats may be a hair above the whole number that it is.
+        rank = max(math.ceil(round(asked.share * number, 6)), 1) - 1
         seen = percentile(due.looks, rank, due.missing)
-        told = f"{name} of {count(number, 'look')} is {in_words(seen)}"
-        if seen.at_least > nanoseconds(limit):
+        told = f"{asked.name} of {count(number, 'look')} is {in_words(seen)}"
+        if seen.at_least > nanoseconds(asked.limit):
             return broken(told)
         missing = lack(evidence, self.of, weighs_skipped=True) or too_few(tally(due.looks), self.of, words(self.when))
-        return missing or self._open(evidence, due, seen, (name, share, limit)) or holds(told)
+        return missing or self._open(evidence, due, seen, asked) or holds(told)
 
-    def _open(self, evidence: Evidence, due: Dues, seen: Between, asked: tuple[str, float, float]) -> Weighed | None:
+    def _open(self, evidence: Evidence, due: Dues, seen: Between, asked: _Asked) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
-        name, share, limit = asked
         number = len(due.looks) + due.missing
-        told = f"{name} of {count(number, 'look')} is {in_words(seen)}"
-        fewest = 1 if share == 1 else math.ceil(round(1 / (1 - share), 6))
+        told = f"{asked.name} of {count(number, 'look')} is {in_words(seen)}"
+        # With fewer looks than this the percentile is the slowest one, whatever the others are.
+        fewest = 1 if asked.share == 1 else math.ceil(round(1 / (1 - asked.share), 6))
         if number < fewest:
             return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
-        if seen.at_most > nanoseconds(limit):
+        if seen.at_most > nanoseconds(asked.limit):
             return cannot_tell(f"{told}: the limit lies between", _cure(evidence, self.of, due))
         return None
 

@@ -68,7 +68,7 @@ def moments(evidence: Evidence) -> list[Moment]:
         told = _tell(entry, names)
         if told is not None:
             at = entry.what.at if isinstance(entry.what, Happened) else entry.at
-            found.append(_moment(evidence, at, told, (entry, f"timeline:{entry.n}")))
+            found.append(_moment(evidence, at, told, entry, f"timeline:{entry.n}"))
     for plan in evidence.plans.values():
         found.extend(_outages(evidence, plan))
         found.extend(_changes(evidence, plan))
@@ -86,8 +86,7 @@ def phases(evidence: Evidence) -> dict[str, list[float]]:
     return found
 
 
-def _moment(evidence: Evidence, at: int, told: _Told, source: tuple[Entry, str]) -> Moment:
-    entry, cited = source
+def _moment(evidence: Evidence, at: int, told: _Told, entry: Entry, cited: str) -> Moment:
     wall = entry.wall
     if at != entry.at:
         apart = timedelta(microseconds=(at - entry.at) // 1000)
@@ -131,7 +130,7 @@ def _seen(evidence: Evidence, probe: str, at: int, told: _Told, place: int) -> M
     """Tell what a sample showed; the timeline's entry before it gives it its wall time."""
     before = [entry for entry in evidence.entries if entry.at <= at]
     entry = before[-1] if before else evidence.entries[0]
-    return _moment(evidence, at, told, (entry, f"sample:{probe}:{evidence.number(probe, place)}"))
+    return _moment(evidence, at, told, entry, f"sample:{probe}:{evidence.number(probe, place)}")
 
 
 def _edges(values: Numbers) -> Mask:

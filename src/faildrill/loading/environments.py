@@ -105,6 +105,15 @@ def _identity(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
     return tuple(use.use for use in uses if use)
 
 
+class _Section(NamedTuple):
+    """What all targets of a section have in common."""
+
+    sort: type[Target]
+    folder: Path
+    """Of the environment's file: where a path in it begins."""
+    reaches: dict[str, KindUse]
+
+
 def _targets(section: str, reading: Reading, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
     found: dict[str, BaseModel] = {}
     try:
@@ -116,17 +125,15 @@ def _targets(section: str, reading: Reading, reaches: dict[str, KindUse], folder
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
             continue
-        target = _target((sort, folder), name, entry, reaches, reading.mistakes)
+        target = _target(_Section(sort, folder, reaches), name, entry, reading.mistakes)
         if target is not None:
             found[name] = target
     return found
 
 
-def _target(
-    of: tuple[type[Target], Path], name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes
-) -> BaseModel | None:
+def _target(section: _Section, name: str, entry: Entry, mistakes: Mistakes) -> BaseModel | None:
     """Read one target; what is a single text stands for its only required parameter, e.g. the URL of a service."""
-    sort, folder = of
+    sort = section.sort
     _refuse_references(entry.node, mistakes)
     node = entry.node
     if isinstance(node, Scalar) and node.value is not None:
@@ -142,10 +149,10 @@ def _target(
     if "name" in data:
         mistakes.add(node.entries["name"].place, "unknown key 'name': a target is named by its key")
     data["name"] = name
-    absolute(sort, data, folder)
+    absolute(sort, data, section.folder)
     members = node.entries.get("members")
     if members is not None and isinstance(members.node, Mapping):
-        data["members"] = _members(members.node, reaches, mistakes)
+        data["members"] = _members(members.node, section.reaches, mistakes)
     return check_model(sort, data, Entry(entry.place, node), mistakes)
 
 

@@ -71,7 +71,7 @@ def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, fra
     reduced = [_reduced(one, looks.get(one.probe), time, bins) for one in shown]
     colours = _colours(reduced)
     for one, drawn in zip(shown, reduced, strict=True):
-        blocks.append(_lane(one, drawn, (time, frame), colours))
+        blocks.append(_lane(one, drawn, time, frame, colours))
     top, pieces = 4.0, []
     for block in blocks:
         pieces.append(drawing.group(block.drawn, transform=f"translate(0 {drawing.number(top)})"))
@@ -143,7 +143,8 @@ def _step(step: StepFigures, time: Time, top: float) -> Markup:
         undo_left, undo_end = time.x(step.undo_started), time.x(step.undo_ended or time.end)
         drawn += _undo_bar(step, (undo_left, undo_end, top))
     name = wording.plain(step.name, 60) + ("" if good else f": {step.outcome}")
-    drawn.append(_beside(name, (left, right, undo_end), (step.undo_started, time), top + 14.5))
+    room = RIGHT if step.undo_started is None else time.x(step.undo_started)
+    drawn.append(_beside(name, (left, right, undo_end), room, top + 14.5))
     return Markup("").join(drawn)
 
 
@@ -171,11 +172,10 @@ def _undo_bar(step: StepFigures, place: tuple[float, float, float]) -> list[Mark
     return [bar, drawing.label(text, right + 6 if fits else left - 6, top + 14.5, "small", None if fits else "end")]
 
 
-def _beside(name: str, bar: tuple[float, float, float], undo: tuple[float | None, Time], y: float) -> Markup:
-    """Write a step's name where there is room: behind its bar, inside it, or before it."""
+def _beside(name: str, bar: tuple[float, float, float], room: float, y: float) -> Markup:
+    """Write a step's name where there is room: behind its bar up to `room`, inside it, or before it."""
     left, right, undo_end = bar
     width = drawing.width_of(name)
-    room = undo[1].x(undo[0]) if undo[0] is not None else RIGHT
     if right + width + 10 < room:
         return drawing.label(name, right + 6, y, "step-name")
     if right - left > width + 10:
@@ -199,13 +199,13 @@ def _colours(all_lanes: Iterable[lanes.Lane | None]) -> dict[str, int]:
 
 
 def _lane(
-    figures: ProbeFigures, reduced: lanes.Lane | None, axes: tuple[Time, Frame | None], colours: Mapping[str, int]
+    figures: ProbeFigures, reduced: lanes.Lane | None, time: Time, frame: Frame | None, colours: Mapping[str, int]
 ) -> Block:
-    heading, time = _heading(figures), axes[0]
+    heading = _heading(figures)
     if reduced is None:
         return Block(heading + drawing.label("no looks", LEFT + 8, 34, "small"), 76)
     rows, height = _rows(reduced, time, colours)
-    plot = _answers(reduced.answers, figures, *axes)
+    plot = _answers(reduced.answers, figures, time, frame)
     outages = _marked(figures.outages, time, _LANE + height)
     return Block(heading + outages + plot + rows, _LANE + height + 26)
 

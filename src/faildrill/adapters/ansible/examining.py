@@ -15,7 +15,6 @@ from faildrill.errors import CannotSee
 from faildrill.ports import Checked, Given, Kind
 from faildrill.toolkit.connection_errors import of_name
 
-SHARE: Final = 0.9
 _CLOSED: Final = re.compile(r"\s*Shared connection to \S+ closed\.$")
 """What ssh adds when a terminal was asked for."""
 _LOOK: Final = str(Path(__file__).with_name("examine.yml"))
@@ -33,7 +32,7 @@ class Machines(Kind):
 
     async def examine(self, given: Given) -> list[Checked]:
         """Ask Ansible here, then every host in one play that changes nothing."""
-        name, within = self.target.name, given.timeout * SHARE
+        name, within = self.target.name, given.timeout * plays.SHARE
         try:
             found = [await self._programs(within / 3), await self._listed(within / 3)]
         except CannotSee as error:

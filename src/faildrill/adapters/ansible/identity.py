@@ -12,7 +12,6 @@ from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told
 
-SHARE: Final = 0.9
 _OTHER_KEY: Final = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED", "key is known for")
 """What OpenSSH says of a key that is not the declared one."""
 _LOOK: Final = str(Path(__file__).with_name("identity.yml"))
@@ -57,7 +56,7 @@ class Identity(Kind):
         key = plays.key_of(given.run, "ssh.identity")
         told = Told([], [], [])
         try:
-            played = await plays.play(plays.Score(self.hosts, _LOOK), key, given.timeout * SHARE, given.run)
+            played = await plays.play(plays.Score(self.hosts, _LOOK), key, given.timeout * plays.SHARE, given.run)
         except CannotSee as error:
             return told._replace(silent=[f"the hosts could not be asked: {error}"])
         asked = {one.host: one for one in played.tasks}

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from faildrill.adapters.ansible import inventory, plays
 from faildrill.adapters.ansible.delegating import elsewhere
+from faildrill.adapters.ansible.plays import SHARE
 from faildrill.adapters.ansible.results import Played, Task, told
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.effect_traits import Effect
@@ -21,8 +22,6 @@ from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
 from faildrill.secrets import SecretReference
 from faildrill.targets import FilePath
 
-SHARE: Final = 0.9
-"""The part of a call's time that a play may take; the rest is for ending it."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS: Final = ("faildrill_", "ansible_shell_type", "ansible_ssh_args")
 _TRUTHS: Final = {True: True, False: False, "True": True, "False": False}

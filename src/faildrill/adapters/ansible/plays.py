@@ -27,6 +27,8 @@ from faildrill.errors import CannotSee
 from faildrill.secrets import SecretReference
 from faildrill.system import python
 
+SHARE: Final = 0.9
+"""The part of a call's time that a play may take; the rest is for ending it."""
 RUN: Final = "FAILDRILL_RUN"
 """By this variable the engine's fence finds what a step has started; an undo's plays don't carry it."""
 _LONGEST_LINE: Final = 1 << 20

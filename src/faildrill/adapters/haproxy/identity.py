@@ -17,10 +17,9 @@ from faildrill.ports import Given, Kind, Told, Words, at
 from faildrill.redacting import clean
 from faildrill.system import processes
 from faildrill.toolkit.connection_errors import outcome_of
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.sockets import listeners, parted
 
-SHARE: Final = 0.8
-"""The part of a call's time that the questions may take."""
 _SHOWN: Final = 80
 _AGAIN: Final = 0.1
 """Seconds between two looks: an HAProxy that reloads takes connections with its former worker for a moment."""

@@ -18,12 +18,11 @@ from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.settings import Aside, Difference, Reading, Unread, overlaid
 from faildrill.system import bounded_read
+from faildrill.toolkit.deadlines import SHARE
 
 _LARGEST: Final = 4 << 20
 _MOST: Final = 1000
 """Files in a folder."""
-_SHARE: Final = 0.8
-"""The part of a call's time that asking the socket, and then the program, may take."""
 _SECOND: Final = 1.0
 """HAProxy tells its age in whole seconds."""
 
@@ -54,7 +53,7 @@ class Balancer(Kind):
 
     async def settings(self, given: Given) -> Reading:
         """Ask the socket, read the files, put both together."""
-        within = given.timeout * _SHARE / 3
+        within = given.timeout * SHARE / 3
         socket = self.load_balancer.haproxy_socket
         try:
             async with asyncio.timeout(within):

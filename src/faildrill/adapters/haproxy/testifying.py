@@ -15,9 +15,9 @@ from faildrill.samples import Outcome
 from faildrill.settings import Standard
 from faildrill.spread import weigh
 from faildrill.testimony import Says, Testimony
+from faildrill.toolkit.deadlines import SHARE
 
 _COMMAND: Final = "show stat -1 4 -1"
-_SHARE: Final = 0.8
 _TIMES: Final = 5.0
 """A server that answers this many times slower than the fastest one is told."""
 _LONG: Final = 0.2
@@ -44,7 +44,7 @@ class Front(Kind):
 
     async def testify(self, given: Given) -> list[Testimony]:
         """Compare, count, and look at the queues."""
-        over = min(self.over, given.timeout * _SHARE / 2)
+        over = min(self.over, given.timeout * SHARE / 2)
         try:
             before = await self._rows()
             await asyncio.sleep(over)

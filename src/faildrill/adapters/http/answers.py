@@ -17,9 +17,8 @@ from faildrill.adapters.http_errors import in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
+from faildrill.toolkit.deadlines import SHARE
 
-SHARE: Final = 0.8
-"""The part of a call's time that the answer may take."""
 LARGEST: Final = 1 << 20
 _OK: Final = 200
 _SHOWN: Final = 80

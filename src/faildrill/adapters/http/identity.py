@@ -14,9 +14,8 @@ from faildrill.adapters.http.target import Service
 from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.redacting import clean
+from faildrill.toolkit.deadlines import SHARE
 
-SHARE: Final = 0.8
-"""The part of a call's time that the answers may take."""
 _LARGEST: Final = 1 << 16
 _SHOWN: Final = 80
 _OK: Final = 200

@@ -12,8 +12,8 @@ from faildrill import durations
 from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Duration, Given, Kind
 from faildrill.testimony import Says, Testimony
+from faildrill.toolkit.deadlines import SHARE
 
-_SHARE: Final = 0.8
 _LARGEST: Final = 1 << 16
 _UNAVAILABLE: Final = 503
 _OK: Final = 200
@@ -41,7 +41,7 @@ class Timing(Kind):
 
     async def testify(self, given: Given) -> list[Testimony]:
         """Ask several times at once."""
-        timeout = aiohttp.ClientTimeout(total=given.timeout * _SHARE)
+        timeout = aiohttp.ClientTimeout(total=given.timeout * SHARE)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
             began = time.monotonic()
             answers = await asyncio.gather(*(self._ask(session) for _ in range(self.asks)))

@@ -18,9 +18,8 @@ from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
 from faildrill.system import threads
+from faildrill.toolkit.deadlines import SHARE
 
-SHARE: Final = 0.8
-"""The part of a call's time that the API server may take, so that it is named before the call is cancelled."""
 _LARGEST: Final = 1 << 20
 _STEP: Final = 1.0
 """Seconds that the API server's clock is told to: the `Date` of an answer has no fractions."""

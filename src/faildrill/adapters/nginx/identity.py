@@ -11,8 +11,7 @@ from faildrill.adapters.nginx.standing import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
 from faildrill.targets import FilePath
-
-SHARE = 0.8
+from faildrill.toolkit.deadlines import SHARE
 
 
 class Identity(Kind):

@@ -15,8 +15,8 @@ from faildrill.ports import Given, Kind
 from faildrill.settings import Aside, Difference, Reading, Settings, Unread
 from faildrill.system import bounded_output
 from faildrill.system.threads import aside, read
+from faildrill.toolkit.deadlines import SHARE
 
-_SHARE: Final = 0.8
 _WARNS: Final = re.compile(r"^nginx: \[warn\] (.*)$", re.MULTILINE)
 _MOST: Final = 20
 
@@ -48,7 +48,7 @@ class Upstreams(Kind):
         source = self.file or self.dump or f"{self.binary} -T"
         try:
             async with asyncio.timeout(given.timeout):
-                blocks, missing, warned = await self._blocks(given.timeout * _SHARE)
+                blocks, missing, warned = await self._blocks(given.timeout * SHARE)
             found = Read(blocks)
             live = Settings.model_validate({"backends": found.backends})
         except (OSError, ValueError, ValidationError) as error:

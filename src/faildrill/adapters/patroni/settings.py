@@ -11,8 +11,8 @@ from faildrill.adapters.patroni.telling import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
 from faildrill.settings import Difference, Failover, Reading, Settings
+from faildrill.toolkit.deadlines import SHARE
 
-_SHARE: Final = 0.8
 _TIMES: Final = ("ttl", "loop_wait", "retry_timeout", "primary_start_timeout")
 """Patroni's dynamic settings that are times, in seconds."""
 _NAMES: Final = {
@@ -39,7 +39,7 @@ class Dynamic(Kind):
 
     async def settings(self, given: Given) -> Reading:
         """Ask for the configuration."""
-        within = given.timeout * _SHARE
+        within = given.timeout * SHARE
         config, sight = await asyncio.gather(configuration(self.cluster, within), sighted(self.cluster, within))
         found = effective(config, _version(sight))
         source = f"Patroni's dynamic configuration of {self.cluster.scope}"

@@ -7,12 +7,13 @@ from typing import Final, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from faildrill.adapters.postgres.asking import SHARE, by_users_path, directly, in_words
+from faildrill.adapters.postgres.asking import by_users_path, directly, in_words
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 
 _CHECKED_EVERY: Final = 1.0
 _CHECKED_WITHIN: Final = 2.0

@@ -22,9 +22,6 @@ from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import CLOSING, Ending, Silence, outcome_of
 from faildrill.toolkit.tls import NoTLS
 
-SHARE: Final = 0.8
-"""The part of a call's time that one node may take, so that a silent node is named before the call is cancelled."""
-
 _LONGEST: Final = 200
 _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import ClassVar, Final, NamedTuple
 
-from faildrill.adapters.postgres.asking import SHARE, by_users_path, cause, directly, remedy
+from faildrill.adapters.postgres.asking import by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.talking import Row, Talk
@@ -12,6 +12,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import whole
 
 _QUESTION: Final = (

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from faildrill.adapters.postgres.asking import SHARE
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import in_full
 
 

@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 from pydantic import Field, JsonValue
 
 from faildrill import durations
-from faildrill.adapters.postgres.asking import SHARE, directly, in_words
+from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.testimony import Says, Testimony
+from faildrill.toolkit.deadlines import SHARE
 
 _QUESTION: Final = (
     "SELECT pg_is_in_recovery(), current_setting('max_connections')::int, "
