@@ -64,6 +64,20 @@ def test_what_a_parameter_takes_is_told_in_words() -> None:
     assert group.takes == "name of one of the environment's groups"
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameter", "takes"),
+    [
+        ("http.request", "status", "list of whole numbers from 100 to 599"),
+        ("http.request", "headers", "mapping of texts"),
+        ("http.request", "secret_headers", "mapping of references to secrets"),
+        ("http.ledger", "tries", "whole number from 1 to 10"),
+        ("http.spread", "at_least", "whole number, at least 1"),
+    ],
+)
+def test_limits_and_entries_are_told_as_a_reader_would_say_them(kind: str, parameter: str, takes: str) -> None:
+    assert {one.name: one.takes for one in describe(kind, "probe").parameters}[parameter] == takes
+
+
 def test_a_kind_that_is_not_installed_here_says_nothing_of_itself() -> None:
     assert trait("rds.writer", "probe", ASKS_EVERY_NODE) is None
     assert trait("postgres.writers", "probe", ASKS_EVERY_NODE)

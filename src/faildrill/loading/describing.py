@@ -36,6 +36,14 @@ _TYPES: Final = {
     "array": "list",
     "null": "nothing",
 }
+_MANY: Final = {
+    "text": "texts",
+    "whole number": "whole numbers",
+    "number": "numbers",
+    "mapping": "mappings",
+    "reference to a secret": "references to secrets",
+    "any value": "any values",
+}
 _SECTIONS: Final = (
     "probes",
     "steps",
@@ -157,11 +165,18 @@ def _container(schema: dict[str, Any], defs: dict[str, Any]) -> str:
     sort = schema.get("type", "")
     inner = schema.get("items") if sort == "array" else schema.get("additionalProperties")
     if sort in ("array", "object") and isinstance(inner, dict) and inner:
-        return f"{_TYPES[sort]} of {_takes(inner, defs)}"
+        return f"{_TYPES[sort]} of {_several(_takes(inner, defs))}"
     return _TYPES.get(sort, "any value") if isinstance(sort, str) else "any value"
 
 
+def _several(takes: str) -> str:
+    """Say in the plural what each entry of a list or mapping takes."""
+    return next((many + takes.removeprefix(one) for one, many in _MANY.items() if takes.startswith(one)), takes)
+
+
 def _limits(schema: dict[str, Any]) -> str:
+    if {"minimum", "maximum"} <= schema.keys():
+        return f" from {schema['minimum']} to {schema['maximum']}"
     found = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
     return f", {' and '.join(found)}" if found else ""
 
