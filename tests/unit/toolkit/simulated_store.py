@@ -12,7 +12,7 @@ from faildrill.toolkit.leader_store import (
     Handover,
     Lack,
     LeaderStore,
-    Loss,
+    LossOrHang,
     OfStore,
     Reason,
     RedundancyProbe,
@@ -22,14 +22,7 @@ from faildrill.toolkit.leader_store import (
 from faildrill.toolkit.time_limits import AtMost
 
 WORDS = Words(
-    key="chief",
-    leader="chief",
-    several="chief",
-    node="clerk",
-    leads="gives orders",
-    led="did",
-    follows="listens to",
-    healthy=("gives orders", "listens"),
+    ("gives orders", "listens"), "chief", "chief", "chief", "clerk", leads="gives orders", follows="listens to"
 )
 
 
@@ -153,6 +146,7 @@ class OfOffice(OfStore[Office]):
     """A kind of the office."""
 
     WORDS: ClassVar[Words] = WORDS
+    LIMIT: ClassVar[str] = "most"
     _world: World = PrivateAttr()
 
     @property
@@ -164,21 +158,13 @@ class OfOffice(OfStore[Office]):
         return self._world.seen()
 
 
-class LoseChief(Loss[Office], OfOffice):
+class LoseChief(LossOrHang[Office], OfOffice):
     """Takes the chief away."""
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("chief",)
     how: Literal["killed", "hung"] = "killed"
     most: int = 10
     at_most: AtMost = None
-
-    @property
-    def _how(self) -> str:
-        return self.how
-
-    @property
-    def _most(self) -> float:
-        return self.most
 
     def _told(self, where: str) -> tuple[str, str]:
         return f"{where} is sent home", f"{where} is called back"
@@ -189,10 +175,6 @@ class Elect(OfOffice, Handover[Office]):
 
     to: str | None = None
     most: int = Field(default=10)
-
-    @property
-    def _most(self) -> float:
-        return self.most
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         del given
@@ -207,6 +189,14 @@ class Elect(OfOffice, Handover[Office]):
     def _next(self, sight: Office) -> str:
         able = self._able(sight, sight.hindrances())
         return self.to or able[0]
+
+
+class ElectAny(Elect):
+    """Has anybody else lead, whoever that is."""
+
+    def _wanted(self, before: Captured) -> str | None:
+        del before
+        return None
 
 
 class Whole(OfOffice, RedundancyProbe[Office]):

@@ -10,7 +10,7 @@ from faildrill.ports import Captured, Given, Observed, Probe, Seen
 from faildrill.samples import Outcome
 from faildrill.testing import run
 from faildrill.toolkit.connection_errors import Silence
-from unit.toolkit.simulated_store import Call, Chiefs, Clerk, Elect, Whole, World, kind, world
+from unit.toolkit.simulated_store import Call, Chiefs, Clerk, Elect, ElectAny, Whole, World, kind, world
 
 BEFORE: Captured = {"chief": "a", "to": "b", "able": ["b"], "members": {"a": "gives orders", "b": "listens"}}
 
@@ -55,6 +55,13 @@ def test_a_handover_is_seen_only_where_the_one_that_was_to_leads_alone(clerks: l
     there = World({one.name: one for one in clerks})
     seen: Observed = run(elect(there).confirm(BEFORE, given(there)))
     assert seen.holds is holds
+
+
+def test_where_anybody_may_lead_next_the_same_one_again_is_no_handover() -> None:
+    after = {"a": Clerk("a"), "b": Clerk("b"), "c": Clerk("c", leads=True)}
+    assert run(kind(ElectAny, World(after)).confirm(BEFORE, given(World(after)))).holds
+    there = world(Clerk("b"), Clerk("c"))
+    assert not run(kind(ElectAny, there).confirm(BEFORE, given(there))).holds
 
 
 def test_the_first_leader_is_waited_for_and_given_the_lead_once() -> None:

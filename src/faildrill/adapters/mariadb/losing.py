@@ -10,16 +10,15 @@ from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import follow, hand_over, refuse_silent, writer_now
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Duration, Given
 from faildrill.toolkit.deadlines import SHARE, patience
-from faildrill.toolkit.leader_store import Loss
+from faildrill.toolkit.leader_store import LossOrHang
 from faildrill.toolkit.sockets import greets
 from faildrill.toolkit.time_limits import AtMost
 
 
-class LoseWriter(Loss[Sight], OfMariaDB):
+class LoseWriter(LossOrHang[Sight], OfMariaDB):
     """Takes away the MariaDB server that takes writes: it is `killed`, or `hung`.
 
     Which server that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one
@@ -52,19 +51,6 @@ class LoseWriter(Loss[Sight], OfMariaDB):
         if self.how == "hung" and self.at_most is not None:
             raise ValueError("one that hung and goes on by itself writes beside the one promoted: leave `at_most` out")
         return self
-
-    @property
-    def effect_is(self) -> Effect:
-        """An event where it is killed, a state otherwise."""
-        return "event" if self.how == "killed" else "state"
-
-    @property
-    def _how(self) -> str:
-        return self.how
-
-    @property
-    def _most(self) -> float:
-        return self.late_at_most
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Start it, or let it go on where nobody else takes writes; have it follow, or who has most take writes."""

@@ -48,6 +48,7 @@ class OfMariaDB(OfStore[Sight]):
     """A kind that looks at every server, in threads that nobody waits for."""
 
     WORDS: ClassVar[Words] = WORDS
+    LIMIT: ClassVar[str] = "late_at_most"
 
     mariadb: MariaDB
 

@@ -49,7 +49,3 @@ class Redundancy(OfMariaDB, RedundancyProbe[Sight]):
 
     mariadb: MariaDB = Field(description="the servers; every one is asked")
     late_at_most: Duration = Field(default=LATE, ge=0, description="by how much a replica may be behind")
-
-    @property
-    def _most(self) -> float:
-        return self.late_at_most

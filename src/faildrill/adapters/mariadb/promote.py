@@ -48,10 +48,6 @@ class Promote(OfMariaDB, Handover[Sight]):
         refuse_no_member(self.mariadb, self.to)
         return self
 
-    @property
-    def _most(self) -> float:
-        return self.late_at_most
-
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Hand over, once, as it was decided; what is not as it was then is refused, with nothing told to anybody."""
         errand = Errand.within(self.mariadb, given.run, given.timeout * SHARE)

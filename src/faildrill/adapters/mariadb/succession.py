@@ -11,16 +11,7 @@ from faildrill.toolkit.leader_store.reasons import follows_a_stranger, follows_a
 
 LATE: Final = 10.0
 """Seconds by which a replica may be behind and count as able to take over."""
-WORDS: Final = Words(
-    key="writer",
-    leader="server that takes writes",
-    several="writer",
-    node="server",
-    leads="takes writes",
-    led="did",
-    follows="follows",
-    healthy=("writes", "follows"),
-)
+WORDS: Final = Words(("writes", "follows"), "writer", "server that takes writes", node="server", leads="takes writes")
 _OFF: Final = ("OFF", "0", "")
 _FOLLOWED: Final = ("log_bin", "log_slave_updates")
 

@@ -35,10 +35,6 @@ class _Handover(OfCluster, Handover[Sight]):
     @abstractmethod
     def _call(self) -> Literal["switchover", "failover"]: ...
 
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most
-
     async def rights(self, given: Given) -> list[Checked]:
         """Ask every node whether it takes changing calls from us."""
         return [await may_tell(self.cluster, patience(given))]

@@ -41,10 +41,6 @@ class KillPrimary(Loss[Sight], OfCluster):
         description="the least that another node must be; `running` is for a drill that has cut its network",
     )
 
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most
-
     def _heirs(self, sight: Sight) -> list[str]:
         if self.standby == "streaming":
             return sight.candidates()

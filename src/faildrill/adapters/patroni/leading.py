@@ -19,6 +19,7 @@ class OfCluster(OfStore[Sight]):
     """An action on a cluster, through Patroni."""
 
     WORDS: ClassVar[Words] = WORDS
+    LIMIT: ClassVar[str] = "lag_at_most"
 
     cluster: Cluster
 

@@ -108,10 +108,7 @@ class Redundancy(_Looking, RedundancyProbe[Sight]):
     """
 
     heard_as: ClassVar[View] = "standby"
+    LIMIT: ClassVar[str] = "lag_at_most"
     RULES: ClassVar[bool] = True
 
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a standby may be behind")
-
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most

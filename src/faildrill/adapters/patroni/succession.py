@@ -12,16 +12,7 @@ from faildrill.toolkit.leader_store import Lack, LeaderStore, Reason, Words
 LAG: Final = 1 << 20
 """Bytes by which a standby may be behind and count as able to take over; Patroni's own default."""
 PAUSED: Final = "paused"
-WORDS: Final = Words(
-    key="leader",
-    leader="primary",
-    several="writer",
-    node="node",
-    leads="leads",
-    led="did",
-    follows="streams from",
-    healthy=("primary", "streaming"),
-)
+WORDS: Final = Words(("primary", "streaming"), leader="primary", follows="streams from")
 _SYNCHRONOUS: Final = ("sync", "quorum")
 _FOLLOWS: Final = "standby_leader"
 _YES: Final = ("on", "true", "yes", "1")

@@ -218,14 +218,7 @@ class Sight(LeaderStore[Node]):
     """All declared servers of a cluster, as seen in one observation."""
 
     WORDS: ClassVar[Words] = Words(
-        key="primary",
-        leader="primary",
-        several="writer",
-        node="server",
-        leads="takes writes",
-        led="did",
-        follows="streams from",
-        healthy=("takes writes", "is a standby"),
+        ("takes writes", "is a standby"), leader="primary", node="server", leads="takes writes"
     )
     REASONS: ClassVar[Sequence[Reason]] = REASONS
     TOLERANCE: ClassVar[float] = 16 << 20

@@ -51,10 +51,6 @@ class Failover(OfRedis, Handover[Sight]):
     redis: Redis = Field(description="the nodes that get another master")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next master may be behind")
 
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most
-
     async def acts_through(self, given: Given) -> Told:
         """Look whether the master that each Sentinel names is one of the declared nodes."""
         sight, told = await self._once(patience(given)), Told([], [], [])

@@ -11,12 +11,11 @@ from faildrill.adapters.redis.nodes import OfRedis
 from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsTLS
 from faildrill.adapters.redis.target import Redis
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
 from faildrill.toolkit.addresses import Address
 from faildrill.toolkit.deadlines import patience
-from faildrill.toolkit.leader_store import Loss
+from faildrill.toolkit.leader_store import LossOrHang
 from faildrill.toolkit.links import OPEN, Doing, links
 from faildrill.toolkit.parts import try_each
 from faildrill.toolkit.time_limits import AtMost
@@ -28,7 +27,7 @@ _EFFECTS: Final = {
 }
 
 
-class LoseMaster(Loss[Sight], OfRedis):
+class LoseMaster(LossOrHang[Sight], OfRedis):
     """Takes the Redis master away: `killed`, `hung`, or `cut_off` from its replicas and the Sentinels.
 
     Which node that is, is looked up when the step begins. It is refused, with nothing touched, unless exactly one node
@@ -57,19 +56,6 @@ class LoseMaster(Loss[Sight], OfRedis):
         if self.how == "cut_off" and self.at_most is not None:
             raise ValueError("a network that is cut carries no time limit: leave `at_most` out")
         return self
-
-    @property
-    def effect_is(self) -> Effect:
-        """An event where it is killed, a state otherwise."""
-        return "event" if self.how == "killed" else "state"
-
-    @property
-    def _how(self) -> str:
-        return self.how
-
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Do it."""

@@ -34,6 +34,7 @@ class OfRedis(OfStore[Sight]):
     """A kind that looks at every node and every Sentinel."""
 
     WORDS: ClassVar[Words] = WORDS
+    LIMIT: ClassVar[str] = "lag_at_most"
 
     redis: Redis
 

@@ -89,10 +89,6 @@ class Redundancy(OfRedis, RedundancyProbe[Sight]):
     redis: Redis = Field(description="the master, its replicas and its Sentinels; every one is asked itself")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a replica may be behind")
 
-    @property
-    def _most(self) -> float:
-        return self.lag_at_most
-
     def _silences(self, sight: Sight) -> dict[str, object]:
         return {**super()._silences(sight), **{f"Sentinel {one.where}": one.silent for one in sight.watches}}
 

@@ -12,14 +12,7 @@ from faildrill.toolkit.leader_store.reasons import IF_THAT_IS, follows_a_strange
 LAG: Final = 1 << 20
 """Bytes by which a replica may be behind and count as able to take over."""
 WORDS: Final = Words(
-    key="master",
-    leader="master",
-    several="master",
-    node="node",
-    leads="is the master",
-    led="was",
-    follows="follows",
-    healthy=("master", "follows"),
+    ("master", "follows"), key="master", leader="master", several="master", leads="is the master", led="was"
 )
 _DOWN: Final = ("s_down", "o_down", "disconnected")
 """Flags of a replica that Sentinel does not promote."""

@@ -12,6 +12,7 @@ from faildrill.toolkit.leader_store.checks import whole as whole
 from faildrill.toolkit.leader_store.handover import Handover as Handover
 from faildrill.toolkit.leader_store.kind import OfStore as OfStore
 from faildrill.toolkit.leader_store.loss import Loss as Loss
+from faildrill.toolkit.leader_store.loss import LossOrHang as LossOrHang
 from faildrill.toolkit.leader_store.probes import RedundancyProbe as RedundancyProbe
 from faildrill.toolkit.leader_store.probes import WritersProbe as WritersProbe
 from faildrill.toolkit.leader_store.probes import tried as tried

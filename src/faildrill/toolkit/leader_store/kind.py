@@ -35,6 +35,8 @@ class OfStore(Kind, Generic[S]):
     """A kind that looks at a store: by its own limit, which is what decides who could take over."""
 
     WORDS: ClassVar[Words]
+    LIMIT: ClassVar[str] = ""
+    """The parameter that says how far a node may be behind and could take over, of the kinds that have it."""
 
     @property
     @abstractmethod
@@ -44,7 +46,7 @@ class OfStore(Kind, Generic[S]):
     @property
     def _most(self) -> float | None:
         """How far a node may be behind and could take over; None where the store's own limit serves."""
-        return None
+        return getattr(self, self.LIMIT) if self.LIMIT in type(self).model_fields else None
 
     @abstractmethod
     async def _look(self, within: float) -> S:

@@ -4,6 +4,7 @@ import asyncio
 from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
+from faildrill.effect_traits import Effect
 from faildrill.ports import Captured, Given, Observed, Preview, Reach
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
@@ -152,3 +153,18 @@ class Loss(OfStore[S]):
     @abstractmethod
     def _told(self, where: str) -> tuple[str, str]:
         """Tell in words what it would do to a member, and how that is put back."""
+
+
+class LossOrHang(Loss[S]):
+    """The same, where a parameter `how` says what is done: an event where it is killed, a state otherwise."""
+
+    how: str
+
+    @property
+    def _how(self) -> str:
+        return self.how
+
+    @property
+    def effect_is(self) -> Effect:
+        """An event where it is killed, a state otherwise."""
+        return "event" if self.how == "killed" else "state"

@@ -20,23 +20,23 @@ _MOVING: Final = 1.0
 
 
 class Words(NamedTuple):
-    """What a store calls its parts."""
+    """What a store calls its parts; each has the word that most stores use."""
 
-    key: str
-    """Who leads, as later steps and what is written down name it: `leader`, `writer`, `master`."""
-    leader: str
-    """In a sentence: `no single … to hand over`."""
-    several: str
-    """Where there is none, or more than one: `no writer`, `2 writers`."""
-    node: str
-    leads: str
-    """What the leader does: `m1 takes writes`."""
-    led: str
-    """What a former leader did, after `m2 takes writes, m1`."""
-    follows: str
-    """What the others do, before the leader's name."""
     healthy: Sequence[str]
     """How `str` of a node goes on, after its name, of one that is at its work."""
+    key: str = "leader"
+    """Who leads, as later steps and what is written down name it: `leader`, `writer`, `master`."""
+    leader: str = "leader"
+    """In a sentence: `no single … to hand over`."""
+    several: str = "writer"
+    """Where there is none, or more than one: `no writer`, `2 writers`."""
+    node: str = "node"
+    leads: str = "leads"
+    """What the leader does: `m1 takes writes`."""
+    led: str = "did"
+    """What a former leader did, after `m2 takes writes, m1`."""
+    follows: str = "follows"
+    """What the others do, before the leader's name."""
 
 
 class Node(Protocol):
