@@ -54,7 +54,7 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra dns --extra nginx --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
-	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py tests/unit/probing/test_ground_truth.py tests/unit/probing/test_long_runs.py --soak --timeout=0
+	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0
 	$(BIN)/pytest -n 2 tests/oracle --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_liars.py tests/lab/test_half_way.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_hosts.py tests/lab/test_hosts_cut_short.py -k "nothing_acts_after or nothing_of_a_playbook" --soak --timeout=0
