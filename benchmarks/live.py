@@ -25,8 +25,8 @@ EVERY: Final = 0.01
 """Seconds between two looks of a probe; each is given up after `TIMEOUT`, and silence is dark after `SLOW`."""
 TIMEOUT: Final = 0.5
 SLOW: Final = 0.25
-ROUNDS: Final = {False: 5, True: 1}
-LENGTH: Final = {False: 20, True: 2}
+ROUNDS: Final = {False: 3, True: 1}
+LENGTH: Final = {False: 10, True: 2}
 """Seconds of a run that are followed."""
 _NEVER: Final = 3600
 """Seconds for which all would have to be good: the wait stays open."""
