@@ -26,6 +26,11 @@ def test_every_kind_is_documented(shape: Shape, name: str) -> None:
     assert f"### `{name}`" in DOCUMENT.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("shape", "name"), KINDS)
+def test_every_parameter_says_what_it_is(shape: Shape, name: str) -> None:
+    assert [one.name for one in describe(name, shape).parameters if not one.about] == []
+
+
 def test_the_reference_of_kinds_is_up_to_date() -> None:
     same = DOCUMENT.read_text(encoding="utf-8") == markdown()
     assert same, "write it anew: faildrill explain --markdown > docs/kinds.md"

@@ -30,4 +30,6 @@ class Group(Target):
 
     section: ClassVar[str] = "groups"
 
-    members: dict[str, GroupMember] = Field(min_length=1)
+    members: dict[str, GroupMember] = Field(
+        min_length=1, description="the servers or processes, by a name of your choice"
+    )

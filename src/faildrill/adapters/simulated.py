@@ -161,8 +161,10 @@ class Fault(_Place):
         description="`blocks` stops the whole process that does it; `works late` comes back `undo_delay` after it was "
         "asked to, `falls again` comes back at once and is down again after that time",
     )
-    delay: Duration = 0.0
-    undo_delay: Duration = 0.0
+    delay: Duration = Field(
+        default=0.0, description="how long until the target does it, for those `apply` that are late"
+    )
+    undo_delay: Duration = Field(default=0.0, description="how long until it comes back, or is down again")
     effect: Effect = Field(default="state", description="what its effect counts as; an event is not looked at again")
     looking: Duration = Field(default=0.0, description="how long a look at it takes")
     blind: Duration = Field(default=0.0, description="for how long nobody can see its state, from its apply on")
@@ -324,8 +326,8 @@ class Word(Kind):
     simulated.word: {objection: not today}
     """
 
-    objection_: str | None = Field(default=None, alias="objection")
-    defect: bool = False
+    objection_: str | None = Field(default=None, alias="objection", description="what it objects; nothing by default")
+    defect: bool = Field(default=False, description="whether it breaks instead of answering")
     about: str = Field(default="", description="distinguishes one simulated place from another")
     now: str = Field(default="", description="a file: what it holds is what it says when asked again, `differs` or so")
 

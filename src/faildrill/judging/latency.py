@@ -51,12 +51,12 @@ class Latency(Kind):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     of: ProbeName
-    p50: Duration | None = None
-    p90: Duration | None = None
-    p95: Duration | None = None
-    p99: Duration | None = None
-    p99_9: Duration | None = Field(default=None, alias="p99.9")
-    max: Duration | None = None
+    p50: Duration | None = Field(default=None, description="the longest for half of the answers")
+    p90: Duration | None = Field(default=None, description="the longest for 90 % of the answers")
+    p95: Duration | None = Field(default=None, description="the longest for 95 % of the answers")
+    p99: Duration | None = Field(default=None, description="the longest for 99 % of the answers")
+    p99_9: Duration | None = Field(default=None, alias="p99.9", description="the longest for 99.9 % of the answers")
+    max: Duration | None = Field(default=None, description="the longest for every answer")
     when: When = "whole"
 
     @model_validator(mode="after")

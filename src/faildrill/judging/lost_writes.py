@@ -23,9 +23,9 @@ class LostWrites(Kind):
     """
 
     of: ProbeName = Field(description="a probe that keeps a ledger, e.g. postgres.ledger")
-    at_most: int = Field(default=0, ge=0)
-    duplicated_at_most: int = Field(default=0, ge=0)
-    phantoms_at_most: int = Field(default=0, ge=0)
+    at_most: int = Field(default=0, ge=0, description="how many acknowledged writes may be lost")
+    duplicated_at_most: int = Field(default=0, ge=0, description="how many writes may be there twice")
+    phantoms_at_most: int = Field(default=0, ge=0, description="how many rejected writes may be there all the same")
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh what is lost, what is there twice, and what should not be there."""

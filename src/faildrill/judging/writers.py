@@ -28,7 +28,7 @@ class Writers(Kind):
     """
 
     of: ProbeName = Field(description="a probe that says which nodes accept writes, e.g. patroni.writer")
-    at_most: int = Field(default=1, ge=0)
+    at_most: int = Field(default=1, ge=0, description="how many nodes may accept writes at once")
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh how many were seen at once."""

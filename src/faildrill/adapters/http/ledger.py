@@ -97,9 +97,9 @@ class Ledger(Bookkeeping[_Anew]):
           - lost_writes: {of: charges, at_most: 0}
     """
 
-    url: Annotated[str, AfterValidator(a_url)]
-    method: str = Field(default="POST", pattern=r"^[A-Z]+$")
-    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
+    url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL that each write is sent to")
+    method: str = Field(default="POST", pattern=r"^[A-Z]+$", description="the HTTP method")
+    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={}, description="request headers")
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     status: Statuses = Field(

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from faildrill.targets import Target, of_url
 
 
@@ -15,7 +17,7 @@ class Service(Target):
     section: ClassVar[str] = "services"
     stands_for: ClassVar[str] = "url"
 
-    url: str
+    url: str = Field(description="the URL that users call")
 
     def __str__(self) -> str:
         return self.url

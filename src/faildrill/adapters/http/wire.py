@@ -45,9 +45,9 @@ def a_url(url: str) -> str:
 class Sent(Kind):
     """What is sent, and over which connections."""
 
-    url: Annotated[str, AfterValidator(a_url)]
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={})
+    url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL to ask")
+    method: str = Field(default="GET", pattern=r"^[A-Z]+$", description="the HTTP method")
+    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={}, description="request headers")
     secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
     json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
     body: str | None = Field(default=None, description="sent as it is")

@@ -11,8 +11,8 @@ from faildrill.targets import Address, Encryption, Member, Target
 class MariaDBMember(Member):
     """One MariaDB server, reached directly."""
 
-    host: str
-    port: int = Field(default=3306, ge=1, le=65535)
+    host: str = Field(description="its host name or IP address")
+    port: int = Field(default=3306, ge=1, le=65535, description="the port of its MariaDB")
     known_as: Address | None = Field(
         default=None, description="HOST:PORT that other servers replicate from, if it differs from `host` and `port`"
     )
@@ -41,16 +41,16 @@ class MariaDB(Target, Encryption):
 
     section: ClassVar[str] = "mariadb"
 
-    database: str
+    database: str = Field(description="the database that the drill's rows go to")
     user: str = Field(
         description="a user with the application's rights; not READ_ONLY ADMIN, which writes to read-only servers"
     )
-    password: SecretReference | None = None
+    password: SecretReference | None = Field(default=None, description="the password of `user`")
     admin: str = Field(description="the user that reads and changes replication; its GRANT is in docs/mariadb.md")
-    admin_password: SecretReference | None = None
+    admin_password: SecretReference | None = Field(default=None, description="the password of `admin`")
     replication_user: str = Field(description="the user with which a replica logs in to the server it replicates from")
-    replication_password: SecretReference | None = None
+    replication_password: SecretReference | None = Field(default=None, description="the password of `replication_user`")
     address: str | None = Field(
         default=None, description="HOST:PORT of the proxy that users write through, if there is one"
     )
-    members: dict[str, MariaDBMember] = Field(min_length=1)
+    members: dict[str, MariaDBMember] = Field(min_length=1, description="the servers, by a name of your choice")

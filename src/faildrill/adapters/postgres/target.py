@@ -50,9 +50,9 @@ class Database(Target, Libpq):
         default="", description="a host, several hosts separated by commas, or the folder of a Unix socket"
     )
     port: int | str | None = Field(default=None, description="5432 by default; several separated by commas")
-    database: str = ""
-    user: str = ""
-    password: SecretReference | None = None
+    database: str = Field(default="", description="the database to connect to")
+    user: str = Field(default="", description="the user to log in as")
+    password: SecretReference | None = Field(default=None, description="the password of `user`")
     dsn: str = Field(
         default="",
         description="a connection string of libpq (`host=a,b dbname=…`, `postgresql://…`), or `env:NAME`, `file:PATH`",
@@ -97,8 +97,8 @@ class ClusterMember(Member):
     """One PostgreSQL node under Patroni, reached directly."""
 
     api: str = Field(description="the URL of its Patroni REST API")
-    host: str
-    port: int = Field(default=5432, ge=1, le=65535)
+    host: str = Field(description="its host name or IP address")
+    port: int = Field(default=5432, ge=1, le=65535, description="the port of its PostgreSQL")
     known_as: Address | None = Field(
         default=None, description="HOST:PORT that standbys stream from, if it differs from `host` and `port`"
     )
@@ -124,14 +124,14 @@ class Cluster(Target, Libpq):
 
     section: ClassVar[str] = "clusters"
 
-    scope: str
-    database: str = "postgres"
-    user: str
-    password: SecretReference | None = None
+    scope: str = Field(description="the name of the cluster in Patroni (`scope`)")
+    database: str = Field(default="postgres", description="the database to connect to")
+    user: str = Field(description="the user to log in to PostgreSQL as")
+    password: SecretReference | None = Field(default=None, description="the password of `user`")
     api_user: str | None = Field(
         default=None, description="the user for Patroni calls that change something, if it asks for one"
     )
-    api_password: SecretReference | None = None
+    api_password: SecretReference | None = Field(default=None, description="the password of `api_user`")
     api_ca: FilePath | None = Field(
         default=None,
         description="a file with the authorities that may sign `https` certificates; by default the system's",
@@ -142,4 +142,4 @@ class Cluster(Target, Libpq):
     api_certificate_key: FilePath | None = Field(
         default=None, description="the key of the client certificate, if it is in a file of its own"
     )
-    members: dict[str, ClusterMember] = Field(min_length=1)
+    members: dict[str, ClusterMember] = Field(min_length=1, description="its nodes, by their names in Patroni")

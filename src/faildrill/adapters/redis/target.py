@@ -11,8 +11,8 @@ from faildrill.targets import Address, Encryption, Member, Target
 class RedisMember(Member):
     """One Redis node, reached directly."""
 
-    host: str
-    port: int = Field(default=6379, ge=1, le=65535)
+    host: str = Field(description="its host name or IP address")
+    port: int = Field(default=6379, ge=1, le=65535, description="the port of its Redis")
     known_as: Address | None = Field(
         default=None,
         description="HOST:PORT that it announces to the Sentinels, if it differs from `host` and `port`",
@@ -46,7 +46,9 @@ class Redis(Target, Encryption):
 
     master: str = Field(description="its name with the Sentinels, e.g. `mymaster`")
     user: str | None = Field(default=None, description="the ACL user; without it only the password is sent")
-    password: SecretReference | None = None
-    sentinel_password: SecretReference | None = None
+    password: SecretReference | None = Field(default=None, description="the password for the nodes")
+    sentinel_password: SecretReference | None = Field(default=None, description="the password for the Sentinels")
     sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
-    members: dict[str, RedisMember] = Field(min_length=1)
+    members: dict[str, RedisMember] = Field(
+        min_length=1, description="the master and its replicas, by a name of your choice"
+    )
