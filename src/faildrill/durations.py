@@ -50,7 +50,7 @@ def show(duration: float) -> str:
         if duration < limit:
             return f"{float(f'{duration * scale:.3g}'):g} {unit}"
     minutes, rest = divmod(round(duration), 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"

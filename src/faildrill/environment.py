@@ -40,7 +40,7 @@ class BlastRadius(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather(cls, data: Any) -> Any:  # noqa: ANN401 - whatever is to be validated
+    def _gather(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
         own, sections = _parted(cls, data)
@@ -103,7 +103,7 @@ class Environment(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather(cls, data: Any) -> Any:  # noqa: ANN401 - whatever is to be validated
+    def _gather(cls, data: object) -> object:
         """Build each target with the class of its section; what no class here can read is kept as it is."""
         if not isinstance(data, dict):
             return data

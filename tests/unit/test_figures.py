@@ -11,6 +11,8 @@ REACHED = {
     "lines of the 95th in a hundred",
     "lines of the longest",
     "kinds that the engine decides by, by name",
+    "noqa",
+    "noqa without a reason",
     "pairs of places that say the same",
 }
 """Figures that met their goal once: from then on they are held to it."""

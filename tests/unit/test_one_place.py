@@ -33,6 +33,7 @@ def _places(pattern: str) -> set[str]:
             | {"adapters/http/ledger.py"},
             id="how much of a call's time may be asked away",
         ),
+        pytest.param(r"\bpydantic\._|\b__pydantic_", set(), id="what is private to pydantic"),
         pytest.param(r"isinstance\([^)]*, RunStarted\)", {"timeline.py"}, id="what a run begins with"),
     ],
 )

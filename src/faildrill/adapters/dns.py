@@ -22,6 +22,7 @@ from faildrill.adapters.tcp import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen, Words
 from faildrill.samples import Outcome
 from faildrill.system.resolver import is_address
+from faildrill.targets import LAST_PORT
 
 PORT: Final = 53
 PAYLOAD: Final = 1232
@@ -36,7 +37,7 @@ Type = Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
 
 def _server(text: str) -> str:
     host, port = _place(text)
-    if not host or not 0 < port <= 65535:  # noqa: PLR2004 - the largest port
+    if not host or not 0 < port <= LAST_PORT:
         raise ValueError("a server is HOST or HOST:PORT, e.g. 127.0.0.53 or [::1]:5353")
     return text
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
+from faildrill.targets import LAST_PORT
 from faildrill.toolkit.connection_errors import outcome_of
 
 LARGEST: Final = 1 << 20
@@ -98,7 +99,7 @@ def reset(transport: asyncio.Transport) -> None:
 
 def _checked(address: str) -> str:
     found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found["port"]) <= 65535:  # noqa: PLR2004 - the largest port
+    if found is None or not 0 < int(found["port"]) <= LAST_PORT:
         raise ValueError("an address is HOST:PORT, e.g. 127.0.0.1:5432 or [::1]:5432")
     return address
 

@@ -1,5 +1,7 @@
 """An expectation on what became of every write of a ledger."""
 
+from typing import Final
+
 from pydantic import Field
 
 from faildrill import durations
@@ -60,7 +62,7 @@ class LostWrites(Kind):
         node, worst = max(writers.items(), key=lambda item: (item[1].lost, item[0]))
         if worst.lost > self.at_most:
             window = durations.show(worst.loss_window)
-            first = ", ".join(str(number) for number in worst.lost_numbers[:5])
+            first = ", ".join(str(number) for number in worst.lost_numbers[:_WRITTEN_OUT])
             many = f"{worst.lost} of {worst.acknowledged} acknowledged writes"
             return broken(f"{many} are not on {node}, sent within {window} (number {first}{_more(worst.lost)})")
         if worst.damaged:
@@ -76,5 +78,9 @@ def _few(counted: dict[str, int], at_most: int, what: str) -> Weighed:
     return broken(because) if most > at_most else holds(because)
 
 
+_WRITTEN_OUT: Final = 5
+"""So many lost writes are named; of more it is said that there are."""
+
+
 def _more(lost: int) -> str:
-    return ", …" if lost > 5 else ""  # noqa: PLR2004 - as many as are written out
+    return ", …" if lost > _WRITTEN_OUT else ""

@@ -145,12 +145,15 @@ def build(use: KindUse, shape: Shape) -> Any:  # noqa: ANN401 - its shape is the
     return find(use.kind, shape).model_validate(use.params)
 
 
+_FITS_A_LINE: Final = 12
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return `; did you mean …?` when one of the known names is close, otherwise what there is, in short."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; there is {', '.join(known)}" if 0 < len(known) <= 12 else ""  # noqa: PLR2004 - what fits a line
+    return f"; there is {', '.join(known)}" if 0 < len(known) <= _FITS_A_LINE else ""
 
 
 def _load(home: _Home) -> type[Kind]:

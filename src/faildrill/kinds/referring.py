@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -43,7 +42,7 @@ def unresolvable(uses: Uses) -> list[str]:
     return list(found)
 
 
-def _within(value: Any) -> Iterator[Reference]:  # noqa: ANN401 - whatever a kind's fields hold
+def _within(value: object) -> Iterator[Reference]:
     if isinstance(value, Reference):
         yield value
     elif isinstance(value, BaseModel):

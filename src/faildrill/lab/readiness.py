@@ -5,6 +5,7 @@ import csv
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +71,21 @@ async def fetch(port: int, path: str, body: str = "") -> tuple[int, bytes]:
         head_of_answer, _, content = (await reader.read()).partition(b"\r\n\r\n")
     finally:
         writer.close()
-    words = head_of_answer.split(maxsplit=2)
-    if len(words) < 2:  # noqa: PLR2004 - version and status
+    _version, _, status = head_of_answer.partition(b" ")
+    if not status.strip():
         raise ValueError("an empty answer")
-    return int(words[1]), content
+    return int(status.split()[0]), content
 
 
 async def healthy(port: int, path: str) -> bool:
     """Whether a server answers 200."""
-    return (await fetch(port, path))[0] == 200  # noqa: PLR2004 - HTTP
+    return (await fetch(port, path))[0] == HTTPStatus.OK
 
 
 async def streaming_standbys(api_port: int) -> int:
     """Return how many standbys stream from the primary whose Patroni listens there."""
     status, content = await fetch(api_port, "/patroni")
-    state: dict[str, Any] = json.loads(content) if status == 200 else {}  # noqa: PLR2004 - HTTP
+    state: dict[str, Any] = json.loads(content) if status == HTTPStatus.OK else {}
     return sum(one.get("state") == "streaming" for one in state.get("replication", []))
 
 

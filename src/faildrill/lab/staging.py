@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from faildrill.errors import FaildrillError
@@ -137,7 +138,7 @@ class Staging:
     async def _pay(self) -> bool:
         """Pay once through the whole staging."""
         status, content = await readiness.fetch(self.plan.port("payments"), "/payments", '{"amount": 1}')
-        if status != 201:  # noqa: PLR2004 - HTTP
+        if status != HTTPStatus.CREATED:
             raise ValueError(f"{status} {content[:200]!r}")
         return True
 

@@ -97,7 +97,7 @@ def _start(place: Place, tell: Tell, options: list[str]) -> None:
 
 def _follow(channel: socket.socket, process: subprocess.Popen[bytes], place: Place, tell: Tell) -> None:
     channel.settimeout(WITHIN)
-    with channel.makefile("rb") as lines, process.stderr or open(os.devnull, "rb") as errors:  # noqa: PTH123
+    with channel.makefile("rb") as lines, process.stderr or Path(os.devnull).open("rb") as errors:
         for message in _messages(lines):
             if "part" in message:
                 tell(f"{message['seconds']:6.2f} s  {message['part']}")

@@ -6,6 +6,8 @@ from typing import Final
 
 from faildrill import durations
 
+_MINUTES_FROM: Final = 20
+"""Seconds between ticks from which minutes read better: half of one is the first step beyond."""
 _NICE: Final = (1.0, 2.0, 5.0, 10.0)
 _CLOSEST: Final = 62.0
 """Pixels between two ticks, at the least."""
@@ -38,7 +40,7 @@ class Time:
 
 def _nice(least: float) -> float:
     """Return the next round step: 1, 2 or 5 times a power of ten; whole minutes for long runs."""
-    if least > 20:  # noqa: PLR2004 - seconds from which minutes read better
+    if least > _MINUTES_FROM:
         return next((step for step in (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0) if step >= least), _hours(least))
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * factor for factor in _NICE if power * factor >= least * 0.999)
@@ -53,7 +55,7 @@ def _tick(seconds: float, step: float) -> str:
     size = abs(seconds)
     if step < 1:
         return f"{sign}{size * 1000:.0f} ms" if size < 1 else f"{sign}{size:.{_decimals(step)}f} s"
-    if step >= 30:  # noqa: PLR2004 - where ticks are minutes
+    if step > _MINUTES_FROM:
         return f"{sign}{size / 60:g} min"
     return f"{sign}{size:.0f} s"
 

@@ -119,7 +119,7 @@ def _named(edge: Edge, time: Time, bottom: float) -> Markup:
 
 def _fine(seconds: float) -> str:
     """Write a moment to the millisecond, or to a tenth of one within a second of zero."""
-    if abs(seconds) < 5e-5:  # noqa: PLR2004 - what would be written as +0.0 ms
+    if not round(abs(seconds), 4):  # it would be written as +0.0 ms
         return "0"
     if abs(seconds) < 1:
         return f"{seconds * 1000:+.1f} ms".replace("-", "−")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from faildrill import durations
 from faildrill.reports import wording
@@ -41,9 +42,13 @@ def _anchor(reference: str, entries: int, cited: Mapping[str, Cited]) -> str:
     return cited[reference].anchor if reference in cited else ""
 
 
+_MOST_DIGITS: Final = 11
+"""No count of ours has more; `int` takes long for a text of a million."""
+
+
 def _number(reference: str, prefix: str) -> int | None:
     digits = reference.removeprefix(prefix)
-    known = reference.startswith(prefix) and digits.isascii() and digits.isdecimal() and len(digits) < 12  # noqa: PLR2004 - no count of ours is longer
+    known = reference.startswith(prefix) and digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
     return int(digits) if known else None
 
 

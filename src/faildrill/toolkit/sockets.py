@@ -191,11 +191,11 @@ def _taking(host: _Host, rows: list[_Row]) -> list[str]:
 
 
 def _mapped(host: _Host) -> _Host:
-    return ipaddress.IPv6Address(f"::ffff:{host}") if host.version == 4 else host  # noqa: PLR2004 - the protocol's
+    return ipaddress.IPv6Address(f"::ffff:{host}") if isinstance(host, ipaddress.IPv4Address) else host
 
 
 def _any(host: _Host) -> _Host:
-    return ipaddress.ip_address("0.0.0.0" if host.version == 4 else "::")  # noqa: PLR2004, S104 - compared only
+    return ipaddress.IPv4Address(0) if isinstance(host, ipaddress.IPv4Address) else ipaddress.IPv6Address(0)
 
 
 def _holders(inodes: Collection[str], pids: Iterable[int]) -> dict[str, set[int]]:
@@ -214,7 +214,8 @@ def _is_here(host: _Host) -> bool:
     """Tell whether an address is one of this host's: only those can be bound."""
     if host.is_loopback:
         return True
-    with socket.socket(socket.AF_INET6 if host.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as one:  # noqa: PLR2004 - the protocol's
+    family = socket.AF_INET6 if isinstance(host, ipaddress.IPv6Address) else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
         try:
             one.bind((str(host), 0))
         except OSError:

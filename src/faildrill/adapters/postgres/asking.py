@@ -11,6 +11,7 @@ import asyncpg
 from faildrill import causes
 from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
 from faildrill.adapters.postgres.conninfo import Login as Login
+from faildrill.adapters.postgres.driver import Answer, Connection
 from faildrill.adapters.postgres.pooled import Session
 from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
 from faildrill.adapters.postgres.talking import WITHOUT_PASSWORD, NotPostgres, Said, Talk
@@ -124,7 +125,7 @@ async def _seen_sound(one: Endpoint) -> bool | None:
     return is_pooled
 
 
-async def connect(login: Login, within: float, purpose: str = "faildrill") -> Any:  # noqa: ANN401 - asyncpg is untyped
+async def connect(login: Login, within: float, purpose: str = "faildrill") -> Connection:
     """Open a connection; raises one of `failures()`, or UnresolvedSecret.
 
     Of the process's surroundings it heeds what libpq's password and service files are called, and nothing else
@@ -132,14 +133,14 @@ async def connect(login: Login, within: float, purpose: str = "faildrill") -> An
     one transaction and uses it in the next, which another server may serve then.
     """
 
-    async def role(connection: Any) -> Role:  # noqa: ANN401 - asyncpg is untyped
+    async def role(connection: Connection) -> Role:
         return Role.of(*await connection.fetchrow(ROLE))
 
     async with asyncio.timeout(within):
         return await first_fit(login, lambda one: _connected(one, within, purpose), role, lambda one: one.terminate())
 
 
-async def _connected(one: Endpoint, within: float, purpose: str) -> Any:  # noqa: ANN401 - asyncpg is untyped
+async def _connected(one: Endpoint, within: float, purpose: str) -> Connection:
     secret = one.secret
     if await _seen_sound(one):
         return await Session.at(one, purpose)
@@ -173,7 +174,7 @@ def _encrypted(one: Endpoint) -> Any:  # noqa: ANN401 - asyncpg takes a context 
     return False if one.context() is None else "prefer"
 
 
-async def ask(connection: Any, query: str, *values: object) -> Any:  # noqa: ANN401 - asyncpg is untyped
+async def ask(connection: Connection, query: str, *values: object) -> Answer:
     """Return the first row that a statement gives.
 
     Cancelled, it cuts the connection and leaves it at that: asyncpg would open another one to ask the server to

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import Field, PrivateAttr
 
 from faildrill.adapters.postgres.asking import Login, breaks, connect, directly, failures, is_ending, silence
+from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
 from faildrill.toolkit.deadlines import SHARE
@@ -51,7 +52,7 @@ class EveryNode(Kind):
 
 
 async def _told(
-    standing: Any | None,  # noqa: ANN401 - asyncpg is untyped
+    standing: Connection | None,
     begin: Callable[[], Awaitable[Any]],
     what: Callable[[Any], Awaitable[T]],
 ) -> tuple[Any, T]:
@@ -71,6 +72,6 @@ async def _told(
         raise
 
 
-def _cut(connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped
+def _cut(connection: Connection | None) -> None:
     if connection is not None:
         connection.terminate()

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import tenacity
 
 from faildrill.adapters.postgres.asking import Login, ask, connect, failures, in_words
+from faildrill.adapters.postgres.driver import Connection
 from faildrill.toolkit.ledger_probe import Reading
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
@@ -48,7 +49,7 @@ async def read(logins: Mapping[str, Login], what: What, within: float, reading: 
     primary.cancel()
 
 
-async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  # noqa: ANN401 - asyncpg is untyped
+async def _caught_up(connection: Connection, primary: "asyncio.Future[str]") -> bool:
     """Wait until a node holds what the primary held; return whether it is the primary."""
     recovering, position = await ask(connection, _ROLE)
     if not recovering:
@@ -67,7 +68,7 @@ async def _caught_up(connection: Any, primary: "asyncio.Future[str]") -> bool:  
     return False
 
 
-async def _numbers(connection: Any, what: What) -> "np.typing.NDArray[np.int64]":  # noqa: ANN401 - asyncpg is untyped
+async def _numbers(connection: Connection, what: What) -> "np.typing.NDArray[np.int64]":
     """Return the numbers of the rows, in the order of the database; page by page, so that no node holds them all."""
     page = (
         f"SELECT id, number FROM {what.table} "  # noqa: S608 - a constant

@@ -5,6 +5,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from faildrill.adapters.postgres.asking import Login, ask, breaks, connect, failures, is_ending
+from faildrill.adapters.postgres.driver import Answer, Connection
 from faildrill.ports import Given, sent_again
 from faildrill.toolkit.connection_errors import Ending
 
@@ -31,7 +32,7 @@ class Connections:
         self._idle: list[Any] = []
         self._partings: set[asyncio.Task[None]] = set()
 
-    async def ask(self, login: Login, given: Given, question: Question, *, is_kept: bool) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    async def ask(self, login: Login, given: Given, question: Question, *, is_kept: bool) -> Answer:
         """Return the first row that a statement with its values gives; raises one of `failures()`.
 
         `is_kept`: over a connection that stands, where there is one, and that stands from then on. Where the server was
@@ -54,7 +55,7 @@ class Connections:
             raise
         return await self._asked(connection, given, question, is_kept=is_kept)
 
-    async def _asked(self, connection: Any, given: Given, question: Question, *, is_kept: bool = True) -> Any:  # noqa: ANN401 - asyncpg is untyped
+    async def _asked(self, connection: Connection, given: Given, question: Question, *, is_kept: bool = True) -> Answer:
         """Ask over a connection, which stands from then on where it is kept and all went well."""
         try:
             row = await ask(connection, question.statement, *question.values)
@@ -74,7 +75,7 @@ class Connections:
         self._idle.clear()
         await asyncio.gather(*self._partings)
 
-    def _take(self) -> Any | None:  # noqa: ANN401 - asyncpg is untyped
+    def _take(self) -> Connection | None:
         """Return a standing connection that is not known to be closed, or None."""
         while self._idle:
             connection = self._idle.pop()
@@ -82,21 +83,21 @@ class Connections:
                 return connection
         return None
 
-    def _cut(self, connection: Any | None) -> None:  # noqa: ANN401 - asyncpg is untyped
+    def _cut(self, connection: Connection | None) -> None:
         """Cut a connection that gave a bad answer, or none, and the idle ones: they lead where it led."""
         for one in [connection, *self._idle]:
             if one is not None:
                 one.terminate()
         self._idle.clear()
 
-    def _part(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
+    def _part(self, connection: Connection) -> None:
         """Close a good connection as the protocol asks for, without making anybody wait for it."""
         task = asyncio.create_task(_goodbye(connection))
         self._partings.add(task)
         task.add_done_callback(self._partings.discard)
 
 
-async def _goodbye(connection: Any) -> None:  # noqa: ANN401 - asyncpg is untyped
+async def _goodbye(connection: Connection) -> None:
     try:
         await connection.close(timeout=_PARTING)
     except failures():

@@ -1,11 +1,12 @@
 """The tables that probes write to: found, created where that is allowed, and kept from growing."""
 
 import asyncio
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 
 from faildrill.adapters.postgres.asking import Login, ask, connect, failures
+from faildrill.adapters.postgres.driver import Connection
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import NO_RUN
 
@@ -49,7 +50,7 @@ async def prepare(table: Table, login: Login, run: str) -> str:
     return missing
 
 
-async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncpg is untyped
+async def _ready(connection: Connection, table: Table) -> str:
     if (await ask(connection, "SELECT to_regclass($1)::text", table.name))[0]:
         return await _allowed(connection, table)
     try:
@@ -63,7 +64,7 @@ async def _ready(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncp
     return ""
 
 
-async def _allowed(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyncpg is untyped
+async def _allowed(connection: Connection, table: Table) -> str:
     """Tell which of the rights on a table that is there are missing, and who is to give them how."""
     may = await ask(connection, _MAY, table.name)
     missing = ", ".join(right for right, granted in zip(_RIGHTS, may, strict=False) if not granted)
@@ -73,7 +74,7 @@ async def _allowed(connection: Any, table: Table) -> str:  # noqa: ANN401 - asyn
     return f"no right to {missing} on {table.name}; its owner must run: GRANT {missing} ON {table.name} TO {user}"
 
 
-async def _clean(connection: Any, table: Table, run: str) -> None:  # noqa: ANN401 - asyncpg is untyped
+async def _clean(connection: Connection, table: Table, run: str) -> None:
     """Remove rows of other runs, oldest first, batch by batch, until none is left or the time is over."""
     old = f"SELECT id FROM {table.name} WHERE run <> $1 ORDER BY id LIMIT $2"  # noqa: S608 - a constant of ours
     clean = f"DELETE FROM {table.name} WHERE id IN ({old})"  # noqa: S608 - a constant of ours

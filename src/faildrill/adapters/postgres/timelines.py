@@ -1,8 +1,9 @@
 """`postgres.timeline`: the number of the timeline that the writer is on, asked of every node itself."""
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from faildrill.adapters.postgres.asking import ask
+from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
@@ -39,7 +40,7 @@ class Timeline(EveryNode):
         return Seen(Outcome.OK, str(highest))
 
 
-async def _timeline(connection: Any) -> int:  # noqa: ANN401 - asyncpg is untyped
+async def _timeline(connection: Connection) -> int:
     """Return the timeline that a node writes on; 0 where it is in recovery."""
     [timeline] = await ask(connection, _WHAT)
     return int(timeline, 16) if timeline else 0

@@ -2,11 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import asyncpg
 
 from faildrill.adapters.postgres.asking import ask, in_words
+from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen, WriterBy
@@ -72,7 +73,7 @@ class Writers(EveryNode):
         return Seen(Outcome.OK, who, answered=max(node.answered for node in nodes.values()))
 
 
-async def _tried(connection: Any) -> _Node:  # noqa: ANN401 - asyncpg is untyped
+async def _tried(connection: Connection) -> _Node:
     recovering, system, timeline = await ask(connection, _WHAT)
     if recovering:
         return _Node("in recovery", system, answered=time.monotonic_ns())
