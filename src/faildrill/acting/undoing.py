@@ -119,8 +119,9 @@ async def undo_all(
     what can't be written down is still undone. A state is looked at before anything is put back, and again right
     before its own undo. What a call that is still open asked for may come yet, though nothing of us acts any more:
     where its effect is not seen before its undo, it is looked for afterwards for as long as its kind says that it may
-    come, and put back again when it does. A step that was refused is not undone, as nothing of it happened: it is
-    looked at, and for as long.
+    come, and put back again when it does. Until then it is not told to be put back: whoever goes on where this one died
+    looks for it as well. A step that was refused is not undone, as nothing of it happened: it is looked at, and for as
+    long.
     """
     still_open, kept_off, changed = unsettled(known), untouched(known), owned(known)
     over = asyncio.get_running_loop().time()
@@ -133,16 +134,17 @@ async def undo_all(
         undo = _Undo(intent, timeline, run, by)
         undo.changed = changed
         if intent.undo != "none" and (because := kept_off.get(intent.step)) is not None:
-            undo.was_refused = True
+            undo.was_refused = undo.is_watched = True
             if await undo.look_only(because):
                 watched.append(undo)
             else:
                 dirty.append(intent.step)
             continue
-        is_open = intent.step in still_open and intent.undo != "none" and not await undo.is_in_effect()
+        is_open = intent.step in still_open and intent.undo != "none"
+        undo.is_watched = is_open and not await undo.is_in_effect()
         if not await undo.run():
             dirty.append(intent.step)
-        elif is_open:
+        elif undo.is_watched:
             watched.append(undo)
     found = await asyncio.gather(*(one.late(over) for one in watched))
     return dirty + [one.intent.step for one, came in zip(watched, found, strict=True) if not await one.settle(came)]
@@ -158,6 +160,9 @@ class _Undo:
         self.changed: set[str] = set()
         """Those in the picture that steps of the run have changed."""
         self.was_refused = False
+        self.is_watched = False
+        """Whether it may come yet, so that it is not told to be put back before that is over."""
+        self._back_as = ""
         self._given = Supplies(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
@@ -182,9 +187,7 @@ class _Undo:
         deadline = asyncio.get_running_loop().time() + min(self.intent.undo_within, LOOKING)
         seen = await self._back(action, deadline)
         if seen.holds:
-            return self._timeline.note(
-                UndoVerified(step=self.intent.step, because=f"it was refused, and seen: {seen.because}")
-            )
+            return self._seen_back(f"it was refused, and seen: {seen.because}")
         return self._not_seen(f"it was refused, so nothing is put back, and yet it is not as before: {seen.because}")
 
     async def _back(self, action: Action, deadline: float) -> Observed:
@@ -215,9 +218,10 @@ class _Undo:
         """Put back again what came, by comparing as before; nothing is asked for again where that can't be told."""
         if not found.is_told:
             return self._not_seen(f"whether it stays put back can't be told: {found.because}")
-        if self.was_refused:
-            return not found.came or self._not_seen(f"it was refused, and yet it was done later: {found.because}")
-        return not found.came or await self.run()
+        if found.came and self.was_refused:
+            return self._not_seen(f"it was refused, and yet it was done later: {found.because}")
+        self.is_watched = False
+        return await self.run() if found.came else self._seen_back(self._back_as)
 
     async def run(self) -> bool:
         """Put it back, and tell whether that was seen."""
@@ -246,7 +250,7 @@ class _Undo:
             looked = durations.show(loop.time() - returned)
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
             return self._not_seen(f"{seen.because} ({given}, and it was looked for {looked})")
-        return note(UndoVerified(step=intent.step, because=seen.because))
+        return self._seen_back(seen.because)
 
     async def _put_back(self, undoing: Action) -> bool:
         """Call what puts it back, and record how that ended; tell whether it has failed: then nothing comes of it."""
@@ -261,6 +265,13 @@ class _Undo:
         else:
             note(Undone(step=intent.step))
         return False
+
+    def _seen_back(self, because: str) -> bool:
+        """Tell that it is put back, unless what it asked for may come yet."""
+        if self.is_watched:
+            self._back_as = because
+            return True
+        return self._timeline.note(UndoVerified(step=self.intent.step, because=because))
 
     def _not_seen(self, because: str) -> bool:
         self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import judging
+from faildrill.acting.undoing import open_intents
 from faildrill.effect_traits import ACTS_LATE
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
@@ -12,7 +13,7 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.testing import run
-from faildrill.timeline import Happened, Undoing, UndoNotVerified
+from faildrill.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
 from support.virtual import Simulation
 
 
@@ -55,6 +56,17 @@ def test_what_may_come_later_than_its_undo_may_take_is_never_clean(simulation: S
     simulation.fault("pay", apply="comes late", delay="50s", acts_late="60s")
     assert drive(simulation).verdict is Verdict.UNSAFE
     assert "what it asked for may still be done for 54.8 s" in told(simulation)
+
+
+@pytest.mark.parametrize("apply", ["comes late", "refuses, comes late"])
+def test_who_goes_on_where_another_one_died_looks_for_it_as_well(simulation: Simulation, apply: str) -> None:
+    """Until what was asked for can't come any more, the step is open: `recover` finds it."""
+    simulation.fault("pay", apply=apply, delay="18s", acts_late="20s")
+    simulation.steps[-1] = simulation.steps[-1].model_copy(update={"undo_within": 30.0})
+    drive(simulation)
+    known = entries(simulation.folder / FILE)
+    over = next(number for number, one in enumerate(known) if isinstance(one.what, Happened))
+    assert [one.step for one in open_intents(known[:over])] == ["pay"]
 
 
 def test_what_was_refused_and_is_done_later_is_told_and_left(simulation: Simulation) -> None:
