@@ -43,9 +43,11 @@ from faildrill.timeline import (
     Confirmed,
     Intended,
     LeftApplied,
+    NotSteady,
     PhaseStarted,
     RunEnded,
     RunStarted,
+    SteadyAgain,
     Timeline,
     Undoing,
     entries,
@@ -471,7 +473,13 @@ def _about_leaving(lived: Lived) -> Iterator[str]:
 
 
 def _is_left(lived: Lived, name: str) -> bool:
-    """Tell whether a service is not as it was; what others have made of it anyway may be since the run has ended."""
+    """Tell whether a service is not as it was; what others have made of it anyway may be since the run has ended.
+
+    Of one that always tells what it was the probes tell; where a person didn't wait for them nobody can.
+    """
+    [step] = [one for one in lived.world.faults if one.id == name]
+    if step.use.params.get("reads") == "stale" and not _all(lived, SteadyAgain) and not _all(lived, NotSteady):
+        return False
     return lived.state(name) != "up" and not (lived.state(name) == THEIRS and lived.book(name, "claimed-late"))
 
 
