@@ -49,6 +49,7 @@ class _DarkWatch:
 
     def __init__(self, condition: OutageLonger, rate: Rate) -> None:
         self._condition = condition
+        self._limit = nanoseconds(condition.longer_than)
         self.probes = (condition.of,)
         self._slow = nanoseconds(rate.slow) if rate.slow else _FOREVER
         self._grace = max(SILENCE * nanoseconds(rate.every), nanoseconds(rate.slow or 0))
@@ -90,12 +91,14 @@ class _DarkWatch:
         since = max(self._alive, self._watched) + grace
         if self._begun and now_ns > self._heard + grace:
             since = min(since, self._begun[0])
+        if now_ns - since <= self._limit:
+            return None
         how = "no look shows it alive" if self._told > now_ns - grace else "no look came back"
         return self._breach(now_ns - since, how)
 
     def _breach(self, dark: int, how: str) -> str | None:
         condition = self._condition
-        if dark <= nanoseconds(condition.longer_than):
+        if dark <= self._limit:
             return None
         length = f"{condition.of} is dark for {durations.show(seconds(dark))}"
         return f"{length}{f' ({how})' if how else ''}, longer than {durations.show(condition.longer_than)}"
@@ -181,6 +184,8 @@ class _ErrorWatch:
 
     def _weighed_again(self) -> str | None:
         """Weigh the times again in which looks have failed that were due before the last of them."""
+        if self._unweighed == _FOREVER:
+            return None
         place, self._unweighed = bisect_right(self._failed, self._unweighed), _FOREVER
         if place >= len(self._failed):
             return None

@@ -88,8 +88,8 @@ class Watching:
         fresh = []
         for follower in self._followers:
             for sample in follower.new():
-                if sample.probe in self.views:
-                    self.views[sample.probe].take(sample, follower)
+                if (view := self.views.get(sample.probe)) is not None:
+                    view.take(sample, follower)
                     for asked in self._asked:
                         asked.take(sample)
                     fresh.append(sample)

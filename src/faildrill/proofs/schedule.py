@@ -79,6 +79,8 @@ class Schedule:
 
         Without `wait_for_silent`, one that ought to have been answered by now is not waited for: see `silent`.
         """
+        if not self._waited:
+            return None
         first = 0 if wait_for_silent else bisect_left(self._waited, self._given_up)
         return self._waited[first] if self._kept >= 0 and first < len(self._waited) else None
 
