@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -48,6 +48,8 @@ REACHED: Mapping[str, Params] = {
     "mariadb.lose_writer": {"mariadb": "payments"},
 }
 """By kind, which of the environment's targets it is about: it acts through the supervisor of a lab."""
+LINKS: Final = ("member.cut", "patroni.cut_replication")
+"""Those that change what a link does."""
 LABS: Mapping[str, str] = {"redis": "redis_lab", "mariadb": "mariadb_lab"}
 """By the first part of a kind's name, the lab that it needs; the usual one otherwise."""
 
@@ -106,7 +108,6 @@ def of_reached(kind: str, lab: Facts) -> Stand:
     async def opened() -> None:
         await asyncio.to_thread(ask, lab, {"op": "link", "name": "pg1", "mode": "delay", "delay_ms": 5})
 
-    is_link = kind in ("member.cut", "patroni.cut_replication")
     real = Path(lab.control)
     return Stand(
         kind,
@@ -115,9 +116,11 @@ def of_reached(kind: str, lab: Facts) -> Stand:
         params,
         truth,
         reset,
-        opened if is_link else nothing,
+        opened if kind in LINKS else nothing,
         undo_within=15.0 if kind.startswith("member.") else 60.0,
-        within=2.0 if kind.startswith("member.") else 10.0,
+        within=4.0 if kind.startswith("member.") else 10.0,
+        alike=2 if kind in LINKS else 1,  # one that could not be seen open is opened again
+        asks=3 if kind in LINKS else 2,
     )
 
 
@@ -238,7 +241,9 @@ def of_promote(kind: str, lab: Facts) -> Stand:
     def params(found: Mapping[str, Where]) -> Params:
         return {"mariadb": behind(target, found)}
 
-    return Stand(kind, mysql.WIRE, ways, params, truth, reset, within=10.0, undo_within=20.0, asks=24, alike=4)
+    return Stand(
+        kind, mysql.WIRE, ways, params, truth, reset, within=10.0, undo_within=20.0, asks=28, alike=6, gives_up=True
+    )
 
 
 def behind(target: MariaDB, found: Mapping[str, Where]) -> Params:

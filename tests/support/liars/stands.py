@@ -19,7 +19,7 @@ from faildrill.ports import Action
 from faildrill.targets import KindUse
 from support.liars.between import Liar, Where, Wire, between
 from support.liars.course import Went, go
-from support.liars.lies import HONEST, Lie
+from support.liars.lies import HONEST, OPEN, Lie
 
 Look = Callable[[], Awaitable[Any]]
 
@@ -50,6 +50,8 @@ class Stand:
     """How many changing requests it makes at the most, its undo included."""
     alike: int = 1
     """How many of them may be the same."""
+    gives_up: bool = False
+    """It makes several requests, and no further one where it is open what came of one."""
     serves: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
     """Serves what is real, where a test does that itself."""
 
@@ -103,7 +105,9 @@ class Stand:
         asked: list[bytes] = []
         went = await self._went(lie, folder, meddle, asked)
         after = await self.truth()
-        wrong = [] if went.verdict in lie.right else [f"it is {went.verdict}"]
+        right = {*lie.right, *(["PASSED"] if 0 < lie.late < self.within else [])}  # it came in time
+        right |= OPEN if self.gives_up and lie.answer != "honest" and lie.about == 1 else set()
+        wrong = [] if went.verdict in right else [f"it is {went.verdict}"]
         if went.verdict != "UNSAFE" and after != before and not (meddled and after == meddled[-1]):
             wrong.append(f"clean with {after}, it was {before}")
         if meddled and after != meddled[-1]:

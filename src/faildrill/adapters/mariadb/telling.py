@@ -7,7 +7,7 @@ from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.status import Gtid
 from faildrill.adapters.mariadb.status import positions as read
 from faildrill.adapters.mariadb.succession import Sight
-from faildrill.errors import ActionFailed
+from faildrill.errors import ActionFailed, OutcomeUnknown
 from faildrill.toolkit.addresses import own_addresses
 
 _FOLLOW: Final = (
@@ -70,10 +70,18 @@ def writer_now(sight: Sight, besides: str) -> str | None:
 
 
 async def _made_read_only(errand: Errand, name: str) -> str:
-    """Take no more writes on a server, and return the position of its last one."""
+    """Take no more writes on a server, and return the position of its last one.
+
+    OutcomeUnknown where it says that it does so, and is seen to take writes still: nobody is promoted beside it.
+    """
     async with errand.to(name) as server:
         await server.do("SET GLOBAL read_only = 1")
-        [row] = await server.do("SELECT @@global.gtid_binlog_pos AS written")
+    async with errand.to(name) as server:  # on a connection of its own: who was asked is not the only witness
+        [row] = await server.do("SELECT @@global.read_only AS is_read_only, @@global.gtid_binlog_pos AS written")
+    if not row["is_read_only"]:
+        raise OutcomeUnknown(
+            f"{errand.mariadb.name}/{name} said that it takes no more writes, and takes them still: nobody was promoted"
+        )
     return str(row["written"])
 
 
