@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -65,7 +65,7 @@ async def do(step: Step, timeline: Timeline, run: str, is_elsewhere: Asked | Non
     answer = await _apply(action, before, step, timeline, given)
     if isinstance(answer, Done):
         return answer
-    return await _confirm(action, intended, step, timeline, (given, started, answer))
+    return await _confirm(action, intended, step, timeline, _Called(given, started, answer))
 
 
 def _refused(step: Step, timeline: Timeline, because: str) -> Done:
@@ -142,9 +142,15 @@ async def _seen_after(action: Action, before: Captured, given: Supplies) -> str:
     return f"{'and yet' if seen.holds else 'seen after it'}: {seen.because}"
 
 
-async def _confirm(
-    action: Action, intended: Intended, step: Step, timeline: Timeline, called: tuple[Supplies, float, Captured]
-) -> Done:
+class _Called(NamedTuple):
+    """A call of `apply` that was answered: what it was given, when it began on the loop's clock, and its answer."""
+
+    given: Supplies
+    started: float
+    answer: Captured
+
+
+async def _confirm(action: Action, intended: Intended, step: Step, timeline: Timeline, called: _Called) -> Done:
     given, started, answer = called
     now = asyncio.get_running_loop().time()
     looking = min(step.within, LOOKING) if answer else max(SETTLE, min(step.within, LOOKING))

@@ -16,9 +16,8 @@ from faildrill.ports import THIS_HOST, Captured, Given, Kind, Observed, Preview,
 from faildrill.samples import Outcome
 from faildrill.secrets import HIDDEN, SecretReference
 from faildrill.system import outlet, threads
+from faildrill.toolkit.deadlines import SHARE
 
-SHARE: Final = 0.8
-"""The part of a call's time that the program may take; the rest is for ending it."""
 GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL, at the most; less where the call's time is short."""
 _MARK: Final = "FAILDRILL_RUN"

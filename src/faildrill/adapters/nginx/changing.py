@@ -16,7 +16,7 @@ from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from faildrill.adapters.command import SHARE, Argv
+from faildrill.adapters.command import Argv
 from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
@@ -26,6 +26,7 @@ from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
 from faildrill.system import processes
 from faildrill.targets import of_url
+from faildrill.toolkit.deadlines import SHARE
 
 _SHUTTING_DOWN: Final = "shutting down"
 _GRAIN: Final = 2 / processes.TICKS

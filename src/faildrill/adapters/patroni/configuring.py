@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, JsonValue
 
 from faildrill.adapters.patroni.leading import OfCluster
-from faildrill.adapters.patroni.telling import configuration, may_tell, tell
+from faildrill.adapters.patroni.telling import Call, configuration, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
@@ -98,7 +98,7 @@ class Configure(OfCluster):
         if not answering:
             raise ActionRefused(f"no member of {self.cluster.name} answers: {'; '.join(sight.missing())}")
         told = sight.leader or answering[0]
-        await tell(self.cluster, told, ("PATCH", "/config"), settings, given.timeout * SHARE / 2)
+        await tell(self.cluster, told, Call("PATCH", "/config"), settings, given.timeout * SHARE / 2)
         return told
 
     async def _seen(self, wanted: Settings, given: Given) -> Observed:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
-from faildrill.adapters.patroni.telling import may_tell, tell
+from faildrill.adapters.patroni.telling import Call, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Preview
@@ -45,7 +45,7 @@ class _Handover(OfCluster, Handover[Sight]):
         body = {"candidate": self._to} if self._to else {}
         if self._call == "switchover":
             body["leader"] = leader
-        said = await tell(self.cluster, leader, ("POST", f"/{self._call}"), body, given.timeout * SHARE)
+        said = await tell(self.cluster, leader, Call("POST", f"/{self._call}"), body, given.timeout * SHARE)
         return {"from": leader, "answer": said}
 
     async def undo(self, before: Captured, given: Given) -> None:
@@ -56,7 +56,7 @@ class _Handover(OfCluster, Handover[Sight]):
             return
         body = {"leader": sight.leader, "candidate": first}
         with suppress(OutcomeUnknown):  # whether it happened is for `restored` to see: nothing is sent twice
-            await tell(self.cluster, sight.leader, ("POST", "/switchover"), body, given.timeout * SHARE / 2)
+            await tell(self.cluster, sight.leader, Call("POST", "/switchover"), body, given.timeout * SHARE / 2)
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""

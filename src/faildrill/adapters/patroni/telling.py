@@ -1,6 +1,6 @@
 """A changing call to Patroni's REST interface, made once; and what its cluster-wide configuration is."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import aiohttp
 from pydantic import JsonValue
@@ -18,10 +18,16 @@ _DONE: Final = 200
 _LONGEST: Final = 300
 _NO_CALL: Final = "may we?"
 """Sent as JSON, it is no call at all: Patroni refuses it with 400, when it has seen who sends it."""
-Verb = Literal["POST", "PATCH"]
 
 
-async def tell(cluster: Cluster, name: str, call: tuple[Verb, str], body: dict[str, Any] | str, within: float) -> str:
+class Call(NamedTuple):
+    """A call that changes something: its verb and its path."""
+
+    verb: Literal["POST", "PATCH"]
+    path: str
+
+
+async def tell(cluster: Cluster, name: str, call: Call, body: dict[str, Any] | str, within: float) -> str:
     """Make a changing call, once; no client underneath repeats it, nor follows a redirect with it.
 
     `call`: the verb and the path. Returns what the member `name` said; raises ActionRefused when provably nothing was
@@ -57,7 +63,7 @@ async def may_tell(cluster: Cluster, within: float) -> Checked:
     wrong = {}
     for name in cluster.members:
         try:
-            await tell(cluster, name, ("POST", "/switchover"), _NO_CALL, within / len(cluster.members))
+            await tell(cluster, name, Call("POST", "/switchover"), _NO_CALL, within / len(cluster.members))
         except (ActionRefused, OutcomeUnknown) as error:
             if not str(error).startswith(f"{name}: POST /switchover: 400"):
                 wrong[name] = str(error).rpartition("/switchover: ")[2]

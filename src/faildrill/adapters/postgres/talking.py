@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import ssl
 import struct
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from faildrill.adapters.postgres.conninfo import Endpoint, Login
 from faildrill.adapters.postgres.scram import MECHANISM, Scram
@@ -52,6 +52,13 @@ class Said(ConnectionError):
     def is_passing(self) -> bool:
         """Tell whether it is on its way up or down, or full, so that its answer proves nothing."""
         return self.sqlstate in _PASSING
+
+
+class _Account(NamedTuple):
+    """Who logs in: the user, and the password, where the login has one."""
+
+    user: str
+    secret: str | None
 
 
 class Talk:
@@ -183,11 +190,11 @@ class Talk:
             if kind == b"Z":
                 return
             if kind == b"R":
-                exchange = self._authenticate(content, (one.user, secret), exchange)
+                exchange = self._authenticate(content, _Account(one.user, secret), exchange)
             elif kind == b"K" and len(content) >= _KEY:
                 [self._backend] = struct.unpack_from("!I", content)
 
-    def _authenticate(self, content: bytes, who: tuple[str, str | None], exchange: Scram | None) -> Scram | None:
+    def _authenticate(self, content: bytes, who: _Account, exchange: Scram | None) -> Scram | None:
         """Answer one request for a proof of who we are."""
         try:
             how = struct.unpack_from("!I", content)[0]

@@ -16,11 +16,10 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnkn
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.system import processes
 from faildrill.system.processes import STOPPED, Process
+from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.toolkit.time_limits import AtMost
 
-_SHARE: Final = 0.8
-"""The part of a call's time that signals may take."""
 _PATIENCE: Final = 2.0
 """Seconds for one attempt to connect, at the most."""
 
@@ -81,7 +80,7 @@ class _OfProcess(Named):
             raise ActionRefused(f"process {before['pid']} of {self.called} is gone or another one by now")
         await self._prepare(process)
         try:
-            await asyncio.to_thread(self._signal, process, given.timeout * _SHARE)
+            await asyncio.to_thread(self._signal, process, given.timeout * SHARE)
         except PermissionError as error:
             raise ActionFailed(f"this user may not signal process {process.pid}: {error}") from error
         except TimeoutError as error:
