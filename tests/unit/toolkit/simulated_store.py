@@ -41,6 +41,8 @@ class Clerk:
     broken: bool = False
     """It could not lead, whoever does."""
     answered: int = 1
+    number: str = ""
+    """What tells it from every other one; empty where it doesn't say."""
 
     def __str__(self) -> str:
         does = "gives orders" if self.leads else "listens" if self.listens else "sleeps"
@@ -74,6 +76,9 @@ class Office(LeaderStore[Clerk]):
 
     def hindrances(self) -> list[Lack]:
         return [Lack(self.closed, "open it")] if self.closed else []
+
+    def who(self) -> dict[str, str]:
+        return {name: node.number for name, node in self.nodes.items() if node.number}
 
 
 class Desk(Member):

@@ -151,3 +151,38 @@ def test_exactly_one_that_says_it_leads_is_good_and_all_that_do_are_named(
 ) -> None:
     seen = look(Chiefs, World({one.name: one for one in clerks}))
     assert (seen.outcome, seen.who) == (outcome, who)
+
+
+NUMBERED: Captured = {**BEFORE, "who": {"a": "17", "b": "18"}}
+
+
+def numbered(a: str, b: str, leader: str) -> World:
+    there = world(Clerk("b", leads=leader == "b", number=b))
+    there.change("a", leads=leader == "a", number=a)
+    return there
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (numbered("17", "18", "b"), None),
+        (numbered("17", "", "b"), None),
+        (numbered("17", "99", "b"), "b is another one: 99, it was 18"),
+        (numbered("99", "18", "b"), "a is another one: 99, it was 17"),
+    ],
+    ids=["same", "one-does-not-say", "the-new-leader", "the-former-leader"],
+)
+def test_a_node_that_has_become_another_one_under_its_name_is_neither_confirmed_nor_put_back(
+    there: World, told: str | None
+) -> None:
+    step = elect(there)
+    seen = run(step.confirm(NUMBERED, given(there)))
+    found = run(step.found(NUMBERED, given(there)))
+    assert (seen.holds, found.whose) == ((True, "ours") if told is None else (False, "others"))
+    assert told is None or (told in seen.because and told in found.now)
+
+
+def test_a_leader_that_is_another_one_under_the_first_ones_name_is_not_put_back() -> None:
+    there = numbered("99", "18", "a")
+    seen = run(elect(there).restored(NUMBERED, given(there)))
+    assert (seen.holds, seen.because) == (False, "a is another one: 99, it was 17")
