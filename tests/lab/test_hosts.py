@@ -224,7 +224,7 @@ def test_another_host_key_is_an_objection_and_stops_every_play(hosts_lab: Facts,
         assert undeclared is not None
         assert "db1 is in the inventory and has no key" in undeclared
         plain = step(hosts_lab, "marker", on="app1", marker=str(tmp_path / "marker"), ahead=0)
-        with pytest.raises(CannotSee, match="HOST IDENTIFICATION HAS CHANGED|Broken pipe"):
+        with pytest.raises(CannotSee, match=r"HOST IDENTIFICATION HAS CHANGED|Broken pipe"):
             await plain.model_copy(update={"hosts": other}).capture(given())
 
     asyncio.run(scenario())

@@ -10,9 +10,10 @@ import pytest
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.redis.examining import Watched
-from faildrill.adapters.redis.talking import Talk, directly
+from faildrill.adapters.redis.nodes import asked
+from faildrill.adapters.redis.talking import Talk, directly, sentinels
 from faildrill.adapters.redis.target import Redis
-from faildrill.errors import ActionRefused
+from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
@@ -103,6 +104,31 @@ def test_a_failover_is_done_by_the_sentinels_and_put_back_with_every_priority_as
         for name in sessions.members:
             assert await said(sessions, name, "CONFIG", "GET", "replica-priority") == ["replica-priority", "90"]
             await said(sessions, name, "CONFIG", "SET", "replica-priority", 100)
+
+    asyncio.run(story())
+
+
+def test_no_failover_back_is_asked_for_while_a_sentinel_would_undo_it(sessions: Redis) -> None:
+    """One that has not seen that the first master follows, makes it follow again when another one promotes it."""
+
+    async def tell_the_others(*words: str | int) -> None:
+        for login in sentinels(sessions)[1:]:
+            await asked(login, lambda talk: talk.ask("SENTINEL", *words), 3.0)
+
+    async def story() -> None:
+        first = await master_of(sessions)
+        step = action("redis.failover", redis=sessions)
+        await tell_the_others("DEBUG", "info-period", 600_000)  # they look at those that follow no more
+        try:
+            before = await done(step, 30)
+            second = await master_of(sessions)
+            with pytest.raises(ActionFailed, match=f"nothing was sent: not every Sentinel sees that {first} follows"):
+                await step.undo(before, given(9))
+            assert await master_of(sessions) == second != first
+        finally:
+            await tell_the_others("DEBUG", "info-period", 10_000)
+        await put_back(step, before, 60)
+        assert await master_of(sessions) == first
 
     asyncio.run(story())
 

@@ -113,7 +113,7 @@ class Failover(OfRedis, Handover[Sight]):
             return
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
         await self._set_priorities(others, patience(given))
-        await self._until_seen(others, given.timeout / 3)
+        await self._until_seen(first, others, given.timeout / 3)
         with suppress(OutcomeUnknown):  # whether it happens is seen: nothing is asked for twice
             await self._ask_for_it(patience(given))
         await self._until(lambda sight: sight.leader == first, given.timeout / 3)
@@ -141,18 +141,22 @@ class Failover(OfRedis, Handover[Sight]):
         except (OSError, UnresolvedSecret, KeyError, ValueError) as error:
             return f"{where} does not tell whether it has a failover under way: {in_words(error)}"
 
-    async def _until_seen(self, priorities: dict[str, str], within: float) -> None:
-        """Wait until the Sentinel that will be asked has seen the priorities: it looks every ten seconds."""
+    async def _until_seen(self, first: str, priorities: dict[str, str], within: float) -> None:
+        """Wait until every Sentinel that answers has seen the first master follow, and the priorities.
+
+        It looks at the nodes every ten seconds. One that takes the first master for a master still makes it follow
+        again as soon as another Sentinel has promoted it: so a failover is undone that was said to have begun.
+        """
 
         async def seen() -> bool:
-            try:
-                rows = await self._asked_first("REPLICAS", min(1.0, within / 2))
-            except OSError:
-                return False
-            seen = {Address(row["ip"], int(row["port"])): row["slave-priority"] for row in map(pairs, rows)}
-            named = await directory(own_addresses(self.redis.members), seen)
-            known = {named.member(address): priority for address, priority in seen.items()}
-            return all(known.get(name) == one for name, one in priorities.items())
+            share = min(1.0, within / 2)
+            told = await asyncio.gather(*(self._replicas(login, share) for login in sentinels(self.redis)))
+            answers = [one for one in told if one is not None]
+            return bool(answers) and all(
+                one.get(first, {}).get("role-reported") == "slave"
+                and all(one.get(name, {}).get("slave-priority") == number for name, number in priorities.items())
+                for one in answers
+            )
 
         waiting = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_result(lambda there: not there),
@@ -163,8 +167,19 @@ class Failover(OfRedis, Handover[Sight]):
             await waiting(seen)
         except tenacity.RetryError as error:
             raise ActionFailed(
-                "the Sentinels do not see the priorities that would bring the first master back"
+                f"nothing was sent: not every Sentinel sees that {first} follows, and the priorities that would bring "
+                "it back"
             ) from error
+
+    async def _replicas(self, login: Login, within: float) -> dict[str, dict[str, str]] | None:
+        """Return what a Sentinel says of each declared replica; None where it doesn't answer."""
+        try:
+            rows = await asked(login, lambda talk: talk.ask("SENTINEL", "REPLICAS", self.redis.master), within)
+            found = {Address(row["ip"], int(row["port"])): row for row in map(pairs, rows)}
+        except (OSError, UnresolvedSecret, KeyError, ValueError):
+            return None
+        named = await directory(own_addresses(self.redis.members), found)
+        return {name: row for address, row in found.items() if (name := named.member(address)) is not None}
 
     async def _ask_for_it(self, within: float) -> None:
         try:
