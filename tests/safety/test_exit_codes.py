@@ -19,7 +19,7 @@ from faildrill.judging.result import Verdict
 from faildrill.running.starting import Started, start
 from faildrill.system.exit_codes import ExitCode
 from faildrill.timeline import FILE, Confirmed, WaitStarted
-from support.places import Place, of_run, recorded, runner_of, until
+from support.places import Place, ended, of_run, recorded, runner_of, until
 
 DRILL = """drill: long
 environment: place
@@ -194,3 +194,17 @@ def test_what_a_run_leaves_is_its_owners_alone_whatever_the_umask(folder: Path) 
     [run] = [one.parent for one in (folder / "reports").glob("*/" + FILE)]
     assert {path.name for path in run.rglob("*") if path.stat().st_mode & 0o077} == set()
     assert run.stat().st_mode & 0o777 == 0o700
+
+
+def test_recover_says_how_a_person_puts_back_what_it_can_t(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
+    place = Place(tmp_path)
+    place.fault("pay", undo="lies")
+    run = place.lay_out()
+    with ended(started := start(run)):
+        assert started.sentinel.wait(120) == ExitCode.UNSAFE
+    told = CliRunner().invoke(cli, ["recover", str(run)])
+    assert told.exit_code == ExitCode.UNSAFE
+    assert f"step pay: to put it back yourself: write up into {place.folder}/pay.state" in told.stdout
+    place.become("pay", "up")
+    assert CliRunner().invoke(cli, ["recover", str(run)]).exit_code == ExitCode.PASSED

@@ -9,6 +9,7 @@ from faildrill.acting.calling import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
 from faildrill.effect_traits import Compares, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
+from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.timeline import Entry, Intended
 
@@ -54,6 +55,22 @@ def _not_ours(found: Found) -> str:
         f"somebody else has changed it, so nothing is touched: it is {found.now}; the step had made it "
         f"{found.expected}. To put back what was before: {found.remedy}"
     )
+
+
+async def remedies(intents: Iterable[Intended], run: str) -> dict[str, str]:
+    """Return by step how a person puts it back, where its kind tells; each is asked once, for a short time."""
+
+    async def told(intent: Intended) -> str:
+        with suppress(FaildrillError, ValueError):
+            action = action_of(intent)
+            if _compares(action):
+                found = await _found(action, intent.before, Supplies(run, timeout=WITHIN), WITHIN)
+                return found.remedy if found else ""
+        return ""
+
+    asked = list(intents)
+    said = await asyncio.gather(*(told(intent) for intent in asked))
+    return {intent.step: remedy for intent, remedy in zip(asked, said, strict=True) if remedy}
 
 
 async def _found(action: Compares, before: Captured, given: Given, within: float) -> Found | None:

@@ -27,7 +27,7 @@ _SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitC
 _RESULT: Final = "result.json"
 _JUST_LAID_OUT: Final = 3600.0
 """Seconds for which nobody need be at a run that is laid out."""
-_WHAT_NOW: Final = "fix that by hand, or give the undos more time (--within 5m), then run `faildrill recover` again"
+_WHAT_NOW: Final = "put that back, or give the undos more time (--within 5m), then run `faildrill recover` again"
 
 
 @click.command()
@@ -109,7 +109,7 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
     click.echo(f"{folder}: {'put back, and seen steady' if clean else 'NOT put back'}{judged}")
     if clean and folder == named:
         second_copy.forget(folder.name)
-    for line in [] if clean else [*unseen(remembered(folder)), _WHAT_NOW]:
+    for line in [] if clean else [*unseen(remembered(folder)), *_by_hand(folder), _WHAT_NOW]:
         click.echo(f"  {line}")
     return clean
 
@@ -122,6 +122,16 @@ def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
     for line in lacking(folder):
         click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
     return resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
+
+
+def _by_hand(folder: Path) -> list[str]:
+    """Say how a person puts back what is still open, where its kind knows."""
+    from faildrill.acting.comparing import remedies
+    from faildrill.acting.undoing import open_intents
+
+    intents = [intent for intent in open_intents(remembered(folder)) if intent.undo != "none"]
+    found = resolver.run(remedies(intents, folder.name))
+    return [f"step {step}: to put it back yourself: {remedy}" for step, remedy in found.items()]
 
 
 def _lost(folder: Path) -> bool:
