@@ -58,7 +58,7 @@ FAULTS: Final = {
         "proofs.rows", "if by >= self._against:", "if by >= 0:", "asked"
     ),
     "one who stood still looked": Fault(
-        "proofs.rows", "since - self._last > self._schedule.patience", "since - self._last > 1 << 62", "asked"
+        "proofs.rows", "since - self._last > patience", "since - self._last > 1 << 62", "asked"
     ),
     "what was not told yet is good": Fault(
         "proofs.rows",

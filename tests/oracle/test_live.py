@@ -44,7 +44,11 @@ def asked(made: History) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(213_659, id="the first two looks are told after the third, and what was against it")]
+    "seed",
+    [
+        pytest.param(213_659, id="the first two looks are told after the third, and what was against it"),
+        pytest.param(3_975, id="a late answer begins a row that has ended since"),
+    ],
 )
 def test_what_was_said_otherwise_once_is_said_as_the_page_says(seed: int) -> None:
     assert list(asked(history(seed))) == []

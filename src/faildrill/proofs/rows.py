@@ -6,7 +6,6 @@ What is proven of it now stays proven: a row reaches no further than all that ma
 import heapq
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -16,20 +15,73 @@ from faildrill.samples import Sample
 
 _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""
-_ENDED: Final = 8
-"""Rows that are kept after their end, in case that a look which began within one is answered after later ones."""
-_FEW: Final = 4096
-"""Looks so few that all are weighed again when one is told that was due before what seemed to be the first."""
+_WINDOW: Final = 256
+"""Looks that are weighed again when one is told that belongs before some of them."""
 _PRO, _CON = 0, 1
+_Piece = tuple[int, int, int]
+"""Where something is for it or against it: the left end, which of the two, and the right end."""
 
 
-@dataclass
-class _Ended:
-    """A row that ended: the end of its first look, the beginning of its last, and what no look of it lies beyond."""
+class _Run:
+    """The row that a look belongs to, and those before it, as pieces are taken in from left to right."""
 
-    first: int
-    last: int
-    until: int
+    def __init__(self, against: int, hold: int) -> None:
+        self._against = against
+        """Until when something may have been against it."""
+        self._hold = hold
+        self._last: int | None = None
+        self._first: int | None = None
+        self._firsts: deque[int] = deque(maxlen=_RECENT)
+        self._ended: tuple[Interval, ...] = ()
+        """Rows that were long enough before they ended."""
+
+    def copy(self) -> "_Run":
+        """Return another one that goes on from here."""
+        other = _Run(self._against, self._hold)
+        other._last, other._first, other._ended = self._last, self._first, self._ended
+        other._firsts.extend(self._firsts)
+        return other
+
+    @property
+    def stretches(self) -> list[Interval]:
+        """Return the rows that are long enough."""
+        now = self._now()
+        return [*self._ended, now] if now is not None else [*self._ended]
+
+    def _now(self) -> Interval | None:
+        if self._first is None or self._last is None or self._last - self._first < self._hold:
+            return None
+        return Interval(self._first, self._last)
+
+    def take(self, piece: _Piece, patience: int) -> None:
+        """Take in the next piece."""
+        since, side, by = piece
+        if side == _CON:
+            self.deny(by)
+        else:
+            self._affirm(since, by, patience)
+
+    def _affirm(self, since: int, by: int, patience: int) -> None:
+        if self._last is None or since - self._last > patience:
+            self._end()
+            self._first = None
+            self._firsts.clear()
+        self._last = since
+        if by >= self._against:
+            self._first = by if self._first is None else min(self._first, by)
+            self._firsts.append(by)
+
+    def deny(self, by: int) -> None:
+        """Begin the row anew with the first look that had said yes no earlier than that."""
+        self._against = max(self._against, by)
+        if self._first is not None and self._first < self._against:
+            self._end()
+            self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
+            self._first = min(self._firsts, default=None)
+
+    def _end(self) -> None:
+        if (now := self._now()) is not None:
+            self._ended = (*self._ended[-_RECENT:], now)
 
 
 class Row:
@@ -39,27 +91,16 @@ class Row:
         self._question = question
         self._schedule = schedule
         self._since = since
-        self._hold = hold
-        self._coming: list[tuple[int, int, int]] = []
-        """What is not settled yet, ordered by its left end: that, whether it is for or against, and its right end."""
-        self._settled: list[tuple[int, int, int]] = []
-        """What is, for as long as that is little."""
+        self._coming: list[_Piece] = []
+        """What is not settled yet, as a heap."""
+        self._window: deque[_Piece] = deque()
+        """What was settled last, in order."""
         self._is_ok = question.word == "ok"
-        self._silent_until = schedule.silent_until if self._is_ok else 0
+        self._before = _Run(schedule.silent_until if self._is_ok else 0, hold)
+        """All that was settled before the window."""
+        self._run = self._before.copy()
         self.is_seen = False
         """Whether one look at least said yes."""
-        self._begin()
-
-    def _begin(self) -> None:
-        """Begin with nothing settled."""
-        self._against = self._silent_until
-        """Until when something may have been against it."""
-        self._last: int | None = None
-        self._first: int | None = None
-        self._firsts: deque[int] = deque(maxlen=_RECENT)
-        self._ended: deque[_Ended] = deque(maxlen=_ENDED)
-        self._long: list[Interval] = []
-        """Rows that were long enough before they ended."""
 
     @property
     def stretches(self) -> list[Interval]:
@@ -67,78 +108,37 @@ class Row:
 
         From the moment by which the first look of a row had said yes to that at which the last one still did.
         """
-        if self._first is None or self._last is None or self._last - self._first < self._hold:
-            return self._long
-        return [*self._long, Interval(self._first, self._last)]
+        return self._run.stretches
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in; the schedule has it already."""
-        if self._schedule.begins_earlier and len(self._settled) < _FEW:
-            self._coming, self._settled = sorted(self._coming + self._settled), []
-            self._begin()
+        pieces = []
         pro, con = self._question.answer(sample, self._schedule.slow)
         if pro is not None and pro.since >= self._since:
             self.is_seen = True
-            heapq.heappush(self._coming, (pro.since, _PRO, pro.by))
+            pieces.append((pro.since, _PRO, pro.by))
         if con is not None:
-            heapq.heappush(self._coming, (con.since, _CON, con.by))
+            pieces.append((con.since, _CON, con.by))
         if self._is_ok:
-            for since, by in self._schedule.silent:
-                heapq.heappush(self._coming, (since, _CON, by))
+            pieces += [(since, _CON, by) for since, by in self._schedule.silent]
+        if self._window and (self._schedule.begins_earlier or min(pieces, default=self._window[-1]) < self._window[-1]):
+            pieces += self._window
+            self._window.clear()
+            self._run = self._before.copy()
+        for piece in pieces:
+            heapq.heappush(self._coming, piece)
         self._settle()
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
         unsettled = self._schedule.unsettled(wait_for_silent=not self._is_ok)
+        patience = self._schedule.patience
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
-            since, side, by = one = heapq.heappop(self._coming)
-            if len(self._settled) < _FEW:
-                self._settled.append(one)
-            if side == _CON:
-                self._deny(since, by)
-            else:
-                self._affirm(since, by)
-
-    def _affirm(self, since: int, by: int) -> None:
-        if self._ended:
-            self._lengthen(since)
-        if self._last is None or since - self._last > self._schedule.patience:
-            self._end(since)
-            self._first = None
-            self._firsts.clear()
-        self._last = since if self._last is None else max(self._last, since)
-        if by >= self._against:
-            self._first = by if self._first is None else min(self._first, by)
-            self._firsts.append(by)
-
-    def _deny(self, since: int, by: int) -> None:
-        """Begin the row anew with the first look that had said yes no earlier than that."""
-        self._against = max(self._against, by)
-        for one in self._ended:
-            if one.first < by:
-                one.until = min(one.until, since)
-        if self._first is not None and self._first < self._against:
-            self._end(since)
-            self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
-            self._first = min(self._firsts, default=None)
-
-    def _end(self, until: int) -> None:
-        if self._first is not None and self._last is not None:
-            self._ended.append(_Ended(self._first, self._last, until))
-            self._keep(self._ended[-1])
-
-    def _lengthen(self, since: int) -> None:
-        """Take into rows that ended a look which began within them and was answered after what ended them."""
-        for one in self._ended:
-            if one.last < since <= one.until and since - one.last <= self._schedule.patience:
-                one.last = since
-                self._keep(one)
-
-    def _keep(self, ended: _Ended) -> None:
-        if ended.last - ended.first < self._hold:
-            return
-        self._long = [one for one in self._long if one.since != ended.first]
-        self._long.append(Interval(ended.first, ended.last))
+            piece = heapq.heappop(self._coming)
+            self._run.take(piece, patience)
+            self._window.append(piece)
+            if len(self._window) > _WINDOW:
+                self._before.take(self._window.popleft(), patience)
 
 
 class Asked:
