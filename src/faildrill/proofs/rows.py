@@ -4,6 +4,7 @@ What is proven of it now stays proven: a row reaches no further than all that ma
 """
 
 import heapq
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from itertools import product
@@ -17,6 +18,8 @@ _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""
 _WINDOW: Final = 256
 """Looks that are weighed again when one is told that belongs before some of them."""
+_NEAR: Final = 8
+"""Pieces right before one, among which it is looked for another that says the same."""
 _PRO, _CON = 0, 1
 _Piece = tuple[int, int, int]
 """Where something is for it or against it: the left end, which of the two, and the right end."""
@@ -41,6 +44,10 @@ class _Run:
         other._last, other._first, other._ended = self._last, self._first, self._ended
         other._firsts.extend(self._firsts)
         return other
+
+    def is_over(self, by: int) -> bool:
+        """Tell whether something was against it until then or longer: to hear so again changes nothing."""
+        return by <= self._against
 
     @property
     def stretches(self) -> list[Interval]:
@@ -93,7 +100,7 @@ class Row:
         self._since = since
         self._coming: list[_Piece] = []
         """What is not settled yet, as a heap."""
-        self._window: deque[_Piece] = deque()
+        self._window: list[_Piece] = []
         """What was settled last, in order."""
         self._is_ok = question.word == "ok"
         self._before = _Run(schedule.silent_until if self._is_ok else 0, hold)
@@ -121,13 +128,29 @@ class Row:
             pieces.append((con.since, _CON, con.by))
         if self._is_ok:
             pieces += [(since, _CON, by) for since, by in self._schedule.silent]
+        pieces = [one for one in pieces if not self._is_known(one)]
         if self._window and (self._schedule.begins_earlier or min(pieces, default=self._window[-1]) < self._window[-1]):
             pieces += self._window
-            self._window.clear()
+            self._window = []
             self._run = self._before.copy()
         for piece in pieces:
             heapq.heappush(self._coming, piece)
         self._settle()
+
+    def _is_known(self, piece: _Piece) -> bool:
+        """Tell whether another piece of the window says all that this one does: nothing is weighed again then.
+
+        What was given up was presumed to be against it when it ought to have been answered, in an interval that holds
+        that of its sending.
+        """
+        if not self._window or piece > self._window[-1]:
+            return False
+        place = bisect_right(self._window, piece)
+        earlier = self._window[max(0, place - _NEAR) : place]
+        _, side, by = piece
+        if side == _PRO:
+            return piece in earlier
+        return self._before.is_over(by) if place == 0 else any(one[1] == _CON and one[2] >= by for one in earlier)
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
@@ -138,7 +161,7 @@ class Row:
             self._run.take(piece, patience)
             self._window.append(piece)
             if len(self._window) > _WINDOW:
-                self._before.take(self._window.popleft(), patience)
+                self._before.take(self._window.pop(0), patience)
 
 
 class Asked:
