@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from faildrill.adapters.mariadb.nodes import sighted
+from faildrill.adapters.mariadb.promote import Promote
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
+from faildrill.kinds.supplying import Supplies
 
 
 def of(port: int) -> MariaDB:
@@ -65,3 +67,18 @@ def test_a_port_where_nobody_listens_is_refused() -> None:
         held.bind(("127.0.0.1", 0))
         sight = asyncio.run(sighted(of(held.getsockname()[1]), 2.0))
     assert sight.missing() == ["no writer", "m1 refused"]
+
+
+@pytest.mark.parametrize(("was", "told"), [("writes", ["m1"]), ("refused", [])])
+def test_a_server_that_does_not_tell_what_it_still_has_to_do_is_none_that_has_nothing(
+    was: str, told: list[str]
+) -> None:
+    """Of one that was down before, nobody waits for an answer."""
+
+    async def story() -> list[str]:
+        async with greeting(b"") as port:
+            step = Promote(mariadb=of(port))
+            return await step._left({"members": {"m1": was}}, Supplies("run-1", 1.0))
+
+    found = asyncio.run(story())
+    assert [one.partition(" does not tell what of this run it still has to do")[0] for one in found] == told

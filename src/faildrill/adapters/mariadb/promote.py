@@ -1,6 +1,6 @@
 """`mariadb.promote`: a replica becomes the server that takes writes, as there is no manager that would see to it."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -133,8 +133,12 @@ class Promote(OfMariaDB, Handover[Sight]):
         return {}
 
     async def _left(self, before: Captured, given: Given) -> list[str]:
-        """Tell which statements of the run are still under way."""
-        return [str(one) for one in await left_of(self.mariadb, given.run, patience(given))]
+        """Tell which statements of the run are still under way, and who was healthy and doesn't tell."""
+        left, silent = await left_of(self.mariadb, given.run, patience(given))
+        known: Any = before["members"]
+        untold = {name: why for name, why in silent.items() if known.get(name) in self.WORDS.healthy}
+        mute = [f"{name} does not tell what of this run it still has to do: {why}" for name, why in untold.items()]
+        return [*map(str, left), *mute]
 
     def _next(self, sight: Sight) -> str:
         name = self.mariadb.name

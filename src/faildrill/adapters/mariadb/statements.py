@@ -117,16 +117,18 @@ class Told:
         return "it was not seen ended: it may still be done"
 
 
-async def left_of(mariadb: MariaDB, run: str, within: float) -> list[Left]:
-    """List what a run has told the servers that is still under way; a server that doesn't answer tells nothing."""
-    asked = (_left(mariadb, name, run, within) for name in mariadb.members)
-    return [one for found in await asyncio.gather(*asked) for one in found]
+async def left_of(mariadb: MariaDB, run: str, within: float) -> tuple[list[Left], dict[str, str]]:
+    """List what a run has told the servers that is still under way; and which servers don't tell, and why."""
+    names = list(mariadb.members)
+    told = dict(zip(names, await asyncio.gather(*(_left(mariadb, one, run, within) for one in names)), strict=True))
+    left = [one for found in told.values() if not isinstance(found, str) for one in found]
+    return left, {name: found for name, found in told.items() if isinstance(found, str)}
 
 
 async def end_left(errand: Errand) -> None:
     """End what earlier calls of the run have left under way; ActionFailed names what would not end."""
     mariadb = errand.mariadb
-    found = await left_of(mariadb, errand.run, min(_ENDING, errand.left))
+    found, _ = await left_of(mariadb, errand.run, min(_ENDING, errand.left))
     logins = [as_admin(mariadb, mariadb.members[one.name]) for one in found]
     ended = await asyncio.gather(
         *(_is_ended(login, one.id, max(errand.left, _AGAIN)) for login, one in zip(logins, found, strict=True))
@@ -146,7 +148,7 @@ def _refusal(error: Said, statement: str, left: float) -> str:
     return f"refuses `{statement}`: {error}"
 
 
-async def _left(mariadb: MariaDB, name: str, run: str, within: float) -> list[Left]:
+async def _left(mariadb: MariaDB, name: str, run: str, within: float) -> list[Left] | str:
     mark = _mark(run)
     try:
         async with asyncio.timeout(within):
@@ -155,8 +157,8 @@ async def _left(mariadb: MariaDB, name: str, run: str, within: float) -> list[Le
                 rows = await talk.ask(_OURS, f"{mark}%")
             finally:
                 talk.end()
-    except (OSError, UnresolvedSecret):
-        return []
+    except (OSError, UnresolvedSecret) as error:
+        return in_words(error)
     return [Left(name, int(row["id"]), str(row["info"]).removeprefix(mark)) for row in rows]
 
 
