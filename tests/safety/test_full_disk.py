@@ -106,14 +106,18 @@ def _write_on(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_a_run_on_a_file_system_that_fills_up_puts_everything_back(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def place(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """One whose reports are on the small file system, with a fault that stays on for a minute."""
     monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
     place = Place(tmp_path)
     place.reports = small / "reports"
     place.fault("pay")
     place.wait(60)
+    return place
+
+
+def test_a_run_on_a_file_system_that_fills_up_puts_everything_back(place: Place, small: Path) -> None:
     started = place.start()
     with ended(started):
         recorded(started.folder, Confirmed)
@@ -130,13 +134,8 @@ def test_a_run_on_a_file_system_that_fills_up_puts_everything_back(
 
 
 def test_a_run_that_can_t_be_judged_for_want_of_room_says_so(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Place, small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
-    place = Place(tmp_path)
-    place.reports = small / "reports"
-    place.fault("pay")
-    place.wait(60)
     folder = place.lay_out()
 
     async def fill_and_end(done: asyncio.Event) -> None:

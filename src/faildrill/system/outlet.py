@@ -16,7 +16,6 @@ from typing import Final
 from faildrill.system import python
 
 _PROGRAM: Final = "faildrill.system.outlet"
-_INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
 _CHUNK: Final = 1 << 16
 
 
@@ -34,7 +33,7 @@ async def keep(pipes: Collection[int]) -> None:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            env=python.surroundings(),
             cwd="/",
             pass_fds=tuple(pipes),
             start_new_session=True,

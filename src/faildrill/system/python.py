@@ -1,6 +1,10 @@
 """Processes of this Python: started so that nothing that lies in the folder one stands in is ever imported."""
 
+import os
 import sys
+from typing import Final
+
+_INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
 
 
 def module(name: str, *words: str) -> list[str]:
@@ -9,3 +13,8 @@ def module(name: str, *words: str) -> list[str]:
     `-P` keeps the working folder out of the search for modules: a `json.py` that lies there is data, not code.
     """
     return [sys.executable, "-P", "-m", name, *words]
+
+
+def surroundings() -> dict[str, str]:
+    """Return what a process that outlives the run is given of our environment: no mark of the run, and no secret."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}

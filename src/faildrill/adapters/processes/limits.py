@@ -1,7 +1,6 @@
 """Time limits that a process of its own holds on this host, so that a stopped process goes on without us."""
 
 import asyncio
-import os
 import signal
 from typing import Final
 
@@ -13,7 +12,6 @@ from faildrill.system.processes import Process
 
 _READY_WITHIN: Final = 10.0
 """Seconds, as a Python is started for it."""
-_INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
 
 
 async def hold(process: Process, seconds: float) -> None:
@@ -24,7 +22,7 @@ async def hold(process: Process, seconds: float) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+        env=python.surroundings(),
         cwd="/",
         start_new_session=True,
     )
