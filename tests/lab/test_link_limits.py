@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from faildrill.adapters.postgres.target import Cluster
+from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import FaildrillError
+from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
+from faildrill.ports import Captured, Observed, Reach
+from faildrill.targets import Member
 from faildrill.toolkit.links import Doing
 from lab import kinds_here
 from lab.conftest import ask, eventually
@@ -67,6 +70,71 @@ def test_a_delay_with_its_jitter_is_seen_and_put_back(steady_lab: Facts) -> None
         assert link(steady_lab, str(before["primary"])) == {"mode": "delay", "delay_ms": 20, "jitter_ms": 10}
         await kinds_here.put_back(step, before)
         assert link(steady_lab, str(before["primary"]))["mode"] == "open"
+
+    asyncio.run(story())
+
+
+class SaysSo(Supplies):
+    """What reaches a member says that its link is cut, and passes everything on."""
+
+    def reach(self, member: Member) -> Reach:
+        """Return one that lies."""
+        del member
+        return self
+
+    async def link_now(self, member: str) -> Doing:
+        """Say that it is cut."""
+        del member
+        return Doing("blackhole")
+
+    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+        """Do nothing."""
+
+    async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
+        """Say that it runs."""
+        del member
+        return "running"
+
+    async def signal(self, member: str, name: str) -> None:
+        """Do nothing."""
+
+    async def start(self, member: str) -> None:
+        """Do nothing."""
+
+
+def test_a_link_that_is_said_to_be_cut_and_passes_everything_on_is_found_out_by_what_is_written(
+    steady_lab: Facts,
+) -> None:
+    place = kinds_here.environment(steady_lab)
+    cluster = place.of(Cluster)["payments"]
+    step = kinds_here.action("patroni.cut_replication", cluster=cluster)
+    write = kinds_here.probe("postgres.write", database=place.of(Database)["payments"])
+
+    async def confirmed(given: Supplies, before: Captured) -> Observed:
+        """Confirm while somebody writes."""
+
+        async def writes() -> None:
+            while True:
+                await kinds_here.once(write)
+
+        writing = asyncio.create_task(writes())
+        try:
+            return await step.confirm(before, given)
+        finally:
+            writing.cancel()
+            await asyncio.wait({writing})
+
+    async def story() -> None:
+        before = await step.capture(kinds_here.given())
+        [standby] = [name for name in cluster.members if name != before["primary"]]
+        liar = await confirmed(SaysSo("run-of-a-test", 6.0), before)
+        assert (liar.holds, f"and yet {standby} has what was written since" in liar.because) == (False, True)
+        idle = await step.confirm(before, SaysSo("run-of-a-test", 6.0))
+        assert idle.because.endswith("nothing was written meanwhile, so nobody else can tell")
+        await step.apply(before, kinds_here.given(10))
+        honest = await confirmed(kinds_here.given(6), before)
+        assert (honest.holds, honest.because) == (True, f"the link to {before['primary']} is blackhole")
+        await kinds_here.put_back(step, before)
 
     asyncio.run(story())
 

@@ -1,6 +1,7 @@
 """`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
 
-from typing import ClassVar
+import asyncio
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -12,6 +13,9 @@ from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.links import Doing, Links, OfLink, links
 
+_A_MOMENT: Final = 0.3
+"""Seconds in which the node that takes writes has written something, where anybody writes."""
+
 
 class CutReplication(OfCluster, OfLink):
     """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
@@ -22,8 +26,9 @@ class CutReplication(OfCluster, OfLink):
 
     With `at_most` the link opens by itself after that time, even without faildrill. Which node it is, is looked up when
     the step begins. It is refused, with nothing touched, unless one node leads, another one streams from it, and the
-    leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is put back
-    when the link does what it did before.
+    leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is not seen in
+    effect while a standby streams after a `reset`, or gets what is written after `silent`; where nothing is written, or
+    it is `delayed`, only what is in the path can tell. It is put back when the link does what it did before.
 
         steps:
           - name: cut the network to the standby
@@ -51,15 +56,32 @@ class CutReplication(OfCluster, OfLink):
         return {"primary": primary}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See that the link does it, and after a reset that nobody streams any more."""
+        """See that the link does it; after a reset that nobody streams, and in a silence that nobody gets anything."""
         primary = str(before["primary"])
         now = await self._links(primary, given).link_now(primary)
-        still: list[str] = []
-        if self.how == "reset":
-            sight = await self._once(patience(given))
-            still = sight.streaming
-        because = f"the link to {primary} is {now}" + (f"; {', '.join(still)} still streams" if still else "")
-        return Observed(now == self._wanted and not still, because, {"mode": now.mode})
+        found = f"the link to {primary} is {now}"
+        holds, told = now == self._wanted, ""
+        if holds and self.how != "delayed":
+            holds, told = await (self._ended(given) if self.how == "reset" else self._silenced(before, given))
+        return Observed(holds, f"{found}; {told}" if told else found, {"mode": now.mode})
+
+    async def _ended(self, given: Given) -> tuple[bool, str]:
+        """Ask the standbys whether they receive."""
+        still = (await self._once(patience(given))).streaming
+        return not still, f"{', '.join(still)} still streams" if still else ""
+
+    async def _silenced(self, before: Captured, given: Given) -> tuple[bool, str]:
+        """See that no standby has what was written after the link was seen to be silent."""
+        primary, each = str(before["primary"]), patience(given) / 3
+        first = (await self._once(each)).nodes[primary].position
+        await asyncio.sleep(_A_MOMENT)
+        wrote = (await self._once(each)).nodes[primary].position
+        if first is None or wrote is None or wrote <= first:
+            return True, "nothing was written meanwhile, so nobody else can tell"
+        standbys: Any = before["streaming"]
+        nodes = (await self._once(each)).nodes
+        passed = [name for name in standbys if (nodes[name].position or 0) >= wrote]
+        return not passed, f"and yet {', '.join(passed)} has what was written since" if passed else ""
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See that the link still does it; who streams from whom may change with what else is done."""
