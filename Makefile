@@ -5,7 +5,10 @@ BIN    := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY  := $(VENV)/.ready
 
-.PHONY: playbooks figures help setup drill check test soak bench lint types kinds lock clean
+# Hundreds of processes are started by the tests: without the bytecode of the first one each compiles all of the source.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: playbooks figures help setup drill check test soak bench lint types unit kinds lock clean
 
 help:    ## what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
@@ -40,8 +43,11 @@ playbooks: $(READY) ## ansible-lint (half a minute)
 types: $(READY) ## mypy --strict
 	$(BIN)/mypy
 
-check: lint types ## lint, types, contracts and the tests that need no lab
+unit: $(READY) ## the tests that need no lab
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit
+
+check: $(READY) ## lint, types, contracts and the tests that need no lab, side by side
+	@$(MAKE) --no-print-directory --jobs=2 lint types unit
 
 test: lint types ## everything, the lab's tests included; most of them wait for a failover, so three files run at a time
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -rR
