@@ -109,6 +109,7 @@ class Drill(Plan):
     environment: str
     owner: str = ""
     runbook: str = ""
+    tags: tuple[str, ...] = Field(default=(), description="labels by which `run --tag` chooses among many drills")
     warm_up: float = WARM_UP
     probes: tuple[ProbePlan, ...]
     load: tuple[ProbePlan, ...] = Field(default=(), description="background traffic, sent by a prober of its own")

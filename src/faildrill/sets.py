@@ -16,12 +16,12 @@ from faildrill.errors import JournalDamaged
 from faildrill.journal import Journal, read
 
 FILE: Final = "set.jsonl"
-FORMAT: Final = 1
-"""Version of the file's format; a reader refuses a newer one."""
+FORMAT: Final = 2
+"""Version of the file's format; a reader refuses a newer one. The second knows suites."""
 
-Sort = Literal["twins", "ways", "times"]
-"""What the runs of a set have to do with each other: two causes of one symptom, several answers to one fault, or one
-drill run again and again."""
+Sort = Literal["twins", "ways", "times", "suite"]
+"""What the runs of a set have to do with each other: two causes of one symptom, several answers to one fault, one
+drill run again and again, or many drills of which each is to pass."""
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True, omit_defaults=True):
@@ -39,8 +39,10 @@ class SetStarted(Event, frozen=True, tag="set.started", kw_only=True):
     """How often each of them is run."""
     seal: str = ""
     """The SHA-256 of the seed; empty where the order is no secret."""
+    seed: str = ""
+    """What the order of a shuffled suite was drawn from, told at once: it is no secret."""
     drill: str
-    """The drill that the set was asked for."""
+    """The drill that the set was asked for; what a suite is called."""
     environment: str
     version: str
     host: str
@@ -53,6 +55,27 @@ class RunBegun(Event, frozen=True, tag="set.run-begun", kw_only=True):
 
     folder: str
     """The name of its folder within the set's."""
+    member: str = ""
+    """Which drill of a suite it is of."""
+    attempt: int = 1
+    """From 1: a drill of a suite is tried again where faildrill itself broke."""
+
+
+class RunOver(Event, frozen=True, tag="set.run-over", kw_only=True):
+    """A run of a suite came to its end; its own timeline says to which."""
+
+    folder: str
+    code: int
+    """The exit code of a single run that ends so."""
+
+
+class NotRun(Event, frozen=True, tag="set.not-run", kw_only=True):
+    """A drill of a suite is not begun."""
+
+    member: str
+    because: str
+    interrupted: bool = False
+    """True where somebody or something ended the suite."""
 
 
 class SetEnded(Event, frozen=True, tag="set.ended", kw_only=True):
@@ -63,7 +86,7 @@ class SetEnded(Event, frozen=True, tag="set.ended", kw_only=True):
     """Why the rest was not started; empty where every run was."""
 
 
-AnyEvent = SetStarted | RunBegun | SetEnded
+AnyEvent = SetStarted | RunBegun | RunOver | NotRun | SetEnded
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -85,9 +108,11 @@ class Book:
         """Start the file of a set in its folder; FileExistsError when there is one."""
         return cls(Journal.create(folder / FILE), clock)
 
-    def record(self, event: AnyEvent) -> None:
-        """Append an event; JournalFull when it could not be written."""
-        self._journal.append(msgspec.json.encode(Entry(self._clock.wall(), event)), durable=True)
+    def record(self, event: AnyEvent) -> Entry:
+        """Append an event and return its entry; JournalFull when it could not be written."""
+        entry = Entry(self._clock.wall(), event)
+        self._journal.append(msgspec.json.encode(entry), durable=True)
+        return entry
 
     def close(self) -> None:
         """Close the file."""

@@ -1,5 +1,6 @@
 """`faildrill validate`, `list`, `explain`, `schema` and `init`: what concerns the files that people write."""
 
+import importlib
 import json
 import sys
 from dataclasses import asdict
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from faildrill.cli.file_check import Checked
 
 _FIRST = Path("drills/first-drill.yaml")
+_SCHEMAS = {
+    "drill": "faildrill.loading.schemas:drill_schema",
+    "environment": "faildrill.loading.schemas:environment_schema",
+    "standard": "faildrill.loading.schemas:standard_schema",
+    "result": "faildrill.judging:schema",
+    "set": "faildrill.judging.sets:schema",
+    "events": "faildrill.cli.event_stream:schema",
+}
 
 
 @click.command()
@@ -63,10 +72,18 @@ def list_drills(folder: Path, output: str) -> None:
             click.echo(f"{click.style('bad', fg='red')}  {one['file']}: {one['mistakes']}; see: faildrill validate")
             continue
         click.echo(f"{click.style(str(one['drill']), bold=True)}  in {one['environment']}  ({one['file']})")
-        told = [one["about"], f"needs {one['needs']}", *(f"{key} {one[key]}" for key in ("ways", "twin") if one[key])]
+        told = [
+            one["about"],
+            f"needs {one['needs']}",
+            *(f"{key} {one[key]}" for key in ("tags", "ways", "twin") if one[key]),
+        ]
         click.echo("\n".join(f"  {line}" for line in told if line))
     if not listed:
         click.echo(f"no drills in {folder}/; `faildrill init` writes a first one")
+
+
+def _labels(one: dict[str, str]) -> list[str]:
+    return [f"{key} {one[key]}" for key in ("tags", "ways", "twin") if one[key]]
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -86,6 +103,7 @@ def _listed(path: Path) -> dict[str, str]:
         "about": " ".join(drill.about.split()),
         "environment": drill.environment,
         "needs": ", ".join(needs(drill)) or "no target",
+        "tags": ", ".join(drill.tags),
         "ways": ", ".join(way.name for way in drill.ways),
         "twin": drill.twin,
         "failover": drill.failover or "",
@@ -110,17 +128,16 @@ def explain(kind: str | None, *, markdown: bool) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["drill", "environment", "standard"]), default="drill")
+@click.argument("what", type=click.Choice(list(_SCHEMAS)), default="drill")
 def schema(what: str) -> None:
-    """Print the JSON Schema of drill, environment or standard files, for editors."""
-    from faildrill.loading import schemas
+    """Print the JSON Schema of what people write (drill, environment, standard), or of what a program reads.
 
-    made = {
-        "drill": schemas.drill_schema,
-        "environment": schemas.environment_schema,
-        "standard": schemas.standard_schema,
-    }
-    click.echo(json.dumps(made[what](), indent=2, ensure_ascii=False))
+    That is `result` (result.json, `-o json` of a run), `set` (set.json, of a suite or a set) and `events` (a line of
+    `-o ndjson`).
+    """
+    module, _, name = _SCHEMAS[what].partition(":")
+    made = getattr(importlib.import_module(module), name)
+    click.echo(json.dumps(made(), indent=2, ensure_ascii=False))
 
 
 @click.command()

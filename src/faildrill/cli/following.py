@@ -1,11 +1,12 @@
-"""One run from its laid-out folder to its result: started, shown, and told of signals."""
+"""A run from its laid-out folder to its result: started, shown, and told of signals."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +32,31 @@ _LOOK: Final = 0.05
 
 def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
     """Start the run in a folder, show it to its end, and return its result; None, and said why, where there is none."""
+
+    async def alone() -> int:
+        signals = Signals()
+        signals.listen()
+        return await follow(folder, showing, signals)
+
+    return outcome(asyncio.run(alone()), folder, place)
+
+
+async def follow(folder: Path, showing: Showing, signals: "Signals") -> int:
+    """Start the run in a folder, show it to its end, and return how its sentinel ended; it is told of the signals."""
     started = start(folder)
-    asyncio.run(_follow(started, showing))
+    with signals.handed_to(started):
+        await _shown(started, showing)
     code = started.sentinel.wait()
     if started.sentinel.stdin is not None:
         started.sentinel.stdin.close()
+    return code
+
+
+def outcome(code: int, folder: Path, place: Environment) -> Result | None:
+    """Return the result of a run whose sentinel ended so; None, and said why, where there is none.
+
+    Waits for the runner where it goes on without its sentinel.
+    """
     if code < 0:
         click.echo("the sentinel died; the runner, where it lives, puts everything back by itself", err=True)
         await_release(proven(place))
@@ -67,23 +88,44 @@ def exit_code(result: Result | None, folder: Path, place: Environment) -> ExitCo
     return ExitCode(result.exit_code) if result is not None else ExitCode.ERROR
 
 
-async def _follow(started: Started, show: Showing) -> None:
-    """Show the run until its sentinel is done; signals go to the sentinel, and never end the showing."""
+class Signals:
+    """The signals that the command gets: handed on to the sentinel of each run under way, and kept in mind."""
+
+    def __init__(self) -> None:
+        self.got: signal.Signals | None = None
+        """The first of them."""
+        self._interrupts = 0
+        self._under_way: list[Started] = []
+
+    def listen(self) -> None:
+        """Hear them from now on, for as long as the running loop runs; none of them ends this process any more."""
+        loop = asyncio.get_running_loop()
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as `nohup` asks
+        for number in {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored:
+            loop.add_signal_handler(number, self._heard, number)
+
+    @contextlib.contextmanager
+    def handed_to(self, started: Started) -> Iterator[None]:
+        """Hand them to the sentinel of a run as well, within this."""
+        self._under_way.append(started)
+        try:
+            yield
+        finally:
+            self._under_way.remove(started)
+
+    def _heard(self, number: signal.Signals) -> None:
+        self.got = self.got or number
+        self._interrupts += number == signal.SIGINT
+        for started in self._under_way:
+            if started.sentinel.poll() is None:
+                started.sentinel.send_signal(number)
+            if self._interrupts == _LEAVES and number == signal.SIGINT:
+                click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
+
+
+async def _shown(started: Started, show: Showing) -> None:
+    """Show the run until its sentinel is done; no signal ends the showing."""
     done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    got = 0
-
-    def pass_on(number: signal.Signals) -> None:
-        nonlocal got
-        got += number == signal.SIGINT
-        if started.sentinel.poll() is None:
-            started.sentinel.send_signal(number)
-        if got == _LEAVES and number == signal.SIGINT:
-            click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
-
-    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as `nohup` asks
-    for number in {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored:
-        loop.add_signal_handler(number, pass_on, number)
     showing = asyncio.create_task(show(done))
     await _ended(started.sentinel)
     done.set()

@@ -5,6 +5,7 @@ It never writes into the run's folder, never blocks the loop that it runs in, an
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TextIO
@@ -29,24 +30,26 @@ _STYLES: Final = {"info": "", "good": "green", "bad": "red"}
 _MARKS: Final = {"info": "·", "good": "✓", "bad": "✗"}
 
 
-async def show(folder: Path, done: asyncio.Event, *, mode: Mode, out: TextIO, veil: Veil | None = None) -> None:
+async def show(
+    folder: Path, done: asyncio.Event, *, mode: Mode, out: TextIO, veil: Veil | None = None, label: str = ""
+) -> None:
     """Show the run in a folder until `done` is set: drawn anew (`live`), a line an event (`plain`), or not at all.
 
-    Behind a veil nothing of it is shown that tells which drill it is.
+    Behind a veil nothing of it is shown that tells which drill it is. With a label each line says whose it is.
     Whatever is in the files and whatever becomes of `out`, this returns once `done` is set, and raises nothing.
     """
     if mode != "quiet":
         try:
-            await _shown(Watch(folder, veil), done, mode, out)
+            await _shown(Watch(folder, veil), done, mode, _Out(out, label))
         except Exception as error:  # noqa: BLE001 - a display that breaks must not end, or outlive, what it shows
             with contextlib.suppress(OSError, ValueError):
                 out.write(f"the display stopped ({type(error).__name__}); the run goes on\n")
     await done.wait()
 
 
-async def _shown(watch: Watch, done: asyncio.Event, mode: Mode, out: TextIO) -> None:
+async def _shown(watch: Watch, done: asyncio.Event, mode: Mode, out: "_Out") -> None:
     with contextlib.ExitStack() as stack:
-        display = _Drawn(watch, out, stack) if mode == "live" else _Written(watch, out)
+        display = _Drawn(watch, out.to, stack) if mode == "live" else _Written(watch, out)
         while not done.is_set():
             await asyncio.to_thread(display.refresh)
             with contextlib.suppress(TimeoutError):
@@ -54,17 +57,27 @@ async def _shown(watch: Watch, done: asyncio.Event, mode: Mode, out: TextIO) -> 
         await asyncio.to_thread(display.refresh)
 
 
+@dataclass(frozen=True)
+class _Out:
+    """Where lines are written, and what each of them begins with after its time."""
+
+    to: TextIO
+    label: str
+
+
 class _Written:
     """One line for each event that matters, each with its time."""
 
-    def __init__(self, watch: Watch, out: TextIO) -> None:
+    def __init__(self, watch: Watch, out: _Out) -> None:
         self._watch = watch
-        self._out = out
+        self._out = out.to
+        self._label = f"{plain(out.label, 120)}: " if out.label else ""
 
     def refresh(self) -> None:
         """Write what is new."""
         for line in self._watch.new():
-            self._out.write(_encodable(f"{_wall(self._watch, line.at)}  {plain(line.text)}\n", self._out))
+            text = f"{_wall(self._watch, line.at)}  {self._label}{plain(line.text)}\n"
+            self._out.write(_encodable(text, self._out))
         self._out.flush()
 
 

@@ -39,7 +39,7 @@ _COMMANDS = {
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
-    "run": "Run a drill, put everything back, judge it and report it.",
+    "run": "Run drills, put everything back, judge and report.",
     "plan": "Show what a drill would touch and how it is put back; change nothing.",
     "recover": "Put back what a run that died left behind.",
     "warrant": "Ask independent observers whether failing a database over is warranted.",
@@ -54,7 +54,7 @@ _SHORT = {
     "validate": "Check drill and environment files; every mistake at its place.",
     "list": "List the drills of a folder.",
     "explain": "Explain a kind, or list all kinds.",
-    "schema": "Print the JSON Schema of drill files, for editors.",
+    "schema": "Print the JSON Schema of drill files for editors, or of results for programs.",
     "init": "Write a first drill to start from.",
     "judge": "Judge a recorded run again: the same files give the same verdict.",
     "report": "Write the reports of a recorded run anew.",

@@ -1,4 +1,4 @@
-"""`faildrill run`: a drill, or a set of runs, from its file to its verdict."""
+"""`faildrill run`: a drill, a set of runs, or many drills, from their files to their verdict."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 from faildrill import state
 from faildrill.cli.following import drive, exit_code
 from faildrill.cli.live import Mode, show
+from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.sets import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
@@ -23,17 +24,31 @@ from faildrill.running.starting import lay_out
 
 
 @click.command()
-@click.argument("drill", type=click.Path(path_type=Path))
-@click.option("--env", "env", metavar="NAME|FILE", help="Where to drill; default: what the drill names.")
+@click.argument("drills", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER…")
+@click.option("--env", "env", metavar="NAME|FILE", help="Where to drill; default: what each drill names.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="What to print at the end.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "ndjson"]),
+    default="text",
+    help="What to print: words, the result at the end, or every event as it happens.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @click.option("--leave-applied", is_flag=True, help="Do NOT put anything back. The environment stays dirty.")
 @click.option("--twins", is_flag=True, help="Run it and its twin, in an order that you are not told, as one set.")
 @click.option("--times", type=click.IntRange(min=1), default=1, help="Run all of it so many times, as one set.")
 @click.option("--way", metavar="NAME", help="Of a drill with several ways, take this one only.")
+@click.option("--only", multiple=True, metavar="NAME", help="Of many drills, those called so; * stands for anything.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Of many drills, those with this tag.")
+@click.option("--keep-going", is_flag=True, help="Of many drills, run the next one whatever became of the last.")
+@click.option("--shuffle", is_flag=True, help="Run many drills in an order that is drawn; its seed is printed.")
+@click.option("--seed", metavar="SEED", help="Run them in the order that was drawn from this seed.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Run so many at once, where their places differ.")
+@click.option("--budget", metavar="TIME", callback=seconds, help="Begin no drill that could end later than this.")
+@click.option("--retry", type=click.IntRange(min=0), default=0, help="Try again a drill that was an ERROR, so often.")
 def run(
-    drill: Path,
+    drills: tuple[Path, ...],
     env: str | None,
     reports: Path,
     output: str,
@@ -43,25 +58,53 @@ def run(
     twins: bool,
     times: int,
     way: str | None,
+    only: tuple[str, ...],
+    tags: tuple[str, ...],
+    keep_going: bool,
+    shuffle: bool,
+    seed: str | None,
+    jobs: int,
+    budget: float | None,
+    retry: int,
 ) -> None:
-    """Run a drill, put everything back, judge it and report it.
+    """Run a drill, or all drills of some files and folders; put everything back, judge and report.
 
-    A drill with several ways is run once in each, as one set with one verdict; so is one with --twins or --times.
-    Ctrl-C stops it and puts everything back; twice, without waiting to see it steady; three times leaves it as it is.
+    Many drills are a suite: one folder, one report and one verdict, the worst of theirs. It stops at the first that
+    isn't PASSED, unless it is to keep going. A drill with several ways is run once in each, as one set; so is one with
+    --twins or --times. Ctrl-C stops it and puts everything back; twice, without waiting to see it steady; three
+    times leaves it as it is.
     """
     state.check()
-    mode: Mode = "quiet" if quiet or output == "json" else "live" if sys.stdout.isatty() else "plain"
+    mode: Mode = "quiet" if quiet or output != "text" else "live" if sys.stdout.isatty() else "plain"
     how = How(mode, output, reports)
-    named = env or load_drill(drill, None).drill.environment
-    with environment(named, drill, start_lab=True, tell=mode != "quiet") as place:
-        wanted = asked(drill, place, Choice(twins=twins, times=times, way=way))
-        if isinstance(wanted, Wanted):
-            if leave_applied:
-                raise WrongUsage("--leave-applied is for one run: the next one of a set would find it dirty")
-            code = see_through(wanted, place, how)
-        else:
-            code = _run(wanted, place, how, leave_applied=leave_applied)
+    of_many = any((only, tags, keep_going, shuffle, seed is not None, jobs > 1, budget is not None, retry))
+    if len(drills) == 1 and not drills[0].is_dir() and not of_many:
+        sys.exit(_one(drills[0], env, Choice(twins=twins, times=times, way=way), how, leave_applied=leave_applied))
+    if leave_applied or twins or way is not None or times > 1:
+        raise WrongUsage("--leave-applied, --twins, --times and --way are for one drill: name a single file")
+    from faildrill.cli import chosen_drills, suite_run
+    from faildrill.running.suite import Rules
+
+    wanted = chosen_drills.Choice(only, tags)
+    order = suite_run.Order(shuffle, seed).drawn()
+    with chosen_drills.chosen(list(drills), wanted, env, tell=mode != "quiet") as chosen:
+        rules = Rules(keep_going, jobs, retry, budget, order, chosen.left_out)
+        code = suite_run.see_through(chosen, rules, how)
     sys.exit(code)
+
+
+def _one(drill: Path, env: str | None, choice: Choice, how: How, *, leave_applied: bool) -> int:
+    """Run one drill, or the set of runs that it is; return the exit code of the verdict."""
+    named = env or load_drill(drill, None).drill.environment
+    with environment(named, drill, start_lab=True, tell=how.mode != "quiet") as place:
+        wanted = asked(drill, place, choice)
+        if not isinstance(wanted, Wanted):
+            return _run(wanted, place, how, leave_applied=leave_applied)
+        if leave_applied:
+            raise WrongUsage("--leave-applied is for one run: the next one of a set would find it dirty")
+        if how.output == "ndjson":
+            raise WrongUsage("-o ndjson is for one run, or for many drills; a set of runs is told at its end: -o json")
+        return see_through(wanted, place, how)
 
 
 def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> int:
@@ -69,6 +112,8 @@ def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> 
         folder = lay_out(drill, place, how.reports, SystemClock(), leave_applied=leave_applied)
     except OSError as error:
         raise WrongUsage(f"no folder for the run can be made in {how.reports}: {error.strerror}") from error
+    if how.output == "ndjson":
+        return _streamed(folder, place)
     result = drive(folder, place, lambda done: show(folder, done, mode=how.mode, out=sys.stdout))
     if result is not None:
         with unread():
@@ -76,4 +121,14 @@ def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> 
                 click.echo((folder / FILE).read_text(encoding="utf-8"))
             else:
                 terminal.summary(result, folder, sys.stdout, quiet=how.mode == "quiet")
+    return exit_code(result, folder, place)
+
+
+def _streamed(folder: Path, place: Environment) -> int:
+    from faildrill.cli.event_stream import Stream
+
+    stream = Stream(sys.stdout)
+    result = drive(folder, place, lambda done: stream.of_run(folder, done))
+    if result is not None:
+        stream.judged(result, folder)
     return exit_code(result, folder, place)

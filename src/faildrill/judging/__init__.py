@@ -60,6 +60,7 @@ def weigh(evidence: Evidence) -> Result:
         duration=evidence.since_start(end.at),
         verdict=decision.verdict,
         because=decision.because,
+        conclusive=decision.verdict.conclusive,
         exit_code=decision.verdict.exit_code,
         findings=found,
         decided_by=decision.number,

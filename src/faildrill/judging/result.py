@@ -27,6 +27,11 @@ class Verdict(enum.StrEnum):
     PASSED = "PASSED"
 
     @property
+    def conclusive(self) -> bool:
+        """Whether it says something of what was drilled: that it held, or that it did not."""
+        return self in (Verdict.PASSED, Verdict.FAILED)
+
+    @property
     def exit_code(self) -> int:
         """The exit code of `faildrill run` for it."""
         return ExitCode[self.value].value
@@ -217,6 +222,8 @@ class Result(Record, frozen=True, kw_only=True):
     verdict: Verdict
     because: str
     """The deciding finding in one sentence, with what to do next where there is something."""
+    conclusive: bool
+    """True where the verdict says something of what was drilled: PASSED or FAILED."""
     exit_code: int
     findings: list[Finding]
     decided_by: int = 0

@@ -1,7 +1,7 @@
 """Weigh a set of runs: a pure function of its folder, as judging a run is. The same files give the same bytes.
 
 The verdict is the worst of its runs', or worse where the set itself was not what it was to be: not all run, or in
-another order than the one that was sealed.
+another order than the one that was sealed. In a suite the last try of a drill counts.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from faildrill.judging import defects, weigh
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.never import Never
 from faildrill.judging.pains import Books, Pain, books, limits, pain, users
-from faildrill.judging.result import Finding, Record, Result, Verdict
+from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
 from faildrill.judging.weighing import count
 from faildrill.kinds import tells_writer, trait
 from faildrill.ports import ONLY_GROWS
@@ -47,6 +47,25 @@ class RunOfSet(Record, frozen=True, kw_only=True):
     """What the drill declares of a failover in it."""
     pains: list[Pain]
     books: list[Books]
+    attempt: int = 1
+    """Of a drill of a suite: the how manieth try it is."""
+    tried_again: bool = False
+    """True where another try followed, which stands for the drill."""
+    conclusive: bool | None = None
+    """Whether its verdict says something of what was drilled."""
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    """As in its own result.json."""
+    headline: Headline | None = None
+    """What it is remembered by, with the bounds of its outages."""
+
+
+class LeftOut(Record, frozen=True, kw_only=True):
+    """A drill of a suite that was not run."""
+
+    name: str
+    because: str
+    verdict: Verdict
+    """What that makes of the suite: it proves nothing (INCONCLUSIVE), or was ended from outside (ABORTED)."""
 
 
 class Failovers(Record, frozen=True, kw_only=True):
@@ -74,14 +93,17 @@ class SetResult(Record, frozen=True, kw_only=True):
     ended: str
     verdict: Verdict
     because: str
+    conclusive: bool
+    """True where the verdict says something of what was drilled: PASSED or FAILED."""
     exit_code: int
     members: list[str]
     times: int
     seal: str
     seed: str
-    """What the order was drawn from; empty where it is no secret, or was not revealed."""
+    """What the order was drawn from; empty where it is the given one, or the seed was not revealed."""
     findings: list[Finding]
     runs: list[RunOfSet]
+    not_run: list[LeftOut] = msgspec.field(default_factory=list)
     warranted: Failovers
     needless: Failovers
 
@@ -91,6 +113,9 @@ class _Read(Record, frozen=True, kw_only=True):
 
     first: sets.SetStarted
     began: list[sets.RunBegun]
+    codes: dict[str, int]
+    """By folder, with which exit code a run of a suite ended."""
+    not_run: list[sets.NotRun]
     end: sets.SetEnded | None
     started: str
     ended: str
@@ -112,19 +137,31 @@ def _read(folder: Path) -> _Read:
     if first.format > sets.FORMAT:
         raise JournalDamaged(f"{folder}: of format {first.format}; this version of faildrill reads up to {sets.FORMAT}")
     last = found[-1].what
-    began = [one.what for one in found if isinstance(one.what, sets.RunBegun)]
-    end = last if isinstance(last, sets.SetEnded) else None
-    return _Read(first=first, began=began, end=end, started=found[0].wall, ended=found[-1].wall)
+    return _Read(
+        first=first,
+        began=[one.what for one in found if isinstance(one.what, sets.RunBegun)],
+        codes={one.what.folder: one.what.code for one in found if isinstance(one.what, sets.RunOver)},
+        not_run=[one.what for one in found if isinstance(one.what, sets.NotRun)],
+        end=last if isinstance(last, sets.SetEnded) else None,
+        started=found[0].wall,
+        ended=found[-1].wall,
+    )
 
 
 def _result(read: _Read, folder: Path) -> SetResult:
     first = read.first
-    seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
-    known = [one for one in seen.values() if isinstance(one, Evidence)]
-    late = limits(known, users(known))
-    runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
-    found = list(_findings(read, runs))
-    worst = min([*(one.verdict for one in runs), *(one.verdict for one in found)], key=list(Verdict).index)
+    if first.sort == "suite":
+        runs = [_of_suite(number, one, read, folder) for number, one in enumerate(read.began, 1)]
+        not_run = _not_run(read)
+        known, found = [], [_all_are_run(first, not_run)]
+    else:
+        seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
+        known = [one for one in seen.values() if isinstance(one, Evidence)]
+        late = limits(known, users(known))
+        runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
+        not_run, found = [], list(_findings(read, runs))
+    deciding = [one for one in runs if not one.tried_again]
+    worst = min([*(one.verdict for one in deciding), *(one.verdict for one in found)], key=list(Verdict).index)
     return SetResult(
         set=first.set,
         sort=first.sort,
@@ -137,14 +174,16 @@ def _result(read: _Read, folder: Path) -> SetResult:
         started=read.started,
         ended=read.ended,
         verdict=worst,
-        because=_because(worst, runs, found),
+        because=_because(worst, deciding, found),
+        conclusive=worst.conclusive,
         exit_code=worst.exit_code,
         members=first.members,
         times=first.times,
         seal=first.seal,
-        seed=read.end.seed if read.end else "",
+        seed=first.seed or (read.end.seed if read.end else ""),
         findings=found,
         runs=runs,
+        not_run=not_run,
         warranted=_counted(runs, "warranted"),
         needless=_counted(runs, "needless"),
     )
@@ -215,7 +254,48 @@ def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> Ru
         warrants=seen.drill.failover or "",
         pains=[pain(seen, name, after) for name, after in late.items() if name in seen.plans],
         books=books(seen),
+        conclusive=result.conclusive,
+        findings=result.findings,
+        headline=result.headline,
     )
+
+
+def _of_suite(number: int, begun: sets.RunBegun, read: _Read, folder: Path) -> RunOfSet:
+    """Weigh a run of a suite, by itself; one that can't be weighed is what its exit code said, if that is worse."""
+    seen = _evidence(folder / begun.folder)
+    run = _run_or_why_not(number, begun.folder, seen, {})
+    code = read.codes.get(begun.folder)
+    said = next((one for one in Verdict if one.exit_code == code), Verdict.INCONCLUSIVE)
+    later = any(one.member == begun.member and one.attempt > begun.attempt for one in read.began)
+    verdict = run.verdict if run.conclusive is not None else min(run.verdict, said, key=list(Verdict).index)
+    told = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}
+    return msgspec.structs.replace(run, verdict=verdict, conclusive=verdict.conclusive, **told)
+
+
+def _not_run(read: _Read) -> list[LeftOut]:
+    """List the drills of a suite that were not run: what was written down of them, and what nobody wrote of."""
+    why = {one.member: one for one in read.not_run}
+    begun = {one.member for one in read.began}
+    cut = "whoever ran the suite was cut short, or it is still on"
+    left = []
+    for name in read.first.members:
+        one = why.get(name) or (None if name in begun else sets.NotRun(member=name, because=cut, interrupted=True))
+        if one is not None:
+            verdict = Verdict.ABORTED if one.interrupted else Verdict.INCONCLUSIVE
+            left.append(LeftOut(name=name, because=one.because, verdict=verdict))
+    return left
+
+
+def _all_are_run(first: sets.SetStarted, left: list[LeftOut]) -> Finding:
+    """Weigh whether every drill of a suite was run; one that was not proves nothing."""
+    planned = len(first.members)
+    claim = f"all {count(planned, 'drill')} of the suite are run"
+    if not left:
+        return Finding(kind="suite", claim=claim, verdict=Verdict.PASSED, because=f"{planned} of {planned} were")
+    worst = min((one.verdict for one in left), key=list(Verdict).index)
+    why = "; ".join(dict.fromkeys(one.because for one in left))
+    because = f"{planned - len(left)} of {planned} were; the rest was not: {why}"
+    return Finding(kind="suite", claim=claim, verdict=worst, because=because)
 
 
 def name_of(drill: Drill) -> str:

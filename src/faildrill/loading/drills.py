@@ -13,7 +13,7 @@ from faildrill.loading.loads import read_loads
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import Entry, Place
 from faildrill.loading.probes import read_probes
-from faildrill.loading.reading import Reading, place_in
+from faildrill.loading.reading import Reading, as_name, place_in
 from faildrill.loading.scope import Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.sets import SET_KEYS, read_failover, read_twin, read_ways
@@ -21,7 +21,7 @@ from faildrill.loading.steps import Steps
 from faildrill.loading.uses import Use, read_only_use
 
 KEYS: Final = (
-    *("drill", "about", "environment", "owner", "runbook"),
+    *("drill", "about", "environment", "owner", "runbook", "tags"),
     *("warm_up", "probes", "load", "steps", "expect", "abort_when"),
     *SET_KEYS,
 )
@@ -60,6 +60,7 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         environment=environment.name if environment else named,
         owner=reading.text("owner"),
         runbook=reading.text("runbook"),
+        tags=_tags(reading),
         warm_up=reading.duration("warm_up", WARM_UP),
         probes=probes,
         load=load,
@@ -77,6 +78,21 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     mistakes.refuse()
     warn(drill, [*expected, *besides], place_in(reading.entry("steps"), reading.place), mistakes)
     return Loaded(drill, tuple(sorted(mistakes.warnings)))
+
+
+def _tags(reading: Reading) -> tuple[str, ...]:
+    """Read the labels of the drill, each a name that is there once."""
+    tags: list[str] = []
+    for node in reading.items("tags"):
+        try:
+            tag = as_name(node)
+        except ValueError as error:
+            reading.mistakes.add(node.place, str(error))
+            continue
+        if tag in tags:
+            reading.mistakes.add(node.place, f"the tag {tag!r} is there already")
+        tags.append(tag)
+    return tuple(tags)
 
 
 def _probes(

@@ -89,6 +89,7 @@ def drill_schema() -> Schema:
             "environment": _text("the place that is drilled", pattern=_NAME),
             "owner": _text("who answers for it"),
             "runbook": _text("where it is written down what to do when this happens"),
+            "tags": _list(_text("a name", pattern=_NAME), "labels by which `run --tag` chooses among drills", least=0),
             "warm_up": _duration("for how long every probe must be good before the first step (3s)"),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "minProperties": 1, "description": "what is watched"},
             "load": {**_by_name({"$ref": "#/$defs/load"}), "description": "what is sent beside it, as users send it"},

@@ -47,6 +47,11 @@ def lines(result: Result) -> list[tuple[str, str]]:
     return found + [("writes", writes(one)) for one in told.writes]
 
 
+def sentence(told: Headline) -> str:
+    """Say in one sentence what users went through when something was done."""
+    return _in_words(failover(told, done=True))
+
+
 def _in_words(one: Figure) -> str:
     limit = f" ({one.limit})" if one.limit else ""
     if one.figure in (_NONE, _UNKNOWN):

@@ -9,9 +9,9 @@ import msgspec
 from markupsafe import Markup
 
 from faildrill.judging.pains import Pain
-from faildrill.judging.result import Result
+from faildrill.judging.result import Result, Verdict
 from faildrill.judging.sets import RunOfSet, SetResult
-from faildrill.reports import picture, wording
+from faildrill.reports import picture, suite_rows, wording
 from faildrill.reports.looks import Looks
 from faildrill.reports.page import MOST_BYTES, STYLE, templates
 from faildrill.reports.suffering import COLUMNS, Figure, figures
@@ -19,6 +19,7 @@ from faildrill.reports.suffering import COLUMNS, Figure, figures
 _MOST_RUNS: Final = (60, 30, 12, 4)
 """Runs of which a page tells, from all that fit to the least."""
 _MOST_PICTURES: Final = 12
+_MOST_ROWS: Final = 500
 _BINS: Final = (220, 110, 60)
 _TEXT: Final = 1_000
 
@@ -61,7 +62,8 @@ def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> 
             meaning=wording.MEANINGS[result.verdict],
             columns=COLUMNS,
             tables=[(probe, *_table(probe, shown)) for probe in probes],
-            pictures=_pictures(shown, probes, bins),
+            pictures=_of_drills(shown, bins) if result.sort == "suite" else _pictures(shown, probes, bins),
+            rows=suite_rows.rows(result)[:_MOST_ROWS] if result.sort == "suite" else [],
             shown=shown,
             left_out=len(result.runs) - len(shown),
             folder=wording.shell(folder),
@@ -99,6 +101,18 @@ def _pictures(shown: list[Shown], probes: list[str], bins: int) -> list[tuple[Ru
             drawable.append((one.run, msgspec.structs.replace(one.result, probes=kept), one.looks[probe]))
     frame = _frame([(result, looks) for _, result, looks in drawable])
     return [(run, picture.draw(result, {looks.probe: looks}, bins, frame)) for run, result, looks in drawable if frame]
+
+
+def _of_drills(shown: list[Shown], bins: int) -> list[tuple[RunOfSet, Markup]]:
+    """Draw of each drill of a suite what it is remembered by, on its own axes; those first that did not pass."""
+    found = []
+    for one in sorted(shown, key=lambda one: one.run.verdict is Verdict.PASSED):
+        probe = one.run.headline.probe if one.run.headline is not None else ""
+        if one.result is not None and probe in one.looks and len(one.looks[probe]):
+            kept = [figures for figures in one.result.probes if figures.probe == probe]
+            result = msgspec.structs.replace(one.result, probes=kept)
+            found.append((one.run, picture.draw(result, {probe: one.looks[probe]}, bins)))
+    return found[:_MOST_PICTURES]
 
 
 def _frame(drawable: list[tuple[Result, Looks]]) -> picture.Frame | None:

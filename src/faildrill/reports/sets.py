@@ -13,7 +13,7 @@ from faildrill import judging, timeline
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.judging.sets import RunOfSet, SetResult
-from faildrill.reports import PAGE, junit, set_page, terminal, wording
+from faildrill.reports import PAGE, junit, set_page, suite_rows, terminal, wording
 from faildrill.reports.set_page import Shown
 from faildrill.reports.suffering import COLUMNS, figures
 from faildrill.system import atomic_file
@@ -50,13 +50,20 @@ def _judged(folder: Path) -> Result | None:
 
 
 def _junit(result: SetResult, shown: list[Shown]) -> bytes:
-    """Return a testsuite for the set itself, and one for each run."""
-    name = f"{result.drill}, the set"
-    suites = [_own(result, name)]
+    """Return a testsuite for the set itself, and one for each run; in a suite, for the last try of each drill."""
+    many = result.sort == "suite"
+    suites = [_of_suite(result) if many else _own(result, f"{result.drill}, the set")]
     for number, one in enumerate(shown, 1):
-        if one.result is not None:
-            suites.append(junit.suite(one.result, f"{result.drill}: {label(one.run)}", number))
+        if one.result is not None and not one.run.tried_again:
+            name = wording.plain(one.run.name, 120) if many else f"{result.drill}: {label(one.run)}"
+            suites.append(junit.suite(one.result, name, number))
     return junit.written(suites)
+
+
+def _of_suite(result: SetResult) -> ET.Element:
+    """Make the testsuite of a suite: a testcase a drill, and that all were run."""
+    found = [*result.findings, *suite_rows.cases(result)]
+    return junit.bare(f"{result.drill}, the suite", found, started=result.started, host=result.host)
 
 
 def _own(result: SetResult, name: str) -> ET.Element:
@@ -91,6 +98,8 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
     for line in [] if quiet else _told(result, folder):
         console.print(line)
     drill, runs = wording.plain(result.drill, 120), wording.count(len(result.runs), "run")
+    if result.sort == "suite":
+        runs = wording.count(len(result.members), "drill")
     words = f" {drill}, {runs}: {wording.plain(result.because)}"
     console.print(Text.assemble((f" {result.verdict.value} ", f"{terminal.STYLES[result.verdict]} reverse"), words))
     encoding = out.encoding or "utf-8"
@@ -99,8 +108,8 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
 
 
 def _told(result: SetResult, folder: Path) -> list[Text | Table]:
-    told: list[Text | Table] = [Text()]
-    for one in result.runs:
+    told: list[Text | Table] = [Text(), _drills(result)] if result.sort == "suite" else [Text()]
+    for one in result.runs if result.sort != "suite" else ():
         told.append(Text.assemble((f"  {one.verdict.value:<13}", terminal.STYLES[one.verdict]), label(one)))
         told.append(Text(f"                 {wording.plain(one.because)}", style="dim"))
     told += [
@@ -115,6 +124,22 @@ def _told(result: SetResult, folder: Path) -> list[Text | Table]:
     page = folder / PAGE
     told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(page if page.exists() else folder))), Text()]
     return told
+
+
+def _drills(result: SetResult) -> Table:
+    """Lay the drills of a suite out: what each came to, and in a sentence why, or what users went through."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("", justify="right")
+    for name in ("drill", "verdict", "took"):
+        table.add_column(name, no_wrap=name != "drill")
+    table.add_column("")
+    for row in suite_rows.rows(result):
+        said = row.headline if row.verdict is Verdict.PASSED and row.headline else row.because
+        said = f"{row.note}: {said}" if row.note else said
+        word = Text(row.word, style=terminal.STYLES[row.verdict])
+        number = "" if row.number is None else f"{row.number}"
+        table.add_row(number, wording.plain(row.name, 120), word, row.took, Text(wording.plain(said), style="dim"))
+    return table
 
 
 def probes(result: SetResult) -> list[str]:

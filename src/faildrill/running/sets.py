@@ -51,16 +51,22 @@ class LaidOut:
     folder: Path
 
 
+def new_folder(reports: Path, name: str, clock: Clock) -> Path:
+    """Make the folder of a set, named by the time and so; OSError where that can't be."""
+    reports.mkdir(parents=True, exist_ok=True)
+    stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
+    folder = reports / f"{stamp}-{name}-{secrets.token_hex(3)}"
+    folder.mkdir(mode=0o700)
+    sync(reports)
+    return folder
+
+
 class Running:
     """A set under way."""
 
     def __init__(self, wanted: Wanted, place: Environment, reports: Path, clock: Clock) -> None:
         """Make the folder of the set and write down what is to be run; OSError where that can't be."""
-        reports.mkdir(parents=True, exist_ok=True)
-        stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
-        self.folder = reports / f"{stamp}-{wanted.drill}-{wanted.sort}-{secrets.token_hex(3)}"
-        self.folder.mkdir(mode=0o700)
-        sync(reports)
+        self.folder = new_folder(reports, f"{wanted.drill}-{wanted.sort}", clock)
         self._wanted = wanted
         self._place = place
         self._clock = clock

@@ -7,8 +7,10 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from faildrill import judging
+from faildrill.cli.main import cli
 from faildrill.judging.evidence import gather
 from faildrill.judging.result import Result, Verdict
 from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
@@ -61,10 +63,18 @@ def test_judging_writes_nothing_until_it_is_asked_to(tmp_path: Path) -> None:
     assert msgspec.json.decode(path.read_bytes(), type=Result) == result
 
 
-@pytest.mark.says("Its JSON Schema is `faildrill.judging.schema()`.")
+@pytest.mark.says("`faildrill schema result` prints its JSON Schema.")
 def test_a_result_is_what_its_schema_says(tmp_path: Path) -> None:
     result = judging.judge(crash().write(tmp_path))
-    jsonschema.validate(json.loads(judging.encode(result)), judging.schema())
+    schema = json.loads(CliRunner().invoke(cli, ["schema", "result"]).output)
+    jsonschema.validate(json.loads(judging.encode(result)), schema)
+
+
+@pytest.mark.says("`conclusive` is true where the verdict is PASSED or FAILED, and false otherwise.")
+def test_a_result_is_conclusive_where_it_passed_or_failed(tmp_path: Path) -> None:
+    assert [one for one in Verdict if one.conclusive] == [Verdict.FAILED, Verdict.PASSED]
+    written = json.loads(judging.encode(judging.judge(crash().write(tmp_path))))
+    assert (written["verdict"], written["conclusive"]) == ("PASSED", True)
 
 
 def test_the_schema_is_the_published_one() -> None:

@@ -153,6 +153,7 @@ def result(text: Text = str, verdict: Verdict = Verdict.PASSED) -> Result:
         duration=END,
         verdict=verdict,
         because=text("4 of 4 claims hold: pay was down for at least 19.97 s, at most 20.07 s, and 30 s are allowed"),
+        conclusive=verdict.conclusive,
         exit_code=verdict.exit_code,
         findings=findings(text),
         probes=figures,

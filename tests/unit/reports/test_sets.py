@@ -50,6 +50,7 @@ def of(*runs: RunOfSet, text: str = "skew") -> SetResult:
         ended="2026-11-22T10:02:00.000000Z",
         verdict=Verdict.PASSED,
         because=text,
+        conclusive=True,
         exit_code=0,
         members=[one.name for one in runs],
         times=1,
