@@ -14,7 +14,7 @@ from faildrill.adapters.command import Argv, Surroundings
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
-from faildrill.system import bounded_read, processes
+from faildrill.system import processes, threads
 from faildrill.toolkit.deadlines import SHARE
 
 _NOT_RUN: Final = (126, 127)
@@ -30,6 +30,11 @@ def started(pid: int) -> float | None:
         return processes.read(pid).started
     except OSError:
         return None
+
+
+async def state_of(path: Path) -> os.stat_result:
+    """Return what a file's system says of it, in its own time: one that hangs holds up nothing else."""
+    return await threads.aside(lambda: path.resolve().stat())
 
 
 def digest(text: str) -> str:
@@ -55,13 +60,20 @@ class OfFile(Kind):
     def _tests(self) -> Argv:
         """The server's own test of its files: ends with 0 where it accepts them."""
 
-    def _text(self) -> str:
+    async def _text(self) -> str:
         """Read the file, every byte of it: what is no UTF-8 comes back as it was when it is written."""
         try:
-            content = bounded_read.read(self._path)
+            content = await threads.read(self._path)
         except OSError as error:
             raise CannotSee(f"{self._path} can't be read: {error.strerror or error}") from error
         return content.decode("utf-8", "surrogateescape")
+
+    async def _state(self) -> os.stat_result:
+        """Return what its file system says of the file; CannotSee where it doesn't."""
+        try:
+            return await state_of(self._path)
+        except OSError as error:
+            raise CannotSee(f"{self._path} can't be looked at: {error.strerror or error}") from error
 
     def _write(self, text: str) -> None:
         """Put a text in the file's place, whole or not at all, with its owner, mode and extended attributes.
@@ -88,15 +100,15 @@ class OfFile(Kind):
         except OSError as error:
             raise ActionFailed(f"{self._path} can't be written: {error}") from error
 
-    def _exchange(self, former: str, text: str) -> None:
+    async def _exchange(self, former: str, text: str) -> None:
         """Write a text over another one; ActionFailed, with the file as it is, where somebody has changed it since."""
-        if self._text() != former:
+        if await self._text() != former:
             raise ActionFailed(f"{self._path} has been changed by somebody else meanwhile: it is left as it is")
         self._write(text)
 
-    def _take_back(self, changed: str, text: str, kept: os.stat_result) -> None:
+    async def _take_back(self, changed: str, text: str, kept: os.stat_result) -> None:
         """Write what was there before a change that was never loaded, with the time that it had: it is what runs."""
-        self._exchange(changed, text)
+        await self._exchange(changed, text)
         os.utime(self._path.resolve(), ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
     def _refuse_changed(self, text: str, before: Captured) -> None:
@@ -128,7 +140,7 @@ class OfFile(Kind):
         Loading it for a drill would make somebody's edit live, which nobody has loaded yet.
         """
         others = await self._others(within)
-        if late := _written_since([self._path, *others], await self._since()):
+        if late := await _written_since([self._path, *others], await self._since()):
             raise ActionRefused(
                 f"{late} was written after {self._server} loaded it, so what runs may not be what it says: "
                 f"have {self._server} load it first, or take the edit back"
@@ -139,14 +151,14 @@ class OfFile(Kind):
         """Tell, right before a load, what it would load beside this text and what runs; the empty string: nothing."""
         others = await self._beside(before, within)
         since = await self._since()
-        if self._text() != text:
+        if await self._text() != text:
             return f"{self._path} has been changed by somebody else meanwhile"
-        late = _written_since(others, since)
+        late = await _written_since(others, since)
         return f"{late} has been changed by somebody else, who has not loaded it" if late else ""
 
     async def _unloaded_beside(self, before: Captured, within: float) -> list[str]:
         """Name files beside this one that somebody has changed and not loaded: loading this one would load them."""
-        late = _written_since(await self._beside(before, within), await self._since())
+        late = await _written_since(await self._beside(before, within), await self._since())
         return [f"{late} has been changed, and is not loaded"] if late else []
 
     async def _tested(self, within: float) -> str:
@@ -169,7 +181,7 @@ class OfFile(Kind):
 
     async def _put_back(self, text: str, before: Captured, given: Given) -> None:
         """Write a text where it is another one; ActionFailed when it can't be loaded then, and nothing else with it."""
-        if text != self._text():
+        if text != await self._text():
             self._write(text)
         if said := await self._tested(given.timeout * SHARE / 2):
             raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {said}")
@@ -209,25 +221,25 @@ class OfBrokenFile(OfFile):
     async def capture(self, given: Given) -> Captured:
         """See that the files are good, and who serves."""
         await self._refuse_bad(given)
-        if self._line in self._text():
+        if self._line in await self._text():
             raise ActionRefused(f"{self._path} has the line already: take it out first")
-        return {"good": True, "text": digest(self._text()), **await self._running(given)}
+        return {"good": True, "text": digest(await self._text()), **await self._running(given)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
-        text, kept = self._text(), self._path.resolve().stat()
+        text, kept = await self._text(), await self._state()
         self._refuse_changed(text, before)
-        self._exchange(text, text + self._line)
+        await self._exchange(text, text + self._line)
         try:
             said = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
-            self._take_back(text + self._line, text, kept)
+            await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._path} is as it was: {error}") from error
         if not said:
-            self._take_back(text + self._line, text, kept)
+            await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._server} accepts {self.mistake!r}: it is no mistake; the file is as it was")
         if edited := await self._edited(text + self._line, before, given.timeout * SHARE / 4):
-            self._take_back(text + self._line, text, kept)
+            await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self._path} is as it was")
         await self._load(before, given)
         return {"file": str(self._path), "said": said}
@@ -242,7 +254,7 @@ class OfBrokenFile(OfFile):
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the file with what it was, and with that and the line; and what was set beside it."""
-        text = self._text()
+        text = await self._text()
         without = text.removesuffix(self._line)
         known = "text" not in before or digest(without) == before["text"]
         troubles = [] if known else [f"{self._path} has been changed otherwise"]
@@ -261,13 +273,13 @@ class OfBrokenFile(OfFile):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Take the line out, test, and load where that was not loaded yet."""
-        await self._put_back(self._text().replace(self._line, ""), before, given)
+        await self._put_back((await self._text()).replace(self._line, ""), before, given)
         if not (await self._loaded(before, given)).holds:
             await self._load(before, given)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that the line is gone, and that the files are good and loaded."""
-        if self._line in self._text():
+        if self._line in await self._text():
             return Observed(holds=False, because=f"{self._path} has the line {self.mistake!r}")
         if said := await self._tested(given.timeout * SHARE):
             return Observed(holds=False, because=said)
@@ -275,7 +287,7 @@ class OfBrokenFile(OfFile):
 
     async def preview(self, given: Given) -> Preview:
         """Tell what would be written."""
-        self._text()
+        await self._text()
         effect = f"{self._path} gets the line {self.mistake!r}, and {self._server} is told to load it"
         return Preview([self._touched], effect, "take it out, and load")
 
@@ -289,7 +301,7 @@ class OfBrokenFile(OfFile):
         return f"\n{self.mistake}  {_SIGN}\n"
 
 
-def _written_since(paths: Iterable[Path], since: float | None) -> str:
+async def _written_since(paths: Iterable[Path], since: float | None) -> str:
     """Name the first file whose content, or place, was changed since float seconds after boot; else an empty string.
 
     A file that is moved there, or copied with its times, is as old as it was; when it came, its inode tells (ctime).
@@ -299,7 +311,7 @@ def _written_since(paths: Iterable[Path], since: float | None) -> str:
     ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     for path in paths:
         try:
-            seen = path.resolve().stat()
+            seen = await state_of(path)
         except OSError as error:
             raise CannotSee(f"when {path} was written can't be told: {error.strerror or error}") from error
         if max(seen.st_mtime, seen.st_ctime) - ahead > since + GRAIN:

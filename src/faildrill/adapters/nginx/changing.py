@@ -101,10 +101,10 @@ class _OfNginx(OfFile):
         except OSError as error:
             raise ActionFailed(f"NGINX can't be told to load its files: {error}") from error
 
-    def _is_loaded(self) -> bool:
+    async def _is_loaded(self) -> bool:
         """Tell whether every worker that takes connections was started since the file was written."""
+        age = time.time() - (await self._state()).st_mtime
         started = self._starts()
-        age = time.time() - Path(self.file).resolve().stat().st_mtime
         written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
         return bool(started) and min(started) + _GRAIN >= written
 
@@ -154,7 +154,7 @@ class Upstream(_OfNginx):
 
     async def capture(self, given: Given) -> Captured:
         """Read the line; see that the files are good, and that another server is left."""
-        text = self._text()
+        text = await self._text()
         number, line = self._line(text)
         await self._refuse_bad(given)
         self._changed(text)
@@ -165,27 +165,27 @@ class Upstream(_OfNginx):
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the line, test, and load; a file that NGINX refuses is put back first."""
-        text, kept = self._text(), self._path.resolve().stat()
+        text, kept = await self._text(), await self._state()
         self._refuse_changed(text, before)
         changed = self._changed(text)
-        self._exchange(text, changed)
+        await self._exchange(text, changed)
         try:
             said = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
             said = str(error)
         if said:
-            self._take_back(changed, text, kept)
+            await self._take_back(changed, text, kept)
             raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
         if edited := await self._edited(changed, before, given.timeout * SHARE / 4):
-            self._take_back(changed, text, kept)
+            await self._take_back(changed, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self.file} is as it was")
         self._hang_up()
         return {"server": self.server, "line": before["line"]}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the line, workers that were started since, and who answers."""
-        _, line = self._line(self._text())
-        loaded = line == self._wanted(line) and self._is_loaded()
+        _, line = self._line(await self._text())
+        loaded = line == self._wanted(line) and await self._is_loaded()
         if not loaded or self.url is None:
             return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
         answered = await self._who_answers(given)
@@ -194,13 +194,13 @@ class Upstream(_OfNginx):
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
-        _, line = self._line(self._text())
-        loaded = line == self._wanted(line) and self._is_loaded()
+        _, line = self._line(await self._text())
+        loaded = line == self._wanted(line) and await self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not what was loaded'}")
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the line and all others with what they were, and with what this made of the one."""
-        text = self._text()
+        text = await self._text()
         _, line = self._line(text)
         former = str(before["line"])
         wanted = self._wanted(former)
@@ -214,20 +214,20 @@ class Upstream(_OfNginx):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
-        await self._put_back(self._unchanged(self._text(), before), before, given)
+        await self._put_back(self._unchanged(await self._text(), before), before, given)
         self._hang_up()
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the line as it was, and workers that were started since."""
-        _, line = self._line(self._text())
+        _, line = self._line(await self._text())
         if line != before["line"]:
             return Observed(False, f"{self.file} has {line.strip()}")
-        loaded = self._is_loaded()
+        loaded = await self._is_loaded()
         return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
 
     async def preview(self, given: Given) -> Preview:
         """Read what would be changed now."""
-        text = self._text()
+        text = await self._text()
         _, line = self._line(text)
         spares = [f"{self.upstream}/{one}" for one in self._shares(self._changed(text))]
         effect = f"{line.strip()} becomes {self._wanted(line).strip()}"
@@ -347,7 +347,7 @@ class BrokenFile(OfBrokenFile, _OfNginx):
         return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:
-        loaded = self._is_loaded()
+        loaded = await self._is_loaded()
         return Observed(loaded, f"{self.file} is good again{'' if loaded else ', and not loaded yet'}")
 
 
