@@ -9,6 +9,8 @@ import pytest
 
 from faildrill.adapters.mariadb.nodes import sighted
 from faildrill.adapters.mariadb.promote import Promote
+from faildrill.adapters.mariadb.status import Node
+from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.kinds.supplying import Supplies
 
@@ -82,3 +84,8 @@ def test_a_server_that_does_not_tell_what_it_still_has_to_do_is_none_that_has_no
 
     found = asyncio.run(story())
     assert [one.partition(" does not tell what of this run it still has to do")[0] for one in found] == told
+
+
+def test_a_server_with_the_same_number_on_another_host_is_another_one() -> None:
+    first, now = (Sight({"m1": Node("m1", settings={"server_id": "1", "hostname": one})}) for one in ("db1", "db2"))
+    assert now.strangers(first.as_data()) == ["m1 is another one: server 1 on db2, it was server 1 on db1"]

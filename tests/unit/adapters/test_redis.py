@@ -8,10 +8,11 @@ import pytest
 
 from faildrill.adapters.redis.losing import answers
 from faildrill.adapters.redis.nodes import sighted
-from faildrill.adapters.redis.status import Node
+from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
 from faildrill.adapters.redis.target import Redis, RedisMember
+from faildrill.toolkit.addresses import Address
 
 
 @contextlib.asynccontextmanager
@@ -107,3 +108,23 @@ def test_failovers_are_counted_by_the_history_that_a_master_goes_on_from(remembe
     info = {"master_replid": "h9", "master_replid2": remembered}
     now = Sight({"r1": Node("r1"), "r2": Node("r2", leads=True, info=info)})
     assert now.miscounted(first.as_data()) == told
+
+
+@pytest.mark.parametrize(("uptime", "told"), [("90", ["r1 is another one: p2, it was p1"]), ("0", [])])
+def test_a_process_that_ran_already_is_another_one_and_one_that_was_started_since_is_a_restart(
+    uptime: str, told: list[str]
+) -> None:
+    was = Sight({"r1": Node("r1", leads=True, info={"run_id": "p1", "uptime_in_seconds": "3600"})}).as_data()
+    now = Sight({"r1": Node("r1", leads=True, info={"run_id": "p2", "uptime_in_seconds": uptime})})
+    assert now.strangers(was) == told
+
+
+@pytest.mark.parametrize(
+    ("reported", "told"), [("slave", []), ("master", ["Sentinel s1 has not seen yet that r2 follows"])]
+)
+def test_a_sentinel_that_takes_a_replica_for_a_master_still_would_undo_a_failover(
+    reported: str, told: list[str]
+) -> None:
+    known = Replica(Address("127.0.0.1", 2), run_id="p2", reported=reported)
+    nodes = {"r1": Node("r1", leads=True), "r2": Node("r2", info={"run_id": "p2"})}
+    assert [one.told for one in Sight(nodes, watches=[Watch("s1", replicas=(known,))]).belated()] == told

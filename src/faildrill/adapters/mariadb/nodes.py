@@ -19,7 +19,7 @@ _WHAT: Final = (
 )
 """In this order: what is applied is in the log before, so that it never seems to be ahead of it."""
 _SETTINGS: Final = (
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'log_bin', 'log_slave_updates', "
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'hostname', 'log_bin', 'log_slave_updates', "
     "'slave_skip_errors', 'slave_exec_mode')"
 )
 _FILTERS: Final = (

@@ -134,8 +134,11 @@ class Sight(LeaderStore[Node]):
         return min(there, key=lambda node: (-newest(node.reached), node.name != first, node.name)).name
 
     def who(self) -> dict[str, str]:
-        """Tell the servers' numbers."""
-        return {name: str(node.server_id or "") for name, node in self.nodes.items()}
+        """Tell the servers' numbers, and the hosts that they run on."""
+        numbered = {name: node for name, node in self.nodes.items() if node.server_id}
+        return {
+            name: f"server {one.server_id} on {one.settings.get('hostname', '?')}" for name, one in numbered.items()
+        }
 
     def is_loose(self, name: str, writer: str) -> bool:
         """Tell whether a server answers, takes no writes, and does not follow the one that does, or by half."""

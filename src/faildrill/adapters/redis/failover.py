@@ -31,8 +31,9 @@ class Failover(OfRedis, Handover[Sight]):
     """Makes another Redis node the master, as planned: `SENTINEL FAILOVER`, exactly once, to one Sentinel.
 
     The Sentinels choose among the replicas by their priorities and offsets. It is refused, with nothing touched, unless
-    one node is the master, a replica could take over now, and every Sentinel agrees. Redis does not wait for replicas:
-    a write that is acknowledged meanwhile can be lost, and `redis.ledger` counts it.
+    one node is the master, a replica could take over now, and every Sentinel agrees and has seen that each replica
+    follows: right after another failover that takes up to ten seconds. Redis does not wait for replicas: a write that
+    is acknowledged meanwhile can be lost, and `redis.ledger` counts it.
 
     It is put back when the first master is the master again. A failover that is under way is waited for. Once the first
     master follows, the other nodes get priority 0, faildrill waits until the Sentinels have seen that (up to ten
@@ -96,7 +97,7 @@ class Failover(OfRedis, Handover[Sight]):
         return [*await self._under_way(patience(given)), *changed]
 
     def _next(self, sight: Sight) -> str:
-        return self._able(sight, sight.hindrances())[0]  # which one it will be, the Sentinels choose
+        return self._able(sight, [*sight.hindrances(), *sight.belated()])[0]  # which one it will be, they choose
 
     def _wanted(self, before: Captured) -> str | None:
         return None
@@ -224,15 +225,20 @@ class Failover(OfRedis, Handover[Sight]):
             raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
 
     async def _set_priority(self, name: str, priority: str, within: float, over: str | None) -> str:
-        """Give a node its priority; return why it has another one."""
+        """Give a node its priority; return why it has another one. One that gives no answer is asked what it has."""
         login = directly(self.redis, self.redis.members[name])
         try:
             now = await self._priority(name, within)
             if over is not None and now not in (over, priority):
                 return f"{name} has priority {now}, which somebody else has set: it is left"
-            if now != priority:
+            if now == priority:
+                return ""
+            try:
                 await _set(login, priority, within)
-        except (OSError, UnresolvedSecret, CannotSee) as error:
+            except OSError as error:
+                has = await self._priority(name, within)
+                return "" if has == priority else f"{name} takes no priority: {in_words(error)}"
+        except (UnresolvedSecret, CannotSee) as error:
             return f"{name} takes no priority: {error if isinstance(error, CannotSee) else in_words(error)}"
         return ""
 

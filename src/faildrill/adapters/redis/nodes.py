@@ -126,7 +126,7 @@ async def _undecided(talk: Talk, master: str) -> tuple[str, str]:
 def _replica(row: Mapping[str, str]) -> Replica:
     flags = frozenset(row.get("flags", "").split(","))
     address = Address(row["ip"], int(row["port"]))
-    return Replica(address, row.get("runid", ""), flags, row.get("slave-priority", ""))
+    return Replica(address, row.get("runid", ""), flags, row.get("slave-priority", ""), row.get("role-reported", ""))
 
 
 def _fields(text: str) -> dict[str, str]:

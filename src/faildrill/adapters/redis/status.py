@@ -52,6 +52,8 @@ class Replica:
     run_id: str = ""
     flags: frozenset[str] = frozenset()
     priority: str = ""
+    reported: str = ""
+    """What it said of itself when the Sentinel asked it last: `slave`, or still `master`."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Who could take over from a Redis master now, as the Sentinels would decide, and why the others could not."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple
@@ -140,6 +141,20 @@ class Sight(LeaderStore[Node]):
                 told.append(Lack(f"{where} {one.can_decide}", one.remedy))
         return told
 
+    def belated(self) -> list[Lack]:
+        """Tell which Sentinels have not seen yet that a replica follows: once promoted, they make it follow again.
+
+        They ask the nodes every ten seconds.
+        """
+        told = [
+            f"Sentinel {view.where} has not seen yet that {node.name} follows"
+            for node in self.nodes.values()
+            if node.name != self.leader
+            for view in self.views(node)
+            if view.replica and view.replica.reported == "master"
+        ]
+        return [Lack(one, "wait ten seconds") for one in told]
+
     def _astray(self, watch: Watch, leader: str) -> Lack:
         """Tell of a Sentinel that names another; never to re-point it, as that is what Sentinels do themselves."""
         whom = self.named(watch)
@@ -170,10 +185,19 @@ class Sight(LeaderStore[Node]):
             return []
         return [f"its history does not go on from that of {before['master']}: there was more than one failover"]
 
+    def who(self) -> dict[str, str]:
+        """Tell the processes (`run_id`)."""
+        return {name: node.run_id for name, node in self.nodes.items()}
+
+    def started(self) -> dict[str, float]:
+        """Tell since when each runs: in whole seconds, rounded down, so that none seems older than it is."""
+        uptimes = {name: node.info.get("uptime_in_seconds", "") for name, node in self.nodes.items()}
+        return {name: time.time() - int(one) for name, one in uptimes.items() if one.isdecimal()}
+
     def as_data(self) -> dict[str, Any]:
-        """Return what is worth writing down of it: the history that the master writes, too."""
+        """Return what is worth writing down of it: the history that the master writes, too, and when that was."""
         history = self.nodes[self.leader].info.get("master_replid", "") if self.leader else ""
-        return {**super().as_data(), "history": history}
+        return {**super().as_data(), "history": history, "at": time.time()}
 
     def unspelled(self) -> dict[str, Address]:
         """Return the members that the Sentinels know by an address that the environment file does not, with it."""

@@ -6,6 +6,7 @@ counts as unable: nothing is taken from a store of which that is not known.
 """
 
 import asyncio
+import math
 from abc import ABC
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -181,11 +182,20 @@ class LeaderStore(ABC, Generic[N]):
         """Tell by name what never changes of a node, and tells it from every other one; empty where it doesn't say."""
         return {}
 
+    def started(self) -> dict[str, float]:
+        """Tell by name since when what `who` names runs, in seconds since the epoch by this host's clock.
+
+        For stores in which that is a process, whose `as_data` tells when (`at`): one that was started since is what a
+        restart has made of it.
+        """
+        return {}
+
     def strangers(self, before: Mapping[str, Any]) -> list[str]:
         """Tell which nodes are others than in an earlier `as_data`, though they have the same name."""
-        known, now = before.get("who", {}), self.who()
+        known, now, started = before.get("who", {}), self.who(), self.started()
         changed = [name for name, was in known.items() if was and now.get(name) and now[name] != was]
-        return [f"{name} is another one: {now[name]}, it was {known[name]}" for name in changed]
+        ran = [name for name in changed if started.get(name, 0.0) < before.get("at", math.inf)]
+        return [f"{name} is another one: {now[name]}, it was {known[name]}" for name in ran]
 
     def miscounted(self, before: Mapping[str, Any]) -> list[str]:
         """Tell where the lead was not given to another node exactly once since an earlier `as_data`, if that shows."""
