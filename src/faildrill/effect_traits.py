@@ -19,7 +19,8 @@ it started. It has all of its time, and is cut short only after these."""
 ACTS_LATE: Final = "acts_late"
 """An action class has a class variable of this name: the float seconds for which what it asked for may still be done
 after nobody waits for it any more, as the target, or whatever reaches it, ends it by then. 0: it is done at once or not
-at all. Until they are over a step whose outcome stayed open is not put back."""
+at all. Until they are over a step whose outcome stayed open is not put back. Where that hangs on how the target is set,
+what `capture` returns has the seconds under the same name; the longer time counts."""
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restor
 from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import ActionError, CannotSee
 from faildrill.ports import Action, Captured, Given, Observed
+from faildrill.timeline import Intended
 
 SETTLE: Final = 5.0
 """Seconds for which it is looked for at least after its undo; less for quick steps, whatever their kind says: between
@@ -43,10 +44,11 @@ class Window(NamedTuple):
     """When whoever looks must have ended, told or not: the time of an undo is bounded."""
 
     @classmethod
-    def of(cls, action: Action, within: float, undo_within: float, over: float) -> "Window":
+    def of(cls, action: Action, intent: Intended, over: float) -> "Window":
         """Return the one that begins now, for a request that nobody of ours makes any more since `over`."""
         now = asyncio.get_running_loop().time()
-        until = max(now + min(SETTLE, within, undo_within), over + acts_late(action))
+        within, undo_within = intent.within, intent.undo_within
+        until = max(now + min(SETTLE, within, undo_within), over + acts_late(action, intent.before))
         return cls(now, until, max(now + undo_within, now + AGREED * _LOOK))
 
     @property
@@ -58,9 +60,11 @@ class Window(NamedTuple):
         return f"what it asked for may still be done for {more} beyond the time of its undo"
 
 
-def acts_late(action: Action) -> float:
+def acts_late(action: Action, before: Captured) -> float:
     """Return the float seconds for which what an action asked for may still be done after nobody waits for it."""
-    return float(getattr(action, ACTS_LATE, 0.0))
+    found = before.get(ACTS_LATE)
+    own = float(getattr(action, ACTS_LATE, 0.0))
+    return max(own, float(found)) if isinstance(found, int | float) else own
 
 
 async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:

@@ -204,7 +204,7 @@ class _Undo:
     async def late(self, over: float) -> Late:
         """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
         action, intent = action_of(self.intent), self.intent
-        window = Window.of(action, intent.within, intent.undo_within, over)
+        window = Window.of(action, intent, over)
         found = await late(action, intent.before, self._given, window)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"

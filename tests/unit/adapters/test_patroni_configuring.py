@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from faildrill.acting.awaiting import acts_late
 from faildrill.adapters.patroni.configuring import Configure
+from faildrill.adapters.patroni.handover import Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
@@ -30,6 +32,18 @@ def test_settings_are_patched_once_and_put_back_as_they_were() -> None:
                 await action.undo(captured, GIVEN)
                 assert nodes.config == before
                 assert (await action.restored(captured, GIVEN)).holds
+
+    asyncio.run(story())
+
+
+def test_how_late_patroni_may_act_is_as_it_is_set() -> None:
+    async def story() -> None:
+        config = {"loop_wait": 60, "retry_timeout": 30}
+        async with cluster(TwoNodes(config=config)) as place:
+            configure, hand_over = Configure(cluster=place, set={"ttl": 99}), Switchover(cluster=place)
+            assert acts_late(configure, await configure.capture(GIVEN)) == 30.0
+            assert acts_late(hand_over, await hand_over.capture(GIVEN)) == 65.0
+            assert acts_late(hand_over, {}) == 15.0  # of a run of an earlier version
 
     asyncio.run(story())
 

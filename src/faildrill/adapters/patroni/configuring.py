@@ -6,9 +6,10 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, JsonValue
 
 from faildrill.adapters.patroni.leading import OfCluster
+from faildrill.adapters.patroni.succession import number
 from faildrill.adapters.patroni.telling import Call, configuration, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect, Found
+from faildrill.effect_traits import ACTS_LATE, Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
 from faildrill.toolkit.deadlines import SHARE, patience
@@ -32,7 +33,7 @@ class Configure(OfCluster):
 
     effect_is: ClassVar[Effect] = "state"
     acts_late: ClassVar[float] = 10.0
-    """Patroni goes on trying to write into its store: `retry_timeout` is 10 s unless set."""
+    """Patroni goes on trying to write into its store: `retry_timeout` is 10 s unless set, as `capture` says then."""
 
     cluster: Cluster = Field(description="the cluster that is configured")
     set: Settings = Field(min_length=1, description="settings by name, as in `patronictl show-config`")
@@ -43,10 +44,11 @@ class Configure(OfCluster):
 
     async def capture(self, given: Given) -> Captured:
         """Read what is set now."""
-        former = _former(await configuration(self.cluster, patience(given)), self.set)
+        config = await configuration(self.cluster, patience(given))
+        former = _former(config, self.set)
         if former == _former(self.set, self.set):
             raise ActionRefused(f"{self.cluster.name} is configured like this already: there is nothing to change")
-        return {"former": former}
+        return {"former": former, ACTS_LATE: float(number(config, "retry_timeout", int(self.acts_late)))}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Tell the leader, once."""

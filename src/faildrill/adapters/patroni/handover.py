@@ -1,15 +1,18 @@
 """`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from faildrill.adapters.patroni.contradiction import contradicted
 from faildrill.adapters.patroni.leading import OfCluster
-from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight
+from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight, acts_late
 from faildrill.adapters.patroni.telling import Call, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
+from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Preview
 from faildrill.toolkit.deadlines import SHARE, patience
@@ -22,7 +25,9 @@ class _Handover(OfCluster, Handover[Sight]):
 
     hands_over: ClassVar[bool] = True
     acts_late: ClassVar[float] = 15.0
-    """Patroni keeps the request in its store, and does it at a turn of its loop: `loop_wait` is 10 s unless set."""
+    """Patroni keeps the request in its store, and does it at a turn of its loop: `loop_wait` is 10 s unless set.
+
+    Where it is set longer, `capture` says so."""
 
     cluster: Cluster = Field(description="the cluster that gets another leader")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")
@@ -78,6 +83,14 @@ class _Handover(OfCluster, Handover[Sight]):
         if sight.paused and to is None:
             self._refused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
         return to or able[0]
+
+    async def _noted(self, sight: Sight, given: Given) -> Mapping[str, Any]:
+        """Note for how long Patroni may still act, by how it is set."""
+        return {ACTS_LATE: acts_late(sight.rules.turn)} if sight.rules else {}
+
+    async def _contradicted(self, sight: Sight, given: Given) -> list[str]:
+        """Ask every node's PostgreSQL itself: Patroni was asked to act."""
+        return await contradicted(self.cluster, sight, patience(given) / 2)
 
     def _wanted(self, before: Captured) -> str | None:
         return self._to

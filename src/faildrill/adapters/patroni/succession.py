@@ -15,6 +15,10 @@ PAUSED: Final = "paused"
 WORDS: Final = Words(("primary", "streaming"), leader="primary", follows="streams from")
 _SYNCHRONOUS: Final = ("sync", "quorum")
 _FOLLOWS: Final = "standby_leader"
+_TURN: Final = 10
+"""Seconds of `loop_wait` where nobody has set it."""
+_ACTING: Final = 5.0
+"""Seconds that a turn takes at the most to act."""
 _YES: Final = ("on", "true", "yes", "1")
 
 
@@ -27,16 +31,31 @@ class Rules(NamedTuple):
     """None but a synchronous standby is promoted."""
     silent: str = ""
     """Why the configuration can't be told."""
+    turn: int = _TURN
+    """Seconds from one turn of Patroni's loop to the next (`loop_wait`): a request that is kept waits for one."""
 
     @classmethod
     def of(cls, config: Mapping[str, JsonValue]) -> "Rules":
         """Read them as Patroni does: what can't be read counts as not set."""
-        mode, most = str(config.get("synchronous_mode")).lower(), config.get("maximum_lag_on_failover")
-        try:
-            bytes_ = LAG if most is None else int(str(most), 0)
-        except ValueError:
-            bytes_ = LAG
-        return cls(bytes_, mode in _YES)
+        mode = str(config.get("synchronous_mode")).lower()
+        most, turn = number(config, "maximum_lag_on_failover", LAG), number(config, "loop_wait", _TURN)
+        return cls(most, mode in _YES, turn=turn)
+
+
+def acts_late(turn: int) -> float:
+    """Return the float seconds after which what Patroni was asked for is done, or never: a turn of its loop, and more.
+
+    A node may have begun a turn just before, and reads and acts in the next one.
+    """
+    return turn + _ACTING
+
+
+def number(config: Mapping[str, JsonValue], name: str, otherwise: int) -> int:
+    """Return a number of a configuration, and another one where it isn't set or none."""
+    try:
+        return int(str(config.get(name, otherwise)), 0)
+    except ValueError:
+        return otherwise
 
 
 def never_promoted(tags: Mapping[str, JsonValue], switch: str, priority: str) -> str:

@@ -32,7 +32,8 @@ class Handover(OfStore[S]):
         leader, old, unsettled = sight.leader, before[words.key], self._unsettled(sight)
         holds = leader not in (None, old) and self._wanted(before) in (None, leader) and not unsettled
         because = "; ".join(unsettled) or f"{leader} {words.leads}, {old or 'nobody'} {words.led}"
-        if holds and (wrong := [*sight.strangers(before), *sight.miscounted(before)]):
+        wrong = [*sight.strangers(before), *sight.miscounted(before)]
+        if holds and (wrong := wrong or await self._contradicted(sight, given)):
             return Observed(holds=False, because="; ".join([because, *wrong]), evidence=sight.as_data())
         return Observed(holds, because if leader else "; ".join(sight.missing()), sight.as_data())
 
@@ -59,6 +60,7 @@ class Handover(OfStore[S]):
         ]
         if sight.leader not in (None, first):
             lost = [f"{sight.leader} {words.leads}, not {first}", *lost]
+        lost = lost or await self._contradicted(sight, given)
         return Observed(not lost, "; ".join(lost) or f"{first} {words.leads} again", sight.as_data())
 
     def _able(self, sight: S, hindered: list[Lack]) -> list[str]:
@@ -96,6 +98,10 @@ class Handover(OfStore[S]):
 
     def _unsettled(self, sight: S) -> list[str]:
         """Tell what is still between two leaders, though one leads."""
+        return []
+
+    async def _contradicted(self, sight: S, given: Given) -> list[str]:
+        """Tell what others say against it who were not asked yet."""
         return []
 
     async def _noted(self, sight: S, given: Given) -> Mapping[str, Any]:
