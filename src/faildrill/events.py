@@ -151,6 +151,8 @@ class Confirmed(Event, frozen=True, tag="step.confirmed", kw_only=True):
     step: str
     because: str
     evidence: dict[str, Json] = {}
+    word_of: str = ""
+    """Whose word alone that is; the empty string where somebody else has told it as well."""
 
 
 class NotConfirmed(Event, frozen=True, tag="step.not-confirmed", kw_only=True):

@@ -154,7 +154,8 @@ def of_configure(kind: str, lab: Facts) -> Stand:
     def params(found: Mapping[str, Where]) -> Params:
         return {"cluster": past(cluster, found), "set": {_LAG: 2097152}}
 
-    return Stand(kind, http.PATRONI, interfaces(cluster), params, truth, reset, meddle)
+    # Patroni may write for 10 s: an undo that may look for less than that is never told to be clean
+    return Stand(kind, http.PATRONI, interfaces(cluster), params, truth, reset, meddle, undo_within=15.0)
 
 
 def of_handover(kind: str, lab: Facts) -> Stand:
@@ -169,12 +170,15 @@ def of_handover(kind: str, lab: Facts) -> Stand:
             await posted(cluster, str(leader), {"leader": leader, "candidate": "pg1"})
             await _until(lambda: led_by(cluster, "pg1"))
             await steady(lab)
+        await _until(lambda: can_hand_over(cluster))
 
     def params(found: Mapping[str, Where]) -> Params:
         return {"cluster": past(cluster, found), **HANDS_OVER[kind]}
 
     ways = interfaces(cluster)
-    return Stand(kind, http.PATRONI, ways, params, truth, reset, within=12.0, undo_within=40.0, hold=3.0)
+    return Stand(
+        kind, http.PATRONI, ways, params, truth, reset, within=12.0, undo_within=40.0, hold=3.0, refuses_a_second=True
+    )
 
 
 def interfaces(cluster: Cluster) -> dict[str, tuple[Where, Where]]:
@@ -196,6 +200,10 @@ async def steady(lab: Facts) -> None:
 
 async def led_by(cluster: Cluster, name: str) -> bool:
     return (await sighted(cluster, 5.0)).leader == name
+
+
+async def can_hand_over(cluster: Cluster) -> bool:
+    return bool((await sighted(cluster, 5.0)).candidates())
 
 
 async def posted(cluster: Cluster, name: str, body: Params) -> None:

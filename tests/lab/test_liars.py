@@ -11,7 +11,7 @@ import pytest
 from faildrill.kinds.table import ACTIONS
 from faildrill.lab.facts import Facts
 from lab.haproxies import Balancer, balancer
-from lab.liar_stands import LINKS, MAKERS, REACHED, SERVERS, stand_of
+from lab.liar_stands import MAKERS, REACHED, SERVERS, stand_of
 from lab.stores import lab_of
 from support.liars.lies import LIES, Lie
 
@@ -24,7 +24,9 @@ QUICK: Final = (*SERVERS, "command.run", "patroni.configure")
 NO_COMPARE_AND_SET: Final = {"another operator first", "another operator right before the undo"}
 """Between the look and the request another one's is written over (docs/safety.md)."""
 ITSELF_THE_WITNESS: Final = {"says yes and that it is so, and does nothing"}
-"""HAProxy alone knows what was set through its socket, and what is in the path what a link does (docs/safety.md)."""
+"""All ways are behind the liar here: there is no other one who could be asked past him (docs/safety.md)."""
+ALL_STALE: Final = {"reads are stale"}
+"""Nodes and Sentinels alike tell the state from before, for ever: there is nobody else to ask (docs/safety.md)."""
 ONE_OPERATOR: Final = {one.name for one in LIES if one.operator != "nobody" or one.behind != "ours"}
 """A reach is one process, and what it does to a member is a signal: there is nothing to write over."""
 BEHIND: Final = {one.name for one in LIES if one.behind != "ours"}
@@ -34,15 +36,14 @@ TO_ANOTHER: Final = {one.name for one in LIES if one.to != "ours"}
 ABOUT_ITS_UNDO: Final = {one.name for one in LIES if one.about > 1}
 """The second request of several is not its undo: test_half_way.py walks each of them."""
 NOT_HELD: Final[Mapping[str, set[str]]] = {
-    **dict.fromkeys(SERVERS, NO_COMPARE_AND_SET | ITSELF_THE_WITNESS),
+    **dict.fromkeys(SERVERS, NO_COMPARE_AND_SET),
     **dict.fromkeys(REACHED, ONE_OPERATOR | TO_ANOTHER),
     **dict.fromkeys(("member.kill", "member.stop"), ONE_OPERATOR),
-    **dict.fromkeys(LINKS, ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS),
     "command.run": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS,
     "patroni.configure": BEHIND | TO_ANOTHER | NO_COMPARE_AND_SET | ITSELF_THE_WITNESS,
     **dict.fromkeys(("patroni.switchover", "patroni.failover"), ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS),
     "mariadb.promote": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS | ABOUT_ITS_UNDO,
-    "redis.failover": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS,
+    "redis.failover": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS | ALL_STALE,
 }
 _FILES: Final = (
     "what is asked is a file, the server's own test and a signal: who meddles with these is in test_nginx.py"

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from faildrill.adapters.groups import Group
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
-from faildrill.ports import Captured, Given, Kind, Observed, Preview, Reach
+from faildrill.ports import ITS_REACH, Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.toolkit.sockets import is_dark, is_held, unaccepting
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
@@ -64,13 +64,14 @@ class _OneOfGroup(Kind):
             return Observed(holds=False, because=told, evidence={"state": state})
         address = self.group.members[self.member].address
         if address is None:
-            raise CannotSee(f"{told}, says its reach, and nothing else can tell: give its `address` in the environment")
-        holds, witness = await self._witnessed(address, min(_PATIENCE, given.timeout / 2))
-        return Observed(holds, f"{told}, and {witness} at {address}", {"state": state})
+            because = f"{told}, and has no `address`"
+            return Observed(holds=True, because=because, evidence={"state": state}, word_of=ITS_REACH)
+        seen = await self._witnessed(address, min(_PATIENCE, given.timeout / 2))
+        return seen._replace(because=f"{told}, and {seen.because}", evidence={"state": state})
 
     @abstractmethod
-    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
-        """See at the member's address whether it is so; tell what was seen there."""
+    async def _witnessed(self, address: str, within: float) -> Observed:
+        """See at the member's address whether it is so; tell what was seen there, or that it can't be seen."""
 
     async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every member of the group what state it is in."""
@@ -152,9 +153,9 @@ class Kill(_OneOfGroup):
     """Kills one member of a group with SIGKILL, all its processes, and leaves it down.
 
     It is refused unless the member runs and another member of the group does too: the last one is never killed. Its
-    effect is seen when none of its processes is left and nobody takes connections at its address. A member without an
-    `address` in the environment gives only the word of its reach for that, so the step proves nothing. It is put back
-    when the member was started, runs, and accepts connections there.
+    effect is seen when none of its processes is left and nobody takes connections at its address. Of a member without
+    an `address` in the environment only its reach can tell, so that a probe must notice it, too. It is put back when
+    the member was started, runs, and accepts connections there.
 
         steps:
           - name: kill a payment server
@@ -163,9 +164,9 @@ class Kill(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "event"
 
-    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
+    async def _witnessed(self, address: str, within: float) -> Observed:
         dark = await is_dark(address, within)
-        return dark, f"{'nobody takes' if dark else 'somebody still takes'} connections"
+        return Observed(dark, f"{'nobody takes' if dark else 'somebody still takes'} connections at {address}")
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:
@@ -180,9 +181,9 @@ class Stop(_OneOfGroup):
     """Hangs one member of a group with SIGSTOP to all its processes: it accepts connections and never answers.
 
     It is refused unless the member runs and another member of the group does too. Its effect is seen when all its
-    processes are stopped, and so is the process that listens at its address; on other hosts nobody can see that, so the
-    step proves nothing. It is put back with SIGCONT, or by starting it if it died meanwhile, and must be seen to run
-    again.
+    processes are stopped, and so is the process that listens at its address. On other hosts only its reach can tell, so
+    that a probe must notice it, too. It is put back with SIGCONT, or by starting it if it died meanwhile, and must be
+    seen to run again.
 
         steps:
           - name: hang a payment server
@@ -191,11 +192,11 @@ class Stop(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "state"
 
-    async def _witnessed(self, address: str, within: float) -> tuple[bool, str]:
+    async def _witnessed(self, address: str, within: float) -> Observed:
         held = await is_held(address)
         if held is None:
-            raise CannotSee(f"{self.member} is stopped, says its reach; what listens at {address} can't be seen here")
-        return held, "what listens is stopped" if held else "what listens runs"
+            return Observed(holds=True, because=f"what listens at {address} can't be seen here", word_of=ITS_REACH)
+        return Observed(held, f"what listens at {address} {'is stopped' if held else 'runs'}")
 
     @property
     def _signal(self) -> Literal["KILL", "STOP"]:

@@ -9,7 +9,7 @@ from faildrill.adapters.groups import Group
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.toolkit.links import OPEN, Doing, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, Doing, Links, OfLink, links
 
 _Doings = Mapping[str, Doing]
 
@@ -59,9 +59,9 @@ class Cut(OfLink):
         return {"member": self.member}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
-        """See that the link does it."""
+        """See that the link does it: nobody but whatever is in the path can tell."""
         seen = await self._links(self.member, given).link_now(self.member)
-        return Observed(seen == self._wanted, f"the link to {self.member} is {seen}")
+        return Observed(seen == self._wanted, f"the link to {self.member} is {seen}", word_of=IN_THE_PATH)
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare what the link does."""

@@ -118,7 +118,7 @@ def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Findi
 
 def _effect(step: StepFigures) -> Iterator[Finding]:
     """Weigh whether a state lasted: what others have ended meanwhile is not what the drill was about."""
-    if step.in_effect_how and step.outcome == "done":
+    if step.in_effect_how and step.outcome in ("done", "not confirmed"):
         proves = step.in_effect_how not in ("gone", "can't be told")
         verdict = Verdict.PASSED if proves else Verdict.INCONCLUSIVE
         yield _finding("step", f"{step.name}: is in effect until it is put back", verdict, step.in_effect_because)

@@ -6,6 +6,7 @@ from faildrill.drill import Step, Wait
 from faildrill.judging.effects import in_effect
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures
+from faildrill.judging.witnesses import noticed
 from faildrill.timeline import (
     AnyEvent,
     Applied,
@@ -26,6 +27,7 @@ from faildrill.timeline import (
 
 Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"]
 Undo = Literal["verified", "not verified", "failed", "left", "not needed", ""]
+_CURE: Final = "have one look whose answers name who gave them, or that goes where users would notice"
 UNDO_ENDS: Final = (UndoVerified, UndoNotVerified, UndoFailed, LeftApplied)
 
 
@@ -62,7 +64,7 @@ def _wait(evidence: Evidence, step: Wait, entries: list[Entry]) -> StepFigures:
 
 
 def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
-    outcome, because, ended = _outcome(entries)
+    outcome, because, ended = _witnessed(evidence, step.id, _outcome(entries))
     undo, undo_because, undo_ended = _undo(entries, outcome)
     left = _last(entries, LeftApplied)
     effect = in_effect(step.id, evidence.entries)
@@ -112,6 +114,18 @@ def _outcome(entries: list[Entry]) -> _Ended:
     if (begun := _last(entries, Applying) or _last(entries, Intended)) is not None:
         return _Ended("unknown", "the run ended before its call returned", begun)
     return _Ended("not reached", "the run ended before it", None)
+
+
+def _witnessed(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
+    """Ask the probes of the drill where only the one who was asked says that it was done."""
+    word_of = next((one.word_of for _, one in evidence.events(Confirmed) if one.step == step), "")
+    if ended.outcome != "done" or not word_of:
+        return ended
+    seen = noticed(evidence, step)
+    if seen:
+        return ended._replace(because=f"{ended.because}; {seen}")
+    alone = f"only the one who was asked ({word_of}) says so, and no probe that asks somebody else noticed it"
+    return ended._replace(outcome="not confirmed", because=f"{ended.because}; {alone}; {_CURE}")
 
 
 def _failed(entries: list[Entry], failed: Entry, what: ApplyFailed) -> _Ended:

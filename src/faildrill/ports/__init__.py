@@ -20,6 +20,7 @@ from faildrill.ports.parameters import ProbeName as ProbeName
 from faildrill.ports.parameters import StepMark as StepMark
 from faildrill.ports.parameters import StepName as StepName
 from faildrill.ports.parameters import Words as Words
+from faildrill.ports.reach import ITS_REACH as ITS_REACH
 from faildrill.ports.reach import Leads as Leads
 from faildrill.ports.reach import Reach as Reach
 from faildrill.ports.reach import SignalsFor as SignalsFor
@@ -71,6 +72,11 @@ class Observed(NamedTuple):
     holds: bool
     because: str
     evidence: Captured = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    word_of: str = ""
+    """Whose word alone it is, where only the one who was asked can tell: a probe of the drill must have noticed it too.
+
+    The first part of the names of kinds that ask the same one, such as `haproxy`: their probes are no other witness.
+    """
 
 
 class Given(Protocol):

@@ -1,7 +1,10 @@
 """How a member of a target is reached: the lab, SSH, a process of this host."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
+
+ITS_REACH: Final = "its reach"
+"""Whose word alone it is what state a member is in, where nobody else can tell."""
 
 
 class Reach(Protocol):

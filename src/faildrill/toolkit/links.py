@@ -39,6 +39,8 @@ class Doing(NamedTuple):
 
 
 OPEN: Final = Doing("open")
+IN_THE_PATH: Final = "whatever is in the path"
+"""Who tells what a link does."""
 
 
 @runtime_checkable

@@ -48,12 +48,14 @@ class Liar:
     _read: dict[bytes, list[bytes]] = field(default_factory=dict)
     _looks: int = 0
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-    _lines: list[Line] = field(default_factory=list)
+    _lines: list[dict[Where, Line]] = field(default_factory=list)
+    """The connections to those behind, of each connection to it."""
     _serving: set["asyncio.Task[object]"] = field(default_factory=set)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         lines: dict[Where, Line] = {}
+        self._lines.append(lines)
         task = asyncio.current_task()
         assert task is not None
         self._serving.add(task)
@@ -63,9 +65,8 @@ class Liar:
         finally:
             self._serving.discard(task)
             writer.transport.abort()
-            self._lines += lines.values()  # what comes late, comes over them
-            if not self._tasks:
-                self._let_go()
+            if not self._tasks:  # what comes late, comes over them
+                _let_go(lines)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lines: dict[Where, Line]
@@ -157,12 +158,8 @@ class Liar:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        for _, one in self._lines:
-            one.transport.abort()
-        self._lines.clear()
+        for lines in self._lines:
+            _let_go(lines)
 
 
 @contextlib.asynccontextmanager
@@ -177,6 +174,12 @@ async def between(liar: Liar, path: Path | None = None) -> AsyncIterator[int]:
     finally:
         server.close()
         await liar.settle()
+
+
+def _let_go(lines: dict[Where, Line]) -> None:
+    for _, one in lines.values():
+        one.transport.abort()
+    lines.clear()
 
 
 async def opened(where: Where) -> Line:

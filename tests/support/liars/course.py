@@ -1,6 +1,7 @@
 """The course of one step on real servers: done, held for a while and put back, by the engine itself."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from faildrill.acting.effects import Effects
 from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
-from faildrill.timeline import EffectGone, EffectUntold, Timeline
+from faildrill.timeline import Confirmed, EffectGone, EffectUntold, Timeline
 
 
 class Went(NamedTuple):
@@ -19,11 +20,17 @@ class Went(NamedTuple):
     story: str
 
 
-async def go(step: Step, folder: Path, hold: float) -> Went:
-    """Do a step, hold it for float seconds, put it back; the verdict is the one that its findings lead to."""
+async def go(step: Step, folder: Path, hold: float, notices: Callable[[], Awaitable[bool]]) -> Went:
+    """Do a step, hold it for float seconds, put it back; the verdict is the one that its findings lead to.
+
+    `notices` stands for the probes of the drill: it is asked where nobody but the one who was asked can tell.
+    """
     timeline = Timeline.create(folder, SystemClock())
+    was_noticed = True
     try:
         done = await do(step, timeline, "liars")
+        confirmed = [one.what for one in timeline.written if isinstance(one.what, Confirmed)]
+        was_noticed = all([await notices() for one in confirmed if one.word_of])
         effects = Effects(timeline, "liars")
         if done.outcome == "done":
             effects.hold(step.id)
@@ -33,5 +40,5 @@ async def go(step: Step, folder: Path, hold: float) -> Went:
     finally:
         timeline.close()
     lasted = not any(isinstance(one.what, EffectGone | EffectUntold) for one in timeline.written)
-    verdict = "UNSAFE" if dirty else "PASSED" if done.outcome == "done" and lasted else "INCONCLUSIVE"
+    verdict = "UNSAFE" if dirty else "PASSED" if done.outcome == "done" and lasted and was_noticed else "INCONCLUSIVE"
     return Went(verdict, "\n".join(str(one.what) for one in timeline.written))

@@ -23,8 +23,31 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
     return await reader.read(-1)
 
 
+_COLUMNS: Final = {"ready": (6, "0"), "maint": (6, "1"), "drain": (6, "8")}
+"""By state, the column of `show servers state` that tells it, and its value."""
+
+
+def _pretended(answer: bytes, request: bytes) -> bytes:
+    """Say of the servers that they are what they were told to be."""
+    rows = [line.split(" ") for line in answer.decode().split("\n")]
+    for command in request.decode().split(";"):
+        words = command.split()
+        if words[:2] == ["set", "server"]:
+            column, value = (7, words[4]) if words[3] == "weight" else _COLUMNS[words[4]]
+            for row in rows:
+                if len(row) > column and f"{row[1]}/{row[3]}" == words[2]:
+                    row[column] = value
+    return "\n".join(" ".join(row) for row in rows).encode()
+
+
 WIRE: Final = Wire(
-    request=_request, answer=_answer, changes=_changes, other=_other, yes=b"\n", no=b"Permission denied\n"
+    request=_request,
+    answer=_answer,
+    changes=_changes,
+    other=_other,
+    yes=b"\n",
+    no=b"Permission denied\n",
+    pretended=_pretended,
 )
 
 

@@ -19,7 +19,7 @@ from faildrill.ports import Action
 from faildrill.targets import KindUse
 from support.liars.between import Liar, Where, Wire, between
 from support.liars.course import Went, go
-from support.liars.lies import HONEST, OPEN, Lie
+from support.liars.lies import DIRTY, HONEST, OPEN, Lie
 
 Look = Callable[[], Awaitable[Any]]
 
@@ -52,6 +52,8 @@ class Stand:
     """How many of them may be the same."""
     gives_up: bool = False
     """It makes several requests, and no further one where it is open what came of one."""
+    refuses_a_second: bool = False
+    """What is real refuses the same request right afterwards, and that is the answer heard: it does it, and says no."""
     serves: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
     """Serves what is real, where a test does that itself."""
 
@@ -107,6 +109,7 @@ class Stand:
         after = await self.truth()
         right = {*lie.right, *(["PASSED"] if 0 < lie.late < self.within else [])}  # it came in time
         right |= OPEN if self.gives_up and lie.answer != "honest" and lie.about == 1 else set()
+        right |= DIRTY if self.refuses_a_second and lie.times > 1 else set()
         wrong = [] if went.verdict in right else [f"it is {went.verdict}"]
         if went.verdict != "UNSAFE" and after != before and not (meddled and after == meddled[-1]):
             wrong.append(f"clean with {after}, it was {before}")
@@ -121,7 +124,12 @@ class Stand:
         async with self._between(lie, folder, meddle, asked, []) as found:
             use = KindUse(kind=self.kind, params=self.params(found))
             step = Step(id="it", name="it", use=use, within=self.within, undo_within=self.undo_within)
-            return await go(step, folder / "run", self.hold)
+            before = await self.truth()
+
+            async def notices() -> bool:
+                return bool(await self.truth() != before)
+
+            return await go(step, folder / "run", self.hold, notices)
 
     @contextlib.asynccontextmanager
     async def _between(

@@ -92,8 +92,9 @@ def test_one_that_is_gone_and_whose_port_is_dark_is_lost() -> None:
     assert confirmed(world(states={"a": "absent"}, at=["127.0.0.1:1"])).holds
 
 
-def test_a_state_alone_proves_no_loss() -> None:
-    assert not confirmed(world(states={"a": "absent"})).holds
+def test_a_state_alone_is_the_word_of_its_reach() -> None:
+    assert confirmed(world(states={"a": "absent"})).word_of == "its reach"
+    assert not confirmed(world(states={"a": "absent"}, at=["127.0.0.1:1"])).word_of
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,10 @@ class _OfServers(Kind):
         return {"servers": ",".join(self._named)}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
-        """Read back what HAProxy says the servers are."""
+        """Read back what HAProxy says the servers are: nobody else can."""
         former, seen = _former(before), await self._seen(before)
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
-        return Observed(holds, self._words(seen))
+        return Observed(holds, self._words(seen), word_of="haproxy")
 
     async def suspect(self, before: Captured, given: Given) -> str:
         """Tell a reload, which forgets what was set, from somebody who set it back."""

@@ -11,7 +11,7 @@ from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.toolkit.deadlines import patience
-from faildrill.toolkit.links import Doing, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, Doing, Links, OfLink, links
 
 _A_MOMENT: Final = 0.3
 """Seconds in which the node that takes writes has written something, where anybody writes."""
@@ -60,28 +60,34 @@ class CutReplication(OfCluster, OfLink):
         primary = str(before["primary"])
         now = await self._links(primary, given).link_now(primary)
         found = f"the link to {primary} is {now}"
-        holds, told = now == self._wanted, ""
-        if holds and self.how != "delayed":
-            holds, told = await (self._ended(given) if self.how == "reset" else self._silenced(before, given))
-        return Observed(holds, f"{found}; {told}" if told else found, {"mode": now.mode})
+        if now != self._wanted:
+            return Observed(holds=False, because=found, evidence={"mode": now.mode})
+        got = {"reset": self._ended, "silent": self._silenced, "delayed": self._late}
+        seen = await got[self.how](before, given)
+        because = f"{found}; {seen.because}" if seen.because else found
+        return seen._replace(because=because, evidence={"mode": now.mode})
 
-    async def _ended(self, given: Given) -> tuple[bool, str]:
+    async def _late(self, before: Captured, given: Given) -> Observed:
+        return Observed(holds=True, because="", word_of=IN_THE_PATH)
+
+    async def _ended(self, before: Captured, given: Given) -> Observed:
         """Ask the standbys whether they receive."""
         still = (await self._once(patience(given))).streaming
-        return not still, f"{', '.join(still)} still streams" if still else ""
+        return Observed(not still, f"{', '.join(still)} still streams" if still else "")
 
-    async def _silenced(self, before: Captured, given: Given) -> tuple[bool, str]:
+    async def _silenced(self, before: Captured, given: Given) -> Observed:
         """See that no standby has what was written after the link was seen to be silent."""
         primary, each = str(before["primary"]), patience(given) / 3
         first = (await self._once(each)).nodes[primary].position
         await asyncio.sleep(_A_MOMENT)
         wrote = (await self._once(each)).nodes[primary].position
         if first is None or wrote is None or wrote <= first:
-            return True, "nothing was written meanwhile, so nobody else can tell"
+            told = "nothing was written meanwhile, so nobody else can tell"
+            return Observed(holds=True, because=told, word_of=IN_THE_PATH)
         standbys: Any = before["streaming"]
         nodes = (await self._once(each)).nodes
         passed = [name for name in standbys if (nodes[name].position or 0) >= wrote]
-        return not passed, f"and yet {', '.join(passed)} has what was written since" if passed else ""
+        return Observed(not passed, f"and yet {', '.join(passed)} has what was written since" if passed else "")
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See that the link still does it; who streams from whom may change with what else is done."""

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from faildrill.effect_traits import Effect
-from faildrill.ports import Captured, Given, Observed, Preview, Reach
+from faildrill.ports import ITS_REACH, Captured, Given, Observed, Preview, Reach
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import in_full
@@ -65,7 +65,8 @@ class Loss(OfStore[S]):
         gone = await asyncio.gather(*(self._is_gone(at, patience(given) / 2) for at in addresses))
         alive = [at for at, is_gone in zip(addresses, gone, strict=True) if not is_gone]
         if not addresses:  # its state is a word of one side only
-            return Observed(holds=False, because=f"{name} is {state}, and no address of it is known to look at")
+            because = f"{name} is {state}, and no address of it is known to look at"
+            return Observed(holds=True, because=because, evidence={"state": state}, word_of=ITS_REACH)
         does = "answers" if self._how == "hung" else "takes connections"
         told = f"somebody still {does} at {' and '.join(alive)}" if alive else f"nobody {does} at its addresses"
         return Observed(not alive, f"{name} is {state}, and {told}", {"state": state, "answers": list(alive)})
@@ -81,7 +82,7 @@ class Loss(OfStore[S]):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See it among the others again, leading or following the one that leads, and so all that did before."""
         sight, words = await self._once(patience(given)), self.WORDS
-        lost = [*sight.lost(before), *self._besides(sight)]
+        lost = [*sight.strangers(before), *sight.lost(before), *self._besides(sight)]
         name = self._taken(before)
         does = f"{words.leads} again" if sight.leader == name else f"{words.follows} {sight.leader}"
         return Observed(not lost, "; ".join(lost) or f"{name} {does}", sight.as_data())

@@ -1,0 +1,160 @@
+"""A step that only the one who was asked confirms counts where a probe that asks somebody else noticed it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faildrill import timeline as tl
+from faildrill.judging import judge
+from faildrill.judging.result import Result, Verdict
+from faildrill.samples import Outcome
+from faildrill.spread.keeping import Keeping, Kept, path_of
+from unit.judging.runs import END, FAULT, Run, intended, ns, probe, ticks
+
+SEEN = FAULT + 0.2
+OUTAGE = {"outage": {"of": "pay", "at_most": "30s"}}
+
+
+def drained(word_of: str = "haproxy", **more: object) -> Run:
+    """A run whose step is confirmed by nobody but the one who was asked; all looks are good, of s1 and s2 in turn."""
+    run = Run(expect=[OUTAGE], **more).usual().without(tl.Confirmed)  # type: ignore[arg-type]
+    run.but(SEEN, tl.Confirmed(step="crash", because="s1 drains", word_of=word_of))
+    return answering(run, 0.4, END, "s1", "s2")
+
+
+def answering(run: Run, since: float, until: float, *names: str, took: float = 0.002) -> Run:
+    """Have servers answer in turn for a while."""
+    for number, name in enumerate(names):
+        run.saw(ticks(since, until)[number :: len(names)], Outcome.OK, took, who=name)
+    return run
+
+
+def step_of(result: Result) -> str:
+    return next(one.because for one in result.findings if one.kind == "step" and "takes effect" in one.claim)
+
+
+@pytest.mark.says(
+    "**The one who was asked is never the only witness.** Where nobody else can tell whether a step took effect "
+    "(HAProxy what was set through its socket, whatever is in a path what it passes on, a `reach` what state a member "
+    "without an address is in), it counts only if a probe of the drill noticed it, and the finding names that probe."
+)
+def test_what_nobody_noticed_proves_nothing(tmp_path: Path) -> None:
+    result = judge(drained().write(tmp_path))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "only the one who was asked (haproxy) says so, and no probe" in step_of(result)
+
+
+def test_what_others_confirm_as_well_needs_no_probe(tmp_path: Path) -> None:
+    assert judge(drained(word_of="").write(tmp_path)).verdict is Verdict.PASSED
+
+
+@pytest.mark.says(
+    "**The one who was asked is never the only witness.** Where nobody else can tell whether a step took effect "
+    "(HAProxy what was set through its socket, whatever is in a path what it passes on, a `reach` what state a member "
+    "without an address is in), it counts only if a probe of the drill noticed it, and the finding names that probe."
+)
+@pytest.mark.says(
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
+    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
+    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
+    "how many good answers took longer than nine in ten did before, where more than half of them do."
+)
+@pytest.mark.parametrize(
+    ("notices", "told"),
+    [
+        (
+            lambda run: answering(run, SEEN, 15.0, "s2"),
+            "pay noticed it: s1 answered 78 of 155 before it, 0 of 565 since",
+        ),
+        (lambda run: answering(run, SEEN, 15.0, "s1", "s2", "s2", "s2"), "pay noticed it: s1 answered 78 of 155"),
+        (lambda run: answering(run, SEEN, 15.0, "s1", "s2", took=0.03), "pay noticed it: slower 0 of 155"),
+        (lambda run: run.saw(ticks(5.0, 5.06), Outcome.RESET), "pay noticed it: 155 looks before it were good, 3 in"),
+        (lambda run: run.saw(ticks(5.0, 14.0, 0.2), Outcome.RESET), "pay noticed it: failed 0 of 155 before it, 45 of"),
+    ],
+    ids=["who answers", "how many answer", "slower", "three in a row", "many"],
+)
+def test_a_probe_that_noticed_it_is_named(notices: Callable[[Run], Run], told: str, tmp_path: Path) -> None:
+    result = judge(notices(drained()).write(tmp_path))
+    assert result.verdict is Verdict.PASSED
+    assert told in step_of(result)
+
+
+@pytest.mark.says(
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
+    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
+    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
+    "how many good answers took longer than nine in ten did before, where more than half of them do."
+)
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda run: run.saw(ticks(5.0, 5.04), Outcome.RESET),
+        lambda run: answering(run, 6.0, 10.0, "s1", "s2", took=0.03),
+        lambda run: answering(run, SEEN, SEEN + 0.1, "s2"),
+        lambda run: run.saw(ticks(2.0, 2.02), Outcome.RESET).saw(ticks(5.0, 5.06), Outcome.RESET),
+    ],
+    ids=["two in a row", "slower for a while", "few of them", "three in a row, and one before"],
+)
+def test_what_chance_may_have_made_is_no_witness(happens: Callable[[Run], Run], tmp_path: Path) -> None:
+    assert judge(happens(drained()).write(tmp_path)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.says("Probes that ask the same one (of HAProxy: `haproxy.*`) are no witness.")
+@pytest.mark.parametrize(("word_of", "verdict"), [("haproxy", "INCONCLUSIVE"), ("whatever is in the path", "PASSED")])
+def test_a_probe_that_asks_the_same_one_is_no_witness(word_of: str, verdict: str, tmp_path: Path) -> None:
+    servers = probe("servers", 0.1, "haproxy.servers")
+    run = drained(word_of, probes=[probe(), servers]).good("servers", 0.1)
+    run.saw(ticks(5.0, 15.0, 0.1), Outcome.WRONG, name="servers")
+    assert judge(run.write(tmp_path)).verdict == verdict
+
+
+@pytest.mark.says(
+    "*Before* are looks due from when the last step before it was settled, or the last one that others confirm as well "
+    "(else from the good warm-up) until it was done; *since* are those due until something is put back, or a step is "
+    "done that others confirm as well."
+)
+@pytest.mark.parametrize(("word_of", "verdict"), [("haproxy", "PASSED"), ("", "INCONCLUSIVE")])
+def test_what_is_seen_after_something_else_was_done_was_not_its_doing(
+    word_of: str, verdict: str, tmp_path: Path
+) -> None:
+    run = drained()
+    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next"}]
+    run.but(9.0, intended("next"), tl.Applying(step="next"))
+    run.but(9.2, tl.Confirmed(step="next", because="done", word_of=word_of))
+    run.but(15.95, tl.Undoing(step="next", by="runner"), tl.UndoVerified(step="next", because="as before"))
+    assert judge(answering(run, 9.2, 15.0, "s2").write(tmp_path)).verdict == verdict
+
+
+@pytest.mark.says(
+    "*Before* are looks due from when the last step before it was settled, or the last one that others confirm as well "
+    "(else from the good warm-up) until it was done; *since* are those due until something is put back, or a step is "
+    "done that others confirm as well."
+)
+def test_what_puts_right_is_compared_with_what_was_right_before(tmp_path: Path) -> None:
+    run = drained()
+    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next", "undo": {"how": "none"}}]
+    run.but(9.0, intended("next", "none"), tl.Applying(step="next"))
+    run.but(9.2, tl.Confirmed(step="next", because="done", word_of="haproxy"))
+    run.but(9.3, tl.LeftApplied(step="next", by="drill", because="the drill says so"))
+    result = judge(answering(run, SEEN, 9.0, "s2").write(tmp_path))
+    told = [one.because for one in result.findings if one.kind == "step" and "the next" in one.claim]
+    assert "s1 answered 0 of" in told[0]
+
+
+@pytest.mark.says(
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
+    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
+    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
+    "how many good answers took longer than nine in ten did before, where more than half of them do."
+)
+@pytest.mark.parametrize(
+    ("counts", "verdict"), [({"s1": 0.0, "s2": 50.0}, "PASSED"), ({"s1": 25, "s2": 25}, "INCONCLUSIVE")]
+)
+def test_what_a_spread_probe_counted_tells(counts: dict[str, float], verdict: str, tmp_path: Path) -> None:
+    run = drained(probes=[probe(), probe("spread", 0.5, "http.spread")]).good("spread", 0.5).write(tmp_path)
+    keeping = Keeping(path_of(run, "spread"))
+    for at in ticks(0.5, 15.0, 0.5):
+        keeping.keep(Kept(ns(at), {"s1": 25.0, "s2": 25.0} if at < SEEN else counts, {"s1": 1.0, "s2": 1.0}))
+    keeping.close()
+    assert judge(run).verdict == verdict
