@@ -1,16 +1,17 @@
 """What came from outside, made harmless: no control, escape or reordering character reaches a terminal or a report."""
 
 import re
-import unicodedata
 from typing import Any, Final, TextIO
 
 LONGEST: Final = 2_000
 """Characters of one text that a report prints; the files of the run hold the rest."""
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 _REORDERING: Final = "\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
-_IS_REORDERING: Final = re.compile(f"[{_REORDERING}]")
-_SPACES: Final = frozenset("\t\n\r\v\f\x85\u2028\u2029")
-_NEEDS_LOOK: Final = re.compile(r"[^ -~]")
+_NONCHARACTERS: Final = "\ufdd0-\ufdef" + "".join(
+    f"{chr(end)}{chr(end + 1)}" for end in range(0xFFFE, 0x110000, 0x10000)
+)
+_SPACE: Final = re.compile("[\t-\r\x85\u2028\u2029]")
+_ODD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_REORDERING}{_NONCHARACTERS}]")
 _ON_A_TERMINAL: Final = re.compile(
     f"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029{_REORDERING}]|\r(?!\n)|\x1b(?!\\[[0-9;]*m)"
 )
@@ -24,20 +25,9 @@ def plain(text: str, most: int = LONGEST) -> str:
     than `most` characters is cut, and says so.
     """
     cut = text if len(text) <= most else text[: most - 1] + "…"
-    if not _NEEDS_LOOK.search(cut):
+    if cut.isascii() and cut.isprintable():
         return cut
-    return "".join(map(_printable, cut))
-
-
-def _printable(character: str) -> str:
-    if character in _SPACES:
-        return " "
-    odd = unicodedata.category(character) in {"Cc", "Cs"} or _IS_REORDERING.match(character) is not None
-    return _REPLACED if odd or _is_noncharacter(ord(character)) else character
-
-
-def _is_noncharacter(code: int) -> bool:
-    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - Unicode's own bounds
+    return _ODD.sub(_REPLACED, _SPACE.sub(" ", cut))
 
 
 def lines(text: str, most: int = 20_000) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.environment import Environment
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_drill, load_environment
 
@@ -22,9 +23,13 @@ def _said(error: InvalidFile) -> list[str]:
     return [f"{one.line}:{one.column}: {one.message}" for one in error.mistakes]
 
 
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    return load_environment(EXAMPLE)
+
+
 @pytest.mark.parametrize("path", DRILLS, ids=lambda path: path.stem)
-def test_an_invalid_drill_gets_exactly_these_mistakes(path: Path) -> None:
-    environment = load_environment(EXAMPLE)
+def test_an_invalid_drill_gets_exactly_these_mistakes(path: Path, environment: Environment) -> None:
     with pytest.raises(InvalidFile) as caught:
         load_drill(path, environment)
     assert _said(caught.value) == _expected(path)
@@ -48,9 +53,9 @@ def test_no_mistake_repeats_what_may_be_a_secret() -> None:
         assert not [line for line in _expected(path) if "hunter2" in line]
 
 
-def test_every_mistake_is_written_as_file_line_column_and_message() -> None:
+def test_every_mistake_is_written_as_file_line_column_and_message(environment: Environment) -> None:
     path = FOLDER / "drills" / "five-different-mistakes.yaml"
     with pytest.raises(InvalidFile) as caught:
-        load_drill(path, load_environment(EXAMPLE))
+        load_drill(path, environment)
     assert str(caught.value).splitlines() == [f"{path}:{line}" for line in _expected(path)]
     assert len(caught.value.mistakes) == 5

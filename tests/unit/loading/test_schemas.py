@@ -28,8 +28,13 @@ SEEN_BY_A_SCHEMA = (
 
 
 @pytest.fixture(scope="module")
-def drills() -> Draft202012Validator:
-    return Draft202012Validator(drill_schema())
+def of_drills() -> dict[str, Any]:
+    return drill_schema()
+
+
+@pytest.fixture(scope="module")
+def drills(of_drills: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(of_drills)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +46,9 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
     return plain(compose(path.read_bytes(), Mistakes(str(path))))
 
 
-def test_the_schemas_are_schemas() -> None:
-    Draft202012Validator.check_schema(drill_schema())
-    Draft202012Validator.check_schema(environment_schema())
+def test_the_schemas_are_schemas(of_drills: dict[str, Any], environments: Draft202012Validator) -> None:
+    Draft202012Validator.check_schema(of_drills)
+    Draft202012Validator.check_schema(environments.schema)
     Draft202012Validator.check_schema(standard_schema())
 
 
@@ -83,8 +88,8 @@ def test_a_bad_environment_does_not_fit_the_schema(name: str, environments: Draf
 
 
 @pytest.mark.parametrize("shape", ["probe", "action", "expectation", "abort"])
-def test_every_kind_is_in_the_schema_with_its_parameters_described(shape: str) -> None:
-    found = drill_schema()["$defs"]
+def test_every_kind_is_in_the_schema_with_its_parameters_described(shape: str, of_drills: dict[str, Any]) -> None:
+    found = of_drills["$defs"]
     for name in TABLES[shape]:
         assert found[f"{shape}.{name}"]["properties"] is not None
         assert found[f"{shape}.{name}"]["description"].strip()

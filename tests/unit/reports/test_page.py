@@ -19,24 +19,30 @@ def rendered(folder: Path, result: Result, notes: str = "") -> str:
     return page.render(page.Source(NAME, result, entries, looks.read(folder, entries[0].at), notes))
 
 
-def test_the_page_says_verdict_reason_and_bounds_first(recorded: Path) -> None:
-    text = Read(rendered(recorded, judged.result())).text
+@pytest.fixture(scope="module")
+def usual(recorded: Path) -> str:
+    """Return the page of the run as it was recorded and judged."""
+    return rendered(recorded, judged.result())
+
+
+def test_the_page_says_verdict_reason_and_bounds_first(usual: str) -> None:
+    text = Read(usual).text
     places = [
         text.index(one) for one in ("PASSED", "4 of 4 claims hold", "at least 19.983 s, at most 20.040 s", "Findings")
     ]
     assert places == sorted(places)
 
 
-def test_the_page_has_no_script_and_forbids_every_request(recorded: Path) -> None:
-    read = Read(rendered(recorded, judged.result()))
+def test_the_page_has_no_script_and_forbids_every_request(usual: str) -> None:
+    read = Read(usual)
     assert not {"script", "iframe", "object", "embed", "img", "base", "form"} & {tag for tag, _ in read.elements}
     policy = next(one["content"] for tag, one in read.elements if one.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 
-def test_every_picture_is_well_formed_and_has_a_name_and_a_description(recorded: Path) -> None:
-    drawn = re.findall(r"<svg[^>]*role=.*?</svg>", rendered(recorded, judged.result()), re.DOTALL)
+def test_every_picture_is_well_formed_and_has_a_name_and_a_description(usual: str) -> None:
+    drawn = re.findall(r"<svg[^>]*role=.*?</svg>", usual, re.DOTALL)
     assert len(drawn) >= 7
     for one in drawn:
         root = ET.fromstring(one)  # noqa: S314 - our own output is what is tested
@@ -67,17 +73,17 @@ def test_each_probe_has_its_rows_of_failures_and_of_who_answered(recorded: Path)
     assert "kill the primary" in drawn
 
 
-def test_every_link_within_the_page_leads_somewhere(recorded: Path) -> None:
-    read = Read(rendered(recorded, judged.result()))
+def test_every_link_within_the_page_leads_somewhere(usual: str) -> None:
+    read = Read(usual)
     targets = {one.removeprefix("#") for one in read.values("href") if one.startswith("#")}
     assert targets <= set(read.values("id"))
     assert {"t9", "t11", "look0"} <= targets
 
 
 @pytest.mark.parametrize("text", hostile.STRINGS)
-def test_hostile_strings_make_no_markup(text: str, tmp_path: Path, recorded: Path) -> None:
+def test_hostile_strings_make_no_markup(text: str, tmp_path: Path, usual: str) -> None:
     crash.write(tmp_path, hostile.put_into(text))
-    calm = Read(rendered(recorded, judged.result()))
+    calm = Read(usual)
     read = Read(rendered(tmp_path, judged.result(hostile.put_into(text)), notes=text))
     known = {tag for tag, _ in calm.elements} | {"div", "p"}
     assert {tag for tag, _ in read.elements} <= known
@@ -143,8 +149,8 @@ def test_the_page_stays_below_a_megabyte_however_much_there_is(recorded: Path) -
     assert len(rendered(recorded, many).encode()) < 1_000_000
 
 
-def test_the_same_source_gives_the_same_page(recorded: Path) -> None:
-    assert rendered(recorded, judged.result()) == rendered(recorded, judged.result())
+def test_the_same_source_gives_the_same_page(recorded: Path, usual: str) -> None:
+    assert rendered(recorded, judged.result()) == usual
 
 
 def test_write_leaves_all_reports_and_nothing_half(run: Path) -> None:
