@@ -11,6 +11,7 @@ from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
 from lab.hosts_lab import given, step
+from support.playbooks import idle
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 ACTS: Final = ("apply", "undo", "verify")
@@ -126,3 +127,20 @@ def test_a_task_that_is_delegated_to_who_is_told_or_to_this_host_does_not(
         {"hosts": hosts.model_dump(mode="json"), **{one: str(tmp_path / f"{one}.yml") for one in ACTS}}
     )
     assert asyncio.run(action.objection(given())) is None
+
+
+def test_what_does_not_fit_a_dynamic_inventory_is_told_before_any_host_is_touched(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        assert await idle(tmp_path).objection(given()) is None
+        seen = await idle(tmp_path, limit=["web1"]).preview(given())
+        assert seen.touches == ["staging:web1"]
+        assert seen.effect == "apply.yml: Do apply"
+        unknown = await idle(tmp_path, limit=["web3"]).objection(given())
+        assert unknown == "the inventory knows no web3; its hosts are web1, web2"
+        assert "no task with these tags" in (await idle(tmp_path, tags=["other"]).objection(given()) or "")
+        assert "has no task 'Do it'; it has Do apply" in (await idle(tmp_path, began="Do it").objection(given()) or "")
+        late = idle(tmp_path)
+        (tmp_path / "undo.yml").unlink()
+        assert await late.objection(given()) == f"there is no playbook {tmp_path}/undo.yml"
+
+    asyncio.run(scenario())

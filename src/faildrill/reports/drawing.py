@@ -16,16 +16,13 @@ def element(tag: str, *children: Markup | str, **attributes: str | Number | None
 
     Texts are made printable here; a text in an attribute has to be so already, as coordinates must not be cut.
     """
-    written = [
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _value(value))
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
         for name, value in attributes.items()
         if value is not None
-    ]
-    inside = [child if isinstance(child, Markup) else escape(plain(child)) for child in children]
-    start = Markup("").join([Markup("<"), Markup(tag), *written])  # noqa: S704 - tags and names are ours
-    if not inside:
-        return start + Markup("/>")
-    return start + Markup(">") + Markup("").join(inside) + Markup("</") + Markup(tag) + Markup(">")  # noqa: S704 - as above
+    )
+    inside = "".join(child if isinstance(child, Markup) else escape(plain(child)) for child in children)
+    return Markup(f"<{tag}{written}>{inside}</{tag}>" if children else f"<{tag}{written}/>")  # noqa: S704 - escaped above
 
 
 def _value(value: str | Number) -> str:

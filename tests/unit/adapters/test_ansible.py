@@ -1,9 +1,7 @@
 """What plays tell, read and told apart; and what is refused before any host is touched."""
 
 import asyncio
-import json
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.ansible.inventory import listed
-from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.playing import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
-from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Hears
+from support.playbooks import idle
 
 LISTING = """
 playbook: apply.yml
@@ -117,45 +114,12 @@ def test_what_the_engine_gives_takes_news() -> None:
 @pytest.mark.parametrize("name", ["faildrill_before", "ansible_ssh_args", "a-b", "1a"])
 def test_a_variable_that_would_not_pass_or_is_ours_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="can't be a variable here"):
-        action(tmp_path, vars={name: 1})
-
-
-def action(folder: Path, **more: object) -> Playbook:
-    inventory = folder / "inventory"
-    listed_hosts = {"web": {"hosts": ["web1", "web2"]}, "_meta": {"hostvars": {}}}
-    inventory.write_text(f"#!/bin/sh\necho '{json.dumps(listed_hosts)}'\n")
-    inventory.chmod(0o755)
-    for name in ("apply", "undo", "verify"):
-        task = {"name": f"Do {name}", "ansible.builtin.raw": "true", "tags": ["mine"]}
-        (folder / f"{name}.yml").write_text(json.dumps([{"hosts": "web", "gather_facts": False, "tasks": [task]}]))
-    files = {name: str(folder / f"{name}.yml") for name in ("apply", "undo", "verify")}
-    hosts = Hosts(name="staging", inventory=str(inventory)).model_dump(mode="json")
-    return Playbook.model_validate({"hosts": hosts, **files, **more})
-
-
-@pytest.mark.skipif(shutil.which("ansible-playbook", path=".venv/bin:/usr/bin") is None, reason="no Ansible here")
-def test_what_does_not_fit_a_dynamic_inventory_is_told_before_any_host_is_touched(tmp_path: Path) -> None:
-    given = Supplies("run", timeout=60.0)
-
-    async def scenario() -> None:
-        assert await action(tmp_path).objection(given) is None
-        seen = await action(tmp_path, limit=["web1"]).preview(given)
-        assert seen.touches == ["staging:web1"]
-        assert seen.effect == "apply.yml: Do apply"
-        unknown = await action(tmp_path, limit=["web3"]).objection(given)
-        assert unknown == "the inventory knows no web3; its hosts are web1, web2"
-        assert "no task with these tags" in (await action(tmp_path, tags=["other"]).objection(given) or "")
-        assert "has no task 'Do it'; it has Do apply" in (await action(tmp_path, began="Do it").objection(given) or "")
-        late = action(tmp_path)
-        (tmp_path / "undo.yml").unlink()
-        assert await late.objection(given) == f"there is no playbook {tmp_path}/undo.yml"
-
-    asyncio.run(scenario())
+        idle(tmp_path, vars={name: 1})
 
 
 @pytest.mark.parametrize("endless", ["pipe", "device"])
 def test_an_inventory_without_an_end_is_not_read(endless: str, tmp_path: Path) -> None:
-    playbook = action(tmp_path)
+    playbook = idle(tmp_path)
     Path(playbook.hosts.inventory).unlink()
     if endless == "pipe":
         os.mkfifo(playbook.hosts.inventory)
