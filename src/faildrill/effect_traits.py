@@ -80,3 +80,12 @@ class Pictures(Protocol):
     def own(self, before: Captured) -> list[str]:
         """Name those that this action changes."""
         ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """An action whose target counts how often it was done and put back, whoever did it."""
+
+    async def count(self, given: Given) -> int | None:
+        """Return a number that is one more each time; None where it can't be told now. Raises CannotSee."""
+        ...

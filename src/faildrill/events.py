@@ -257,6 +257,8 @@ class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):
 
     step: str
     because: str
+    times: int = 1
+    """How often it was put back by whoever was asked to once, where that is counted."""
 
 
 class UndoNotVerified(Event, frozen=True, tag="undo.not-verified", kw_only=True):

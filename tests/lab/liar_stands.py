@@ -16,8 +16,12 @@ from faildrill.adapters.patroni.telling import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.redis.nodes import sighted as redis_sighted
 from faildrill.adapters.redis.target import Redis
+from faildrill.environment import Environment
+from faildrill.kinds import build
+from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.targets import Target
+from faildrill.ports import Action
+from faildrill.targets import KindUse, Target
 from lab.conftest import ask, put_back
 from lab.haproxies import Balancer
 from lab.kinds_here import environment
@@ -103,6 +107,7 @@ def of_reached(kind: str, lab: Facts) -> Stand:
         return nodes, {name: one["mode"] for name, one in seen["links"].items()}
 
     async def reset() -> None:
+        await has_writers(there)
         await steady(lab)
 
     async def opened() -> None:
@@ -244,6 +249,7 @@ def of_promote(kind: str, lab: Facts) -> Stand:
         return (await mariadb_sighted(target, 5.0)).leading
 
     async def reset() -> None:
+        await has_writers(environment(lab))
         await steady(lab)
 
     def params(found: Mapping[str, Where]) -> Params:
@@ -252,6 +258,15 @@ def of_promote(kind: str, lab: Facts) -> Stand:
     return Stand(
         kind, mysql.WIRE, ways, params, truth, reset, within=10.0, undo_within=20.0, asks=28, alike=6, gives_up=True
     )
+
+
+async def has_writers(there: Environment) -> None:
+    """Have a writer that was lost take writes again, as its own kind does it: a MariaDB has nobody else who would."""
+    for target in there.of(MariaDB).values():
+        if (await mariadb_sighted(target, 5.0)).leader is None:
+            params = {"mariadb": target.model_dump(mode="json")}
+            step: Action = build(KindUse(kind="mariadb.lose_writer", params=params), "action")
+            await step.undo({"writer": "m1"}, Supplies("reset", 30.0))
 
 
 def behind(target: MariaDB, found: Mapping[str, Where]) -> Params:

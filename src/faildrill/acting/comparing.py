@@ -7,7 +7,7 @@ from typing import Final, TypeGuard
 
 from faildrill.acting.calling import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
-from faildrill.effect_traits import Compares, Found, Pictures
+from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Given, Observed
@@ -115,6 +115,19 @@ async def beside(
         return Observed(not others, f"not only its own has changed: {', '.join(others)}" if others else "")
 
     return await observe(look, deadline) if picture else Observed(holds=True, because="")
+
+
+async def counted(action: Action, given: Given, within: float) -> int | None:
+    """Return how often it was done and put back so far, by whomever; None where nobody counts, or it can't be told."""
+    if not _counts(action):
+        return None
+    with suppress(ActionError, CannotSee):
+        return await call(action.count(given), min(within, WITHIN))
+    return None
+
+
+def _counts(action: Action) -> TypeGuard[Counts]:
+    return issubclass(type(action), Counts)
 
 
 def _compares(action: Action) -> TypeGuard[Compares]:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from faildrill import durations
 from faildrill.acting.awaiting import Late, Window, late
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.comparing import beside, of_others, owned
+from faildrill.acting.comparing import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.seeing import effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
@@ -163,6 +163,7 @@ class _Undo:
         self.is_watched = False
         """Whether it may come yet, so that it is not told to be put back before that is over."""
         self._back_as = ""
+        self._times = 1
         self._given = Supplies(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
@@ -239,6 +240,7 @@ class _Undo:
         if others is None:
             note(Happened(step=intent.step, at=self._timeline.now(), told=UNSEEN))
         loop = asyncio.get_running_loop()
+        count = await counted(action, self._given, intent.undo_within)
         started = loop.time()
         is_over = await self._put_back(undoing)
         returned = loop.time()
@@ -250,6 +252,8 @@ class _Undo:
             looked = durations.show(loop.time() - returned)
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
             return self._not_seen(f"{seen.because} ({given}, and it was looked for {looked})")
+        now = await counted(action, self._given, intent.undo_within) if count is not None else None
+        self._times = max(1, now - count) if count is not None and now is not None else 1
         return self._seen_back(seen.because)
 
     async def _put_back(self, undoing: Action) -> bool:
@@ -271,7 +275,7 @@ class _Undo:
         if self.is_watched:
             self._back_as = because
             return True
-        return self._timeline.note(UndoVerified(step=self.intent.step, because=because))
+        return self._timeline.note(UndoVerified(step=self.intent.step, because=because, times=self._times))
 
     def _not_seen(self, because: str) -> bool:
         self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))

@@ -134,7 +134,10 @@ def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
         verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
     advice = "mend what keeps it from being put back, then run `faildrill recover`" if verdict is Verdict.UNSAFE else ""
     ends = [entry for entry in evidence.entries if isinstance(entry.what, UNDO_ENDS) and entry.what.step == step.id]
-    found = _finding("undo", claim, verdict, step.undo_because, *ends[-1:])
+    because, times = step.undo_because, getattr(ends[-1].what, "times", 1) if ends else 1
+    if times > 1:
+        verdict, because = Verdict.INCONCLUSIVE, f"{because}; it was put back {times} times, and asked for once"
+    found = _finding("undo", claim, verdict, because, *ends[-1:])
     yield msgspec.structs.replace(found, advice=advice)
 
 

@@ -3,19 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
+from faildrill import timeline as tl
+from faildrill.acting.doing import do
+from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.adapters.patroni.handover import Failover, Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
 from faildrill.adapters.patroni.probes import Redundancy, Timeline, Writer
 from faildrill.adapters.postgres.target import Cluster
+from faildrill.clock import SystemClock
+from faildrill.drill import Step
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
+from faildrill.targets import KindUse
 from unit.adapters import sockets
 from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 
@@ -189,6 +196,24 @@ def test_a_switchover_that_was_done_three_times_is_not_the_one_that_was_asked_fo
             seen = await action.confirm(before, GIVEN)
             assert not seen.holds
             assert seen.because == "pg2 leads, pg1 did; it is on timeline 6, and was on 3: it was handed over 3 times"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_how_often_a_switchover_was_put_back_is_counted(times: int, tmp_path: Path) -> None:
+    async def story() -> None:
+        nodes = TwoNodes()
+        async with cluster(nodes) as both:
+            use = KindUse(kind="patroni.switchover", params={"cluster": both.model_dump(mode="json")})
+            step = Step(id="it", name="it", use=use, within=3.0, undo_within=3.0)
+            timeline = tl.Timeline.create(tmp_path, SystemClock())
+            assert (await do(step, timeline, "run")).outcome == "done"
+            nodes.times = times
+            assert await undo_all(open_intents(timeline.written), timeline, "run", "runner", timeline.written) == []
+        [verified] = [one.what for one in timeline.written if isinstance(one.what, tl.UndoVerified)]
+        timeline.close()
+        assert verified.times == times
 
     asyncio.run(story())
 

@@ -406,3 +406,17 @@ def test_events_of_a_later_boot_are_put_onto_the_first_ones_clock(tmp_path: Path
     assert (result.verdict, result.probes[0].looks) == (Verdict.ABORTED, looks)
     assert result.duration == 300.0
     assert [one.at for one in result.moments] == sorted(one.at for one in result.moments)
+
+
+@pytest.mark.says(
+    "Where the target counts (Patroni: timelines), an undo that was asked for once and done more often is "
+    "INCONCLUSIVE, though all is as before."
+)
+@pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.PASSED), (3, Verdict.INCONCLUSIVE)])
+def test_an_undo_that_was_done_more_often_than_it_was_asked_for_proves_nothing(
+    times: int, verdict: Verdict, tmp_path: Path
+) -> None:
+    run = usual().without(tl.UndoVerified)
+    result = judge(run.but(15.9, tl.UndoVerified(step="crash", because="a leads", times=times)).write(tmp_path))
+    assert result.verdict is verdict
+    assert ("put back 3 times, and asked for once" in result.because) is (times == 3)

@@ -63,6 +63,10 @@ class _Handover(OfCluster, Handover[Sight]):
         with suppress(OutcomeUnknown):  # whether it happened is for `restored` to see: nothing is sent twice
             await tell(self.cluster, sight.leader, Call("POST", "/switchover"), body, given.timeout * SHARE / 2)
 
+    async def count(self, given: Given) -> int | None:
+        """Return the timeline: each time, whoever gets the lead begins one."""
+        return (await self._once(patience(given))).timeline
+
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""
         sight = await self._weighed(patience(given))
