@@ -316,7 +316,14 @@ def of_program(kind: str, folder: Path) -> Stand:
         return {name: program.argv(socket, word) for name, word in words.items()}
 
     return Stand(
-        kind, program.WIRE, {"socket": (real, real)}, params, truth, reset, serves=lambda: program.served(real, effect)
+        kind,
+        program.WIRE,
+        {"socket": (real, real)},
+        params,
+        truth,
+        reset,
+        serves=lambda: program.served(real, effect),
+        fails_on=("closed", "garbage"),
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from faildrill.ports import Action
 from faildrill.targets import KindUse
 from support.liars.between import Liar, Where, Wire, between
 from support.liars.course import Went, go
-from support.liars.lies import DIRTY, HONEST, OPEN, Lie
+from support.liars.lies import DIRTY, HONEST, OPEN, Answer, Lie
 
 Look = Callable[[], Awaitable[Any]]
 
@@ -52,6 +52,8 @@ class Stand:
     """How many of them may be the same."""
     gives_up: bool = False
     """It makes several requests, and no further one where it is open what came of one."""
+    fails_on: Collection[Answer] = ()
+    """Answers on which what asks fails itself, and says so: what has failed proves nothing, whatever it has done."""
     refuses_a_second: bool = False
     """What is real refuses the same request right afterwards, and that is the answer heard: it does it, and says no."""
     serves: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
@@ -109,6 +111,7 @@ class Stand:
         after = await self.truth()
         right = {*lie.right, *(["PASSED"] if 0 < lie.late < self.within else [])}  # it came in time
         right |= OPEN if self.gives_up and lie.answer != "honest" and lie.about == 1 else set()
+        right |= OPEN if lie.answer in self.fails_on else set()
         right |= DIRTY if self.refuses_a_second and lie.times > 1 else set()
         wrong = [] if went.verdict in right else [f"it is {went.verdict}"]
         if went.verdict != "UNSAFE" and after != before and not (meddled and after == meddled[-1]):
