@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
@@ -268,3 +269,19 @@ def test_help_imports_nothing_that_is_slow() -> None:
     program = f"{asked}; sys.stderr.write(str([name for name in {slow!r} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "[]"
+
+
+def test_the_hook_for_pre_commit_says_of_each_drill_that_is_committed_what_validate_says(tmp_path: Path) -> None:
+    """As pre-commit does: the files that match, handed to the hook's own entry."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    bad, good = tmp_path / "bad.yaml", ROOT / "drills" / "postgres-switchover.yaml"
+    bad.write_bytes(FIVE.read_bytes())
+    program, *words = hook["entry"].split()
+    assert (program, hook["language"], re.compile(hook["files"]).match("drills/a.yaml") is not None) == (
+        "faildrill",
+        "python",
+        True,
+    )
+    assert _run(*words, str(good)).exit_code == 0
+    refused = _run(*words, str(good), str(bad))
+    assert (refused.exit_code, f"{bad}:" in refused.output) == (2, True)

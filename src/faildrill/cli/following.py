@@ -30,13 +30,16 @@ _LOOK: Final = 0.05
 """Seconds between two looks at whether a process has ended, where nothing tells of it."""
 
 
-def drive(folder: Path, place: Environment, showing: Showing) -> Result | None:
-    """Start the run in a folder, show it to its end, and return its result; None, and said why, where there is none."""
+def drive(folder: Path, place: Environment, showing: Showing, signals: "Signals | None" = None) -> Result | None:
+    """Start the run in a folder, show it to its end, and return its result; None, and said why, where there is none.
+
+    `signals` remembers for the caller what was heard meanwhile.
+    """
+    heard = signals or Signals()
 
     async def alone() -> int:
-        signals = Signals()
-        signals.listen()
-        return await follow(folder, showing, signals)
+        heard.listen()
+        return await follow(folder, showing, heard)
 
     return outcome(asyncio.run(alone()), folder, place)
 

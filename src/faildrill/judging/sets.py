@@ -153,13 +153,13 @@ def _result(read: _Read, folder: Path) -> SetResult:
     if first.sort == "suite":
         runs = [_of_suite(number, one, read, folder) for number, one in enumerate(read.began, 1)]
         not_run = _not_run(read)
-        known, found = [], [_all_are_run(first, not_run)]
+        known, found, compared = [], [_all_are_run(first, not_run)], []
     else:
         seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
         known = [one for one in seen.values() if isinstance(one, Evidence)]
         late = limits(known, users(known))
         runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
-        not_run, found = [], list(_findings(read, runs))
+        not_run, found, compared = [], list(_findings(read, runs)), runs
     deciding = [one for one in runs if not one.tried_again]
     worst = min([*(one.verdict for one in deciding), *(one.verdict for one in found)], key=list(Verdict).index)
     return SetResult(
@@ -184,8 +184,8 @@ def _result(read: _Read, folder: Path) -> SetResult:
         findings=found,
         runs=runs,
         not_run=not_run,
-        warranted=_counted(runs, "warranted"),
-        needless=_counted(runs, "needless"),
+        warranted=_counted(compared, "warranted"),
+        needless=_counted(compared, "needless"),
     )
 
 
