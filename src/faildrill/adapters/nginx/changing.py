@@ -24,7 +24,7 @@ from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome
-from faildrill.system import processes
+from faildrill.system import processes, threads
 from faildrill.targets import of_url
 from faildrill.toolkit.deadlines import SHARE
 
@@ -85,7 +85,7 @@ class _OfNginx(OfFile):
         return [one for one in files if one.resolve() != own]
 
     async def _since(self) -> float | None:
-        return min(self._starts(), default=None)
+        return min(await threads.aside(self._starts), default=None)
 
     def _starts(self) -> list[float]:
         """Tell when each worker that takes connections was started."""
@@ -94,17 +94,18 @@ class _OfNginx(OfFile):
     def _master(self) -> int:
         return master(self.pid_file)
 
-    def _hang_up(self) -> None:
+    async def _hang_up(self) -> None:
         """Have the master load its files."""
+        pid = await threads.aside(self._master)
         try:
-            os.kill(self._master(), signal.SIGHUP)
+            os.kill(pid, signal.SIGHUP)
         except OSError as error:
             raise ActionFailed(f"NGINX can't be told to load its files: {error}") from error
 
     async def _is_loaded(self) -> bool:
         """Tell whether every worker that takes connections was started since the file was written."""
         age = time.time() - (await self._state()).st_mtime
-        started = self._starts()
+        started = await threads.aside(self._starts)
         written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
         return bool(started) and min(started) + _GRAIN >= written
 
@@ -179,7 +180,7 @@ class Upstream(_OfNginx):
         if edited := await self._edited(changed, before, given.timeout * SHARE / 4):
             await self._take_back(changed, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self.file} is as it was")
-        self._hang_up()
+        await self._hang_up()
         return {"server": self.server, "line": before["line"]}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
@@ -215,7 +216,7 @@ class Upstream(_OfNginx):
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
         await self._put_back(self._unchanged(await self._text(), before), before, given)
-        self._hang_up()
+        await self._hang_up()
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the line as it was, and workers that were started since."""
@@ -337,13 +338,13 @@ class BrokenFile(OfBrokenFile, _OfNginx):
 
     async def _running(self, given: Given) -> Captured:
         beside = await self._refuse_another(given)
-        return {"master": self._master(), "beside": beside}
+        return {"master": await threads.aside(self._master), "beside": beside}
 
     async def _load(self, before: Captured, given: Given) -> None:
-        self._hang_up()
+        await self._hang_up()
 
     async def _went_on(self, before: Captured, given: Given) -> Observed:
-        there = self._master() == before["master"]
+        there = await threads.aside(self._master) == before["master"]
         return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:

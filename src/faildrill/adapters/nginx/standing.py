@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from faildrill.adapters.nginx.settings import printed
 from faildrill.errors import CannotSee
-from faildrill.system import bounded_read, processes
+from faildrill.system import bounded_read, processes, threads
 from faildrill.toolkit.sockets import listeners
 
 _MOST_OF_A_NUMBER: Final = 4096
@@ -35,7 +35,7 @@ class Nginx(NamedTuple):
         and it, or a worker of its own, must hold every socket that takes connections at each of the addresses, and
         wherever the configuration has it listen: what was not loaded yet is not what it runs with, either.
         """
-        pid = master(self.pid_file)
+        pid = await threads.aside(lambda: master(self.pid_file))
         if words := self._other_file(pid):
             return words
         dump = await self._dump(within)
