@@ -36,6 +36,12 @@ _COMMANDS = {
     "judge": "faildrill.cli.runs:judge",
     "report": "faildrill.cli.runs:report",
     "export": "faildrill.cli.export:export",
+    "history": "faildrill.cli.past_runs:history",
+    "show": "faildrill.cli.past_runs:show",
+    "compare": "faildrill.cli.past_runs:compare",
+    "prune": "faildrill.cli.past_runs:prune",
+    "trend": "faildrill.cli.trends:trend",
+    "rebaseline": "faildrill.cli.trends:rebaseline",
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
@@ -59,6 +65,12 @@ _SHORT = {
     "judge": "Judge a recorded run again: the same files give the same verdict.",
     "report": "Write the reports of a recorded run anew.",
     "export": "Write the samples of a recorded run as CSV, Parquet or npz.",
+    "history": "List the runs that were recorded, the latest last.",
+    "show": "Tell of one recorded run, judged again from its files.",
+    "compare": "Say what differs between two recorded runs, and what their bounds prove of it.",
+    "prune": "Remove the folders of old runs, but none that something rests on.",
+    "trend": "Say whether outages became longer over time, as far as that is proven.",
+    "rebaseline": "Say that a change is explained: what comes after it is the usual.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 

@@ -1,0 +1,185 @@
+"""`faildrill history`, `show`, `compare` and `prune`: the runs that were recorded, from their folders."""
+
+import contextlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from faildrill import judging
+from faildrill.cli.options import seconds
+from faildrill.cli.runs import FOLDER, find_one
+from faildrill.errors import WrongUsage
+from faildrill.history import comparison
+from faildrill.history.index import FILE, Index, opened
+from faildrill.history.retention import removable
+from faildrill.history.run_summary import RunSummary, Unread, summarize
+from faildrill.reports.wording import count, plain
+
+REPORTS: Final = click.option(
+    "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
+)
+OUTPUT: Final = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_MOST_TOLD: Final = 5
+ALL: Final = 1 << 40
+
+
+@contextlib.contextmanager
+def indexed(among: Path, *, anew: bool = False) -> Iterator[Index]:
+    """Give the index of the runs in a folder; WrongUsage where there is no such folder, or the index breaks."""
+    try:
+        with opened(among, anew=anew) as index:
+            yield index
+    except OSError as error:
+        raise WrongUsage(f"{among} can't be read: {error.strerror}; name the folder of runs with --reports") from error
+    except sqlite3.DatabaseError as error:
+        raise WrongUsage(f"{among / FILE} is broken ({error}): faildrill history --rebuild makes it anew") from error
+
+
+def tell_untold(index: Index) -> None:
+    """Say on standard error of which folders nothing could be told, and why."""
+    untold = index.untold()
+    for one in untold[:_MOST_TOLD]:
+        click.echo(f"not counted: {plain(one.folder, 120)}: {plain(one.because, 300)}", err=True)
+    if len(untold) > _MOST_TOLD:
+        click.echo(f"not counted: {len(untold) - _MOST_TOLD} more folders; -o json lists all", err=True)
+
+
+@click.command()
+@click.argument("drill", required=False)
+@REPORTS
+@OUTPUT
+@click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
+@click.option("--rebuild", is_flag=True, help="Read every folder again first.")
+def history(drill: str | None, among: Path, output: str, *, most: int, rebuild: bool) -> None:
+    """List the runs that were recorded, of one DRILL or of all, the latest last.
+
+    What is told comes from an index that is brought up to date with the folders first. A folder that can't be read is
+    told on standard error, and never passed over.
+    """
+    with indexed(among, anew=rebuild) as index:
+        runs = index.latest(most, drill)
+        if output == "json":
+            click.echo(_json(index, runs))
+            return
+        if drill is not None and not runs:
+            raise WrongUsage(f"no run of a drill {drill!r} in {among}; there are: {_drills(index)}")
+        for one in runs:
+            click.echo(_line(one))
+        click.echo(f"{count(len(runs), 'run')} of {index.number():,} in {plain(str(among))}")
+        tell_untold(index)
+
+
+def _json(index: Index, runs: list[RunSummary]) -> str:
+    untold = [{"folder": one.folder, "because": one.because} for one in index.untold()]
+    told = {"number": index.number(), "runs": msgspec.to_builtins(runs), "not_counted": untold}
+    return json.dumps(told, indent=2)
+
+
+def _line(one: RunSummary) -> str:
+    way = f" ({plain(one.way)})" if one.way else ""
+    marked = f"  baseline: {plain(one.baseline.because, 80)}" if one.baseline else ""
+    what = f"{plain(one.drill)}{way} in {plain(one.environment)}"
+    return f"{one.started[:19]}  {one.verdict.value:<12}  {what}  {comparison.length(one)}  {plain(one.run)}{marked}"
+
+
+def _drills(index: Index) -> str:
+    return ", ".join(dict.fromkeys(plain(drill) for drill, _, _ in index.series())) or "none"
+
+
+def summary_of(run: str, among: Path) -> RunSummary:
+    """Return the summary of a run, named as other commands name it; WrongUsage where it can't be told of."""
+    folder = find_one(run, among)
+    try:
+        return summarize(folder, folder.name)
+    except Unread as error:
+        raise WrongUsage(f"{folder}: {error}") from error
+
+
+@click.command()
+@click.argument("run")
+@REPORTS
+@OUTPUT
+def show(run: str, among: Path, output: str) -> None:
+    """Tell of one recorded RUN: its verdict, its outage, and how it was measured.
+
+    It is judged again from its files; where that gives another result than the one that is in its folder, this is said.
+    Nothing is written.
+    """
+    one, folder = summary_of(run, among), find_one(run, among)
+    same = judging.encode(judging.judge(folder)) == (folder / judging.FILE).read_bytes()
+    if output == "json":
+        click.echo(json.dumps({**msgspec.to_builtins(one), "replays": same}, indent=2))
+        return
+    rows = {
+        "run": one.run,
+        "drill": f"{one.drill}{f', {one.way}' if one.way else ''}",
+        "environment": one.environment,
+        "started": one.started,
+        "verdict": f"{one.verdict.value}: {one.because}",
+        "outage": f"{one.probe}: {comparison.length(one)}" if one.probe else comparison.length(one),
+        **one.conditions,
+        "version": one.version,
+        "judged again": "the same, byte by byte" if same else f"NOT the same as {judging.FILE}: faildrill judge {run}",
+    }
+    if one.baseline is not None:
+        rows["baseline"] = f"{one.baseline.because}, says {one.baseline.by} at {one.baseline.at}"
+    width = max(map(len, rows))
+    for name, told in rows.items():
+        click.echo(f"{name:<{width}}  {plain(told, 400)}")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@REPORTS
+@OUTPUT
+def compare(first: str, second: str, among: Path, output: str) -> None:
+    """Say what differs between two recorded runs, and what their bounds prove of their outages.
+
+    Two runs never prove a change: that is for `faildrill trend`.
+    """
+    one, other = summary_of(first, among), summary_of(second, among)
+    rows, said = comparison.differing(one, other), comparison.conclusion(one, other)
+    if output == "json":
+        told = {row.what: [row.first, row.second] for row in rows}
+        click.echo(json.dumps({"runs": [one.run, other.run], "differences": told, "conclusion": said}, indent=2))
+        return
+    width = max((len(row.what) for row in rows), default=0)
+    for row in rows:
+        click.echo(f"{row.what:<{width}}  {plain(row.first, 200)}\n{'':<{width}}  {plain(row.second, 200)}")
+    click.echo(said)
+
+
+@click.command()
+@click.option("--older-than", callback=seconds, required=True, metavar="TIME", help="e.g. 90d")
+@REPORTS
+@click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+def prune(older_than: float, among: Path, *, yes: bool) -> None:
+    """Remove the folders of old runs; without --yes only list them.
+
+    Kept are, of each drill in each environment, the last 60 runs, the last that PASSED, and every baseline; runs that
+    were UNSAFE, those of sets and suites, and what can't be read.
+    """
+    before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
+    with indexed(among) as index:
+        old = removable(index.latest(ALL), before)
+        tell_untold(index)
+    for one in old:
+        click.echo(f"{'removed' if yes else 'would remove'} {plain(one.folder)}")
+        if yes:
+            _remove(among / one.folder)
+    click.echo(f"{count(len(old), 'run')} {'removed' if yes else 'could go; --yes removes them'}")
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise WrongUsage(f"{folder} can't be removed: {error.strerror}") from error

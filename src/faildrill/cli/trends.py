@@ -1,0 +1,132 @@
+"""`faildrill trend` and `rebaseline`: whether outages became longer, and a person's word that it is explained."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, summary_of, tell_untold
+from faildrill.cli.runs import find_one
+from faildrill.clock import SystemClock
+from faildrill.errors import WrongUsage
+from faildrill.history import trend_page
+from faildrill.history.index import Index
+from faildrill.history.run_summary import BASELINE, Baseline
+from faildrill.history.trend import Level, Trend, together, weigh
+from faildrill.reports.wording import plain
+from faildrill.system import atomic_file, who
+from faildrill.system.exit_codes import ExitCode
+
+_OF_EACH: Final = 365
+"""Runs of each drill that are read where all drills are told of: a year of nights."""
+
+
+@click.command()
+@click.argument("drill", required=False)
+@REPORTS
+@OUTPUT
+@click.option("--env", "env", metavar="NAME", help="Only in this environment.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write a page with a picture to this file.")
+@click.option("--join", is_flag=True, help="Compare runs that were measured differently, too; what differs is told.")
+@click.option("--fail-on-regression", is_flag=True, help="Exit with 1 where a regression is proven; a notice is none.")
+def trend(
+    drill: str | None,
+    among: Path,
+    output: str,
+    env: str | None,
+    page: Path | None,
+    *,
+    join: bool,
+    fail_on_regression: bool,
+) -> None:
+    """Say whether outages became longer over time, of one DRILL or of all, as far as their bounds prove it.
+
+    Only runs that were measured alike are compared. `notice`: chance alone makes that in one of 500 looks at it;
+    `regression`: in one of 2,000, and outages are surely longer by more than 2 %. Fewer than ten comparable runs are
+    too few. Without DRILL the last 365 runs of each are looked at.
+    """
+    with indexed(among) as index:
+        tell_untold(index)
+        trends = _trends(index, drill, env, join=join)
+    if page is not None:
+        _write(page, trends)
+    if output == "json":
+        click.echo(json.dumps([_plain(one) for one in trends], indent=2))
+    else:
+        for one in trends:
+            _tell(one)
+    regressed = any(one.level is Level.REGRESSION for one in trends)
+    sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
+
+
+def _trends(index: Index, drill: str | None, env: str | None, *, join: bool) -> list[Trend]:
+    known = index.series()
+    wanted = [one for one in known if drill in (None, one[0]) and env in (None, one[1])]
+    if not wanted:
+        there = ", ".join(dict.fromkeys(f"{plain(one[0])} in {plain(one[1])}" for one in known)) or "none"
+        raise WrongUsage(f"no run of that drill there; recorded are: {there}")
+    most = _OF_EACH if drill is None else -1
+    return together([weigh(index.runs_of(one, most), join=join) for one in wanted])
+
+
+def _write(page: Path, trends: list[Trend]) -> None:
+    try:
+        with atomic_file.draft(page, atomic_file.SHARED) as beside:
+            beside.write_text(trend_page.render(trends), encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(f"{page} can't be written: {error.strerror}") from error
+
+
+def _tell(one: Trend) -> None:
+    click.echo(f"{plain(one.name)}: {one.level.value.upper() if one.level is Level.REGRESSION else one.level.value}")
+    for told in (one.because, one.advice):
+        if told:
+            click.echo(f"  {plain(told, 600)}")
+    for seam in one.seams:
+        click.echo(f"  seam at {plain(seam.run.run)}: {plain(seam.because, 300)}")
+    if one.level in (Level.REGRESSION, Level.NOTICE) and one.since is not None:
+        click.echo(f"  when it is explained: faildrill rebaseline {plain(one.since.run)} --because WHY")
+
+
+def _plain(one: Trend) -> dict[str, Any]:
+    last = one.runs[-1]
+    return {
+        "drill": last.drill,
+        "way": last.way,
+        "environment": last.environment,
+        "level": one.level.value,
+        "p": one.chance,
+        "since": one.since.run if one.since else None,
+        "surely_longer": one.surely if abs(one.surely) < float("inf") else None,
+        "because": one.because,
+        "advice": one.advice,
+        "runs": len(one.runs),
+        "comparable": len(one.comparable),
+        "unmeasured": {run.run: run.unmeasured for run in one.runs if run.unmeasured},
+        "seams": [{"run": seam.run.run, "because": seam.because} for seam in one.seams],
+    }
+
+
+@click.command()
+@click.argument("run")
+@click.option("--because", required=True, help="What explains that outages are longer, or shorter, since this run.")
+@REPORTS
+def rebaseline(run: str, because: str, among: Path) -> None:
+    """Say that what changed by a RUN is explained: from it on, its length is the usual, and trends start there.
+
+    The word is kept in the run's folder with who gave it and when. It changes no verdict.
+    """
+    folder, one = find_one(run, among), summary_of(run, among)
+    if one.unmeasured:
+        raise WrongUsage(f"{one.run} is no start of a baseline: {one.unmeasured}")
+    if not because.strip():
+        raise WrongUsage("--because says nothing: write what explains the change")
+    word = Baseline(by=who.user(), at=SystemClock().wall(), because=because.strip())
+    try:
+        atomic_file.write(folder / BASELINE, msgspec.json.encode(word) + b"\n")
+    except OSError as error:
+        raise WrongUsage(f"{folder / BASELINE} can't be written: {error.strerror}") from error
+    click.echo(f"the baseline of {plain(one.drill)} in {plain(one.environment)} starts with {plain(one.run)}")

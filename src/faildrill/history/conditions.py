@@ -1,0 +1,89 @@
+"""Under which conditions a run was measured: runs that differ in one of them are no more of one series."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from faildrill import durations
+from faildrill.events import FORMAT
+
+CADENCE: Final = "cadence"
+_SERVER: Final = re.compile(r"(?<=//)[^/\s]+")
+_PASSING: Final = frozenset({"port", "address", "unproven"})
+"""What of a target says where it is reached today, and not what it is."""
+
+Conditions = dict[str, str]
+"""By name (`cadence`, `probe`, `fault`, `topology`, `measuring version`), what it was, in a few words."""
+
+
+def conditions(drill: Mapping[str, Any], place: Mapping[str, Any], probe: str) -> Conditions:
+    """Return the conditions of a run from its first event: its drill and its environment as they were loaded.
+
+    Ports and addresses count for nothing, as a staging that is set up anew is the same topology.
+    """
+    plans = [*drill.get("probes", ()), *drill.get("load", ())]
+    plan: Mapping[str, Any] = next((one for one in plans if one.get("name") == probe), {})
+    use = plan.get("use", {})
+    return {
+        CADENCE: durations.show(float(plan.get("every", 0.0))),
+        "probe": f"{probe}, {_named([use])}",
+        "fault": _named(_uses(drill.get("steps", ()))) or "none",
+        "topology": _digested(_topology(place)),
+        "measuring version": str(FORMAT),
+    }
+
+
+def differences(former: Conditions, later: Conditions) -> list[str]:
+    """Say what of a run's conditions is another one than before: `the cadence changed from 50 ms to 5 s`."""
+    names = dict.fromkeys((*former, *later))
+    changed = [(name, former.get(name, "unknown"), later.get(name, "unknown")) for name in names]
+    return [f"the {name} changed from {before} to {after}" for name, before, after in changed if before != after]
+
+
+def _uses(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for step in steps:
+        found += _uses(step["steps"]) if "steps" in step else [step["use"]] if "use" in step else []
+    return found
+
+
+def kinds(drill: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of the actions of a drill, in their order."""
+    return [str(use.get("kind", "")) for use in _uses(drill.get("steps", ()))]
+
+
+def _named(uses: list[Mapping[str, Any]]) -> str:
+    """Name kinds with a short digest of their parameters, so that other parameters are told as another one."""
+    return ", ".join(f"{use.get('kind', 'unknown')} ({_digested(_lasting(use.get('params', {})))})" for use in uses)
+
+
+def _lasting(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return parameters without what is another one each time a staging is set up."""
+    if isinstance(value, Mapping):
+        if "name" in value and len(value) > 1:  # a target, in whose place its name stands
+            return value["name"]
+        return {name: _lasting(one) for name, one in value.items() if name not in _PASSING}
+    if isinstance(value, list):
+        return [_lasting(one) for one in value]
+    return _SERVER.sub("", value) if isinstance(value, str) else value
+
+
+def _topology(place: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return by section of an environment the names of its targets, each with those of its members."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for section, targets in place.items():
+        if isinstance(targets, Mapping) and all(isinstance(one, Mapping) for one in targets.values()):
+            found[section] = {name: _members(one) for name, one in targets.items()}
+    return found
+
+
+def _members(target: Mapping[str, Any]) -> list[str]:
+    members = target.get("members")
+    return sorted(members) if isinstance(members, Mapping) else []
+
+
+def _digested(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:8]

@@ -1,0 +1,196 @@
+"""What the history keeps of a run: read from its folder alone, and never more than that says."""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from faildrill import judging, timeline
+from faildrill.history.conditions import Conditions, conditions, kinds
+from faildrill.journal import unseal
+from faildrill.judging import result
+from faildrill.judging.result import Headline, StepFigures, Verdict
+
+BASELINE: Final = "baseline.json"
+"""In a run's folder: a person's word that from this run on another length is the usual one."""
+_LARGEST: Final = 64 << 20
+_FIRST_EVENT: Final = 4 << 20
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word that what changed by this run is explained."""
+
+    by: str
+    at: str
+    because: str
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One run, as the history knows it; times are float seconds."""
+
+    run: str
+    folder: str
+    """From the folder of the reports."""
+    drill: str
+    way: str = ""
+    environment: str
+    identity: str
+    started: str
+    verdict: Verdict
+    because: str
+    runbook: str = ""
+    version: str
+    probe: str = ""
+    """What stands for the users; empty where nobody looked at it."""
+    at_least: float = 0.0
+    at_most: float | None = None
+    """None: its end was not seen, or was not its own."""
+    unmeasured: str = ""
+    """Why its outage counts in no trend; empty where it does."""
+    actions: list[str] = []
+    """The kinds of its actions, in their order."""
+    conditions: Conditions = {}
+    baseline: Baseline | None = None
+
+    @property
+    def day(self) -> str:
+        """The date on which it was run, UTC."""
+        return self.started[:10]
+
+
+class Unread(Exception):
+    """A folder that holds a run which can't be told of; says why, and what to do."""
+
+
+class _Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Of result.json, what a summary needs; whatever else is in it is passed over."""
+
+    format: int = 1
+    run: str
+    drill: str
+    environment: str
+    identity: str
+    runbook: str
+    version: str
+    started: str
+    verdict: Verdict
+    because: str
+    steps: list[StepFigures]
+    headline: Headline | None = None
+
+
+_RESULT: Final = msgspec.json.Decoder(_Result)
+_ENTRY: Final = msgspec.json.Decoder(timeline.Entry)
+_BASELINE: Final = msgspec.json.Decoder(Baseline)
+
+
+def summarize(folder: Path, name: str) -> RunSummary:
+    """Read what the history keeps of the run in a folder, which it calls by this name; Unread says why it can't be."""
+    judged, start = _judged(folder), _first(folder)
+    if judged.run != start.run:
+        raise Unread(f"{judging.FILE} is of another run ({judged.run}): faildrill judge {name}")
+    length = _length(judged)
+    probe = judged.headline.probe if judged.headline is not None else ""
+    way = (start.drill.get("way") or {}).get("name", "")
+    return RunSummary(
+        run=judged.run,
+        folder=name,
+        drill=judged.drill,
+        way=way,
+        environment=judged.environment,
+        identity=judged.identity,
+        started=judged.started,
+        verdict=judged.verdict,
+        because=judged.because,
+        runbook=judged.runbook,
+        version=judged.version,
+        probe=probe,
+        at_least=0.0 if isinstance(length, str) else length[0],
+        at_most=None if isinstance(length, str) else length[1],
+        unmeasured=length if isinstance(length, str) else "",
+        actions=kinds(start.drill),
+        conditions=conditions(start.drill, start.place, probe),
+        baseline=baseline(folder),
+    )
+
+
+def _length(judged: _Result) -> str | tuple[float, float | None]:
+    """Return what is proven of the outage after the fault, [at least, at most]; or why that counts in no trend."""
+    taken = [one for one in judged.steps if one.kind != "wait"]
+    undone = [one.name for one in taken if one.outcome != "done"]
+    is_cut_short = judged.verdict is Verdict.ABORTED
+    if judged.verdict in (Verdict.REFUSED, Verdict.ERROR):
+        return f"the run was {judged.verdict.value}"
+    if judged.headline is None:
+        return "nobody looked at what stands for the users"
+    if not taken or (undone and not is_cut_short) or len(undone) == len(taken):
+        return f"no effect was seen of: {', '.join(undone)}" if undone else "it does nothing"
+    seen = judged.headline.outage
+    if seen is None:
+        return "it was aborted before an outage was seen" if is_cut_short else (0.0, judged.headline.unproven)
+    return seen.length.at_least, None if is_cut_short else seen.length.at_most
+
+
+def _judged(folder: Path) -> _Result:
+    try:
+        content = _bytes(folder / judging.FILE, _LARGEST)
+    except FileNotFoundError as error:
+        raise Unread("it was never judged: faildrill judge it") from error
+    try:
+        found = _RESULT.decode(content)
+    except msgspec.MsgspecError as error:
+        raise Unread(f"{judging.FILE} is none that this version reads ({error}); faildrill judge it again") from error
+    if found.format > result.FORMAT:
+        raise Unread(
+            f"{judging.FILE} is of format {found.format}, this version reads {result.FORMAT}: update faildrill"
+        )
+    return found
+
+
+def _first(folder: Path) -> timeline.RunStarted:
+    line = _bytes(folder / timeline.FILE, _FIRST_EVENT, whole=False).partition(b"\n")[0]
+    record = unseal(line)
+    try:
+        first = _ENTRY.decode(record).what if record is not None else None
+    except msgspec.MsgspecError:
+        first = None
+    if not isinstance(first, timeline.RunStarted):
+        raise Unread(f"the first line of {timeline.FILE} is no start of a run: it was altered")
+    if first.format > timeline.FORMAT:
+        raise Unread(
+            f"{timeline.FILE} is of format {first.format}, this version reads {timeline.FORMAT}: update faildrill"
+        )
+    return first
+
+
+def baseline(folder: Path) -> Baseline | None:
+    """Return a person's word that a new baseline starts with this run; Unread where it can't be read."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            return _BASELINE.decode(_bytes(folder / BASELINE, _FIRST_EVENT))
+        except msgspec.MsgspecError as error:
+            raise Unread(f"{BASELINE} can't be read ({error}): write it again with faildrill rebaseline") from error
+    return None
+
+
+def _bytes(path: Path, most: int, *, whole: bool = True) -> bytes:
+    """Read a regular file, or its beginning; opened without waiting. Unread where it is none, or too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unread(f"{path.name} can't be read: {error.strerror}") from error
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - it is open already
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unread(f"{path.name} is no regular file")
+        if whole and status.st_size > most:
+            raise Unread(f"{path.name} is larger than {most >> 20} MiB")
+        try:
+            return file.read(min(most, max(status.st_size, 1)))
+        except OSError as error:
+            raise Unread(f"{path.name} can't be read: {error.strerror}") from error
