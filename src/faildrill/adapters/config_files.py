@@ -10,12 +10,12 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.adapters.command import Argv, Surroundings
 from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.system import processes, threads
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.programs import Argv, Surroundings
 
 _NOT_RUN: Final = (126, 127)
 """How a shell says that it could not start a program: no word of the server about its files."""

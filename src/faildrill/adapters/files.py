@@ -10,12 +10,12 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill import durations, redacting
-from faildrill.adapters.command import Argv, Surroundings
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
 from faildrill.system import threads
 from faildrill.system.threads import aside
 from faildrill.targets import FilePath
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.programs import Argv, Surroundings
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that proves what a host is, at the most."""

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.access_log.following import Tail
 from faildrill.adapters.access_log.lines import COMBINED, Reader, Served, haproxy, nginx
+from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.spreading import Spreads, dues, now
+from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Kind, Seen
 from faildrill.samples import Outcome
 from faildrill.spread.keeping import Kept

@@ -8,7 +8,6 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.command import Argv
 from faildrill.adapters.config_files import OfBrokenFile, started
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.states import Server, read
@@ -18,6 +17,7 @@ from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Captured, Given, Observed
 from faildrill.targets import FilePath
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.programs import Argv
 
 _AGAIN: Final = 0.05
 """Seconds between two looks at a master that loads its files."""

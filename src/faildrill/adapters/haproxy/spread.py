@@ -5,8 +5,9 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.due_shares import Row, servers_of
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.spreading import Row, Spreads, now, servers_of
+from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen
 from faildrill.samples import Outcome
 from faildrill.settings import Standard

@@ -4,9 +4,10 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.request import Request
-from faildrill.adapters.spreading import Spreads, dues, now
+from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.samples import Outcome
 from faildrill.spread.keeping import Kept

@@ -16,7 +16,6 @@ from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from faildrill.adapters.command import Argv
 from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
@@ -27,6 +26,7 @@ from faildrill.samples import Outcome
 from faildrill.system import processes, threads
 from faildrill.targets import of_url
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.programs import Argv
 
 _SHUTTING_DOWN: Final = "shutting down"
 _GRAIN: Final = 2 / processes.TICKS

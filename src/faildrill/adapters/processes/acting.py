@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from pydantic import Field, JsonValue
 
-from faildrill.adapters.command import GRACE
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
@@ -17,6 +16,7 @@ from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.system import processes
 from faildrill.system.processes import STOPPED, Process
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.programs import GRACE
 from faildrill.toolkit.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.toolkit.time_limits import AtMost
 

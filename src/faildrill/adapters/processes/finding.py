@@ -5,12 +5,12 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.command import Argv, Surroundings
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Kind, Words
 from faildrill.system import processes, threads
 from faildrill.system.processes import Process
 from faildrill.targets import FilePath
+from faildrill.toolkit.programs import Argv, Surroundings
 
 _ASKING: Final = 5.0
 """Seconds for the service manager to say which process it is."""

@@ -1,0 +1,154 @@
+"""Programs of the user's: run to their end or to a deadline, in surroundings that their kind names."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import Field
+
+from faildrill.ports import Kind
+from faildrill.secrets import HIDDEN, SecretReference
+from faildrill.system import outlet
+from faildrill.toolkit.deadlines import SHARE
+
+GRACE: Final = 1.0
+"""Seconds between SIGTERM and SIGKILL, at the most; less where the call's time is short."""
+_INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+_KEPT: Final = 4096
+"""Bytes of output that are kept: the last ones."""
+_PIECE: Final = 1 << 16
+_READS: Final = 32
+"""Pieces that are read at the end, at the most: twice what a pipe holds, as somebody may go on writing."""
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Ended(NamedTuple):
+    """How a program ended."""
+
+    code: int | None
+    """Its exit code, negative for a signal; None when it was ended at its deadline."""
+    printed: str
+    """The end of what it wrote to stdout, with secrets hidden."""
+    complained: str = ""
+    """The same of stderr."""
+
+    @property
+    def said(self) -> str:
+        """The end of all that it wrote: to stdout, then to stderr."""
+        return "\n".join(filter(None, (self.printed, self.complained)))[-_KEPT:]
+
+    def __str__(self) -> str:
+        """Tell it in words for a sentence."""
+        if self.code is None:
+            how = "did not end in time, and was ended"
+        else:
+            how = f"ended with {self.code}" if self.code >= 0 else f"was ended by signal {-self.code}"
+        return f"{how}; it said: {self.said}" if self.said else how
+
+
+class Surroundings(Kind):
+    """A kind that runs programs: where they run, and what they find there."""
+
+    env: dict[str, str] = Field(default={}, description="variables besides PATH, HOME, USER, LANG, TZ, TMPDIR")
+    secrets: dict[str, SecretReference] = Field(default={}, description="variables whose values are secret")
+    cwd: str | None = Field(default=None, description="the folder that it is started in")
+
+    async def run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
+        """Run a program to its end, or end it, with all of its process group, after `within` seconds.
+
+        OSError when it can't be started. Cancelled, it ends the program first. What it leaves running lives on: its
+        pipes are read for as long as it writes, also when this process is gone.
+        """
+        hidden = {name: reference.resolve().reveal() for name, reference in self.secrets.items()}
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        printed, complained = _Output(), _Output()
+        with printed as stdout, complained as stderr:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env={**inherited, **self.env, **hidden, **marks},
+                    cwd=self.cwd,
+                    start_new_session=True,
+                )
+                code = await _end_of(process, within)
+            finally:
+                await outlet.keep([one.reading for one in (printed, complained) if one.is_held()])
+        return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
+
+
+async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | None:
+    """Wait for a program; at the deadline, or when cancelled, end all of its process group."""
+    try:
+        async with asyncio.timeout(within):
+            return await process.wait()
+    except TimeoutError:
+        _signal(process, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(GRACE, within * (1 - SHARE) / 2)):
+                await process.wait()
+        return None
+    finally:
+        if process.returncode is None:
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+class _Output:
+    """The last bytes that a program, and what it leaves running, writes until they are no longer wanted.
+
+    A pipe of our own: asyncio's would make waiting for a program wait for what it left running, too.
+    """
+
+    def __init__(self) -> None:
+        self.tail = bytearray()
+        self.reading, self._writing = os.pipe()
+        os.set_blocking(self.reading, False)
+
+    def __enter__(self) -> int:
+        asyncio.get_running_loop().add_reader(self.reading, self._came)
+        return self._writing
+
+    def is_held(self) -> bool:
+        """Take what was written by now, and no more; tell whether somebody else holds the end that is written to."""
+        asyncio.get_running_loop().remove_reader(self.reading)
+        os.close(self._writing)
+        try:
+            for _ in range(_READS):
+                if not self._read():
+                    return False
+        except BlockingIOError:
+            pass
+        return True
+
+    def text(self, hidden: Collection[str]) -> str:
+        """Return the last 4 KiB as text, with secrets hidden."""
+        text = self.tail.decode(errors="replace").strip()
+        for value in filter(None, hidden):
+            text = text.replace(value, HIDDEN)
+        return text[-_KEPT:]
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.reading)
+
+    def _came(self) -> None:
+        with suppress(BlockingIOError):
+            self._read()
+
+    def _read(self) -> bool:
+        """Take a piece; False where all is read, and nobody writes any more."""
+        piece = os.read(self.reading, _PIECE)
+        self.tail.extend(piece)
+        del self.tail[: -2 * _KEPT]
+        return bool(piece)
