@@ -16,8 +16,8 @@ from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
 from faildrill.probing.watching import Watching
 from faildrill.proofs.looks import Question
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.recovering.ground import PACE
-from faildrill.samples import Files, Outcome, Recorder, Sample
 from unit.judging.runs import BOOT, probe
 
 PROBES: Final = 20

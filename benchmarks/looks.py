@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.proofs.looks import proof
-from faildrill.samples import Outcome, Sample
+from faildrill.record.samples import Outcome, Sample
 
 COLUMN = 25_000_000
 """Nanoseconds that one character stands for."""

@@ -23,8 +23,8 @@ from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import outages
 from faildrill.judging.estimating import likely
-from faildrill.samples.columns import Columns
-from faildrill.samples.columns import load as samples_of
+from faildrill.record.samples.columns import Columns
+from faildrill.record.samples.columns import load as samples_of
 from faildrill.targets import KindUse
 from unit.probing.ground import Dark, Ground, Mode, ground
 

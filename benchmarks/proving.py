@@ -12,8 +12,8 @@ from faildrill.adapters.postgres.ledger import TABLE, Ledger
 from faildrill.adapters.postgres.target import Database
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab import parts
-from faildrill.ledger import CHECK, Note, path_of
-from faildrill.ledger.accounts import accounts
+from faildrill.record.ledger import CHECK, Note, path_of
+from faildrill.record.ledger.accounts import accounts
 
 RUN: Final = "proving"
 NAME: Final = "ledger"

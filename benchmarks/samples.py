@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.measuring import FAILDRILL, PYTHON, Section, alternating, load, median, ms, ran, table
-from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
+from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample
 from unit.judging.runs import END, Run, ns, probe
 
 COUNTS: Final = {False: (1_000_000, 10_000_000, 100_000_000), True: (100_000,)}

@@ -27,7 +27,7 @@ from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.lab import parts, users
 from faildrill.lab.init import become
-from faildrill.samples.columns import load as samples_of
+from faildrill.record.samples.columns import load as samples_of
 from faildrill.targets import KindUse
 from unit.probing.ground import Dark
 

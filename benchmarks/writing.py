@@ -14,7 +14,7 @@ import uvloop
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.target import Database
 from faildrill.kinds.supplying import Supplies
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 
 async def _write(port: int, writers: int, seconds: float) -> tuple[float, float]:

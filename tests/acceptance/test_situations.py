@@ -20,10 +20,19 @@ from faildrill.clock import seconds
 from faildrill.drill import Condition, ProbePlan, Step, Wait
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_environment
+from faildrill.record.samples import Files, Outcome, all_samples
+from faildrill.record.timeline import (
+    FILE,
+    Applying,
+    Confirmed,
+    SteadyAgain,
+    Undoing,
+    UndoVerified,
+    WaitStarted,
+    entries,
+)
 from faildrill.running.starting import Started
-from faildrill.samples import Files, Outcome, all_samples
 from faildrill.targets import KindUse
-from faildrill.timeline import FILE, Applying, Confirmed, SteadyAgain, Undoing, UndoVerified, WaitStarted, entries
 from support.places import Place, ended, events, recorded
 
 PASSED, FAILED, INCONCLUSIVE, ABORTED, UNSAFE = 0, 1, 4, 5, 6

@@ -15,8 +15,8 @@ from faildrill import kernel
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab import parts, users
 from faildrill.lab.facts import Facts
-from faildrill.ledger import Note
-from faildrill.timeline import FILE, AnyEvent, Entry, entries
+from faildrill.record.ledger import Note
+from faildrill.record.timeline import FILE, AnyEvent, Entry, entries
 
 
 def numbers_of(lab: Facts, node: str, run: str, aside: Path) -> set[int]:

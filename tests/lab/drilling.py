@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faildrill import sets
-from faildrill.timeline import FILE
+from faildrill.record import series
+from faildrill.record.timeline import FILE
 
 
 @dataclass
@@ -75,4 +75,4 @@ def folder_of(tmp_path: Path) -> Path:
 
 
 def _recorded(tmp_path: Path) -> list[Path]:
-    return [one.parent for name in (FILE, sets.FILE) for one in (tmp_path / "reports").glob(f"*/{name}")]
+    return [one.parent for name in (FILE, series.FILE) for one in (tmp_path / "reports").glob(f"*/{name}")]

@@ -16,9 +16,9 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.ledger.accounts import accounts
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
-from faildrill.samples import Outcome
+from faildrill.record.ledger.accounts import accounts
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.ledger_probe import Reading
 from lab.conftest import ask, put_back
 from lab.kinds_here import environment, given, once, opened, probe, saw

@@ -11,7 +11,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.kinds_here import environment, given, guard, look, once, opened, probe, saw
 

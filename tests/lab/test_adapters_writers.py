@@ -10,7 +10,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask, put_back
 from lab.kinds_here import action, done, environment, look, once, opened, probe
 

@@ -9,7 +9,7 @@ from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab import environment_file
 from faildrill.lab.facts import Facts
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab import kinds_here
 
 pytestmark = pytest.mark.lab

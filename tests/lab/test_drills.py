@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import sets
 from faildrill.guarding.holding import all_marks
 from faildrill.judging.evidence import gather
 from faildrill.judging.never import Never
 from faildrill.lab.facts import Facts
-from faildrill.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
+from faildrill.record import series
+from faildrill.record.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
 from lab.conftest import Drilled, put_back
 from lab.drilling import folder_of, run, started
 
@@ -66,8 +66,8 @@ def test_every_drill_passes_and_says_what_it_measured(path: Path, drilled: Drill
     assert "PASSED" in ran.said
     assert all_marks() == {}
     of_a_run = ("timeline.jsonl", "probes.samples", "result.json", "junit.xml", "report.md", "report.html")
-    of_a_set = (sets.FILE, "set.json", "junit.xml", "report.html")
-    for name in of_a_set if (ran.folder / sets.FILE).exists() else of_a_run:
+    of_a_set = (series.FILE, "set.json", "junit.xml", "report.html")
+    for name in of_a_set if (ran.folder / series.FILE).exists() else of_a_run:
         assert (ran.folder / name).stat().st_size > 0
 
 

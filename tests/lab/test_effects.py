@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.lab.facts import Facts
-from faildrill.timeline import FILE
+from faildrill.record.timeline import FILE
 from lab.conftest import ask
 from lab.drilling import Ran, folder_of, started
 

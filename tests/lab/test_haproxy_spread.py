@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from faildrill.adapters.haproxy.spread import Spread
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import load, path_of
 from faildrill.settings import Standard
-from faildrill.spread.keeping import load, path_of
 from lab.haproxies import Balancer, balancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

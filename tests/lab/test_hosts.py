@@ -20,7 +20,7 @@ from faildrill.adapters.ansible.look import Look
 from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.errors import ActionFailed, CannotSee, OutcomeUnknown
 from faildrill.lab.facts import Facts
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.hosts_lab import PLAYS, News, given, hosts_of, needs_ssh, step
 

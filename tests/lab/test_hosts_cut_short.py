@@ -16,7 +16,7 @@ import pytest
 
 from faildrill.guarding.holding import all_marks
 from faildrill.lab.hosts.plan import HOSTS
-from faildrill.timeline import FILE, AbortAsked, AnyEvent, Applying, entries
+from faildrill.record.timeline import FILE, AbortAsked, AnyEvent, Applying, entries
 from lab.conftest import eventually
 from lab.drilling import folder_of, started
 from lab.hosts_lab import PLAYS, needs_ssh

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from faildrill.lab.facts import Facts
-from faildrill.timeline import FILE, Applying, entries
+from faildrill.record.timeline import FILE, Applying, entries
 from lab.hosts_lab import PLAYS, hosts_of, needs_ssh
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400), needs_ssh]

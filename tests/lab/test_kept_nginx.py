@@ -14,7 +14,7 @@ import pytest
 from faildrill.errors import FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
-from faildrill.samples import ASKED_AGAIN, Outcome
+from faildrill.record.samples import ASKED_AGAIN, Outcome
 from support.far import far
 from unit.probing.watched import Watched, plan, watching
 

@@ -15,7 +15,7 @@ from faildrill.environment import Environment
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Opens, Probe, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.kinds_here import environment, given, opened, probe
 from support.far import far
 

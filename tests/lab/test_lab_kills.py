@@ -13,7 +13,7 @@ import pytest
 
 from faildrill.guarding.holding import all_marks
 from faildrill.lab.facts import Facts
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     FILE,
     AnyEvent,
     Applied,

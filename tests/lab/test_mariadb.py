@@ -20,7 +20,7 @@ from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.lab.facts import Facts
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, done, environment, given, guard, holds, once, opened, probe, put_back

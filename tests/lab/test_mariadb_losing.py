@@ -13,9 +13,9 @@ from faildrill.adapters.mariadb.talking import as_admin, as_user
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.ledger.accounts import accounts
 from faildrill.ports import Opens, Probe, ReadsBack
-from faildrill.samples import Outcome
+from faildrill.record.ledger.accounts import accounts
+from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.kinds_here import action, done, environment, given, once, probe
 from lab.stores import lab_of

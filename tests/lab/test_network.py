@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 STORY = """
 import asyncio, re, socket, sys
 import yaml
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.targets import KindUse
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies

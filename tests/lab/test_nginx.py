@@ -18,7 +18,7 @@ from faildrill.adapters.nginx.standing import children, listening
 from faildrill.errors import ActionFailed, ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.hosts_lab import done_and_put_back, here, twice
 from lab.kinds_here import Whole, action, done, given, guard, once, probe, put_back
 

@@ -19,7 +19,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores import certificates
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.kinds_here import environment, given, once, opened, probe
 from lab.poolers import bouncing, free_port
 

@@ -17,7 +17,7 @@ from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, done, environment, given, guard, once, opened, probe, put_back, saw

@@ -12,8 +12,8 @@ from faildrill.adapters.access_log.spread import Spread as LogSpread
 from faildrill.adapters.http.spread import Spread as HttpSpread
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import load, path_of
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import load, path_of
 from lab.haproxies import Balancer, balancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

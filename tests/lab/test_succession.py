@@ -16,7 +16,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
 from faildrill.ports import Checked
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually
 from lab.drilling import run
 from lab.kinds_here import action, environment, given, once, probe

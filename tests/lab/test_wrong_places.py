@@ -21,7 +21,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.lab import ending, starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores.programs import program
-from faildrill.timeline import FILE, Confirmed, UndoNotVerified, entries
+from faildrill.record.timeline import FILE, Confirmed, UndoNotVerified, entries
 from lab import kinds_here
 from lab.conftest import ask, eventually
 from lab.drilling import run, started

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
-from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from oracle.conditions import Word
 from oracle.histories import History
 from oracle.record import SECOND, Look, Probe

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen, Told
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.secrets import Reference
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import second_copy
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalFull
 from faildrill.guarding.holding import all_marks
 from faildrill.guarding.settling import settlements
-from faildrill.timeline import FILE, Confirmed, Intended, Timeline, Undoing, UndoVerified, entries
+from faildrill.record import second_copy
+from faildrill.record.timeline import FILE, Confirmed, Intended, Timeline, Undoing, UndoVerified, entries
 from support.places import Place, ended, of_run, recorded, runner_of, until
 
 pytestmark = pytest.mark.timeout(120)

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from faildrill.judging.result import Result
-from faildrill.timeline import FILE, entries
+from faildrill.record.timeline import FILE, entries
 from support.places import Place, until
 
 EVERY: Final = 0.02

@@ -16,9 +16,9 @@ from faildrill.errors import JournalDamaged, NotJudged, WrongUsage
 from faildrill.guarding.holding import all_marks
 from faildrill.judging import defects
 from faildrill.judging.result import Verdict
+from faildrill.record.timeline import FILE, Confirmed, WaitStarted
 from faildrill.running.starting import Started, start
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import FILE, Confirmed, WaitStarted
 from support.places import Place, ended, of_run, recorded, runner_of, until
 
 DRILL = """drill: long

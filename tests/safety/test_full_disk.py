@@ -17,8 +17,8 @@ from faildrill.cli.following import drive
 from faildrill.environment import Environment
 from faildrill.errors import JournalFull
 from faildrill.guarding.holding import all_marks
-from faildrill.journal import Journal, read
-from faildrill.timeline import FILE, Confirmed, entries
+from faildrill.record.journal import Journal, read
+from faildrill.record.timeline import FILE, Confirmed, entries
 from safety.trials import series
 from support.places import Place, ended, recorded, until
 from support.simulation import FAILURES, FailingDisk, World, broken_promises, fault, live_in

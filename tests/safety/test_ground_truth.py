@@ -16,8 +16,8 @@ import pytest
 from faildrill.judging.bounds import Stretch, outages
 from faildrill.judging.estimating import likely
 from faildrill.probing.restraint import WIDEST
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, load
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, load
 from unit.probing.darkening import EVERY, LOUD, PARTIAL, SILENT, SLOW, dropped, lacking, windows
 from unit.probing.ground import Dark
 from unit.probing.watched import MILLISECOND

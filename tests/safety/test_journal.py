@@ -7,11 +7,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from faildrill import timeline
 from faildrill.errors import JournalDamaged, JournalFull
-from faildrill.journal import Journal, read
+from faildrill.record import timeline
+from faildrill.record.journal import Journal, read
+from faildrill.record.timeline import (
+    FILE,
+    FORMAT,
+    AnyEvent,
+    Entry,
+    Fenced,
+    Intended,
+    RunStarted,
+    Timeline,
+    Undoing,
+    entries,
+)
 from faildrill.recovering.salvaging import go_on, is_altered, salvage
-from faildrill.timeline import FILE, FORMAT, AnyEvent, Entry, Fenced, Intended, RunStarted, Timeline, Undoing, entries
 from support.places import Place
 
 GOLDEN = Path(__file__).parent / "golden"

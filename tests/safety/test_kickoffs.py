@@ -11,8 +11,8 @@ from typing import Any, Final
 from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
+from faildrill.record.timeline import Confirmed, GuardAnswered
 from faildrill.running.crew import Lines
-from faildrill.timeline import Confirmed, GuardAnswered
 from support.forks import fork
 from support.places import Place, ended, events, recorded, until
 

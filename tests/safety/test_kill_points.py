@@ -15,11 +15,12 @@ from typing import Final
 
 import pytest
 
-from faildrill import judging, second_copy
+from faildrill import judging
 from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
+from faildrill.record import second_copy
+from faildrill.record.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from faildrill.recovering.salvaging import home, remembered
-from faildrill.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from support.forks import recovered, spread, watched
 from support.places import Place
 

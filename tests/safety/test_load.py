@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.samples import Files, Outcome, all_samples
-from faildrill.timeline import Confirmed, Fenced, ProberStarted, RunEnded, SteadyAgain
+from faildrill.record.samples import Files, Outcome, all_samples
+from faildrill.record.timeline import Confirmed, Fenced, ProberStarted, RunEnded, SteadyAgain
 from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ABORTED = 5

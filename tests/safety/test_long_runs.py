@@ -16,7 +16,7 @@ from faildrill.ports import Given, Seen
 from faildrill.probing.agenda import Agenda
 from faildrill.probing.looking import Looking, _Look
 from faildrill.probing.watching import Watching
-from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
+from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, plan, watching
 

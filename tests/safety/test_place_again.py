@@ -13,11 +13,11 @@ import pytest
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.guarding.holding import all_marks
 from faildrill.guarding.proving import FRESH, since
-from faildrill.journal import seal, unseal
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Told
+from faildrill.record.journal import seal, unseal
+from faildrill.record.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
 from faildrill.targets import KindUse
-from faildrill.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
 from support.places import Place, ended, events, recorded, runner_of
 from unit.adapters.sockets import Serve, serving, silent
 from unit.adapters.test_postgres import a_web_server, closing, starting

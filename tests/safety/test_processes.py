@@ -12,15 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from faildrill import second_copy
 from faildrill.cli.main import cli
 from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
-from faildrill.running.crew import Lines, Processes
-from faildrill.running.sentinel import watch_over
-from faildrill.running.starting import start
-from faildrill.targets import KindUse
-from faildrill.timeline import (
+from faildrill.record import second_copy
+from faildrill.record.timeline import (
     FILE,
     Applied,
     Confirmed,
@@ -33,6 +29,10 @@ from faildrill.timeline import (
     Undoing,
     entries,
 )
+from faildrill.running.crew import Lines, Processes
+from faildrill.running.sentinel import watch_over
+from faildrill.running.starting import start
+from faildrill.targets import KindUse
 from support.forks import fork
 from support.places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 

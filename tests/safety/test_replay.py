@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.timeline import Confirmed
+from faildrill.record.timeline import Confirmed
 from support.places import Place, ended, recorded
 
 RESULT = "result.json"

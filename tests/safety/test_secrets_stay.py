@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from faildrill.timeline import FILE, ApplyFailed, Applying, entries
+from faildrill.record.timeline import FILE, ApplyFailed, Applying, entries
 
 CANARY = "c4n&ry/ö'\"7 Zq%"
 """Needs an escape in a URL, in JSON and in Python."""

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from faildrill import sets
 from faildrill.cli import runs
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.guarding.holding import all_marks
-from faildrill.timeline import FILE, Confirmed
+from faildrill.record import series
+from faildrill.record.timeline import FILE, Confirmed
 from support.places import Place, events, of_run, until
 
 DRILL = """\
@@ -88,7 +88,7 @@ def run(path: Path, place: Place, *more: str) -> "subprocess.CompletedProcess[st
 
 
 def the_set(place: Place) -> tuple[Path, dict[str, Any]]:
-    [folder] = [one.parent for one in place.reports.glob(f"*/{sets.FILE}")]
+    [folder] = [one.parent for one in place.reports.glob(f"*/{series.FILE}")]
     found: dict[str, Any] = json.loads((folder / "set.json").read_bytes())
     return folder, found
 
@@ -131,9 +131,9 @@ def test_until_a_blinded_set_is_over_nothing_tells_which_of_the_twins_it_is(blin
     assert not [one for one in folder.glob("run-*") if any(word in one.name for word in TELLTALES)]
     seal = re.search(r"sealed: ([0-9a-f]{64})", opening)
     assert seal is not None
-    assert sets.seal(result["seed"]) == seal[1]
+    assert series.seal(result["seed"]) == seal[1]
     order = [one["name"] for one in result["runs"]]
-    assert order == sets.order(["crash", "skew"], 1, result["seed"])
+    assert order == series.order(["crash", "skew"], 1, result["seed"])
     assert sorted(order) == ["crash", "skew"]
     assert re.findall(r"\d\. (crash|skew)", closing)[:2] == order
     assert (place.deeds("crash"), place.deeds("skew")) == (["apply", "undo"], ["apply", "undo"])
@@ -173,7 +173,7 @@ def test_plan_shows_each_way_and_changes_nothing(place: Place) -> None:
 def test_one_way_can_be_taken_alone(place: Place) -> None:
     done = run(ways(place), place, "--way", "mended")
     assert done.returncode == 0, done.stdout
-    assert list(place.reports.glob(f"*/{sets.FILE}")) == []
+    assert list(place.reports.glob(f"*/{series.FILE}")) == []
     assert place.deeds("mended") == ["apply", "undo"]
 
 
@@ -197,7 +197,7 @@ def test_ctrl_c_ends_the_set_with_the_run_under_way(place: Place) -> None:
     result = the_set(place)[1]
     assert len(result["runs"]) == 1
     assert "1 of 2 were: run 1 ended ABORTED" in str(result["findings"])
-    assert sets.seal(result["seed"]) == result["seal"]
+    assert series.seal(result["seed"]) == result["seal"]
     assert all_marks() == {}
 
 

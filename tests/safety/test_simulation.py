@@ -17,9 +17,9 @@ from faildrill.drill import Step
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
+from faildrill.record.timeline import Applied, Applying, Confirmed, Intended
 from faildrill.running.driving import Driving
 from faildrill.running.stepping import Steps
-from faildrill.timeline import Applied, Applying, Confirmed, Intended
 from support.forks import spread
 from support.simulation import APPLIES, broken_promises, live
 

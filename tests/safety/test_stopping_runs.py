@@ -13,7 +13,15 @@ import pytest
 from faildrill.guarding.asking import sentinel_of, under_way
 from faildrill.guarding.holding import Holder, Mark, all_marks, mark
 from faildrill.guarding.keys import Proven
-from faildrill.timeline import AbortAsked, Applying, Confirmed, GuardAnswered, PhaseStarted, Undoing, UndoVerified
+from faildrill.record.timeline import (
+    AbortAsked,
+    Applying,
+    Confirmed,
+    GuardAnswered,
+    PhaseStarted,
+    Undoing,
+    UndoVerified,
+)
 from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ID = "0123456789abcdef"

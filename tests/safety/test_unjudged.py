@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from faildrill.cli.main import cli
 from faildrill.guarding.holding import Holder, all_marks, hold
 from faildrill.guarding.keys import Proven
+from faildrill.record.timeline import FILE
 from faildrill.recovering.recover import started
-from faildrill.timeline import FILE
 from support.places import Place, ended
 
 PASSED = 0

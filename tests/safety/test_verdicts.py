@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.acting.undoing import open_intents
 from faildrill.judging.result import Verdict
-from faildrill.timeline import FILE, Happened, SteadyAgain, Undoing, Undone, UndoVerified, entries
+from faildrill.record.timeline import FILE, Happened, SteadyAgain, Undoing, Undone, UndoVerified, entries
 from safety.trials import series
 from support.simulation import Lived, World, fault, live_in
 

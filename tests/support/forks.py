@@ -22,9 +22,10 @@ from faildrill import judging
 from faildrill.adapters.simulated import burn
 from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
-from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
 from faildrill.kinds import Shape, find
+from faildrill.record.journal import Disk
+from faildrill.record.timeline import Entry
 from faildrill.recovering.fencing import MARK
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.recover import recover, started
@@ -33,7 +34,6 @@ from faildrill.running.crew import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
 from faildrill.testing import LoopClock, run
-from faildrill.timeline import Entry
 from support.virtual import TaskProbers
 
 PACE = 0.05

@@ -11,11 +11,11 @@ from typing import Any
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.environment import Environment
+from faildrill.record.timeline import FILE, AnyEvent, ProberStarted, entries
 from faildrill.recovering.fencing import carries
 from faildrill.running.starting import Started, lay_out, start
 from faildrill.targets import KindUse
 from faildrill.testing import FakePlace
-from faildrill.timeline import FILE, AnyEvent, ProberStarted, entries
 
 
 class Place(FakePlace):

@@ -25,18 +25,10 @@ from faildrill.errors import FaildrillError
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.keys import Proven
-from faildrill.journal import Disk
 from faildrill.judging.result import Verdict
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import Swept
-from faildrill.recovering.steadying import GRACE
-from faildrill.running.driving import WARM_UP_PATIENCE, Driving
-from faildrill.running.scene import Scene
-from faildrill.running.stopping import Stop
-from faildrill.targets import KindUse
-from faildrill.testing import LoopClock, run
-from faildrill.testing.virtual_time import START
-from faildrill.timeline import (
+from faildrill.record.journal import Disk
+from faildrill.record.timeline import (
     FILE,
     ApplyFailed,
     Applying,
@@ -52,6 +44,14 @@ from faildrill.timeline import (
     Undoing,
     entries,
 )
+from faildrill.recovering.fencing import Swept
+from faildrill.recovering.steadying import GRACE
+from faildrill.running.driving import WARM_UP_PATIENCE, Driving
+from faildrill.running.scene import Scene
+from faildrill.running.stopping import Stop
+from faildrill.targets import KindUse
+from faildrill.testing import LoopClock, run
+from faildrill.testing.virtual_time import START
 from support.virtual import TaskProbers
 
 T = TypeVar("T")

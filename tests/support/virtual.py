@@ -8,11 +8,11 @@ from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.probing.watching import Watching
+from faildrill.record.samples import Files, Recorder, Sample
+from faildrill.record.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
 from faildrill.running.scene import Scene
-from faildrill.samples import Files, Recorder, Sample
 from faildrill.targets import KindUse
 from faildrill.testing import FakePlace, LoopClock
-from faildrill.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
 
 
 class TaskProbers:

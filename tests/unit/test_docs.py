@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.judging.result import Verdict
 from faildrill.loading.describing import SHAPES
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"

@@ -24,7 +24,7 @@ OTHERS_KIND = '''
 from pydantic import model_validator
 
 from faildrill.ports import Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 class Nod(Kind):
     """Nods at every look.

@@ -11,7 +11,7 @@ from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Given, Observed
-from faildrill.timeline import Entry, Intended
+from faildrill.record.timeline import Entry, Intended
 
 WITHIN: Final = 4.0
 """Seconds for such looks at the most, so that one of them may be silent: the fault stays on meanwhile."""

@@ -16,7 +16,16 @@ from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotS
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Observed
-from faildrill.timeline import Applied, ApplyFailed, Applying, Confirmed, Happened, Intended, NotConfirmed, Timeline
+from faildrill.record.timeline import (
+    Applied,
+    ApplyFailed,
+    Applying,
+    Confirmed,
+    Happened,
+    Intended,
+    NotConfirmed,
+    Timeline,
+)
 
 AFTER: Final = 2.0
 """Seconds that a look after a refusal may take."""

@@ -15,8 +15,7 @@ from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Limits, Observed
-from faildrill.targets import KindUse
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     AbortAsked,
     ApplyFailed,
     Confirmed,
@@ -28,6 +27,7 @@ from faildrill.timeline import (
     Timeline,
     Undoing,
 )
+from faildrill.targets import KindUse
 
 PACE: Final = 1.0
 """Seconds between two looks at the least."""

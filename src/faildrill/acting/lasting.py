@@ -10,7 +10,7 @@ from faildrill.acting.seeing import restored
 from faildrill.errors import FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Observed
-from faildrill.timeline import Intended, Timeline, UndoNotVerified
+from faildrill.record.timeline import Intended, Timeline, UndoNotVerified
 
 ONCE: Final = 0.0
 """A deadline that is over: one look."""

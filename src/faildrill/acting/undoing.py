@@ -15,8 +15,7 @@ from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Observed
-from faildrill.targets import KindUse
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     ApplyFailed,
     Applying,
     Confirmed,
@@ -31,6 +30,7 @@ from faildrill.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
+from faildrill.targets import KindUse
 
 By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2

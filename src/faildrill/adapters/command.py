@@ -10,7 +10,7 @@ from faildrill import durations
 from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system import threads
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import GRACE, Argv, Surroundings

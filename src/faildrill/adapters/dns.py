@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field
 
 from faildrill.adapters.tcp import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen, Words
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system.resolver import is_address
 from faildrill.targets import LAST_PORT
 

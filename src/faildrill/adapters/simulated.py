@@ -22,7 +22,7 @@ from pydantic import Field, PrivateAttr
 from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 _BLIND: dict[tuple[str, str], float] = {}
 """By folder and name of a service, until when on the loop's clock nobody can see how it is."""

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from faildrill import percentages
 from faildrill.ports import Duration, Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import Keeping, Kept, path_of
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread
-from faildrill.spread.following import OVER, SETTLE, Following
-from faildrill.spread.keeping import Keeping, Kept, path_of
+from faildrill.spread.current import OVER, SETTLE, Following
 
 _MOST_NAMED: Final = 4
 _ROUND: Final = 20

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, Field
 
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
 from faildrill.targets import LAST_PORT
 from faildrill.toolkit.connection_errors import outcome_of

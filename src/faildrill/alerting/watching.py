@@ -15,7 +15,7 @@ from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.notices import Counts, Notice, Tells
 from faildrill.ports import Opens, Probe
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 _TOLD: Final = (Grade.SEVERE, Grade.WARNING, Grade.UNREAD)
 _TRIES: Final = 10

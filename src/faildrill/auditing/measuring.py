@@ -12,8 +12,8 @@ from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.kinds import trait
 from faildrill.ports import TELLS_DEAD_SERVERS
-from faildrill.samples.columns import Columns
-from faildrill.timeline import Applied, Applying, Undoing
+from faildrill.record.samples.columns import Columns
+from faildrill.record.timeline import Applied, Applying, Undoing
 
 _DEAD: Final = ("member", "primary", "master", "writer")
 """The keys under which an action tells whom it took down."""

@@ -8,8 +8,8 @@ import click
 from faildrill.cli.runs import FOLDER, find_one
 from faildrill.errors import WrongUsage
 from faildrill.judging.evidence import Evidence, gather
-from faildrill.samples.compacting import write_compact
-from faildrill.samples.exporting import Origin, write_csv, write_parquet
+from faildrill.record.samples.compact_file import write_compact
+from faildrill.record.samples.exported_file import Origin, write_csv, write_parquet
 
 
 @click.command()

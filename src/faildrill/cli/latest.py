@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from faildrill import timeline
 from faildrill.clock import boot_id
+from faildrill.record import timeline
 from faildrill.recovering.salvaging import salvage
 
 When = tuple[bool, int, str]

@@ -19,7 +19,7 @@ from faildrill.cli.watching import BUCKET, STRIP, Line, ProbeSeen, StepSeen, Vei
 from faildrill.clock import NANOSECONDS, Clock, SystemClock
 from faildrill.durations import show as duration
 from faildrill.plain_text import Stream, plain
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 Mode = Literal["live", "plain", "quiet"]
 _PHASES: Final = ("guarding", "warming up", "acting", "undoing", "steadying", "judging")

@@ -21,10 +21,10 @@ from faildrill.loading.doubts import Foresees
 from faildrill.loading.loads import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
+from faildrill.record.timeline import GuardAnswered
 from faildrill.running.waiting import describe
 from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import GuardAnswered
 
 _WITHIN = 10.0
 _NOTHING = "nothing: `undo: none`"

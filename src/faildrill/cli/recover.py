@@ -10,17 +10,17 @@ from typing import Final
 
 import click
 
-from faildrill import second_copy
 from faildrill.cli.options import seconds
 from faildrill.cli.settling import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
 from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.guarding.keys import Proven
+from faildrill.record import second_copy
+from faildrill.record.timeline import FILE, RunEnded
 from faildrill.recovering.salvaging import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import FILE, RunEnded
 
 _SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitCode.UNSAFE)
 """How the recovery of one run can end, the worst last."""

@@ -6,11 +6,12 @@ from typing import Final
 
 import click
 
-from faildrill import judging, sets, timeline
+from faildrill import judging
 from faildrill.cli.latest import latest
 from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
+from faildrill.record import series, timeline
 from faildrill.reports import terminal
 from faildrill.reports.concluding import conclude as conclude
 
@@ -83,7 +84,7 @@ def _judge_set(folder: Path, output: str) -> int:
 
 def is_set(folder: Path) -> bool:
     """Tell whether a folder holds a set of runs."""
-    return (folder / sets.FILE).is_file()
+    return (folder / series.FILE).is_file()
 
 
 def find(run: str, among: Path) -> Path:

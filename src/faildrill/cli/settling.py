@@ -10,9 +10,9 @@ from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import Mark, all_marks
 from faildrill.guarding.settling import settle
+from faildrill.record.timeline import Settled
 from faildrill.recovering.salvaging import go_on, home, remembered, unseen
 from faildrill.system import who
-from faildrill.timeline import Settled
 
 
 def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:

@@ -13,12 +13,12 @@ from faildrill.guarding.asking import under_way, under_way_elsewhere
 from faildrill.guarding.halting import Halt, all_halts
 from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
 from faildrill.guarding.settling import settlements
+from faildrill.record.timeline import first_of
 from faildrill.recovering.fencing import carries
 from faildrill.recovering.salvaging import remembered
 from faildrill.reports.wording import plain
 from faildrill.system import processes
 from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import first_of
 
 _MOST_SETTLED: Final = 5
 RUNNER: Final = b"faildrill.running.runner"

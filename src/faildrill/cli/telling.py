@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
 from faildrill import durations
-from faildrill import timeline as tl
+from faildrill.record import timeline as tl
 
 Level = Literal["info", "good", "bad"]
 

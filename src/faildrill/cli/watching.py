@@ -14,15 +14,15 @@ from typing import Final
 import msgspec
 from pydantic import ValidationError
 
-from faildrill import journal
-from faildrill import timeline as tl
 from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import Drill, ProbePlan, singly
 from faildrill.durations import show as duration
 from faildrill.proofs.looks import proof
+from faildrill.record import journal
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Follower, Outcome, Sample
 from faildrill.reports.wording import count, plain
-from faildrill.samples import Files, Follower, Outcome, Sample
 
 BUCKET: Final = NANOSECONDS
 """Nanoseconds that one mark of a probe's strip stands for."""

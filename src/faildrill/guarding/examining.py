@@ -23,7 +23,7 @@ from faildrill.guarding.objecting import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system import processes
 from faildrill.targets import KindUse, Member, Target
 

@@ -21,8 +21,8 @@ from faildrill import redacting
 from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.guarding.sharing import WITHIN, Shared
+from faildrill.record.timeline import FILE, entries, start_in
 from faildrill.system import python, resolver
-from faildrill.timeline import FILE, entries, start_in
 
 LOG: Final = "lock.log"
 STARTING: Final = 10.0

@@ -7,7 +7,7 @@ the sentinel imports it.
 from dataclasses import dataclass
 from typing import Self
 
-from faildrill.timeline import RunStarted
+from faildrill.record.timeline import RunStarted
 
 
 @dataclass(frozen=True)

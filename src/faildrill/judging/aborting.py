@@ -19,8 +19,8 @@ from faildrill.judging.weighing import FEWEST
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
 from faildrill.proofs.looks import SILENCE, proof
 from faildrill.proofs.schedule import SETTLED
-from faildrill.samples import Sample
-from faildrill.samples.columns import Integers
+from faildrill.record.samples import Sample
+from faildrill.record.samples.columns import Integers
 
 _MOST: Final = 4096
 """Dark looks that are kept in case that a good one still turns out to lie among them."""

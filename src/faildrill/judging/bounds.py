@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from faildrill.proofs.intervals import Dark, Life, prove, proven
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Integers, Mask
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, Integers, Mask
 
 _NEVER: Final = (1 << 63) - 1
 _UNSEEN: Final = -(1 << 63)

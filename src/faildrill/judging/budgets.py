@@ -13,7 +13,7 @@ from faildrill.judging.shares import Percent, exact, percent
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
-from faildrill.samples.columns import Columns, Mask
+from faildrill.record.samples.columns import Columns, Mask
 
 _CITED: Final = 3
 

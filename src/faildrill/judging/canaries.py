@@ -8,7 +8,7 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.ports import Kind, ProbeName, Rate, Watcher
-from faildrill.samples import Outcome, Sample
+from faildrill.record.samples import Outcome, Sample
 
 SILENT: Final = 3
 """Intervals without a word after which a canary counts as not green."""

@@ -14,8 +14,8 @@ from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, count, finding, holds
 from faildrill.ports import Duration, Kind, ProbeName, StepName
 from faildrill.proofs.looks import SILENCE
-from faildrill.samples.columns import Columns, Mask
-from faildrill.timeline import Applied, Applying, Confirmed, Undoing
+from faildrill.record.samples.columns import Columns, Mask
+from faildrill.record.timeline import Applied, Applying, Confirmed, Undoing
 
 _FOREVER: Final = (1 << 63) - 1
 

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.result import Bounds
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     ApplyFailed,
     Applying,
     Confirmed,

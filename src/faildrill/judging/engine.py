@@ -11,7 +11,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, StepFigures, Verdict
 from faildrill.judging.steps import UNDO_ENDS
 from faildrill.judging.weighing import count
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     AbortAsked,
     Entry,
     Fenced,

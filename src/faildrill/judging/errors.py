@@ -28,7 +28,7 @@ from faildrill.judging.weighing import (
 )
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
-from faildrill.samples.columns import Columns, Integers, Mask
+from faildrill.record.samples.columns import Columns, Integers, Mask
 
 
 class Errors(Kind):

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from faildrill.judging.bounds import Stretch
-from faildrill.samples.columns import Columns
+from faildrill.record.samples.columns import Columns
 
 NEAR: Final = 256
 """Looks before the first dark one, and on either side of the last one, that are taken into account."""

@@ -15,21 +15,21 @@ from faildrill import durations
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.drill import Drill, ProbePlan, Step, Wait, singly
 from faildrill.errors import JournalDamaged
-from faildrill.journal import read
 from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.seeing import Seen, see
 from faildrill.judging.tallies import Tally, tally
-from faildrill.ledger import path_of
-from faildrill.ledger.accounts import Account, Moment, accounts
 from faildrill.proofs import limits
 from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.proofs.intervals import longest_unproven
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.records import Cadence, Heard
-from faildrill.samples.columns import Columns, empty, load
-from faildrill.spread import keeping as spread
-from faildrill.spread.keeping import Kept
-from faildrill.timeline import (
+from faildrill.record import spread_counts as spread
+from faildrill.record.journal import read
+from faildrill.record.ledger import path_of
+from faildrill.record.ledger.accounts import Account, Moment, accounts
+from faildrill.record.samples.columns import Columns, empty, load
+from faildrill.record.spread_counts import Kept
+from faildrill.record.timeline import (
     FILE,
     FORMAT,
     Applied,

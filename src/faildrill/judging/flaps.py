@@ -10,7 +10,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
-from faildrill.samples.columns import Columns, Integers, Mask
+from faildrill.record.samples.columns import Columns, Integers, Mask
 
 
 class Flaps(Kind):

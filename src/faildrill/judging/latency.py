@@ -16,8 +16,8 @@ from faildrill.judging.tallies import tally
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, too_few
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Integers
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, Integers
 
 FOREVER: Final = (1 << 63) - 1
 

@@ -12,8 +12,8 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, cannot_tell, finding, holds
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Mask
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, Mask
 
 PUNCTUAL: Final = 0.1
 """Seconds by which a request may be sent late, where the load's own interval is no longer."""

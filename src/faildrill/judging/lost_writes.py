@@ -8,8 +8,8 @@ from faildrill import durations
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds
-from faildrill.ledger.accounts import Account
 from faildrill.ports import Kind, ProbeName
+from faildrill.record.ledger.accounts import Account
 
 
 class LostWrites(Kind):

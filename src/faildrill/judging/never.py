@@ -13,7 +13,7 @@ from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
 from faildrill.kinds import trait
 from faildrill.ports import ONLY_GROWS, Kind, ProbeName, Words
-from faildrill.samples.columns import Columns, Mask
+from faildrill.record.samples.columns import Columns, Mask
 
 _BLIND: Final = 5
 """Intervals in a row in which nobody was seen, after which a change could have hidden there."""

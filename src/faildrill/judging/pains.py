@@ -19,8 +19,8 @@ from faildrill.judging.headline import writes
 from faildrill.judging.latency import FOREVER, percentile
 from faildrill.judging.result import Bounds, Record
 from faildrill.judging.spans import PUTTING_BACK, follows
-from faildrill.samples.columns import Columns, Mask
-from faildrill.timeline import Applying, Undoing
+from faildrill.record.samples.columns import Columns, Mask
+from faildrill.record.timeline import Applying, Undoing
 
 _USERS: Final = ("outage", "errors", "latency", "error_budget")
 """Expectations that say what users are promised: what they are of stands for the users."""

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from faildrill.samples.columns import Columns, Integers
+from faildrill.record.samples.columns import Columns, Integers
 
 Values: TypeAlias = Callable[[Columns], Integers]
 """Gives the values of a part of the looks, whole numbers."""

@@ -8,7 +8,7 @@ from faildrill.judging.bounds import Darkness
 from faildrill.judging.ranks import Ranking
 from faildrill.judging.tallies import Tally, Tallying
 from faildrill.proofs.intervals import Proving
-from faildrill.samples.columns import Columns, Integers, among
+from faildrill.record.samples.columns import Columns, Integers, among
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 

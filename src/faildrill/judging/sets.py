@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from faildrill import sets
 from faildrill.drill import Drill
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
 from faildrill.judging import defects, weigh
@@ -21,6 +20,7 @@ from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
 from faildrill.judging.weighing import count
 from faildrill.kinds import tells_writer, trait
 from faildrill.ports import ONLY_GROWS
+from faildrill.record import series
 from faildrill.system import atomic_file
 
 FILE: Final = "set.json"
@@ -81,7 +81,7 @@ class SetResult(Record, frozen=True, kw_only=True):
 
     format: int = FORMAT
     set: str
-    sort: sets.Sort
+    sort: series.Sort
     drill: str
     about: str
     environment: str
@@ -130,12 +130,14 @@ def judge(folder: Path) -> SetResult:
 
 
 def _read(folder: Path) -> _Read:
-    found = sets.entries(folder)
-    if not found or not isinstance(found[0].what, sets.SetStarted):
-        raise WrongUsage(f"{folder} holds no set of runs: there is no {sets.FILE} that begins with a start")
+    found = series.entries(folder)
+    if not found or not isinstance(found[0].what, series.SetStarted):
+        raise WrongUsage(f"{folder} holds no set of runs: there is no {series.FILE} that begins with a start")
     first = found[0].what
-    if first.format > sets.FORMAT:
-        raise JournalDamaged(f"{folder}: of format {first.format}; this version of faildrill reads up to {sets.FORMAT}")
+    if first.format > series.FORMAT:
+        raise JournalDamaged(
+            f"{folder}: of format {first.format}; this version of faildrill reads up to {series.FORMAT}"
+        )
     last = found[-1].what
     return _Read(
         first=first,
@@ -336,10 +338,12 @@ def _findings(read: _Read, runs: list[RunOfSet]) -> Iterator[Finding]:
         yield Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=f"{len(runs)} of {planned} were")
     names = [one.name for one in runs]
     if not first.seal:
-        yield _in_order(names, sets.order(first.members, first.times)[: len(names)], "written down")
+        yield _in_order(names, series.order(first.members, first.times)[: len(names)], "written down")
     elif end is not None and end.seed:
-        kept = sets.seal(end.seed) == first.seal
-        yield _in_order(names, sets.order(first.members, first.times, end.seed)[: len(names)] if kept else [], "sealed")
+        kept = series.seal(end.seed) == first.seal
+        yield _in_order(
+            names, series.order(first.members, first.times, end.seed)[: len(names)] if kept else [], "sealed"
+        )
     else:
         because = "the seed was never revealed: nobody can tell that the order was drawn before the start"
         yield Finding(kind="set", claim="the order is the sealed one", verdict=Verdict.INCONCLUSIVE, because=because)

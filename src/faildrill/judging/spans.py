@@ -12,7 +12,7 @@ from pydantic import Field
 from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.ports import StepMark
-from faildrill.timeline import Applying, Entry, Undoing, WaitEnded, WaitStarted
+from faildrill.record.timeline import Applying, Entry, Undoing, WaitEnded, WaitStarted
 
 WORDS: Final = {
     "whole": "",

@@ -16,9 +16,9 @@ from faildrill.judging.spans import When, span, words
 from faildrill.judging.tallies import where
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
+from faildrill.record.spread_counts import Kept
 from faildrill.spread import AT_LEAST, Spread, weigh
-from faildrill.spread.following import OVER, SETTLE, Following
-from faildrill.spread.keeping import Kept
+from faildrill.spread.current import OVER, SETTLE, Following
 
 _BUCKET: Final = 0.25
 """Seconds for which answers are counted together, where single looks are counted."""

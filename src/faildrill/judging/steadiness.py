@@ -4,7 +4,7 @@ from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.proofs.looks import Interval, Question
-from faildrill.timeline import SteadyAgain
+from faildrill.record.timeline import SteadyAgain
 
 
 def not_before(evidence: Evidence, steady: SteadyAgain) -> int:

@@ -11,8 +11,8 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, finding, holds
 from faildrill.ports import Duration, Kind
-from faildrill.timeline import Entry, NotSteady
-from faildrill.timeline import SteadyAgain as SeenSteady
+from faildrill.record.timeline import Entry, NotSteady
+from faildrill.record.timeline import SteadyAgain as SeenSteady
 
 _CLOSER: Final = "probe faster to tell, or set a limit with room"
 

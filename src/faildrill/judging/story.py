@@ -12,9 +12,9 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Moment
 from faildrill.judging.weighing import count, lasted
 from faildrill.kinds import tells_writer
-from faildrill.samples import LOAD
-from faildrill.samples.columns import Mask, Numbers
-from faildrill.timeline import (
+from faildrill.record.samples import LOAD
+from faildrill.record.samples.columns import Mask, Numbers
+from faildrill.record.timeline import (
     AbortAsked,
     Applied,
     ApplyFailed,

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Mask
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, Mask
 
 
 class Tally(NamedTuple):

@@ -9,8 +9,8 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures, Verdict
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.records import Heard
+from faildrill.record.timeline import WaitEnded, WaitStarted
 from faildrill.references import holds_reference
-from faildrill.timeline import WaitEnded, WaitStarted
 
 
 class Weighed(NamedTuple):

@@ -10,8 +10,8 @@ from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import Finding, Verdict
 from faildrill.judging.tallies import Tally, where
-from faildrill.samples import Outcome
-from faildrill.timeline import ProberEnded
+from faildrill.record.samples import Outcome
+from faildrill.record.timeline import ProberEnded
 
 FEWEST: Final = 10
 """Looks below which nothing is concluded from their being good."""

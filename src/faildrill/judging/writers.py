@@ -11,7 +11,7 @@ from faildrill.judging.result import Finding
 from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.kinds import trait
 from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
-from faildrill.samples.columns import Columns, Integers, Mask
+from faildrill.record.samples.columns import Columns, Integers, Mask
 
 _IN_A_ROW: Final = 3
 """Looks, one after the other, that must see the same: a writer may move back and forth between two."""

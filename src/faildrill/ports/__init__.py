@@ -25,7 +25,7 @@ from faildrill.ports.reach import Leads as Leads
 from faildrill.ports.reach import Reach as Reach
 from faildrill.ports.reach import SignalsFor as SignalsFor
 from faildrill.ports.reach import Told as Told
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.targets import Kind as Kind
 from faildrill.targets import Member
 

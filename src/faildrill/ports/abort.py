@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from faildrill.samples import Sample
+from faildrill.record.samples import Sample
 
 
 class Rate(NamedTuple):

@@ -12,7 +12,7 @@ from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
-from faildrill.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
+from faildrill.record.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
 from faildrill.system.resolver import is_waiting
 
 GRACE: Final = 200_000

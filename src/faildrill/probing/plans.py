@@ -10,7 +10,7 @@ from faildrill import ports
 from faildrill.drill import ProbePlan
 from faildrill.errors import WrongUsage
 from faildrill.kinds import find
-from faildrill.samples import LOAD
+from faildrill.record.samples import LOAD
 from faildrill.system import atomic_file
 
 FAST: Final = "probes"

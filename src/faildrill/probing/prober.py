@@ -27,7 +27,7 @@ from faildrill.probing.plans import is_blocking
 from faildrill.probing.recording import Recording
 from faildrill.probing.restraint import most_in_flight
 from faildrill.probing.urgency import hurry
-from faildrill.samples import Files, Outcome, Recorder
+from faildrill.record.samples import Files, Outcome, Recorder
 from faildrill.system.resolver import ResolvesApart
 
 OPEN_WITHIN: Final = 5.0

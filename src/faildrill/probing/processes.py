@@ -10,8 +10,8 @@ from pathlib import Path
 from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.probing.watching import Watching
-from faildrill.samples import Files
-from faildrill.timeline import ProberEnded, ProberStarted, Timeline
+from faildrill.record.samples import Files
+from faildrill.record.timeline import ProberEnded, ProberStarted, Timeline
 
 STOPPING = 15.0
 """Seconds that a prober has to end its looks in flight; then it is killed."""

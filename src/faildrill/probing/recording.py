@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Final
 
-from faildrill.samples import Batch, Recorder, Sample
+from faildrill.record.samples import Batch, Recorder, Sample
 from faildrill.system.threads import Scheduling
 
 TOGETHER: Final = 10_000_000

@@ -11,7 +11,7 @@ from faildrill.drill import ProbePlan
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
-from faildrill.samples import Files, Follower, Outcome, Sample
+from faildrill.record.samples import Files, Follower, Outcome, Sample
 
 _SKIPPED: Final = Outcome.SKIPPED
 _UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faildrill.samples.columns import Columns, Integers
+from faildrill.record.samples.columns import Columns, Integers
 
 
 class Gap(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from faildrill.samples import Outcome
-from faildrill.samples.columns import BLOCK, Columns, Integers, Mask
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import BLOCK, Columns, Integers, Mask
 
 _UNSEEN: Final = -(1 << 63)
 _NEVER: Final = (1 << 63) - 1

@@ -14,7 +14,7 @@ With `s` when it was sent and `a` when it was answered or given up, it holds a m
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from faildrill.samples import SEEN_LATE, Sample
+from faildrill.record.samples import SEEN_LATE, Sample
 
 SILENCE: Final = 3
 """Intervals without a look that proves anything, beyond what a look may take, after which nobody was watching."""

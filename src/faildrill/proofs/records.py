@@ -10,7 +10,7 @@ import numpy as np
 
 from faildrill.proofs.intervals import proven
 from faildrill.proofs.looks import SILENCE, Interval, Question
-from faildrill.samples.columns import Columns, Integers
+from faildrill.record.samples.columns import Columns, Integers
 
 
 class Cadence(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Final
 
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.schedule import Schedule
-from faildrill.samples import Sample
+from faildrill.record.samples import Sample
 
 _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""

@@ -10,7 +10,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval
-from faildrill.samples import SEEN_LATE, Sample
+from faildrill.record.samples import SEEN_LATE, Sample
 
 SETTLED = 1_000_000_000
 """Nanoseconds beyond its timeout after which a look of which there is no sample was never recorded."""

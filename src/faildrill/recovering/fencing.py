@@ -14,9 +14,9 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from faildrill.samples import LOAD
+from faildrill.record.samples import LOAD
+from faildrill.record.timeline import Entry, Fenced, LockKept, PhaseStarted, ProberStarted
 from faildrill.system import processes
-from faildrill.timeline import Entry, Fenced, LockKept, PhaseStarted, ProberStarted
 
 MARK: Final = "FAILDRILL_RUN"
 """The variable by which a process belongs to a run."""

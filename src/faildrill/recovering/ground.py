@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 from faildrill.clock import Clock, SystemClock
 from faildrill.drill import ProbePlan
-from faildrill.journal import Disk
 from faildrill.probing.processes import ProberProcesses
 from faildrill.probing.watching import Watching
-from faildrill.timeline import Timeline
+from faildrill.record.journal import Disk
+from faildrill.record.timeline import Timeline
 
 PACE: Final = 0.01
 """Seconds between two looks at what the probers have written."""

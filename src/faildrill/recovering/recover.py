@@ -22,14 +22,8 @@ from faildrill.guarding.proving import TYPED, Trust, refusal, since
 from faildrill.guarding.secrecy import keep_secret
 from faildrill.guarding.sharing import kept_away
 from faildrill.probing.watching import Watching
-from faildrill.recovering.fencing import carries, fence, keepers, probers
-from faildrill.recovering.ground import Ground
-from faildrill.recovering.reading_back import read_back
-from faildrill.recovering.salvaging import go_on, home, is_altered, remembered
-from faildrill.recovering.steadying import GRACE, Patience, steady
-from faildrill.samples import Files
-from faildrill.system import processes
-from faildrill.timeline import (
+from faildrill.record.samples import Files
+from faildrill.record.timeline import (
     FILE,
     Entry,
     Intended,
@@ -46,6 +40,12 @@ from faildrill.timeline import (
     first_of,
     start_in,
 )
+from faildrill.recovering.fencing import carries, fence, keepers, probers
+from faildrill.recovering.ground import Ground
+from faildrill.recovering.reading_back import read_back
+from faildrill.recovering.salvaging import go_on, home, is_altered, remembered
+from faildrill.recovering.steadying import GRACE, Patience, steady
+from faildrill.system import processes
 
 By = Literal["sentinel", "recover"]
 FOUND_GONE: Final = "was found gone by `faildrill recover`"

@@ -10,9 +10,9 @@ import msgspec
 
 from faildrill.clock import Clock
 from faildrill.errors import JournalError, JournalFull
-from faildrill.journal import Disk, Journal, read
-from faildrill.second_copy import folder_of
-from faildrill.timeline import FILE, Entry, NotSteady, Timeline, UndoNotVerified, UndoVerified
+from faildrill.record.journal import Disk, Journal, read
+from faildrill.record.second_copy import folder_of
+from faildrill.record.timeline import FILE, Entry, NotSteady, Timeline, UndoNotVerified, UndoVerified
 
 _SOME: Final = 65_536
 """Bytes that a folder must take for a run to be put back in it."""

@@ -9,7 +9,7 @@ from faildrill.drill import Drill
 from faildrill.kinds import build
 from faildrill.probing.watching import Watching
 from faildrill.proofs.looks import SILENCE, Question
-from faildrill.timeline import NotSteady, SteadyAgain, Timeline
+from faildrill.record.timeline import NotSteady, SteadyAgain, Timeline
 
 WITHIN: Final = 60.0
 """Seconds that it may take, where the drill expects nothing."""

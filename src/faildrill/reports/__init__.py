@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from faildrill import timeline
 from faildrill.judging.result import Result
+from faildrill.record import timeline
 from faildrill.system import atomic_file, bounded_read
 
 PAGE: Final = "report.html"

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from faildrill import durations
 from faildrill.judging.result import Outage
+from faildrill.record.samples import Outcome
 from faildrill.reports import drawing, wording
 from faildrill.reports.axes import Time
 from faildrill.reports.lanes import FAILURES
 from faildrill.reports.looks import Look, Looks
-from faildrill.samples import Outcome
 
 WIDTH: Final = 540.0
 _LEFT: Final = 8.0

@@ -5,8 +5,8 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.judging.result import Headline, Outage, ProbeFigures, Result, Writes
+from faildrill.record.timeline import Json
 from faildrill.reports import wording
-from faildrill.timeline import Json
 
 
 @dataclass(frozen=True)

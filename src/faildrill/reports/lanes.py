@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from faildrill.clock import NANOSECONDS, seconds
 from faildrill.judging.ranks import FEW, of_ranks
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import BLOCK, Columns, Integers, among
 from faildrill.reports.looks import Looks
 from faildrill.reports.presences import Presence, presences
-from faildrill.samples import Outcome
-from faildrill.samples.columns import BLOCK, Columns, Integers, among
 
 Floats = NDArray[np.float64]
 

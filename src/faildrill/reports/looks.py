@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from faildrill.clock import nanoseconds, seconds
-from faildrill.samples import Outcome, columns
-from faildrill.samples.columns import Columns, among
+from faildrill.record.samples import Outcome, columns
+from faildrill.record.samples.columns import Columns, among
 
 
 class Look(NamedTuple):

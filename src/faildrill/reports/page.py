@@ -14,10 +14,10 @@ from markupsafe import Markup
 from faildrill import durations
 from faildrill.judging.headline import longest as longest_of
 from faildrill.judging.result import Outage, Result, Verdict
+from faildrill.record.timeline import Entry, RunnerBroke, first_of
 from faildrill.reports import edges, evidence, headline, phases, picture, wording
 from faildrill.reports.headline import by_weight
 from faildrill.reports.looks import Looks
-from faildrill.timeline import Entry, RunnerBroke, first_of
 
 MOST_BYTES: Final = 1_000_000
 """No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""

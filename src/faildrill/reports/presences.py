@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 
 from faildrill.clock import nanoseconds
+from faildrill.record.samples.columns import Columns, Integers, Mask, among
 from faildrill.reports.looks import Looks
-from faildrill.samples.columns import Columns, Integers, Mask, among
 
 MOST_NAMES: Final = 6
 Span = tuple[int, int, int]

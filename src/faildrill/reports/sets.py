@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from faildrill import judging, timeline
+from faildrill import judging
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.judging.sets import RunOfSet, SetResult

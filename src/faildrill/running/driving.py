@@ -20,14 +20,7 @@ from faildrill.kinds import build
 from faildrill.ports import Aborts, Rate, Watcher
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Question
-from faildrill.recovering.reading_back import read_back
-from faildrill.recovering.steadying import GRACE, Patience, steady
-from faildrill.running.heeding import Heeding
-from faildrill.running.scene import Scene
-from faildrill.running.stepping import Steps
-from faildrill.running.stopping import Stop
-from faildrill.system import who
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     AbortAsked,
     AnyEvent,
     GuardAnswered,
@@ -43,6 +36,13 @@ from faildrill.timeline import (
     UndoNotVerified,
     WarmedUp,
 )
+from faildrill.recovering.reading_back import read_back
+from faildrill.recovering.steadying import GRACE, Patience, steady
+from faildrill.running.heeding import Heeding
+from faildrill.running.scene import Scene
+from faildrill.running.stepping import Steps
+from faildrill.running.stopping import Stop
+from faildrill.system import who
 
 WARM_UP_PATIENCE: Final = 20.0
 """Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""

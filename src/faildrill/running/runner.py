@@ -25,6 +25,7 @@ from faildrill.guarding.keeping import Keeper
 from faildrill.guarding.secrecy import keep_secret
 from faildrill.lazily import lazily, without_plugins
 from faildrill.probing.watching import Watching
+from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground
 from faildrill.recovering.living import beat, leave
@@ -33,7 +34,6 @@ from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 from faildrill.system import python, resolver
-from faildrill.timeline import FILE, Timeline, entries, start_in
 
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the sentinel is stopped."""

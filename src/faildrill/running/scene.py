@@ -10,9 +10,9 @@ from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
 from faildrill.guarding.keeping import Keeper
 from faildrill.probing.watching import Watching
+from faildrill.record.timeline import Timeline
 from faildrill.recovering.fencing import Swept
 from faildrill.recovering.ground import PACE, Probers
-from faildrill.timeline import Timeline
 
 
 def _nothing() -> Swept:

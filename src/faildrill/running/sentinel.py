@@ -18,19 +18,14 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from faildrill import second_copy
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold, marks
 from faildrill.guarding.keys import Proven
-from faildrill.journal import Disk
 from faildrill.kernel import become_subreaper
-from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
-from faildrill.recovering.salvaging import go_on, is_altered, remembered
-from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
-from faildrill.system import who
-from faildrill.system.exit_codes import ExitCode
-from faildrill.timeline import (
+from faildrill.record import second_copy
+from faildrill.record.journal import Disk
+from faildrill.record.timeline import (
     FILE,
     AnyEvent,
     GuardAnswered,
@@ -40,6 +35,11 @@ from faildrill.timeline import (
     RunStarted,
     start_in,
 )
+from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
+from faildrill.recovering.salvaging import go_on, is_altered, remembered
+from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
+from faildrill.system import who
+from faildrill.system.exit_codes import ExitCode
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED: Final = signal.SIGUSR1

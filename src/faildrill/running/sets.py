@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import __version__, sets
+from faildrill import __version__
 from faildrill.clock import Clock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.judging.result import Verdict
+from faildrill.record import series
 from faildrill.running.starting import lay_out_as
 from faildrill.system import who
 from faildrill.system.atomic_file import sync
@@ -30,7 +31,7 @@ class Wanted:
 
     drill: str
     """The drill that was named."""
-    sort: sets.Sort
+    sort: series.Sort
     members: Mapping[str, Drill]
     """By name of a drill or a way, what is run."""
     times: int = 1
@@ -71,13 +72,13 @@ class Running:
         self._place = place
         self._clock = clock
         self._seed = secrets.token_hex(16) if wanted.is_blinded else ""
-        self.order = sets.order(list(wanted.members), wanted.times, self._seed)
-        self.seal = sets.seal(self._seed) if self._seed else ""
-        self._book = sets.Book.create(self.folder, clock)
+        self.order = series.order(list(wanted.members), wanted.times, self._seed)
+        self.seal = series.seal(self._seed) if self._seed else ""
+        self._book = series.Book.create(self.folder, clock)
         self._book.record(self._first())
 
-    def _first(self) -> sets.SetStarted:
-        return sets.SetStarted(
+    def _first(self) -> series.SetStarted:
+        return series.SetStarted(
             set=self.folder.name,
             sort=self._wanted.sort,
             members=list(self._wanted.members),
@@ -99,14 +100,14 @@ class Running:
         try:
             because = self._runs(one)
         finally:
-            self._book.record(sets.SetEnded(seed=self._seed, because=because))
+            self._book.record(series.SetEnded(seed=self._seed, because=because))
             self._book.close()
 
     def _runs(self, one: Callable[[LaidOut], int]) -> str:
         for number, name in enumerate(self.order, 1):
             folder = self.folder / f"run-{number}-{secrets.token_hex(3)}"
             lay_out_as(folder, self._wanted.members[name], self._place, self._clock)
-            self._book.record(sets.RunBegun(folder=folder.name))
+            self._book.record(series.RunBegun(folder=folder.name))
             code = one(LaidOut(number, len(self.order), folder))
             if code not in _GOES_ON and number < len(self.order):
                 word = next((verdict.value for verdict in Verdict if verdict.exit_code == code), f"exit code {code}")

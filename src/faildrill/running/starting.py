@@ -7,15 +7,16 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from faildrill import __version__, second_copy
+from faildrill import __version__
 from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.facts import proven
+from faildrill.record import second_copy
+from faildrill.record.timeline import FORMAT, RunStarted, Timeline
 from faildrill.recovering.fencing import MARK, WATCHES
 from faildrill.system import python, who
 from faildrill.system.atomic_file import sync
-from faildrill.timeline import FORMAT, RunStarted, Timeline
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from faildrill.errors import ActionRefused
 from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.radius import Radius
 from faildrill.ports import Captured
+from faildrill.record.timeline import ApplyFailed, Intended
 from faildrill.references import complete
 from faildrill.running.scene import Scene
 from faildrill.running.waiting import wait
-from faildrill.timeline import ApplyFailed, Intended
 
 
 class Steps:

@@ -12,8 +12,8 @@ from faildrill.errors import ActionRefused
 from faildrill.ports import Captured
 from faildrill.probing.watching import Watching
 from faildrill.proofs.looks import Question
+from faildrill.record.timeline import Timeline, WaitEnded, WaitStarted
 from faildrill.references import fill_in
-from faildrill.timeline import Timeline, WaitEnded, WaitStarted
 
 POLL: Final = 0.02
 

@@ -20,7 +20,7 @@ from typing import Final, Protocol, Self
 from faildrill import causes
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked, was_unanswered
 from faildrill.toolkit import tls
 

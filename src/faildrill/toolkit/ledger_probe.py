@@ -9,10 +9,10 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
-from faildrill.ledger import MOST_WRITERS, SIZE, Note, path_of
-from faildrill.ledger.keeping import Keeping
 from faildrill.ports import Captured, Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger import MOST_WRITERS, SIZE, Note, path_of
+from faildrill.record.ledger.keeper import Keeping
+from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked
 from faildrill.toolkit.connection_errors import Ending, outcome_of
 
@@ -46,7 +46,7 @@ class Reading:
 
     def held(self, node: str, numbers: Any, *, writer: bool) -> None:  # noqa: ANN401 - a list, or an array of NumPy's
         """Keep the numbers that a node holds, in its order, unless an earlier reading of it is kept."""
-        from faildrill.ledger import accounts  # noqa: PLC0415 - NumPy is for after the run, not for a prober
+        from faildrill.record.ledger import accounts  # noqa: PLC0415 - NumPy is for after the run, not for a prober
 
         rows = accounts.Rows(accounts.integers(numbers), self.read_at, writer, self._noted, boot_id())
         accounts.keep(self._folder, self._name, node, rows)

@@ -12,9 +12,9 @@ from faildrill.adapters.http.answer_values import NoValue, differing, parsed, va
 from faildrill.adapters.http.bodies import Body
 from faildrill.adapters.http.ledger import Ledger
 from faildrill.kinds.supplying import Supplies
-from faildrill.ledger import Note
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger import Note
+from faildrill.record.samples import Outcome
 from unit.adapters.patronis import serving
 
 NO: dict[str, JsonValue] = {"unwritten": '"ok": false'}

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from faildrill.adapters.http.ledger import Ledger
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.ledger.accounts import Account, accounts
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger.accounts import Account, accounts
+from faildrill.record.samples import Outcome
 from unit.adapters.patronis import serving
 
 Story = Callable[[Ledger, Supplies], Awaitable[None]]

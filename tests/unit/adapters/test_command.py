@@ -14,7 +14,7 @@ from faildrill.adapters.command import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.supplying import Supplies
 from faildrill.probing.plans import is_blocking
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 GIVEN = Supplies("run-7", 5.0)
 

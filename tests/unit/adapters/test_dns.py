@@ -18,7 +18,7 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.dns import PAYLOAD, Query
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 GIVEN = Supplies(run="run-1", timeout=5.0, every=0.1)
 SOON = 0.3

@@ -10,7 +10,7 @@ from faildrill.adapters.haproxy.backends import Backends
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 GIVEN = Supplies("run", 1.0, 0.1, 1)
 HEAD = "# pxname,svname,qcur,status,\n"

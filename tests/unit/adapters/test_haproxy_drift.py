@@ -10,7 +10,7 @@ from faildrill.adapters.haproxy.drift import Drift
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.settings import Standard
 
 GIVEN = Supplies("run", 1.0, 0.1, 1)

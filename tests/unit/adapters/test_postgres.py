@@ -10,7 +10,7 @@ from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.adapters.postgres.write import Write
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.secrets import Reference
 from unit.adapters.sockets import Serve, serving, silent
 

@@ -21,7 +21,7 @@ from faildrill.adapters.processes.identity import Identity
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen, Told
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system import processes
 
 GIVEN = Supplies("run-7", 10.0)

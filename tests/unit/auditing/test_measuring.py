@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.auditing import Audit, Detection
 from faildrill.auditing.measuring import measured
-from faildrill.samples import Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.judging.runs import FAULT, Run, probe, ticks
 
 AUDIT = Audit(

@@ -3,7 +3,7 @@
 import pytest
 
 from faildrill.cli.watching import BUCKET, ProbeSeen
-from faildrill.samples import Outcome, Sample
+from faildrill.record.samples import Outcome, Sample
 
 MS = 1_000_000
 SLOW, LATE = 250 * MS, 50 * MS

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns
 
 FAR = 1 << 62
 

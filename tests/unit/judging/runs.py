@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from faildrill import timeline as tl
-from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 
 SECOND: Final = 1_000_000_000
 BOOT: Final = 7_000 * SECOND

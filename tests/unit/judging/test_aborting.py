@@ -7,7 +7,7 @@ import pytest
 from faildrill.drill import ProbePlan
 from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.record.samples import SEEN_LATE, Outcome, Sample
 from faildrill.targets import KindUse
 
 MS = 1_000_000

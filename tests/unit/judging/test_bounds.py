@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from faildrill.judging.bounds import Darkness, Stretch, outages
 from faildrill.proofs.intervals import longest_unproven, prove
-from faildrill.samples import SEEN_LATE, Outcome
-from faildrill.samples.columns import of
+from faildrill.record.samples import SEEN_LATE, Outcome
+from faildrill.record.samples.columns import of
 from unit.judging import plainly
 from unit.judging.worlds import MODES, MS, SILENT, Look, Window, World, columns, seeded
 

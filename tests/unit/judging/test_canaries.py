@@ -2,7 +2,7 @@
 
 from faildrill.judging.canaries import Canaries
 from faildrill.ports import Rate, Watcher
-from faildrill.samples import Outcome, Sample
+from faildrill.record.samples import Outcome, Sample
 
 MS = 1_000_000
 RATES = {"login": Rate(0.1), "search": Rate(0.02), "pay": Rate(0.02)}

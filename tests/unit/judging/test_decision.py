@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Result, Verdict
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from faildrill.reports import junit, terminal
-from faildrill.samples import Outcome
 from unit.judging.runs import FAULT, Run, done, probe, put_back, step, ticks
 
 

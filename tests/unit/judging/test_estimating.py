@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faildrill.judging.bounds import outages
 from faildrill.judging.estimating import likely
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded
 
 SLOW = 10 * MS

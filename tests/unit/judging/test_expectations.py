@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.kinds import build
-from faildrill.samples import SEEN_LATE, Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import SEEN_LATE, Outcome
 from faildrill.targets import KindUse
 from unit.judging.runs import END, FAULT, Run, probe, ticks
 

@@ -10,7 +10,7 @@ from faildrill.cli.files import validate
 from faildrill.cli.plan import plan
 from faildrill.judging.result import Verdict
 from faildrill.loading import load_drill
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.judging.page.records import claimed, found
 from unit.judging.runs import ticks
 

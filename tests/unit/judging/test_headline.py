@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Result, Verdict
-from faildrill.samples import Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.judging.runs import FAULT, Run, done, probe, step, ticks
 
 BACK = 15.0

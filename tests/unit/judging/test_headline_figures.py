@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import headline as headlines
 from faildrill.judging import judge
 from faildrill.judging.result import Headline
-from faildrill.samples import Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.judging.runs import FAULT, Run, probe, ticks
 
 BACK = 15.0

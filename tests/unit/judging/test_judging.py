@@ -13,8 +13,8 @@ from faildrill import judging
 from faildrill.cli.main import cli
 from faildrill.judging.evidence import gather
 from faildrill.judging.result import Result, Verdict
-from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample
-from faildrill.timeline import (
+from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample
+from faildrill.record.timeline import (
     Fenced,
     ProberStarted,
     RunEnded,

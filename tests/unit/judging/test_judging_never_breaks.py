@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from faildrill import reports
-from faildrill.journal import seal
 from faildrill.judging import judge
 from faildrill.judging.evidence import gather
 from faildrill.judging.pains import books, limits, pain, users
@@ -17,12 +16,13 @@ from faildrill.judging.result import Verdict
 from faildrill.judging.spans import WORDS
 from faildrill.kinds import build
 from faildrill.kinds.table import EXPECTATIONS
-from faildrill.ledger import Ledger, Note
+from faildrill.record.journal import seal
+from faildrill.record.ledger import Ledger, Note
+from faildrill.record.samples import SIZE, Outcome, Sample
+from faildrill.record.spread_counts import Kept
+from faildrill.record.timeline import FILE, ProberStarted, WarmedUp
 from faildrill.reports import terminal
-from faildrill.samples import SIZE, Outcome, Sample
-from faildrill.spread.keeping import Kept
 from faildrill.targets import KindUse
-from faildrill.timeline import FILE, ProberStarted, WarmedUp
 from unit.judging.runs import END, Run, probe, ticks
 
 PARTS: Final = (*WORDS, "crash")

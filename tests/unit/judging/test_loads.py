@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
-from faildrill.samples import Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.judging.runs import Run, probe, ticks
 
 EVERY = 0.01

@@ -7,8 +7,8 @@ import pytest
 
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
-from faildrill.ledger import Ledger, Note, path_of
-from faildrill.ledger.accounts import Rows, rows_path
+from faildrill.record.ledger import Ledger, Note, path_of
+from faildrill.record.ledger.accounts import Rows, rows_path
 from unit.judging.runs import SECOND, Run, ns, probe
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE

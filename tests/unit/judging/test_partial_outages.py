@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.kinds import build
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.targets import KindUse
 from unit.judging.runs import Run, probe, ticks
 

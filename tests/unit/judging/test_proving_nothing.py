@@ -11,10 +11,10 @@ from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.probing.watching import View
+from faildrill.record.samples import Files, Outcome, Sample
+from faildrill.record.samples.columns import load
+from faildrill.record.samples.compact_file import read_compact, write_compact
 from faildrill.reports import terminal
-from faildrill.samples import Files, Outcome, Sample
-from faildrill.samples.columns import load
-from faildrill.samples.compacting import read_compact, write_compact
 from faildrill.targets import KindUse
 from unit.judging.runs import FAULT, Run, ns, probe, ticks
 

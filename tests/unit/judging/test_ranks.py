@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from faildrill.judging.latency import FOREVER
 from faildrill.judging.ranks import Ranking, of_ranks
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, Integers, of
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, Integers, of
 
 
 def answered(values: list[int]) -> Columns:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from faildrill import sets
 from faildrill.drill import Drill
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging.result import Verdict
 from faildrill.judging.sets import SetResult, encode, judge
-from faildrill.samples import Outcome
+from faildrill.record import series
+from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, SetClock, probe, step, ticks
 
 PASSED, FAILED, INCONCLUSIVE, ABORTED = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.ABORTED
@@ -32,28 +32,28 @@ def broken(name: str) -> Run:
     return of(name).saw(ticks(FAULT, FAULT + 12), Outcome.REFUSED)
 
 
-def twins(folder: Path, *runs: Run, times: int = 1, seed: str = SEED, end: sets.SetEnded | None = None) -> Path:
+def twins(folder: Path, *runs: Run, times: int = 1, seed: str = SEED, end: series.SetEnded | None = None) -> Path:
     """Write a set of twins whose runs went in that order."""
-    first = sets.SetStarted(
+    first = series.SetStarted(
         set=folder.name,
         sort="twins",
         members=["crash", "skew"],
         times=times,
-        seal=sets.seal(SEED),
+        seal=series.seal(SEED),
         drill="crash",
         environment="lab",
         version="1",
         host="here",
         user="ada",
     )
-    return written(folder, first, runs, end or sets.SetEnded(seed=seed))
+    return written(folder, first, runs, end or series.SetEnded(seed=seed))
 
 
 def ways(folder: Path, **runs: Run) -> Path:
     """Write a set of ways, each a run of the same drill."""
     for name, run in runs.items():
         run.more |= {"name": "skew", "way": {"name": name, "steps": [step("answer")]}}
-    first = sets.SetStarted(
+    first = series.SetStarted(
         set=folder.name,
         sort="ways",
         members=list(runs),
@@ -64,23 +64,23 @@ def ways(folder: Path, **runs: Run) -> Path:
         host="here",
         user="ada",
     )
-    return written(folder, first, tuple(runs.values()), sets.SetEnded())
+    return written(folder, first, tuple(runs.values()), series.SetEnded())
 
 
-def written(folder: Path, first: sets.SetStarted, runs: tuple[Run, ...], end: sets.SetEnded) -> Path:
+def written(folder: Path, first: series.SetStarted, runs: tuple[Run, ...], end: series.SetEnded) -> Path:
     folder.mkdir(parents=True)
-    book = sets.Book.create(folder, SetClock())
+    book = series.Book.create(folder, SetClock())
     book.record(first)
     for number, run in enumerate(runs, 1):
         run.write(folder / f"run-{number}-abcdef")
-        book.record(sets.RunBegun(folder=f"run-{number}-abcdef"))
+        book.record(series.RunBegun(folder=f"run-{number}-abcdef"))
     book.record(end)
     book.close()
     return folder
 
 
 def drawn(*names: str, times: int = 1) -> list[str]:
-    return sets.order(list(names), times, SEED)
+    return series.order(list(names), times, SEED)
 
 
 def in_order(tmp_path: Path, crash: Run, skew: Run, **more: Any) -> SetResult:
@@ -125,13 +125,13 @@ def test_a_timeline_tells_of_a_failover_that_the_writers_names_hide(tmp_path: Pa
 
 def test_a_set_that_was_cut_short_is_aborted_and_says_how_far_it_came(tmp_path: Path) -> None:
     first = drawn("crash", "skew")[0]
-    end = sets.SetEnded(seed=SEED, because="run 1 ended ABORTED")
+    end = series.SetEnded(seed=SEED, because="run 1 ended ABORTED")
     result = judge(twins(tmp_path / "told", of(first), end=end))
     assert result.verdict is ABORTED
     assert "1 of 2 were: run 1 ended ABORTED" in result.because
     folder = twins(tmp_path / "killed", of(first))
-    lines = (folder / sets.FILE).read_bytes().splitlines(keepends=True)
-    (folder / sets.FILE).write_bytes(b"".join(lines[:-1]))
+    lines = (folder / series.FILE).read_bytes().splitlines(keepends=True)
+    (folder / series.FILE).write_bytes(b"".join(lines[:-1]))
     assert judge(folder).verdict is ABORTED
 
 
@@ -157,7 +157,7 @@ def test_a_seed_that_does_not_fit_its_seal_is_no_pass(seed: str, said: str, tmp_
 
 def test_an_altered_file_of_a_set_is_not_judged(tmp_path: Path) -> None:
     folder = twins(tmp_path / "set", of("crash"), of("skew"))
-    path = folder / sets.FILE
+    path = folder / series.FILE
     path.write_bytes(path.read_bytes().replace(b"ada", b"bob"))
     with pytest.raises(JournalDamaged):
         judge(folder)
@@ -169,15 +169,15 @@ def test_a_folder_without_a_set_is_said_to_hold_none(tmp_path: Path) -> None:
 
 
 def test_an_order_is_drawn_alike_everywhere_and_holds_everybody_so_many_times() -> None:
-    order = sets.order(["a", "b", "c"], 4, "seed")
+    order = series.order(["a", "b", "c"], 4, "seed")
     assert sorted(order) == sorted(["a", "b", "c"] * 4)
     assert "".join(order) == "bccaaabbcbac"
-    assert sets.order(["a", "b"], 2) == ["a", "b", "a", "b"]
-    assert sets.seal("seed") == hashlib.sha256(b"seed").hexdigest()
+    assert series.order(["a", "b"], 2) == ["a", "b", "a", "b"]
+    assert series.seal("seed") == hashlib.sha256(b"seed").hexdigest()
 
 
 def test_both_orders_of_two_are_drawn_about_as_often() -> None:
-    firsts = [sets.order(["a", "b"], 1, f"seed {number}")[0] for number in range(400)]
+    firsts = [series.order(["a", "b"], 1, f"seed {number}")[0] for number in range(400)]
     assert 150 < firsts.count("a") < 250
 
 
@@ -215,7 +215,7 @@ def pain(tmp_path: Path, run: Run, other: Run | None = None) -> Any:  # noqa: AN
 
 def answered(run: Run, at: float) -> Run:
     """Let a step of the way be applied at that time."""
-    from faildrill import timeline as tl  # noqa: PLC0415 - used here alone
+    from faildrill.record import timeline as tl  # noqa: PLC0415 - used here alone
 
     run.steps.append(step("answer"))
     return run.but(at, tl.Applying(step="answer"), tl.Applied(step="answer", answer={}))

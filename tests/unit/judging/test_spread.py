@@ -6,8 +6,8 @@ import pytest
 
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import Keeping, Kept, path_of
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import Keeping, Kept, path_of
 from unit.judging.runs import END, FAULT, Run, ns, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE

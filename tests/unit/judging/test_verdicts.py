@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from unit.judging.runs import END, FAULT, Run, intended, met, ns, probe, put_back, step, ticks, wait
 
 OUTAGE = {"outage": {"of": "pay", "at_most": "30s"}}

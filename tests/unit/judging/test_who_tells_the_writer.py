@@ -7,7 +7,7 @@ import pytest
 from faildrill import judging
 from faildrill.kinds import tells_writer
 from faildrill.kinds.table import TABLES
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, probe, ticks
 
 NODES = ("mariadb.writers", "patroni.writer", "postgres.writers", "redis.writers")

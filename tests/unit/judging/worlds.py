@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns, of
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns, of
 
 MS: Final = 1_000_000
 MODES: Final = ("refused", "reset", "wrong", "held", "lost", "blackholed")

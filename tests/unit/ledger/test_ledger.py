@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.ledger import MOST, SIZE, Ledger, Note, pack, path_of
-from faildrill.ledger.accounts import Account, Moment, Rows, Writes, accounts, read, rows_path, weigh
+from faildrill.record.ledger import MOST, SIZE, Ledger, Note, pack, path_of
+from faildrill.record.ledger.accounts import Account, Moment, Rows, Writes, accounts, read, rows_path, weigh
 
 SECOND = 1_000_000_000
 
@@ -159,7 +159,7 @@ def test_a_flipped_bit_is_damage_and_never_another_note(tmp_path: Path) -> None:
 def test_a_note_that_the_disk_takes_in_part_is_an_error_and_leaves_only_whole_ones(tmp_path: Path) -> None:
     path = path_of(tmp_path, "ledger")
     program = (
-        "import resource, signal, sys\nfrom pathlib import Path\nfrom faildrill.ledger import Ledger\n"
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom faildrill.record.ledger import Ledger\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "ledger = Ledger(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3 * 16 + 5, resource.RLIM_INFINITY))\n"
@@ -179,7 +179,7 @@ def test_a_note_that_the_disk_takes_in_part_is_an_error_and_leaves_only_whole_on
 def test_what_was_noted_survives_a_kill(tmp_path: Path) -> None:
     path = path_of(tmp_path, "ledger")
     program = (
-        "import os, sys\nfrom pathlib import Path\nfrom faildrill.ledger import Ledger, Note\n"
+        "import os, sys\nfrom pathlib import Path\nfrom faildrill.record.ledger import Ledger, Note\n"
         "ledger = Ledger(Path(sys.argv[1]))\n"
         "while True:\n"
         "    number = ledger.send(number_at := 5, 0)\n"

@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from faildrill.samples import Outcome, Sample
+from faildrill.record.samples import Outcome, Sample
 from faildrill.system import resolver
 from unit.probing.ground import ground
 from unit.probing.watched import Watched, plan, watching

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from faildrill.samples import SEEN_LATE, Outcome
+from faildrill.record.samples import SEEN_LATE, Outcome
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, now, plan, watching
 

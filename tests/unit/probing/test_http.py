@@ -18,7 +18,7 @@ from faildrill.adapters.http.request import Request
 from faildrill.adapters.http.wire import wire
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

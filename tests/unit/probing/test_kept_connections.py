@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from faildrill.adapters.http.request import Request
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.probing.watched import MILLISECOND, plan, watching
 
 GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.probing.ground import ground
 from unit.probing.test_prober import closed_port
 from unit.probing.watched import plan, watching

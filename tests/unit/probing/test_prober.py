@@ -12,8 +12,8 @@ import pytest
 from faildrill import causes, probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import outages
-from faildrill.samples import RECORD, SEEN_LATE, SIZE, Outcome
-from faildrill.samples.columns import load
+from faildrill.record.samples import RECORD, SEEN_LATE, SIZE, Outcome
+from faildrill.record.samples.columns import load
 from faildrill.targets import KindUse
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, now, plan, watching

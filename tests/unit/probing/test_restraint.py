@@ -10,7 +10,7 @@ import pytest
 
 from faildrill.drill import ProbePlan
 from faildrill.probing.restraint import NARROWEST, WIDEST, Restraint, most_in_flight
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground
 from unit.probing.watched import MILLISECOND, plan, watching
 

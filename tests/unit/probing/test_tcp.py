@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.tcp import Connect
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked
 from faildrill.toolkit.connection_errors import Ending, outcome_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faildrill.drill import ProbePlan
 from faildrill.probing.watching import Watching
-from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.targets import KindUse
 
 PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.02, timeout=0.5)

@@ -11,7 +11,7 @@ from faildrill.judging import judge
 from faildrill.judging.errors import worst_stretch
 from faildrill.judging.result import Finding, Verdict
 from faildrill.proofs.dues import Dues, Pace, dues
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.record.samples import SEEN_LATE, Outcome, Sample
 from unit.judging.runs import Run, ns, probe, ticks
 from unit.judging.worlds import Look, columns
 
@@ -172,7 +172,7 @@ def test_two_probers_of_one_probe_have_a_schedule_each(tmp_path: Path) -> None:
     run = Run(probes=[probe()]).usual().good()
     first = [one for one in run.samples["pay"] if one.due < ns(10.0)]
     folder = run.write(tmp_path)
-    from faildrill.samples import Files, Recorder  # noqa: PLC0415 - beside what the run itself wrote
+    from faildrill.record.samples import Files, Recorder  # noqa: PLC0415 - beside what the run itself wrote
 
     for path in folder.glob("probes.*"):
         path.unlink()

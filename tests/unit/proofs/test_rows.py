@@ -11,7 +11,7 @@ from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.records import Cadence, Heard
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
-from faildrill.samples import SEEN_LATE, Outcome, Sample
+from faildrill.record.samples import SEEN_LATE, Outcome, Sample
 from faildrill.targets import KindUse
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded
 

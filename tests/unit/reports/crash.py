@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faildrill import timeline as tl
-from faildrill.samples import Files, Outcome, Recorder, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
 
 SECOND = 1_000_000_000
 MS = SECOND // 1000

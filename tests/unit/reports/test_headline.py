@@ -10,13 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from faildrill import reports, timeline
+from faildrill import reports
 from faildrill.judging import judge
 from faildrill.judging.result import Bounds, Outage, Result
-from faildrill.ledger import Ledger, Note
-from faildrill.ledger.accounts import Rows, keep
+from faildrill.record import timeline
+from faildrill.record.ledger import Ledger, Note
+from faildrill.record.ledger.accounts import Rows, keep
+from faildrill.record.samples import Outcome
 from faildrill.reports import headline, looks, picture, terminal, wording
-from faildrill.samples import Outcome
 from unit.judging.runs import FAULT, Run, probe, ticks
 from unit.reports import judged
 

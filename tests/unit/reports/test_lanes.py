@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.clock import NANOSECONDS, nanoseconds
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import of
 from faildrill.reports import lanes
 from faildrill.reports.looks import Look, Looks
 from faildrill.reports.presences import presences
-from faildrill.samples import Outcome
-from faildrill.samples.columns import of
 
 NAMES = ("", "pay1", "pay2", "pay1,pg2")
 told_looks = st.lists(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from faildrill import journal
-from faildrill import timeline as tl
 from faildrill.cli.live import Mode, draw, show
 from faildrill.cli.watching import Watch
-from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample, pack
+from faildrill.record import journal
+from faildrill.record import timeline as tl
+from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample, pack
 from unit.reports import crash, hostile
 from unit.reports.crash import BOOT, SECOND, UP
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from faildrill import reports, timeline
+from faildrill import reports
 from faildrill.judging.result import Finding, Result, Verdict
+from faildrill.record import timeline
 from faildrill.reports import looks, page, picture
 from unit.reports import crash, hostile, judged
 from unit.reports.reading import Read

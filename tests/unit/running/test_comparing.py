@@ -13,10 +13,10 @@ from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
+from faildrill.record.timeline import Undoing
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.testing import run
-from faildrill.timeline import Undoing
 from support.virtual import Simulation
 
 WRITE_OVER_NOTHING = {

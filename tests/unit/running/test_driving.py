@@ -13,11 +13,7 @@ from faildrill.errors import JournalFull
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.keys import Proven
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
-from faildrill.targets import KindUse
-from faildrill.testing import run
-from faildrill.timeline import (
+from faildrill.record.timeline import (
     FILE,
     AbortAsked,
     Applied,
@@ -39,6 +35,10 @@ from faildrill.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
+from faildrill.running.driving import Driving
+from faildrill.running.stopping import Stop
+from faildrill.targets import KindUse
+from faildrill.testing import run
 from support.virtual import Simulation, TaskProbers
 
 

@@ -14,17 +14,10 @@ from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find, misnamed_effect
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Kind
+from faildrill.record.timeline import Confirmed, EffectGone, EffectSeen, EffectUntold, Undoing, UndoVerified
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.testing import run
-from faildrill.timeline import (
-    Confirmed,
-    EffectGone,
-    EffectSeen,
-    EffectUntold,
-    Undoing,
-    UndoVerified,
-)
 from support.virtual import Simulation
 
 

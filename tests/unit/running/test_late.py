@@ -10,10 +10,10 @@ from faildrill.effect_traits import ACTS_LATE
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
+from faildrill.record.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.testing import run
-from faildrill.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
 from support.virtual import Simulation
 
 

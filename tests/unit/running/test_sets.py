@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import sets
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill
 from faildrill.environment import Environment
+from faildrill.record import series
+from faildrill.record.timeline import FILE, RunStarted, entries
 from faildrill.running.sets import LaidOut, Running, Wanted
-from faildrill.timeline import FILE, RunStarted, entries
 
 PLACE = Environment(name="simulation", drillable=True)
 LEAVES = [(3, "REFUSED"), (5, "ABORTED"), (6, "UNSAFE"), (7, "ERROR"), (9, "exit code 9")]
@@ -19,14 +19,14 @@ def drill(name: str) -> Drill:
     return Drill(name=name, environment="simulation", probes=(), steps=(), expect=())
 
 
-def running(folder: Path, sort: sets.Sort = "twins", times: int = 1) -> Running:
+def running(folder: Path, sort: series.Sort = "twins", times: int = 1) -> Running:
     wanted = Wanted("crash", sort, {name: drill(name) for name in ("crash", "skew")}, times)
     return Running(wanted, PLACE, folder, SystemClock())
 
 
-def ending(one: Running) -> sets.SetEnded:
-    last = sets.entries(one.folder)[-1].what
-    assert isinstance(last, sets.SetEnded)
+def ending(one: Running) -> series.SetEnded:
+    last = series.entries(one.folder)[-1].what
+    assert isinstance(last, series.SetEnded)
     return last
 
 
@@ -34,10 +34,10 @@ def test_every_blinded_set_draws_a_seed_of_its_own_and_writes_its_seal_only(tmp_
     seals = {running(tmp_path).seal for _ in range(20)}
     assert len(seals) == 20
     one = running(tmp_path)
-    [first] = sets.entries(one.folder)
-    assert isinstance(first.what, sets.SetStarted)
+    [first] = series.entries(one.folder)
+    assert isinstance(first.what, series.SetStarted)
     assert first.what.seal == one.seal
-    told = (one.folder / sets.FILE).read_text()
+    told = (one.folder / series.FILE).read_text()
     assert (told.index("crash") < told.index("skew"), "seed" in told) == (True, False)
 
 
@@ -59,17 +59,17 @@ def test_each_run_is_a_run_of_the_drill_that_is_due(tmp_path: Path) -> None:
 
     one.see_through(look)
     assert seen == one.order
-    assert (ending(one).because, sets.seal(ending(one).seed)) == ("", one.seal)
+    assert (ending(one).because, series.seal(ending(one).seed)) == ("", one.seal)
 
 
 @pytest.mark.parametrize(("code", "word"), LEAVES)
 def test_after_a_run_that_leaves_unknown_ground_the_rest_is_not_started(code: int, word: str, tmp_path: Path) -> None:
     one = running(tmp_path)
     one.see_through(lambda _: code)
-    *_, begun, ended = [entry.what for entry in sets.entries(one.folder)]
-    assert isinstance(begun, sets.RunBegun)
+    *_, begun, ended = [entry.what for entry in series.entries(one.folder)]
+    assert isinstance(begun, series.RunBegun)
     assert begun.folder.startswith("run-1-")
-    assert isinstance(ended, sets.SetEnded)
+    assert isinstance(ended, series.SetEnded)
     assert ended.because == f"run 1 ended {word}"
 
 
@@ -82,4 +82,4 @@ def test_however_a_set_is_left_its_end_and_its_seed_are_written(tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         one.see_through(interrupted)
     assert ending(one).because == "whoever ran the set went away"
-    assert sets.seal(ending(one).seed) == one.seal
+    assert series.seal(ending(one).seed) == one.seal

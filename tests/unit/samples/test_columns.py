@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.errors import JournalDamaged
-from faildrill.samples import SIZE, Files, Outcome, Recorder, Sample, all_samples
-from faildrill.samples.columns import BLOCK, Columns, load
+from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample, all_samples
+from faildrill.record.samples.columns import BLOCK, Columns, load
 
 
 def write(folder: Path, samples: list[Sample], name: str = "probes") -> Files:

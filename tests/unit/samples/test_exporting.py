@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from faildrill.cli.export import export
 from faildrill.errors import WrongUsage
-from faildrill.samples import SIZE, Outcome
+from faildrill.record.samples import SIZE, Outcome
 from unit.judging.runs import FAULT, Run, ns, probe, ticks
 
 HOSTILE = 'comma, "quote"\nline ✗ =1+1'

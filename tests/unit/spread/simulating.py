@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from faildrill.spread.following import Following
+from faildrill.spread.current import Following
 
 EVERY: Final = 0.5
 EVEN_FOR: Final = 60.0

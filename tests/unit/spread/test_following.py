@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.record.spread_counts import Keeping, Kept, load, path_of
 from faildrill.spread import Spread
-from faildrill.spread.following import Following
-from faildrill.spread.keeping import Keeping, Kept, load, path_of
+from faildrill.spread.current import Following
 
 EVEN = {"a": 1.0, "b": 1.0, "c": 1.0}
 SKEWED = {"a": 7.0, "b": 1.0, "c": 1.0}

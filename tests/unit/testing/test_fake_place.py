@@ -7,7 +7,7 @@ import pytest
 from faildrill.errors import ActionRefused
 from faildrill.kinds import build
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.testing import FakePlace, given, run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Given, Observed, Probe, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.testing import run
 from faildrill.toolkit.connection_errors import Silence
 from unit.toolkit.simulated_store import Call, Chiefs, Clerk, Elect, ElectAny, Whole, World, kind, world

@@ -15,7 +15,7 @@ import pytest
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "leader-store.md"
 FILES: Final = re.compile(r"^`([\w./-]+)`\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

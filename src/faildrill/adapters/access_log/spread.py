@@ -13,8 +13,8 @@ from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import Kept
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import Kept
 from faildrill.testimony import View
 
 

@@ -8,7 +8,7 @@ from faildrill.adapters.ansible import plays
 from faildrill.adapters.ansible.playbook import OnHosts
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.targets import FilePath
 
 _LONGEST: Final = 60

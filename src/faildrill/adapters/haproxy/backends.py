@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.testimony import View
 
 _LONGEST: Final = 200

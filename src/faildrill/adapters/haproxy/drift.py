@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.runtime import Runtime, runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.settings import Difference, Settings, Standard, differences
 from faildrill.testimony import View
 

@@ -5,7 +5,7 @@ import asyncio
 from faildrill.adapters.haproxy.backends import Backends
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Checked, Given, Kind
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 
 
 class LoadBalancers(Kind):

@@ -11,7 +11,7 @@ from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Duration, Given, Kind
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.settings import Standard
 from faildrill.spread import weigh
 from faildrill.testimony import Says, Testimony

@@ -16,7 +16,7 @@ from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_a
 from faildrill.adapters.http.wire import Sent, trust, wire
 from faildrill.adapters.tcp import LARGEST
 from faildrill.ports import Given, Seen, TellEdge, sent_again
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.connection_errors import CLOSING
 
 MOST_IDLE: Final = 64

@@ -17,9 +17,9 @@ from faildrill.adapters.http.turned_away import TELLING, turned_away
 from faildrill.adapters.http.wire import a_url, no_injection
 from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee
-from faildrill.ledger import Note
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger import Note
+from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers

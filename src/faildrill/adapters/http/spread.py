@@ -9,8 +9,8 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen, TellEdge
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import Kept
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import Kept
 from faildrill.testimony import View
 
 

@@ -8,9 +8,9 @@ from pydantic import Field
 from faildrill.adapters.mariadb.talking import ENDINGS, OF_THE_ASKER, READ_ONLY, Login, Said, Talk, as_user, in_words
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.errors import UnresolvedSecret
-from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger import Note
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 

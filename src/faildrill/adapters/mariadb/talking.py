@@ -11,7 +11,7 @@ from pymysql.cursors import DictCursor
 
 from faildrill import causes
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.system.resolver import refuse_itself, telling
 from faildrill.system.threads import aside

@@ -18,7 +18,7 @@ from faildrill.adapters.postgres.talking import WITHOUT_PASSWORD, NotPostgres, S
 from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import CLOSING, Ending, Silence, outcome_of
 from faildrill.toolkit.tls import NoTLS

@@ -9,7 +9,7 @@ from faildrill.adapters.postgres.asking import addresses, by_users_path, failure
 from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.testimony import View
 
 _READ: Final = """

@@ -6,7 +6,7 @@ from faildrill.adapters.postgres.asking import ask
 from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.ports import Given, Seen
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.connection_errors import unheard
 
 _WHAT: Final = (

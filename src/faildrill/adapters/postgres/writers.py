@@ -11,7 +11,7 @@ from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen, WriterBy
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import unheard
 

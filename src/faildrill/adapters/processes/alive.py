@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 from faildrill.adapters.processes.finding import Named
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen, TellEdge
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.system import processes
 from faildrill.system.processes import STOPPED, Process
 

@@ -9,9 +9,9 @@ from faildrill.adapters.redis.nodes import asked, role
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
-from faildrill.ledger import Note
 from faildrill.ports import NO_RUN, Given, Seen
-from faildrill.samples import Outcome
+from faildrill.record.ledger import Note
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from faildrill.ports import Given, Seen, WriterBy
-from faildrill.samples import Outcome
+from faildrill.record.samples import Outcome
 from faildrill.toolkit.connection_errors import silences, unheard
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store.kind import OfStore

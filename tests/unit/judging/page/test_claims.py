@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from faildrill import timeline as tl
 from faildrill.cli.export import export
 from faildrill.judging.latency import percentile
 from faildrill.judging.result import Verdict
-from faildrill.samples import SEEN_LATE, Files, Outcome, Recorder, Sample
-from faildrill.samples.columns import Columns
-from faildrill.samples.exporting import CHUNK, Origin, write_csv, write_parquet
+from faildrill.record import timeline as tl
+from faildrill.record.samples import SEEN_LATE, Files, Outcome, Recorder, Sample
+from faildrill.record.samples.columns import Columns
+from faildrill.record.samples.exported_file import CHUNK, Origin, write_csv, write_parquet
 from unit.judging.page.records import claimed, exactly, found, instead, judged, lost
 from unit.judging.runs import END, FAULT, Run, ns, ticks
 from unit.judging.worlds import MS, Look, columns

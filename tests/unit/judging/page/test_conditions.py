@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.drill import Condition, Wait
 from faildrill.judging.result import Finding, Verdict
 from faildrill.probing.watching import Watching
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Files, Outcome, Recorder, Sample
+from faildrill.record.timeline import FILE, Timeline, WaitEnded, entries
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
 from faildrill.running.waiting import wait
-from faildrill.samples import Files, Outcome, Recorder, Sample
 from faildrill.testing import LoopClock, run
-from faildrill.timeline import FILE, Timeline, WaitEnded, entries
 from support.virtual import Simulation
 from unit.judging.page.records import SLOW, judged, look, lost, plan
 from unit.judging.runs import Run, ns, ticks

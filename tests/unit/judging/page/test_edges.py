@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.proofs.looks import Question
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
-from faildrill.samples import Outcome, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome, Sample
 from unit.judging.page.records import SLOW, claimed, exactly, found, instead, judged, look, lost, plan
 from unit.judging.runs import END, Run, ns, probe, ticks, wait
 from unit.judging.worlds import MS

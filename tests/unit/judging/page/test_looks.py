@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill import reports
-from faildrill import timeline as tl
 from faildrill.cli.plan import plan as planning
 from faildrill.drill import ProbePlan
 from faildrill.judging import judge
@@ -18,7 +17,8 @@ from faildrill.judging.evidence import gather
 from faildrill.judging.result import Verdict
 from faildrill.proofs import limits
 from faildrill.proofs.looks import Interval
-from faildrill.samples import SEEN_LATE, Files, Outcome, Recorder, Sample
+from faildrill.record import timeline as tl
+from faildrill.record.samples import SEEN_LATE, Files, Outcome, Recorder, Sample
 from unit.judging.page.records import SLOW, claimed, exactly, found, judged, look, lost, plan, proves, warmed
 from unit.judging.page.test_the_page import PAGE
 from unit.judging.runs import END, Run, ns, probe, ticks

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Verdict
 from faildrill.kinds import find
-from faildrill.ledger import Ledger, Note
-from faildrill.ledger.accounts import Rows, keep
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import Keeping, Kept, path_of
+from faildrill.record import timeline as tl
+from faildrill.record.ledger import Ledger, Note
+from faildrill.record.ledger.accounts import Rows, keep
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import Keeping, Kept, path_of
 from unit.judging.page.records import claimed, found, judged
 from unit.judging.runs import END, FAULT, Run, met, ns, probe, step, ticks, wait
 

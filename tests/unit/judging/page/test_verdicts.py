@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.effect_traits import EFFECT_IS
 from faildrill.judging import encode, judge
 from faildrill.judging.result import Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
-from faildrill.samples import Outcome
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.judging.page.records import claimed, found, judged
 from unit.judging.runs import FAULT, Run
 

@@ -19,8 +19,8 @@ from typing import Any, Final, NamedTuple, TextIO
 import numpy as np
 
 from faildrill.errors import WrongUsage
-from faildrill.samples import Outcome
-from faildrill.samples.columns import Columns
+from faildrill.record.samples import Outcome
+from faildrill.record.samples.columns import Columns
 from faildrill.system import atomic_file
 
 FIELDS: Final = ("probe", "due_utc", "due_ns", "sent_ns", "answered_ns", "outcome", "who", "detail")

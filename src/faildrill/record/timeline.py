@@ -13,7 +13,7 @@ import msgspec
 from faildrill import redacting
 from faildrill.clock import Clock
 from faildrill.errors import JournalDamaged, JournalError, JournalFull, WrongUsage
-from faildrill.events import (
+from faildrill.record.events import (
     FORMAT,
     AbortAsked,
     AnyEvent,
@@ -55,8 +55,8 @@ from faildrill.events import (
     WaitStarted,
     WarmedUp,
 )
-from faildrill.journal import Disk, Journal, Reading, read
-from faildrill.second_copy import folder_of
+from faildrill.record.journal import Disk, Journal, Reading, read
+from faildrill.record.second_copy import folder_of
 
 __all__ = [
     "DURABLE",

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from faildrill.errors import JournalDamaged
-from faildrill.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names
+from faildrill.record.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from faildrill.journal import read, seal
+from faildrill.record.journal import read, seal
 
 SUFFIX: Final = ".spread"
 

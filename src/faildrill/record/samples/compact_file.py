@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from faildrill.errors import JournalDamaged
-from faildrill.samples.columns import Columns, Integers, Octets, empty, of
+from faildrill.record.samples.columns import Columns, Integers, Octets, empty, of
 from faildrill.system import atomic_file
 
 NEVER: Final = -1 << 62

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from faildrill.ledger import CHECK, MOST, SIZE, Note, path_of
+from faildrill.record.ledger import CHECK, MOST, SIZE, Note, path_of
 from faildrill.system import atomic_file
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.

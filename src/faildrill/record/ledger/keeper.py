@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from faildrill.ledger import Ledger, Note
+from faildrill.record.ledger import Ledger, Note
 
 SYNC_EVERY: Final = 0.2
 """Seconds between two syncs to the disk."""

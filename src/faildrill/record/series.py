@@ -13,7 +13,7 @@ import msgspec
 
 from faildrill.clock import Clock
 from faildrill.errors import JournalDamaged
-from faildrill.journal import Journal, read
+from faildrill.record.journal import Journal, read
 
 FILE: Final = "set.jsonl"
 FORMAT: Final = 2
