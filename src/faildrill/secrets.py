@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final, Self
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import core_schema
 
-from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
-from faildrill.redacting import HIDDEN as HIDDEN
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, redaction
+from faildrill.system.redaction import HIDDEN as HIDDEN
 
 _KINDS: Final = ("env", "file")
 _LARGEST: Final = 1 << 16
@@ -56,7 +55,7 @@ class Reference:
         """
         value = self._looked_up()
         try:
-            redacting.learn(value)
+            redaction.learn(value)
         except ValueError as error:
             raise UnresolvedSecret(f"{self.text}: {error}; give a longer one") from error
         return Secret(value)

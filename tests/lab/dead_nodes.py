@@ -11,12 +11,12 @@ from typing import cast
 
 import asyncpg
 
-from faildrill import kernel
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab import parts, users
 from faildrill.lab.facts import Facts
 from faildrill.record.ledger import Note
 from faildrill.record.timeline import FILE, AnyEvent, Entry, entries
+from faildrill.system import kernel
 
 
 def numbers_of(lab: Facts, node: str, run: str, aside: Path) -> set[int]:

@@ -22,7 +22,6 @@ from faildrill import judging
 from faildrill.adapters.simulated import burn
 from faildrill.guarding.holding import Holder, hold
 from faildrill.guarding.keys import Proven
-from faildrill.kernel import become_subreaper
 from faildrill.kinds import Shape, find
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry
@@ -33,6 +32,7 @@ from faildrill.recovering.salvaging import remembered
 from faildrill.running.crew import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
+from faildrill.system.kernel import become_subreaper
 from faildrill.testing import LoopClock, run
 from support.virtual import TaskProbers
 

@@ -11,29 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import Reference
+from faildrill.system import redaction
 
 VALUE = "Tr0ub4dor&3 ü/x"
 
 
 @pytest.fixture(autouse=True)
 def _known() -> None:
-    redacting.learn(VALUE)
+    redaction.learn(VALUE)
 
 
 @given(some.text(max_size=20), some.text(max_size=20))
 def test_a_value_is_found_wherever_it_stands(before: str, after: str) -> None:
-    assert VALUE not in redacting.clean(before + VALUE + after)
+    assert VALUE not in redaction.clean(before + VALUE + after)
 
 
 @given(some.binary(max_size=9), some.binary(max_size=9))
 def test_base64_of_a_value_is_found_wherever_it_begins(before: bytes, after: bytes) -> None:
     whole = base64.b64encode(before + VALUE.encode() + after).decode()
-    cleaned = redacting.clean(whole)
-    assert redacting.HIDDEN in cleaned
-    hidden = len(whole) - len(cleaned.replace(redacting.HIDDEN, ""))
+    cleaned = redaction.clean(whole)
+    assert redaction.HIDDEN in cleaned
+    hidden = len(whole) - len(cleaned.replace(redaction.HIDDEN, ""))
     assert hidden >= len(VALUE.encode()) * 8 / 6 - 2  # at the most a character at either end, shared with others
 
 
@@ -54,25 +54,25 @@ EVERY_BYTE = "".join(f"%{byte:02X}" for byte in VALUE.encode())
     ],
 )
 def test_a_value_is_found_as_it_is_written_elsewhere(written: str) -> None:
-    assert redacting.HIDDEN in redacting.clean(f"before {written} after")
-    assert "Tr0ub4dor" not in redacting.clean(f"before {written} after")
+    assert redaction.HIDDEN in redaction.clean(f"before {written} after")
+    assert "Tr0ub4dor" not in redaction.clean(f"before {written} after")
 
 
 def test_every_long_line_of_a_key_is_a_secret() -> None:
-    redacting.learn("-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n")
-    assert redacting.clean("read kqhkiG9w0BAQEF from it") == "read ••• from it"
+    redaction.learn("-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n")
+    assert redaction.clean("read kqhkiG9w0BAQEF from it") == "read ••• from it"
 
 
 def test_data_is_cleaned_in_its_depth_and_told_to_hold_a_secret() -> None:
     data = {"a": [1, None, (f"x{VALUE}",)], VALUE: True}
-    assert redacting.clean_all(data) == {"a": [1, None, ("x•••",)], "•••": True}
-    assert redacting.holds_secret(data)
-    assert not redacting.holds_secret({"a": [1, "x"]})
+    assert redaction.clean_all(data) == {"a": [1, None, ("x•••",)], "•••": True}
+    assert redaction.holds_secret(data)
+    assert not redaction.holds_secret({"a": [1, "x"]})
 
 
 def test_what_comes_in_parts_is_cleaned_as_a_whole() -> None:
     out = io.StringIO()
-    stream = redacting.Stream(out)
+    stream = redaction.Stream(out)
     for part in ("say ", VALUE[:5], VALUE[5:], "\nand ", VALUE[:3]):
         stream.write(part)
     stream.write(VALUE[3:] + "\n")

@@ -6,11 +6,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple, TypeVar
 
-from faildrill import durations, redacting
+from faildrill import durations
 from faildrill.effect_traits import ENDING
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
-from faildrill.system import resolver
+from faildrill.system import redaction, resolver
 
 T = TypeVar("T")
 LOOK_AGAIN: Final = 0.1
@@ -114,7 +114,7 @@ def _answer(task: "asyncio.Task[T]") -> T:
 
 def words(what: object) -> str:
     """Return a kind's words as they can be written down: no secrets, no half characters, and not without end."""
-    text = redacting.clean(str(what)).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = redaction.clean(str(what)).encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 

@@ -7,7 +7,6 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from faildrill import redacting
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparing import beside, owned, pictured
 from faildrill.acting.seeing import effect, looks_cost
@@ -26,6 +25,7 @@ from faildrill.record.timeline import (
     NotConfirmed,
     Timeline,
 )
+from faildrill.system import redaction
 
 AFTER: Final = 2.0
 """Seconds that a look after a refusal may take."""
@@ -64,7 +64,7 @@ async def do(step: Step, timeline: Timeline, run: str, is_elsewhere: Asked | Non
     if not _is_data(before):
         return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
     intended = intent(step, before, picture)
-    if redacting.holds_secret([intended.params, intended.before, intended.undo_params]):
+    if redaction.holds_secret([intended.params, intended.before, intended.undo_params]):
         return _refused(step, timeline, "its parameters or the state to go back to hold a secret: nothing was done")
     if is_elsewhere is not None and (because := await is_elsewhere(intended)):
         return _refused(step, timeline, because)

@@ -9,9 +9,9 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill import durations, redacting
+from faildrill import durations
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
-from faildrill.system import threads
+from faildrill.system import redaction, threads
 from faildrill.system.threads import aside
 from faildrill.targets import FilePath
 from faildrill.toolkit.deadlines import SHARE
@@ -133,7 +133,7 @@ class CommandYounger(Surroundings):
         line = ended.printed.rpartition("\n")[2].strip()
         at = _time(line)
         if at is None:
-            return f"{self.argv[0]} wrote {redacting.clean(line)[:_SHOWN]!r}, which is no time with its zone"
+            return f"{self.argv[0]} wrote {redaction.clean(line)[:_SHOWN]!r}, which is no time with its zone"
         return _too_old(f"what {self.argv[0]} tells", at, self.than)
 
 

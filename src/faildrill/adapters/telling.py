@@ -5,10 +5,10 @@ from typing import Final
 
 import apprise
 
-from faildrill import redacting
 from faildrill.errors import WrongUsage
 from faildrill.notices import Notice
 from faildrill.secrets import Reference
+from faildrill.system import redaction
 
 _WITHIN: Final = 20.0
 """Seconds for one notice; Apprise's own time limits for sockets are 4 s each."""
@@ -27,12 +27,12 @@ class Way:
 
     async def tell(self, notice: Notice) -> str:
         """Send it from a thread; return what went wrong."""
-        title, body = redacting.clean(notice.title), redacting.clean(notice.body)
+        title, body = redaction.clean(notice.title), redaction.clean(notice.body)
         sending = asyncio.to_thread(
             self._apprise.notify, body=body, title=title, notify_type=_SORTS[notice.sort], body_format="text"
         )
         try:
             taken = await asyncio.wait_for(sending, _WITHIN)
         except (TimeoutError, TypeError, OSError) as error:
-            return f"{self.name}: {redacting.clean(str(error)) or 'timed out'}"
+            return f"{self.name}: {redaction.clean(str(error)) or 'timed out'}"
         return "" if taken else f"{self.name}: refused or not reached"

@@ -6,7 +6,6 @@ from typing import Final
 
 import click
 
-from faildrill import state
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError
 from faildrill.guarding.asking import under_way
@@ -15,7 +14,7 @@ from faildrill.guarding.halting import halt as throw
 from faildrill.guarding.halting import resume as take_back
 from faildrill.guarding.holding import recalled
 from faildrill.guarding.keys import Proven
-from faildrill.system import who
+from faildrill.system import state_folder, who
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
 _ENV = click.argument("env", metavar="ENV")
@@ -52,7 +51,7 @@ def resume(env: str) -> None:
 
 def _identified(env: str) -> tuple[Proven, str]:
     """Return what is proven of an environment, and what to call it."""
-    if _IDENTITY.fullmatch(env) and (state.folder() / "environments" / env).is_dir():
+    if _IDENTITY.fullmatch(env) and (state_folder.folder() / "environments" / env).is_dir():
         return recalled(env), env
     from faildrill.cli.places import environment
     from faildrill.guarding.facts import proven

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from faildrill import state
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts
 from faildrill.lab.places import Place
+from faildrill.system import state_folder
 from faildrill.system.exit_codes import ExitCode
 
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab; several can be up side by side.")
@@ -31,7 +31,7 @@ def up(name: str, keep: bool, of: str | None) -> None:
     from faildrill.lab import places, sorts, starting
 
     place = places.place(name)
-    state.check()
+    state_folder.check()
     before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
     facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001

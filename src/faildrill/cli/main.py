@@ -9,11 +9,12 @@ from typing import Any, TextIO, cast
 
 import click
 
-from faildrill import __version__, plain_text, redacting
+from faildrill import __version__, plain_text
 from faildrill.cli.standard_output import discard, is_gone, unread
 from faildrill.errors import FaildrillError, NotJudged
-from faildrill.lazily import lazily, without_collecting, without_plugins
+from faildrill.system import redaction
 from faildrill.system.exit_codes import ExitCode
+from faildrill.system.lazy_imports import lazily, without_collecting, without_plugins
 
 _COMMANDS = {
     "run": "faildrill.cli.run:run",
@@ -119,7 +120,7 @@ def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
-    sys.stderr = cast("TextIO", redacting.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
+    sys.stderr = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
     sys.stdout = cast("TextIO", plain_text.Stream(sys.stdout))
     lazily()
     without_plugins()

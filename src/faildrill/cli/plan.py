@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from faildrill import durations, redacting
+from faildrill import durations
 from faildrill.acting.calling import call, words
 from faildrill.cli.places import environment
 from faildrill.drill import AnyStep, Drill, Step, Wait, actions, singly
@@ -23,7 +23,7 @@ from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered
 from faildrill.running.waiting import describe
-from faildrill.system import resolver
+from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
 
 _WITHIN = 10.0
@@ -112,8 +112,8 @@ async def _seen(step: Step | Wait) -> Line:
     except (ActionError, CannotSee) as error:
         return Line(step.id, step.name, step.use.kind, f"can't be done now: {words(error)}", [], undo[step.undo.how])
     told = seen.undo if step.undo.how == "own" else undo[step.undo.how]
-    effect, touches = redacting.clean(seen.effect), redacting.clean_all(seen.touches)
-    return Line(step.id, step.name, step.use.kind, effect, touches, redacting.clean(told))
+    effect, touches = redaction.clean(seen.effect), redaction.clean_all(seen.touches)
+    return Line(step.id, step.name, step.use.kind, effect, touches, redaction.clean(told))
 
 
 def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
@@ -134,7 +134,7 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     click.echo("\nsteps, in every way" if drill.ways else "\nsteps")
     _print_steps(drill, [line for line in lines if not line.way])
     for way in drill.ways:
-        click.echo(f"\nway       {redacting.clean(way.name)}")
+        click.echo(f"\nway       {redaction.clean(way.name)}")
         _print_steps(drill, [line for line in lines if line.way == way.name])
     click.echo("\nprobes")
     for probe in drill.probes:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from faildrill import state
 from faildrill.cli.following import drive, exit_code
 from faildrill.cli.live import Mode, show
 from faildrill.cli.options import seconds
@@ -21,6 +20,7 @@ from faildrill.loading import load_drill
 from faildrill.reports import terminal
 from faildrill.running.sets import Wanted
 from faildrill.running.starting import lay_out
+from faildrill.system import state_folder
 
 
 @click.command()

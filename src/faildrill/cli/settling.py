@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 
-from faildrill import redacting
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding.holding import Mark, all_marks
 from faildrill.guarding.settling import settle
 from faildrill.record.timeline import Settled
 from faildrill.recovering.salvaging import go_on, home, remembered, unseen
-from faildrill.system import who
+from faildrill.system import redaction, who
 
 
 def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
@@ -28,7 +27,7 @@ def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
     if _mark_of(folder) is None:
         return
     seen = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
-    clock, words = SystemClock(), redacting.clean(because)
+    clock, words = SystemClock(), redaction.clean(because)
     settle(one, who.user(), clock.wall(), words, seen)
     if remembered(home(folder)):
         timeline = go_on(home(folder), clock)

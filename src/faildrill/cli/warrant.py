@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import click
 
-from faildrill import durations, redacting
+from faildrill import durations
 from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
 from faildrill.reports.wording import plain
-from faildrill.system import resolver
+from faildrill.system import redaction, resolver
 from faildrill.testimony import Testimony
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
 
@@ -60,7 +60,7 @@ def warrant(
 
 
 def _clean(one: Testimony) -> Testimony:
-    return one._replace(because=redacting.clean(one.because))
+    return one._replace(because=redaction.clean(one.because))
 
 
 def _text(found: Warrant, when: str) -> str:

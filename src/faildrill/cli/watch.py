@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 
-from faildrill import redacting
 from faildrill.alerting import Manner, Watch
 from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
@@ -15,7 +14,7 @@ from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
 from faildrill.reports.wording import count
 from faildrill.secrets import Reference
-from faildrill.system import resolver
+from faildrill.system import redaction, resolver
 
 _LISTEN: Final = "127.0.0.1:9766"
 
@@ -95,4 +94,4 @@ def _address(given: str) -> tuple[str, int]:
 
 
 def _say(text: str) -> None:
-    click.echo(redacting.clean(text))
+    click.echo(redaction.clean(text))

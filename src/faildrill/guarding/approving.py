@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.drill import Drill
 from faildrill.environment import Approvals, Environment
-from faildrill.system import atomic_file, who
+from faildrill.system import atomic_file, state_folder, who
 
 LONGEST: Final = 7 * 86400.0
 """Seconds for which an approval may hold, at the most."""
@@ -41,7 +40,7 @@ def digest(drill: Drill) -> str:
 def folder(environment: Environment) -> Path:
     """Return where an environment's approvals are."""
     named = environment.approvals.folder if environment.approvals else None
-    return Path(named) if named else state.folder() / "environments" / environment.proven_identity / "approvals"
+    return Path(named) if named else state_folder.folder() / "environments" / environment.proven_identity / "approvals"
 
 
 def approve(drill: Drill, environment: Environment, by: str, lasting: float) -> Path:

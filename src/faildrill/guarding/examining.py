@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from faildrill import __version__, causes, durations, state
+from faildrill import __version__, causes, durations
 from faildrill.acting.calling import call, words
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
@@ -24,7 +24,7 @@ from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen
 from faildrill.record.samples import Outcome
-from faildrill.system import processes
+from faildrill.system import processes, state_folder
 from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
@@ -82,8 +82,8 @@ def _fencing() -> Checked:
 def _state() -> Checked:
     """Look whether a run could keep its state here, as `run` does before it begins."""
     try:
-        state.check()
-        return _room("state", state.folder())
+        state_folder.check()
+        return _room("state", state_folder.folder())
     except NoStateFolder as error:
         told, _, remedy = str(error).partition("; ")
         return Checked("room for state", ok=False, told=told, remedy=remedy)

@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.guarding.keys import Proven
-from faildrill.system import atomic_file
+from faildrill.system import atomic_file, state_folder
 from faildrill.system.atomic_file import sync
 
 FILE: Final = "halted"
@@ -93,7 +92,7 @@ def _halted(key: str) -> Halt | None:
 def all_halts() -> Iterator[tuple[str, Halt]]:
     """Yield every halt of this machine once, with the identity of its environment."""
     told: set[str] = set()
-    for place in sorted((state.folder() / "environments").glob("*/")):
+    for place in sorted((state_folder.folder() / "environments").glob("*/")):
         found = _halted(place.name)
         if found is not None and (found.identity or place.name) not in told:
             told.add(found.identity or place.name)
@@ -107,7 +106,7 @@ def objection(proven: Proven) -> str | None:
 
 
 def _path(key: str) -> Path:
-    return state.folder() / "environments" / key / FILE
+    return state_folder.folder() / "environments" / key / FILE
 
 
 def _unreadable(why: str) -> Halt:

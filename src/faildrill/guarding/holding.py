@@ -22,10 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.errors import Objection
 from faildrill.guarding.keys import Proven
-from faildrill.system import atomic_file, who
+from faildrill.system import atomic_file, state_folder, who
 from faildrill.system.atomic_file import sync
 
 _FACTS: Final = "facts"
@@ -63,7 +62,7 @@ class Holder:
 
 
 def _place(key: str) -> Path:
-    found = state.folder() / "environments" / key
+    found = state_folder.folder() / "environments" / key
     found.mkdir(parents=True, exist_ok=True)
     return found
 
@@ -94,7 +93,7 @@ def _remember(proven: Proven) -> None:
 def recalled(identity: str) -> Proven:
     """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
     try:
-        facts = json.loads((state.folder() / "environments" / identity / _FACTS).read_bytes())
+        facts = json.loads((state_folder.folder() / "environments" / identity / _FACTS).read_bytes())
         return Proven(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
     except (OSError, ValueError, TypeError):
         return Proven(identity)
@@ -103,7 +102,7 @@ def recalled(identity: str) -> Proven:
 def _take_file(key: str, holder: Holder) -> int:
     descriptor = _opened(key)
     try:
-        state.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        state_folder.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         other = _holder(descriptor)
         os.close(descriptor)
@@ -154,7 +153,7 @@ def await_release(proven: Proven) -> None:
     for key in proven.keys:
         descriptor = _opened(key)
         try:
-            state.lock(descriptor, fcntl.LOCK_EX)
+            state_folder.lock(descriptor, fcntl.LOCK_EX)
         finally:
             os.close(descriptor)
 
@@ -163,7 +162,7 @@ def is_held(identity: str) -> bool:
     """Tell whether a process of this user holds the environment of that identity, alive as it is."""
     descriptor = _opened(identity)
     try:
-        state.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        state_folder.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
@@ -178,7 +177,7 @@ def _opened(key: str) -> int:
 def holders() -> dict[str, Holder]:
     """Return, by identity, who was the last to take each lock of this machine; whether they live is not asked."""
     found: dict[str, Holder] = {}
-    for path in sorted((state.folder() / "environments").glob("*/lock")):
+    for path in sorted((state_folder.folder() / "environments").glob("*/lock")):
         with contextlib.suppress(OSError, ValueError, TypeError):
             holder = Holder(**json.loads(path.read_bytes()))
             found[holder.identity or path.parent.name] = holder
@@ -228,7 +227,7 @@ def clear(proven: Proven, run: str) -> None:
 
 def clear_everywhere(run: str) -> None:
     """Take a run's mark off wherever it is, though nobody knows any more what its place is kept under."""
-    for path in sorted((state.folder() / "environments").glob(f"*/{glob.escape(run)}.touched")):
+    for path in sorted((state_folder.folder() / "environments").glob(f"*/{glob.escape(run)}.touched")):
         path.unlink(missing_ok=True)
         sync(path.parent)
 
@@ -241,7 +240,7 @@ def marks(proven: Proven) -> list[Mark]:
 def all_marks() -> dict[str, list[Mark]]:
     """List the marks of every environment of this machine, by identity."""
     found: dict[str, list[Mark]] = {}
-    for place in sorted((state.folder() / "environments").glob("*/")):
+    for place in sorted((state_folder.folder() / "environments").glob("*/")):
         for one in _marks_under(place.name):
             found.setdefault(one.identity or place.name, []).append(one)
     return {identity: _once(some) for identity, some in found.items()}

@@ -17,12 +17,11 @@ from typing import Final, Self
 
 import msgspec
 
-from faildrill import redacting
 from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.guarding.sharing import WITHIN, Shared
 from faildrill.record.timeline import FILE, entries, start_in
-from faildrill.system import python, resolver
+from faildrill.system import python, redaction, resolver
 
 LOG: Final = "lock.log"
 STARTING: Final = 10.0
@@ -137,10 +136,10 @@ async def _over() -> None:
 
 def _say(word: Word) -> None:
     with contextlib.suppress(OSError):  # nobody may listen any more
-        sys.stdout.buffer.write(redacting.clean(msgspec.json.encode(word).decode()).encode() + b"\n")
+        sys.stdout.buffer.write(redaction.clean(msgspec.json.encode(word).decode()).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = redaction.Stream(sys.stderr)
     resolver.run(keep(Path(sys.argv[1])))

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.guarding.holding import Mark, clear_everywhere
+from faildrill.system import state_folder
 from faildrill.system.atomic_file import sync
 
 _FILE: Final = "settlements.jsonl"
@@ -60,4 +60,4 @@ def _read(line: bytes) -> Settlement | None:
 
 
 def _path() -> Path:
-    return state.folder() / _FILE
+    return state_folder.folder() / _FILE

@@ -18,8 +18,8 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from faildrill import kernel
 from faildrill.lab import processes
+from faildrill.system import kernel
 from faildrill.system.processes import Process, descendants
 
 CHANNEL = 0

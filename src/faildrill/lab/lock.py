@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
+from faildrill.system import state_folder
 
 _FLOCK: Final = "hhqqi4x"
 """`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
@@ -25,7 +25,7 @@ def acquire(path: Path) -> bool:
         except FileNotFoundError:
             continue  # a `down` has just removed the empty folder
         try:
-            state.lock_record(file)
+            state_folder.lock_record(file)
         except BlockingIOError:
             os.close(file)
             return False

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.errors import WrongUsage
+from faildrill.system import state_folder
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 DEFAULT: Final = "lab"
@@ -87,11 +87,11 @@ def place(name: str, root: Path | None = None) -> Place:
             f"{name[:40]!r} can't be the name of a lab: use at most 32 small letters, digits, '-' and '_', "
             "beginning and ending with a letter or a digit"
         )
-    return Place(name, (root or state.where()) / "labs" / name)
+    return Place(name, (root or state_folder.where()) / "labs" / name)
 
 
 def every_place(root: Path | None = None) -> list[Place]:
     """Return the place of every lab that has left a folder or a lock, by name."""
-    labs = (root or state.where()) / "labs"
+    labs = (root or state_folder.where()) / "labs"
     names = {path.name.removesuffix(".lock") for path in labs.iterdir()} if labs.is_dir() else set()
     return [place(name, root) for name in sorted(names) if _NAME.fullmatch(name)]

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from faildrill import kernel
 from faildrill.errors import FaildrillError
 from faildrill.lab import (
     control,
@@ -31,6 +30,7 @@ from faildrill.lab import (
 )
 from faildrill.lab.limits import Limits, checked
 from faildrill.lab.places import Place
+from faildrill.system import kernel
 from faildrill.system.processes import descendants
 
 WATCH_EVERY = 1.0

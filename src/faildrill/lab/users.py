@@ -6,8 +6,8 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
-from faildrill import kernel
 from faildrill.errors import FaildrillError
+from faildrill.system import kernel
 
 
 @dataclass(frozen=True)

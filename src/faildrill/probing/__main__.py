@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from faildrill import redacting
-from faildrill.lazily import without_plugins
 from faildrill.probing.prober import main
+from faildrill.system import redaction
+from faildrill.system.lazy_imports import without_plugins
 
 if __name__ == "__main__":
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = redaction.Stream(sys.stderr)
     without_plugins()
     code = main(Path(sys.argv[1]), sys.argv[2])
     sys.stderr.flush()

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from faildrill import causes, redacting
+from faildrill import causes
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
 from faildrill.record.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
+from faildrill.system import redaction
 from faildrill.system.resolver import is_waiting
 
 GRACE: Final = 200_000
@@ -238,5 +239,5 @@ class _Hurry:
 
 
 def _reason(error: Exception) -> str:
-    first_line = redacting.clean(str(error)).partition("\n")[0]
+    first_line = redaction.clean(str(error)).partition("\n")[0]
     return f"{type(error).__name__}: {first_line}"[:LONGEST_DETAIL].rstrip(": ")

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from faildrill import state
 from faildrill.errors import NoStateFolder
+from faildrill.system import state_folder
 from faildrill.system.atomic_file import sync
 
 _RUNS: Final = "runs"
@@ -18,14 +18,14 @@ _RUNS: Final = "runs"
 def folder_of(run: str) -> Path | None:
     """Return where the second copy of a run is, or would be; None where there is nowhere to keep state."""
     try:
-        return state.where() / _RUNS / run if run and "/" not in run and run not in (".", "..") else None
+        return state_folder.where() / _RUNS / run if run and "/" not in run and run not in (".", "..") else None
     except NoStateFolder:
         return None
 
 
 def make(run: str) -> Path:
     """Make the folder for a second copy, durable on return; OSError or NoStateFolder where that can't be."""
-    runs = state.folder() / _RUNS
+    runs = state_folder.folder() / _RUNS
     runs.mkdir(mode=0o700, exist_ok=True)
     (runs / run).mkdir(mode=0o700)
     sync(runs)
@@ -48,6 +48,6 @@ def forget(run: str) -> None:
 def runs() -> list[Path]:
     """List the second copies that there are."""
     try:
-        return sorted((state.where() / _RUNS).glob("*/"))
+        return sorted((state_folder.where() / _RUNS).glob("*/"))
     except (NoStateFolder, OSError):
         return []

@@ -10,7 +10,6 @@ from typing import Final, Self
 
 import msgspec
 
-from faildrill import redacting
 from faildrill.clock import Clock
 from faildrill.errors import JournalDamaged, JournalError, JournalFull, WrongUsage
 from faildrill.record.events import (
@@ -57,6 +56,7 @@ from faildrill.record.events import (
 )
 from faildrill.record.journal import Disk, Journal, Reading, read
 from faildrill.record.second_copy import folder_of
+from faildrill.system import redaction
 
 __all__ = [
     "DURABLE",
@@ -273,7 +273,7 @@ def _without_secrets(event: AnyEvent) -> AnyEvent:
     changed: dict[str, Json] = {}
     for name in _WORDS & set(event.__struct_fields__):
         value = getattr(event, name)
-        cleaned = redacting.clean_all(value)
+        cleaned = redaction.clean_all(value)
         if cleaned != value:
             changed[name] = cleaned
     return msgspec.structs.replace(event, **changed) if changed else event

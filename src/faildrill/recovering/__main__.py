@@ -8,13 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from faildrill import redacting
-from faildrill.lazily import lazily, without_plugins
 from faildrill.recovering.fencing import BEAT
-from faildrill.recovering.living import beat, leave
 from faildrill.recovering.recover import recover
-from faildrill.system import resolver
+from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
+from faildrill.system.heartbeat import beat, leave
+from faildrill.system.lazy_imports import lazily, without_plugins
 
 
 async def _recover(folder: Path) -> None:
@@ -27,7 +26,7 @@ async def _recover(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = redaction.Stream(sys.stderr)
     lazily(["numpy"])
     without_plugins()
     resolver.run(_recover(Path(sys.argv[1])))

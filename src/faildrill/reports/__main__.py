@@ -8,10 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from faildrill import redacting
 from faildrill.errors import FaildrillError
-from faildrill.lazily import without_collecting, without_plugins
+from faildrill.system import redaction
 from faildrill.system.exit_codes import ExitCode
+from faildrill.system.lazy_imports import without_collecting, without_plugins
 
 
 def main(folder: Path) -> int:
@@ -28,7 +28,7 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = redaction.Stream(sys.stderr)
     without_plugins()
     code = main(Path(sys.argv[1]))
     sys.stderr.flush()

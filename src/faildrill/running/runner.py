@@ -17,23 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from faildrill import redacting
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.guarding.asking import word_left
 from faildrill.guarding.keeping import Keeper
 from faildrill.guarding.secrecy import keep_secret
-from faildrill.lazily import lazily, without_plugins
 from faildrill.probing.watching import Watching
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground
-from faildrill.recovering.living import beat, leave
 from faildrill.running.crew import LINES, Lines
 from faildrill.running.driving import Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
-from faildrill.system import python, resolver
+from faildrill.system import python, redaction, resolver
+from faildrill.system.heartbeat import beat, leave
+from faildrill.system.lazy_imports import lazily, without_plugins
 
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the sentinel is stopped."""
@@ -141,7 +140,7 @@ async def _main(folder: Path, lines: Lines) -> None:
 
 def main() -> None:
     """Drive the run in the folder that the command line names."""
-    sys.stderr = redacting.Stream(sys.stderr)
+    sys.stderr = redaction.Stream(sys.stderr)
     lazily(["numpy"])
     without_plugins()
     gc.freeze()  # what is imported stays: no collection goes through it again

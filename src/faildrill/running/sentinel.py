@@ -22,7 +22,6 @@ from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection
 from faildrill.guarding.holding import Holder, hold, marks
 from faildrill.guarding.keys import Proven
-from faildrill.kernel import become_subreaper
 from faildrill.record import second_copy
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (
@@ -40,6 +39,7 @@ from faildrill.recovering.salvaging import go_on, is_altered, remembered
 from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
+from faildrill.system.kernel import become_subreaper
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED: Final = signal.SIGUSR1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from faildrill.ports import Given, Kind, Told
-from faildrill.redacting import clean
+from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
 
 PROVED, DIFFERS, SILENT = range(3)

@@ -7,11 +7,11 @@ from typing import Final
 import pytest
 
 from faildrill.kinds.table import TABLES
-from faildrill.lazily import HEAVY
+from faildrill.system.lazy_imports import HEAVY
 
 IMPORTED: Final = """
 import importlib, sys
-from faildrill.lazily import HEAVY, lazily
+from faildrill.system.lazy_imports import HEAVY, lazily
 lazily()
 known = set()
 for module in sys.argv[1:]:
@@ -39,7 +39,7 @@ def test_the_parameters_of_a_kind_are_known_without_its_library() -> None:
 def test_a_library_put_off_is_whole_once_it_is_used(library: str) -> None:
     using = """
 import importlib, sys
-from faildrill.lazily import lazily
+from faildrill.system.lazy_imports import lazily
 lazily()
 library = importlib.import_module(sys.argv[1])
 before = len(sys.modules)
@@ -56,7 +56,7 @@ print(library.__version__)
 def test_a_part_of_a_library_put_off_loads_all_of_it() -> None:
     assert (
         _python("""
-from faildrill.lazily import lazily
+from faildrill.system.lazy_imports import lazily
 lazily()
 import numpy.typing
 import numpy as np
@@ -68,7 +68,7 @@ print(type(np).__name__, np.zeros(2).sum())
 
 def test_a_library_that_is_not_installed_is_missed_where_it_is_imported() -> None:
     said = _python("""
-from faildrill.lazily import lazily
+from faildrill.system.lazy_imports import lazily
 lazily(["no_such_library_anywhere"])
 try:
     import no_such_library_anywhere

@@ -4,7 +4,7 @@ import pytest
 
 from faildrill.errors import WrongUsage
 from faildrill.lab.places import every_place, place
-from faildrill.state import where
+from faildrill.system.state_folder import where
 
 
 @pytest.mark.parametrize(

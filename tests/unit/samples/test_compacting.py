@@ -33,8 +33,8 @@ def made(rows: list[tuple[int, int, int]]) -> Columns:
 
 
 @pytest.mark.says(
-    "The npz is for keeping: NumPy reads it, and `faildrill.record.samples.compact_file` says what is in it and gives it "
-    "back to the nanosecond."
+    "The npz is for keeping: NumPy reads it, and `faildrill.record.samples.compact_file` says what is in it and gives "
+    "it back to the nanosecond."
 )
 @settings(max_examples=100, deadline=None)
 @given(
@@ -65,8 +65,8 @@ def test_a_usual_sample_takes_six_bytes_at_the_most(tmp_path: Path) -> None:
 
 
 @pytest.mark.says(
-    "The npz is for keeping: NumPy reads it, and `faildrill.record.samples.compact_file` says what is in it and gives it "
-    "back to the nanosecond."
+    "The npz is for keeping: NumPy reads it, and `faildrill.record.samples.compact_file` says what is in it and gives "
+    "it back to the nanosecond."
 )
 def test_a_run_is_exported_and_read_again(tmp_path: Path) -> None:
     run = Run(expect=[], probes=[probe(), probe("writer", 0.1)], slow={"pay": 0.05, "writer": 0.05}).usual()

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from faildrill import redacting
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.errors import CannotSee
-from faildrill.system import bounded_output
+from faildrill.system import bounded_output, redaction
 
 INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK", "SSL_CERT_FILE")
 """What of this process's environment a play finds; nothing else passes."""
@@ -63,7 +62,7 @@ async def ask(program: str, arguments: list[str], env: dict[str, str], within: f
     text = printed.decode(errors="replace")
     if process.returncode != 0:
         words = complained.decode(errors="replace").strip() or text.strip()
-        raise CannotSee(f"{program} ended with {process.returncode}: {redacting.clean(words)[-800:]}")
+        raise CannotSee(f"{program} ended with {process.returncode}: {redaction.clean(words)[-800:]}")
     return text
 
 

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from faildrill import redacting
 from faildrill.adapters.ansible.inventory import environment, see
 from faildrill.adapters.ansible.results import Played, Task
 from faildrill.adapters.ansible.sweeping import HOST_MARK, MARK, sweep
@@ -25,7 +24,7 @@ from faildrill.adapters.ansible.target import Hosts
 from faildrill.clock import NANOSECONDS
 from faildrill.errors import CannotSee
 from faildrill.secrets import SecretReference
-from faildrill.system import python
+from faildrill.system import python, redaction
 
 SHARE: Final = 0.9
 """The part of a call's time that a play may take; the rest is for ending it."""
@@ -124,7 +123,7 @@ async def _follow(process: asyncio.subprocess.Process, spec: dict[str, Any], pla
     said = (await complaints).decode(errors="replace").strip()
     await process.wait()
     if played.code is None:
-        raise CannotSee(f"ansible-runner could not play: {redacting.clean(said)[-600:] or 'it says not why'}")
+        raise CannotSee(f"ansible-runner could not play: {redaction.clean(said)[-600:] or 'it says not why'}")
 
 
 def _moment(at: str | None, earliest: int) -> int:

@@ -14,8 +14,8 @@ from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Told, Words, at
-from faildrill.redacting import clean
 from faildrill.system import processes
+from faildrill.system.redaction import clean
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.sockets import listeners, parted

@@ -12,11 +12,12 @@ import aiohttp
 import msgspec
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from faildrill import causes, redacting
+from faildrill import causes
 from faildrill.adapters.http_errors import in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
+from faildrill.system import redaction
 from faildrill.toolkit.deadlines import SHARE
 
 LARGEST: Final = 1 << 20
@@ -123,7 +124,7 @@ class Answer(_Bounded):
         found: Any = answer
         for key in filter(None, self.value.split(".")):
             found = _inner(found, key)
-        shown = f"{self.url}: {self.value or 'the answer'} is {redacting.clean(str(found))[:_SHOWN]!r}"
+        shown = f"{self.url}: {self.value or 'the answer'} is {redaction.clean(str(found))[:_SHOWN]!r}"
         if self.equals is not None and (
             found != self.equals or isinstance(found, bool) != isinstance(self.equals, bool)
         ):
@@ -234,9 +235,9 @@ def _prometheus(answer: JsonValue) -> dict[str, float]:
     try:
         found = msgspec.convert(answer, _Result)
         if found.status != "success":
-            raise _Unanswered(f"answers {redacting.clean(found.status)[:_SHOWN]!r}")
+            raise _Unanswered(f"answers {redaction.clean(found.status)[:_SHOWN]!r}")
         if found.warnings or found.is_partial:
-            why = redacting.clean("; ".join(found.warnings))[:_SHOWN] or "isPartial"
+            why = redaction.clean("; ".join(found.warnings))[:_SHOWN] or "isPartial"
             raise _Unanswered(f"answers with a part of the result, perhaps: {why!r}")
         if isinstance(found.data, _Scalar):
             return {"": float(found.data.result[1])}

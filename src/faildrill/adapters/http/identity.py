@@ -13,7 +13,7 @@ from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Given, Kind, Told, Words
-from faildrill.redacting import clean
+from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
 
 _LARGEST: Final = 1 << 16

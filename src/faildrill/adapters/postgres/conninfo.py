@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from faildrill import redacting
 from faildrill.errors import UnresolvedSecret
 from faildrill.secrets import Reference
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, redaction
 
 _LARGEST: Final = 1 << 20
 _PORT: Final = "5432"
@@ -91,7 +90,7 @@ class Endpoint(NamedTuple):
         found = self.settings.get("password") or _from_passfile(self)
         if found is not None:
             try:
-                redacting.learn(found)
+                redaction.learn(found)
             except ValueError as error:
                 raise UnresolvedSecret(f"the password of {self.user}: {error}; give a longer one") from error
         return found

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from faildrill import redacting
+from faildrill.system import redaction
 
 RECORD: Final = struct.Struct("<QQQQ")
 SIZE: Final = RECORD.size
@@ -131,7 +131,7 @@ class Names:
 
     def number_of_words(self, words: str) -> int:
         """Return the number of what was seen, without any secret that this process has resolved."""
-        return self._numbers.get(words) or self.number(redacting.clean(words))
+        return self._numbers.get(words) or self.number(redaction.clean(words))
 
 
 class Batch(NamedTuple):
