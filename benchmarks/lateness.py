@@ -20,8 +20,8 @@ from benchmarks.measuring import Section, alternating, cpu_of, load, median, ms,
 from benchmarks.peers import peer, skipped
 from faildrill import probing
 from faildrill.drill import ProbePlan
+from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import load as samples_of
-from faildrill.targets import KindUse
 
 RATES: Final = (100, 1_000, 5_000)
 SECONDS: Final = {False: 4.0, True: 1.5}

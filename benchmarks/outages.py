@@ -23,9 +23,9 @@ from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import outages
 from faildrill.judging.estimating import likely
+from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import Columns
 from faildrill.record.samples.columns import load as samples_of
-from faildrill.targets import KindUse
 from unit.probing.ground import Dark, Ground, Mode, ground
 
 WINDOWS: Final = {False: 100, True: 5}

@@ -27,8 +27,8 @@ from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.lab import parts, users
 from faildrill.lab.init import become
+from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import load as samples_of
-from faildrill.targets import KindUse
 from unit.probing.ground import Dark
 
 WINDOWS: Final = {False: 60, True: 5}

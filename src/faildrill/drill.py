@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 WARM_UP = 3.0
 """Seconds for which every probe must be good before the first step, where the drill says nothing."""

@@ -20,8 +20,8 @@ from faildrill.drill import ProbePlan
 from faildrill.kinds import UnknownKind, find
 from faildrill.kinds.parameters import target_parameters
 from faildrill.kinds.sections import installed
-from faildrill.settings import Standard
-from faildrill.targets import KindUse, Target
+from faildrill.ports.target import KindUse, Target
+from faildrill.standards import Standard
 
 _Sort = TypeVar("_Sort", bound=Target)
 Limit = Annotated[int, Field(ge=0)]

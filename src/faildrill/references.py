@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from faildrill.errors import ActionRefused
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
 _PATH: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\Z")

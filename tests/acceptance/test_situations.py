@@ -20,6 +20,7 @@ from faildrill.clock import seconds
 from faildrill.drill import Condition, ProbePlan, Step, Wait
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_environment
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import Files, Outcome, all_samples
 from faildrill.record.timeline import (
     FILE,
@@ -32,7 +33,6 @@ from faildrill.record.timeline import (
     entries,
 )
 from faildrill.running.starting import Started
-from faildrill.targets import KindUse
 from support.places import Place, ended, events, recorded
 
 PASSED, FAILED, INCONCLUSIVE, ABORTED, UNSAFE = 0, 1, 4, 5, 6

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from faildrill.effect_traits import Compares
 from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.loading.environments import load_environment
 from faildrill.ports import Action, Captured, Confirms, Guard, Observed, Opens, Previews, Probe, Restores, Seen
-from faildrill.targets import KindUse, Target
+from faildrill.ports.effect import Compares
+from faildrill.ports.target import KindUse, Target
 
 OPEN_AT_ONCE = 4
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from faildrill import causes
 from faildrill.lab.facts import Facts
+from faildrill.ports import causes
 from lab.without_a_resolver import inside
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]

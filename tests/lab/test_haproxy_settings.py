@@ -19,7 +19,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.parts import find
-from faildrill.settings import Backend, Reading, differences
+from faildrill.standards import Backend, Reading, differences
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 BINARIES = [str(find().haproxy), *([found] if (found := shutil.which("haproxy")) else [])]

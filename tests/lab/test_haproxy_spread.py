@@ -13,7 +13,7 @@ from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import load, path_of
-from faildrill.settings import Standard
+from faildrill.standards import Standard
 from lab.haproxies import Balancer, balancer
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

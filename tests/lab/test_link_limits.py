@@ -14,7 +14,7 @@ from faildrill.errors import FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Captured, Observed, Reach
-from faildrill.targets import Member
+from faildrill.ports.target import Member
 from faildrill.toolkit.links import Doing
 from lab import kinds_here
 from lab.conftest import ask, eventually

@@ -13,7 +13,7 @@ STORY = """
 import asyncio, re, socket, sys
 import yaml
 from faildrill.record.samples import Outcome
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from support.places import Place, ended
 from unit.adapters.sockets import serving
 from unit.guarding.test_wrong_identities import SYSTEM, cluster

@@ -13,9 +13,9 @@ from faildrill.errors import Objection
 from faildrill.guarding.halting import Halt, halt, halted, resume
 from faildrill.guarding.holding import Holder, Mark, all_marks, clear, hold, mark, marks, recalled
 from faildrill.guarding.keys import Proven
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, GuardAnswered
 from faildrill.running.crew import Lines
-from faildrill.targets import KindUse
 from support.forks import fork
 from support.places import Place, ended, events, recorded
 

@@ -18,7 +18,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Observed
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 WITHIN: Final = 0.5
 OVERSHOOT: Final = 0.25

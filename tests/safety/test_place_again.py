@@ -15,9 +15,9 @@ from faildrill.guarding.holding import all_marks
 from faildrill.guarding.proving import FRESH, since
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Told
+from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal, unseal
 from faildrill.record.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
-from faildrill.targets import KindUse
 from support.places import Place, ended, events, recorded, runner_of
 from unit.adapters.sockets import Serve, serving, silent
 from unit.adapters.test_postgres import a_web_server, closing, starting

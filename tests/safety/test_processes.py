@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from faildrill.cli.main import cli
 from faildrill.drill import Step
 from faildrill.guarding.holding import all_marks
+from faildrill.ports.target import KindUse
 from faildrill.record import second_copy
 from faildrill.record.timeline import (
     FILE,
@@ -32,7 +33,6 @@ from faildrill.record.timeline import (
 from faildrill.running.crew import Lines, Processes
 from faildrill.running.sentinel import watch_over
 from faildrill.running.starting import start
-from faildrill.targets import KindUse
 from support.forks import fork
 from support.places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 

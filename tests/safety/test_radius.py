@@ -11,8 +11,8 @@ from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.drill import Drill, Parallel, ProbePlan, Step
 from faildrill.environment import BlastRadius, Environment
 from faildrill.guarding.radius import Radius
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import ApplyFailed, Applying, GuardAnswered
-from faildrill.targets import KindUse
 from support.places import Place, ended, events
 
 REFUSED, INCONCLUSIVE = 3, 4

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import Files, all_samples
 from faildrill.record.timeline import FILE, AbortAsked, Applying, Confirmed, GuardAnswered, Undoing, entries
-from faildrill.targets import KindUse
 from support.places import Place, ended, events, prober_of, recorded
 from unit.adapters.sockets import serving
 from unit.guarding.test_answers import answering

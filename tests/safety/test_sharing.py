@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.guarding.holding import all_marks
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import AbortAsked, Confirmed, GuardAnswered, NotSteady, SteadyAgain
-from faildrill.targets import KindUse
 from support.places import Place, ended, events, of_run, recorded, runner_of, until
 
 ABORTED, REFUSED, PASSED = 5, 3, 0

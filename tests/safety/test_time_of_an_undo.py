@@ -14,9 +14,9 @@ from faildrill.acting.doing import do
 from faildrill.acting.undoing import undo_all
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Intended, NotConfirmed, Timeline, UndoFailed, UndoNotVerified, UndoVerified
 from faildrill.system.exit_codes import ExitCode
-from faildrill.targets import KindUse
 
 pytestmark = pytest.mark.timeout(60)
 GIVEN = 3.0

@@ -11,10 +11,10 @@ from typing import Any
 from faildrill.clock import SystemClock
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.environment import Environment
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import FILE, AnyEvent, ProberStarted, entries
 from faildrill.recovering.fencing import carries
 from faildrill.running.starting import Started, lay_out, start
-from faildrill.targets import KindUse
 from faildrill.testing import FakePlace
 
 

@@ -26,6 +26,7 @@ from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.keys import Proven
 from faildrill.judging.result import Verdict
+from faildrill.ports.target import KindUse
 from faildrill.probing.watching import Watching
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (
@@ -49,7 +50,6 @@ from faildrill.recovering.steadying import GRACE
 from faildrill.running.driving import WARM_UP_PATIENCE, Driving
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
-from faildrill.targets import KindUse
 from faildrill.testing import LoopClock, run
 from faildrill.testing.virtual_time import START
 from support.virtual import TaskProbers

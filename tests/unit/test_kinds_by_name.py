@@ -28,7 +28,7 @@ SHOWN: Final = {
 
 OTHERS: Final = {
     "cli/lab.py": {"hosts"},  # a sort of lab
-    "settings/shapes.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
+    "standards/settings.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
 }
 """Where a word that is a section's name, too, means something else."""
 

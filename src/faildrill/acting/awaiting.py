@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 from faildrill import durations
 from faildrill.acting.calling import LOOK_AGAIN, Patience, TookTooLong, call, observe, words
 from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restored
-from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import ActionError, CannotSee
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.timeline import Intended

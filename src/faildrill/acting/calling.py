@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple, TypeVar
 
 from faildrill import durations
-from faildrill.effect_traits import ENDING
 from faildrill.errors import ActionError, ActionFailed, CannotSee, FaildrillError
 from faildrill.ports import Observed
+from faildrill.ports.effect import ENDING
 from faildrill.system import redaction, resolver
 
 T = TypeVar("T")

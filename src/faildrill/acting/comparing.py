@@ -11,6 +11,7 @@ from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Captured, Given, Observed
+from faildrill.ports.effect import Compares, Found, Pictures
 from faildrill.record.timeline import Entry, Intended
 
 WITHIN: Final = 4.0

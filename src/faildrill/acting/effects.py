@@ -10,11 +10,12 @@ from typing import Final
 
 from faildrill.acting.calling import LOOK_AGAIN, SHARE, call, words
 from faildrill.acting.seeing import effect_is, lasts, suspect
-from faildrill.effect_traits import LOOKS_COST
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Limits, Observed
+from faildrill.ports.effect import LOOKS_COST
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
     AbortAsked,
     ApplyFailed,
@@ -27,7 +28,6 @@ from faildrill.record.timeline import (
     Timeline,
     Undoing,
 )
-from faildrill.targets import KindUse
 
 PACE: Final = 1.0
 """Seconds between two looks at the least."""

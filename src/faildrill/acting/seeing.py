@@ -2,8 +2,8 @@
 
 from typing import TypeGuard
 
-from faildrill.effect_traits import EFFECT_IS, LOOKS_COST, Effect, Lasts, Suspects
 from faildrill.ports import Action, Captured, Confirms, Given, Observed, Restores
+from faildrill.ports.effect import EFFECT_IS, LOOKS_COST, Effect, Lasts, Suspects
 
 
 async def effect(action: Action, before: Captured, given: Given) -> Observed:

@@ -15,6 +15,7 @@ from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action, Observed
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
     ApplyFailed,
     Applying,
@@ -30,7 +31,6 @@ from faildrill.record.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
-from faildrill.targets import KindUse
 
 By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2

@@ -5,12 +5,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from faildrill import causes
 from faildrill.adapters.groups import Group, GroupMember
 from faildrill.errors import ActionRefused, CannotSee
-from faildrill.ports import Checked, Given, Kind
+from faildrill.ports import Checked, Given, Kind, causes
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.sockets import unaccepting
+from faildrill.toolkit.listeners import unaccepting
 
 
 class Capacity(Kind):

@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Seen
+from faildrill.ports.effect import Effect
 from faildrill.record.samples import Outcome
 from faildrill.system import threads
 from faildrill.toolkit.deadlines import SHARE

@@ -10,7 +10,6 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.system import processes, threads

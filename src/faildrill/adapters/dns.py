@@ -20,9 +20,9 @@ from pydantic import AfterValidator, Field
 
 from faildrill.adapters.tcp import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen, Words
+from faildrill.ports.target import LAST_PORT
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import is_address
-from faildrill.targets import LAST_PORT
 
 PORT: Final = 53
 PAYLOAD: Final = 1232

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from faildrill import durations
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
+from faildrill.ports.target import FilePath
 from faildrill.system import redaction, threads
 from faildrill.system.threads import aside
-from faildrill.targets import FilePath
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv, Surroundings
 

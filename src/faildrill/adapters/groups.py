@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.targets import Member, Target
+from faildrill.ports.target import Member, Target
 
 
 class GroupMember(Member):

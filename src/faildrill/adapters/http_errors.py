@@ -4,7 +4,7 @@ from functools import cache
 
 import aiohttp
 
-from faildrill import causes
+from faildrill.ports import causes
 from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import silence
 

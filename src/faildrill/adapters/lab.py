@@ -12,7 +12,7 @@ from faildrill.adapters.groups import Group
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.toolkit.links import Doing, Mode
-from faildrill.toolkit.sockets import listeners
+from faildrill.toolkit.listeners import listeners
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 30.0

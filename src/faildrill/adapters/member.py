@@ -8,7 +8,6 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from faildrill.adapters.groups import Group
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import ITS_REACH, Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.toolkit.sockets import is_dark, is_held, unaccepting

@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
-from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.toolkit.links import IN_THE_PATH, OPEN, Doing, Links, OfLink, links

@@ -19,9 +19,9 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
+from faildrill.ports.effect import Effect, Found, compared
 from faildrill.record.samples import Outcome
 
 _BLIND: dict[tuple[str, str], float] = {}

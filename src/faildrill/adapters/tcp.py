@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, Field
 
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.target import LAST_PORT
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
-from faildrill.targets import LAST_PORT
 from faildrill.toolkit.connection_errors import outcome_of
 
 LARGEST: Final = 1 << 20

@@ -6,7 +6,7 @@ from typing import Final
 import apprise
 
 from faildrill.errors import WrongUsage
-from faildrill.notices import Notice
+from faildrill.ports.notice import Notice
 from faildrill.secrets import Reference
 from faildrill.system import redaction
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.notices import Notice
+from faildrill.ports.notice import Notice
 
 MOST: Final = 20
 """Conditions told one by one in a notice."""

@@ -13,8 +13,8 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.notices import Counts, Notice, Tells
 from faildrill.ports import Opens, Probe
+from faildrill.ports.notice import Counts, Notice, Tells
 from faildrill.record.samples import Outcome
 
 _TOLD: Final = (Grade.SEVERE, Grade.WARNING, Grade.UNREAD)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from faildrill import durations
 from faildrill.auditing.remarks import Detection
-from faildrill.settings import Backend, Check, Server, Settings, Standard
+from faildrill.standards import Backend, Check, Server, Settings, Standard
 
 
 def detections(name: str, live: Settings, standard: Standard | None, objective: float | None) -> Iterator[Detection]:

@@ -14,7 +14,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.settings import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
+from faildrill.standards import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
 
 WITHIN: Final = 10.0
 """Seconds that reading one place may take."""

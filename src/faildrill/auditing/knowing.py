@@ -3,7 +3,7 @@
 from typing import Final
 
 from faildrill.auditing.remarks import Grade
-from faildrill.settings import Difference, Path
+from faildrill.standards import Difference, Path
 
 _SEVERE, _WARNING = Grade.SEVERE, Grade.WARNING
 _WEIGHT: Final = (

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from faildrill.settings import Difference, Path, in_words
+from faildrill.standards import Difference, Path, in_words
 
 
 class Grade(StrEnum):

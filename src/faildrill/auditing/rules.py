@@ -6,8 +6,8 @@ from typing import Final
 from faildrill import durations
 from faildrill.auditing.detecting import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
-from faildrill.settings import Backend, Failover, Reading, Settings, differences, in_words, is_name
-from faildrill.settings.shapes import Timeouts
+from faildrill.standards import Backend, Failover, Reading, Settings, differences, in_words, is_name
+from faildrill.standards.settings import Timeouts
 
 RULES: Final = {
     "standard": "the settings are the approved ones",

@@ -12,9 +12,9 @@ from faildrill import durations
 from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one
+from faildrill.ports.witness import Testimony
 from faildrill.reports.wording import plain
 from faildrill.system import redaction, resolver
-from faildrill.testimony import Testimony
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
 
 FORMAT: Final = 1

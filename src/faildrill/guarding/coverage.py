@@ -10,7 +10,7 @@ from faildrill.environment import Environment
 from faildrill.kinds import Shape, build, find, names
 from faildrill.kinds.parameters import parameter_names, target_parameters
 from faildrill.ports import THIS_HOST, ActsOn, Covers, Proves, at
-from faildrill.targets import KindUse, Target, of_url
+from faildrill.ports.target import KindUse, Target, of_url
 
 _HIDDEN: Final = "…"
 """What stands for a value that only its author can know."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from faildrill import __version__, causes, durations
+from faildrill import __version__, durations
 from faildrill.acting.calling import call, words
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
@@ -22,10 +22,10 @@ from faildrill.guarding.holding import marks
 from faildrill.guarding.objecting import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
-from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen
+from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen, causes
+from faildrill.ports.target import KindUse, Member, Target
 from faildrill.record.samples import Outcome
 from faildrill.system import processes, state_folder
-from faildrill.targets import KindUse, Member, Target
 
 WITHIN: Final = 5.0
 """Seconds for one look."""

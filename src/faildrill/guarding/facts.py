@@ -7,7 +7,7 @@ from faildrill.environment import Environment
 from faildrill.guarding.keys import Proven
 from faildrill.kinds import build
 from faildrill.ports import Guard, Proves
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 
 def proven(environment: Environment) -> Proven:

@@ -12,7 +12,7 @@ from faildrill.guarding.coverage import Deed
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import ActsThrough, Leads, Told
-from faildrill.targets import Member, Target
+from faildrill.ports.target import Member, Target
 
 WITHIN = 10.0
 """Seconds in which a reach must tell where it leads."""

@@ -14,7 +14,7 @@ from faildrill.guarding.objecting import foreseen
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Checked, NeedsRights, Previews
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 _WITHIN: Final = 10.0
 """Seconds that one question of an action may take."""

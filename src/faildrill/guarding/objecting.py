@@ -14,8 +14,8 @@ from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import GuardAnswered
-from faildrill.targets import KindUse
 
 WITHIN = 10.0
 """Seconds for which a guard may look; later is an objection."""

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from faildrill.drill import Drill
 from faildrill.kinds import build
 from faildrill.ports import Guard
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 EVERY: Final = 5.0
 """Seconds between two looks at a condition that says nothing else."""

@@ -15,8 +15,8 @@ from faildrill.guarding.leads import agreed
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard, Proves, Told
+from faildrill.ports.target import KindUse, Target
 from faildrill.record.timeline import Intended, PlaceAsked, Timeline
-from faildrill.targets import KindUse, Target
 
 WITHIN: Final = 2.0
 """Seconds in which the place may answer: putting back waits no longer for those that the drill took down."""

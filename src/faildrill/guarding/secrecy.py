@@ -6,7 +6,7 @@ from faildrill.drill import Drill, actions
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.referring import learn, unresolvable
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 
 def keep_secret(drill: Drill, place: Environment) -> None:

@@ -19,9 +19,9 @@ from faildrill.judging.decision import decide
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.kinds import build
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import RunEnded
 from faildrill.system import atomic_file
-from faildrill.targets import KindUse
 
 FILE: Final = "result.json"
 

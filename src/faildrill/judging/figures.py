@@ -15,10 +15,10 @@ from faildrill.judging.spans import cause, follows
 from faildrill.judging.tallies import where
 from faildrill.kinds import tells_writer, trait
 from faildrill.ports import TELLS_LEAD
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import ASKED_AGAIN, Outcome
 from faildrill.record.samples.columns import Columns, Mask
 from faildrill.record.timeline import Entry
-from faildrill.targets import KindUse
 
 MOST_OUTAGES: Final = 200
 """Outages of a probe that are listed; where there are more, the longest."""

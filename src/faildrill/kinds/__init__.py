@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.errors import WrongUsage
 from faildrill.kinds.table import TABLES
 from faildrill.ports import TELLS_WRITER, Aborts, Action, Examines, Guard, Kind, Lock, Probe, WriterBy
-from faildrill.targets import KindUse, Target
-from faildrill.testimony import Testifies
+from faildrill.ports.effect import EFFECT_IS, Effect
+from faildrill.ports.target import KindUse, Target
+from faildrill.ports.witness import Testifies
 
 Shape = Literal[
     "probe",
@@ -52,7 +52,7 @@ class UnknownKind(WrongUsage):
 def _protocols(shape: Shape) -> _Protocols | None:
     """Return what a kind of this shape must fit, one of them; None where its table is the only place to be in."""
     if shape == "settings":
-        from faildrill.settings import ReadsSettings  # noqa: PLC0415 - what settings are made of, which few ask for
+        from faildrill.standards import ReadsSettings  # noqa: PLC0415 - what settings are made of, which few ask for
 
         return (ReadsSettings,)
     return _PROTOCOLS.get(shape)

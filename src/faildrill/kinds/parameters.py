@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from faildrill.ports import ProbeMark, StepMark
-from faildrill.targets import PathMark, Target
+from faildrill.ports.target import PathMark, Target
 
 
 def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:

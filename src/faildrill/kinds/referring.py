@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from faildrill.errors import FaildrillError, UnresolvedSecret
 from faildrill.kinds import Shape, build
+from faildrill.ports.target import KindUse
 from faildrill.secrets import Reference
-from faildrill.targets import KindUse
 
 Uses = Iterable[tuple[KindUse, Shape]]
 """Kinds with their parameters, and what each is used as."""

@@ -5,7 +5,7 @@ from typing import cast
 
 from faildrill.kinds import UnknownKind, find, names
 from faildrill.kinds.table import TARGETS
-from faildrill.targets import Target
+from faildrill.ports.target import Target
 
 
 def sections(asked: Iterable[str] = ()) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from faildrill.errors import ActionRefused
 from faildrill.kinds import build
 from faildrill.ports import Reach
-from faildrill.targets import Member
+from faildrill.ports.target import Member
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from faildrill.effect_traits import EFFECT_IS, LOOKS_COST
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameters import field_at, names_probe, parameter_names, target_type
 from faildrill.loading.schemas import TARGET_WORDS, listed_schema, parameters_schema
 from faildrill.ports import Kind
-from faildrill.targets import Target
+from faildrill.ports.effect import EFFECT_IS, LOOKS_COST
+from faildrill.ports.target import Target
 
 SHAPES: Final[dict[Shape, str]] = {
     "target": "a thing in the environment that kinds take by its name, under a section of its own",

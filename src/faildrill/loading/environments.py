@@ -22,8 +22,8 @@ from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.standards import read_settings, read_standards, read_warrants
 from faildrill.loading.uses import check_model, read_only_use
 from faildrill.ports import Proves
+from faildrill.ports.target import KindUse, Target
 from faildrill.references import holds_reference
-from faildrill.targets import KindUse, Target
 
 FIRST: Final = ("environment", "about", "drillable", "reaches")
 LAST: Final = ("standards", "settings", "warrants", "watched", "identity", "probes", "guards", *RULES)

@@ -9,8 +9,8 @@ from faildrill.drill import Drill, actions
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameters import target_parameters
 from faildrill.kinds.sections import sections
+from faildrill.ports.target import KindUse
 from faildrill.references import STEPS
-from faildrill.targets import KindUse
 
 _REFERENCE: Final = re.compile(r"\$\{([a-z0-9_-]+)\.([a-z0-9_-]+)")
 

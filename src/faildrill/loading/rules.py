@@ -13,7 +13,7 @@ from faildrill.loading.nodes import Entry, Listing, Mapping, plain
 from faildrill.loading.reading import Reading
 from faildrill.loading.scope import Scope
 from faildrill.loading.uses import check_model, read_only_use
-from faildrill.targets import BLAST_RADIUS, KindUse
+from faildrill.ports.target import BLAST_RADIUS, KindUse
 
 RULES: Final = ("lock", "blast_radius", "approvals", "unproven")
 _SHORTEST: Final = 8

@@ -13,8 +13,8 @@ from faildrill.kinds.sections import installed, sections
 from faildrill.loading.loads import RATE_PATTERN
 from faildrill.loading.rules import blast_radius_shape
 from faildrill.ports import Duration
-from faildrill.settings import Standard
-from faildrill.targets import KindUse, Member, Target
+from faildrill.ports.target import KindUse, Member, Target
+from faildrill.standards import Standard
 
 Schema = dict[str, Any]
 

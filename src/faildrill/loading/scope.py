@@ -9,8 +9,8 @@ from pydantic import JsonValue
 from faildrill.environment import Environment
 from faildrill.kinds import did_you_mean
 from faildrill.kinds.sections import sections
+from faildrill.ports.target import Target
 from faildrill.references import STEPS, Later, Unresolvable, walk
-from faildrill.targets import Target
 
 
 @dataclass(frozen=True)

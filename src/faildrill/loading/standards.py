@@ -12,8 +12,8 @@ from faildrill.loading.reading import Reading
 from faildrill.loading.scope import Scope
 from faildrill.loading.secrecy import refuse_passwords
 from faildrill.loading.uses import check_model, read_only_use
-from faildrill.settings import Standard
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
+from faildrill.standards import Standard
 
 KEYS: Final = ("standard", *(name for name in Standard.model_fields if name != "name"))
 

@@ -15,8 +15,8 @@ from faildrill.loading.reading import refuse_nothing
 from faildrill.loading.scope import Scope
 from faildrill.loading.wording import Fault, faults
 from faildrill.ports import Kind
+from faildrill.ports.target import KindUse, Target
 from faildrill.references import Unresolvable, escape, fill, holds_reference, mentions_steps
-from faildrill.targets import KindUse, Target
 
 PathTo = tuple[str | int, ...]
 

@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
-from faildrill.ports.abort import Aborts as Aborts
-from faildrill.ports.abort import Rate as Rate
-from faildrill.ports.abort import Watcher as Watcher
+from faildrill.ports.abort_condition import Aborts as Aborts
+from faildrill.ports.abort_condition import Rate as Rate
+from faildrill.ports.abort_condition import Watcher as Watcher
 from faildrill.ports.parameters import Duration as Duration
 from faildrill.ports.parameters import ProbeMark as ProbeMark
 from faildrill.ports.parameters import ProbeName as ProbeName
@@ -25,9 +25,9 @@ from faildrill.ports.reach import Leads as Leads
 from faildrill.ports.reach import Reach as Reach
 from faildrill.ports.reach import SignalsFor as SignalsFor
 from faildrill.ports.reach import Told as Told
+from faildrill.ports.target import Kind as Kind
+from faildrill.ports.target import Member
 from faildrill.record.samples import Outcome
-from faildrill.targets import Kind as Kind
-from faildrill.targets import Member
 
 Captured = dict[str, JsonValue]
 """A state to go back to, as data."""

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from faildrill import causes
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
-from faildrill.ports import Edges, Given, Probe, Seen, hear_sent_again
+from faildrill.ports import Edges, Given, Probe, Seen, causes, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
 from faildrill.record.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample

@@ -8,9 +8,9 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.referring import unresolvable
+from faildrill.ports.target import KindUse
 from faildrill.recovering.recover import started
 from faildrill.recovering.salvaging import remembered
-from faildrill.targets import KindUse
 
 
 def lacking(folder: Path) -> list[str]:

@@ -4,7 +4,6 @@ import asyncio
 import traceback
 from typing import Final
 
-from faildrill import causes
 from faildrill.acting.calling import stuck
 from faildrill.acting.effects import look_before_undoing
 from faildrill.acting.lasting import fallen, standing
@@ -17,7 +16,7 @@ from faildrill.guarding.objecting import answers
 from faildrill.guarding.proving import ITSELF, refusal
 from faildrill.guarding.sharing import Shared
 from faildrill.kinds import build
-from faildrill.ports import Aborts, Rate, Watcher
+from faildrill.ports import Aborts, Rate, Watcher, causes
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.record.timeline import (

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Given
+from faildrill.ports.target import KindUse
 from faildrill.system import atomic_file
-from faildrill.targets import KindUse
 
 
 def given(timeout: float = 5.0, every: float = 0.0, run: str = "run-1") -> Given:

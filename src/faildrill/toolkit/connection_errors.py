@@ -17,9 +17,8 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, Self
 
-from faildrill import causes
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Seen
+from faildrill.ports import Seen, causes
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked, was_unanswered
 from faildrill.toolkit import tls

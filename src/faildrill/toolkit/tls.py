@@ -4,9 +4,9 @@ import ssl
 from functools import cache
 from typing import Final
 
-from faildrill import causes
+from faildrill.ports import causes
+from faildrill.ports.target import Encryption
 from faildrill.system import bounded_read
-from faildrill.targets import Encryption
 
 _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 """What OpenSSL says where the other side speaks something else."""

@@ -8,8 +8,8 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build, did_you_mean
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import KindUse
-from faildrill.testimony import Says, Testifies, Testimony
+from faildrill.ports.target import KindUse
+from faildrill.ports.witness import Says, Testifies, Testimony
 
 WITHIN: Final = 5.0
 """Seconds for all observers together, where nobody says."""

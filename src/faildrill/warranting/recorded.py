@@ -11,10 +11,10 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import WrongUsage
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.kinds import names, trait
+from faildrill.ports.witness import HANDS_OVER, HEARD_AS, Says, Testimony, View
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns
 from faildrill.record.timeline import Applying, Undoing
-from faildrill.testimony import HANDS_OVER, HEARD_AS, Says, Testimony, View
 
 WINDOW: Final = 5.0
 """Seconds of looks before the moment that are heard."""

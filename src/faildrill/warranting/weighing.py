@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from faildrill.ports.witness import Says, Testimony
 from faildrill.system.exit_codes import ExitCode
-from faildrill.testimony import Says, Testimony
 
 VOICES: Final = 2
 """Independent observers that must have seen the primary's death; what none of them heard is not counted.

@@ -16,7 +16,7 @@ from faildrill.errors import ActionError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Action
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from support.liars.between import Liar, Where, Wire, between
 from support.liars.course import Went, go
 from support.liars.lies import DIRTY, HONEST, OPEN, Answer, Lie

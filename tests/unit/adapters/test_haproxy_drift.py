@@ -11,7 +11,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
-from faildrill.settings import Standard
+from faildrill.standards import Standard
 
 GIVEN = Supplies("run", 1.0, 0.1, 1)
 STAT = """\

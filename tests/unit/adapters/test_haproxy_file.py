@@ -4,7 +4,7 @@ import pytest
 
 from faildrill.adapters.haproxy.file import parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
-from faildrill.settings import Backend
+from faildrill.standards import Backend
 
 BESIDE = Beside({}, version=(2, 8, 25))
 DEFAULTS = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import CannotSee
-from faildrill.toolkit.sockets import is_dark, listeners
+from faildrill.toolkit.listeners import is_dark, listeners
 
 ELSEWHERE = """
 import socket, sys
@@ -93,7 +93,7 @@ def test_a_port_that_two_share_belongs_to_neither_alone() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else here")
 def test_a_socket_of_somebody_else_s_is_seen_and_whose_it_is_is_not(other: tuple[int, int]) -> None:
     asked = (
-        "import asyncio, os, sys; from faildrill.toolkit.sockets import listeners\n"
+        "import asyncio, os, sys; from faildrill.toolkit.listeners import listeners\n"
         "str(asyncio.run(listeners(sys.argv[1]))); os.setuid(65534)  # all that it imports, it has by then\n"
         "found = asyncio.run(listeners(sys.argv[1])); print(len(found.sockets), found.is_seen, found)"
     )

@@ -10,7 +10,7 @@ import pytest
 from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.settings import Backend, Reading, differences
+from faildrill.standards import Backend, Reading, differences
 
 GIVEN = Supplies("audit", 5.0)
 MAIN = """\

@@ -9,7 +9,7 @@ import pytest
 from faildrill.adapters.redis.losing import LoseMaster
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.toolkit.parts import try_each
+from faildrill.toolkit.undo_parts import try_each
 
 
 def test_every_part_is_tried_and_what_failed_is_told() -> None:

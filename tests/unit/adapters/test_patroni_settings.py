@@ -14,7 +14,7 @@ from faildrill.adapters.patroni.settings import Dynamic
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.settings import Failover, Reading, Settings, differences
+from faildrill.standards import Failover, Reading, Settings, differences
 from unit.adapters.sockets import serving
 
 CONFIG = {"ttl": 20, "loop_wait": 1, "synchronous_mode": True, "pause": True, "postgresql": {"parameters": {"a": "1"}}}

@@ -14,7 +14,7 @@ from faildrill.adapters.patroni.testifying import View
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.postgres.testifying import Nodes
 from faildrill.kinds.supplying import Supplies
-from faildrill.testimony import Says
+from faildrill.ports.witness import Says
 from unit.adapters.sockets import Serve, serving, silent
 
 GIVEN = Supplies("warrant", 2.0)

@@ -13,7 +13,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.supplying import Supplies
-from faildrill.settings import Reading
+from faildrill.standards import Reading
 
 NGINX = """\
 events {}

@@ -9,7 +9,7 @@ from faildrill.auditing import rules
 from faildrill.auditing.detecting import detections, worst_case
 from faildrill.auditing.examining import _same_shares
 from faildrill.auditing.knowing import known
-from faildrill.settings import Check, Reading, Settings, Standard, Unread, canonical, differences
+from faildrill.standards import Check, Reading, Settings, Standard, Unread, canonical, differences
 
 GOOD: dict[str, Any] = {
     "mode": "http",

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.http.answers import LARGEST
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from unit.adapters.sockets import Serve, serving, silent
 
 GIVEN = Supplies("run-1", 10.0)

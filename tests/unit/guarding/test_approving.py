@@ -14,7 +14,7 @@ from faildrill.cli.main import cli
 from faildrill.drill import Drill, ProbePlan, Step, Way
 from faildrill.environment import Approvals, Environment
 from faildrill.guarding import approving
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 DRILL = Drill(
     name="crash",

@@ -13,7 +13,7 @@ from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Way
 from faildrill.environment import Environment
 from faildrill.guarding import coverage
 from faildrill.guarding.coverage import cover
-from faildrill.targets import KindUse, Target
+from faildrill.ports.target import KindUse, Target
 
 UID = "7d3f6f1e2f0c4a57"
 REACH = {"kind": "lab.supervisor", "params": {"socket": "/run/lab.sock"}}

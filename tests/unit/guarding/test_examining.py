@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.main import cli
-from faildrill.clocks import clock_check
 from faildrill.environment import Environment
 from faildrill.guarding.examining import examine
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import Mark, mark
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
+from faildrill.toolkit.clock_skew import clock_check
 
 EXAMPLE = Path(__file__).parents[3] / "drills" / "environments" / "example.yaml"
 PLACE = Environment(name="place", drillable=True, identity=(KindUse(kind="simulated.word"),))

@@ -14,7 +14,7 @@ from faildrill.adapters.files import LARGEST
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.loading.environments import load_environment
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 
 GIVEN = Supplies("run-1", 2.0)
 

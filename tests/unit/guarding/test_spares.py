@@ -11,7 +11,7 @@ from faildrill.drill import Step
 from faildrill.environment import Environment
 from faildrill.guarding.radius import Radius
 from faildrill.kinds.supplying import Supplies
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from unit.adapters.patronis import TwoNodes, cluster
 
 GIVEN = Supplies("run-1", timeout=5.0)

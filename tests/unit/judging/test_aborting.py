@@ -7,8 +7,8 @@ import pytest
 from faildrill.drill import ProbePlan
 from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample
-from faildrill.targets import KindUse
 
 MS = 1_000_000
 RATE = Rate(0.1, 0.05, 0.5)

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.kinds import build
+from faildrill.ports.target import KindUse
 from faildrill.record import timeline as tl
 from faildrill.record.samples import SEEN_LATE, Outcome
-from faildrill.targets import KindUse
 from unit.judging.runs import END, FAULT, Run, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE

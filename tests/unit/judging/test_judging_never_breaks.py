@@ -16,13 +16,13 @@ from faildrill.judging.result import Verdict
 from faildrill.judging.spans import WORDS
 from faildrill.kinds import build
 from faildrill.kinds.table import EXPECTATIONS
+from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal
 from faildrill.record.ledger import Ledger, Note
 from faildrill.record.samples import SIZE, Outcome, Sample
 from faildrill.record.spread_counts import Kept
 from faildrill.record.timeline import FILE, ProberStarted, WarmedUp
 from faildrill.reports import terminal
-from faildrill.targets import KindUse
 from unit.judging.runs import END, Run, probe, ticks
 
 PARTS: Final = (*WORDS, "crash")

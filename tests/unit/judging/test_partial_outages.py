@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.kinds import build
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import Outcome
-from faildrill.targets import KindUse
 from unit.judging.runs import Run, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE

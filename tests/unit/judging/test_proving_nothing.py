@@ -10,12 +10,12 @@ from faildrill.judging import judge
 from faildrill.judging.aborting import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
+from faildrill.ports.target import KindUse
 from faildrill.probing.watching import View
 from faildrill.record.samples import Files, Outcome, Sample
 from faildrill.record.samples.columns import load
 from faildrill.record.samples.compact_file import read_compact, write_compact
 from faildrill.reports import terminal
-from faildrill.targets import KindUse
 from unit.judging.runs import FAULT, Run, ns, probe, ticks
 
 NOTHING = [Outcome.OPEN, Outcome.THROTTLED]

@@ -15,7 +15,7 @@ from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment
 from faildrill.loading.drills import Loaded
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
 from unit.loading.trees import spoil
 
 DRILLS = Path(__file__).parents[3] / "drills"

@@ -16,8 +16,8 @@ from faildrill.loading import find_environment, load_environment, named_environm
 from faildrill.loading.composing import compose
 from faildrill.loading.mistakes import Mistakes
 from faildrill.loading.nodes import plain
+from faildrill.ports.target import KindUse
 from faildrill.secrets import Reference
-from faildrill.targets import KindUse
 from unit.loading.trees import spoil
 
 EXAMPLE = Path(__file__).parents[3] / "drills" / "environments" / "example.yaml"

@@ -10,7 +10,7 @@ import pytest
 KINDS: Final = '''
 from typing import ClassVar
 
-from faildrill.targets import Address, Member, Target
+from faildrill.ports.target import Address, Member, Target
 
 
 class Node(Member):

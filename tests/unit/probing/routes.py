@@ -20,8 +20,8 @@ from pydantic import JsonValue
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Opens, Probe
+from faildrill.ports.target import KindUse
 from faildrill.probing.prober import Loop
-from faildrill.targets import KindUse
 
 NEW_NETWORK = 0x40000000
 HELD: list[socket.socket] = []

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import causes, probing
+from faildrill import probing
 from faildrill.drill import ProbePlan
 from faildrill.judging.bounds import outages
+from faildrill.ports import causes
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import RECORD, SEEN_LATE, SIZE, Outcome
 from faildrill.record.samples.columns import load
-from faildrill.targets import KindUse
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, now, plan, watching
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from faildrill.drill import ProbePlan
+from faildrill.ports.target import KindUse
 from faildrill.probing.watching import Watching
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
-from faildrill.targets import KindUse
 
 PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.02, timeout=0.5)
 MS = 1_000_000

@@ -13,8 +13,8 @@ from pydantic import JsonValue
 
 from faildrill import probing
 from faildrill.drill import ProbePlan
+from faildrill.ports.target import KindUse
 from faildrill.record.samples import SEEN_LATE, Files, Outcome, Sample, all_samples
-from faildrill.targets import KindUse
 
 MILLISECOND = 1_000_000
 

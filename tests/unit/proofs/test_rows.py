@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.drill import ProbePlan
+from faildrill.ports.target import KindUse
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.records import Cadence, Heard
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample
-from faildrill.targets import KindUse
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded
 
 OK = Outcome.OK

@@ -8,11 +8,11 @@ import pytest
 from faildrill import judging
 from faildrill.acting.calling import observe
 from faildrill.adapters.simulated import Fault
-from faildrill.effect_traits import EFFECT_IS, Compares
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
+from faildrill.ports.effect import EFFECT_IS, Compares
 from faildrill.record.timeline import Undoing
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop

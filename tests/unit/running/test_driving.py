@@ -13,6 +13,7 @@ from faildrill.errors import JournalFull
 from faildrill.guarding.facts import proven
 from faildrill.guarding.holding import marks
 from faildrill.guarding.keys import Proven
+from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
     FILE,
     AbortAsked,
@@ -37,7 +38,6 @@ from faildrill.record.timeline import (
 )
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop
-from faildrill.targets import KindUse
 from faildrill.testing import run
 from support.virtual import Simulation, TaskProbers
 

@@ -9,11 +9,11 @@ import pytest
 from faildrill import judging
 from faildrill.acting.seeing import effect_is
 from faildrill.adapters.simulated import Fault
-from faildrill.effect_traits import EFFECT_IS, Effect
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find, misnamed_effect
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Kind
+from faildrill.ports.effect import EFFECT_IS, Effect
 from faildrill.record.timeline import Confirmed, EffectGone, EffectSeen, EffectUntold, Undoing, UndoVerified
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop

@@ -6,10 +6,10 @@ import pytest
 
 from faildrill import judging
 from faildrill.acting.undoing import open_intents
-from faildrill.effect_traits import ACTS_LATE
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
+from faildrill.ports.effect import ACTS_LATE
 from faildrill.record.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
 from faildrill.running.driving import Driving
 from faildrill.running.stopping import Stop

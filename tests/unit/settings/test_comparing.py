@@ -2,8 +2,8 @@
 
 import pytest
 
-from faildrill.settings import Settings, differences, in_words, overlaid
-from faildrill.settings.standard import Standard
+from faildrill.standards import Settings, differences, in_words, overlaid
+from faildrill.standards.standard import Standard
 
 LIVE = {
     "backends": {

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import Field, PrivateAttr
 
 from faildrill.ports import Captured, Given, Reach
-from faildrill.targets import Member
+from faildrill.ports.target import Member
 from faildrill.toolkit.leader_store import (
     Handover,
     Lack,

@@ -8,8 +8,8 @@ import pytest
 
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.loading import load_environment
-from faildrill.targets import KindUse
-from faildrill.testimony import Says
+from faildrill.ports.target import KindUse
+from faildrill.ports.witness import Says
 from faildrill.warranting import Answer, hear, observers, weigh
 from unit.adapters.sockets import serving, silent
 

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
+from faildrill.ports.witness import Says
 from faildrill.record.samples import Outcome
-from faildrill.testimony import Says
 from faildrill.warranting import Answer, recorded, weigh
 from unit.judging.runs import END, FAULT, Run, probe, step, ticks
 

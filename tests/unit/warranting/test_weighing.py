@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faildrill import testimony
-from faildrill.testimony import Says
+from faildrill.ports import witness
+from faildrill.ports.witness import Says
 from faildrill.warranting.weighing import Answer, weigh
 
 A, D, S, E, C, N = Says.ALIVE, Says.DEAD, Says.SLOW, Says.ELSEWHERE, Says.CLEAR, Says.NOTHING
@@ -21,10 +21,10 @@ POSSIBLE = {
 }
 
 
-def heard(*says: Says | None) -> list[testimony.Testimony]:
+def heard(*says: Says | None) -> list[witness.Testimony]:
     """Make the testimonies of the five observers, in their order; None for one who is not there."""
     there = [(signal, one) for signal, one in zip(SIGNALS, says, strict=False) if one is not None]
-    return [testimony.Testimony(signal, one, f"{signal} {one}") for signal, one in there]
+    return [witness.Testimony(signal, one, f"{signal} {one}") for signal, one in there]
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_no_mixture_warrants_a_failover_but_two_who_saw_the_death_and_nobody_who
 
 @given(st.lists(st.tuples(st.sampled_from(SIGNALS), st.sampled_from((N, C, E))), max_size=12))
 def test_silence_and_what_is_in_front_never_warrant_a_failover(said: list[tuple[str, Says]]) -> None:
-    assert weigh(testimony.Testimony(signal, one, "x") for signal, one in said).answer is Answer.INSUFFICIENT
+    assert weigh(witness.Testimony(signal, one, "x") for signal, one in said).answer is Answer.INSUFFICIENT
 
 
 def test_the_same_observer_twice_is_one_voice() -> None:
-    twice = [testimony.Testimony("standby pg2", D, "x"), testimony.Testimony("standby pg2", D, "y")]
+    twice = [witness.Testimony("standby pg2", D, "x"), witness.Testimony("standby pg2", D, "y")]
     assert weigh(twice).answer is Answer.INSUFFICIENT
 
 
 def test_several_standbys_whose_streams_are_gone_are_one_voice_as_one_switch_cuts_them_all() -> None:
-    both = [testimony.Testimony(f"standby {name}", D, "its stream is gone") for name in ("pg2", "pg3")]
-    silent = testimony.Testimony("primary", N, "pg1 timed out")
+    both = [witness.Testimony(f"standby {name}", D, "its stream is gone") for name in ("pg2", "pg3")]
+    silent = witness.Testimony("primary", N, "pg1 timed out")
     assert weigh([silent, *both]).answer is Answer.INSUFFICIENT
 
 
@@ -92,7 +92,7 @@ def test_a_primary_that_says_nothing_does_not_work_because_something_in_front_is
 
 
 def test_a_primary_that_stepped_down_as_the_store_is_gone_warrants_nothing() -> None:
-    said = [*heard(D, D, None, D, C), testimony.Testimony("store", E, "no node has reached the store for 40 s")]
+    said = [*heard(D, D, None, D, C), witness.Testimony("store", E, "no node has reached the store for 40 s")]
     found = weigh(said)
     assert (found.answer, found.signal) == (Answer.INSUFFICIENT, "store")
 

@@ -13,9 +13,9 @@ from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
-from faildrill.testimony import View
 
 
 class Spread(Spreads, Kind):

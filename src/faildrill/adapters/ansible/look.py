@@ -8,8 +8,8 @@ from faildrill.adapters.ansible import plays
 from faildrill.adapters.ansible.playbook import OnHosts
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen
+from faildrill.ports.target import FilePath
 from faildrill.record.samples import Outcome
-from faildrill.targets import FilePath
 
 _LONGEST: Final = 60
 

@@ -16,11 +16,11 @@ from faildrill.adapters.ansible.delegating import elsewhere
 from faildrill.adapters.ansible.plays import SHARE
 from faildrill.adapters.ansible.results import Played, Task, told
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
+from faildrill.ports.effect import Effect
+from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
-from faildrill.targets import FilePath
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS: Final = ("faildrill_", "ansible_shell_type", "ansible_ssh_args")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from faildrill import causes
+from faildrill.ports import causes
 
 _LONGEST: Final = 300
 _GATHERED: Final = ("ansible_", "discovered_")

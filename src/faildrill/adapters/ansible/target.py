@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field, JsonValue, field_validator
 
+from faildrill.ports.target import BLAST_RADIUS, FilePath, Target
 from faildrill.secrets import SecretReference
-from faildrill.targets import BLAST_RADIUS, FilePath, Target
 
 _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 
 _LONGEST: Final = 200
 _SERVERS: Final = 4

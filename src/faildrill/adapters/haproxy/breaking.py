@@ -15,7 +15,7 @@ from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Captured, Given, Observed
-from faildrill.targets import FilePath
+from faildrill.ports.target import FilePath
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv
 

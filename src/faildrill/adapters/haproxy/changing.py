@@ -15,9 +15,9 @@ from faildrill.adapters.haproxy.states import Server, read, steered
 from faildrill.adapters.haproxy.takers import Place, Servers, servers
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActedElsewhere, ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
+from faildrill.ports.effect import Effect, Found
 
 _FORCED_MAINT: Final = 0x01
 _FORCED_DRAIN: Final = 0x08

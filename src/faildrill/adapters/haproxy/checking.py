@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from faildrill.settings import Aside, Unread
+from faildrill.standards import Aside, Unread
 from faildrill.system import bounded_output, processes
 
 _LINE: Final = re.compile(r"^\[(ALERT|WARNING)\]\s+(?:\(\d+\) : )?(.*)$")

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.runtime import Runtime, runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.settings import Difference, Settings, Standard, differences
-from faildrill.testimony import View
+from faildrill.standards import Difference, Settings, Standard, differences
 
 _LONGEST: Final = 200
 _TOLD: Final = frozenset(

@@ -14,7 +14,7 @@ from faildrill.adapters.haproxy.lines import Beside, Line, Source
 from faildrill.adapters.haproxy.sections import Section
 from faildrill.adapters.haproxy.servers import Checking, ServerLine, server
 from faildrill.adapters.haproxy.words import Variables, in_address, known
-from faildrill.settings import Settings, Unread
+from faildrill.standards import Settings, Unread
 
 _PROXIES: Final = ("defaults", "frontend", "backend", "listen")
 _OTHERS: Final = frozenset(

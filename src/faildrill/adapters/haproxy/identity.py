@@ -8,17 +8,16 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from faildrill import causes
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
-from faildrill.ports import Given, Kind, Told, Words, at
+from faildrill.ports import Given, Kind, Told, Words, at, causes
 from faildrill.system import processes
 from faildrill.system.redaction import clean
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.sockets import listeners, parted
+from faildrill.toolkit.listeners import listeners, parted
 
 _SHOWN: Final = 80
 _AGAIN: Final = 0.1

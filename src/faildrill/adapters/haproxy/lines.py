@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from faildrill.adapters.haproxy.words import Variables, words
-from faildrill.settings import Unread
+from faildrill.standards import Unread
 
 _CONDITION: Final = re.compile(r"^\s*\.(?:el)?if\s+(.*?)\s*$")
 _MACROS: Final = (".notice", ".warning", ".alert", ".diag")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from faildrill.adapters.haproxy.talking import statistics, tell
-from faildrill.settings import Path, Settings, canonical
+from faildrill.standards import Path, Settings, canonical
 
 COMMAND: Final = "show stat -1 6 -1;show servers state;show info"
 """Backends and servers with their counters, the state of every server, and the process: one connection."""

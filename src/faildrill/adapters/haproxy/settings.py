@@ -16,7 +16,7 @@ from faildrill.adapters.haproxy.runtime import Runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.settings import Aside, Difference, Reading, Unread, overlaid
+from faildrill.standards import Aside, Difference, Reading, Unread, overlaid
 from faildrill.system import bounded_read
 from faildrill.toolkit.deadlines import SHARE
 

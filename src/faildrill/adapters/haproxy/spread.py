@@ -9,10 +9,10 @@ from faildrill.adapters.haproxy.due_shares import Row, servers_of
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
-from faildrill.settings import Standard
-from faildrill.testimony import View
+from faildrill.standards import Standard
 
 _MILLISECOND = 1e-3
 

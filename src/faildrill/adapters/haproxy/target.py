@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from faildrill.targets import FilePath, Target
+from faildrill.ports.target import FilePath, Target
 
 HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 """What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""

@@ -11,10 +11,10 @@ from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.witness import Says, Testimony
 from faildrill.record.samples import Outcome
-from faildrill.settings import Standard
 from faildrill.spread import weigh
-from faildrill.testimony import Says, Testimony
+from faildrill.standards import Standard
 from faildrill.toolkit.deadlines import SHARE
 
 _COMMAND: Final = "show stat -1 4 -1"

@@ -12,10 +12,9 @@ import aiohttp
 import msgspec
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from faildrill import causes
 from faildrill.adapters.http_errors import in_words
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Duration, Given, Kind
+from faildrill.ports import Duration, Given, Kind, causes
 from faildrill.secrets import SecretReference
 from faildrill.system import redaction
 from faildrill.toolkit.deadlines import SHARE

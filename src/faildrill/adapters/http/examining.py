@@ -7,11 +7,10 @@ from typing import Final
 
 import aiohttp
 
-from faildrill import causes
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.http_errors import in_words
-from faildrill.clocks import clock_check
-from faildrill.ports import Checked, Given, Kind
+from faildrill.ports import Checked, Given, Kind, causes
+from faildrill.toolkit.clock_skew import clock_check
 
 _SECOND: Final = 1.0
 

@@ -8,11 +8,10 @@ import aiohttp
 import msgspec
 from pydantic import Field, model_validator
 
-from faildrill import causes
 from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.http_errors import in_words
-from faildrill.ports import Given, Kind, Told, Words
+from faildrill.ports import Given, Kind, Told, Words, causes
 from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
 

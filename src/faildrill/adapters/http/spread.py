@@ -9,9 +9,9 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen, TellEdge
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
-from faildrill.testimony import View
 
 
 class Spread(Spreads, Request):

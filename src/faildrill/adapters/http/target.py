@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.targets import Target, of_url
+from faildrill.ports.target import Target, of_url
 
 
 class Service(Target):

@@ -11,7 +11,7 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Duration, Given, Kind
-from faildrill.testimony import Says, Testimony
+from faildrill.ports.witness import Says, Testimony
 from faildrill.toolkit.deadlines import SHARE
 
 _LARGEST: Final = 1 << 16

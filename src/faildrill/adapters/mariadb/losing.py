@@ -14,7 +14,7 @@ from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Duration, Given
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import LossOrHang
-from faildrill.toolkit.sockets import greets
+from faildrill.toolkit.listeners import greets
 from faildrill.toolkit.time_limits import AtMost
 
 

@@ -10,8 +10,8 @@ from faildrill.adapters.mariadb.succession import WORDS, Sight
 from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
-from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.leader_store import OfStore, Words
+from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 
 _WHAT: Final = (
     "SELECT @@global.read_only AS read_only, @@global.gtid_slave_pos AS applied, @@global.gtid_binlog_pos AS written, "

@@ -12,10 +12,10 @@ from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.mariadb.telling import follow, hand_over, refuse_silent
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Observed, Preview
-from faildrill.toolkit.addresses import own_addresses
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover, in_full
 from faildrill.toolkit.leader_store.kind import refuse_no_member
+from faildrill.toolkit.node_addresses import own_addresses
 
 
 class Promote(OfMariaDB, Handover[Sight]):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from faildrill.toolkit.addresses import Address
+from faildrill.toolkit.node_addresses import Address
 
 
 @dataclass(frozen=True)

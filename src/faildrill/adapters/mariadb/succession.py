@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from faildrill.adapters.mariadb.status import Gtid, Node, newest
-from faildrill.toolkit.addresses import Address, Directory
 from faildrill.toolkit.leader_store import Lack, LeaderStore, Reason, Words
 from faildrill.toolkit.leader_store.reasons import follows_a_stranger, follows_another
+from faildrill.toolkit.node_addresses import Address, Directory
 
 LATE: Final = 10.0
 """Seconds by which a replica may be behind and count as able to take over."""

@@ -9,13 +9,13 @@ from typing import Any, Final, NamedTuple, Self
 import pymysql
 from pymysql.cursors import DictCursor
 
-from faildrill import causes
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
+from faildrill.ports import causes
+from faildrill.ports.target import Encryption
 from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.system.resolver import refuse_itself, telling
 from faildrill.system.threads import aside
-from faildrill.targets import Encryption
 from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import Silence, why_silent
 

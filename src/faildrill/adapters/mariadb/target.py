@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from faildrill.ports.target import Address, Encryption, Member, Target
 from faildrill.secrets import SecretReference
-from faildrill.targets import Address, Encryption, Member, Target
 
 
 class MariaDBMember(Member):

@@ -8,7 +8,7 @@ from faildrill.adapters.mariadb.status import Gtid
 from faildrill.adapters.mariadb.status import positions as read
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.errors import ActionFailed, OutcomeUnknown
-from faildrill.toolkit.addresses import own_addresses
+from faildrill.toolkit.node_addresses import own_addresses
 
 _FOLLOW: Final = (
     "CHANGE MASTER TO master_host=%s, master_port=%s, master_user=%s, master_password=%s, "

@@ -19,7 +19,6 @@ from pydantic import Field, JsonValue, model_validator
 from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
-from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.samples import Outcome

@@ -10,7 +10,7 @@ from faildrill.adapters.machine import MachineId
 from faildrill.adapters.nginx.standing import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
-from faildrill.targets import FilePath
+from faildrill.ports.target import FilePath
 from faildrill.toolkit.deadlines import SHARE
 
 

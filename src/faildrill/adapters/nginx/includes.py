@@ -11,7 +11,7 @@ from typing import Final
 import crossplane
 
 from faildrill.adapters.nginx.passing import Block
-from faildrill.settings import Unread
+from faildrill.standards import Unread
 from faildrill.system import bounded_read
 
 LARGEST: Final = 8 << 20

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from faildrill import durations
 from faildrill.adapters.nginx.passing import Block, Pass, inherited, passes
-from faildrill.settings import Aside, Unread, is_name
+from faildrill.standards import Aside, Unread, is_name
 
 _METHODS: Final = ("ip_hash", "least_conn", "least_time", "hash", "random")
 _UNDERSTOOD: Final = re.compile(

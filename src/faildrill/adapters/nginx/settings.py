@@ -12,7 +12,7 @@ from faildrill.adapters.nginx.passing import Block
 from faildrill.adapters.nginx.reading import Read
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.settings import Aside, Difference, Reading, Settings, Unread
+from faildrill.standards import Aside, Difference, Reading, Settings, Unread
 from faildrill.system import bounded_output
 from faildrill.system.threads import aside, read
 from faildrill.toolkit.deadlines import SHARE

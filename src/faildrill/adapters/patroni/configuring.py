@@ -12,6 +12,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.effect_traits import ACTS_LATE, Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
+from faildrill.ports.effect import Effect, Found
 from faildrill.toolkit.deadlines import SHARE, patience
 
 _SYNCHRONOUS: Final = "synchronous_mode"

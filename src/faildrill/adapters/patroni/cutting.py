@@ -7,9 +7,9 @@ from pydantic import Field
 
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect, Found, compared
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports.effect import Effect, Found, compared
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.links import IN_THE_PATH, Doing, Links, OfLink, links
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import JsonValue
 
-from faildrill.settings import Aside, Unread
+from faildrill.standards import Aside, Unread
 
 Config = Mapping[str, JsonValue]
 _FITTED: Final = {"loop_wait": (10, 1), "retry_timeout": (10, 3), "ttl": (30, 20)}

@@ -1,9 +1,8 @@
 """What a drill will need of Patroni, looked at by `faildrill doctor`."""
 
-from faildrill import causes
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.ports import Checked, Given, Kind
+from faildrill.ports import Checked, Given, Kind, causes
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import observed, whole
 

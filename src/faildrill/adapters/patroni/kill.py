@@ -7,7 +7,7 @@ from pydantic import Field
 from faildrill.adapters.patroni.leading import OfCluster
 from faildrill.adapters.patroni.succession import LAG, Sight
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import Effect
+from faildrill.ports.effect import Effect
 from faildrill.toolkit.leader_store import Loss
 from faildrill.toolkit.time_limits import AtMost
 

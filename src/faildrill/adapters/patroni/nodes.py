@@ -18,7 +18,7 @@ from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import CannotSee
-from faildrill.targets import Encryption
+from faildrill.ports.target import Encryption
 from faildrill.toolkit import tls
 
 _LARGEST: Final = 1 << 18

@@ -8,8 +8,8 @@ from faildrill.adapters.patroni.nodes import Observer
 from faildrill.adapters.patroni.succession import LAG, WORDS, Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import silences, unheard
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import OfStore, RedundancyProbe, Words, WritersProbe

@@ -10,7 +10,7 @@ from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.patroni.telling import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
-from faildrill.settings import Difference, Failover, Reading, Settings
+from faildrill.standards import Difference, Failover, Reading, Settings
 from faildrill.toolkit.deadlines import SHARE
 
 _TIMES: Final = ("ttl", "loop_wait", "retry_timeout", "primary_start_timeout")

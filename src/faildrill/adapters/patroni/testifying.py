@@ -8,7 +8,7 @@ from faildrill import durations
 from faildrill.adapters.patroni.telling import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Duration, Given, Kind
-from faildrill.testimony import Says, Testimony
+from faildrill.ports.witness import Says, Testimony
 from faildrill.toolkit.deadlines import SHARE
 
 

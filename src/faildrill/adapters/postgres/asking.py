@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import asyncpg
 
-from faildrill import causes
 from faildrill.adapters.postgres.conninfo import Endpoint, Unreadable
 from faildrill.adapters.postgres.conninfo import Login as Login
 from faildrill.adapters.postgres.driver import Answer, Connection
@@ -17,7 +16,7 @@ from faildrill.adapters.postgres.several import ROLE, NotThis, Role, first_fit
 from faildrill.adapters.postgres.talking import WITHOUT_PASSWORD, NotPostgres, Said, Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.errors import UnresolvedSecret
-from faildrill.ports import Seen
+from faildrill.ports import Seen, causes
 from faildrill.record.samples import Outcome
 from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import CLOSING, Ending, Silence, outcome_of

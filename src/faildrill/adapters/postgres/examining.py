@@ -9,9 +9,9 @@ from faildrill.adapters.postgres.conninfo import Login
 from faildrill.adapters.postgres.succession import weighed
 from faildrill.adapters.postgres.talking import Row, Talk
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.clocks import clock_check
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.clock_skew import clock_check
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import whole
 

@@ -12,9 +12,9 @@ from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.talking import Row, Said
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Seen
+from faildrill.ports.witness import View
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
 
 TABLE: Final = Table(

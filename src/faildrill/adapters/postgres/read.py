@@ -9,8 +9,8 @@ from faildrill.adapters.postgres.asking import addresses, by_users_path, failure
 from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 
 _READ: Final = """
     SELECT host(inet_server_addr()), inet_server_port(), coalesce(answered, false), value

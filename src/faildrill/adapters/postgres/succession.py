@@ -12,9 +12,9 @@ from faildrill.adapters.postgres.asking import directly, in_words
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
-from faildrill.toolkit.addresses import Address, Directory, directory, own_addresses
 from faildrill.toolkit.leader_store import LeaderStore, Reason, Words, observed
 from faildrill.toolkit.leader_store.reasons import IF_THAT_IS
+from faildrill.toolkit.node_addresses import Address, Directory, directory, own_addresses
 
 _TARGETS: Final = ("recovery_target", "recovery_target_name", "recovery_target_time", "recovery_target_xid")
 _ROLE: Final = "SELECT pg_is_in_recovery()"

@@ -5,8 +5,8 @@ from typing import ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from faildrill.ports.target import LAST_PORT, Address, FilePath, Member, Target, of_url
 from faildrill.secrets import SecretReference
-from faildrill.targets import LAST_PORT, Address, FilePath, Member, Target, of_url
 
 _PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
 """A password within a connection string."""

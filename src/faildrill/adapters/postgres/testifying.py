@@ -12,7 +12,7 @@ from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
-from faildrill.testimony import Says, Testimony
+from faildrill.ports.witness import Says, Testimony
 from faildrill.toolkit.deadlines import SHARE
 
 _QUESTION: Final = (

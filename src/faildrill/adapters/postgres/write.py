@@ -11,8 +11,8 @@ from faildrill.adapters.postgres.standing import Connections, Question
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen, WriterBy
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 
 TABLE: Final = Table(
     "faildrill_probe",

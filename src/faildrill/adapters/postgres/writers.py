@@ -11,8 +11,8 @@ from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen, WriterBy
+from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
-from faildrill.testimony import View
 from faildrill.toolkit.connection_errors import unheard
 
 _WHAT: Final = """

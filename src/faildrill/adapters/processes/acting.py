@@ -10,14 +10,14 @@ from pydantic import Field, JsonValue
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.finding import Named
 from faildrill.adapters.processes.identity import owns
-from faildrill.effect_traits import Effect
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.ports.effect import Effect
 from faildrill.system import processes
 from faildrill.system.processes import STOPPED, Process
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.listeners import Listeners, is_dark, listeners, unaccepting
 from faildrill.toolkit.programs import GRACE
-from faildrill.toolkit.sockets import Listeners, is_dark, listeners, unaccepting
 from faildrill.toolkit.time_limits import AtMost
 
 _PATIENCE: Final = 2.0

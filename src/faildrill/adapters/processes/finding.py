@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Kind, Words
+from faildrill.ports.target import FilePath
 from faildrill.system import processes, threads
 from faildrill.system.processes import Process
-from faildrill.targets import FilePath
 from faildrill.toolkit.programs import Argv, Surroundings
 
 _ASKING: Final = 5.0

@@ -10,7 +10,7 @@ from faildrill.adapters.processes.finding import Named
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
 from faildrill.system import processes
-from faildrill.toolkit.sockets import listeners
+from faildrill.toolkit.listeners import listeners
 
 
 class Identity(Named):

@@ -13,10 +13,10 @@ from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_wor
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Preview, Told
-from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover
-from faildrill.toolkit.parts import try_each
+from faildrill.toolkit.node_addresses import Address, directory, own_addresses
+from faildrill.toolkit.undo_parts import try_each
 
 _INTERVAL: Final = 0.25
 _NEVER: Final = "0"

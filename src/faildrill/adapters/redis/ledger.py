@@ -12,9 +12,9 @@ from faildrill.errors import UnresolvedSecret
 from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
-from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 
 _KEYS: Final = "faildrill:ledger:"
 _PAGE: Final = 10_000

@@ -13,12 +13,12 @@ from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, WantsT
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
-from faildrill.toolkit.addresses import Address
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import LossOrHang
 from faildrill.toolkit.links import OPEN, Doing, links
-from faildrill.toolkit.parts import try_each
+from faildrill.toolkit.node_addresses import Address
 from faildrill.toolkit.time_limits import AtMost
+from faildrill.toolkit.undo_parts import try_each
 
 _EFFECTS: Final = {
     "killed": "SIGKILL to all of {where}, which is the master now",

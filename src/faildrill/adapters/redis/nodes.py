@@ -11,8 +11,8 @@ from faildrill.adapters.redis.succession import WORDS, Sight
 from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
-from faildrill.toolkit.addresses import Address, directory, own_addresses
 from faildrill.toolkit.leader_store import OfStore, Words
+from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 
 T = TypeVar("T")
 _MASTER_LENGTH: Final = 3

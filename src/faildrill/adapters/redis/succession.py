@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple
 
 from faildrill.adapters.redis.status import Node, Replica, Watch
-from faildrill.toolkit.addresses import Address, Directory
 from faildrill.toolkit.leader_store import Lack, LeaderStore, Reason, Words
 from faildrill.toolkit.leader_store.reasons import IF_THAT_IS, follows_a_stranger, follows_another
+from faildrill.toolkit.node_addresses import Address, Directory
 
 LAG: Final = 1 << 20
 """Bytes by which a replica may be behind and count as able to take over."""

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple, Self
 
 import hiredis
 
-from faildrill import causes
 from faildrill.adapters.redis.target import Redis, RedisMember
+from faildrill.ports import causes
+from faildrill.ports.target import Encryption
 from faildrill.secrets import SecretReference
-from faildrill.targets import Encryption
 from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import why_silent
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from faildrill import causes
-from faildrill.ports import Checked
-from faildrill.toolkit.addresses import Address
+from faildrill.ports import Checked, causes
 from faildrill.toolkit.leader_store.reasons import Lack
 from faildrill.toolkit.leader_store.store import LeaderStore
+from faildrill.toolkit.node_addresses import Address
 
 
 def whole(name: str, sight: LeaderStore[Any]) -> Iterator[Checked]:

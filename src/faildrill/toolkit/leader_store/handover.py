@@ -4,9 +4,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from faildrill.effect_traits import Effect, Found
 from faildrill.errors import ActionFailed
 from faildrill.ports import Captured, Given, Observed
+from faildrill.ports.effect import Effect, Found
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import Lack, in_full

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Generic, NoReturn, Protocol, TypeVar
 
 from faildrill.errors import ActionRefused
 from faildrill.ports import Kind
-from faildrill.targets import Member
+from faildrill.ports.target import Member
 from faildrill.toolkit.deadlines import PATIENCE
 from faildrill.toolkit.leader_store.store import LeaderStore, Words, observed
 

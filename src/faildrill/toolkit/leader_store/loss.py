@@ -10,7 +10,7 @@ from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import in_full
 from faildrill.toolkit.leader_store.store import LeaderStore
-from faildrill.toolkit.sockets import is_dark, is_held
+from faildrill.toolkit.listeners import is_dark, is_held
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 S = TypeVar("S", bound=LeaderStore[Any])

@@ -6,11 +6,11 @@ from pathlib import Path
 from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result
+from faildrill.ports.target import KindUse
 from faildrill.proofs.intervals import proven
 from faildrill.proofs.looks import Interval, proof
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome, Sample
-from faildrill.targets import KindUse
 from unit.judging.runs import WARM, Run, ns, probe
 from unit.judging.worlds import MS, Look, columns
 

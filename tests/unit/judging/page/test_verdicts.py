@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.effect_traits import EFFECT_IS
 from faildrill.judging import encode, judge
 from faildrill.judging.result import Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
+from faildrill.ports.effect import EFFECT_IS
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
 from unit.judging.page.records import claimed, found, judged

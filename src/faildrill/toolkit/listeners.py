@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from faildrill import causes
 from faildrill.errors import CannotSee
+from faildrill.ports import causes
 from faildrill.system import processes
 from faildrill.toolkit.connection_errors import of_name, outcome_of
 

@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from faildrill.ports import Duration
-from faildrill.settings.addresses import canonical
-from faildrill.settings.overlaying import overlaid
-from faildrill.settings.shapes import Backend, Failover, Server, Settings
-from faildrill.targets import Target
+from faildrill.ports.target import Target
+from faildrill.standards.overlay import overlaid
+from faildrill.standards.server_address import canonical
+from faildrill.standards.settings import Backend, Failover, Server, Settings
 
 
 class ApprovedBackend(Backend):

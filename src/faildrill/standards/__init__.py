@@ -4,11 +4,11 @@ An adapter reads settings (`ReadsSettings`), a file says a standard, and `differ
 knows of which make a load balancer is.
 """
 
-from faildrill.settings.addresses import canonical, is_name
-from faildrill.settings.comparing import Difference, How, differences, in_words
-from faildrill.settings.overlaying import overlaid
-from faildrill.settings.reading import PutsRight, ReadsSettings
-from faildrill.settings.shapes import (
+from faildrill.standards.differences import Difference, How, differences, in_words
+from faildrill.standards.overlay import overlaid
+from faildrill.standards.reader import PutsRight, ReadsSettings
+from faildrill.standards.server_address import canonical, is_name
+from faildrill.standards.settings import (
     Aside,
     Backend,
     Check,
@@ -21,7 +21,7 @@ from faildrill.settings.shapes import (
     Timeouts,
     Unread,
 )
-from faildrill.settings.standard import ApprovedBackend, Standard
+from faildrill.standards.standard import ApprovedBackend, Standard
 
 __all__ = [
     "ApprovedBackend",

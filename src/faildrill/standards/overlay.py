@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from faildrill.settings.shapes import Part
+from faildrill.standards.settings import Part
 
 Sort = TypeVar("Sort", bound=Part)
 

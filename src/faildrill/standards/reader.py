@@ -3,8 +3,8 @@
 from typing import Protocol, runtime_checkable
 
 from faildrill.ports import Given
-from faildrill.settings.comparing import Difference
-from faildrill.settings.shapes import Reading
+from faildrill.standards.differences import Difference
+from faildrill.standards.settings import Reading
 
 
 @runtime_checkable

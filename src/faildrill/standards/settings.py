@@ -157,7 +157,7 @@ class Reading(NamedTuple):
     unread: tuple[Unread, ...] = ()
     asides: tuple[Aside, ...] = ()
     spelled: Mapping[Path, frozenset[str]] = MappingProxyType({})
-    """Other spellings of an address that is in force, in the form of `faildrill.settings.canonical`."""
+    """Other spellings of an address that is in force, in the form of `faildrill.standards.canonical`."""
     steered: Mapping[Path, str] = MappingProxyType({})
     """What is set at run time again and again, and by what: nobody changed it, and no file says it."""
     any_case: bool = False
