@@ -11,11 +11,11 @@ from faildrill.adapters.access_log.following import Tail
 from faildrill.adapters.access_log.lines import COMBINED, Reader, Served, haproxy, nginx
 from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Kind, Seen
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
+from faildrill.toolkit.spread_probe import Spreads, now
 
 
 class Spread(Spreads, Kind):

@@ -8,7 +8,6 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.config_files import OfBrokenFile, started
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.states import Server, read
 from faildrill.adapters.haproxy.talking import tell
@@ -16,6 +15,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.ports import Captured, Given, Observed
 from faildrill.ports.target import FilePath
+from faildrill.toolkit.config_file import OfBrokenFile, started
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv
 

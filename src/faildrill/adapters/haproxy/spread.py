@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.haproxy.due_shares import Row, servers_of
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
 from faildrill.standards import Standard
+from faildrill.toolkit.spread_probe import Spreads, now
 
 _MILLISECOND = 1e-3
 

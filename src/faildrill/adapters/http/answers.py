@@ -12,12 +12,12 @@ import aiohttp
 import msgspec
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from faildrill.adapters.http_errors import in_words
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind, causes
 from faildrill.secrets import SecretReference
 from faildrill.system import redaction
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.http_errors import in_words
 
 LARGEST: Final = 1 << 20
 _OK: Final = 200

@@ -8,9 +8,9 @@ from typing import Final
 import aiohttp
 
 from faildrill.adapters.http.target import Service
-from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Checked, Given, Kind, causes
 from faildrill.toolkit.clock_skew import clock_check
+from faildrill.toolkit.http_errors import in_words
 
 _SECOND: Final = 1.0
 

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
-from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Given, Kind, Told, Words, causes
 from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 16
 _SHOWN: Final = 80

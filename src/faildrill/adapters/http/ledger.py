@@ -15,7 +15,6 @@ from faildrill.adapters.http.good_answer import Statuses
 from faildrill.adapters.http.naming import LONGEST_WHO
 from faildrill.adapters.http.turned_away import TELLING, turned_away
 from faildrill.adapters.http.wire import a_url, no_injection
-from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Seen
 from faildrill.record.ledger import Note
@@ -23,6 +22,7 @@ from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.single_request import Once
 
 KEY: Final = "{key}"
 PREFIX: Final = "{prefix}"

@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.request import Request
-from faildrill.adapters.spreading import Spreads, now
 from faildrill.ports import Given, Seen, TellEdge
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
+from faildrill.toolkit.spread_probe import Spreads, now
 
 
 class Spread(Spreads, Request):

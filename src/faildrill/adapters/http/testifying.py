@@ -9,10 +9,10 @@ import msgspec
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.adapters.http_errors import in_words
 from faildrill.ports import Duration, Given, Kind
 from faildrill.ports.witness import Says, Testimony
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 16
 _UNAVAILABLE: Final = 503

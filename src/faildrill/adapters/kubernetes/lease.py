@@ -13,12 +13,12 @@ import aiohttp
 import msgspec
 from pydantic import Field, PrivateAttr, field_validator
 
-from faildrill.adapters.single_request import Once
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
 from faildrill.system import threads
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.single_request import Once
 
 _LARGEST: Final = 1 << 20
 _STEP: Final = 1.0

@@ -16,7 +16,6 @@ from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from faildrill.adapters.config_files import OfBrokenFile, OfFile, digest
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.standing import Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faildrill.adapters import machine
-from faildrill.adapters.machine import MachineId
 from faildrill.adapters.nginx.standing import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
 from faildrill.ports.target import FilePath
+from faildrill.toolkit import machine_id
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.machine_id import MachineId
 
 
 class Identity(Kind):
@@ -35,7 +35,7 @@ class Identity(Kind):
 
     def facts(self) -> list[str]:
         """Tell the machine, and which NGINX of it."""
-        return [f"{machine.fact(self.machine)} nginx {self.config}"]
+        return [f"{machine_id.fact(self.machine)} nginx {self.config}"]
 
     def covers(self) -> list[str]:
         """Name the host that it is on, and what users reach through it."""
@@ -48,7 +48,7 @@ class Identity(Kind):
 
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine or NGINX from one that is down."""
-        differs, unread = machine.other(self.machine)
+        differs, unread = machine_id.other(self.machine)
         if differs or unread:
             return Told(differs=[differs] if differs else [], silent=[unread] if unread else [])
         try:

@@ -13,13 +13,13 @@ import aiohttp
 import msgspec
 from pydantic import JsonValue
 
-from faildrill.adapters.http_errors import in_words
 from faildrill.adapters.patroni.status import Node, Status
 from faildrill.adapters.patroni.succession import Rules, Sight
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import CannotSee
 from faildrill.ports.target import Encryption
 from faildrill.toolkit import tls
+from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 18
 

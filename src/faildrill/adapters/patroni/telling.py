@@ -5,12 +5,12 @@ from typing import Any, Final, Literal, NamedTuple
 import aiohttp
 from pydantic import JsonValue
 
-from faildrill.adapters.http_errors import in_words
 from faildrill.adapters.patroni.nodes import Observer, checking
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused, OutcomeUnknown
 from faildrill.ports import Checked
+from faildrill.toolkit.http_errors import in_words
 
 _REFUSALS: Final = (400, 401, 403, 404, 405, 409, 412)
 """Answers that Patroni gives before it has written anything."""

@@ -4,13 +4,13 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters import machine
-from faildrill.adapters.machine import MachineId
 from faildrill.adapters.processes.finding import Named
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
 from faildrill.system import processes
+from faildrill.toolkit import machine_id
 from faildrill.toolkit.listeners import listeners
+from faildrill.toolkit.machine_id import MachineId
 
 
 class Identity(Named):
@@ -39,7 +39,7 @@ class Identity(Named):
 
     def facts(self) -> list[str]:
         """Tell the machine, and whose process it is: a machine may hold two places."""
-        return [f"{machine.fact(self.machine)} {self.called} {self.address}"]
+        return [f"{machine_id.fact(self.machine)} {self.called} {self.address}"]
 
     def covers(self) -> list[str]:
         """Name the host that it is on."""
@@ -52,7 +52,7 @@ class Identity(Named):
 
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine, or another process, from one that is down."""
-        differs, unread = machine.other(self.machine)
+        differs, unread = machine_id.other(self.machine)
         if differs or unread:
             return Told(differs=[differs] if differs else [], silent=[unread] if unread else [])
         try:
