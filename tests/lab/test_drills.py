@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.guarding.holding import all_marks
 from faildrill.judging.evidence import gather
 from faildrill.judging.never import Never
 from faildrill.lab.facts import Facts
+from faildrill.locking.occupancy import all_marks
 from faildrill.record import series
 from faildrill.record.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
 from lab.conftest import Drilled, put_back

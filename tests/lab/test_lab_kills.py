@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.guarding.holding import all_marks
 from faildrill.lab.facts import Facts
+from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import (
     FILE,
     AnyEvent,

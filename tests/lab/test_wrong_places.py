@@ -16,11 +16,11 @@ from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import FaildrillError
-from faildrill.guarding.holding import all_marks
 from faildrill.kinds.supplying import Supplies
 from faildrill.lab import ending, starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores.programs import program
+from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import FILE, Confirmed, UndoNotVerified, entries
 from lab import kinds_here
 from lab.conftest import ask, eventually

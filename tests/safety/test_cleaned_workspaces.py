@@ -12,8 +12,8 @@ import pytest
 
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalFull
-from faildrill.guarding.holding import all_marks
-from faildrill.guarding.settling import settlements
+from faildrill.locking.occupancy import all_marks
+from faildrill.locking.settled_marks import settlements
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, Confirmed, Intended, Timeline, Undoing, UndoVerified, entries
 from support.places import Place, ended, of_run, recorded, runner_of, until

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.errors import JournalDamaged, NotJudged, WrongUsage
-from faildrill.guarding.holding import all_marks
 from faildrill.judging import defects
 from faildrill.judging.result import Verdict
+from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import FILE, Confirmed, WaitStarted
 from faildrill.running.starting import Started, start
 from faildrill.system.exit_codes import ExitCode

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import Objection
-from faildrill.guarding.halting import Halt, halt, halted, resume
-from faildrill.guarding.holding import Holder, Mark, all_marks, clear, hold, mark, marks, recalled
-from faildrill.guarding.keys import Proven
+from faildrill.locking.halt_switch import Halt, halt, halted, resume
+from faildrill.locking.occupancy import Holder, Mark, all_marks, clear, hold, mark, marks, recalled
+from faildrill.locking.place_key import Proven
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, GuardAnswered
 from faildrill.running.crew import Lines

@@ -16,7 +16,7 @@ import pytest
 from faildrill.cli.following import drive
 from faildrill.environment import Environment
 from faildrill.errors import JournalFull
-from faildrill.guarding.holding import all_marks
+from faildrill.locking.occupancy import all_marks
 from faildrill.record.journal import Journal, read
 from faildrill.record.timeline import FILE, Confirmed, entries
 from safety.trials import series

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from faildrill.acting.calling import TookTooLong, call, observe
+from faildrill.acting.call import TookTooLong, call, observe
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from faildrill.errors import Objection
-from faildrill.guarding.holding import Holder, hold
-from faildrill.guarding.keys import Proven
+from faildrill.locking.occupancy import Holder, hold
+from faildrill.locking.place_key import Proven
 from faildrill.record.timeline import Confirmed, GuardAnswered
 from faildrill.running.crew import Lines
 from support.forks import fork

@@ -16,8 +16,8 @@ from typing import Final
 import pytest
 
 from faildrill import judging
-from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
+from faildrill.locking.occupancy import all_marks
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from faildrill.recovering.salvaging import home, remembered

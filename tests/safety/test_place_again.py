@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.postgres.identity import Identity, Marker
-from faildrill.guarding.holding import all_marks
-from faildrill.guarding.proving import FRESH, since
+from faildrill.guarding.same_place import FRESH, since
 from faildrill.kinds.supplying import Supplies
+from faildrill.locking.occupancy import all_marks
 from faildrill.ports import Told
 from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal, unseal

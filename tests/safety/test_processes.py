@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.drill import Step
-from faildrill.guarding.holding import all_marks
+from faildrill.locking.occupancy import all_marks
 from faildrill.ports.target import KindUse
 from faildrill.record import second_copy
 from faildrill.record.timeline import (

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from faildrill.cli import runs
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
-from faildrill.guarding.holding import all_marks
+from faildrill.locking.occupancy import all_marks
 from faildrill.record import series
 from faildrill.record.timeline import FILE, Confirmed
 from support.places import Place, events, of_run, until

@@ -9,10 +9,10 @@ from typing import Final
 
 import pytest
 
-from faildrill.acting.calling import call
-from faildrill.acting.doing import Done, intent
+from faildrill.acting.call import call
 from faildrill.acting.effects import Effects, action_of
-from faildrill.acting.undoing import undo_all
+from faildrill.acting.step import Done, intent
+from faildrill.acting.undo import undo_all
 from faildrill.drill import Step
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.guarding.asking import sentinel_of, under_way
-from faildrill.guarding.holding import Holder, Mark, all_marks, mark
-from faildrill.guarding.keys import Proven
+from faildrill.locking.abort_request import sentinel_of, under_way
+from faildrill.locking.occupancy import Holder, Mark, all_marks, mark
+from faildrill.locking.place_key import Proven
 from faildrill.record.timeline import (
     AbortAsked,
     Applying,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from faildrill.acting.doing import do
-from faildrill.acting.undoing import undo_all
+from faildrill.acting.step import do
+from faildrill.acting.undo import undo_all
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
 from faildrill.ports.target import KindUse

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
-from faildrill.guarding.holding import Holder, all_marks, hold
-from faildrill.guarding.keys import Proven
+from faildrill.locking.occupancy import Holder, all_marks, hold
+from faildrill.locking.place_key import Proven
 from faildrill.record.timeline import FILE
 from faildrill.recovering.recover import started
 from support.places import Place, ended

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.acting.undoing import open_intents
+from faildrill.acting.undo import open_intents
 from faildrill.judging.result import Verdict
 from faildrill.record.timeline import FILE, Happened, SteadyAgain, Undoing, Undone, UndoVerified, entries
 from safety.trials import series

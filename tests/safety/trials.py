@@ -8,8 +8,8 @@ from pathlib import Path
 
 from faildrill import judging
 from faildrill.errors import FaildrillError
-from faildrill.guarding.holding import all_marks
 from faildrill.judging.result import Verdict
+from faildrill.locking.occupancy import all_marks
 from support.forks import recovered, spread, watched
 from support.places import Place
 

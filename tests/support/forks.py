@@ -20,9 +20,9 @@ import msgspec
 
 from faildrill import judging
 from faildrill.adapters.simulated import burn
-from faildrill.guarding.holding import Holder, hold
-from faildrill.guarding.keys import Proven
 from faildrill.kinds import Shape, find
+from faildrill.locking.occupancy import Holder, hold
+from faildrill.locking.place_key import Proven
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry
 from faildrill.recovering.fencing import MARK

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from faildrill import judging
-from faildrill.acting.doing import SETTLE
+from faildrill.acting.step import SETTLE
 from faildrill.adapters.simulated import Fault, end_timers
 from faildrill.clock import nanoseconds
 from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
 from faildrill.environment import Environment
 from faildrill.errors import FaildrillError
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import marks
-from faildrill.guarding.keys import Proven
 from faildrill.judging.result import Verdict
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import marks
+from faildrill.locking.place_key import Proven
 from faildrill.ports.target import KindUse
 from faildrill.probing.watching import Watching
 from faildrill.record.journal import Disk

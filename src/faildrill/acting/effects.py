@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from faildrill.acting.calling import LOOK_AGAIN, SHARE, call, words
-from faildrill.acting.seeing import effect_is, lasts, suspect
+from faildrill.acting.call import LOOK_AGAIN, SHARE, call, words
+from faildrill.acting.sight import effect_is, lasts, suspect
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.alerting.alarms import Alarms, Condition
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.drill import ProbePlan

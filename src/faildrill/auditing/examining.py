@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.auditing import rules
 from faildrill.auditing.detecting import detections
 from faildrill.auditing.knowing import known

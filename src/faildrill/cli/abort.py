@@ -9,8 +9,8 @@ import msgspec
 
 from faildrill import durations
 from faildrill.errors import WrongUsage
-from faildrill.guarding.asking import Asked, Sentinel, leave_word, sentinel_of, under_way
-from faildrill.guarding.holding import Holder, marks, recalled
+from faildrill.locking.abort_request import Asked, Sentinel, leave_word, sentinel_of, under_way
+from faildrill.locking.occupancy import Holder, marks, recalled
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 

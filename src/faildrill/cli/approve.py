@@ -7,7 +7,7 @@ import click
 from faildrill import durations
 from faildrill.cli.places import environment
 from faildrill.errors import FaildrillError, WrongUsage
-from faildrill.guarding import approving
+from faildrill.guarding import approvals
 from faildrill.loading import load_drill
 
 
@@ -25,8 +25,8 @@ def approve(drill: Path, env: str | None, name: str, lasting: str) -> None:
         seconds = durations.parse(lasting)
     except ValueError as error:
         raise WrongUsage(f"--for: {error}") from error
-    if seconds > approving.LONGEST:
-        raise WrongUsage(f"--for: an approval holds for {durations.show(approving.LONGEST)} at the most")
+    if seconds > approvals.LONGEST:
+        raise WrongUsage(f"--for: an approval holds for {durations.show(approvals.LONGEST)} at the most")
     named = env or load_drill(drill, None).drill.environment
     with environment(named, drill, start_lab=False) as place:
         if place.approvals is None:
@@ -35,7 +35,7 @@ def approve(drill: Path, env: str | None, name: str, lasting: str) -> None:
             raise WrongUsage(f"{name!r} may not approve here; those who may: {', '.join(place.approvals.by)}")
         loaded = load_drill(drill, place).drill
         try:
-            path = approving.approve(loaded, place, name, seconds)
+            path = approvals.approve(loaded, place, name, seconds)
         except OSError as error:
             raise FaildrillError(f"NOT approved: {error}") from error
     click.echo(f"{name} approves {loaded.name} in {place.name} for {durations.show(seconds)}: {path}")

@@ -12,8 +12,8 @@ import click
 from faildrill.cli.places import environment
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.guarding import needs
-from faildrill.guarding.examining import examine
+from faildrill.guarding import drill_needs
+from faildrill.guarding.readiness_checks import examine
 from faildrill.loading import load_drill
 from faildrill.ports import Checked
 from faildrill.system import bounded_read, resolver
@@ -67,7 +67,7 @@ async def _looking(place: Environment, reports: Path, drill: Drill | None) -> As
     async for one in examine(place, reports):
         yield one
     if drill is not None:
-        async for one in needs.of_drill(drill, place):
+        async for one in drill_needs.of_drill(drill, place):
             yield one
 
 

@@ -14,10 +14,10 @@ import click
 import msgspec
 
 from faildrill.environment import Environment
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import await_release, marks
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import await_release, marks
 from faildrill.running.starting import Started, start
 from faildrill.system.exit_codes import ExitCode
 

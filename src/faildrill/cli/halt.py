@@ -8,12 +8,12 @@ import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError
-from faildrill.guarding.asking import under_way
-from faildrill.guarding.halting import Halt
-from faildrill.guarding.halting import halt as throw
-from faildrill.guarding.halting import resume as take_back
-from faildrill.guarding.holding import recalled
-from faildrill.guarding.keys import Proven
+from faildrill.locking.abort_request import under_way
+from faildrill.locking.halt_switch import Halt
+from faildrill.locking.halt_switch import halt as throw
+from faildrill.locking.halt_switch import resume as take_back
+from faildrill.locking.occupancy import recalled
+from faildrill.locking.place_key import Proven
 from faildrill.system import state_folder, who
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
@@ -54,7 +54,7 @@ def _identified(env: str) -> tuple[Proven, str]:
     if _IDENTITY.fullmatch(env) and (state_folder.folder() / "environments" / env).is_dir():
         return recalled(env), env
     from faildrill.cli.places import environment
-    from faildrill.guarding.facts import proven
+    from faildrill.locking.facts import proven
 
     with environment(env, Path("drill.yaml"), start_lab=False) as found:
         return proven(found), found.name

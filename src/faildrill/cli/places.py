@@ -8,8 +8,8 @@ import click
 
 from faildrill import loading
 from faildrill.environment import Environment
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import marks
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import marks
 
 
 @contextlib.contextmanager

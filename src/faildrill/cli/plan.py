@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from faildrill import durations
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.cli.places import environment
 from faildrill.drill import AnyStep, Drill, Step, Wait, actions, singly
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding import objecting
+from faildrill.guarding import objections
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.loading import load_drill
@@ -69,7 +69,7 @@ def plan(drill: Path, env: str | None, output: str) -> None:
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
     answers: list[GuardAnswered] = []
     for taken in [drill.taking(way) for way in drill.ways] or [drill]:
-        answers += [one async for one in objecting.answers(place, "plan", taken) if one not in answers]
+        answers += [one async for one in objections.answers(place, "plan", taken) if one not in answers]
     lines: list[Line] = []
     for way, step in _all(drill):
         lines.extend([replace(await _line(one), way=way) for one in singly([step])])

@@ -14,8 +14,8 @@ from faildrill.cli.options import seconds
 from faildrill.cli.settling import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
-from faildrill.guarding.holding import Holder, all_marks, hold, holders, is_held, marks
-from faildrill.guarding.keys import Proven
+from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_held, marks
+from faildrill.locking.place_key import Proven
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, RunEnded
 from faildrill.recovering.salvaging import home, is_altered, remembered, unseen
@@ -126,8 +126,8 @@ def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
 
 def _by_hand(folder: Path) -> list[str]:
     """Say how a person puts back what is still open, where its kind knows."""
-    from faildrill.acting.comparing import remedies
-    from faildrill.acting.undoing import open_intents
+    from faildrill.acting.comparison import remedies
+    from faildrill.acting.undo import open_intents
 
     intents = [intent for intent in open_intents(remembered(folder)) if intent.undo != "none"]
     found = resolver.run(remedies(intents, folder.name))

@@ -7,8 +7,8 @@ import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, WrongUsage
-from faildrill.guarding.holding import Mark, all_marks
-from faildrill.guarding.settling import settle
+from faildrill.locking.occupancy import Mark, all_marks
+from faildrill.locking.settled_marks import settle
 from faildrill.record.timeline import Settled
 from faildrill.recovering.salvaging import go_on, home, remembered, unseen
 from faildrill.system import redaction, who

@@ -9,10 +9,10 @@ from typing import Final
 
 import click
 
-from faildrill.guarding.asking import under_way, under_way_elsewhere
-from faildrill.guarding.halting import Halt, all_halts
-from faildrill.guarding.holding import Holder, Mark, all_marks, holders, is_held
-from faildrill.guarding.settling import settlements
+from faildrill.locking.abort_request import under_way, under_way_elsewhere
+from faildrill.locking.halt_switch import Halt, all_halts
+from faildrill.locking.occupancy import Holder, Mark, all_marks, holders, is_held
+from faildrill.locking.settled_marks import settlements
 from faildrill.record.timeline import first_of
 from faildrill.recovering.fencing import carries
 from faildrill.recovering.salvaging import remembered

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from faildrill.acting.undoing import open_intents
+from faildrill.acting.undo import open_intents
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.kinds import Shape

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from faildrill.acting.calling import call
+from faildrill.acting.call import call
 from faildrill.drill import ProbePlan
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build, find

@@ -4,18 +4,18 @@ import asyncio
 import traceback
 from typing import Final
 
-from faildrill.acting.calling import stuck
+from faildrill.acting.call import stuck
 from faildrill.acting.effects import look_before_undoing
-from faildrill.acting.lasting import fallen, standing
-from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.acting.relapses import fallen, standing
+from faildrill.acting.undo import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import Mark, clear, mark
-from faildrill.guarding.objecting import answers
-from faildrill.guarding.proving import ITSELF, refusal
-from faildrill.guarding.sharing import Shared
+from faildrill.guarding.objections import answers
+from faildrill.guarding.same_place import ITSELF, refusal
 from faildrill.kinds import build
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import Mark, clear, mark
+from faildrill.locking.shared_lock import Shared
 from faildrill.ports import Aborts, Rate, Watcher, causes
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Question

@@ -3,13 +3,14 @@
 import asyncio
 from typing import Final
 
-from faildrill.acting.calling import call
+from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding import halting, outside
-from faildrill.guarding.facts import proven
-from faildrill.guarding.keeping import Keeper
-from faildrill.guarding.sharing import Shared
+from faildrill.guarding import abort_guards
 from faildrill.kinds.supplying import Supplies
+from faildrill.locking import halt_switch
+from faildrill.locking.facts import proven
+from faildrill.locking.lock_keeper import Keeper
+from faildrill.locking.shared_lock import Shared
 from faildrill.running.scene import Scene
 from faildrill.running.stopping import Stop
 
@@ -28,7 +29,7 @@ class Heeding:
 
     def start(self) -> None:
         """Begin to look."""
-        conditions = outside.conditions(self._scene.drill)
+        conditions = abort_guards.conditions(self._scene.drill)
         looks = [self._switch(), self._lock(), *(self._condition(one) for one in conditions)]
         self._tasks = [asyncio.create_task(look) for look in looks]
 
@@ -44,7 +45,7 @@ class Heeding:
 
     async def _switch(self) -> None:
         place = proven(self._scene.environment)
-        while (halt := halting.halted(place)) is None:  # noqa: ASYNC110 - a file has no event to await
+        while (halt := halt_switch.halted(place)) is None:  # noqa: ASYNC110 - a file has no event to await
             await asyncio.sleep(POLL)
         self._stop.ask("condition", str(halt))
 
@@ -53,7 +54,7 @@ class Heeding:
             because = await self._shared.held.lost()
             self._stop.ask("condition", f"the lock between hosts is lost, so nothing more is done: {because}")
 
-    async def _condition(self, one: outside.Condition) -> None:
+    async def _condition(self, one: abort_guards.Condition) -> None:
         """Ask it at its rate, open loop; what can't be asked counts as broken, as it does before the start."""
         loop = asyncio.get_running_loop()
         due = loop.time()

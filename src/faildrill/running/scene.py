@@ -8,7 +8,7 @@ from faildrill.acting.effects import Effects
 from faildrill.clock import Clock
 from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
-from faildrill.guarding.keeping import Keeper
+from faildrill.locking.lock_keeper import Keeper
 from faildrill.probing.watching import Watching
 from faildrill.record.timeline import Timeline
 from faildrill.recovering.fencing import Swept

@@ -20,8 +20,8 @@ from typing import Final
 
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection
-from faildrill.guarding.holding import Holder, hold, marks
-from faildrill.guarding.keys import Proven
+from faildrill.locking.occupancy import Holder, hold, marks
+from faildrill.locking.place_key import Proven
 from faildrill.record import second_copy
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (

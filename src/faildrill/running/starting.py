@@ -11,7 +11,7 @@ from faildrill import __version__
 from faildrill.clock import Clock, boot_id
 from faildrill.drill import Drill
 from faildrill.environment import Environment
-from faildrill.guarding.facts import proven
+from faildrill.locking.facts import proven
 from faildrill.record import second_copy
 from faildrill.record.timeline import FORMAT, RunStarted, Timeline
 from faildrill.recovering.fencing import MARK, WATCHES

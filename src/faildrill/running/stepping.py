@@ -2,11 +2,11 @@
 
 import asyncio
 
-from faildrill.acting.doing import Done, do
+from faildrill.acting.step import Done, do
 from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
-from faildrill.guarding.proving import ITSELF, refusal
-from faildrill.guarding.radius import Radius
+from faildrill.guarding.blast_radius import Radius
+from faildrill.guarding.same_place import ITSELF, refusal
 from faildrill.ports import Captured
 from faildrill.record.timeline import ApplyFailed, Intended
 from faildrill.references import complete

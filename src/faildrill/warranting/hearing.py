@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build, did_you_mean

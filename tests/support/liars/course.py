@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from faildrill.acting.doing import do
 from faildrill.acting.effects import Effects
-from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.acting.step import do
+from faildrill.acting.undo import open_intents, undo_all
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
 from faildrill.timeline import Confirmed, EffectGone, EffectUntold, Timeline

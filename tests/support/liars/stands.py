@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faildrill.acting.calling import call, observe
-from faildrill.acting.seeing import effect, restored
+from faildrill.acting.call import call, observe
+from faildrill.acting.sight import effect, restored
 from faildrill.drill import Step
 from faildrill.errors import ActionError
 from faildrill.kinds import build

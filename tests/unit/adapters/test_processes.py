@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.acting.seeing import lasts, suspect
+from faildrill.acting.sight import lasts, suspect
 from faildrill.adapters.processes import limits, trees
 from faildrill.adapters.processes.acting import Kill, Stop
 from faildrill.adapters.processes.alive import Alive

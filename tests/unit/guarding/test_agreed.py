@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from faildrill.guarding.leads import LOOKS, agreed
+from faildrill.guarding.reach_proofs import LOOKS, agreed
 from faildrill.ports import Told
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from faildrill.cli.main import cli
 from faildrill.drill import Drill, ProbePlan, Step, Way
 from faildrill.environment import Approvals, Environment
-from faildrill.guarding import approving
+from faildrill.guarding import approvals
 from faildrill.ports.target import KindUse
 
 DRILL = Drill(
@@ -42,40 +42,40 @@ def change(path: Path, **fields: object) -> None:
 
 
 def test_a_drill_is_refused_until_somebody_named_has_approved_it(place: Environment) -> None:
-    assert "0 of 1 approvals by ada, grace" in str(approving.objection(DRILL, place))
-    approving.approve(DRILL, place, "ada", 60)
-    assert approving.objection(DRILL, place) is None
+    assert "0 of 1 approvals by ada, grace" in str(approvals.objection(DRILL, place))
+    approvals.approve(DRILL, place, "ada", 60)
+    assert approvals.objection(DRILL, place) is None
 
 
 def test_an_environment_that_asks_for_none_needs_none(place: Environment) -> None:
-    assert approving.objection(DRILL, place.model_copy(update={"approvals": None})) is None
+    assert approvals.objection(DRILL, place.model_copy(update={"approvals": None})) is None
 
 
 @pytest.mark.usefixtures("place")
 def test_the_same_person_counts_once() -> None:
     place = asking(at_least=2)
-    approving.approve(DRILL, place, "ada", 60)
-    path = approving.approve(DRILL, place, "ada", 120)
+    approvals.approve(DRILL, place, "ada", 60)
+    path = approvals.approve(DRILL, place, "ada", 120)
     path.with_name("another-ada.json").write_bytes(path.read_bytes())
-    assert "1 of 2" in str(approving.objection(DRILL, place))
-    approving.approve(DRILL, place, "grace", 60)
-    assert approving.objection(DRILL, place) is None
+    assert "1 of 2" in str(approvals.objection(DRILL, place))
+    approvals.approve(DRILL, place, "grace", 60)
+    assert approvals.objection(DRILL, place) is None
 
 
 def test_an_approval_of_a_drill_is_one_of_each_of_its_ways(place: Environment) -> None:
     more = Step(id="more", name="more", use=KindUse(kind="simulated.fault"))
     ways = (Way(name="left alone"), Way(name="worse", steps=(more,), expect=(KindUse(kind="errors"),)))
     drill = DRILL.model_copy(update={"ways": ways})
-    approving.approve(drill, place, "ada", 60)
-    assert [approving.objection(drill.taking(way), place) for way in ways] == [None, None]
+    approvals.approve(drill, place, "ada", 60)
+    assert [approvals.objection(drill.taking(way), place) for way in ways] == [None, None]
     other = drill.model_copy(update={"ways": (*ways, Way(name="another"))})
-    assert "0 of 1" in str(approving.objection(other.taking(ways[0]), place))
+    assert "0 of 1" in str(approvals.objection(other.taking(ways[0]), place))
 
 
 def test_a_drill_that_was_changed_is_not_approved(place: Environment) -> None:
-    approving.approve(DRILL, place, "ada", 60)
+    approvals.approve(DRILL, place, "ada", 60)
     other = DRILL.model_copy(update={"warm_up": 1.0})
-    assert "0 of 1" in str(approving.objection(other, place))
+    assert "0 of 1" in str(approvals.objection(other, place))
 
 
 NOW = datetime.now(UTC)
@@ -99,38 +99,38 @@ WRONG: list[tuple[dict[str, object], str]] = [
 def test_an_approval_that_is_not_exactly_for_this_approves_nothing(
     place: Environment, fields: dict[str, object], said: str
 ) -> None:
-    change(approving.approve(DRILL, place, "ada", 60), **fields)
-    assert said in str(approving.objection(DRILL, place))
+    change(approvals.approve(DRILL, place, "ada", 60), **fields)
+    assert said in str(approvals.objection(DRILL, place))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b"[" * 4000, b"null"])
 def test_garbage_approves_nothing(place: Environment, content: bytes) -> None:
-    approving.approve(DRILL, place, "ada", 60).write_bytes(content)
-    assert "can't be read" in str(approving.objection(DRILL, place))
+    approvals.approve(DRILL, place, "ada", 60).write_bytes(content)
+    assert "can't be read" in str(approvals.objection(DRILL, place))
 
 
 def test_a_link_to_an_approval_approves_nothing(place: Environment, tmp_path: Path) -> None:
-    path = approving.approve(DRILL, place, "ada", 60)
+    path = approvals.approve(DRILL, place, "ada", 60)
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert "can't be read" in str(approving.objection(DRILL, place))
+    assert "can't be read" in str(approvals.objection(DRILL, place))
 
 
 @pytest.mark.usefixtures("place")
 def test_who_runs_a_drill_can_t_approve_it() -> None:
     place = asking(by=(getpass.getuser(),))
-    approving.approve(DRILL, place, getpass.getuser(), 60)
-    assert "so can't approve it" in str(approving.objection(DRILL, place))
+    approvals.approve(DRILL, place, getpass.getuser(), 60)
+    assert "so can't approve it" in str(approvals.objection(DRILL, place))
 
 
 @pytest.mark.usefixtures("place")
 def test_the_login_that_runs_a_drill_can_t_write_an_approval_under_another_name() -> None:
     place = asking(one_login=False)
-    path = approving.approve(DRILL, place, "ada", 60)
-    assert "written by the login that runs" in str(approving.objection(DRILL, place))
+    path = approvals.approve(DRILL, place, "ada", 60)
+    assert "written by the login that runs" in str(approvals.objection(DRILL, place))
     if os.getuid() == 0:  # only root can give a file away
         os.chown(path, 65534, -1)
-        assert approving.objection(DRILL, place) is None
+        assert approvals.objection(DRILL, place) is None
 
 
 FILES = {

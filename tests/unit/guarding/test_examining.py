@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.environment import Environment
-from faildrill.guarding.examining import examine
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import Mark, mark
+from faildrill.guarding.readiness_checks import examine
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import Mark, mark
 from faildrill.ports.target import KindUse
 from faildrill.toolkit.clock_skew import clock_check
 

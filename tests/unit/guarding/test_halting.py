@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.guarding.halting import FILE, Halt, all_halts, halt, halted, objection, resume
-from faildrill.guarding.keys import Proven
+from faildrill.locking.halt_switch import FILE, Halt, all_halts, halt, halted, objection, resume
+from faildrill.locking.place_key import Proven
 
 ID = "0123456789abcdef"
 PLACE = Proven(ID)

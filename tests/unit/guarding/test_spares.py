@@ -9,7 +9,7 @@ from faildrill.adapters.patroni.configuring import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.drill import Step
 from faildrill.environment import Environment
-from faildrill.guarding.radius import Radius
+from faildrill.guarding.blast_radius import Radius
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports.target import KindUse
 from unit.adapters.patronis import TwoNodes, cluster

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from faildrill.acting.calling import call
+from faildrill.acting.call import call
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import ActionError, CannotSee

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import judging
-from faildrill.acting.calling import observe
+from faildrill.acting.call import observe
 from faildrill.adapters.simulated import Fault
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find

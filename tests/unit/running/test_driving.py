@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.acting.doing import do
+from faildrill.acting.step import do
 from faildrill.drill import Step, Undo
 from faildrill.errors import JournalFull
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import marks
-from faildrill.guarding.keys import Proven
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import marks
+from faildrill.locking.place_key import Proven
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
     FILE,

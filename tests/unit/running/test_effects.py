@@ -7,7 +7,7 @@ from typing import ClassVar, get_args
 import pytest
 
 from faildrill import judging
-from faildrill.acting.seeing import effect_is
+from faildrill.acting.sight import effect_is
 from faildrill.adapters.simulated import Fault
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find, misnamed_effect

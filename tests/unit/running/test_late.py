@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import judging
-from faildrill.acting.undoing import open_intents
+from faildrill.acting.undo import open_intents
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS

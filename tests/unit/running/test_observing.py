@@ -2,7 +2,7 @@
 
 import asyncio
 
-from faildrill.acting.calling import observe
+from faildrill.acting.call import observe
 from faildrill.errors import CannotSee
 from faildrill.ports import Observed
 from faildrill.testing import run

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from faildrill import durations
-from faildrill.acting.calling import call
+from faildrill.acting.call import call
 from faildrill.drill import Drill, Step, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.acting.calling import LOOK_AGAIN, Patience, TookTooLong, call, observe, words
-from faildrill.acting.seeing import effect, knows_its_effect, looks_cost, restored
+from faildrill.acting.call import LOOK_AGAIN, Patience, TookTooLong, call, observe, words
+from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
 from faildrill.errors import ActionError, CannotSee
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.timeline import Intended

@@ -7,9 +7,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.comparing import beside, owned, pictured
-from faildrill.acting.seeing import effect, looks_cost
+from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
+from faildrill.acting.comparison import beside, owned, pictured
+from faildrill.acting.sight import effect, looks_cost
 from faildrill.drill import Step
 from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build

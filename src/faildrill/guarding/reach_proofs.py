@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
-from faildrill.acting.calling import ask as asked
-from faildrill.acting.calling import words
+from faildrill.acting.call import ask as asked
+from faildrill.acting.call import words
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.coverage import Deed
 from faildrill.kinds import build

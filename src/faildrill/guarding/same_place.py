@@ -6,12 +6,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, FaildrillError
-from faildrill.guarding import leads
+from faildrill.guarding import reach_proofs
 from faildrill.guarding.coverage import Deed, targets
-from faildrill.guarding.leads import agreed
+from faildrill.guarding.reach_proofs import agreed
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Guard, Proves, Told
@@ -91,8 +91,8 @@ async def _leading(intents: Sequence[Intended], run: str) -> Told:
             acted_on = targets(deed.use, "action")
             found |= {f"{one.section}/{one.name}": one for one in acted_on if one.unproven is None}
             if not any(one.unproven for one in acted_on):
-                asked.append(leads.through(deed, run, WITHIN))
-    answers = await asyncio.gather(leads.ask(found.values(), run, WITHIN), *asked)
+                asked.append(reach_proofs.through(deed, run, WITHIN))
+    answers = await asyncio.gather(reach_proofs.ask(found.values(), run, WITHIN), *asked)
     told = [one for one in answers if one is not None]
     return Told(*([line for one in told for line in one[part]] for part in range(3)))
 

@@ -10,7 +10,8 @@ from faildrill.acting.awaiting import Late, Window, late
 from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparing import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
-from faildrill.acting.seeing import effect, looks_cost, restored
+from faildrill.acting.late_effects import Late, Window, late
+from faildrill.acting.sight import effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies

@@ -12,16 +12,16 @@ from typing import Final
 from pydantic import ValidationError
 
 from faildrill import __version__, durations
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, NoStateFolder
-from faildrill.guarding import leads
-from faildrill.guarding.facts import proven
-from faildrill.guarding.holding import marks
-from faildrill.guarding.objecting import Patient, answers
+from faildrill.guarding import reach_proofs
+from faildrill.guarding.objections import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.supplying import Supplies
+from faildrill.locking.facts import proven
+from faildrill.locking.occupancy import marks
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen, causes
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.record.samples import Outcome
@@ -132,7 +132,7 @@ async def _members(environment: Environment) -> AsyncIterator[Checked]:
 
 async def _led(target: Target) -> Checked:
     """Look whether what acts on a target leads to the addresses that are declared for it."""
-    told = await leads.ask([target], "doctor", WITHIN)
+    told = await reach_proofs.ask([target], "doctor", WITHIN)
     what = f"{target.name} reach leads to its addresses"
     if wrong := [*told.differs, *told.silent]:
         remedy = "correct the `reach` or the address: what is signalled must be what answers"

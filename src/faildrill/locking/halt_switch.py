@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from faildrill.guarding.keys import Proven
+from faildrill.locking.place_key import Proven
 from faildrill.system import atomic_file, state_folder
 from faildrill.system.atomic_file import sync
 

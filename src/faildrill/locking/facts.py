@@ -4,8 +4,8 @@ import hashlib
 import json
 
 from faildrill.environment import Environment
-from faildrill.guarding.keys import Proven
 from faildrill.kinds import build
+from faildrill.locking.place_key import Proven
 from faildrill.ports import Guard, Proves
 from faildrill.ports.target import KindUse
 

@@ -5,12 +5,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from faildrill.acting.calling import call, words
+from faildrill.acting.call import call, words
 from faildrill.drill import Drill, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding.examining import looked
-from faildrill.guarding.objecting import foreseen
+from faildrill.guarding.objections import foreseen
+from faildrill.guarding.readiness_checks import looked
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Checked, NeedsRights, Previews

@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from faildrill.acting.calling import call
+from faildrill.acting.call import call
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
-from faildrill.guarding.facts import proven
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
+from faildrill.locking.facts import proven
 from faildrill.ports import Lock
 from faildrill.system import who
 

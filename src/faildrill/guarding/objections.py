@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from faildrill.acting.calling import ask, words
+from faildrill.acting.call import ask, words
 from faildrill.drill import Drill, Parallel, Step, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, ActionRefused, CannotSee
-from faildrill.guarding import approving, coverage, halting, leads, outside, secrecy
+from faildrill.guarding import abort_guards, approvals, coverage, known_secrets, reach_proofs
+from faildrill.guarding.blast_radius import Radius
 from faildrill.guarding.coverage import cover
-from faildrill.guarding.facts import proven
-from faildrill.guarding.radius import Radius
 from faildrill.kinds import build
 from faildrill.kinds.supplying import Supplies
+from faildrill.locking import halt_switch
+from faildrill.locking.facts import proven
 from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import GuardAnswered
@@ -38,10 +39,10 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
     if drill is not None:
         async for answer in _covered(environment, drill, run):
             yield answer
-        yield GuardAnswered(guard="secrets", objection=secrecy.objection(drill, environment))
+        yield GuardAnswered(guard="secrets", objection=known_secrets.objection(drill, environment))
         async for answer in foreseen(drill, run):
             yield answer
-    yield GuardAnswered(guard="halt", objection=halting.objection(proven(environment)))
+    yield GuardAnswered(guard="halt", objection=halt_switch.objection(proven(environment)))
     for use in (*environment.identity, *environment.guards):
         yield await _asked(use, "guard", run)
     if drill is not None:
@@ -51,10 +52,10 @@ async def answers(environment: Environment, run: str, drill: Drill | None = None
 
 async def _of_drill(environment: Environment, drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
     """Ask what looks outside for the drill, who approves it, and how much it touches."""
-    for use in outside.uses(drill):
+    for use in abort_guards.uses(drill):
         yield await _asked(use, "abort", run)
     if environment.approvals is not None:
-        yield GuardAnswered(guard="approvals", objection=approving.objection(drill, environment))
+        yield GuardAnswered(guard="approvals", objection=approvals.objection(drill, environment))
     if environment.blast_radius is not None:
         yield GuardAnswered(guard="blast_radius", objection=await Radius(environment, run).objection_to(drill))
 
@@ -81,10 +82,10 @@ async def _covered(environment: Environment, drill: Drill, run: str) -> AsyncIte
     yield GuardAnswered(guard="identity of what is acted on", objection=coverage.objection(environment, covered))
     for target in covered.led.values():
         if any(member.reach for member in target.nodes.values()):
-            objection = await leads.objection(target, run)
+            objection = await reach_proofs.objection(target, run)
             yield GuardAnswered(guard=f"reach of {coverage.called(target)}", objection=objection)
     for deed in coverage.deeds(drill):
-        told = await leads.through(deed, run)
+        told = await reach_proofs.through(deed, run)
         if told is not None:
             wrong = "; ".join((*told.differs, *told.silent))
             yield GuardAnswered(guard=f"what {deed.where} acts through", objection=wrong or None)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import Objection
-from faildrill.guarding.keys import Proven
+from faildrill.locking.place_key import Proven
 from faildrill.system import atomic_file, state_folder, who
 from faildrill.system.atomic_file import sync
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, TypeGuard
 
-from faildrill.acting.calling import LOOK_AGAIN, Patience, call, observe
+from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
 from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from faildrill.acting.calling import LOOKING, observe
+from faildrill.acting.call import LOOKING, observe
 from faildrill.acting.effects import action_of
-from faildrill.acting.seeing import restored
+from faildrill.acting.sight import restored
 from faildrill.errors import FaildrillError
 from faildrill.kinds.supplying import Supplies
 from faildrill.ports import Observed

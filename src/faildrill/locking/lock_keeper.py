@@ -1,6 +1,6 @@
 """The keeper: a process that holds the lock between hosts for a run, and goes on when the runner of it is killed.
 
-    python -m faildrill.guarding.keeping FOLDER
+    python -m faildrill.locking.lock_keeper FOLDER
 
 Its standard input ends when both runner and sentinel are gone: then it lets go. It says on its standard output, a line
 each, whether it has the lock, and that it lost it.
@@ -19,7 +19,7 @@ import msgspec
 
 from faildrill.environment import Environment
 from faildrill.errors import CannotSee
-from faildrill.guarding.sharing import WITHIN, Shared
+from faildrill.locking.shared_lock import WITHIN, Shared
 from faildrill.record.timeline import FILE, entries, start_in
 from faildrill.system import python, redaction, resolver
 
@@ -60,7 +60,7 @@ class Keeper:
         (self._folder / LOG).touch(0o600)
         with (self._folder / LOG).open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *python.module("faildrill.guarding.keeping", str(self._folder)),
+                *python.module("faildrill.locking.lock_keeper", str(self._folder)),
                 stdin=self._lifeline if self._lifeline >= 0 else PIPE,
                 stdout=PIPE,
                 stderr=log,
