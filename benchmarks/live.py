@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from benchmarks.measuring import Section, alternating, load, median, table
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import ProbePlan
-from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
 from faildrill.probing.watching import Watching
 from faildrill.proofs.looks import Question

@@ -21,8 +21,8 @@ from benchmarks.measuring import Section, load, median, ms, share, table
 from benchmarks.peers import peer, skipped
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import outages
-from faildrill.judging.estimating import likely
+from faildrill.judging.outages.bounds import outages
+from faildrill.judging.outages.estimate import likely
 from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import Columns
 from faildrill.record.samples.columns import load as samples_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.judging.evidence import gather
-from faildrill.judging.never import Never
+from faildrill.judging.expectations.never import Never
 from faildrill.lab.facts import Facts
 from faildrill.locking.occupancy import all_marks
 from faildrill.record import series

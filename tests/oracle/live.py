@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from faildrill.drill import ProbePlan
-from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.rows import Asked

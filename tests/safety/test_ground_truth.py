@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pytest
 
-from faildrill.judging.bounds import Stretch, outages
-from faildrill.judging.estimating import likely
+from faildrill.judging.outages.bounds import Stretch, outages
+from faildrill.judging.outages.estimate import likely
 from faildrill.probing.restraint import WIDEST
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, load

@@ -39,10 +39,10 @@ def test_all_of_the_package_is_under_a_contract() -> None:
 @pytest.mark.parametrize(
     ("contract", "importer", "imported"),
     [
-        ("engine", "faildrill.judging.outage", "faildrill.adapters.patroni.probes"),
+        ("engine", "faildrill.judging.expectations.outage", "faildrill.adapters.patroni.probes"),
         ("engine", "faildrill.loading.drills", "faildrill.toolkit.tls"),
         ("engine", "faildrill.recovering.fencing", "faildrill.lab.processes"),
-        ("engine", "faildrill.judging.outage", "aiohttp"),
+        ("engine", "faildrill.judging.expectations.outage", "aiohttp"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.adapters.http.target"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.kinds"),
         ("toolkit", "faildrill.toolkit.tls", "asyncpg"),

@@ -17,9 +17,9 @@ DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NA
 
 SHOWN: Final = {
     "auditing/examining.py": {"haproxy.settings"},
-    "judging/lost_writes.py": {"postgres.ledger"},
-    "judging/never.py": {"patroni.timeline", "postgres.timeline"},
-    "judging/writers.py": {"patroni.writer", "postgres.writers"},
+    "judging/expectations/lost_writes.py": {"postgres.ledger"},
+    "judging/expectations/never.py": {"patroni.timeline", "postgres.timeline"},
+    "judging/expectations/writers.py": {"patroni.writer", "postgres.writers"},
     "loading/loads.py": {"http.request"},
     "loading/sketching.py": {"http.request", "member.kill"},
     "warranting/hearing.py": {"patroni.testimony", "postgres.testimony"},

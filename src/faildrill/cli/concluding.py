@@ -8,7 +8,7 @@ import click
 
 from faildrill.cli.standard_output import unread
 from faildrill.errors import FaildrillError
-from faildrill.judging import sets as judging
+from faildrill.judging import series_result as judging
 from faildrill.reports import sets as reports
 
 

@@ -71,7 +71,7 @@ COMMANDS: Final = [judge, report]
 
 def _judge_set(folder: Path, output: str) -> int:
     from faildrill.cli import concluding
-    from faildrill.judging import sets as judging_sets
+    from faildrill.judging import series_result as judging_sets
 
     result = judging_sets.judge(folder)
     try:

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from faildrill.errors import FaildrillError
 from faildrill.judging import defects
-from faildrill.judging.decision import decide
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
+from faildrill.judging.verdict import decide
 from faildrill.kinds import build
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import RunEnded
@@ -38,11 +38,15 @@ def judge(folder: Path) -> Result:
 
 def weigh(evidence: Evidence) -> Result:
     """Weigh a run that is read."""
-    from faildrill.judging import engine, figures, headline, steps, story  # noqa: PLC0415 - a drill names expectations only
+    from faildrill.judging import run_findings, step_course, story  # noqa: PLC0415 - a drill names expectations only
+    from faildrill.judging.numbers import headline_figures, probe_figures  # noqa: PLC0415 - the same
 
-    gone = steps.figures(evidence)
-    found = [*_expectations(evidence, gone, refused=engine.is_refused(evidence)), *engine.findings(evidence, gone)]
-    decision, probes = decide(evidence, found), figures.figures(evidence)
+    gone = step_course.figures(evidence)
+    found = [
+        *_expectations(evidence, gone, refused=run_findings.is_refused(evidence)),
+        *run_findings.findings(evidence, gone),
+    ]
+    decision, probes = decide(evidence, found), probe_figures.figures(evidence)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
         run=first.run,
@@ -64,7 +68,7 @@ def weigh(evidence: Evidence) -> Result:
         exit_code=decision.verdict.exit_code,
         findings=found,
         decided_by=decision.number,
-        headline=headline.headline(evidence, probes),
+        headline=headline_figures.headline(evidence, probes),
         probes=probes,
         steps=gone,
         moments=story.moments(evidence),

@@ -9,8 +9,8 @@ import numpy as np
 from faildrill import durations
 from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import count, lasted
 from faildrill.judging.result import Moment
-from faildrill.judging.weighing import count, lasted
 from faildrill.kinds import tells_writer
 from faildrill.record.samples import LOAD
 from faildrill.record.samples.columns import Mask, Numbers

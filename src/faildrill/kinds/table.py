@@ -88,26 +88,26 @@ REACHES: Final = {
 }
 
 EXPECTATIONS: Final = {
-    "brown_out": "faildrill.judging.outage:BrownOut",
-    "detected": "faildrill.judging.detected:Detected",
-    "error_budget": "faildrill.judging.budgets:ErrorBudget",
-    "errors": "faildrill.judging.errors:Errors",
-    "flaps": "faildrill.judging.flaps:Flaps",
-    "latency": "faildrill.judging.latency:Latency",
-    "lost_writes": "faildrill.judging.lost_writes:LostWrites",
-    "never": "faildrill.judging.never:Never",
-    "outage": "faildrill.judging.outage:OutageAtMost",
-    "spread": "faildrill.judging.spread:SpreadEvenly",
-    "steady_again": "faildrill.judging.steady:SteadyAgain",
-    "writers": "faildrill.judging.writers:Writers",
+    "brown_out": "faildrill.judging.expectations.outage:BrownOut",
+    "detected": "faildrill.judging.expectations.detected:Detected",
+    "error_budget": "faildrill.judging.expectations.error_budget:ErrorBudget",
+    "errors": "faildrill.judging.expectations.error_share:Errors",
+    "flaps": "faildrill.judging.expectations.flaps:Flaps",
+    "latency": "faildrill.judging.expectations.latency:Latency",
+    "lost_writes": "faildrill.judging.expectations.lost_writes:LostWrites",
+    "never": "faildrill.judging.expectations.never:Never",
+    "outage": "faildrill.judging.expectations.outage:OutageAtMost",
+    "spread": "faildrill.judging.expectations.spread:SpreadEvenly",
+    "steady_again": "faildrill.judging.expectations.steady:SteadyAgain",
+    "writers": "faildrill.judging.expectations.writers:Writers",
 }
 
 ABORTS: Final = {
     "alertmanager.quiet": "faildrill.adapters.http.answers:Quiet",
-    "canaries": "faildrill.judging.canaries:Canaries",
-    "errors": "faildrill.judging.aborting:ErrorsAbove",
+    "canaries": "faildrill.judging.aborts.canaries:Canaries",
+    "errors": "faildrill.judging.aborts.abort_conditions:ErrorsAbove",
     "http.answer": "faildrill.adapters.http.answers:Answer",
-    "outage": "faildrill.judging.aborting:OutageLonger",
+    "outage": "faildrill.judging.aborts.abort_conditions:OutageLonger",
     "prometheus.query": "faildrill.adapters.http.answers:Query",
 }
 

@@ -1,1 +1,1 @@
-"""Who may drill a place: locks, marks of runs that are not put back, the switch that stops all, the wish to stop one."""
+"""Who may drill a place: locks, marks of runs that are not put back, the switch that stops all."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faildrill.clock import NANOSECONDS, seconds
-from faildrill.judging.ranks import FEW, of_ranks
+from faildrill.judging.numbers.ranks import FEW, of_ranks
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import BLOCK, Columns, Integers, among
 from faildrill.reports.looks import Looks

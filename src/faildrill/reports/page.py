@@ -12,7 +12,7 @@ import msgspec
 from markupsafe import Markup
 
 from faildrill import durations
-from faildrill.judging.headline import longest as longest_of
+from faildrill.judging.numbers.headline_figures import longest as longest_of
 from faildrill.judging.result import Outage, Result, Verdict
 from faildrill.record.timeline import Entry, RunnerBroke, first_of
 from faildrill.reports import edges, evidence, headline, phases, picture, wording

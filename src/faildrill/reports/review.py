@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from faildrill import durations
-from faildrill.judging.headline import longest
+from faildrill.judging.numbers.headline_figures import longest
 from faildrill.judging.result import Finding, Outage, Result, StepFigures, Verdict
 from faildrill.reports import headline, picture, wording
 from faildrill.reports.wording import markdown

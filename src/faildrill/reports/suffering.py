@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.judging.pains import Books, Pain
+from faildrill.judging.numbers.user_impact import Books, Pain
 from faildrill.reports import wording
 
 COLUMNS: Final = (

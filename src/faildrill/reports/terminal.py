@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from faildrill import durations
-from faildrill.judging.headline import longest
+from faildrill.judging.numbers.headline_figures import longest
 from faildrill.judging.result import Finding, Result, StepFigures, Verdict
 from faildrill.reports import PAGE, headline, wording
 

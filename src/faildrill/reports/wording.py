@@ -6,8 +6,8 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
+from faildrill.judging.expectations.answers_to_findings import bounded
 from faildrill.judging.result import Bounds, ProbeFigures, Verdict
-from faildrill.judging.weighing import bounded
 from faildrill.plain_text import LONGEST as LONGEST
 from faildrill.plain_text import lines as lines
 from faildrill.plain_text import plain as plain

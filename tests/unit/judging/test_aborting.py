@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from faildrill.drill import ProbePlan
-from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.judging.bounds import Darkness, Stretch, outages
+from faildrill.judging.outages.bounds import Darkness, Stretch, outages
 from faildrill.proofs.intervals import longest_unproven, prove
 from faildrill.record.samples import SEEN_LATE, Outcome
 from faildrill.record.samples.columns import of

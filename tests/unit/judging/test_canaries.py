@@ -1,6 +1,6 @@
 """Canaries, fed in the order in which a prober records them."""
 
-from faildrill.judging.canaries import Canaries
+from faildrill.judging.aborts.canaries import Canaries
 from faildrill.ports import Rate, Watcher
 from faildrill.record.samples import Outcome, Sample
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faildrill.judging.bounds import outages
-from faildrill.judging.estimating import likely
+from faildrill.judging.outages.bounds import outages
+from faildrill.judging.outages.estimate import likely
 from faildrill.record.samples import Outcome
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from faildrill.judging import headline as headlines
 from faildrill.judging import judge
+from faildrill.judging.numbers import headline_figures as headlines
 from faildrill.judging.result import Headline
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome

@@ -11,9 +11,9 @@ import pytest
 from faildrill import reports
 from faildrill.judging import judge
 from faildrill.judging.evidence import gather
-from faildrill.judging.pains import books, limits, pain, users
+from faildrill.judging.numbers.user_impact import books, limits, pain, users
+from faildrill.judging.outages.spans import WORDS
 from faildrill.judging.result import Verdict
-from faildrill.judging.spans import WORDS
 from faildrill.kinds import build
 from faildrill.kinds.table import EXPECTATIONS
 from faildrill.ports.target import KindUse

@@ -7,7 +7,7 @@ import pytest
 
 from faildrill.drill import ProbePlan
 from faildrill.judging import judge
-from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.ports.target import KindUse

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.judging.latency import FOREVER
-from faildrill.judging.ranks import Ranking, of_ranks
+from faildrill.judging.expectations.latency import FOREVER
+from faildrill.judging.numbers.ranks import Ranking, of_ranks
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Integers, of
 

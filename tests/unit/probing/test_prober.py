@@ -11,7 +11,7 @@ import pytest
 
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import outages
+from faildrill.judging.outages.bounds import outages
 from faildrill.ports import causes
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import RECORD, SEEN_LATE, SIZE, Outcome

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.judging import judge
-from faildrill.judging.errors import worst_stretch
+from faildrill.judging.expectations.error_share import worst_stretch
 from faildrill.judging.result import Finding, Verdict
 from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample

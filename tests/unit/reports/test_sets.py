@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from faildrill import reports
-from faildrill.judging.pains import Books, Pain
+from faildrill.judging.numbers.user_impact import Books, Pain
 from faildrill.judging.result import Bounds, Finding, Verdict
-from faildrill.judging.sets import Failovers, RunOfSet, SetResult
+from faildrill.judging.series_result import Failovers, RunOfSet, SetResult
 from faildrill.reports import sets, suffering
 from unit.reports import hostile
 from unit.reports.reading import Read

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.export import export
-from faildrill.judging.latency import percentile
+from faildrill.judging.expectations.latency import percentile
 from faildrill.judging.result import Verdict
 from faildrill.record import timeline as tl
 from faildrill.record.samples import SEEN_LATE, Files, Outcome, Recorder, Sample

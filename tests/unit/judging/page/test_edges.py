@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.judging.aborting import ErrorsAbove, OutageLonger
+from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.proofs.looks import Question

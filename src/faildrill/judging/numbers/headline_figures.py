@@ -6,8 +6,8 @@ from typing import Final
 from faildrill import durations
 from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.outages.spans import FAULT, PUTTING_BACK, hidden, span
 from faildrill.judging.result import Headline, Outage, ProbeFigures, Writes
-from faildrill.judging.spans import FAULT, PUTTING_BACK, hidden, span
 
 _PROMISES: Final = ("errors", "latency", "error_budget", "flaps")
 """Expectations, besides `outage`, of what users notice."""

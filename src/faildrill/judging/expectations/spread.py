@@ -10,11 +10,11 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, count, finding, holds, lack
+from faildrill.judging.numbers.look_share import Percent, percent
+from faildrill.judging.numbers.tallies import where
+from faildrill.judging.outages.spans import When, span, words
 from faildrill.judging.result import Finding
-from faildrill.judging.shares import Percent, percent
-from faildrill.judging.spans import When, span, words
-from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.record.spread_counts import Kept
 from faildrill.spread import AT_LEAST, Spread, weigh

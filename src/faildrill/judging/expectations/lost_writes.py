@@ -6,8 +6,8 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, count, finding, holds
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds
 from faildrill.ports import Kind, ProbeName
 from faildrill.record.ledger.accounts import Account
 

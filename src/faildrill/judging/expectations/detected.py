@@ -9,9 +9,17 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import (
+    Weighed,
+    bounded,
+    broken,
+    cannot_tell,
+    count,
+    finding,
+    holds,
+)
+from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
-from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, count, finding, holds
 from faildrill.ports import Duration, Kind, ProbeName, StepName
 from faildrill.proofs.looks import SILENCE
 from faildrill.record.samples.columns import Columns, Mask

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.shares import Share, exact
-from faildrill.judging.weighing import FEWEST
+from faildrill.judging.expectations.answers_to_findings import FEWEST
+from faildrill.judging.numbers.look_share import Share, exact
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
 from faildrill.proofs.looks import SILENCE, proof
 from faildrill.proofs.schedule import SETTLED

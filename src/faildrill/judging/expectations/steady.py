@@ -6,10 +6,10 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.judging import steadiness
+from faildrill.judging import steady_moment
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, bounded, broken, cannot_tell, finding, holds
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, bounded, broken, cannot_tell, finding, holds
 from faildrill.ports import Duration, Kind
 from faildrill.record.timeline import Entry, NotSteady
 from faildrill.record.timeline import SteadyAgain as SeenSteady
@@ -42,10 +42,10 @@ class SteadyAgain(Kind):
     def _seen(self, evidence: Evidence, entry: Entry, seen: SeenSteady) -> Weighed:
         """Weigh when it was steady, between two bounds."""
         cited = f"timeline:{entry.n}"
-        if (contrary := steadiness.contradicted(evidence, seen)) is not None:
+        if (contrary := steady_moment.contradicted(evidence, seen)) is not None:
             return broken(contrary, cited)
         most = nanoseconds(seen.after)
-        least = steadiness.not_before(evidence, seen)
+        least = steady_moment.not_before(evidence, seen)
         told = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
         if most <= nanoseconds(self.within):
             return holds(told, cited)

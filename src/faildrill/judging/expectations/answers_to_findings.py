@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, seconds
-from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.numbers.tallies import Tally, where
+from faildrill.judging.outages.bounds import Stretch
 from faildrill.judging.result import Finding, Verdict
-from faildrill.judging.tallies import Tally, where
 from faildrill.record.samples import Outcome
 from faildrill.record.timeline import ProberEnded
 

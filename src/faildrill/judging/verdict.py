@@ -3,8 +3,8 @@
 from typing import Final, NamedTuple
 
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.result import Finding, Verdict
-from faildrill.judging.weighing import count
 
 _AT_THE_END: Final = (1 << 63) - 1
 _ANSWERS: Final = {Verdict.INCONCLUSIVE: "can't tell"}

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, cure, finding, holds, lack
+from faildrill.judging.numbers.look_share import Percent, exact, percent
+from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
-from faildrill.judging.shares import Percent, exact, percent
-from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, cure, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.record.samples.columns import Columns, Mask
 

@@ -6,11 +6,12 @@ import msgspec
 
 from faildrill import durations
 from faildrill.drill import Step, Wait
-from faildrill.judging import loads, steadiness, waits
+from faildrill.judging import steady_moment, wait_findings
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import count
+from faildrill.judging.numbers import load_rate
 from faildrill.judging.result import Finding, StepFigures, Verdict
-from faildrill.judging.steps import UNDO_ENDS
-from faildrill.judging.weighing import count
+from faildrill.judging.step_course import UNDO_ENDS
 from faildrill.record.timeline import (
     AbortAsked,
     Entry,
@@ -35,7 +36,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *_endings(evidence),
         *_emptiness(evidence),
         *_probers(evidence),
-        *(() if is_refused(evidence) else loads.findings(evidence)),
+        *(() if is_refused(evidence) else load_rate.findings(evidence)),
         *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
         *(finding for step in steps for finding in _effect(step)),
         *(finding for step in steps for finding in _undo(evidence, step)),
@@ -109,7 +110,7 @@ def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Findi
     cited = [evidence.begun[step.id]] if step.id in evidence.begun else []
     if isinstance(declared, Wait):
         claim = f"{step.name}: met within {durations.show(declared.within)}"
-        return _finding("step", claim, *waits.weigh(evidence, declared, step), *cited)
+        return _finding("step", claim, *wait_findings.weigh(evidence, declared, step), *cited)
     claim = f"{step.name}: takes effect"
     verdict = Verdict.PASSED if step.outcome == "done" else Verdict.INCONCLUSIVE
     because = step.because if step.outcome == "done" else f"{step.outcome}: {step.because}".removesuffix(": ")
@@ -148,7 +149,7 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
         return
     steady, never = evidence.last(SteadyAgain), evidence.last(NotSteady)
     if steady is not None and (never is None or steady[0].n > never[0].n):
-        after, contrary = steady[1].after, steadiness.contradicted(evidence, steady[1])
+        after, contrary = steady[1].after, steady_moment.contradicted(evidence, steady[1])
         if contrary is not None:
             yield _finding("steady", claim, Verdict.UNSAFE, contrary, steady[0])
             return

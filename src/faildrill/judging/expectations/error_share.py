@@ -8,11 +8,7 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.result import Finding
-from faildrill.judging.shares import Share, allowed, fraction, is_more
-from faildrill.judging.spans import When, span, words
-from faildrill.judging.tallies import Tally, tally, where
-from faildrill.judging.weighing import (
+from faildrill.judging.expectations.answers_to_findings import (
     Weighed,
     broken,
     cannot_tell,
@@ -26,6 +22,10 @@ from faildrill.judging.weighing import (
     no_such_time,
     too_few,
 )
+from faildrill.judging.numbers.look_share import Share, allowed, fraction, is_more
+from faildrill.judging.numbers.tallies import Tally, tally, where
+from faildrill.judging.outages.spans import When, span, words
+from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
 from faildrill.record.samples.columns import Columns, Integers, Mask

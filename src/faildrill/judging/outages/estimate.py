@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from faildrill.judging.bounds import Stretch
+from faildrill.judging.outages.bounds import Stretch
 from faildrill.record.samples.columns import Columns
 
 NEAR: Final = 256

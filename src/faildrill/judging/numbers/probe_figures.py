@@ -7,12 +7,12 @@ from pydantic import JsonValue
 
 from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Stretch, weight
-from faildrill.judging.estimating import likely
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.numbers.tallies import where
+from faildrill.judging.outages.bounds import Stretch, weight
+from faildrill.judging.outages.estimate import likely
+from faildrill.judging.outages.spans import cause, follows
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
-from faildrill.judging.spans import cause, follows
-from faildrill.judging.tallies import where
 from faildrill.kinds import tells_writer, trait
 from faildrill.ports import TELLS_LEAD
 from faildrill.ports.target import KindUse

@@ -9,11 +9,21 @@ from pydantic import ConfigDict, Field, model_validator
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.ranks import of_ranks
+from faildrill.judging.expectations.answers_to_findings import (
+    Weighed,
+    broken,
+    cannot_tell,
+    count,
+    cure,
+    finding,
+    holds,
+    lack,
+    too_few,
+)
+from faildrill.judging.numbers.ranks import of_ranks
+from faildrill.judging.numbers.tallies import tally
+from faildrill.judging.outages.spans import When, span, words
 from faildrill.judging.result import Finding
-from faildrill.judging.spans import When, span, words
-from faildrill.judging.tallies import tally
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, cure, finding, holds, lack, too_few
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
 from faildrill.record.samples import Outcome

@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from faildrill.judging.bounds import Darkness, Stretch
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.outages.bounds import Darkness, Stretch
 from faildrill.ports import StepMark
 from faildrill.record.timeline import Applying, Entry, Undoing, WaitEnded, WaitStarted
 

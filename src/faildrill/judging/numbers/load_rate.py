@@ -9,9 +9,9 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, cannot_tell, finding, holds
+from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
-from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, cannot_tell, finding, holds
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Mask
 

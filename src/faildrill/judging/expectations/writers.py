@@ -7,8 +7,8 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.kinds import trait
 from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
 from faildrill.record.samples.columns import Columns, Integers, Mask

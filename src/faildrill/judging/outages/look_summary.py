@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from faildrill.judging.bounds import Darkness
-from faildrill.judging.ranks import Ranking
-from faildrill.judging.tallies import Tally, Tallying
+from faildrill.judging.numbers.ranks import Ranking
+from faildrill.judging.numbers.tallies import Tally, Tallying
+from faildrill.judging.outages.bounds import Darkness
 from faildrill.proofs.intervals import Proving
 from faildrill.record.samples.columns import Columns, Integers, among
 

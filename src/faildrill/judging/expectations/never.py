@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, finding, holds, lack
+from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
-from faildrill.judging.tallies import where
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, finding, holds, lack
 from faildrill.kinds import trait
 from faildrill.ports import ONLY_GROWS, Kind, ProbeName, Words
 from faildrill.record.samples.columns import Columns, Mask

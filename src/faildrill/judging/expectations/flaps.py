@@ -5,10 +5,10 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.judging.bounds import Stretch
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, count, finding, holds, lack
+from faildrill.judging.outages.bounds import Stretch
 from faildrill.judging.result import Finding
-from faildrill.judging.weighing import Weighed, broken, cannot_tell, count, finding, holds, lack
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.record.samples.columns import Columns, Integers, Mask
 

@@ -8,11 +8,8 @@ from pydantic import Field
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.drill import ProbePlan
-from faildrill.judging.bounds import Darkness, Stretch, darkness, weight
 from faildrill.judging.evidence import HOLD, Evidence
-from faildrill.judging.result import Finding
-from faildrill.judging.spans import Belonging, When, hidden, span, within, words
-from faildrill.judging.weighing import (
+from faildrill.judging.expectations.answers_to_findings import (
     Weighed,
     broken,
     cannot_tell,
@@ -25,6 +22,9 @@ from faildrill.judging.weighing import (
     nice,
     no_such_time,
 )
+from faildrill.judging.outages.bounds import Darkness, Stretch, darkness, weight
+from faildrill.judging.outages.spans import Belonging, When, hidden, span, within, words
+from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.limits import reach
 

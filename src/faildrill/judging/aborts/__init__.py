@@ -1,0 +1,1 @@
+"""Conditions under which a run ends early, weighed on the samples as they come."""

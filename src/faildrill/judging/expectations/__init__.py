@@ -1,0 +1,1 @@
+"""What a drill can expect, a file each: from what looks prove to findings."""
