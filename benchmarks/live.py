@@ -14,7 +14,7 @@ from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.ports import Rate, Watcher
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Question
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.recovering.ground import PACE

@@ -10,7 +10,7 @@ import numpy as np
 
 from faildrill.adapters.postgres.ledger import TABLE, Ledger
 from faildrill.adapters.postgres.target import Database
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab import parts
 from faildrill.record.ledger import CHECK, Note, path_of
 from faildrill.record.ledger.accounts import accounts

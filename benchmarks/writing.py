@@ -13,7 +13,7 @@ import uvloop
 
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.target import Database
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.record.samples import Outcome
 
 

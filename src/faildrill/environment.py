@@ -18,8 +18,8 @@ from pydantic import (
 
 from faildrill.drill import ProbePlan
 from faildrill.kinds import UnknownKind, find
-from faildrill.kinds.parameters import target_parameters
-from faildrill.kinds.sections import installed
+from faildrill.kinds.parameter_roles import target_parameters
+from faildrill.kinds.target_table import installed
 from faildrill.ports.target import KindUse, Target
 from faildrill.standards import Standard
 

@@ -11,7 +11,7 @@ import pytest
 
 from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.loading import load_environment
 

@@ -10,9 +10,9 @@ from pydantic import JsonValue
 
 from faildrill.environment import Environment
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
-from faildrill.loading.environments import load_environment
+from faildrill.loading.environment_file import load_environment
 from faildrill.ports import Action, Captured, Confirms, Guard, Observed, Opens, Previews, Probe, Restores, Seen
 from faildrill.ports.effect import Compares
 from faildrill.ports.target import KindUse, Target

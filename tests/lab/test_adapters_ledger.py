@@ -14,7 +14,7 @@ from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.rereading import What, read
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts

@@ -10,7 +10,7 @@ from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
 from faildrill.adapters.haproxy.talking import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Action, Captured, Confirms, Previews, Restores
 

@@ -14,7 +14,7 @@ import pytest
 
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.parts import find
 from faildrill.lab.reservations import Reservations
 from faildrill.ports import Told

@@ -17,7 +17,7 @@ from faildrill.adapters.haproxy.states import read as states
 from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.parts import find
 from faildrill.standards import Backend, Reading, differences
 

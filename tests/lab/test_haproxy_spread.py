@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.spread import Spread
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import load, path_of

@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from lab.haproxies import Balancer, balancer
 from lab.hosts_lab import given, here, step
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.environment import Environment
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Opens, Probe, Seen
 from faildrill.record.samples import Outcome

@@ -20,7 +20,7 @@ from faildrill.cli.lab import lab as command
 from faildrill.errors import ActionRefused, CannotSee, FaildrillError
 from faildrill.lab import starting
 from faildrill.lab.facts import Facts
-from faildrill.loading.environments import load_environment
+from faildrill.loading.environment_file import load_environment
 from faildrill.system.processes import descendants
 from faildrill.toolkit.links import OPEN, Doing
 from lab.conftest import ask, eventually

@@ -11,7 +11,7 @@ import pytest
 
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import FaildrillError
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Captured, Observed, Reach
 from faildrill.ports.target import Member
@@ -25,7 +25,7 @@ import asyncio, sys
 from lab import kinds_here
 from pathlib import Path
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.loading.environments import load_environment
+from faildrill.loading.environment_file import load_environment
 cluster = load_environment(Path(sys.argv[1])).of(Cluster)["payments"]
 step = kinds_here.action("patroni.cut_replication", cluster=cluster, how="silent", at_most="4s")
 

@@ -11,7 +11,7 @@ import pytest
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.talking import as_admin, as_user
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts

@@ -15,7 +15,7 @@ import yaml
 from faildrill.record.samples import Outcome
 from faildrill.ports.target import KindUse
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 
 texts = re.findall(r"```yaml\\n(.*?)```", open(sys.argv[1]).read(), re.DOTALL)
 [text] = [one for one in texts if "nft" in one]

@@ -15,7 +15,7 @@ import pytest
 
 from faildrill.adapters.postgres.replication import Replication
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from lab.conftest import eventually
 from lab.poolers import free_port
 

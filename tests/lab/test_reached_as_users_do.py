@@ -16,7 +16,7 @@ from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.talking import Talk
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores import certificates
 from faildrill.record.samples import Outcome

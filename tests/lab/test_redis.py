@@ -14,7 +14,7 @@ from faildrill.adapters.redis.nodes import asked
 from faildrill.adapters.redis.talking import Talk, directly, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.record.samples import Outcome

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.access_log.spread import Spread as LogSpread
 from faildrill.adapters.http.spread import Spread as HttpSpread
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import load, path_of

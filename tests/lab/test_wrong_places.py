@@ -16,7 +16,7 @@ from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import FaildrillError
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.lab import ending, starting
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores.programs import program

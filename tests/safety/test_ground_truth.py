@@ -15,7 +15,7 @@ import pytest
 
 from faildrill.judging.outages.bounds import Stretch, outages
 from faildrill.judging.outages.estimate import likely
-from faildrill.probing.restraint import WIDEST
+from faildrill.probing.backoff import WIDEST
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, load
 from unit.probing.darkening import EVERY, LOUD, PARTIAL, SILENT, SLOW, dropped, lacking, windows

@@ -16,7 +16,7 @@ import pytest
 from faildrill.acting.call import TookTooLong, call, observe
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Observed
 from faildrill.ports.target import KindUse
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Given, Seen
 from faildrill.probing.agenda import Agenda
-from faildrill.probing.looking import Looking, _Look
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
+from faildrill.probing.paced_probe import Looking, _Look
 from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, plan, watching

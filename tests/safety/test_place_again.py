@@ -12,7 +12,7 @@ import pytest
 
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.guarding.same_place import FRESH, since
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.locking.occupancy import all_marks
 from faildrill.ports import Told
 from faildrill.ports.target import KindUse

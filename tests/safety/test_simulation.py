@@ -16,7 +16,7 @@ from faildrill.acting.undo import undo_all
 from faildrill.drill import Step
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.record.timeline import Applied, Applying, Confirmed, Intended
 from faildrill.running.driving import Driving
 from faildrill.running.stepping import Steps

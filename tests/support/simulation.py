@@ -27,7 +27,7 @@ from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
 from faildrill.locking.place_key import Proven
 from faildrill.ports.target import KindUse
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (
     FILE,

@@ -6,9 +6,9 @@ from pathlib import Path
 from faildrill.drill import Drill, ProbePlan, Step, Undo, Wait
 from faildrill.environment import Environment
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.samples import Files, Recorder, Sample
 from faildrill.record.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
 from faildrill.running.scene import Scene

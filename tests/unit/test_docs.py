@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from faildrill.explaining.kind_description import SHAPES
 from faildrill.judging.result import Verdict
-from faildrill.loading.describing import SHAPES
 from faildrill.record.samples import Outcome
 
 ROOT: Final = Path(__file__).parents[2]

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from faildrill.environment import Environment
-from faildrill.kinds.sections import sections, sort_of
 from faildrill.kinds.table import TARGETS
+from faildrill.kinds.target_table import sections, sort_of
 
 HOSTS: Final = {
     "name": "staging",

@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
-from faildrill.loading.sketching import SCHEMA
+from faildrill.explaining.first_drill import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 INVALID = Path(__file__).parent / "loading" / "invalid" / "drills"

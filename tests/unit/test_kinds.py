@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from faildrill.explaining.kind_description import SHAPES, describe
+from faildrill.explaining.kinds_page import markdown
 from faildrill.kinds import Shape, find, trait
-from faildrill.kinds.sections import sections
 from faildrill.kinds.table import TABLES
-from faildrill.loading.describing import SHAPES, describe
-from faildrill.loading.documenting import markdown
-from faildrill.loading.environments import load_environment
+from faildrill.kinds.target_table import sections
+from faildrill.loading.environment_file import load_environment
 from faildrill.ports import ASKS_EVERY_NODE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kinds.md"

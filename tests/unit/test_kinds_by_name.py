@@ -20,8 +20,8 @@ SHOWN: Final = {
     "judging/expectations/lost_writes.py": {"postgres.ledger"},
     "judging/expectations/never.py": {"patroni.timeline", "postgres.timeline"},
     "judging/expectations/writers.py": {"patroni.writer", "postgres.writers"},
-    "loading/loads.py": {"http.request"},
-    "loading/sketching.py": {"http.request", "member.kill"},
+    "loading/load.py": {"http.request"},
+    "explaining/first_drill.py": {"http.request", "member.kill"},
     "warranting/hearing.py": {"patroni.testimony", "postgres.testimony"},
 }
 """Where a text shows one to a person as an example of what to write: it decides nothing."""

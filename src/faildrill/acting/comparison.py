@@ -9,7 +9,7 @@ from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
 from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.ports.effect import Compares, Found, Pictures
 from faildrill.record.timeline import Entry, Intended

@@ -12,7 +12,7 @@ from faildrill.acting.call import LOOK_AGAIN, SHARE, call, words
 from faildrill.acting.sight import effect_is, lasts, suspect
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Action, Limits, Observed
 from faildrill.ports.effect import LOOKS_COST
 from faildrill.ports.target import KindUse

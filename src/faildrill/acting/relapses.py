@@ -8,7 +8,7 @@ from faildrill.acting.call import LOOKING, observe
 from faildrill.acting.effects import action_of
 from faildrill.acting.sight import restored
 from faildrill.errors import FaildrillError
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Observed
 from faildrill.record.timeline import Intended, Timeline, UndoNotVerified
 

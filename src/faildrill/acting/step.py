@@ -13,7 +13,7 @@ from faildrill.acting.sight import effect, looks_cost
 from faildrill.drill import Step
 from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Action, Captured, Observed
 from faildrill.record.timeline import (
     Applied,

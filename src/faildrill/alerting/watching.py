@@ -12,7 +12,7 @@ from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Opens, Probe
 from faildrill.ports.notice import Counts, Notice, Tells
 from faildrill.record.samples import Outcome

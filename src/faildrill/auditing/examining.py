@@ -13,7 +13,7 @@ from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.standards import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
 
 WITHIN: Final = 10.0

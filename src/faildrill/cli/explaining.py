@@ -5,8 +5,8 @@ import textwrap
 import click
 
 from faildrill.errors import WrongUsage
+from faildrill.explaining.kind_description import SHAPES, Description, describe
 from faildrill.kinds import Shape, UnknownKind, did_you_mean, names
-from faildrill.loading.describing import SHAPES, Description, describe
 
 
 def print_all() -> None:

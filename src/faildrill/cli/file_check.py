@@ -9,9 +9,9 @@ from faildrill.cli.places import lab_that_is_up, may_be_started
 from faildrill.environment import Environment
 from faildrill.errors import InvalidFile, Mistake, WrongUsage
 from faildrill.loading import find_environment, load_drill, load_environment, read_environment
-from faildrill.loading.examining import environment_named_in, sort_of
-from faildrill.loading.nodes import Place
-from faildrill.loading.standards import load_standard
+from faildrill.loading.file_sort import environment_named_in, sort_of
+from faildrill.loading.standard_file import load_standard
+from faildrill.loading.yaml.nodes import Place
 
 Read = TypeVar("Read")
 

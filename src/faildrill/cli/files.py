@@ -88,7 +88,7 @@ def _labels(one: dict[str, str]) -> list[str]:
 
 def _listed(path: Path) -> dict[str, str]:
     from faildrill.loading import load_drill
-    from faildrill.loading.needing import needs
+    from faildrill.loading.needed_targets import needs
 
     try:
         drill = load_drill(path, None).drill
@@ -118,7 +118,7 @@ def explain(kind: str | None, *, markdown: bool) -> None:
     from faildrill.cli import explaining
 
     if markdown:
-        from faildrill.loading.documenting import markdown as document
+        from faildrill.explaining.kinds_page import markdown as document
 
         click.echo(document(), nl=False)
     elif kind is None:
@@ -144,7 +144,7 @@ def schema(what: str) -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=_FIRST)
 def init(path: Path) -> None:
     """Write a first drill to start from, and beside it the JSON Schema that editors check it with."""
-    from faildrill.loading.sketching import write
+    from faildrill.explaining.first_drill import write
 
     for written in write(path):
         click.echo(f"wrote {written}")

@@ -15,10 +15,10 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import objections
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.loading import load_drill
-from faildrill.loading.doubts import Foresees
-from faildrill.loading.loads import told
+from faildrill.loading.cautions import Foresees
+from faildrill.loading.load import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered

@@ -9,7 +9,7 @@ from faildrill.drill import Drill, Step, actions
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Preview, Previews
 
 WITHIN: Final = 10.0

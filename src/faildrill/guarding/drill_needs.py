@@ -12,7 +12,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.objections import foreseen
 from faildrill.guarding.readiness_checks import looked
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Checked, NeedsRights, Previews
 from faildrill.ports.target import KindUse
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from faildrill.drill import Drill, actions
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
-from faildrill.kinds.referring import learn, unresolvable
+from faildrill.kinds.secret_references import learn, unresolvable
 from faildrill.ports.target import KindUse
 
 

@@ -11,7 +11,7 @@ from faildrill.guarding import abort_guards, approvals, coverage, known_secrets,
 from faildrill.guarding.blast_radius import Radius
 from faildrill.guarding.coverage import cover
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
 from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews

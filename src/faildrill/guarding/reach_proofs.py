@@ -10,7 +10,7 @@ from faildrill.acting.call import words
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.coverage import Deed
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import ActsThrough, Leads, Told
 from faildrill.ports.target import Member, Target
 

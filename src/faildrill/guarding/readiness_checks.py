@@ -19,7 +19,7 @@ from faildrill.errors import ActionError, CannotSee, NoStateFolder
 from faildrill.guarding import reach_proofs
 from faildrill.guarding.objections import Patient, answers
 from faildrill.kinds import build, names
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen, causes

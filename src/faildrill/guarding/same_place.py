@@ -13,7 +13,7 @@ from faildrill.guarding import reach_proofs
 from faildrill.guarding.coverage import Deed, targets
 from faildrill.guarding.reach_proofs import agreed
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Guard, Proves, Told
 from faildrill.ports.target import KindUse, Target
 from faildrill.record.timeline import Intended, PlaceAsked, Timeline

@@ -4,9 +4,9 @@
 the drill runs.
 """
 
-from faildrill.loading.drills import Loaded, load_drill
-from faildrill.loading.environments import LoadedEnvironment, load_environment, read_environment
-from faildrill.loading.finding import find_environment, named_environment
+from faildrill.loading.drill_file import Loaded, load_drill
+from faildrill.loading.environment_file import LoadedEnvironment, load_environment, read_environment
+from faildrill.loading.environment_search import find_environment, named_environment
 from faildrill.references import complete, fill_in
 
 __all__ = [

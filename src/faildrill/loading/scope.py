@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from faildrill.environment import Environment
 from faildrill.kinds import did_you_mean
-from faildrill.kinds.sections import sections
+from faildrill.kinds.target_table import sections
 from faildrill.ports.target import Target
 from faildrill.references import STEPS, Later, Unresolvable, walk
 

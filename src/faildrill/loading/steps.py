@@ -5,14 +5,14 @@ from typing import Final
 
 from faildrill.drill import UNDO_WITHIN, WITHIN, Condition, Parallel, Step, Undo, Wait
 from faildrill.durations import show
-from faildrill.loading.choosing import the_kind
 from faildrill.loading.conditions import GRAMMAR, read_condition
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import ID_RULE, is_id, slug
-from faildrill.loading.nodes import Entry, Mapping, Node, Scalar
-from faildrill.loading.reading import Reading, as_duration, place_in
+from faildrill.loading.kind_key import the_kind
+from faildrill.loading.kind_use import Use, read_only_use, read_use
+from faildrill.loading.names import ID_RULE, is_id, slug
 from faildrill.loading.scope import Scope
-from faildrill.loading.uses import Use, read_only_use, read_use
+from faildrill.loading.yaml.mapping import Reading, as_duration, place_in
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Mapping, Node, Scalar
 
 SETTINGS: Final = ("name", "id", "within", "undo", "undo_within")
 _WAIT_KEYS: Final = ("name", "id", "wait")

@@ -9,7 +9,7 @@ from faildrill.acting.call import call
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.locking.facts import proven
 from faildrill.ports import Lock
 from faildrill.system import who

@@ -3,7 +3,7 @@
 The runner starts it (`start`); from then on they share files only. Nothing that the runner does can delay a look.
 """
 
-from faildrill.probing.plans import split
-from faildrill.probing.starting import ProberNotStarted, start
+from faildrill.probing.launch import ProberNotStarted, start
+from faildrill.probing.prober_plan import split
 
 __all__ = ["ProberNotStarted", "split", "start"]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from faildrill.probing.alarm import Alarm
+from faildrill.probing.timer import Alarm
 
 HEARTBEAT: Final = 1_000_000
 """While an answer is awaited, the alarm rings at least this often (ns), so that being held up is noticed."""

@@ -18,15 +18,15 @@ from pydantic import ValidationError
 from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Given, Opens, Probe, Seen
-from faildrill.probing import plans
+from faildrill.probing import prober_plan
 from faildrill.probing.agenda import Agenda
-from faildrill.probing.looking import Looking
-from faildrill.probing.plans import is_blocking
-from faildrill.probing.recording import Recording
-from faildrill.probing.restraint import most_in_flight
-from faildrill.probing.urgency import hurry
+from faildrill.probing.backoff import most_in_flight
+from faildrill.probing.paced_probe import Looking
+from faildrill.probing.priority import hurry
+from faildrill.probing.prober_plan import is_blocking
+from faildrill.probing.recorder import Recording
 from faildrill.record.samples import Files, Outcome, Recorder
 from faildrill.system.resolver import ResolvesApart
 
@@ -59,13 +59,13 @@ def main(folder: Path, name: str) -> int:
     """Look until told to stop; return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    plan = plans.read(folder, name)
+    plan = prober_plan.read(folder, name)
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_live(Files(folder, name), plan))
     return 0
 
 
-async def _live(files: Files, plan: plans.ProberPlan) -> None:
+async def _live(files: Files, plan: prober_plan.ProberPlan) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, told.set)

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from faildrill.clock import Clock, SystemClock
 from faildrill.drill import ProbePlan
-from faildrill.probing.processes import ProberProcesses
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
+from faildrill.probing.prober_processes import ProberProcesses
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Timeline
 

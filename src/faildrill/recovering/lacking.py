@@ -7,7 +7,7 @@ from faildrill.acting.undo import open_intents
 from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.kinds import Shape
-from faildrill.kinds.referring import unresolvable
+from faildrill.kinds.secret_references import unresolvable
 from faildrill.ports.target import KindUse
 from faildrill.recovering.recover import started
 from faildrill.recovering.salvaging import remembered

@@ -7,7 +7,7 @@ from faildrill.acting.call import call
 from faildrill.drill import ProbePlan
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build, find
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Captured, ReadsBack
 
 WITHIN = 30.0

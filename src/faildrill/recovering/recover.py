@@ -21,7 +21,7 @@ from faildrill.guarding.same_place import TYPED, Trust, refusal, since
 from faildrill.locking.occupancy import clear
 from faildrill.locking.place_key import Proven
 from faildrill.locking.shared_lock import kept_away
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.samples import Files
 from faildrill.record.timeline import (
     FILE,

@@ -7,7 +7,7 @@ from typing import Final
 from faildrill.clock import Clock, nanoseconds, seconds
 from faildrill.drill import Drill
 from faildrill.kinds import build
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.record.timeline import NotSteady, SteadyAgain, Timeline
 

@@ -6,7 +6,7 @@ from typing import Final
 from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import abort_guards
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
 from faildrill.locking.lock_keeper import Keeper

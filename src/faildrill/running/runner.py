@@ -22,7 +22,7 @@ from faildrill.environment import Environment
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.locking.abort_request import word_left
 from faildrill.locking.lock_keeper import Keeper
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.recovering.ground import Ground

@@ -9,7 +9,7 @@ from faildrill.clock import Clock
 from faildrill.drill import Drill, ProbePlan
 from faildrill.environment import Environment
 from faildrill.locking.lock_keeper import Keeper
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.timeline import Timeline
 from faildrill.recovering.fencing import Swept
 from faildrill.recovering.ground import PACE, Probers

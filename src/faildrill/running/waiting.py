@@ -10,7 +10,7 @@ from faildrill.clock import Clock, nanoseconds
 from faildrill.drill import Condition, Wait
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Question
 from faildrill.record.timeline import Timeline, WaitEnded, WaitStarted
 from faildrill.references import fill_in

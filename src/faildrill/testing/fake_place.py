@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Given
 from faildrill.ports.target import KindUse
 from faildrill.system import atomic_file

@@ -7,7 +7,7 @@ from faildrill.acting.call import call, words
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build, did_you_mean
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
 from faildrill.ports.witness import Says, Testifies, Testimony
 

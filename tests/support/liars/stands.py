@@ -14,7 +14,7 @@ from faildrill.acting.sight import effect, restored
 from faildrill.drill import Step
 from faildrill.errors import ActionError
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Action
 from faildrill.ports.target import KindUse
 from support.liars.between import Liar, Where, Wire, between

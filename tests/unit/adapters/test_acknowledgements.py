@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from faildrill.adapters.http.answer_values import NoValue, differing, parsed, value_at
 from faildrill.adapters.http.bodies import Body
 from faildrill.adapters.http.ledger import Ledger
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome

@@ -14,7 +14,7 @@ from faildrill.adapters.ansible.playing import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Hears
 from support.playbooks import idle
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.http.ledger import Ledger
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.ledger.accounts import Account, accounts
 from faildrill.record.samples import Outcome

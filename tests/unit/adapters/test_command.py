@@ -12,8 +12,8 @@ import pytest
 
 from faildrill.adapters.command import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.kinds.supplying import Supplies
-from faildrill.probing.plans import is_blocking
+from faildrill.kinds.call_context import Supplies
+from faildrill.probing.prober_plan import is_blocking
 from faildrill.record.samples import Outcome
 
 GIVEN = Supplies("run-7", 5.0)
@@ -291,7 +291,7 @@ def test_what_a_program_leaves_running_lives_on_when_all_of_ours_is_gone(tmp_pat
 import asyncio
 from faildrill.adapters.command import Run
 from faildrill.errors import ActionFailed
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 
 run = Run(argv={argv!r}, undo_argv={argv!r}, verify_argv=("false",))
 try:

@@ -16,7 +16,7 @@ import uvloop
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.dns import PAYLOAD, Query
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.drift import Drift
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.standards import Standard

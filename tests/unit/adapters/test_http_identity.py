@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.http.identity import Identity
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Told
 from unit.adapters.sockets import Serve, serving, silent
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.kubernetes.lease import Lease, _Changed
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.secrets import Reference
 from unit.adapters.api_server import TOKEN, ApiServer
 from unit.adapters.sockets import serving

@@ -12,7 +12,7 @@ from faildrill.adapters.mariadb.promote import Promote
 from faildrill.adapters.mariadb.status import Node
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 
 
 def of(port: int) -> MariaDB:

@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.standards import Backend, Reading, differences
 
 GIVEN = Supplies("audit", 5.0)

@@ -8,7 +8,7 @@ import pytest
 
 from faildrill.adapters.redis.losing import LoseMaster
 from faildrill.errors import ActionFailed, CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.toolkit.undo_parts import try_each
 
 

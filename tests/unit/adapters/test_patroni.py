@@ -19,7 +19,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.targets import KindUse

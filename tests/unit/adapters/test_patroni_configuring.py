@@ -9,7 +9,7 @@ from faildrill.adapters.patroni.configuring import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from unit.adapters.patronis import TwoNodes, cluster, declared
 
 GIVEN = Supplies("run", 1.0)

@@ -13,7 +13,7 @@ from faildrill.adapters.patroni.effective import fitted, integer
 from faildrill.adapters.patroni.settings import Dynamic
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.standards import Failover, Reading, Settings, differences
 from unit.adapters.sockets import serving
 

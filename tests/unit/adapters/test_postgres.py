@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.adapters.postgres.write import Write
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.secrets import Reference

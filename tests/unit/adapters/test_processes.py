@@ -19,7 +19,7 @@ from faildrill.adapters.processes.alive import Alive
 from faildrill.adapters.processes.holding import PROGRAM
 from faildrill.adapters.processes.identity import Identity
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen, Told
 from faildrill.record.samples import Outcome
 from faildrill.system import processes
@@ -129,7 +129,7 @@ def test_a_process_is_held_with_all_below_it_and_goes_on(place: Place) -> None:
 ALONE = """
 import asyncio, os, sys
 from faildrill.adapters.processes.acting import Stop
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 step = Stop.model_validate({"pid_file": sys.argv[1], "command": "pay-server", "at_most": "1500ms"})
 async def story():
     before = await step.capture(Supplies("run-7", 20.0))

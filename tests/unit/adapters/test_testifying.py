@@ -13,7 +13,7 @@ from faildrill.adapters.http.testifying import Timing
 from faildrill.adapters.patroni.testifying import View
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.postgres.testifying import Nodes
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.witness import Says
 from unit.adapters.sockets import Serve, serving, silent
 

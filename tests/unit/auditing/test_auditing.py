@@ -12,7 +12,7 @@ from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.standards import Reading
 
 NGINX = """\

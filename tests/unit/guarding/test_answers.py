@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.http.answers import LARGEST
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
 from unit.adapters.sockets import Serve, serving, silent
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.capacity import Capacity
 from faildrill.adapters.groups import Group, GroupMember
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
 from unit.adapters.sockets import serving, silent
 

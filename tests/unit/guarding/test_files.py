@@ -12,8 +12,8 @@ from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.files import LARGEST
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
-from faildrill.loading.environments import load_environment
+from faildrill.kinds.call_context import Supplies
+from faildrill.loading.environment_file import load_environment
 from faildrill.ports.target import KindUse
 
 GIVEN = Supplies("run-1", 2.0)

@@ -10,7 +10,7 @@ from faildrill.adapters.patroni.handover import Switchover
 from faildrill.drill import Step
 from faildrill.environment import Environment
 from faildrill.guarding.blast_radius import Radius
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
 from unit.adapters.patronis import TwoNodes, cluster
 

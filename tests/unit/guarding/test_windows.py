@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.windows import Allowed, Blocked
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

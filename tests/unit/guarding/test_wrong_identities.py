@@ -11,7 +11,7 @@ from faildrill.acting.call import call
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import ActionError, CannotSee
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from unit.adapters.sockets import Serve, serving, silent
 from unit.guarding.postgres_says import Says, message, says_marker, says_text
 

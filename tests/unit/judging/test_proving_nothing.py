@@ -11,7 +11,7 @@ from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.ports.target import KindUse
-from faildrill.probing.watching import View
+from faildrill.probing.health import View
 from faildrill.record.samples import Files, Outcome, Sample
 from faildrill.record.samples.columns import load
 from faildrill.record.samples.compact_file import read_compact, write_compact

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faildrill.lab.environment_file import yaml_text
-from faildrill.loading.scalars import resolve
+from faildrill.loading.yaml.scalars import resolve
 
 
 @given(st.text("0123456789abcdefox+-._", min_size=1, max_size=16))

@@ -5,9 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from faildrill.errors import InvalidFile
-from faildrill.loading.composing import DEEPEST, MOST_NODES, compose
-from faildrill.loading.mistakes import MOST, Mistakes
-from faildrill.loading.nodes import Entry, Place, place_of, plain
+from faildrill.loading.yaml.composer import DEEPEST, MOST_NODES, compose
+from faildrill.loading.yaml.mistakes import MOST, Mistakes
+from faildrill.loading.yaml.nodes import Entry, Place, place_of, plain
 
 
 def _plain(text: str | bytes) -> object:

@@ -14,7 +14,7 @@ from faildrill.environment import Environment
 from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment
-from faildrill.loading.drills import Loaded
+from faildrill.loading.drill_file import Loaded
 from faildrill.ports.target import KindUse
 from unit.loading.trees import spoil
 

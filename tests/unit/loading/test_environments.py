@@ -13,9 +13,9 @@ from faildrill.adapters.http.target import Service
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.loading import find_environment, load_environment, named_environment, read_environment
-from faildrill.loading.composing import compose
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import plain
+from faildrill.loading.yaml.composer import compose
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import plain
 from faildrill.ports.target import KindUse
 from faildrill.secrets import Reference
 from unit.loading.trees import spoil

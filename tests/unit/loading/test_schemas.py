@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from faildrill.explaining.first_drill import sketch
+from faildrill.explaining.json_schema import drill_schema, environment_schema, standard_schema
+from faildrill.explaining.kind_description import describe
 from faildrill.kinds.table import TABLES
-from faildrill.loading.composing import compose
-from faildrill.loading.describing import describe
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import plain
-from faildrill.loading.schemas import drill_schema, environment_schema, standard_schema
-from faildrill.loading.sketching import sketch
+from faildrill.loading.yaml.composer import compose
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import plain
 
 ROOT = Path(__file__).parents[3]
 DRILLS = sorted((ROOT / "drills").glob("*.yaml"))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import InvalidFile
+from faildrill.explaining.json_schema import drill_schema
 from faildrill.loading import load_drill
-from faildrill.loading.needing import needs
-from faildrill.loading.schemas import drill_schema
+from faildrill.loading.needed_targets import needs
 
 DRILL = """\
 drill: {name}

@@ -6,7 +6,7 @@ import pytest
 
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_drill, load_environment
-from faildrill.loading.standards import load_standard
+from faildrill.loading.standard_file import load_standard
 
 GOOD = """\
 standard: payments

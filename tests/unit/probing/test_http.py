@@ -16,7 +16,7 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.http.connections import Connection
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.http.wire import wire
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground

@@ -11,7 +11,7 @@ import pytest
 from pydantic import JsonValue
 
 from faildrill.adapters.http.request import Request
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from unit.probing.watched import MILLISECOND, plan, watching

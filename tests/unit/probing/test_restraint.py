@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.drill import ProbePlan
-from faildrill.probing.restraint import NARROWEST, WIDEST, Restraint, most_in_flight
+from faildrill.probing.backoff import NARROWEST, WIDEST, Restraint, most_in_flight
 from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground
 from unit.probing.watched import MILLISECOND, plan, watching

@@ -7,7 +7,7 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.tcp import Connect
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked

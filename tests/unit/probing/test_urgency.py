@@ -3,7 +3,7 @@ import sys
 
 SPINNING = """
 import os, time
-from faildrill.probing.urgency import hurry
+from faildrill.probing.priority import hurry
 hurry()
 child = os.fork()
 if not child:

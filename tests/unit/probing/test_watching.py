@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faildrill.drill import ProbePlan
 from faildrill.ports.target import KindUse
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 
 PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.02, timeout=0.5)

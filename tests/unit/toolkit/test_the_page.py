@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.supplying import Supplies
+from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 

@@ -9,7 +9,7 @@ import pytest
 
 from faildrill.drill import Condition, Wait
 from faildrill.judging.result import Finding, Verdict
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule

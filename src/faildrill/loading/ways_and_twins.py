@@ -6,13 +6,13 @@ from typing import Final, Literal
 from faildrill.drill import Way
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.kinds import did_you_mean
-from faildrill.loading.composing import read
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Entry, Node
-from faildrill.loading.reading import Reading
+from faildrill.loading.kind_use import Use, read_only_use
 from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
-from faildrill.loading.uses import Use, read_only_use
+from faildrill.loading.yaml.composer import read
+from faildrill.loading.yaml.mapping import Reading
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Node
 
 SET_KEYS: Final = ("failover", "twin", "ways")
 _WAY_KEYS: Final = ("name", "steps", "expect")

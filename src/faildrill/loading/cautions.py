@@ -5,10 +5,10 @@ from typing import Protocol, runtime_checkable
 
 from faildrill.drill import AnyStep, Drill, ProbePlan, Step, singly
 from faildrill.kinds import did_you_mean, find
-from faildrill.kinds.parameters import step_parameters
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Place
-from faildrill.loading.uses import Use
+from faildrill.kinds.parameter_roles import step_parameters
+from faildrill.loading.kind_use import Use
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Place
 
 
 @runtime_checkable

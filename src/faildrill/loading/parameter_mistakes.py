@@ -9,7 +9,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from faildrill.kinds import did_you_mean
-from faildrill.kinds.parameters import field_at, parameter_names
+from faildrill.kinds.parameter_roles import field_at, parameter_names
 
 
 class Fault(NamedTuple):

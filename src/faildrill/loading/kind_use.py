@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from faildrill.kinds import Shape, UnknownKind, did_you_mean, find, names
-from faildrill.kinds.parameters import absolute, parameter_names, probe_parameters, target_parameters
+from faildrill.kinds.parameter_roles import absolute, parameter_names, probe_parameters, target_parameters
 from faildrill.kinds.table import TABLES
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import is_name
-from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
-from faildrill.loading.reading import refuse_nothing
+from faildrill.loading.names import is_name
+from faildrill.loading.parameter_mistakes import Fault, faults
 from faildrill.loading.scope import Scope
-from faildrill.loading.wording import Fault, faults
+from faildrill.loading.yaml.mapping import refuse_nothing
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
 from faildrill.ports import Kind
 from faildrill.ports.target import KindUse, Target
 from faildrill.references import Unresolvable, escape, fill, holds_reference, mentions_steps

@@ -4,7 +4,7 @@ from typing import Final
 
 import yaml
 
-from faildrill.loading.nodes import Place
+from faildrill.loading.yaml.nodes import Place
 
 _PLAINER: Final = {
     "mapping values are not allowed in this context": "': ' can't stand here: quote the text, or start a new line",

@@ -1,7 +1,7 @@
 """All mistakes of one file, gathered so that its author sees them at once."""
 
 from faildrill.errors import InvalidFile, Mistake
-from faildrill.loading.nodes import Place
+from faildrill.loading.yaml.nodes import Place
 
 MOST = 50
 """Mistakes shown of one file; who has more has one cause."""

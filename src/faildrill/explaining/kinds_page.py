@@ -1,8 +1,8 @@
 """docs/kinds.md: every kind that comes with faildrill, written from the classes, so that it is never out of date."""
 
+from faildrill.explaining.kind_description import SHAPES, Description, describe
 from faildrill.kinds import Shape
 from faildrill.kinds.table import TABLES
-from faildrill.loading.describing import SHAPES, Description, describe
 
 _HEAD = """\
 # Kinds

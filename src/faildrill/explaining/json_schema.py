@@ -8,10 +8,10 @@ from pydantic_core import core_schema
 
 from faildrill.environment import Approvals
 from faildrill.kinds import Shape, UnknownKind, find, names
-from faildrill.kinds.parameters import parameter_names
-from faildrill.kinds.sections import installed, sections
-from faildrill.loading.loads import RATE_PATTERN
-from faildrill.loading.rules import blast_radius_shape
+from faildrill.kinds.parameter_roles import parameter_names
+from faildrill.kinds.target_table import installed, sections
+from faildrill.loading.environment_rules import blast_radius_shape
+from faildrill.loading.load import RATE_PATTERN
 from faildrill.ports import Duration
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.standards import Standard

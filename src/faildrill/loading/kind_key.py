@@ -2,8 +2,8 @@
 
 from faildrill.kinds import Shape, did_you_mean, names
 from faildrill.kinds.table import TABLES
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Entry, Place
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Place
 
 
 def the_kind(

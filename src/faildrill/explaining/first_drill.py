@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import WrongUsage
-from faildrill.loading.naming import NAME_RULE, is_name
-from faildrill.loading.scalars import resolve
-from faildrill.loading.schemas import drill_schema
+from faildrill.explaining.json_schema import drill_schema
+from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.loading.yaml.scalars import resolve
 
 SCHEMA: Final = "drill.schema.json"
 _SKETCH: Final = """\

@@ -8,8 +8,8 @@ from typing import Final
 from faildrill.environment import Environment
 from faildrill.errors import InvalidFile, Mistake, WrongUsage
 from faildrill.kinds import did_you_mean
-from faildrill.loading.environments import load_environment
-from faildrill.loading.naming import NAME_RULE, is_name
+from faildrill.loading.environment_file import load_environment
+from faildrill.loading.names import NAME_RULE, is_name
 
 FOLDER: Final = Path("drills", "environments")
 """Where environment files are, seen from where the command is given."""

@@ -8,19 +8,19 @@ from pydantic import BaseModel, JsonValue
 from faildrill.environment import Environment
 from faildrill.errors import Mistake
 from faildrill.kinds import UnknownKind, did_you_mean, find
-from faildrill.kinds.parameters import absolute
-from faildrill.kinds.sections import sections, sort_of
-from faildrill.loading.composing import read
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import MEMBER_RULE, NAME_RULE, is_member, is_name
-from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
-from faildrill.loading.probes import read_probes
-from faildrill.loading.reading import Reading, refuse_nothing
-from faildrill.loading.rules import RULES, read_approvals, read_blast_radius, read_lock, read_unproven
+from faildrill.kinds.parameter_roles import absolute
+from faildrill.kinds.target_table import sections, sort_of
+from faildrill.loading.clear_passwords import refuse_passwords
+from faildrill.loading.drill_probes import read_probes
+from faildrill.loading.environment_rules import RULES, read_approvals, read_blast_radius, read_lock, read_unproven
+from faildrill.loading.kind_use import check_model, read_only_use
+from faildrill.loading.names import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.secrecy import refuse_passwords
-from faildrill.loading.standards import read_settings, read_standards, read_warrants
-from faildrill.loading.uses import check_model, read_only_use
+from faildrill.loading.standard_file import read_settings, read_standards, read_warrants
+from faildrill.loading.yaml.composer import read
+from faildrill.loading.yaml.mapping import Reading, refuse_nothing
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
 from faildrill.ports import Proves
 from faildrill.ports.target import KindUse, Target
 from faildrill.references import holds_reference

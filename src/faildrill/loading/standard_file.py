@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import InvalidFile, WrongUsage
-from faildrill.loading.composing import read
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import NAME_RULE, is_name
-from faildrill.loading.nodes import Entry, Listing, Mapping, Place, Scalar, plain
-from faildrill.loading.reading import Reading
+from faildrill.loading.clear_passwords import refuse_passwords
+from faildrill.loading.kind_use import check_model, read_only_use
+from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.secrecy import refuse_passwords
-from faildrill.loading.uses import check_model, read_only_use
+from faildrill.loading.yaml.composer import read
+from faildrill.loading.yaml.mapping import Reading
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Place, Scalar, plain
 from faildrill.ports.target import KindUse
 from faildrill.standards import Standard
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faildrill import probing
 from faildrill.drill import ProbePlan
-from faildrill.probing.watching import Watching
+from faildrill.probing.health import Watching
 from faildrill.record.samples import Files
 from faildrill.record.timeline import ProberEnded, ProberStarted, Timeline
 

@@ -10,7 +10,7 @@ from faildrill.clock import nanoseconds
 from faildrill.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, causes, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
-from faildrill.probing.restraint import Reaches, Restraint, Unrestrained
+from faildrill.probing.backoff import Reaches, Restraint, Unrestrained
 from faildrill.record.samples import ASKED_AGAIN, SEEN_LATE, Outcome, Sample
 from faildrill.system import redaction
 from faildrill.system.resolver import is_waiting

@@ -5,9 +5,9 @@ from typing import Final, TypeVar
 
 from faildrill import durations
 from faildrill.kinds import did_you_mean
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import NAME_RULE, is_name
-from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
+from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 
 LONGEST_TEXT = 4000
 """Characters in a text that a file gives about itself."""

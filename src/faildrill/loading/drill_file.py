@@ -15,10 +15,12 @@ from faildrill.loading.nodes import Entry, Place
 from faildrill.loading.probes import read_probes
 from faildrill.loading.reading import Reading, as_name, place_in
 from faildrill.loading.scope import Scope
-from faildrill.loading.secrecy import refuse_passwords
-from faildrill.loading.sets import SET_KEYS, read_failover, read_twin, read_ways
 from faildrill.loading.steps import Steps
-from faildrill.loading.uses import Use, read_only_use
+from faildrill.loading.ways_and_twins import SET_KEYS, read_failover, read_twin, read_ways
+from faildrill.loading.yaml.composer import read
+from faildrill.loading.yaml.mapping import Reading, place_in
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Place
 
 KEYS: Final = (
     *("drill", "about", "environment", "owner", "runbook", "tags"),

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Listing, Node, Scalar
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Listing, Node, Scalar
 
 _IN_URL: Final = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 

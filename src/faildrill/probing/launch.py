@@ -10,8 +10,8 @@ from typing import Final
 
 from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
-from faildrill.probing import plans as files
-from faildrill.probing.plans import ProberPlan
+from faildrill.probing import prober_plan as files
+from faildrill.probing.prober_plan import ProberPlan
 from faildrill.system import python
 
 READY: Final = b"ready"

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from faildrill.kinds.sections import sections
-from faildrill.loading.composing import read
-from faildrill.loading.environments import FIRST, LAST
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Place, Scalar
+from faildrill.kinds.target_table import sections
+from faildrill.loading.environment_file import FIRST, LAST
+from faildrill.loading.yaml.composer import read
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Place, Scalar
 
 _ONLY_ENVIRONMENTS = frozenset((*FIRST, *LAST)) - {"environment", "about", "probes"}
 

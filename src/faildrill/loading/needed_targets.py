@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 from faildrill.drill import Drill, actions
 from faildrill.kinds import Shape, find
-from faildrill.kinds.parameters import target_parameters
-from faildrill.kinds.sections import sections
+from faildrill.kinds.parameter_roles import target_parameters
+from faildrill.kinds.target_table import sections
 from faildrill.ports.target import KindUse
 from faildrill.references import STEPS
 

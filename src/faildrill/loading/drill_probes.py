@@ -4,13 +4,13 @@ from typing import Final, Literal
 
 from faildrill.drill import ProbePlan
 from faildrill.durations import show
-from faildrill.loading.choosing import the_kind
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.naming import NAME_RULE, is_name
-from faildrill.loading.nodes import Entry
-from faildrill.loading.reading import Reading, place_in
+from faildrill.loading.kind_key import the_kind
+from faildrill.loading.kind_use import read_use
+from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.uses import read_use
+from faildrill.loading.yaml.mapping import Reading, place_in
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry
 
 SETTINGS: Final = ("every", "timeout", "slow", "in_flight")
 TIMEOUT: Final = 1.0

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from faildrill.explaining.json_schema import TARGET_WORDS, listed_schema, parameters_schema
 from faildrill.kinds import Shape, find
-from faildrill.kinds.parameters import field_at, names_probe, parameter_names, target_type
-from faildrill.loading.schemas import TARGET_WORDS, listed_schema, parameters_schema
+from faildrill.kinds.parameter_roles import field_at, names_probe, parameter_names, target_type
 from faildrill.ports import Kind
 from faildrill.ports.effect import EFFECT_IS, LOOKS_COST
 from faildrill.ports.target import Target

@@ -12,11 +12,11 @@ from typing import Final, cast
 import yaml
 
 from faildrill.errors import WrongUsage
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Entry, Listing, Mapping, Node, Place, Scalar
-from faildrill.loading.scalars import resolve
-from faildrill.loading.syntax import explain
-from faildrill.loading.unseen import odd, odd_blank
+from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar
+from faildrill.loading.yaml.scalars import resolve
+from faildrill.loading.yaml.syntax import explain
+from faildrill.loading.yaml.unseen_characters import odd, odd_blank
 from faildrill.system import bounded_read
 
 LARGEST: Final = 1 << 20

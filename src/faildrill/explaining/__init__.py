@@ -1,0 +1,1 @@
+"""What kinds and files are, for people: explanations, JSON schemas, a first drill."""
