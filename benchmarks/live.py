@@ -17,7 +17,7 @@ from faildrill.ports import Rate, Watcher
 from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Question
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
-from faildrill.recovering.ground import PACE
+from faildrill.restoring.seams import PACE
 from unit.judging.runs import BOOT, probe
 
 PROBES: Final = 20

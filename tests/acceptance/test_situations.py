@@ -32,7 +32,7 @@ from faildrill.record.timeline import (
     WaitStarted,
     entries,
 )
-from faildrill.running.starting import Started
+from faildrill.running.layout import Started
 from support.places import Place, ended, events, recorded
 
 PASSED, FAILED, INCONCLUSIVE, ABORTED, UNSAFE = 0, 1, 4, 5, 6

@@ -18,7 +18,7 @@ from faildrill.clock import SystemClock
 from faildrill.environment import Environment
 from faildrill.loading import load_drill, load_environment
 from faildrill.record.timeline import FILE, Confirmed, RunStarted, entries
-from faildrill.running.starting import lay_out
+from faildrill.running.layout import lay_out
 from support.places import of_run, recorded, until
 
 PASSED, FAILED, WRONG, REFUSED, UNSAFE = 0, 1, 2, 3, 6

@@ -17,7 +17,7 @@ from faildrill.judging import defects
 from faildrill.judging.result import Verdict
 from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import FILE, Confirmed, WaitStarted
-from faildrill.running.starting import Started, start
+from faildrill.running.layout import Started, start
 from faildrill.system.exit_codes import ExitCode
 from support.places import Place, ended, of_run, recorded, runner_of, until
 

@@ -15,7 +15,7 @@ from faildrill.locking.occupancy import Holder, Mark, all_marks, clear, hold, ma
 from faildrill.locking.place_key import Proven
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, GuardAnswered
-from faildrill.running.crew import Lines
+from faildrill.running.run_processes import Lines
 from support.forks import fork
 from support.places import Place, ended, events, recorded
 

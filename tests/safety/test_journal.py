@@ -22,7 +22,7 @@ from faildrill.record.timeline import (
     Undoing,
     entries,
 )
-from faildrill.recovering.salvaging import go_on, is_altered, salvage
+from faildrill.restoring.salvage import go_on, is_altered, salvage
 from support.places import Place
 
 GOLDEN = Path(__file__).parent / "golden"

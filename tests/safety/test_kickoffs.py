@@ -12,7 +12,7 @@ from faildrill.errors import Objection
 from faildrill.locking.occupancy import Holder, hold
 from faildrill.locking.place_key import Proven
 from faildrill.record.timeline import Confirmed, GuardAnswered
-from faildrill.running.crew import Lines
+from faildrill.running.run_processes import Lines
 from support.forks import fork
 from support.places import Place, ended, events, recorded, until
 

@@ -20,7 +20,7 @@ from faildrill.judging.result import Verdict
 from faildrill.locking.occupancy import all_marks
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
-from faildrill.recovering.salvaging import home, remembered
+from faildrill.restoring.salvage import home, remembered
 from support.forks import recovered, spread, watched
 from support.places import Place
 

@@ -30,9 +30,9 @@ from faildrill.record.timeline import (
     Undoing,
     entries,
 )
-from faildrill.running.crew import Lines, Processes
+from faildrill.running.layout import start
+from faildrill.running.run_processes import Lines, Processes
 from faildrill.running.sentinel import watch_over
-from faildrill.running.starting import start
 from support.forks import fork
 from support.places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
 
@@ -249,7 +249,7 @@ def test_a_run_within_a_run_is_put_back_by_its_own_sentinel(place: Place, tmp_pa
     inner.fault("within")
     inner.wait(60)
     nested = inner.lay_out()
-    script = "import sys, pathlib, faildrill.running.starting as s; s.start(pathlib.Path(sys.argv[1])).sentinel.wait()"
+    script = "import sys, pathlib, faildrill.running.layout as s; s.start(pathlib.Path(sys.argv[1])).sentinel.wait()"
     params = {
         "argv": [sys.executable, "-c", script, str(nested)],
         "undo_argv": ["true"],

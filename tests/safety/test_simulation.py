@@ -18,8 +18,8 @@ from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
 from faildrill.record.timeline import Applied, Applying, Confirmed, Intended
-from faildrill.running.driving import Driving
-from faildrill.running.stepping import Steps
+from faildrill.running.course import Driving
+from faildrill.running.step_sequence import Steps
 from support.forks import spread
 from support.simulation import APPLIES, broken_promises, live
 

@@ -11,7 +11,7 @@ from faildrill.cli.main import cli
 from faildrill.locking.occupancy import Holder, all_marks, hold
 from faildrill.locking.place_key import Proven
 from faildrill.record.timeline import FILE
-from faildrill.recovering.recover import started
+from faildrill.restoring.recovery import started
 from support.places import Place, ended
 
 PASSED = 0

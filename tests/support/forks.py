@@ -25,11 +25,11 @@ from faildrill.locking.occupancy import Holder, hold
 from faildrill.locking.place_key import Proven
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry
-from faildrill.recovering.fencing import MARK
-from faildrill.recovering.ground import Ground
-from faildrill.recovering.recover import recover, started
-from faildrill.recovering.salvaging import remembered
-from faildrill.running.crew import Lines
+from faildrill.restoring.fence import MARK
+from faildrill.restoring.recovery import recover, started
+from faildrill.restoring.salvage import remembered
+from faildrill.restoring.seams import Ground
+from faildrill.running.run_processes import Lines
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
 from faildrill.system.kernel import become_subreaper

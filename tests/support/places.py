@@ -13,8 +13,8 @@ from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import FILE, AnyEvent, ProberStarted, entries
-from faildrill.recovering.fencing import carries
-from faildrill.running.starting import Started, lay_out, start
+from faildrill.restoring.fence import carries
+from faildrill.running.layout import Started, lay_out, start
 from faildrill.testing import FakePlace
 
 

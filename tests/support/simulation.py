@@ -45,11 +45,11 @@ from faildrill.record.timeline import (
     Undoing,
     entries,
 )
-from faildrill.recovering.fencing import Swept
-from faildrill.recovering.steadying import GRACE
-from faildrill.running.driving import WARM_UP_PATIENCE, Driving
-from faildrill.running.scene import Scene
-from faildrill.running.stopping import Stop
+from faildrill.restoring.fence import Swept
+from faildrill.restoring.steadiness import GRACE
+from faildrill.running.course import WARM_UP_PATIENCE, Driving
+from faildrill.running.run_context import Scene
+from faildrill.running.stop_request import Stop
 from faildrill.testing import LoopClock, run
 from faildrill.testing.virtual_time import START
 from support.virtual import TaskProbers

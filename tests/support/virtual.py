@@ -11,7 +11,7 @@ from faildrill.ports.target import KindUse
 from faildrill.probing.health import Watching
 from faildrill.record.samples import Files, Recorder, Sample
 from faildrill.record.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
-from faildrill.running.scene import Scene
+from faildrill.running.run_context import Scene
 from faildrill.testing import FakePlace, LoopClock
 
 

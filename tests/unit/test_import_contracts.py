@@ -41,7 +41,7 @@ def test_all_of_the_package_is_under_a_contract() -> None:
     [
         ("engine", "faildrill.judging.expectations.outage", "faildrill.adapters.patroni.probes"),
         ("engine", "faildrill.loading.drill_file", "faildrill.toolkit.tls"),
-        ("engine", "faildrill.recovering.fencing", "faildrill.lab.processes"),
+        ("engine", "faildrill.restoring.fence", "faildrill.lab.processes"),
         ("engine", "faildrill.judging.expectations.outage", "aiohttp"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.adapters.http.target"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.kinds"),

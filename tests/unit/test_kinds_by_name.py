@@ -16,13 +16,13 @@ NAMES: Final = {name for table in TABLES.values() for name in table if "." in na
 DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NAMES) if '.' in name)})\b")
 
 SHOWN: Final = {
-    "auditing/examining.py": {"haproxy.settings"},
+    "auditing/assessment.py": {"haproxy.settings"},
     "judging/expectations/lost_writes.py": {"postgres.ledger"},
     "judging/expectations/never.py": {"patroni.timeline", "postgres.timeline"},
     "judging/expectations/writers.py": {"patroni.writer", "postgres.writers"},
     "loading/load.py": {"http.request"},
     "explaining/first_drill.py": {"http.request", "member.kill"},
-    "warranting/hearing.py": {"patroni.testimony", "postgres.testimony"},
+    "warranting/observers.py": {"patroni.testimony", "postgres.testimony"},
 }
 """Where a text shows one to a person as an example of what to write: it decides nothing."""
 

@@ -1,6 +1,6 @@
 """What is set, against what was approved and against what can never be right; looked at, never changed."""
 
-from faildrill.auditing.examining import audit
+from faildrill.auditing.assessment import audit
 from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
 from faildrill.auditing.rules import RULES
 

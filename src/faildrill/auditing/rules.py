@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from faildrill import durations
-from faildrill.auditing.detecting import last_resort, serving, standing
+from faildrill.auditing.detection_time import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
 from faildrill.standards import Backend, Failover, Reading, Settings, differences, in_words, is_name
 from faildrill.standards.settings import Timeouts

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faildrill.auditing import Audit, Grade, audit
-from faildrill.auditing.measuring import measured
+from faildrill.auditing.measured_detection import measured
 from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.cli.runs import find_one

@@ -18,7 +18,7 @@ from faildrill.judging import FILE
 from faildrill.judging.result import Result
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import await_release, marks
-from faildrill.running.starting import Started, start
+from faildrill.running.layout import Started, start
 from faildrill.system.exit_codes import ExitCode
 
 Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]

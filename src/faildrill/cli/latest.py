@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faildrill.clock import boot_id
 from faildrill.record import timeline
-from faildrill.recovering.salvaging import salvage
+from faildrill.restoring.salvage import salvage
 
 When = tuple[bool, int, str]
 """Orders ends: those of this boot last, by the clock that nobody sets; those before by the names of their folders."""

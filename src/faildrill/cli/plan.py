@@ -22,7 +22,7 @@ from faildrill.loading.load import told
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered
-from faildrill.running.waiting import describe
+from faildrill.running.wait import describe
 from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
 

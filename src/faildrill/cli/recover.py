@@ -18,7 +18,7 @@ from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_hel
 from faildrill.locking.place_key import Proven
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, RunEnded
-from faildrill.recovering.salvaging import home, is_altered, remembered, unseen
+from faildrill.restoring.salvage import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode
 
@@ -80,7 +80,7 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
 
 
 def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.recovering.recover import started
+    from faildrill.restoring.recovery import started
 
     folder = home(named)
     if not remembered(folder):
@@ -115,8 +115,8 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
 
 
 def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.recovering.lacking import lacking
-    from faildrill.recovering.recover import recover as put_back
+    from faildrill.restoring.recovery import recover as put_back
+    from faildrill.restoring.required_secrets import lacking
 
     click.echo(f"recovering {folder} …")
     for line in lacking(folder):

@@ -18,8 +18,8 @@ from faildrill.errors import WrongUsage
 from faildrill.judging import FILE
 from faildrill.loading import load_drill
 from faildrill.reports import terminal
-from faildrill.running.sets import Wanted
-from faildrill.running.starting import lay_out
+from faildrill.running.layout import lay_out
+from faildrill.running.series_layout import Wanted
 from faildrill.system import state_folder
 
 

@@ -17,7 +17,7 @@ from faildrill.errors import WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading import load_drill
 from faildrill.reports import terminal, wording
-from faildrill.running.sets import LaidOut, Running, Wanted
+from faildrill.running.series_layout import LaidOut, Running, Wanted
 from faildrill.system.exit_codes import ExitCode
 
 

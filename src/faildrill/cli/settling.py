@@ -10,7 +10,7 @@ from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.locking.occupancy import Mark, all_marks
 from faildrill.locking.settled_marks import settle
 from faildrill.record.timeline import Settled
-from faildrill.recovering.salvaging import go_on, home, remembered, unseen
+from faildrill.restoring.salvage import go_on, home, remembered, unseen
 from faildrill.system import redaction, who
 
 

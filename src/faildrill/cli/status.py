@@ -14,9 +14,9 @@ from faildrill.locking.halt_switch import Halt, all_halts
 from faildrill.locking.occupancy import Holder, Mark, all_marks, holders, is_held
 from faildrill.locking.settled_marks import settlements
 from faildrill.record.timeline import first_of
-from faildrill.recovering.fencing import carries
-from faildrill.recovering.salvaging import remembered
 from faildrill.reports.wording import plain
+from faildrill.restoring.fence import carries
+from faildrill.restoring.salvage import remembered
 from faildrill.system import processes
 from faildrill.system.exit_codes import ExitCode
 

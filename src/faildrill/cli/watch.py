@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 
-from faildrill.alerting import Manner, Watch
 from faildrill.cli.options import seconds
 from faildrill.cli.places import environment
 from faildrill.environment import Environment
@@ -15,6 +14,7 @@ from faildrill.errors import WrongUsage
 from faildrill.reports.wording import count
 from faildrill.secrets import Reference
 from faildrill.system import redaction, resolver
+from faildrill.watching import Manner, Watch
 
 _LISTEN: Final = "127.0.0.1:9766"
 

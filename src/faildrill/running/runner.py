@@ -24,12 +24,12 @@ from faildrill.locking.abort_request import word_left
 from faildrill.locking.lock_keeper import Keeper
 from faildrill.probing.health import Watching
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
-from faildrill.recovering.fencing import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
-from faildrill.recovering.ground import Ground
-from faildrill.running.crew import LINES, Lines
-from faildrill.running.driving import Driving
-from faildrill.running.scene import Scene
-from faildrill.running.stopping import Stop
+from faildrill.restoring.fence import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
+from faildrill.restoring.seams import Ground
+from faildrill.running.course import Driving
+from faildrill.running.run_context import Scene
+from faildrill.running.run_processes import LINES, Lines
+from faildrill.running.stop_request import Stop
 from faildrill.system import python, redaction, resolver
 from faildrill.system.heartbeat import beat, leave
 from faildrill.system.lazy_imports import lazily, without_plugins

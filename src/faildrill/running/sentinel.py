@@ -34,9 +34,9 @@ from faildrill.record.timeline import (
     RunStarted,
     start_in,
 )
-from faildrill.recovering.fencing import fence, is_putting_back, keepers, probers
-from faildrill.recovering.salvaging import go_on, is_altered, remembered
-from faildrill.running.crew import Child, Crew, Ending, Lines, Processes
+from faildrill.restoring.fence import fence, is_putting_back, keepers, probers
+from faildrill.restoring.salvage import go_on, is_altered, remembered
+from faildrill.running.run_processes import Child, Crew, Ending, Lines, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 from faildrill.system.kernel import become_subreaper

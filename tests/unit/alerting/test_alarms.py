@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from faildrill.alerting.alarms import Alarms, Condition
+from faildrill.watching.alarms import Alarms, Condition
 
 AFTER, CALM = 5.0, 60.0
 

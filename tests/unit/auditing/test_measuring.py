@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.auditing import Audit, Detection
-from faildrill.auditing.measuring import measured
+from faildrill.auditing.measured_detection import measured
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
 from unit.judging.runs import FAULT, Run, probe, ticks

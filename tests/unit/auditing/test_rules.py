@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from faildrill.auditing import rules
-from faildrill.auditing.detecting import detections, worst_case
-from faildrill.auditing.examining import _same_shares
-from faildrill.auditing.knowing import known
+from faildrill.auditing.assessment import _same_shares
+from faildrill.auditing.detection_time import detections, worst_case
+from faildrill.auditing.severities import known
 from faildrill.standards import Check, Reading, Settings, Standard, Unread, canonical, differences
 
 GOOD: dict[str, Any] = {

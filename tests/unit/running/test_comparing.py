@@ -14,8 +14,8 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
 from faildrill.ports.effect import EFFECT_IS, Compares
 from faildrill.record.timeline import Undoing
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
+from faildrill.running.course import Driving
+from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
 

@@ -36,8 +36,8 @@ from faildrill.record.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
+from faildrill.running.course import Driving
+from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation, TaskProbers
 

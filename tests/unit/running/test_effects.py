@@ -15,8 +15,8 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Kind
 from faildrill.ports.effect import EFFECT_IS, Effect
 from faildrill.record.timeline import Confirmed, EffectGone, EffectSeen, EffectUntold, Undoing, UndoVerified
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
+from faildrill.running.course import Driving
+from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
 

@@ -11,8 +11,8 @@ from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports.effect import ACTS_LATE
 from faildrill.record.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
+from faildrill.running.course import Driving
+from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
 

@@ -9,7 +9,7 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.record import series
 from faildrill.record.timeline import FILE, RunStarted, entries
-from faildrill.running.sets import LaidOut, Running, Wanted
+from faildrill.running.series_layout import LaidOut, Running, Wanted
 
 PLACE = Environment(name="simulation", drillable=True)
 LEAVES = [(3, "REFUSED"), (5, "ABORTED"), (6, "UNSAFE"), (7, "ERROR"), (9, "exit code 9")]

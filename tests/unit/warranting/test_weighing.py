@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from faildrill.ports import witness
 from faildrill.ports.witness import Says
-from faildrill.warranting.weighing import Answer, weigh
+from faildrill.warranting.answer import Answer, weigh
 
 A, D, S, E, C, N = Says.ALIVE, Says.DEAD, Says.SLOW, Says.ELSEWHERE, Says.CLEAR, Says.NOTHING
 SIGNALS = ("primary", "standby pg2", "patroni", "application", "load balancer")

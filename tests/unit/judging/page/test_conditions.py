@@ -16,9 +16,9 @@ from faildrill.proofs.schedule import Schedule
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.record.timeline import FILE, Timeline, WaitEnded, entries
-from faildrill.running.driving import Driving
-from faildrill.running.stopping import Stop
-from faildrill.running.waiting import wait
+from faildrill.running.course import Driving
+from faildrill.running.stop_request import Stop
+from faildrill.running.wait import wait
 from faildrill.testing import LoopClock, run
 from support.virtual import Simulation
 from unit.judging.page.records import SLOW, judged, look, lost, plan

@@ -7,9 +7,9 @@ from typing import Final
 
 from faildrill.acting.call import call, words
 from faildrill.auditing import rules
-from faildrill.auditing.detecting import detections
-from faildrill.auditing.knowing import known
+from faildrill.auditing.detection_time import detections
 from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
+from faildrill.auditing.severities import known
 from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build

@@ -1,4 +1,4 @@
-"""`python -m faildrill.recovering FOLDER`: put a run back for its sentinel, which fenced it and holds the lock.
+"""`python -m faildrill.restoring FOLDER`: put a run back for its sentinel, which fenced it and holds the lock.
 
 Exits with 0 when everything was seen put back and steady, with 6 when not.
 """
@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from faildrill.recovering.fencing import BEAT
-from faildrill.recovering.recover import recover
+from faildrill.restoring.fence import BEAT
+from faildrill.restoring.recovery import recover
 from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
 from faildrill.system.heartbeat import beat, leave

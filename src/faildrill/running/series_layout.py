@@ -17,7 +17,7 @@ from faildrill.drill import Drill
 from faildrill.environment import Environment
 from faildrill.judging.result import Verdict
 from faildrill.record import series
-from faildrill.running.starting import lay_out_as
+from faildrill.running.layout import lay_out_as
 from faildrill.system import who
 from faildrill.system.atomic_file import sync
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
-from faildrill.recovering.fencing import BEAT, MARK
+from faildrill.restoring.fence import BEAT, MARK
 from faildrill.system import python
 
 LINES: Final = "FAILDRILL_LINES"
@@ -72,7 +72,7 @@ class Processes:
 
     def recover(self, folder: Path, lines: Lines) -> int:
         """Start to put back what the runner left."""
-        return self._start(["faildrill.recovering", str(folder)], lines, {BEAT: str(lines.beat)})
+        return self._start(["faildrill.restoring", str(folder)], lines, {BEAT: str(lines.beat)})
 
     def report(self, folder: Path, lines: Lines) -> int:
         """Start to judge and report."""

@@ -11,8 +11,8 @@ from faildrill.environment import Environment
 from faildrill.locking.lock_keeper import Keeper
 from faildrill.probing.health import Watching
 from faildrill.record.timeline import Timeline
-from faildrill.recovering.fencing import Swept
-from faildrill.recovering.ground import PACE, Probers
+from faildrill.restoring.fence import Swept
+from faildrill.restoring.seams import PACE, Probers
 
 
 def _nothing() -> Swept:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from faildrill.acting.call import call, words
-from faildrill.alerting.alarms import Alarms, Condition
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.drill import ProbePlan
 from faildrill.environment import Environment
@@ -16,6 +15,7 @@ from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Opens, Probe
 from faildrill.ports.notice import Counts, Notice, Tells
 from faildrill.record.samples import Outcome
+from faildrill.watching.alarms import Alarms, Condition
 
 _TOLD: Final = (Grade.SEVERE, Grade.WARNING, Grade.UNREAD)
 _TRIES: Final = 10

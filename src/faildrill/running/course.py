@@ -35,12 +35,12 @@ from faildrill.record.timeline import (
     UndoNotVerified,
     WarmedUp,
 )
-from faildrill.recovering.reading_back import read_back
-from faildrill.recovering.steadying import GRACE, Patience, steady
-from faildrill.running.heeding import Heeding
-from faildrill.running.scene import Scene
-from faildrill.running.stepping import Steps
-from faildrill.running.stopping import Stop
+from faildrill.restoring.read_back import read_back
+from faildrill.restoring.steadiness import GRACE, Patience, steady
+from faildrill.running.interrupts import Heeding
+from faildrill.running.run_context import Scene
+from faildrill.running.step_sequence import Steps
+from faildrill.running.stop_request import Stop
 from faildrill.system import who
 
 WARM_UP_PATIENCE: Final = 20.0

@@ -11,8 +11,8 @@ from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
 from faildrill.locking.lock_keeper import Keeper
 from faildrill.locking.shared_lock import Shared
-from faildrill.running.scene import Scene
-from faildrill.running.stopping import Stop
+from faildrill.running.run_context import Scene
+from faildrill.running.stop_request import Stop
 
 POLL: Final = 0.1
 """Seconds between two looks at the switch."""

@@ -9,8 +9,8 @@ from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.secret_references import unresolvable
 from faildrill.ports.target import KindUse
-from faildrill.recovering.recover import started
-from faildrill.recovering.salvaging import remembered
+from faildrill.restoring.recovery import started
+from faildrill.restoring.salvage import remembered
 
 
 def lacking(folder: Path) -> list[str]:

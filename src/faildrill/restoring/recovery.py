@@ -40,11 +40,11 @@ from faildrill.record.timeline import (
     first_of,
     start_in,
 )
-from faildrill.recovering.fencing import carries, fence, keepers, probers
-from faildrill.recovering.ground import Ground
-from faildrill.recovering.reading_back import read_back
-from faildrill.recovering.salvaging import go_on, home, is_altered, remembered
-from faildrill.recovering.steadying import GRACE, Patience, steady
+from faildrill.restoring.fence import carries, fence, keepers, probers
+from faildrill.restoring.read_back import read_back
+from faildrill.restoring.salvage import go_on, home, is_altered, remembered
+from faildrill.restoring.seams import Ground
+from faildrill.restoring.steadiness import GRACE, Patience, steady
 from faildrill.system import processes
 
 By = Literal["sentinel", "recover"]

@@ -10,8 +10,8 @@ from faildrill.guarding.same_place import ITSELF, refusal
 from faildrill.ports import Captured
 from faildrill.record.timeline import ApplyFailed, Intended
 from faildrill.references import complete
-from faildrill.running.scene import Scene
-from faildrill.running.waiting import wait
+from faildrill.running.run_context import Scene
+from faildrill.running.wait import wait
 
 
 class Steps:

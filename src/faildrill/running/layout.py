@@ -14,7 +14,7 @@ from faildrill.environment import Environment
 from faildrill.locking.facts import proven
 from faildrill.record import second_copy
 from faildrill.record.timeline import FORMAT, RunStarted, Timeline
-from faildrill.recovering.fencing import MARK, WATCHES
+from faildrill.restoring.fence import MARK, WATCHES
 from faildrill.system import python, who
 from faildrill.system.atomic_file import sync
 
