@@ -19,7 +19,7 @@ from benchmarks.arrivals import Arrivals, arrivals
 from benchmarks.measuring import Section, alternating, cpu_of, load, median, ms, ran, share, table
 from benchmarks.peers import peer, skipped
 from faildrill import probing
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import load as samples_of
 

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from benchmarks.measuring import Section, alternating, load, median, table
 from faildrill.clock import NANOSECONDS, nanoseconds
-from faildrill.drill import ProbePlan
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate, Watcher
 from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Question

@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.measuring import Section, load, median, ms, share, table
 from benchmarks.peers import peer, skipped
 from faildrill import probing
-from faildrill.drill import ProbePlan
 from faildrill.judging.outages.bounds import outages
 from faildrill.judging.outages.estimate import likely
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import Columns
 from faildrill.record.samples.columns import load as samples_of

@@ -24,9 +24,9 @@ import psycopg
 from benchmarks.measuring import Section, load, ms, table
 from benchmarks.outages import HEAD, Check, closed, ours, silence
 from faildrill import probing
-from faildrill.drill import ProbePlan
 from faildrill.lab import parts, users
 from faildrill.lab.init import become
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import load as samples_of
 from unit.probing.ground import Dark

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from faildrill.clock import seconds
-from faildrill.drill import Condition, ProbePlan, Step, Wait
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_environment
+from faildrill.model.drill import Condition, ProbePlan, Step, Wait
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import Files, Outcome, all_samples
 from faildrill.record.timeline import (

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.clock import SystemClock
-from faildrill.environment import Environment
 from faildrill.loading import load_drill, load_environment
+from faildrill.model.environment import Environment
 from faildrill.record.timeline import FILE, Confirmed, RunStarted, entries
 from faildrill.running.layout import lay_out
 from support.places import of_run, recorded, until

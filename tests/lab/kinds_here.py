@@ -8,11 +8,11 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
 from faildrill.loading.environment_file import load_environment
+from faildrill.model.environment import Environment
 from faildrill.ports import Action, Captured, Confirms, Guard, Observed, Opens, Previews, Probe, Restores, Seen
 from faildrill.ports.effect import Compares
 from faildrill.ports.target import KindUse, Target

@@ -6,9 +6,9 @@ import pytest
 
 from faildrill.adapters.groups import Group
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.environment import Environment
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.kinds_here import action, done, environment, given, holds, once, probe, put_back, saw

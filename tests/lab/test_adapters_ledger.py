@@ -13,9 +13,9 @@ import pytest
 from faildrill.adapters.postgres.asking import by_users_path
 from faildrill.adapters.postgres.rereading import What, read
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.environment import Environment
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts
 from faildrill.record.samples import Outcome

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.kinds_here import environment, given, guard, look, once, opened, probe, saw

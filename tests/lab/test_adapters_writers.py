@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from lab.conftest import ask, put_back

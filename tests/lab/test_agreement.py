@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.environment import Environment
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from lab.conftest import Drilled
 from lab.drilling import Ran
 from lab.kinds_here import environment

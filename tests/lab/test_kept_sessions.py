@@ -11,9 +11,9 @@ import pytest
 from pydantic import JsonValue
 
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.environment import Environment
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.ports import Opens, Probe, Seen
 from faildrill.record.samples import Outcome
 from lab.kinds_here import environment, given, opened, probe

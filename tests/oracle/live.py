@@ -5,8 +5,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from faildrill.drill import ProbePlan
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate, Watcher
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.rows import Asked

@@ -13,10 +13,10 @@ from typing import Final
 
 import pytest
 
-from faildrill.cli.following import drive
-from faildrill.environment import Environment
+from faildrill.cli.one_run import drive
 from faildrill.errors import JournalFull
 from faildrill.locking.occupancy import all_marks
+from faildrill.model.environment import Environment
 from faildrill.record.journal import Journal, read
 from faildrill.record.timeline import FILE, Confirmed, entries
 from safety.trials import series

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.main import cli
-from faildrill.drill import Step
 from faildrill.locking.occupancy import all_marks
+from faildrill.model.drill import Step
 from faildrill.ports.target import KindUse
 from faildrill.record import second_copy
 from faildrill.record.timeline import (

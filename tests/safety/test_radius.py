@@ -8,9 +8,9 @@ import pytest
 
 from faildrill.adapters.groups import Group, GroupMember
 from faildrill.adapters.redis.target import Redis, RedisMember
-from faildrill.drill import Drill, Parallel, ProbePlan, Step
-from faildrill.environment import BlastRadius, Environment
 from faildrill.guarding.blast_radius import Radius
+from faildrill.model.drill import Drill, Parallel, ProbePlan, Step
+from faildrill.model.environment import BlastRadius, Environment
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import ApplyFailed, Applying, GuardAnswered
 from support.places import Place, ended, events

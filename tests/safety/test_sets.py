@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from faildrill.cli import runs
+from faildrill.cli import judge
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.locking.occupancy import all_marks
@@ -184,7 +184,7 @@ def test_when_the_command_is_killed_the_run_is_put_back_and_the_rest_is_not_star
         until(lambda: (folder / "report.html").exists() and not of_run(folder.name), 30)
     assert place.deeds("skew") == ["apply", "undo"]
     assert all_marks() == {}
-    judged = CliRunner().invoke(runs.judge, [str(folder.parent), "-o", "json"])
+    judged = CliRunner().invoke(judge.judge, [str(folder.parent), "-o", "json"])
     assert judged.exit_code == 5
     assert "1 of 2 were: whoever ran the set was cut short" in str(json.loads(judged.stdout)["findings"])
 
@@ -206,11 +206,11 @@ def test_judging_and_reporting_a_set_again_gives_the_same_bytes(blinded: tuple[P
     folder, _ = the_set(place)
     names = ("set.json", "report.html", "junit.xml")
     before = {name: (folder / name).read_bytes() for name in names}
-    assert CliRunner().invoke(runs.report, ["last", "--reports", str(place.reports)]).exit_code == 0
-    assert CliRunner().invoke(runs.judge, [folder.name, "--reports", str(place.reports)]).exit_code == 0
+    assert CliRunner().invoke(judge.report, ["last", "--reports", str(place.reports)]).exit_code == 0
+    assert CliRunner().invoke(judge.judge, [folder.name, "--reports", str(place.reports)]).exit_code == 0
     assert {name: (folder / name).read_bytes() for name in names} == before
     inner = next(folder.glob("run-2-*"))
-    assert runs.find(inner.name, place.reports) == inner
+    assert judge.find(inner.name, place.reports) == inner
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_what_a_drill_does_not_offer_is_refused_and_nothing_is_touched(
 
 def test_no_set_is_found_where_there_is_none(ground: Path) -> None:
     with pytest.raises(WrongUsage):
-        runs.find("last", ground)
+        judge.find("last", ground)

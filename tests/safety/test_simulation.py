@@ -13,10 +13,10 @@ from faildrill.acting.call import call
 from faildrill.acting.effects import Effects, action_of
 from faildrill.acting.step import Done, intent
 from faildrill.acting.undo import undo_all
-from faildrill.drill import Step
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Step
 from faildrill.record.timeline import Applied, Applying, Confirmed, Intended
 from faildrill.running.course import Driving
 from faildrill.running.step_sequence import Steps

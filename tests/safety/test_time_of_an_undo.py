@@ -13,7 +13,7 @@ import pytest
 from faildrill.acting.step import do
 from faildrill.acting.undo import undo_all
 from faildrill.clock import SystemClock
-from faildrill.drill import Step
+from faildrill.model.drill import Step
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Intended, NotConfirmed, Timeline, UndoFailed, UndoNotVerified, UndoVerified
 from faildrill.system.exit_codes import ExitCode

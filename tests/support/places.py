@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.clock import SystemClock
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Wait
-from faildrill.environment import Environment
+from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Wait
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import FILE, AnyEvent, ProberStarted, entries
 from faildrill.restoring.fence import carries

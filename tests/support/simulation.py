@@ -19,13 +19,13 @@ from faildrill import judging
 from faildrill.acting.step import SETTLE
 from faildrill.adapters.simulated import Fault, end_timers
 from faildrill.clock import nanoseconds
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
-from faildrill.environment import Environment
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Verdict
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
 from faildrill.locking.place_key import Proven
+from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.probing.health import Watching
 from faildrill.record.journal import Disk

@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from faildrill.drill import Drill, ProbePlan, Step, Undo, Wait
-from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Drill, ProbePlan, Step, Undo, Wait
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.probing.health import Watching
 from faildrill.record.samples import Files, Recorder, Sample

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from faildrill.environment import Environment
 from faildrill.kinds.table import TARGETS
 from faildrill.kinds.target_table import sections, sort_of
+from faildrill.model.environment import Environment
 
 HOSTS: Final = {
     "name": "staging",

@@ -10,10 +10,10 @@ import msgspec
 from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparison import beside, owned, pictured
 from faildrill.acting.sight import effect, looks_cost
-from faildrill.drill import Step
 from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Step
 from faildrill.ports import Action, Captured, Observed
 from faildrill.record.timeline import (
     Applied,

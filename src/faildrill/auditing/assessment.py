@@ -10,10 +10,10 @@ from faildrill.auditing import rules
 from faildrill.auditing.detection_time import detections
 from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
 from faildrill.auditing.severities import known
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.environment import Environment
 from faildrill.standards import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
 
 WITHIN: Final = 10.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from faildrill import durations
-from faildrill.cli.places import environment
+from faildrill.cli.environment_choice import environment
 from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.guarding import approvals
 from faildrill.loading import load_drill

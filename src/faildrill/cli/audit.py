@@ -8,11 +8,11 @@ import click
 
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.auditing.measured_detection import measured
+from faildrill.cli.environment_choice import environment
+from faildrill.cli.judge import find_one
 from faildrill.cli.options import seconds
-from faildrill.cli.places import environment
-from faildrill.cli.runs import find_one
 from faildrill.errors import WrongUsage
-from faildrill.reports import audits, sarif
+from faildrill.reports import audit_text, sarif
 from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
 
@@ -52,9 +52,9 @@ def audit_command(
     if run is not None:
         found = measured(found, find_one(run, reports))
     texts = {
-        "text": lambda: "\n".join(audits.lines(found)),
-        "json": lambda: audits.as_json(found),
-        "junit": lambda: audits.as_junit(found).decode(),
+        "text": lambda: "\n".join(audit_text.lines(found)),
+        "json": lambda: audit_text.as_json(found),
+        "junit": lambda: audit_text.as_junit(found).decode(),
         "sarif": lambda: sarif.render(found, _placed(env, place.name)),
     }
     click.echo(texts[output]())

@@ -9,12 +9,12 @@ from typing import Final
 
 import click
 
-from faildrill.cli.places import environment
-from faildrill.drill import Drill
-from faildrill.environment import Environment
+from faildrill.cli.environment_choice import environment
 from faildrill.guarding import drill_needs
 from faildrill.guarding.readiness_checks import examine
 from faildrill.loading import load_drill
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.ports import Checked
 from faildrill.system import bounded_read, resolver
 from faildrill.system.exit_codes import ExitCode

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from faildrill.cli.places import lab_that_is_up, may_be_started
-from faildrill.environment import Environment
+from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
 from faildrill.errors import InvalidFile, Mistake, WrongUsage
 from faildrill.loading import find_environment, load_drill, load_environment, read_environment
 from faildrill.loading.file_sort import environment_named_in, sort_of
 from faildrill.loading.standard_file import load_standard
 from faildrill.loading.yaml.nodes import Place
+from faildrill.model.environment import Environment
 
 Read = TypeVar("Read")
 

@@ -53,7 +53,7 @@ def _identified(env: str) -> tuple[Proven, str]:
     """Return what is proven of an environment, and what to call it."""
     if _IDENTITY.fullmatch(env) and (state_folder.folder() / "environments" / env).is_dir():
         return recalled(env), env
-    from faildrill.cli.places import environment
+    from faildrill.cli.environment_choice import environment
     from faildrill.locking.facts import proven
 
     with environment(env, Path("drill.yaml"), start_lab=False) as found:

@@ -9,9 +9,7 @@ import click
 
 from faildrill import durations
 from faildrill.acting.call import call, words
-from faildrill.cli.places import environment
-from faildrill.drill import AnyStep, Drill, Step, Wait, actions, singly
-from faildrill.environment import Environment
+from faildrill.cli.environment_choice import environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import objections
 from faildrill.kinds import build
@@ -19,6 +17,8 @@ from faildrill.kinds.call_context import Supplies
 from faildrill.loading import load_drill
 from faildrill.loading.cautions import Foresees
 from faildrill.loading.load import told
+from faildrill.model.drill import AnyStep, Drill, Step, Wait, actions, singly
+from faildrill.model.environment import Environment
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered

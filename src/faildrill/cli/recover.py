@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from faildrill.cli.options import seconds
-from faildrill.cli.settling import settled
+from faildrill.cli.settle import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
 from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_held, marks
@@ -155,7 +155,7 @@ def _forget_ended() -> None:
 
 def _judged(folder: Path) -> str:
     """Judge a run and report it; return its verdict, or why nobody can judge it: that says nothing about the place."""
-    from faildrill.cli.runs import conclude
+    from faildrill.cli.judge import conclude
 
     try:
         return conclude(folder).verdict

@@ -12,11 +12,11 @@ from faildrill.cli.places import environment
 from faildrill.cli.sets import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
 from faildrill.judging import FILE
 from faildrill.loading import load_drill
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.reports import terminal
 from faildrill.running.layout import lay_out
 from faildrill.running.series_layout import Wanted

@@ -9,9 +9,9 @@ from typing import Any, Final
 import click
 
 from faildrill import durations
+from faildrill.cli.environment_choice import environment
+from faildrill.cli.judge import find_one
 from faildrill.cli.options import seconds
-from faildrill.cli.places import environment
-from faildrill.cli.runs import find_one
 from faildrill.ports.witness import Testimony
 from faildrill.reports.wording import plain
 from faildrill.system import redaction, resolver

@@ -7,10 +7,10 @@ from typing import Final
 
 import click
 
+from faildrill.cli.environment_choice import environment
 from faildrill.cli.options import seconds
-from faildrill.cli.places import environment
-from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
+from faildrill.model.environment import Environment
 from faildrill.reports.wording import count
 from faildrill.secrets import Reference
 from faildrill.system import redaction, resolver

@@ -6,12 +6,12 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from faildrill.environment import Approvals
 from faildrill.kinds import Shape, UnknownKind, find, names
 from faildrill.kinds.parameter_roles import parameter_names
 from faildrill.kinds.target_table import installed, sections
 from faildrill.loading.environment_rules import blast_radius_shape
 from faildrill.loading.load import RATE_PATTERN
+from faildrill.model.environment import Approvals
 from faildrill.ports import Duration
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.standards import Standard

@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from faildrill.drill import Drill
 from faildrill.kinds import build
+from faildrill.model.drill import Drill
 from faildrill.ports import Guard
 from faildrill.ports.target import KindUse
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from faildrill.drill import Drill
-from faildrill.environment import Approvals, Environment
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Approvals, Environment
 from faildrill.system import atomic_file, state_folder, who
 
 LONGEST: Final = 7 * 86400.0

@@ -5,11 +5,11 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.acting.call import call
-from faildrill.drill import Drill, Step, actions
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Drill, Step, actions
+from faildrill.model.environment import Environment
 from faildrill.ports import Preview, Previews
 
 WITHIN: Final = 10.0

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from faildrill.drill import Drill, Step, actions
-from faildrill.environment import Environment
 from faildrill.kinds import Shape, build, find, names
 from faildrill.kinds.parameter_roles import parameter_names, target_parameters
+from faildrill.model.drill import Drill, Step, actions
+from faildrill.model.environment import Environment
 from faildrill.ports import THIS_HOST, ActsOn, Covers, Proves, at
 from faildrill.ports.target import KindUse, Target, of_url
 

@@ -6,13 +6,13 @@ from typing import Final
 from pydantic import ValidationError
 
 from faildrill.acting.call import call, words
-from faildrill.drill import Drill, actions
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.objections import foreseen
 from faildrill.guarding.readiness_checks import looked
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Drill, actions
+from faildrill.model.environment import Environment
 from faildrill.ports import Checked, NeedsRights, Previews
 from faildrill.ports.target import KindUse
 

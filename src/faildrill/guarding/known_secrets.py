@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from faildrill.drill import Drill, actions
-from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.secret_references import learn, unresolvable
+from faildrill.model.drill import Drill, actions
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 
 

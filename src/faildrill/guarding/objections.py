@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from faildrill.acting.call import ask, words
-from faildrill.drill import Drill, Parallel, Step, actions
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, ActionRefused, CannotSee
 from faildrill.guarding import abort_guards, approvals, coverage, known_secrets, reach_proofs
 from faildrill.guarding.blast_radius import Radius
@@ -14,6 +12,8 @@ from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
 from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
+from faildrill.model.drill import Drill, Parallel, Step, actions
+from faildrill.model.environment import Environment
 from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import GuardAnswered

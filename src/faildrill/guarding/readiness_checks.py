@@ -13,8 +13,6 @@ from pydantic import ValidationError
 
 from faildrill import __version__, durations
 from faildrill.acting.call import call, words
-from faildrill.drill import ProbePlan
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, NoStateFolder
 from faildrill.guarding import reach_proofs
 from faildrill.guarding.objections import Patient, answers
@@ -22,6 +20,8 @@ from faildrill.kinds import build, names
 from faildrill.kinds.call_context import Supplies
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
+from faildrill.model.drill import ProbePlan
+from faildrill.model.environment import Environment
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen, causes
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.record.samples import Outcome

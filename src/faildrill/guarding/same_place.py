@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from faildrill.acting.call import call, words
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.guarding import reach_proofs
 from faildrill.guarding.coverage import Deed, targets
 from faildrill.guarding.reach_proofs import agreed
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.environment import Environment
 from faildrill.ports import Guard, Proves, Told
 from faildrill.ports.target import KindUse, Target
 from faildrill.record.timeline import Intended, PlaceAsked, Timeline

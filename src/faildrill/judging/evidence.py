@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
-from faildrill.drill import Drill, ProbePlan, Step, Wait, singly
 from faildrill.errors import JournalDamaged
 from faildrill.judging.numbers.tallies import Tally, tally
 from faildrill.judging.outages.bounds import Darkness, Stretch
 from faildrill.judging.outages.look_summary import Seen, see
+from faildrill.model.drill import Drill, ProbePlan, Step, Wait, singly
 from faildrill.proofs import limits
 from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.proofs.intervals import longest_unproven

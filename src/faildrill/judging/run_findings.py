@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import msgspec
 
 from faildrill import durations
-from faildrill.drill import Step, Wait
 from faildrill.judging import steady_moment, wait_findings
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.numbers import load_rate
 from faildrill.judging.result import Finding, StepFigures, Verdict
 from faildrill.judging.step_course import UNDO_ENDS
+from faildrill.model.drill import Step, Wait
 from faildrill.record.timeline import (
     AbortAsked,
     Entry,

@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from faildrill.drill import Drill
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
 from faildrill.judging import defects, weigh
 from faildrill.judging.evidence import Evidence, gather
@@ -19,6 +18,7 @@ from faildrill.judging.pains import Books, Pain, books, limits, pain, users
 from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
 from faildrill.judging.weighing import count
 from faildrill.kinds import tells_writer, trait
+from faildrill.model.drill import Drill
 from faildrill.ports import ONLY_GROWS
 from faildrill.record import series
 from faildrill.system import atomic_file

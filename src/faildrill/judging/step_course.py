@@ -2,7 +2,6 @@
 
 from typing import Final, Literal, NamedTuple
 
-from faildrill.drill import Step, Wait
 from faildrill.judging.effect_span import in_effect
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from faildrill import durations
-from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count, lasted
 from faildrill.judging.result import Moment
 from faildrill.kinds import tells_writer
+from faildrill.model.drill import ProbePlan
 from faildrill.record.samples import LOAD
 from faildrill.record.samples.columns import Mask, Numbers
 from faildrill.record.timeline import (

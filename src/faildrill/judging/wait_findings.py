@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.drill import Wait
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures, Verdict
+from faildrill.model.drill import Wait
+from faildrill.model.references import holds_reference
 from faildrill.proofs.looks import Interval, Question
 from faildrill.proofs.records import Heard
 from faildrill.record.timeline import WaitEnded, WaitStarted
-from faildrill.references import holds_reference
 
 
 class Weighed(NamedTuple):

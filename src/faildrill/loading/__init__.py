@@ -7,7 +7,7 @@ the drill runs.
 from faildrill.loading.drill_file import Loaded, load_drill
 from faildrill.loading.environment_file import LoadedEnvironment, load_environment, read_environment
 from faildrill.loading.environment_search import find_environment, named_environment
-from faildrill.references import complete, fill_in
+from faildrill.model.references import complete, fill_in
 
 __all__ = [
     "Loaded",

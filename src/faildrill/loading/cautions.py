@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from faildrill.drill import AnyStep, Drill, ProbePlan, Step, singly
 from faildrill.kinds import did_you_mean, find
 from faildrill.kinds.parameter_roles import step_parameters
 from faildrill.loading.kind_use import Use
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Place
+from faildrill.model.drill import AnyStep, Drill, ProbePlan, Step, singly
 
 
 @runtime_checkable

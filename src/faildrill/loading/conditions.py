@@ -3,14 +3,14 @@
 import re
 from typing import Final, Literal, cast
 
-from faildrill.drill import Condition
 from faildrill.loading.kind_use import check_probe
 from faildrill.loading.names import is_member
 from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import as_text
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Node
-from faildrill.references import fill
+from faildrill.model.drill import Condition
+from faildrill.model.references import fill
 
 GRAMMAR: Final = "`PROBE is ok`, `PROBE is not ok`, `all are ok`, `PROBE saw WHO` or `PROBE saw not WHO`"
 _ALL: Final = "all are ok"

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from faildrill.drill import WARM_UP, Drill, ProbePlan
-from faildrill.environment import Environment
 from faildrill.errors import Mistake
 from faildrill.kinds import Shape
 from faildrill.loading.composing import read
@@ -21,6 +19,8 @@ from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import Reading, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Place
+from faildrill.model.drill import WARM_UP, Drill, ProbePlan
+from faildrill.model.environment import Environment
 
 KEYS: Final = (
     *("drill", "about", "environment", "owner", "runbook", "tags"),

@@ -2,7 +2,6 @@
 
 from typing import Final, Literal
 
-from faildrill.drill import ProbePlan
 from faildrill.durations import show
 from faildrill.loading.kind_key import the_kind
 from faildrill.loading.kind_use import read_use
@@ -11,6 +10,7 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import Reading, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry
+from faildrill.model.drill import ProbePlan
 
 SETTINGS: Final = ("every", "timeout", "slow", "in_flight")
 TIMEOUT: Final = 1.0

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, JsonValue
 
-from faildrill.environment import Environment
 from faildrill.errors import Mistake
 from faildrill.kinds import UnknownKind, did_you_mean, find
 from faildrill.kinds.parameter_roles import absolute
@@ -21,9 +20,10 @@ from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import Reading, refuse_nothing
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
+from faildrill.model.environment import Environment
+from faildrill.model.references import holds_reference
 from faildrill.ports import Proves
 from faildrill.ports.target import KindUse, Target
-from faildrill.references import holds_reference
 
 FIRST: Final = ("environment", "about", "drillable", "reaches")
 LAST: Final = ("standards", "settings", "warrants", "watched", "identity", "probes", "guards", *RULES)

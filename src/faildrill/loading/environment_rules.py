@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, create_model
 
-from faildrill.environment import Approvals, BlastRadius, Environment, Limit, Unknown
 from faildrill.kinds import did_you_mean, names
 from faildrill.kinds.target_table import installed, sections
 from faildrill.loading.kind_use import check_model, read_only_use
@@ -13,6 +12,7 @@ from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import Reading
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, plain
+from faildrill.model.environment import Approvals, BlastRadius, Environment, Limit, Unknown
 from faildrill.ports.target import BLAST_RADIUS, KindUse
 
 RULES: Final = ("lock", "blast_radius", "approvals", "unproven")

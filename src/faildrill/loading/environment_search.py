@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from faildrill.environment import Environment
 from faildrill.errors import InvalidFile, Mistake, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading.environment_file import load_environment
 from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.model.environment import Environment
 
 FOLDER: Final = Path("drills", "environments")
 """Where environment files are, seen from where the command is given."""

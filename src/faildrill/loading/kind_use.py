@@ -14,9 +14,9 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import refuse_nothing
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, place_of
+from faildrill.model.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 from faildrill.ports import Kind
 from faildrill.ports.target import KindUse, Target
-from faildrill.references import Unresolvable, escape, fill, holds_reference, mentions_steps
 
 PathTo = tuple[str | int, ...]
 

@@ -4,7 +4,6 @@ import math
 import re
 from typing import Final
 
-from faildrill.drill import ProbePlan
 from faildrill.durations import show
 from faildrill.loading.kind_key import the_kind
 from faildrill.loading.kind_use import read_use
@@ -13,6 +12,7 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import Reading, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Node, Scalar
+from faildrill.model.drill import ProbePlan
 
 SETTINGS: Final = ("rate", "timeout", "at_most")
 TIMEOUT: Final = 2.0

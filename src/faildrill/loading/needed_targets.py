@@ -5,12 +5,12 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from faildrill.drill import Drill, actions
 from faildrill.kinds import Shape, find
 from faildrill.kinds.parameter_roles import target_parameters
 from faildrill.kinds.target_table import sections
+from faildrill.model.drill import Drill, actions
+from faildrill.model.references import STEPS
 from faildrill.ports.target import KindUse
-from faildrill.references import STEPS
 
 _REFERENCE: Final = re.compile(r"\$\{([a-z0-9_-]+)\.([a-z0-9_-]+)")
 

@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from faildrill.environment import Environment
 from faildrill.kinds import did_you_mean
 from faildrill.kinds.target_table import sections
+from faildrill.model.environment import Environment
+from faildrill.model.references import STEPS, Later, Unresolvable, walk
 from faildrill.ports.target import Target
-from faildrill.references import STEPS, Later, Unresolvable, walk
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from faildrill.drill import UNDO_WITHIN, WITHIN, Condition, Parallel, Step, Undo, Wait
 from faildrill.durations import show
 from faildrill.loading.conditions import GRAMMAR, read_condition
 from faildrill.loading.kind_key import the_kind
@@ -13,6 +12,7 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import Reading, as_duration, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Mapping, Node, Scalar
+from faildrill.model.drill import UNDO_WITHIN, WITHIN, Condition, Parallel, Step, Undo, Wait
 
 SETTINGS: Final = ("name", "id", "within", "undo", "undo_within")
 _WAIT_KEYS: Final = ("name", "id", "wait")

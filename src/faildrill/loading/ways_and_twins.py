@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final, Literal
 
-from faildrill.drill import Way
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading.kind_use import Use, read_only_use
@@ -13,6 +12,7 @@ from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import Reading
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Node
+from faildrill.model.drill import Way
 
 SET_KEYS: Final = ("failover", "twin", "ways")
 _WAY_KEYS: Final = ("name", "steps", "expect")

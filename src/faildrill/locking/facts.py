@@ -3,9 +3,9 @@
 import hashlib
 import json
 
-from faildrill.environment import Environment
 from faildrill.kinds import build
 from faildrill.locking.place_key import Proven
+from faildrill.model.environment import Environment
 from faildrill.ports import Guard, Proves
 from faildrill.ports.target import KindUse
 

@@ -17,9 +17,9 @@ from typing import Final, Self
 
 import msgspec
 
-from faildrill.environment import Environment
 from faildrill.errors import CannotSee
 from faildrill.locking.shared_lock import WITHIN, Shared
+from faildrill.model.environment import Environment
 from faildrill.record.timeline import FILE, entries, start_in
 from faildrill.system import python, redaction, resolver
 

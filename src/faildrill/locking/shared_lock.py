@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from faildrill.acting.call import call
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
 from faildrill.locking.facts import proven
+from faildrill.model.environment import Environment
 from faildrill.ports import Lock
 from faildrill.system import who
 

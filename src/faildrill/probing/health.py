@@ -7,7 +7,7 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule

@@ -8,8 +8,8 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Final
 
-from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
+from faildrill.model.drill import ProbePlan
 from faildrill.probing import prober_plan as files
 from faildrill.probing.prober_plan import ProberPlan
 from faildrill.system import python

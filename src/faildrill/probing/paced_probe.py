@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from faildrill.clock import nanoseconds
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Edges, Given, Probe, Seen, causes, hear_sent_again
 from faildrill.probing.agenda import Agenda, Entry
 from faildrill.probing.backoff import Reaches, Restraint, Unrestrained

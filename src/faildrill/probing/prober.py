@@ -15,10 +15,10 @@ from typing import Final
 import uvloop
 from pydantic import ValidationError
 
-from faildrill.drill import ProbePlan
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Given, Opens, Probe, Seen
 from faildrill.probing import prober_plan
 from faildrill.probing.agenda import Agenda

@@ -7,9 +7,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from faildrill import ports
-from faildrill.drill import ProbePlan
 from faildrill.errors import WrongUsage
 from faildrill.kinds import find
+from faildrill.model.drill import ProbePlan
 from faildrill.record.samples import LOAD
 from faildrill.system import atomic_file
 

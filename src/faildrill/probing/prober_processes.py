@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faildrill import probing
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.probing.health import Watching
 from faildrill.record.samples import Files
 from faildrill.record.timeline import ProberEnded, ProberStarted, Timeline

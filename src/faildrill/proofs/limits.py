@@ -4,7 +4,7 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 
 SLOW_FACTOR: Final = 20
 """Silence is dark after this many times the slowest answer of the warm-up: no user would call that working."""

@@ -7,7 +7,7 @@ may turn out either. Constant time a look; memory for as many as can be under wa
 from bisect import bisect_left, insort
 
 from faildrill.clock import nanoseconds
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval
 from faildrill.record.samples import SEEN_LATE, Sample

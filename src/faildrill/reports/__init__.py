@@ -18,10 +18,11 @@ def write(folder: Path, result: Result) -> Path:
     Returns the path of the page. Raises JournalDamaged when the timeline was altered, OSError when the disk takes
     no more; what was there before stays then.
     """
-    from faildrill.reports import junit, looks, page, review  # noqa: PLC0415 - NumPy and Jinja, which words don't need
+    from faildrill.reports import junit, review  # noqa: PLC0415 - NumPy and Jinja, which words don't need
+    from faildrill.reports.html import look_times, page  # noqa: PLC0415 - the same
 
     entries = timeline.entries(folder / timeline.FILE)
-    seen = looks.read(folder, entries[0].at) if entries else {}
+    seen = look_times.read(folder, entries[0].at) if entries else {}
     notes = _notes(folder / review.NOTES)
     source = page.Source(folder.name, result, entries, seen, notes)
     atomic_file.write(folder / junit.FILE, junit.render(result))

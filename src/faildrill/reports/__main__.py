@@ -17,7 +17,7 @@ from faildrill.system.lazy_imports import without_collecting, without_plugins
 def main(folder: Path) -> int:
     """Judge and report, and return the exit code."""
     with without_collecting():
-        from faildrill.reports.concluding import conclude  # noqa: PLC0415 - all that is imported here
+        from faildrill.reports.run_files import conclude  # noqa: PLC0415 - all that is imported here
 
     try:
         conclude(folder)

@@ -6,7 +6,8 @@ from typing import Final
 from faildrill import durations
 from faildrill.judging.numbers.headline_figures import longest
 from faildrill.judging.result import Finding, Outage, Result, StepFigures, Verdict
-from faildrill.reports import headline, picture, wording
+from faildrill.reports import headline, wording
+from faildrill.reports.html import picture
 from faildrill.reports.wording import markdown
 
 FILE: Final = "report.md"

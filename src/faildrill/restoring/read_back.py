@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from faildrill.acting.call import call
-from faildrill.drill import ProbePlan
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build, find
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Captured, ReadsBack
 
 WITHIN = 30.0

@@ -13,14 +13,14 @@ import msgspec
 from faildrill.acting.relapses import fallen, standing
 from faildrill.acting.undo import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.errors import FaildrillError
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.guarding.same_place import TYPED, Trust, refusal, since
 from faildrill.locking.occupancy import clear
 from faildrill.locking.place_key import Proven
 from faildrill.locking.shared_lock import kept_away
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.probing.health import Watching
 from faildrill.record.samples import Files
 from faildrill.record.timeline import (

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faildrill.acting.undo import open_intents
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.kinds import Shape
 from faildrill.kinds.secret_references import unresolvable
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.restoring.recovery import started
 from faildrill.restoring.salvage import remembered

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from faildrill.clock import Clock, SystemClock
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.probing.health import Watching
 from faildrill.probing.prober_processes import ProberProcesses
 from faildrill.record.journal import Disk

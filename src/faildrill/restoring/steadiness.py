@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from faildrill.clock import Clock, nanoseconds, seconds
-from faildrill.drill import Drill
 from faildrill.kinds import build
+from faildrill.model.drill import Drill
 from faildrill.probing.health import Watching
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.record.timeline import NotSteady, SteadyAgain, Timeline

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from faildrill import __version__
 from faildrill.clock import Clock, boot_id
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.locking.facts import proven
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.record import second_copy
 from faildrill.record.timeline import FORMAT, RunStarted, Timeline
 from faildrill.restoring.fence import MARK, WATCHES

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from faildrill.acting.effects import Effects
 from faildrill.clock import Clock
-from faildrill.drill import Drill, ProbePlan
-from faildrill.environment import Environment
 from faildrill.locking.lock_keeper import Keeper
+from faildrill.model.drill import Drill, ProbePlan
+from faildrill.model.environment import Environment
 from faildrill.probing.health import Watching
 from faildrill.record.timeline import Timeline
 from faildrill.restoring.fence import Swept

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.locking.abort_request import word_left
 from faildrill.locking.lock_keeper import Keeper
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.probing.health import Watching
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.restoring.fence import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers

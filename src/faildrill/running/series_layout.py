@@ -13,9 +13,9 @@ from typing import Final
 
 from faildrill import __version__
 from faildrill.clock import Clock
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.judging.result import Verdict
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.record import series
 from faildrill.running.layout import lay_out_as
 from faildrill.system import who

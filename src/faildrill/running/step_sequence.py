@@ -3,13 +3,13 @@
 import asyncio
 
 from faildrill.acting.step import Done, do
-from faildrill.drill import Parallel, Step, Wait
 from faildrill.errors import ActionRefused
 from faildrill.guarding.blast_radius import Radius
 from faildrill.guarding.same_place import ITSELF, refusal
+from faildrill.model.drill import Parallel, Step, Wait
+from faildrill.model.references import complete
 from faildrill.ports import Captured
 from faildrill.record.timeline import ApplyFailed, Intended
-from faildrill.references import complete
 from faildrill.running.run_context import Scene
 from faildrill.running.wait import wait
 

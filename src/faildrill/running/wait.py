@@ -7,13 +7,13 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import Clock, nanoseconds
-from faildrill.drill import Condition, Wait
 from faildrill.errors import ActionRefused
+from faildrill.model.drill import Condition, Wait
+from faildrill.model.references import fill_in
 from faildrill.ports import Captured
 from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Question
 from faildrill.record.timeline import Timeline, WaitEnded, WaitStarted
-from faildrill.references import fill_in
 
 POLL: Final = 0.02
 

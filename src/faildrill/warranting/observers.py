@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from faildrill.acting.call import call, words
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build, did_you_mean
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.ports.witness import Says, Testifies, Testimony
 

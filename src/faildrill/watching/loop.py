@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from faildrill.acting.call import call, words
 from faildrill.auditing import Audit, Grade, audit
-from faildrill.drill import ProbePlan
-from faildrill.environment import Environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import ProbePlan
+from faildrill.model.environment import Environment
 from faildrill.ports import Opens, Probe
 from faildrill.ports.notice import Counts, Notice, Tells
 from faildrill.record.samples import Outcome

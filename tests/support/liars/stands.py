@@ -11,10 +11,10 @@ from typing import Any
 
 from faildrill.acting.call import call, observe
 from faildrill.acting.sight import effect, restored
-from faildrill.drill import Step
 from faildrill.errors import ActionError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Step
 from faildrill.ports import Action
 from faildrill.ports.target import KindUse
 from support.liars.between import Liar, Where, Wire, between

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faildrill.cli.watching import BUCKET, ProbeSeen
+from faildrill.live.run_view import BUCKET, ProbeSeen
 from faildrill.record.samples import Outcome, Sample
 
 MS = 1_000_000
@@ -12,15 +12,15 @@ SLOW, LATE = 250 * MS, 50 * MS
 @pytest.mark.parametrize(
     ("took", "outcome", "mark", "told"),
     [
-        (2, Outcome.OK, True, []),
+        (2, Outcome.OK, "good", []),
         (90, Outcome.OK, "late", []),
-        (300, Outcome.OK, False, ["pay: too slow"]),
-        (2, Outcome.REFUSED, False, ["pay: refused"]),
-        (0, Outcome.THROTTLED, None, []),
+        (300, Outcome.OK, "dark", ["pay: too slow"]),
+        (2, Outcome.REFUSED, "dark", ["pay: refused"]),
+        (0, Outcome.THROTTLED, "open", []),
     ],
 )
 def test_a_second_is_marked_and_told_as_judging_sees_it(
-    took: int, outcome: Outcome, mark: object, told: list[str]
+    took: int, outcome: Outcome, mark: str, told: list[str]
 ) -> None:
     probe = ProbeSeen("pay", slow=SLOW, late=LATE)
     lines = [line.text for line in probe.take(Sample("pay", 0, 0, took * MS, outcome))]
@@ -33,4 +33,4 @@ def test_the_worst_look_of_a_second_marks_it() -> None:
         list(probe.take(Sample("pay", number * 100 * MS, number * 100 * MS, (number * 100 + took) * MS, Outcome.OK)))
     assert list(probe.strip.values()) == ["late"]
     list(probe.take(Sample("pay", BUCKET // 2, BUCKET // 2, BUCKET // 2 + MS, Outcome.RESET)))
-    assert list(probe.strip.values()) == [False]
+    assert list(probe.strip.values()) == ["dark"]

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
-from faildrill.drill import Drill, ProbePlan, Step, Way
-from faildrill.environment import Approvals, Environment
 from faildrill.guarding import approvals
+from faildrill.model.drill import Drill, ProbePlan, Step, Way
+from faildrill.model.environment import Approvals, Environment
 from faildrill.ports.target import KindUse
 
 DRILL = Drill(

@@ -9,10 +9,10 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.redis.target import Redis
-from faildrill.drill import Drill, Parallel, ProbePlan, Step, Undo, Way
-from faildrill.environment import Environment
 from faildrill.guarding import coverage
 from faildrill.guarding.coverage import cover
+from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Undo, Way
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse, Target
 
 UID = "7d3f6f1e2f0c4a57"

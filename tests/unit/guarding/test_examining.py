@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.main import cli
-from faildrill.environment import Environment
 from faildrill.guarding.readiness_checks import examine
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import Mark, mark
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.toolkit.clock_skew import clock_check
 

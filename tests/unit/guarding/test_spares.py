@@ -7,10 +7,10 @@ from pathlib import Path
 from faildrill.adapters.nginx.changing import Upstream
 from faildrill.adapters.patroni.configuring import Configure
 from faildrill.adapters.patroni.handover import Switchover
-from faildrill.drill import Step
-from faildrill.environment import Environment
 from faildrill.guarding.blast_radius import Radius
 from faildrill.kinds.call_context import Supplies
+from faildrill.model.drill import Step
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from unit.adapters.patronis import TwoNodes, cluster
 

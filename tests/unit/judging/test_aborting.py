@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from faildrill.drill import ProbePlan
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate, Watcher
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from faildrill.cli.files import validate
+from faildrill.cli.drill_files import validate
 from faildrill.cli.plan import plan
 from faildrill.judging.result import Verdict
 from faildrill.loading import load_drill

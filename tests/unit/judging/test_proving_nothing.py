@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate
 from faildrill.ports.target import KindUse
 from faildrill.probing.health import View

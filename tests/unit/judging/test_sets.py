@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from faildrill.drill import Drill
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging.result import Verdict
 from faildrill.judging.series_result import SetResult, encode, judge
+from faildrill.model.drill import Drill
 from faildrill.record import series
 from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, SetClock, probe, step, ticks

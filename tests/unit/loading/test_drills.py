@@ -9,12 +9,12 @@ from hypothesis import strategies as some
 
 from faildrill.adapters.groups import Group, GroupMember
 from faildrill.adapters.http.target import Service
-from faildrill.drill import Condition, Drill, Parallel, Step, Wait
-from faildrill.environment import Environment
 from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment
 from faildrill.loading.drill_file import Loaded
+from faildrill.model.drill import Condition, Drill, Parallel, Step, Wait
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from unit.loading.trees import spoil
 

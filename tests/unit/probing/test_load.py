@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from faildrill import probing
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.record.samples import Outcome
 from unit.probing.ground import ground
 from unit.probing.test_prober import closed_port

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from faildrill import probing
-from faildrill.drill import ProbePlan
 from faildrill.judging.outages.bounds import outages
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import causes
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import RECORD, SEEN_LATE, SIZE, Outcome

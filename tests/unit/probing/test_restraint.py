@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.probing.backoff import NARROWEST, WIDEST, Restraint, most_in_flight
 from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground

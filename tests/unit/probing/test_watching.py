@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.probing.health import Watching
 from faildrill.record.samples import Files, Outcome, Recorder, Sample

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from faildrill import probing
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import SEEN_LATE, Files, Outcome, Sample, all_samples
 

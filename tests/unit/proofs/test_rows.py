@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.drill import ProbePlan
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.records import Cadence, Heard

@@ -17,7 +17,8 @@ from faildrill.record import timeline
 from faildrill.record.ledger import Ledger, Note
 from faildrill.record.ledger.accounts import Rows, keep
 from faildrill.record.samples import Outcome
-from faildrill.reports import headline, looks, picture, terminal, wording
+from faildrill.reports import headline, terminal, wording
+from faildrill.reports.html import look_times, picture
 from unit.judging.runs import FAULT, Run, probe, ticks
 from unit.reports import judged
 
@@ -141,7 +142,7 @@ def labels(recorded: Path, *starts: float) -> list[tuple[float, float]]:
     pay = msgspec.structs.replace(result.probes[0], outages=[outage(start) for start in starts])
     result = msgspec.structs.replace(result, probes=[pay])
     origin = timeline.entries(recorded / timeline.FILE)[0].at
-    drawn = str(picture.draw(result, looks.read(recorded, origin)))
+    drawn = str(picture.draw(result, look_times.read(recorded, origin)))
     found = re.findall(r'<text x="([\d.]+)" y="9" class="outage"[^>]*>([^<]+)<', drawn)
     return [(float(x) - 3.15 * len(text), float(x) + 3.15 * len(text)) for x, text in found]
 

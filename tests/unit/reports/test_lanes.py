@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import of
-from faildrill.reports import lanes
-from faildrill.reports.looks import Look, Looks
-from faildrill.reports.presences import presences
+from faildrill.reports.html import lanes
+from faildrill.reports.html.look_times import Look, Looks
+from faildrill.reports.html.responders import presences
 
 NAMES = ("", "pay1", "pay2", "pay1,pg2")
 told_looks = st.lists(

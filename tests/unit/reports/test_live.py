@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from faildrill.cli.live import Mode, draw, show
-from faildrill.cli.watching import Watch
+from faildrill.cli.live_display import Mode, draw, show
+from faildrill.live.run_view import Watch
 from faildrill.record import journal
 from faildrill.record import timeline as tl
 from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample, pack

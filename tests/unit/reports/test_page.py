@@ -8,7 +8,7 @@ import pytest
 from faildrill import reports
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.record import timeline
-from faildrill.reports import looks, page, picture
+from faildrill.reports.html import look_times, page, picture
 from unit.reports import crash, hostile, judged
 from unit.reports.reading import Read
 
@@ -17,7 +17,7 @@ NAME = "20261122-103000-postgres-primary-crash-4f2a91c0"
 
 def rendered(folder: Path, result: Result, notes: str = "") -> str:
     entries = timeline.entries(folder / timeline.FILE)
-    return page.render(page.Source(NAME, result, entries, looks.read(folder, entries[0].at), notes))
+    return page.render(page.Source(NAME, result, entries, look_times.read(folder, entries[0].at), notes))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_every_picture_is_well_formed_and_has_a_name_and_a_description(usual: st
 
 def test_no_coordinate_is_outside_of_the_picture_or_no_number(recorded: Path) -> None:
     entries = timeline.entries(recorded / timeline.FILE)
-    drawn = str(picture.draw(judged.result(), looks.read(recorded, entries[0].at)))
+    drawn = str(picture.draw(judged.result(), look_times.read(recorded, entries[0].at)))
     assert "nan" not in drawn
     assert "inf" not in drawn
     for x in re.findall(r' x[12]?="([^"]+)"', drawn):
@@ -67,7 +67,7 @@ def test_no_coordinate_is_outside_of_the_picture_or_no_number(recorded: Path) ->
 
 def test_each_probe_has_its_rows_of_failures_and_of_who_answered(recorded: Path) -> None:
     entries = timeline.entries(recorded / timeline.FILE)
-    drawn = str(picture.draw(judged.result(), looks.read(recorded, entries[0].at)))
+    drawn = str(picture.draw(judged.result(), look_times.read(recorded, entries[0].at)))
     for word in ("pay", "rows", "writer", "refused", "reset", "timed out", "wrong", "pay1", "pay3", "pg1", "pg2"):
         assert f">{word}</text>" in drawn
     assert "put back" in drawn

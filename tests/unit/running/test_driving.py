@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from faildrill.acting.step import do
-from faildrill.drill import Step, Undo
 from faildrill.errors import JournalFull
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
 from faildrill.locking.place_key import Proven
+from faildrill.model.drill import Step, Undo
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
     FILE,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.clock import SystemClock
-from faildrill.drill import Drill
-from faildrill.environment import Environment
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.record import series
 from faildrill.record.timeline import FILE, RunStarted, entries
 from faildrill.running.series_layout import LaidOut, Running, Wanted

@@ -37,7 +37,7 @@ def _loaded(program: str) -> set[str]:
         ("import faildrill.running.sentinel", {"asyncio", "click", "numpy", "pydantic", "rich", "yaml"}),
         ("import faildrill.running.runner", {"click", "importlib.metadata", "jinja2", "numpy", "rich", "yaml"}),
         ("import faildrill.probing.prober", {"click", "importlib.metadata", "numpy", "rich", "yaml"}),
-        ("import faildrill.reports.concluding", {"asyncio", "click", "importlib.metadata", "rich", "yaml"}),
+        ("import faildrill.reports.run_files", {"asyncio", "click", "importlib.metadata", "rich", "yaml"}),
     ],
     ids=["validate", "sentinel", "runner", "prober", "report"],
 )

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
-from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import HOLD, Evidence
 from faildrill.judging.expectations.answers_to_findings import (
     Weighed,
@@ -25,6 +24,7 @@ from faildrill.judging.expectations.answers_to_findings import (
 from faildrill.judging.outages.bounds import Darkness, Stretch, darkness, weight
 from faildrill.judging.outages.spans import Belonging, When, hidden, span, within, words
 from faildrill.judging.result import Finding
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.limits import reach
 

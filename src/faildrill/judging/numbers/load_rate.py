@@ -7,11 +7,11 @@ import numpy as np
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import Weighed, cannot_tell, finding, holds
 from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
+from faildrill.model.drill import ProbePlan
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Mask
 

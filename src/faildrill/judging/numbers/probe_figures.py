@@ -6,7 +6,6 @@ import numpy as np
 from pydantic import JsonValue
 
 from faildrill.clock import nanoseconds, seconds
-from faildrill.drill import ProbePlan
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.numbers.tallies import where
 from faildrill.judging.outages.bounds import Stretch, weight
@@ -14,6 +13,7 @@ from faildrill.judging.outages.estimate import likely
 from faildrill.judging.outages.spans import cause, follows
 from faildrill.judging.result import Bounds, Outage, ProbeFigures
 from faildrill.kinds import tells_writer, trait
+from faildrill.model.drill import ProbePlan
 from faildrill.ports import TELLS_LEAD
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import ASKED_AGAIN, Outcome

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 
 from faildrill.clock import NANOSECONDS, nanoseconds, seconds
-from faildrill.drill import singly
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.latency import FOREVER, percentile
 from faildrill.judging.numbers.headline_figures import writes
 from faildrill.judging.outages.bounds import Stretch, weight
 from faildrill.judging.outages.spans import PUTTING_BACK, follows
 from faildrill.judging.result import Bounds, Record
+from faildrill.model.drill import singly
 from faildrill.record.samples.columns import Columns, Mask
 from faildrill.record.timeline import Applying, Undoing
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Result
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.proofs.intervals import proven
 from faildrill.proofs.looks import Interval, proof

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from faildrill.drill import Condition, Wait
 from faildrill.judging.result import Finding, Verdict
+from faildrill.model.drill import Condition, Wait
 from faildrill.probing.health import Watching
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.rows import Asked

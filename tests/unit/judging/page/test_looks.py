@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from faildrill import reports
 from faildrill.cli.plan import plan as planning
-from faildrill.drill import ProbePlan
 from faildrill.judging import judge
 from faildrill.judging.evidence import gather
 from faildrill.judging.result import Verdict
+from faildrill.model.drill import ProbePlan
 from faildrill.proofs import limits
 from faildrill.proofs.looks import Interval
 from faildrill.record import timeline as tl

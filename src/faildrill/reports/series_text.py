@@ -27,7 +27,7 @@ def write(folder: Path, result: SetResult) -> Path:
 
     Raises OSError when the disk takes no more; what was there before stays then.
     """
-    from faildrill.reports import looks  # noqa: PLC0415 - NumPy, which words don't need
+    from faildrill.reports.html import look_times  # noqa: PLC0415 - NumPy, which words don't need
 
     shown = []
     for run in result.runs:
@@ -35,10 +35,10 @@ def write(folder: Path, result: SetResult) -> Path:
         seen = {}
         if judged is not None:
             origin = timeline.entries(folder / run.folder / timeline.FILE)[0].at
-            seen = looks.read(folder / run.folder, origin)
+            seen = look_times.read(folder / run.folder, origin)
         shown.append(Shown(run, judged, seen))
     atomic_file.write(folder / junit.FILE, _junit(result, shown))
-    atomic_file.write(folder / PAGE, set_page.render(result, shown, folder.name).encode())
+    atomic_file.write(folder / PAGE, series_page.render(result, shown, folder.name).encode())
     return folder / PAGE
 
 

@@ -9,21 +9,24 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 from pydantic import ValidationError
 
-from faildrill.cli.telling import Level, Told, told
 from faildrill.clock import NANOSECONDS, nanoseconds
-from faildrill.drill import Drill, ProbePlan, singly
 from faildrill.durations import show as duration
+from faildrill.live.sentences import Level, Told, told
+from faildrill.model.drill import Drill, ProbePlan, singly
 from faildrill.proofs.looks import proof
 from faildrill.record import journal
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Files, Follower, Outcome, Sample
 from faildrill.reports.wording import count, plain
 
+Mark = Literal["dark", "late", "good", "open"]
+"""What the looks of a second were, the worst first; `open` where they say nothing of the service."""
+_WORST_FIRST: Final[tuple[Mark, ...]] = get_args(Mark)
 BUCKET: Final = NANOSECONDS
 """Nanoseconds that one mark of a probe's strip stands for."""
 STRIP: Final = 24
@@ -70,8 +73,8 @@ class ProbeSeen:
     """Nanoseconds after which silence is dark, once the warm-up has told, as judging sees it …"""
     late: int | None = None
     """… and a good answer late."""
-    strip: dict[int, bool | str | None] = field(default_factory=dict)
-    """By second, whether all its looks were good, `late` where one came late, None where they say nothing of it."""
+    strip: dict[int, Mark] = field(default_factory=dict)
+    """By second, what the worst of its looks was."""
     counts: dict[int, int] = field(default_factory=dict)
 
     def take(self, sample: Sample) -> Iterator[Line]:
@@ -80,8 +83,8 @@ class ProbeSeen:
         self.looks += 1
         good = sample.outcome.is_good and not _is_beyond(sample, self.slow)
         is_late = good and _is_beyond(sample, self.late)
-        seen: bool | str | None = "late" if is_late else good
-        self._mark(sample.answered // BUCKET, None if sample.outcome in _UNDECIDED else seen)
+        mark: Mark = "late" if is_late else ("good" if good else "dark")
+        self._mark(sample.answered // BUCKET, "open" if sample.outcome in _UNDECIDED else mark)
         if not sample.outcome.is_look:
             return
         if good:
@@ -89,10 +92,10 @@ class ProbeSeen:
         else:
             yield from self._bad(sample)
 
-    def _mark(self, bucket: int, seen: bool | str | None) -> None:
+    def _mark(self, bucket: int, mark: Mark) -> None:
         """Keep the worst of what was seen in a second."""
-        before = self.strip.get(bucket)
-        self.strip[bucket] = next((one for one in (False, "late", True) if one in (before, seen)), None)
+        before = self.strip.get(bucket, "open")
+        self.strip[bucket] = next(one for one in _WORST_FIRST if one in (before, mark))
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         while len(self.strip) > STRIP:
             oldest = min(self.strip)

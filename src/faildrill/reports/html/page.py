@@ -15,9 +15,10 @@ from faildrill import durations
 from faildrill.judging.numbers.headline_figures import longest as longest_of
 from faildrill.judging.result import Outage, Result, Verdict
 from faildrill.record.timeline import Entry, RunnerBroke, first_of
-from faildrill.reports import edges, evidence, headline, phases, picture, wording
+from faildrill.reports import cited_evidence, headline, wording
 from faildrill.reports.headline import by_weight
-from faildrill.reports.looks import Looks
+from faildrill.reports.html import edges, phases, picture
+from faildrill.reports.html.look_times import Looks
 
 MOST_BYTES: Final = 1_000_000
 """No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""
@@ -78,7 +79,7 @@ def _rendered(source: Source, detail: Detail) -> str:
     rows, drill = detail.rows, _drill(source.entries)
     result = msgspec.structs.replace(source.result, probes=by_weight(source.result, drill))
     zero = picture.fault(result) or 0.0
-    cited = evidence.cited(_references(result, rows), source.looks, zero, rows)
+    cited = cited_evidence.cited(_references(result, rows), source.looks, zero, rows)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
     return (
         templates(detail.text)
@@ -92,7 +93,7 @@ def _rendered(source: Source, detail: Detail) -> str:
             put_back=_put_back(result),
             picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
             left_out=max(0, len(result.probes) - picture.MOST_LANES),
-            references=lambda written: evidence.references(written, min(len(source.entries), 3 * rows), cited),
+            references=lambda written: cited_evidence.references(written, min(len(source.entries), 3 * rows), cited),
             cited=list(cited.values()),
             outages=outages,
             names={step.id: step.name for step in result.steps},

@@ -13,11 +13,11 @@ from typing import Final
 import click
 import msgspec
 
-from faildrill.environment import Environment
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import await_release, marks
+from faildrill.model.environment import Environment
 from faildrill.running.layout import Started, start
 from faildrill.system.exit_codes import ExitCode
 

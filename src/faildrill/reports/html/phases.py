@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from faildrill import durations
 from faildrill.judging.result import Outage
-from faildrill.reports import drawing, wording
+from faildrill.reports import wording
+from faildrill.reports.html import svg
 
 _NAMES: Final = {
     "first_dark": ("fault reaches users", "until the first look that is proven dark"),
@@ -33,7 +34,7 @@ def draw(outage: Outage) -> Markup:
         before = at
     told = ", ".join(f"{_NAMES.get(name, (name, ''))[0]} at {wording.moment(at)}" for at, name in known)
     title = f"Phases of the outage of {outage.probe}"
-    return drawing.picture((WIDTH, len(known) * _ROW + 4), title, f"Since the fault: {told}.", *rows)
+    return svg.picture((WIDTH, len(known) * _ROW + 4), title, f"Since the fault: {told}.", *rows)
 
 
 def _row(name: str, times: tuple[float, float, float], top: float) -> Markup:
@@ -43,8 +44,8 @@ def _row(name: str, times: tuple[float, float, float], top: float) -> Markup:
     left, right = _LEFT + start * scale, _LEFT + end * scale
     tip = f"{what}: {durations.show(end - start)}, to {wording.moment(end)} since the fault"
     return (
-        drawing.label(word, _LEFT - 12, top + 16, "row-name", "end")
-        + drawing.along(top + 12, _LEFT, _RIGHT, "base")
-        + drawing.box(left, top + 4, max(right, left + 2), top + 20, "part", rx=2, tip=tip)
-        + drawing.label(durations.show(end - start), max(right, left + 2) + 6, top + 16, "step-name")
+        svg.label(word, _LEFT - 12, top + 16, "row-name", "end")
+        + svg.along(top + 12, _LEFT, _RIGHT, "base")
+        + svg.box(left, top + 4, max(right, left + 2), top + 20, "part", rx=2, tip=tip)
+        + svg.label(durations.show(end - start), max(right, left + 2) + 6, top + 16, "step-name")
     )

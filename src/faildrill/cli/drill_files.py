@@ -115,16 +115,16 @@ def _listed(path: Path) -> dict[str, str]:
 @click.option("--markdown", is_flag=True, help="Write the reference of all kinds, as docs/kinds.md holds it.")
 def explain(kind: str | None, *, markdown: bool) -> None:
     """Explain a kind: what it does, its parameters, an example. Without KIND, list all kinds."""
-    from faildrill.cli import explaining
+    from faildrill.cli import kind_text
 
     if markdown:
         from faildrill.explaining.kinds_page import markdown as document
 
         click.echo(document(), nl=False)
     elif kind is None:
-        explaining.print_all()
+        kind_text.print_all()
     else:
-        explaining.print_one(kind)
+        kind_text.print_one(kind)
 
 
 @click.command()

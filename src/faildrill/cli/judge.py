@@ -7,13 +7,13 @@ from typing import Final
 import click
 
 from faildrill import judging
-from faildrill.cli.latest import latest
+from faildrill.cli.latest_run import latest
 from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage
 from faildrill.judging.result import Result
 from faildrill.record import series, timeline
 from faildrill.reports import terminal
-from faildrill.reports.concluding import conclude as conclude
+from faildrill.reports.run_files import conclude as conclude
 
 FOLDER: Final = Path("reports")
 LAST: Final = "last"
@@ -59,9 +59,9 @@ def report(run: str, among: Path, output: str) -> None:
     """
     folder = find(run, among)
     if is_set(folder):
-        from faildrill.cli import concluding
+        from faildrill.cli import series_end
 
-        concluding.tell(concluding.conclude(folder), folder, output)
+        series_end.tell(series_end.conclude(folder), folder, output)
         return
     _print(conclude(folder), folder, output)
 
@@ -70,7 +70,7 @@ COMMANDS: Final = [judge, report]
 
 
 def _judge_set(folder: Path, output: str) -> int:
-    from faildrill.cli import concluding
+    from faildrill.cli import series_end
     from faildrill.judging import series_result as judging_sets
 
     result = judging_sets.judge(folder)
@@ -78,7 +78,7 @@ def _judge_set(folder: Path, output: str) -> int:
         judging_sets.write(folder, result)
     except OSError as error:
         click.echo(f"set.json is not written: {error.strerror}", err=True)
-    concluding.tell(result, folder, output)
+    series_end.tell(result, folder, output)
     return result.exit_code
 
 

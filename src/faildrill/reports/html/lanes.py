@@ -15,8 +15,8 @@ from faildrill.clock import NANOSECONDS, seconds
 from faildrill.judging.numbers.ranks import FEW, of_ranks
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import BLOCK, Columns, Integers, among
-from faildrill.reports.looks import Looks
-from faildrill.reports.presences import Presence, presences
+from faildrill.reports.html.look_times import Looks
+from faildrill.reports.html.responders import Presence, presences
 
 Floats = NDArray[np.float64]
 

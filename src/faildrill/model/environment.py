@@ -16,10 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from faildrill.drill import ProbePlan
 from faildrill.kinds import UnknownKind, find
 from faildrill.kinds.parameter_roles import target_parameters
 from faildrill.kinds.target_table import installed
+from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse, Target
 from faildrill.standards import Standard
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.reports import wording
-from faildrill.reports.looks import Looks
+from faildrill.reports.html.look_times import Looks
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from markupsafe import Markup
 from faildrill import durations
 from faildrill.judging.result import Outage
 from faildrill.record.samples import Outcome
-from faildrill.reports import drawing, wording
-from faildrill.reports.axes import Time
-from faildrill.reports.lanes import FAILURES
-from faildrill.reports.looks import Look, Looks
+from faildrill.reports import wording
+from faildrill.reports.html import svg
+from faildrill.reports.html.axes import Time
+from faildrill.reports.html.lanes import FAILURES
+from faildrill.reports.html.look_times import Look, Looks
 
 WIDTH: Final = 540.0
 _LEFT: Final = 8.0
@@ -61,14 +62,14 @@ def draw(edge: Edge, looks: Looks, every: float) -> Markup:
     drawn += [_named(edge, time, bottom), _scale(time, bottom)]
     unknown = durations.show(edge.end - edge.start)
     about = f"{len(near)} looks of {looks.probe}; the moment lies within {unknown}, the hatched part."
-    return drawing.picture((WIDTH, bottom + 34), f"{edge.name}: {looks.probe}", about, *drawn)
+    return svg.picture((WIDTH, bottom + 34), f"{edge.name}: {looks.probe}", about, *drawn)
 
 
 def _ground(edge: Edge, time: Time, bottom: float) -> Markup:
     """Fill the time that is proven dark and hatch the time that is not known."""
     left, right = time.x(edge.start), time.x(edge.end)
     dark = (_LEFT, left) if edge.dark_first else (right, _RIGHT)
-    return drawing.box(dark[0], _TOP, dark[1], bottom, "proven") + drawing.box(left, _TOP, right, bottom, "possible")
+    return svg.box(dark[0], _TOP, dark[1], bottom, "proven") + svg.box(left, _TOP, right, bottom, "possible")
 
 
 def _bar(look: Look, number: int, time: Time) -> Markup:
@@ -81,7 +82,7 @@ def _bar(look: Look, number: int, time: Time) -> Markup:
     tip = f"{word} {who}: sent {_fine(look.sent - time.zero)}, took {durations.show(look.answered - look.sent)}"
     class_ = "look-ok" if good else "look-bad"
     left, right = time.x(look.sent), time.x(look.answered)
-    bar = drawing.box(left, y, max(right, left + 2), y + _ROW - 3, class_, rx=1.5, tip=tip)
+    bar = svg.box(left, y, max(right, left + 2), y + _ROW - 3, class_, rx=1.5, tip=tip)
     if look.answered > time.end:
         return bar
     return bar + _mark(right, y + (_ROW - 3) / 2, good=good)
@@ -91,14 +92,14 @@ def _unsent(look: Look, number: int, time: Time) -> Markup:
     """Draw a look that was due and never sent as an empty box: it proves nothing."""
     x, y = time.x(look.due), _TOP + 4 + number * _ROW
     tip = f"{FAILURES[look.outcome]}: due {_fine(look.due - time.zero)}"
-    return drawing.box(x - 2.5, y, x + 2.5, y + _ROW - 3, "unproven", tip=tip)
+    return svg.box(x - 2.5, y, x + 2.5, y + _ROW - 3, "unproven", tip=tip)
 
 
 def _mark(x: float, y: float, *, good: bool) -> Markup:
     """End a bar with a dot where the answer was good, with a cross where it was not."""
     if good:
-        return drawing.element("circle", cx=x, cy=y, r=2.8, class_="end-ok")
-    return drawing.element("path", d=f"M{x - 2.6:.1f} {y - 2.6:.1f}l5.2 5.2m0 -5.2l-5.2 5.2", class_="end-bad")
+        return svg.element("circle", cx=x, cy=y, r=2.8, class_="end-ok")
+    return svg.element("path", d=f"M{x - 2.6:.1f} {y - 2.6:.1f}l5.2 5.2m0 -5.2l-5.2 5.2", class_="end-bad")
 
 
 def _named(edge: Edge, time: Time, bottom: float) -> Markup:
@@ -108,12 +109,12 @@ def _named(edge: Edge, time: Time, bottom: float) -> Markup:
         early, late = "last moment proven dark", "first good answer"
     left, right = time.x(edge.start), time.x(edge.end)
     return (
-        drawing.across(left, _TOP - 6, bottom, "edge")
-        + drawing.across(right, _TOP - 6, bottom, "edge")
-        + drawing.label(early, left + 2, _TOP - 22, "step-name", "end")
-        + drawing.label(_fine(edge.start - edge.zero), left + 2, _TOP - 10, "small", "end")
-        + drawing.label(late, right - 2, _TOP - 22, "step-name")
-        + drawing.label(_fine(edge.end - edge.zero), right - 2, _TOP - 10, "small")
+        svg.across(left, _TOP - 6, bottom, "edge")
+        + svg.across(right, _TOP - 6, bottom, "edge")
+        + svg.label(early, left + 2, _TOP - 22, "step-name", "end")
+        + svg.label(_fine(edge.start - edge.zero), left + 2, _TOP - 10, "small", "end")
+        + svg.label(late, right - 2, _TOP - 22, "step-name")
+        + svg.label(_fine(edge.end - edge.zero), right - 2, _TOP - 10, "small")
     )
 
 
@@ -127,10 +128,10 @@ def _fine(seconds: float) -> str:
 
 
 def _scale(time: Time, bottom: float) -> Markup:
-    marks = [drawing.along(bottom, _LEFT, _RIGHT, "axis")]
+    marks = [svg.along(bottom, _LEFT, _RIGHT, "axis")]
     for at, _text in time.ticks():
         x = time.x(at)
-        marks.append(drawing.across(x, bottom, bottom + 4, "axis"))
+        marks.append(svg.across(x, bottom, bottom + 4, "axis"))
         if _LEFT + _EDGE < x < _RIGHT - _EDGE:
-            marks.append(drawing.label(_fine(at - time.zero), x, bottom + 16, "tick", "middle"))
+            marks.append(svg.label(_fine(at - time.zero), x, bottom + 16, "tick", "middle"))
     return Markup("").join(marks)

@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from faildrill.cli.watching import BUCKET, STRIP, Line, ProbeSeen, StepSeen, Veil, Watch
 from faildrill.clock import NANOSECONDS, Clock, SystemClock
 from faildrill.durations import show as duration
+from faildrill.live.run_view import BUCKET, STRIP, Line, Mark, ProbeSeen, StepSeen, Veil, Watch
 from faildrill.plain_text import Stream, plain
 from faildrill.record.samples import Outcome
 
@@ -216,12 +216,12 @@ def _state(watch: Watch, probe: ProbeSeen, now: int) -> tuple[str, str, str]:
     return f"{word} for {dark} {plain(str(last.detail), 60)}".strip(), "red", "✗"
 
 
-_STRIP: Final[dict[bool | str | None, tuple[str, str]]] = {
-    True: ("▪", "green"),
+_STRIP: Final[dict[Mark | None, tuple[str, str]]] = {
+    "good": ("▪", "green"),
     "late": ("▪", "yellow"),
-    False: ("×", "red"),
-    None: ("?", "yellow"),
-    "": (" ", ""),
+    "dark": ("×", "red"),
+    "open": ("?", "yellow"),
+    None: (" ", ""),
 }
 """By what a second's looks were, its mark; the last one is of a second without a look."""
 
@@ -231,5 +231,5 @@ def _strip(probe: ProbeSeen, now: int) -> Text:
     strip = Text()
     current = now // BUCKET
     for bucket in range(current - STRIP + 1, current + 1):
-        strip.append(*_STRIP[probe.strip.get(bucket, "")])
+        strip.append(*_STRIP[probe.strip.get(bucket)])
     return strip

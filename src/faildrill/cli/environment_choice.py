@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from faildrill import loading
-from faildrill.environment import Environment
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
+from faildrill.model.environment import Environment
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from faildrill import durations
 from faildrill.judging.result import Outage, ProbeFigures, Result, StepFigures
-from faildrill.reports import drawing, lanes, wording
-from faildrill.reports.axes import AnswerTimes, Time
-from faildrill.reports.looks import Looks
+from faildrill.reports import wording
+from faildrill.reports.html import lanes, svg
+from faildrill.reports.html.axes import AnswerTimes, Time
+from faildrill.reports.html.look_times import Looks
 
 WIDTH: Final = 1120.0
 LEFT: Final = 150.0
@@ -74,12 +75,12 @@ def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, fra
         blocks.append(_lane(one, drawn, time, frame, colours))
     top, pieces = 4.0, []
     for block in blocks:
-        pieces.append(drawing.group(block.drawn, transform=f"translate(0 {drawing.number(top)})"))
+        pieces.append(svg.group(block.drawn, transform=f"translate(0 {svg.number(top)})"))
         top += block.height
     grid, scale = _time_axis(time, 4.0 + blocks[0].height, top)
     fault_line = _fault(result, time, top)
     name = f"The probes of {result.drill} over time"
-    return drawing.picture((WIDTH, top + 34), name, _described(result), _HATCHES, grid, *pieces, fault_line, scale)
+    return svg.picture((WIDTH, top + 34), name, _described(result), _HATCHES, grid, *pieces, fault_line, scale)
 
 
 def _described(result: Result) -> str:
@@ -101,22 +102,22 @@ def _shown(probes: list[ProbeFigures]) -> list[ProbeFigures]:
 
 
 def _hatch(name: str, class_: str) -> Markup:
-    line = drawing.element("path", d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5", class_=class_)
-    return drawing.element("pattern", line, id=name, width=6, height=6, patternUnits="userSpaceOnUse")
+    line = svg.element("path", d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5", class_=class_)
+    return svg.element("pattern", line, id=name, width=6, height=6, patternUnits="userSpaceOnUse")
 
 
-_HATCHES: Final = drawing.element("defs", _hatch("hatch-bad", "stripe-bad"), _hatch("hatch-undo", "stripe-undo"))
+_HATCHES: Final = svg.element("defs", _hatch("hatch-bad", "stripe-bad"), _hatch("hatch-undo", "stripe-undo"))
 
 
 def _phases(result: Result, time: Time) -> Block:
-    drawn = [drawing.label("phases", LEFT - 12, 14, "side", "end")]
+    drawn = [svg.label("phases", LEFT - 12, 14, "side", "end")]
     for number, (name, (start, end)) in enumerate(sorted(result.phases.items(), key=lambda one: one[1][0])):
         left, right = time.x(start), time.x(end)
         if right - left > 0:
             tip = f"{name}: {wording.moment(start - time.zero)} to {wording.moment(end - time.zero)}"
-            drawn.append(drawing.box(left, 0, right, _BAND, f"phase phase{number % 2}", tip=tip))
-            if right - left > drawing.width_of(name) + 8:
-                drawn.append(drawing.label(name, (left + right) / 2, 14, "phase-name", "middle"))
+            drawn.append(svg.box(left, 0, right, _BAND, f"phase phase{number % 2}", tip=tip))
+            if right - left > svg.width_of(name) + 8:
+                drawn.append(svg.label(name, (left + right) / 2, 14, "phase-name", "middle"))
     return Block(Markup("").join(drawn), _BAND + 10)
 
 
@@ -125,8 +126,8 @@ def _steps(result: Result, time: Time) -> Block:
     rows = [_step(step, time, number * (_BAND + 2)) for number, step in enumerate(taken[:_MOST_STEPS])]
     if len(taken) > _MOST_STEPS:
         more = f"and {len(taken) - _MOST_STEPS} more steps, listed below"
-        rows.append(drawing.label(more, LEFT, len(rows) * (_BAND + 2) + 14, "small"))
-    side = drawing.label("steps", LEFT - 12, 14, "side", "end") if rows else Markup("")
+        rows.append(svg.label(more, LEFT, len(rows) * (_BAND + 2) + 14, "small"))
+    side = svg.label("steps", LEFT - 12, 14, "side", "end") if rows else Markup("")
     return Block(side + Markup("").join(rows), len(rows) * (_BAND + 2) + 12)
 
 
@@ -137,7 +138,7 @@ def _step(step: StepFigures, time: Time, top: float) -> Markup:
     good = step.outcome in _SOLVED
     state = "step" if good else "step step-bad"
     tip = f"{step.name} ({step.kind}): {step.outcome}, {durations.show(max(0.0, end - start))}; {step.because}"
-    drawn = [drawing.box(left, top + 4, right, top + _BAND - 4, state, rx=2, tip=tip), *_effect(step, time, top)]
+    drawn = [svg.box(left, top + 4, right, top + _BAND - 4, state, rx=2, tip=tip), *_effect(step, time, top)]
     undo_end = right
     if step.undo_started is not None:
         undo_left, undo_end = time.x(step.undo_started), time.x(step.undo_ended or time.end)
@@ -157,8 +158,8 @@ def _effect(step: StepFigures, time: Time, top: float) -> list[Markup]:
     tip = f"{step.name}: {step.in_effect_because}"
     high, low = top + _BAND - 4, top + _BAND - 1
     return [
-        drawing.box(time.x(step.ended), high, time.x(over), low, "effect effect-maybe", tip=tip),
-        drawing.box(time.x(step.ended), high, time.x(seen), low, "effect", tip=tip),
+        svg.box(time.x(step.ended), high, time.x(over), low, "effect effect-maybe", tip=tip),
+        svg.box(time.x(step.ended), high, time.x(seen), low, "effect", tip=tip),
     ]
 
 
@@ -167,22 +168,22 @@ def _undo_bar(step: StepFigures, place: tuple[float, float, float]) -> list[Mark
     tip = f"{step.name} put back: {step.undo}; {step.undo_because}"
     state = "undo" if step.undo == "verified" else "undo undo-bad"
     text = "put back" if step.undo == "verified" else f"put back: {step.undo}"
-    bar = drawing.box(left, top + 4, max(right, left + 3), top + _BAND - 4, state, rx=2, tip=tip)
-    fits = right + drawing.width_of(text) + 8 < RIGHT
-    return [bar, drawing.label(text, right + 6 if fits else left - 6, top + 14.5, "small", None if fits else "end")]
+    bar = svg.box(left, top + 4, max(right, left + 3), top + _BAND - 4, state, rx=2, tip=tip)
+    fits = right + svg.width_of(text) + 8 < RIGHT
+    return [bar, svg.label(text, right + 6 if fits else left - 6, top + 14.5, "small", None if fits else "end")]
 
 
 def _beside(name: str, bar: tuple[float, float, float], room: float, y: float) -> Markup:
     """Write a step's name where there is room: behind its bar up to `room`, inside it, or before it."""
     left, right, undo_end = bar
-    width = drawing.width_of(name)
+    width = svg.width_of(name)
     if right + width + 10 < room:
-        return drawing.label(name, right + 6, y, "step-name")
+        return svg.label(name, right + 6, y, "step-name")
     if right - left > width + 10:
-        return drawing.label(name, left + 6, y, "step-name in-bar")
+        return svg.label(name, left + 6, y, "step-name in-bar")
     if left - width - 10 > LEFT:
-        return drawing.label(name, left - 6, y, "step-name", "end")
-    return drawing.label(name, undo_end + 70, y, "step-name")
+        return svg.label(name, left - 6, y, "step-name", "end")
+    return svg.label(name, undo_end + 70, y, "step-name")
 
 
 def _reduced(figures: ProbeFigures, looks: Looks | None, time: Time, bins: int) -> lanes.Lane | None:
@@ -203,7 +204,7 @@ def _lane(
 ) -> Block:
     heading = _heading(figures)
     if reduced is None:
-        return Block(heading + drawing.label("no looks", LEFT + 8, 34, "small"), 76)
+        return Block(heading + svg.label("no looks", LEFT + 8, 34, "small"), 76)
     rows, height = _rows(reduced, time, colours)
     plot = _answers(reduced.answers, figures, time, frame)
     outages = _marked(figures.outages, time, _LANE + height)
@@ -213,25 +214,25 @@ def _lane(
 def _heading(figures: ProbeFigures) -> Markup:
     detail = f"{figures.looks:,} looks, one every {durations.show(figures.every)}"
     return (
-        drawing.label(wording.plain(figures.probe, 20), LEFT - 12, 30, "probe", "end")
-        + drawing.label(wording.plain(figures.kind, 24), LEFT - 12, 45, "small", "end")
-        + drawing.label(f"every {durations.show(figures.every)}", LEFT - 12, 59, "small", "end")
-        + drawing.element("rect", drawing.title(detail), x=0, y=12, width=LEFT - 14, height=52, class_="ghost")
+        svg.label(wording.plain(figures.probe, 20), LEFT - 12, 30, "probe", "end")
+        + svg.label(wording.plain(figures.kind, 24), LEFT - 12, 45, "small", "end")
+        + svg.label(f"every {durations.show(figures.every)}", LEFT - 12, 59, "small", "end")
+        + svg.element("rect", svg.title(detail), x=0, y=12, width=LEFT - 14, height=52, class_="ghost")
     )
 
 
 def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time, frame: Frame | None) -> Markup:
     """Draw the good looks: a band from the fastest to the slowest of each bin, and their median."""
     if not len(answers.at):
-        return drawing.label("no good look", LEFT + 8, _LANE / 2 + 12, "small")
+        return svg.label("no good look", LEFT + 8, _LANE / 2 + 12, "small")
     shortest, longest = float(answers.low.min()), float(answers.high.max())
     if frame is not None:
         shortest, longest = frame.shortest, frame.longest
     scale = AnswerTimes.over(shortest, longest, 26.0, _LANE)
     drawn = []
     for seconds, text in scale.ticks():
-        drawn.append(drawing.along(scale.y(seconds), LEFT, RIGHT, "grid"))
-        drawn.append(drawing.label(text, RIGHT + 8, scale.y(seconds) + 3.5, "tick"))
+        drawn.append(svg.along(scale.y(seconds), LEFT, RIGHT, "grid"))
+        drawn.append(svg.label(text, RIGHT + 8, scale.y(seconds) + 3.5, "tick"))
     holes = np.flatnonzero(np.diff(answers.at) > answers.width) + 1
     for piece in np.split(np.arange(len(answers.at)), holes):
         xs = [time.x(at) for at in answers.at[piece].tolist()]
@@ -241,34 +242,32 @@ def _answers(answers: lanes.Answers, figures: ProbeFigures, time: Time, frame: F
         drawn.append(_band(xs, low, high))
         drawn.append(_line(xs, middle))
     if figures.slow is not None and 10.0**scale.low < figures.slow < 10.0**scale.high:
-        slow = drawing.title(f"slow: silence longer than {durations.show(figures.slow)} is dark time")
+        slow = svg.title(f"slow: silence longer than {durations.show(figures.slow)} is dark time")
         y = scale.y(figures.slow)
-        drawn.append(drawing.element("line", slow, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="slow"))
+        drawn.append(svg.element("line", slow, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="slow"))
     if figures.late and figures.late_after is not None and 10.0**scale.low < figures.late_after < 10.0**scale.high:
-        late = drawing.title(
-            f"late: {figures.late:,} good answers took longer than {durations.show(figures.late_after)}"
-        )
+        late = svg.title(f"late: {figures.late:,} good answers took longer than {durations.show(figures.late_after)}")
         y = scale.y(figures.late_after)
-        drawn.append(drawing.element("line", late, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="late"))
+        drawn.append(svg.element("line", late, x1=LEFT, y1=y, x2=RIGHT, y2=y, class_="late"))
     return Markup("").join(drawn)
 
 
 def _band(xs: list[float], low: list[float], high: list[float]) -> Markup:
     if len(xs) == 1:
-        return drawing.box(xs[0] - 1, high[0] - 0.5, xs[0] + 1, low[0] + 0.5, "band")
+        return svg.box(xs[0] - 1, high[0] - 0.5, xs[0] + 1, low[0] + 0.5, "band")
     there = _points(xs, high)
     back = _points(xs[::-1], low[::-1])
-    return drawing.element("polygon", points=f"{there} {back}", class_="band")
+    return svg.element("polygon", points=f"{there} {back}", class_="band")
 
 
 def _line(xs: list[float], ys: list[float]) -> Markup:
     if len(xs) == 1:
-        return drawing.element("circle", cx=xs[0], cy=ys[0], r=1.4, class_="dot")
-    return drawing.element("polyline", points=_points(xs, ys), class_="median")
+        return svg.element("circle", cx=xs[0], cy=ys[0], r=1.4, class_="dot")
+    return svg.element("polyline", points=_points(xs, ys), class_="median")
 
 
 def _points(xs: list[float], ys: list[float]) -> str:
-    return " ".join(f"{drawing.number(x)},{drawing.number(y)}" for x, y in zip(xs, ys, strict=True))
+    return " ".join(f"{svg.number(x)},{svg.number(y)}" for x, y in zip(xs, ys, strict=True))
 
 
 def _rows(reduced: lanes.Lane, time: Time, colours: Mapping[str, int]) -> tuple[Markup, float]:
@@ -288,14 +287,14 @@ def _rows(reduced: lanes.Lane, time: Time, colours: Mapping[str, int]) -> tuple[
 def _row(row: lanes.Row, time: Time, y: float, class_: str) -> list[Markup]:
     bottom = y + _ROW - 3
     side = f"{wording.plain(row.name, 16)}"
-    drawn = [drawing.label(side, LEFT - 12, bottom - 0.5, "row-name", "end")]
-    drawn.append(drawing.along(bottom, LEFT, RIGHT, "base"))
+    drawn = [svg.label(side, LEFT - 12, bottom - 0.5, "row-name", "end")]
+    drawn.append(svg.along(bottom, LEFT, RIGHT, "base"))
     for one in row.stretches:
         left, right = time.x(one.start), time.x(one.end)
         top = bottom - (_ROW - 4) * one.level / 3
         first, last = wording.moment(one.start - time.zero), wording.moment(one.end - time.zero)
         tip = f"{row.name}: {wording.count(one.looks, 'look')} from {first} to {last}"
-        drawn.append(drawing.box(left, top, max(right, left + 1.2), bottom, class_, tip=tip))
+        drawn.append(svg.box(left, top, max(right, left + 1.2), bottom, class_, tip=tip))
     return drawn
 
 
@@ -309,9 +308,9 @@ def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
         before = time.x(one.last_good if one.last_good is not None else time.start)
         after = time.x(one.first_good if one.first_good is not None else time.end)
         tip = f"{one.probe} dark: {wording.bounds(one.length)}"
-        drawn.append(drawing.box(before, 14, max(first, before + 1), bottom, "possible", tip=tip))
-        drawn.append(drawing.box(first, 14, max(last, first + 1), bottom, "proven", tip=tip))
-        drawn.append(drawing.box(last, 14, max(after, last + 1), bottom, "possible", tip=tip))
+        drawn.append(svg.box(before, 14, max(first, before + 1), bottom, "possible", tip=tip))
+        drawn.append(svg.box(first, 14, max(last, first + 1), bottom, "proven", tip=tip))
+        drawn.append(svg.box(last, 14, max(after, last + 1), bottom, "possible", tip=tip))
         if number < _MOST_LABELS:
             drawn.append(_bracket(wording.bounds(one.length), (before, after), written))
     return Markup("").join(drawn)
@@ -320,24 +319,24 @@ def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
 def _bracket(text: str, over: tuple[float, float], written: list[tuple[float, float]]) -> Markup:
     """Draw a bracket over an outage, and its bounds where no label of a longer one is in the way."""
     left, right = over
-    arms = f"M{drawing.number(left)} 18V14H{drawing.number(right)}V18"
-    bracket = drawing.element("path", d=arms, class_="bracket")
-    width = drawing.width_of(text) / 2 + _APART
+    arms = f"M{svg.number(left)} 18V14H{svg.number(right)}V18"
+    bracket = svg.element("path", d=arms, class_="bracket")
+    width = svg.width_of(text) / 2 + _APART
     middle = min(max((left + right) / 2, LEFT + width), RIGHT - width)
     if any(middle - width < end and start < middle + width for start, end in written):
         return bracket
     written.append((middle - width, middle + width))
-    return bracket + drawing.label(text, middle, 9, "outage", "middle")
+    return bracket + svg.label(text, middle, 9, "outage", "middle")
 
 
 def _time_axis(time: Time, top: float, bottom: float) -> tuple[Markup, Markup]:
     """Draw the lines behind everything, and the scale below it."""
     ticks = [(time.x(at), text) for at, text in time.ticks()]
-    grid = Markup("").join(drawing.across(x, top, bottom, "grid") for x, _ in ticks)
-    marks = [drawing.label(text, x, bottom + 14, "tick", "middle") for x, text in ticks]
+    grid = Markup("").join(svg.across(x, top, bottom, "grid") for x, _ in ticks)
+    marks = [svg.label(text, x, bottom + 14, "tick", "middle") for x, text in ticks]
     since = "since the first step began" if time.zero else "since the run began"
-    marks.append(drawing.label(since, RIGHT, bottom + 29, "small", "end"))
-    return grid, drawing.along(bottom, LEFT, RIGHT, "axis") + Markup("").join(marks)
+    marks.append(svg.label(since, RIGHT, bottom + 29, "small", "end"))
+    return grid, svg.along(bottom, LEFT, RIGHT, "axis") + Markup("").join(marks)
 
 
 def _fault(result: Result, time: Time, bottom: float) -> Markup:
@@ -345,4 +344,4 @@ def _fault(result: Result, time: Time, bottom: float) -> Markup:
     if at is None:
         return Markup("")
     x = time.x(at)
-    return drawing.across(x, 26, bottom, "fault") + drawing.element("path", d=f"M{x - 4:.1f} 25h8l-4 6z", class_="mark")
+    return svg.across(x, 26, bottom, "fault") + svg.element("path", d=f"M{x - 4:.1f} 25h8l-4 6z", class_="mark")

@@ -6,7 +6,7 @@ import numpy as np
 
 from faildrill.clock import nanoseconds
 from faildrill.record.samples.columns import Columns, Integers, Mask, among
-from faildrill.reports.looks import Looks
+from faildrill.reports.html.look_times import Looks
 
 MOST_NAMES: Final = 6
 Span = tuple[int, int, int]

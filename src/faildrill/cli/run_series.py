@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.following import Showing, drive, exit_code
-from faildrill.cli.live import Mode, show
+from faildrill.cli.live_display import Mode, show
+from faildrill.cli.one_run import Showing, drive, exit_code
 from faildrill.cli.standard_output import unread
-from faildrill.cli.watching import Veil
 from faildrill.clock import SystemClock
-from faildrill.drill import Drill
-from faildrill.environment import Environment
 from faildrill.errors import WrongUsage
 from faildrill.kinds import did_you_mean
+from faildrill.live.run_view import Veil
 from faildrill.loading import load_drill
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
 from faildrill.running.series_layout import LaidOut, Running, Wanted
 from faildrill.system.exit_codes import ExitCode
@@ -86,7 +86,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
         running.see_through(lambda one: _kept(_one(one, wanted, place, how), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
-    from faildrill.cli.concluding import conclude, tell
+    from faildrill.cli.series_end import conclude, tell
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")

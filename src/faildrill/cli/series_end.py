@@ -9,7 +9,7 @@ import click
 from faildrill.cli.standard_output import unread
 from faildrill.errors import FaildrillError
 from faildrill.judging import series_result as judging
-from faildrill.reports import sets as reports
+from faildrill.reports import series_text as reports
 
 
 def conclude(folder: Path) -> judging.SetResult:
