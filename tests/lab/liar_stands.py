@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from faildrill.adapters.groups import Group
 from faildrill.adapters.mariadb.nodes import sighted as mariadb_sighted
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.adapters.patroni.telling import configuration, sighted
+from faildrill.adapters.member.target import Group
+from faildrill.adapters.patroni.changes import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.redis.nodes import sighted as redis_sighted
 from faildrill.adapters.redis.target import Redis

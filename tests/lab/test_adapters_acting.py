@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from faildrill.adapters.groups import Group
+from faildrill.adapters.member.target import Group
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts

@@ -10,8 +10,8 @@ from typing import cast
 import asyncpg
 import pytest
 
-from faildrill.adapters.postgres.asking import by_users_path
-from faildrill.adapters.postgres.rereading import What, read
+from faildrill.adapters.postgres.ledger_rows import What, read
+from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts

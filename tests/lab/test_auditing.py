@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab.facts import Facts
 from lab import kinds_here

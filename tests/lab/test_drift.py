@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.lab import environment_file
 from faildrill.lab.facts import Facts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.client import tell
 from faildrill.lab.facts import Facts
 from faildrill.record.timeline import FILE
 from lab.conftest import ask

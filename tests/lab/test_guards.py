@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from faildrill.adapters.capacity import Capacity
-from faildrill.adapters.groups import Group
+from faildrill.adapters.member.capacity import Capacity
+from faildrill.adapters.member.target import Group
 from faildrill.adapters.postgres.advisory import Advisory
-from faildrill.adapters.postgres.asking import ask, by_users_path, connect
 from faildrill.adapters.postgres.replication import Replication
+from faildrill.adapters.postgres.sessions import ask, by_users_path, connect
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee

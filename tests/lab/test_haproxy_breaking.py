@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.haproxy.breaking import BrokenFile
+from faildrill.adapters.haproxy.broken_file import BrokenFile
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionRefused, CannotSee

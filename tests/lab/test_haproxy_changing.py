@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
-from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.client import statistics, tell
+from faildrill.adapters.haproxy.server_changes import Drain, Maintenance, Weights
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.call_context import Supplies

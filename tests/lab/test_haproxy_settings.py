@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from faildrill.adapters.haproxy.client import tell
+from faildrill.adapters.haproxy.server_states import read as states
 from faildrill.adapters.haproxy.settings import Balancer
-from faildrill.adapters.haproxy.states import read as states
-from faildrill.adapters.haproxy.talking import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
 from faildrill.kinds.call_context import Supplies

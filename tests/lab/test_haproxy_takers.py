@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.haproxy.changing import Drain, Maintenance, Weights
+from faildrill.adapters.haproxy.server_changes import Drain, Maintenance, Weights
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.call_context import Supplies
 from lab.haproxies import Balancer, balancer

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from faildrill.adapters.ansible import plays
-from faildrill.adapters.ansible.examining import Machines
+from faildrill.adapters.ansible.checks import Machines
 from faildrill.adapters.ansible.identity import Identity
 from faildrill.adapters.ansible.look import Look
 from faildrill.adapters.ansible.playbook import Playbook

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from faildrill.adapters.lab import Supervisor
+from faildrill.adapters.lab.reach import Supervisor
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.cli.lab import lab as command
 from faildrill.errors import ActionRefused, CannotSee, FaildrillError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from faildrill.adapters.groups import Group
+from faildrill.adapters.member.target import Group
 from faildrill.cli.main import cli
 from faildrill.errors import FaildrillError
 from faildrill.lab.facts import Facts

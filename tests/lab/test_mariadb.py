@@ -11,11 +11,11 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from faildrill.adapters.mariadb.examining import Servers
+from faildrill.adapters.mariadb.checks import Servers
+from faildrill.adapters.mariadb.client import Talk, as_admin, as_user, in_words
 from faildrill.adapters.mariadb.grants import past_read_only
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.statements import Errand, left_of
-from faildrill.adapters.mariadb.talking import Talk, as_admin, as_user, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.lab.facts import Facts

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
+from faildrill.adapters.mariadb.client import as_admin, as_user
 from faildrill.adapters.mariadb.nodes import asked
-from faildrill.adapters.mariadb.talking import as_admin, as_user
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.nginx.standing import children, listening
+from faildrill.adapters.nginx.instance import children, listening
 from faildrill.errors import ActionFailed, ActionRefused, FaildrillError
 from faildrill.lab.reservations import Reservations
 from faildrill.lab.stores.programs import program

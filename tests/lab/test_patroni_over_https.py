@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faildrill.adapters.patroni.telling import may_tell, sighted
+from faildrill.adapters.patroni.changes import may_tell, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab.facts import Facts
 from faildrill.lab.stores import certificates

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.postgres.asking import by_users_path
+from faildrill.adapters.postgres.client import Talk
 from faildrill.adapters.postgres.ledger import Ledger
-from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab.facts import Facts

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.groups import Group
-from faildrill.adapters.redis.examining import Watched
+from faildrill.adapters.member.target import Group
+from faildrill.adapters.redis.checks import Watched
+from faildrill.adapters.redis.client import Talk, directly, sentinels
 from faildrill.adapters.redis.nodes import asked
-from faildrill.adapters.redis.talking import Talk, directly, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.call_context import Supplies

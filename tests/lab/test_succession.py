@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from faildrill.adapters.patroni.examining import Patroni
+from faildrill.adapters.patroni.checks import Patroni
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import ActionRefused
 from faildrill.lab.facts import Facts

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.patroni.telling import sighted
+from faildrill.adapters.patroni.changes import sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.lab.facts import Facts
 from lab import kinds_here

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.adapters.member.target import Group
 from faildrill.errors import FaildrillError
 from faildrill.kinds.call_context import Supplies
 from faildrill.lab import ending, starting

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.groups import Group, GroupMember
+from faildrill.adapters.member.target import Group, GroupMember
 from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.guarding.blast_radius import Radius
 from faildrill.model.drill import Drill, Parallel, ProbePlan, Step

@@ -13,7 +13,7 @@ import yaml
 
 KINDS = '''
 from faildrill.ports import Kind, Told
-from faildrill.adapters.groups import Group
+from faildrill.adapters.member.target import Group
 from faildrill.adapters.http.target import Service
 
 

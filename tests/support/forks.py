@@ -2,7 +2,7 @@
 
 The sentinel, the runner and `recover` are the real ones; what they start is forked here instead of executed, so that
 a whole run with a death in it costs tens of milliseconds. The disk burns the fuse of the simulated place
-(`adapters/simulated.py`) before, in the middle of and after every write, and before and after every sync.
+(`adapters/simulated/place.py`) before, in the middle of and after every write, and before and after every sync.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from faildrill import judging
-from faildrill.adapters.simulated import burn
+from faildrill.adapters.simulated.place import burn
 from faildrill.kinds import Shape, find
 from faildrill.locking.occupancy import Holder, hold
 from faildrill.locking.place_key import Proven

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from faildrill import judging
 from faildrill.acting.step import SETTLE
-from faildrill.adapters.simulated import Fault, end_timers
+from faildrill.adapters.simulated.place import Fault, end_timers
 from faildrill.clock import nanoseconds
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Verdict

@@ -58,8 +58,8 @@ def watch(
 
 
 async def _watched(place: Environment, manner: Manner, notify: list[Reference], listen: str) -> None:
-    from faildrill.adapters.exposing import Metrics
-    from faildrill.adapters.telling import Way
+    from faildrill.adapters.apprise.notifier import Way
+    from faildrill.adapters.prometheus.metrics import Metrics
 
     ways = [Way(one) for one in notify]
     metrics = Metrics(place.name)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.access_log.following import MOST, Tail
 from faildrill.adapters.access_log.lines import COMBINED, Served, haproxy, nginx
+from faildrill.adapters.access_log.log_tail import MOST, Tail
 
 HEAD = "Feb  6 12:14:14 h haproxy[1]: 10.0.1.2:3 [06/Feb/2009:12:14:14.655] in"
 JSON = '{"at":"$time_iso8601","to":"$upstream_addr","took":"$upstream_response_time","status":$upstream_status}'

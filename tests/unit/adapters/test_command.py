@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.command import Look, Run
+from faildrill.adapters.command.program import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import Supplies
 from faildrill.probing.prober_plan import is_blocking
@@ -289,7 +289,7 @@ def test_what_a_program_leaves_running_lives_on_when_all_of_ours_is_gone(tmp_pat
     argv = shell(LEAVES.format(lines) + ("; exit 3" if "fails" in by else ""))
     story = f"""
 import asyncio
-from faildrill.adapters.command import Run
+from faildrill.adapters.command.program import Run
 from faildrill.errors import ActionFailed
 from faildrill.kinds.call_context import Supplies
 

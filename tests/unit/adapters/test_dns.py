@@ -15,7 +15,7 @@ import pytest
 import uvloop
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.dns import PAYLOAD, Query
+from faildrill.adapters.dns.query import PAYLOAD, Query
 from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome

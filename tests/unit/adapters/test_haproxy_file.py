@@ -2,7 +2,7 @@
 
 import pytest
 
-from faildrill.adapters.haproxy.file import parse
+from faildrill.adapters.haproxy.config_file import parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
 from faildrill.standards import Backend
 

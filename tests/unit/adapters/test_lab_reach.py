@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.lab import Supervisor
+from faildrill.adapters.lab.reach import Supervisor
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 
 GARBAGE = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.redis.losing import LoseMaster
+from faildrill.adapters.redis.loss import LoseMaster
 from faildrill.errors import ActionFailed, CannotSee
 from faildrill.kinds.call_context import Supplies
 from faildrill.toolkit.undo_parts import try_each

@@ -13,7 +13,7 @@ from faildrill import timeline as tl
 from faildrill.acting.doing import do
 from faildrill.acting.undoing import open_intents, undo_all
 from faildrill.adapters.patroni.handover import Failover, Switchover
-from faildrill.adapters.patroni.kill import KillPrimary
+from faildrill.adapters.patroni.loss import KillPrimary
 from faildrill.adapters.patroni.probes import Redundancy, Timeline, Writer
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.clock import SystemClock

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from patroni.config import Config
 from patroni.utils import parse_int
 
-from faildrill.adapters.patroni.effective import fitted, integer
+from faildrill.adapters.patroni.effective_settings import fitted, integer
 from faildrill.adapters.patroni.settings import Dynamic
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import CannotSee

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from faildrill.adapters.postgres.client import LARGEST, NotPostgres, Row, Said
 from faildrill.adapters.postgres.conninfo import Login
-from faildrill.adapters.postgres.inserting import Insert, Statement
-from faildrill.adapters.postgres.talking import LARGEST, NotPostgres, Row, Said
+from faildrill.adapters.postgres.insert_session import Insert, Statement
 from unit.adapters.sockets import serving
 
 READY = b"Z\0\0\0\x05I"

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from faildrill.acting.sight import lasts, suspect
-from faildrill.adapters.processes import limits, trees
-from faildrill.adapters.processes.acting import Kill, Stop
-from faildrill.adapters.processes.alive import Alive
-from faildrill.adapters.processes.holding import PROGRAM
-from faildrill.adapters.processes.identity import Identity
+from faildrill.adapters.process import time_limits, tree
+from faildrill.adapters.process.alive import Alive
+from faildrill.adapters.process.identity import Identity
+from faildrill.adapters.process.limit_holder import PROGRAM
+from faildrill.adapters.process.signals import Kill, Stop
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen, Told
@@ -84,8 +84,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     if here.pid_file.exists():
         last = processes.look(int(here.pid_file.read_text()))
         if last is not None and "pay-server" in processes.title(last.pid):
-            limits.lift(last)
-            trees.end(last, 20)
+            time_limits.lift(last)
+            tree.end(last, 20)
 
 
 def test_a_process_is_killed_with_all_below_it_and_started_again(place: Place) -> None:
@@ -128,7 +128,7 @@ def test_a_process_is_held_with_all_below_it_and_goes_on(place: Place) -> None:
 
 ALONE = """
 import asyncio, os, sys
-from faildrill.adapters.processes.acting import Stop
+from faildrill.adapters.process.signals import Stop
 from faildrill.kinds.call_context import Supplies
 step = Stop.model_validate({"pid_file": sys.argv[1], "command": "pay-server", "at_most": "1500ms"})
 async def story():
@@ -176,7 +176,7 @@ def test_a_number_that_belongs_to_another_process_by_now_is_never_signalled(plac
             with pytest.raises(ActionRefused, match="gone or another one by now"):
                 await step.apply(other, GIVEN)
             await step.undo(other, GIVEN)
-        assert not trees.send(place.process._replace(start=1), signal.SIGKILL)
+        assert not tree.send(place.process._replace(start=1), signal.SIGKILL)
         assert "T" not in place.states()
 
     asyncio.run(story())
@@ -195,7 +195,7 @@ def test_a_pid_file_that_names_another_program_touches_nothing(place: Place) -> 
 
 
 @pytest.mark.parametrize(
-    ("end", "told"), [(trees.go_on, "somebody let it go on"), (lambda one: trees.end(one, 20), "ended")]
+    ("end", "told"), [(tree.go_on, "somebody let it go on"), (lambda one: tree.end(one, 20), "ended")]
 )
 def test_a_process_that_others_let_go_on_or_end_hangs_no_more(
     place: Place, end: Callable[[processes.Process], object], told: str
@@ -258,7 +258,7 @@ def test_the_end_of_a_process_is_told_between_looks(place: Place) -> None:
         first = await probe.look(GIVEN)
         assert (first.outcome, first.who) == (Outcome.OK, str(place.process.pid))
         killed = time.monotonic_ns()
-        trees.end(place.process, 20)
+        tree.end(place.process, 20)
         while not edges:  # noqa: ASYNC110 - the kernel tells the loop
             await asyncio.sleep(0.01)
         [edge] = edges
@@ -269,7 +269,7 @@ def test_the_end_of_a_process_is_told_between_looks(place: Place) -> None:
         await asyncio.to_thread(subprocess.run, place.start, check=True, timeout=30)
         again = await probe.look(GIVEN)
         assert (again.outcome, again.who) == (Outcome.OK, str(place.process.pid))
-        trees.stop(place.process, 20)
+        tree.stop(place.process, 20)
         assert (await probe.look(GIVEN)).outcome == Outcome.WRONG
         await probe.close()
 
@@ -289,7 +289,7 @@ def listening(place: Place) -> tuple[Place, str]:
     """A server that listens, and where."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    trees.end(place.process, 5.0)
+    tree.end(place.process, 5.0)
     place.server.write_text(LISTENING.replace("PORT", str(port)))
     subprocess.run(place.start, check=True)
     return place, f"127.0.0.1:{port}"
@@ -358,7 +358,7 @@ def test_a_process_proves_the_machine_and_that_it_is_what_listens(listening: tup
     assert "this host is the machine" in proof(place, address, "0" * 32).differs[0]
     with socket.create_server(("127.0.0.1", 0)) as another:
         assert "is not what answers" in proof(place, f"127.0.0.1:{another.getsockname()[1]}", machine).differs[0]
-    trees.end(place.process, 5.0)
+    tree.end(place.process, 5.0)
     told = proof(place, address, machine)
     assert (told.proved, told.differs, told.silent) == ([], [], ["pay does not run"])
 

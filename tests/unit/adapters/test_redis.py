@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from faildrill.adapters.redis.losing import answers
+from faildrill.adapters.redis.client import Login, NotRedis, Said, Talk
+from faildrill.adapters.redis.loss import answers
 from faildrill.adapters.redis.nodes import sighted
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.succession import Sight
-from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk
 from faildrill.adapters.redis.target import Redis, RedisMember
 from faildrill.toolkit.addresses import Address
 

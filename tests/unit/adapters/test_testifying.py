@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.haproxy.testifying import Front
-from faildrill.adapters.http.testifying import Timing
-from faildrill.adapters.patroni.testifying import View
+from faildrill.adapters.haproxy.witness import Front
+from faildrill.adapters.http.witness import Timing
+from faildrill.adapters.patroni.witness import View
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.adapters.postgres.testifying import Nodes
+from faildrill.adapters.postgres.witness import Nodes
 from faildrill.kinds.call_context import Supplies
 from faildrill.ports.witness import Says
 from unit.adapters.sockets import Serve, serving, silent

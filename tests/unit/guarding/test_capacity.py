@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from pydantic import ValidationError
 
-from faildrill.adapters.capacity import Capacity
-from faildrill.adapters.groups import Group, GroupMember
+from faildrill.adapters.member.capacity import Capacity
+from faildrill.adapters.member.target import Group, GroupMember
 from faildrill.kinds.call_context import Supplies
 from faildrill.ports.target import KindUse
 from unit.adapters.sockets import serving, silent

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.groups import Group
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.mariadb.target import MariaDB
+from faildrill.adapters.member.target import Group
 from faildrill.adapters.redis.target import Redis
 from faildrill.guarding import coverage
 from faildrill.guarding.coverage import cover

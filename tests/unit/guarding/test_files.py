@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.files import LARGEST
+from faildrill.adapters.file.guards import LARGEST
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
 from faildrill.loading.environment_file import load_environment

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from faildrill.adapters.nginx.changing import Upstream
-from faildrill.adapters.patroni.configuring import Configure
+from faildrill.adapters.nginx.config_changes import Upstream
+from faildrill.adapters.patroni.configure import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.guarding.blast_radius import Radius
 from faildrill.kinds.call_context import Supplies

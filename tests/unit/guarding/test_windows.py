@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.windows import Allowed, Blocked
+from faildrill.adapters.calendar.windows import Allowed, Blocked
 from faildrill.kinds.call_context import Supplies
 
 BERLIN = ZoneInfo("Europe/Berlin")

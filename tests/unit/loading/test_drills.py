@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from faildrill.adapters.groups import Group, GroupMember
 from faildrill.adapters.http.target import Service
+from faildrill.adapters.member.target import Group, GroupMember
 from faildrill.errors import ActionRefused, InvalidFile, WrongUsage
 from faildrill.kinds import build
 from faildrill.loading import complete, fill_in, load_drill, load_environment

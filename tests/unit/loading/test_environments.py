@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
+from faildrill.adapters.member.target import Group
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.loading import find_environment, load_environment, named_environment, read_environment

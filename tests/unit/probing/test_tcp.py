@@ -6,7 +6,7 @@ import ssl
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from faildrill.adapters.tcp import Connect
+from faildrill.adapters.tcp.connect import Connect
 from faildrill.kinds.call_context import Supplies
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome

@@ -7,7 +7,7 @@ import pytest
 
 from faildrill import judging
 from faildrill.acting.call import observe
-from faildrill.adapters.simulated import Fault
+from faildrill.adapters.simulated.place import Fault
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS

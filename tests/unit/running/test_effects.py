@@ -8,7 +8,7 @@ import pytest
 
 from faildrill import judging
 from faildrill.acting.sight import effect_is
-from faildrill.adapters.simulated import Fault
+from faildrill.adapters.simulated.place import Fault
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find, misnamed_effect
 from faildrill.kinds.table import ACTIONS

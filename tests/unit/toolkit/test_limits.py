@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from faildrill.adapters.mariadb import losing as mariadb_losing
+from faildrill.adapters.mariadb import loss as mariadb_losing
 from faildrill.adapters.mariadb import probes as mariadb_probes
 from faildrill.adapters.mariadb import promote
-from faildrill.adapters.patroni import handover, kill
+from faildrill.adapters.patroni import handover, loss
 from faildrill.adapters.patroni import probes as patroni_probes
 from faildrill.adapters.redis import failover
-from faildrill.adapters.redis import losing as redis_losing
+from faildrill.adapters.redis import loss as redis_losing
 from faildrill.adapters.redis import probes as redis_probes
 from faildrill.toolkit.leader_store import OfStore
 
 MODULES = (
-    *(mariadb_losing, mariadb_probes, promote, handover, kill, patroni_probes, failover, redis_losing),
+    *(mariadb_losing, mariadb_probes, promote, handover, loss, patroni_probes, failover, redis_losing),
     *(redis_probes,),
 )
 NAMES = ("lag_at_most", "late_at_most")

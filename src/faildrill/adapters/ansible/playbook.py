@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field, JsonValue, field_validator
 
 from faildrill.adapters.ansible import inventory, plays
-from faildrill.adapters.ansible.delegating import elsewhere
+from faildrill.adapters.ansible.delegation import elsewhere
 from faildrill.adapters.ansible.plays import SHARE
 from faildrill.adapters.ansible.results import Played, Task, told
 from faildrill.adapters.ansible.target import Hosts

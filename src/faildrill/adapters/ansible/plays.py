@@ -18,8 +18,8 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from faildrill.adapters.ansible.inventory import environment, see
+from faildrill.adapters.ansible.leftovers import HOST_MARK, MARK, sweep
 from faildrill.adapters.ansible.results import Played, Task
-from faildrill.adapters.ansible.sweeping import HOST_MARK, MARK, sweep
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.clock import NANOSECONDS
 from faildrill.errors import CannotSee
@@ -82,7 +82,7 @@ async def play(score: Score, key: str, within: float, run: str | None, hear: Hea
         env = surroundings(score.hosts, folder, {MARK: own, **({RUN: run} if run else {})})
         spec = _spec(score, folder, key, own)
         process = await asyncio.create_subprocess_exec(
-            *python.module("faildrill.adapters.ansible.playing"),
+            *python.module("faildrill.adapters.ansible.play_process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.ports.witness import View

@@ -4,7 +4,7 @@ from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.haproxy.runtime import Runtime, runtime
+from faildrill.adapters.haproxy.runtime_settings import Runtime, runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.ports import Given, Kind, Seen
 from faildrill.ports.witness import View

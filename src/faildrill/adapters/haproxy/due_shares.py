@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from faildrill.adapters.haproxy.talking import statistics, tell
+from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 
 _UP: Final = ("UP", "no")

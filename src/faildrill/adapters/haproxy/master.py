@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from typing import Final, NamedTuple, Self
 
-from faildrill.adapters.haproxy.talking import tell
+from faildrill.adapters.haproxy.client import tell
 
 _TRIES: Final = 20
 _AGAIN: Final = 0.05

@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from faildrill.adapters.haproxy.servers import CHECKS, Words, duration
+from faildrill.adapters.haproxy.server_line import CHECKS, Words, duration
 from faildrill.adapters.haproxy.words import UNKNOWN, known
 
 _RETRIES: Final = 3

@@ -9,10 +9,10 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.haproxy import checking, runtime
-from faildrill.adapters.haproxy.file import Files, parse
+from faildrill.adapters.haproxy import program, runtime_settings
+from faildrill.adapters.haproxy.config_file import Files, parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
-from faildrill.adapters.haproxy.runtime import Runtime
+from faildrill.adapters.haproxy.runtime_settings import Runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
@@ -57,7 +57,7 @@ class Balancer(Kind):
         socket = self.load_balancer.haproxy_socket
         try:
             async with asyncio.timeout(within):
-                live = await runtime.runtime(socket)
+                live = await runtime_settings.runtime(socket)
         except (OSError, ValueError) as error:
             raise CannotSee(f"{socket} does not answer as HAProxy does ({_said(error)})") from error
         source = f"HAProxy {live.info.get('Version', '')} at {socket}"
@@ -80,7 +80,7 @@ class Balancer(Kind):
             *files.unread,
             *said.unread,
             *_not_loaded([Path(one.name) for one in sources], live.info),
-            *await checking.doubtful(live.named, files.resolving, within / 2),
+            *await program.doubtful(live.named, files.resolving, within / 2),
         )
         return _reading(f"{source} and {self._files}", live, unread, files, said.asides)
 
@@ -110,17 +110,17 @@ class Balancer(Kind):
             return Beside(version=live.version)
         try:
             async with asyncio.timeout(within / 2):
-                variables = await runtime.variables(self.load_balancer.haproxy_socket)
+                variables = await runtime_settings.variables(self.load_balancer.haproxy_socket)
         except (OSError, ValueError):
             variables = None
-        decided = await checking.decided(self.binary, live.info, asked, variables, within / 2) if asked else {}
+        decided = await program.decided(self.binary, live.info, asked, variables, within / 2) if asked else {}
         return Beside(variables, decided, live.version)
 
-    async def _checked(self, variables: Mapping[str, str] | None, within: float) -> checking.Said:
+    async def _checked(self, variables: Mapping[str, str] | None, within: float) -> program.Said:
         """Let the program check the files, where one is named."""
         if self.binary is None:
-            return checking.Said()
-        return await checking.checked(self.binary, self._named, variables, within)
+            return program.Said()
+        return await program.checked(self.binary, self._named, variables, within)
 
 
 def _reading(

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import httptools
 from pydantic import Field
 
-from faildrill.adapters import tcp
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import GoodAnswer
-from faildrill.adapters.http.naming import LONGEST_WHO, told_by
+from faildrill.adapters.http.responder_name import LONGEST_WHO, told_by
 from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
 from faildrill.adapters.http.wire import Sent, trust, wire
-from faildrill.adapters.tcp import LARGEST
+from faildrill.adapters.tcp import connect
+from faildrill.adapters.tcp.connect import LARGEST
 from faildrill.ports import Given, Seen, TellEdge, sent_again
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.connection_errors import CLOSING
@@ -47,7 +47,7 @@ class Connections:
     def __init__(self, request: Asked) -> None:
         parts = urlsplit(request.url)
         self.request = request
-        self.way = tcp.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        self.way = connect.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         self._wire: bytes | None = None
         self._trust: dict[str, Any] = {}
         self._idle: list[Connection] = []
@@ -84,7 +84,7 @@ class Connections:
         try:
             transport, link = await self.way.connect(lambda: Connection(self), **self._trust)
         except OSError as error:
-            return tcp.failed(error, began)
+            return connect.failed(error, began)
         link.transport = transport
         return await self._answered(link, text, began)
 
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
         """Hang up at once; nothing more is told."""
         self._parser = None
         if self.transport:
-            tcp.reset(self.transport)
+            connect.reset(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Take in a piece of the answer."""

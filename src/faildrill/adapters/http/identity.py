@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 from pydantic import Field, model_validator
 
-from faildrill.adapters.groups import Group
 from faildrill.adapters.http.target import Service
+from faildrill.adapters.member.target import Group
 from faildrill.ports import Given, Kind, Told, Words, causes
 from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_valida
 from faildrill.adapters.http.answer_values import NoValue, differing
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import Statuses
-from faildrill.adapters.http.naming import LONGEST_WHO
+from faildrill.adapters.http.responder_name import LONGEST_WHO
 from faildrill.adapters.http.turned_away import TELLING, turned_away
 from faildrill.adapters.http.wire import a_url, no_injection
 from faildrill.errors import CannotSee

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Final
 
-from faildrill.adapters.mariadb.talking import Talk, as_user
+from faildrill.adapters.mariadb.client import Talk, as_user
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionRefused, UnresolvedSecret
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
+from faildrill.adapters.mariadb.client import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.nodes import asked
-from faildrill.adapters.mariadb.talking import Login, NotMariaDB, as_admin, in_words, what_to_do
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Words

@@ -5,9 +5,9 @@ import time
 from dataclasses import replace
 from typing import ClassVar, Final
 
+from faildrill.adapters.mariadb.client import Login, Row, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.status import Node, positions
 from faildrill.adapters.mariadb.succession import WORDS, Sight
-from faildrill.adapters.mariadb.talking import Login, Row, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import UnresolvedSecret
 from faildrill.toolkit.leader_store import OfStore, Words

@@ -4,12 +4,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from faildrill.adapters.mariadb.changes import follow, hand_over, refuse_silent
 from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
 from faildrill.adapters.mariadb.nodes import OfMariaDB
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.adapters.mariadb.telling import follow, hand_over, refuse_silent
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Duration, Given, Observed, Preview
 from faildrill.toolkit.deadlines import SHARE, patience

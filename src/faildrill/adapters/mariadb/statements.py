@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from faildrill.adapters.mariadb.talking import Login, Row, Said, Talk, as_admin, in_words
+from faildrill.adapters.mariadb.client import Login, Row, Said, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, OutcomeUnknown, UnresolvedSecret
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faildrill.adapters.nginx.standing import Nginx
+from faildrill.adapters.nginx.instance import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
 from faildrill.ports.target import FilePath

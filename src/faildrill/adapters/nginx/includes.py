@@ -10,7 +10,7 @@ from typing import Final
 
 import crossplane
 
-from faildrill.adapters.nginx.passing import Block
+from faildrill.adapters.nginx.passes import Block
 from faildrill.standards import Unread
 from faildrill.system import bounded_read
 

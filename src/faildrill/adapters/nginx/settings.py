@@ -8,8 +8,8 @@ from typing import Final, Self
 from pydantic import Field, ValidationError, model_validator
 
 from faildrill.adapters.nginx import includes
-from faildrill.adapters.nginx.passing import Block
-from faildrill.adapters.nginx.reading import Read
+from faildrill.adapters.nginx.directives import Read
+from faildrill.adapters.nginx.passes import Block
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
 from faildrill.standards import Aside, Difference, Reading, Settings, Unread

@@ -5,9 +5,9 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.patroni.effective import effective
+from faildrill.adapters.patroni.changes import configuration, sighted
+from faildrill.adapters.patroni.effective_settings import effective
 from faildrill.adapters.patroni.succession import Sight
-from faildrill.adapters.patroni.telling import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
 from faildrill.standards import Difference, Failover, Reading, Settings

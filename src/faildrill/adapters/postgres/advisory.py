@@ -7,9 +7,9 @@ from typing import Final, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from faildrill.adapters.postgres.asking import by_users_path, directly, in_words
+from faildrill.adapters.postgres.client import Talk
 from faildrill.adapters.postgres.conninfo import Login
-from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.sessions import by_users_path, directly, in_words
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import CannotSee, UnresolvedSecret
 from faildrill.ports import Given, Kind

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import Login, breaks, connect, directly, failures, is_ending, silence
 from faildrill.adapters.postgres.driver import Connection
+from faildrill.adapters.postgres.sessions import Login, breaks, connect, directly, failures, is_ending, silence
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
 from faildrill.toolkit.deadlines import SHARE

@@ -8,9 +8,9 @@ from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from faildrill.adapters.postgres.asking import by_users_path, cause, directly, remedy
+from faildrill.adapters.postgres.client import NotPostgres, Row, Said, Talk
 from faildrill.adapters.postgres.conninfo import Login
-from faildrill.adapters.postgres.talking import NotPostgres, Row, Said, Talk
+from faildrill.adapters.postgres.sessions import by_users_path, cause, directly, remedy
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Words

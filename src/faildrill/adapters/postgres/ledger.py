@@ -6,10 +6,10 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import addresses, by_users_path, directly, is_ending, name_of, proven
-from faildrill.adapters.postgres.inserting import Insert, Statement
+from faildrill.adapters.postgres.client import Row, Said
+from faildrill.adapters.postgres.insert_session import Insert, Statement
+from faildrill.adapters.postgres.sessions import addresses, by_users_path, directly, is_ending, name_of, proven
 from faildrill.adapters.postgres.tables import Table, prepare
-from faildrill.adapters.postgres.talking import Row, Said
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Seen
 from faildrill.ports.witness import View
@@ -80,12 +80,12 @@ class Ledger(Bookkeeping[Insert]):
         return Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
 
     async def _read(self, reading: Reading, given: Given) -> None:
-        from faildrill.adapters.postgres import rereading  # noqa: PLC0415 - NumPy is for after the run, not for a prober
+        from faildrill.adapters.postgres import ledger_rows  # noqa: PLC0415 - NumPy is for after the run, not for a prober
 
         members = self.cluster.members if self.cluster else {}
         logins = {name: directly(self.cluster, member) for name, member in members.items() if self.cluster}
-        what = rereading.What(TABLE.name, given.run, given.name)
-        await rereading.read(logins or {"path": by_users_path(self.database)}, what, given.timeout, reading)
+        what = ledger_rows.What(TABLE.name, given.run, given.name)
+        await ledger_rows.read(logins or {"path": by_users_path(self.database)}, what, given.timeout, reading)
 
     def _note(self, error: OSError) -> Note:
         return Note.REJECTED if isinstance(error, Said) and not error.sqlstate.startswith(_OPEN) else Note.UNKNOWN

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import addresses, by_users_path, failures, name_of, proven
-from faildrill.adapters.postgres.standing import Connections, Question
+from faildrill.adapters.postgres.kept_sessions import Connections, Question
+from faildrill.adapters.postgres.sessions import addresses, by_users_path, failures, name_of, proven
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen
 from faildrill.ports.witness import View

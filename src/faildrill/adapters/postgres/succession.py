@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 import msgspec
 
 from faildrill import durations
-from faildrill.adapters.postgres.asking import directly, in_words
-from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.client import Talk
+from faildrill.adapters.postgres.sessions import directly, in_words
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.toolkit.leader_store import LeaderStore, Reason, Words, observed

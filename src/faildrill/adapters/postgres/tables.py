@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from faildrill.adapters.postgres.asking import Login, ask, connect, failures
 from faildrill.adapters.postgres.driver import Connection
+from faildrill.adapters.postgres.sessions import Login, ask, connect, failures
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import NO_RUN
 

@@ -6,8 +6,8 @@ from typing import ClassVar, Final, Literal
 import asyncpg
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.postgres.asking import Login, addresses, by_users_path, failures, name_of, proven
-from faildrill.adapters.postgres.standing import Connections, Question
+from faildrill.adapters.postgres.kept_sessions import Connections, Question
+from faildrill.adapters.postgres.sessions import Login, addresses, by_users_path, failures, name_of, proven
 from faildrill.adapters.postgres.tables import Table, prepare
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.ports import Given, Kind, Seen, WriterBy

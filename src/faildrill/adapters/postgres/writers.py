@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 import asyncpg
 
-from faildrill.adapters.postgres.asking import ask, in_words
 from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.every_node import EveryNode
+from faildrill.adapters.postgres.sessions import ask, in_words
 from faildrill.adapters.postgres.write import TABLE
 from faildrill.ports import Given, Seen, WriterBy
 from faildrill.ports.witness import View

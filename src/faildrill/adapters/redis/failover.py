@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 import tenacity
 from pydantic import Field
 
+from faildrill.adapters.redis.client import Login, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.nodes import OfRedis, asked, pairs
 from faildrill.adapters.redis.succession import LAG, Sight
-from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, UnresolvedSecret
 from faildrill.ports import Captured, Given, Preview, Told

@@ -4,8 +4,8 @@ from typing import Final
 
 from pydantic import Field
 
+from faildrill.adapters.redis.client import Login, NotRedis, directly, in_words, misencrypted, what_to_do
 from faildrill.adapters.redis.nodes import asked
-from faildrill.adapters.redis.talking import Login, NotRedis, directly, in_words, misencrypted, what_to_do
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Words

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import Field
 
+from faildrill.adapters.redis.client import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.nodes import asked, role
-from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import NO_RUN, Given, Seen

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
+from faildrill.adapters.redis.client import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.succession import WORDS, Sight
-from faildrill.adapters.redis.talking import Login, NotRedis, Said, Talk, directly, in_words, sentinels
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.toolkit.leader_store import OfStore, Words

@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
+from faildrill.adapters.redis.client import Login, Said, Talk, directly, in_words
 from faildrill.adapters.redis.nodes import OfRedis
 from faildrill.adapters.redis.succession import LAG, Sight
-from faildrill.adapters.redis.talking import Login, Said, Talk, directly, in_words
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Given, Kind, Seen, WriterBy

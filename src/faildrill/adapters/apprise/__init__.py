@@ -1,0 +1,1 @@
+"""Apprise: people are told over chat, mail, pagers and web hooks."""

@@ -1,0 +1,1 @@
+"""The calendar: when a place may be drilled."""

@@ -1,0 +1,1 @@
+"""Programs of the user's: what has no kind of its own yet."""

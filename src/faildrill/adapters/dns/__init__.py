@@ -1,0 +1,1 @@
+"""DNS: one server is asked one question."""

@@ -1,0 +1,237 @@
+"""`dns.query`: what one server answers to one question, over UDP or TCP."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import time
+from functools import cached_property
+from typing import Annotated, Final, Literal
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+from pydantic import AfterValidator, Field
+
+from faildrill.adapters.tcp.connect import Way, failed, reset
+from faildrill.ports import Given, Kind, Seen, Words
+from faildrill.ports.target import LAST_PORT
+from faildrill.record.samples import Outcome
+from faildrill.system.resolver import is_address
+
+PORT: Final = 53
+PAYLOAD: Final = 1232
+"""Bytes of an answer over UDP that we say we take: what passes unfragmented nearly everywhere."""
+_LENGTH: Final = 2
+"""Bytes before each message over TCP that give its length."""
+_MOST_NAMED: Final = 4
+"""Records of an answer that are named; of more, the first and how many."""
+
+Type = Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
+
+
+def _server(text: str) -> str:
+    host, port = _place(text)
+    if not host or not 0 < port <= LAST_PORT:
+        raise ValueError("a server is HOST or HOST:PORT, e.g. 127.0.0.53 or [::1]:5353")
+    return text
+
+
+def _place(text: str) -> tuple[str, int]:
+    """Take a server apart into host and port; an empty host where it is none."""
+    if text.startswith("["):
+        host, closed, port = text[1:].partition("]")
+        port = port.removeprefix(":") if closed else "none"
+    elif text.count(":") > 1:
+        host, port = text, ""
+    else:
+        host, _, port = text.partition(":")
+    if not port:
+        return host, PORT
+    return (host, int(port)) if port.isascii() and port.isdecimal() else ("", 0)
+
+
+def _name(text: str) -> str:
+    try:
+        dns.name.from_text(text)
+    except dns.exception.DNSException as error:
+        raise ValueError(f"not the name of anything in DNS: {error}") from None
+    return text
+
+
+class Query(Kind):
+    """Asks one DNS server one question; good when a record of the type comes, and with `expect` exactly those values.
+
+    Every look is one question to this server: nothing is retried, so a lost packet is a look that timed out. The look
+    is `wrong`, with the server's own code (`NXDOMAIN`, `SERVFAIL`), if there is no record of the type, if the answer
+    was cut off (then ask over tcp), or if the values are not those of `expect`, in any order. Answers to another
+    question or from another server are ignored.
+
+    `who` is the values of the answer, so that `never: {of, changes: true}` sees a record that moves. A caching server
+    goes on answering after the server behind it is gone, so give each server a probe of its own.
+
+        probes:
+          name: {dns.query: {server: 127.0.0.53, name: db.internal, expect: [10.0.0.7]}, every: 100ms}
+    """
+
+    server: Annotated[str, AfterValidator(_server)] = Field(description="HOST or HOST:PORT")
+    name: Annotated[str, AfterValidator(_name)] = Field(description="the name asked about")
+    type: Type = Field(default="A", description="the type of record asked for")
+    over: Literal["udp", "tcp"] = Field(default="udp", description="how it is asked; tcp connects for every look")
+    expect: tuple[Words, ...] | None = Field(
+        default=None, min_length=1, description="exactly the values that must come"
+    )
+    recurse: bool = Field(
+        default=True, description="whether the server may ask others if it doesn't know the answer itself"
+    )
+
+    @cached_property
+    def place(self) -> tuple[str, int]:
+        """The server's host and port."""
+        return _place(self.server)
+
+    @cached_property
+    def _wanted(self) -> frozenset[str] | None:
+        return None if self.expect is None else frozenset(_spelled(one) for one in self.expect)
+
+    @cached_property
+    def _question(self) -> dns.message.Message:
+        flags = dns.flags.RD if self.recurse else 0
+        return dns.message.make_query(
+            self.name, self.type, flags=flags, use_edns=0, payload=PAYLOAD if self.over == "udp" else 0
+        )
+
+    async def look(self, given: Given) -> Seen:
+        """Ask once."""
+        del given
+        asked = _Asked(self._question)
+        sent = time.monotonic_ns()
+        try:
+            answer = await (_over_udp if self.over == "udp" else _over_tcp)(self.place, asked)
+        except OSError as error:
+            return failed(error, sent)
+        answered = time.monotonic_ns()
+        if isinstance(answer, str):
+            outcome = Outcome.RESET if answer == _CLOSED else Outcome.WRONG
+            return Seen(outcome, detail=answer, sent=sent, answered=answered)
+        return self._weighed(answer)._replace(sent=sent, answered=answered)
+
+    def _weighed(self, answer: dns.message.Message) -> Seen:
+        """Tell what an answer to our question is worth."""
+        if answer.rcode() != dns.rcode.NOERROR:
+            return Seen(Outcome.WRONG, detail=dns.rcode.to_text(answer.rcode()))
+        if answer.flags & dns.flags.TC:
+            return Seen(Outcome.WRONG, detail="cut off: ask over tcp")
+        asked = dns.rdatatype.from_text(self.type)
+        values = sorted({_spelled(one.to_text()) for rrset in answer.answer if rrset.rdtype == asked for one in rrset})
+        if not values:
+            return Seen(Outcome.WRONG, detail=f"no {self.type} record")
+        more = len(values) - _MOST_NAMED
+        who = ",".join(values[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        if self._wanted is not None and self._wanted != frozenset(values):
+            return Seen(Outcome.WRONG, who, "not the expected answer")
+        return Seen(Outcome.OK, who)
+
+
+_CLOSED: Final = "closed"
+_Answer = dns.message.Message | str
+"""What came back, or why nothing can any more."""
+
+
+def _spelled(value: str) -> str:
+    """Spell a value in one way: names in small letters without the last dot, texts without their quotes."""
+    return value.strip('"') if value.startswith('"') else value.lower().rstrip(".")
+
+
+class _Asked:
+    """One question under a number of its own, and what answers it."""
+
+    def __init__(self, question: dns.message.Message) -> None:
+        self._number = secrets.randbits(16)
+        self._asked = question.question
+        self.wire = self._number.to_bytes(2, "big") + question.to_wire()[2:]
+
+    def heard(self, wire: bytes) -> _Answer | None:
+        """Return the answer that a message is to this question; None when it is to another one, or none at all."""
+        try:
+            answer = dns.message.from_wire(wire, ignore_trailing=True)
+        except (dns.exception.DNSException, ValueError):
+            return None if wire[:2] != self.wire[:2] else "not a message of DNS"
+        ours = answer.id == self._number and answer.flags & dns.flags.QR
+        # A server that could not read the question, or refuses it, may leave it out of its answer.
+        return answer if ours and (answer.question == self._asked or not answer.question) else None
+
+
+async def _over_udp(place: tuple[str, int], asked: _Asked) -> _Answer:
+    loop = asyncio.get_running_loop()
+    if not is_address(place[0]):
+        [*_, where] = (await loop.getaddrinfo(*place, type=socket.SOCK_DGRAM))[0]
+        place = str(where[0]), place[1]
+    transport, hearing = await loop.create_datagram_endpoint(lambda: _Datagrams(asked), remote_addr=place)
+    try:
+        transport.sendto(asked.wire)
+        return await hearing.answer
+    finally:
+        transport.close()
+
+
+async def _over_tcp(place: tuple[str, int], asked: _Asked) -> _Answer:
+    transport, hearing = await Way(*place).connect(lambda: _Stream(asked))
+    try:
+        transport.write(len(asked.wire).to_bytes(_LENGTH, "big") + asked.wire)
+        return await hearing.answer
+    finally:
+        reset(transport)
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """A socket that only hears the server; a port that nobody listens at is told by the network, as an error."""
+
+    def __init__(self, asked: _Asked) -> None:
+        self._asked = asked
+        self.answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        del addr
+        answer = self._asked.heard(data)
+        if answer is not None and not self.answer.done():
+            self.answer.set_result(answer)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(exc)
+
+
+class _Stream(asyncio.Protocol):
+    """A connection on which messages come, each after its length."""
+
+    def __init__(self, asked: _Asked) -> None:
+        self._asked = asked
+        self._read = bytearray()
+        self.answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        while len(self._read) >= _LENGTH:
+            end = _LENGTH + int.from_bytes(self._read[:_LENGTH], "big")
+            if len(self._read) < end:
+                return
+            self._end(self._asked.heard(bytes(self._read[_LENGTH:end])))
+            del self._read[:end]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None or not isinstance(exc, OSError):
+            self._end(_CLOSED)
+        elif not self.answer.done():
+            self.answer.set_exception(exc)
+            with contextlib.suppress(asyncio.InvalidStateError):
+                self.answer.exception()  # when nobody waits any more, it is not worth a word
+
+    def _end(self, answer: _Answer | None) -> None:
+        if answer is not None and not self.answer.done():
+            self.answer.set_result(answer)

@@ -1,0 +1,1 @@
+"""Files on this host, and what programs say, as guards."""

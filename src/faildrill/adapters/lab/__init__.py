@@ -1,0 +1,1 @@
+"""The embedded lab: its members, reached through its supervisor."""

@@ -1,0 +1,1 @@
+"""Groups of processes or hosts: members die, hang, or are cut off."""

@@ -1,0 +1,213 @@
+"""What directives of NGINX mean for spreading requests: ngx_http_upstream, ngx_http_proxy and its kin, ngx_stream.
+
+The defaults here are those of NGINX's reference.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from faildrill import durations
+from faildrill.adapters.nginx.passes import Block, Pass, inherited, passes
+from faildrill.standards import Aside, Unread, is_name
+
+_METHODS: Final = ("ip_hash", "least_conn", "least_time", "hash", "random")
+_UNDERSTOOD: Final = re.compile(
+    r"server|zone|state|keepalive(?:_\w+)?|ntlm|queue|resolver(?:_timeout)?|sticky|check(?:_\w+)?|" + "|".join(_METHODS)
+)
+"""Directives of an upstream whose meaning is known here; any other may choose servers by itself."""
+_UNITS: Final = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400, "y": 365 * 86400}
+_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwMy]?)")
+_CHECKED_BY: Final = {"tcp": "tcp", "http": "http", "ssl_hello": "tls", "mysql": "mysql"}
+"""What the `check` of a module by another hand asks."""
+
+
+class Read:
+    """The backends by the names of their upstreams, what can't be known from a file, and what is worth knowing."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self.backends: dict[str, Any] = {}
+        self.unread: list[Unread] = []
+        self.asides: list[Aside] = []
+        parts = [one["directive"] for one in blocks]
+        if "http" not in parts and "stream" not in parts:
+            self.unread.append(
+                Unread("the file", "holds neither `http` nor `stream`: name the main file of this NGINX")
+            )
+        for part, mode in (("http", "http"), ("stream", "tcp")):
+            self._part([one for block in blocks if block["directive"] == part for one in block["block"]], mode)
+        self.unread = list(dict.fromkeys(self.unread))
+
+    def _part(self, inner: list[Block], mode: str) -> None:
+        upstreams = {one["args"][0]: one["block"] for one in inner if one["directive"] == "upstream"}
+        every = list(passes(inner, mode))
+        open_ones = [one for one in every if not one.targets]
+        self.unread += [
+            Unread(f"{one.directive} {_host(one.written)}", "its target is known only at run time") for one in open_ones
+        ]
+        for name, block in upstreams.items():
+            here = [one for one in every if name.lower() in one.targets]
+            if not here and not open_ones:
+                why = "it is read with what any place of this file would inherit"
+                self.asides.append(Aside(f"nothing passes requests to upstream {name}", why))
+                here = [Pass("proxy_pass", name, frozenset(), mode, ("", ""), inherited(inner))]
+            self._tell_of_strangers(name, block)
+            if not _count(block):
+                self.unread.append(Unread(f"upstream {name}", "lists no server: which it has is set at run time"))
+            self.backends[name] = backend(block, here, mode)
+        known = {name.lower() for name in upstreams}
+        for target in sorted({target for one in every for target in one.targets} - known):
+            here = [one for one in every if target in one.targets]
+            self.backends[target] = backend([{"directive": "server", "args": [target]}], here, mode)
+
+    def _tell_of_strangers(self, name: str, block: list[Block]) -> None:
+        for directive in dict.fromkeys(one["directive"] for one in block if not _is_understood(one)):
+            why = f"`{directive}` is not among NGINX's own directives: how servers are chosen can't be known"
+            self.unread.append(Unread(f"upstream {name}", why))
+
+
+def backend(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
+    """Return an upstream with the places that pass requests to it; what differs between these is told by place."""
+    methods = [one["directive"] for one in block if one["directive"] in _METHODS]
+    sticky = [one["args"] for one in block if one["directive"] == "sticky"]
+    routes = _routes(here, _count(block))
+    alike = all(one == routes[0][1] for _, one in routes[1:])
+    common = routes[0][1] if routes and alike else {}
+    understood = all(_is_understood(one) for one in block)
+    chosen = any(one["directive"].startswith("balancer_by_lua") for one in block)
+    return {
+        **common,
+        "mode": mode,
+        "algorithm": (methods[-1] if methods else "roundrobin") if understood else None,
+        "stickiness": (sticky[0] or ["cookie"])[0] if sticky else "source" if "ip_hash" in methods else "none",
+        "routes": None if alike else dict(routes),
+        "servers": None if chosen else _servers(block, here, mode),
+    }
+
+
+def _is_understood(one: Block) -> bool:
+    return _UNDERSTOOD.fullmatch(one["directive"]) is not None
+
+
+def _count(block: list[Block]) -> int:
+    return sum(one["directive"] == "server" for one in block)
+
+
+def _routes(here: list[Pass], servers: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return what each place sets, under its shortest name that no other place has."""
+    by_location = [one.place[1] or one.place[0] for one in here]
+    shorter = len(set(by_location)) == len(here)
+    names = by_location if shorter else [": ".join(part for part in one.place if part) for one in here]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for name, one in zip(names, here, strict=True):
+        route = _route(one, servers)
+        again = sum(known == name or known.startswith(f"{name} (") for known, _ in found)
+        if (name, route) not in found:
+            found.append((f"{name} ({again + 1})" if again else name, route))
+    return found
+
+
+def _route(one: Pass, servers: int) -> dict[str, Any]:
+    next_one = one.words.get(f"{one.family}_next_upstream", ["error"])
+    tries = _word(one.words, f"{one.family}_next_upstream_tries", "0")
+    server = f"{one.family}_read_timeout" if one.mode == "http" else "proxy_timeout"
+    own = "60s" if one.mode == "http" else "10m"
+    return {
+        "redispatch": next_one[:1] != ["off"],
+        "retries": (int(tries) or max(1, servers)) - 1 if tries.isdecimal() else None,
+        "timeouts": {
+            "connect": duration(_word(one.words, f"{one.family}_connect_timeout", "60s")),
+            "server": duration(_word(one.words, server, own)),
+        },
+    }
+
+
+def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
+    """Return the servers by their addresses; one that is listed twice has a number behind it."""
+    active = [_active(one.words["health_check"], mode) for one in here if "health_check" in one.words]
+    active += [_by_module(one["args"]) for one in block if one["directive"] == "check"]
+    found: dict[str, Any] = {}
+    for args in (one["args"] for one in block if one["directive"] == "server" and one["args"]):
+        again = sum(one == args[0] or one.startswith(f"{args[0]} (") for one in found)
+        name = f"{args[0]} ({again + 1})" if again else args[0]
+        found[name] = _server(args, active[0] if active else None, alone=_count(block) == 1)
+    return found
+
+
+def _server(args: list[str], active: dict[str, Any] | None, *, alone: bool) -> dict[str, Any]:
+    """Read one server; one that is alone is never taken out, whatever `max_fails` says (ngx_http_upstream_module)."""
+    words = _pairs(args[1:])
+    connections = _number(words.get("max_conns", "0"))
+    return {
+        "address": args[0],
+        "weight": _number(words.get("weight", "1")),
+        "state": "maint" if "down" in args else "drain" if "drain" in args else "ready",
+        "backup": "backup" in args,
+        "max_connections": None if connections is None else connections or "none",
+        "check": active or ({"how": "none"} if alone and not _is_many(args[0]) else _passive(words)),
+    }
+
+
+def _is_many(address: str) -> bool:
+    """Tell whether an address may be several servers to NGINX, which takes all addresses of a name."""
+    return is_name(address) or address.startswith("localhost")
+
+
+def _active(args: list[str], mode: str) -> dict[str, Any]:
+    words = _pairs(args)
+    interval = duration(words.get("interval", "5s"))
+    return {
+        "how": "http" if mode == "http" else "tcp",
+        "asks": mode == "http",
+        "path": words.get("uri", "/") if mode == "http" else None,
+        "interval": interval,
+        "fast_interval": interval,
+        "fall": _number(words.get("fails", "1")),
+        "rise": _number(words.get("passes", "1")),
+    }
+
+
+def _by_module(args: list[str]) -> dict[str, Any]:
+    """Read `check interval=MS rise=N fall=N timeout=MS type=…`, of a module that many builds have."""
+    words = _pairs(args)
+    interval = f"{words.get('interval', '30000')}ms"
+    return {
+        "how": _CHECKED_BY.get(words.get("type", "tcp")),
+        "interval": interval,
+        "fast_interval": interval,
+        "timeout": f"{words.get('timeout', '1000')}ms",
+        "fall": _number(words.get("fall", "5")),
+        "rise": _number(words.get("rise", "2")),
+    }
+
+
+def _passive(words: Mapping[str, str]) -> dict[str, Any]:
+    fails = _number(words.get("max_fails", "1"))
+    window = duration(words.get("fail_timeout", "10s"))
+    return {"how": "passive", "fall": fails, "down_interval": window} if fails else {"how": "none"}
+
+
+def duration(text: str) -> str | None:
+    """Return a time of NGINX's with its unit, None where it is none; a number alone is in seconds."""
+    bare = text.replace(" ", "")
+    parts = _PART.findall(bare)
+    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != bare:
+        return None
+    seconds = sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+    return f"{min(seconds, durations.LONGEST) * 1000:.0f}ms"
+
+
+def _host(written: str) -> str:
+    return re.sub(r"^[a-z]+://", "", written).split("/", 1)[0]
+
+
+def _pairs(args: Iterable[str]) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in args if "=" in one)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _word(words: Mapping[str, list[str]], name: str, own: str) -> str:
+    return (words.get(name) or [own])[0]

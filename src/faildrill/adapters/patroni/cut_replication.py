@@ -1,0 +1,135 @@
+"""`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
+
+import asyncio
+from typing import Any, ClassVar, Final
+
+from pydantic import Field
+
+from faildrill.adapters.patroni.interface_proof import OfCluster
+from faildrill.adapters.postgres.target import Cluster
+from faildrill.errors import ActionRefused
+from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports.effect import Effect, Found, compared
+from faildrill.toolkit.deadlines import patience
+from faildrill.toolkit.links import IN_THE_PATH, Doing, Links, OfLink, links
+
+_A_MOMENT: Final = 0.3
+"""Seconds in which the node that takes writes has written something, where anybody writes."""
+
+
+class CutReplication(OfCluster, OfLink):
+    """Cuts the network by which standbys receive from the node that takes writes; users are not touched.
+
+    - `silent`: everything is swallowed, as by a dead switch.
+    - `reset`: connections are ended, and new ones refused.
+    - `delayed`: everything is passed on later.
+
+    With `at_most` the link opens by itself after that time, even without faildrill. Which node it is, is looked up when
+    the step begins. It is refused, with nothing touched, unless one node leads, another one streams from it, and the
+    leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is not seen in
+    effect while a standby streams after a `reset`, or gets what is written after `silent`; where nothing is written, or
+    it is `delayed`, only what is in the path can tell. It is put back when the link does what it did before.
+
+        steps:
+          - name: cut the network to the standby
+            patroni.cut_replication: {cluster: payments}
+    """
+
+    effect_is: ClassVar[Effect] = "state"
+    acts_late: ClassVar[float] = 5.0
+    """Whatever reaches the node may have taken the request up, and do it when it comes to it."""
+
+    cluster: Cluster = Field(description="the cluster whose replication is cut")
+
+    async def capture(self, given: Given) -> Captured:
+        """Look who leads, who streams from it, and what the link does now."""
+        primary, streaming = await self._found(given)
+        now = await self._links(primary, given).link_now(primary)
+        if now == self._wanted:
+            raise ActionRefused(f"the link to {self.cluster.name}/{primary} is {now} already")
+        return {"primary": primary, "streaming": list(streaming), **now.captured()}
+
+    async def apply(self, before: Captured, given: Given) -> Captured:
+        """Change the link."""
+        primary = str(before["primary"])
+        await self._links(primary, given).link(primary, self._wanted, self.at_most)
+        return {"primary": primary}
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See that the link does it; after a reset that nobody streams, and in a silence that nobody gets anything."""
+        primary = str(before["primary"])
+        now = await self._links(primary, given).link_now(primary)
+        found = f"the link to {primary} is {now}"
+        if now != self._wanted:
+            return Observed(holds=False, because=found, evidence={"mode": now.mode})
+        got = {"reset": self._ended, "silent": self._silenced, "delayed": self._late}
+        seen = await got[self.how](before, given)
+        because = f"{found}; {seen.because}" if seen.because else found
+        return seen._replace(because=because, evidence={"mode": now.mode})
+
+    async def _late(self, before: Captured, given: Given) -> Observed:
+        return Observed(holds=True, because="", word_of=IN_THE_PATH)
+
+    async def _ended(self, before: Captured, given: Given) -> Observed:
+        """Ask the standbys whether they receive."""
+        still = (await self._once(patience(given))).streaming
+        return Observed(not still, f"{', '.join(still)} still streams" if still else "")
+
+    async def _silenced(self, before: Captured, given: Given) -> Observed:
+        """See that no standby has what was written after the link was seen to be silent."""
+        primary, each = str(before["primary"]), patience(given) / 3
+        first = (await self._once(each)).nodes[primary].position
+        await asyncio.sleep(_A_MOMENT)
+        wrote = (await self._once(each)).nodes[primary].position
+        if first is None or wrote is None or wrote <= first:
+            told = "nothing was written meanwhile, so nobody else can tell"
+            return Observed(holds=True, because=told, word_of=IN_THE_PATH)
+        standbys: Any = before["streaming"]
+        nodes = (await self._once(each)).nodes
+        passed = [name for name in standbys if (nodes[name].position or 0) >= wrote]
+        return Observed(not passed, f"and yet {', '.join(passed)} has what was written since" if passed else "")
+
+    async def lasts(self, before: Captured, given: Given) -> Observed:
+        """See that the link still does it; who streams from whom may change with what else is done."""
+        primary = str(before["primary"])
+        now = await self._links(primary, given).link_now(primary)
+        return Observed(now == self._wanted, f"the link to {primary} is {now}")
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare what the link does."""
+        primary = str(before["primary"])
+        now, former = await self._links(primary, given).link_now(primary), Doing.before(before)
+        where = f"{self.cluster.name}/{primary}"
+        return compared(now, self._wanted, former, f"have whatever is in the path of {where} make it {former}")
+
+    async def undo(self, before: Captured, given: Given) -> None:
+        """Let the link do what it did before."""
+        primary = str(before["primary"])
+        await self._links(primary, given).link(primary, Doing.before(before))
+
+    async def restored(self, before: Captured, given: Given) -> Observed:
+        """See that it does."""
+        primary = str(before["primary"])
+        now = await self._links(primary, given).link_now(primary)
+        return Observed(now == Doing.before(before), f"the link to {primary} is {now}")
+
+    async def preview(self, given: Given) -> Preview:
+        """Look whose link would be cut now."""
+        primary, streaming = await self._found(given)
+        where = f"{self.cluster.name}/{primary}"
+        effect = f"{', '.join(streaming)} receives nothing from {where} ({self._wanted})"
+        return Preview(
+            [where], effect, "open it again", [where, *(f"{self.cluster.name}/{name}" for name in streaming)]
+        )
+
+    async def _found(self, given: Given) -> tuple[str, list[str]]:
+        sight = await self._once(patience(given))
+        if sight.leader is None:
+            raise ActionRefused(f"{self.cluster.name} has no single primary: {'; '.join(sight.missing())}")
+        streaming = sight.streaming
+        if not streaming:
+            raise ActionRefused(f"nobody streams from {self.cluster.name}/{sight.leader}: {'; '.join(sight.missing())}")
+        return sight.leader, streaming
+
+    def _links(self, primary: str, given: Given) -> Links:
+        return links(given.reach(self.cluster.members[primary]), f"{self.cluster.name}/{primary}")

@@ -1,0 +1,1 @@
+"""Prometheus: the state of a watch, as metrics."""

@@ -1,0 +1,138 @@
+"""What a drill will need of Redis under Sentinel, looked at by `faildrill doctor`."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from faildrill.adapters.redis.client import Login, Talk, directly, in_words, misencrypted, sentinels, what_to_do
+from faildrill.adapters.redis.nodes import asked, sighted
+from faildrill.adapters.redis.succession import Sight
+from faildrill.adapters.redis.target import Redis
+from faildrill.errors import UnresolvedSecret
+from faildrill.ports import Checked, Given, Kind
+from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.leader_store import observed, whole
+from faildrill.toolkit.leader_store.checks import misspelled
+
+_SETTINGS: Final = ("min-replicas-to-write", "min-replicas-max-lag", "appendonly", "save")
+_RIGHTS: Final = "give the login `+config|get`, and for a failover `+config|set`"
+
+
+class _Set(NamedTuple):
+    """What one node is set to, or why it does not say."""
+
+    values: dict[str, str]
+    refused: str = ""
+
+
+class Watched(Kind):
+    """Looks whether nodes and Sentinels answer and agree, and how the nodes are set to keep writes."""
+
+    target: Redis
+
+    async def examine(self, given: Given) -> list[Checked]:
+        """Ask all nodes and Sentinels at once."""
+        within = given.timeout * SHARE
+        members = self.target.members.items()
+        sight, settings, known = await asyncio.gather(
+            observed(lambda: sighted(self.target, within / 4), within / 2),
+            asyncio.gather(*(_settings(directly(self.target, one), within) for _, one in members)),
+            asyncio.gather(*(_others(login, self.target.master, within) for login in sentinels(self.target))),
+        )
+        by_name = dict(zip(self.target.members, settings, strict=True))
+        found = [*await self._nodes(sight, within / 2), *await self._sentinels(sight, known, within / 2)]
+        return [*found, *self._spelled(sight), *whole(self.target.name, sight), *self._kept(by_name)]
+
+    async def _nodes(self, sight: Sight, within: float) -> list[Checked]:
+        found = []
+        for name, member in self.target.members.items():
+            node = sight.nodes[name]
+            words, remedy = str(node).removeprefix(f"{name} "), ""
+            if node.silent:
+                login = directly(self.target, member)
+                words = await misencrypted(login, within) or words
+                remedy = what_to_do(words, login)
+            found.append(Checked(f"{self.target.name}/{name}", not node.silent, words, remedy))
+        return found
+
+    async def _sentinels(self, sight: Sight, known: list[int | None], within: float) -> list[Checked]:
+        found, declared = [], len(self.target.sentinels)
+        for login, watch, others in zip(sentinels(self.target), sight.watches, known, strict=True):
+            what = f"{self.target.name} Sentinel {watch.where}"
+            if watch.silent:
+                words = await misencrypted(login, within) or watch.silent
+                found.append(Checked(what, ok=False, told=words, remedy=what_to_do(words, login)))
+            elif watch.can_decide:
+                found.append(Checked(what, ok=False, told=watch.can_decide, remedy=watch.remedy))
+            elif others is not None and others != declared:
+                remedy = "declare all of them, or have it forget those that are gone: SENTINEL RESET"
+                words = f"knows of {others} Sentinels, {declared} are declared"
+                found.append(Checked(what, ok=False, told=words, remedy=remedy))
+            else:
+                told = f"names {sight.named(watch) or watch.address}, and could have another promoted"
+                found.append(Checked(what, ok=True, told=told))
+        return found
+
+    def _spelled(self, sight: Sight) -> Iterator[Checked]:
+        """Tell which line to write where the Sentinels know a node by another address."""
+        return misspelled(self.target.name, sight.unspelled(), "the Sentinels know it as")
+
+    def _kept(self, settings: dict[str, _Set]) -> Iterator[Checked]:
+        """Tell how acknowledged writes are kept: when nodes are parted, and when one starts again."""
+        name = self.target.name
+        refused = [f"{node} {one.refused}" for node, one in settings.items() if one.refused]
+        if refused:
+            yield Checked(f"{name} settings", ok=False, told="; ".join(refused), remedy=_RIGHTS)
+        seen = {node: one.values for node, one in settings.items() if one.values}
+        if seen:
+            yield _parted(f"{name} min-replicas", seen)
+            yield _restarted(f"{name} persistence", seen)
+
+
+def _parted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
+    told = {
+        node: f"min-replicas-to-write {one['min-replicas-to-write']}, max-lag {one['min-replicas-max-lag']}"
+        for node, one in seen.items()
+    }
+    if len(set(told.values())) > 1:
+        words = "; ".join(f"{node} {one}" for node, one in told.items())
+        return Checked(what, ok=False, told=words, remedy="set the same everywhere: any node may be the master")
+    words = next(iter(told.values()))
+    if any("0" in (one["min-replicas-to-write"], one["min-replicas-max-lag"]) for one in seen.values()):
+        words += ": a master that is cut off goes on taking writes, which are lost"
+    return Checked(what, ok=True, told=words)
+
+
+def _restarted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
+    empty = [node for node, one in seen.items() if one["appendonly"] == "no" and not one["save"]]
+    if not empty:
+        return Checked(what, ok=True, told="every node keeps its data over a restart")
+    words = f"{', '.join(empty)} would start empty; a master that does, before it is replaced, empties its replicas"
+    return Checked(what, ok=False, told=words, remedy="set `appendonly yes`, or `save`")
+
+
+async def _settings(login: Login, within: float) -> _Set:
+    async def what(talk: Talk) -> dict[str, str]:
+        found = {}
+        for one in _SETTINGS:
+            found[one] = str((await talk.ask("CONFIG", "GET", one))[1])
+        return found
+
+    try:
+        return _Set(await asked(login, what, within))
+    except (OSError, UnresolvedSecret) as error:
+        return _Set({}, in_words(error))
+    except LookupError:
+        return _Set({}, "does not know its settings")
+
+
+async def _others(login: Login, master: str, within: float) -> int | None:
+    """Return of how many Sentinels one knows, itself among them; None where it does not say."""
+
+    async def what(talk: Talk) -> int:
+        return len(await talk.ask("SENTINEL", "SENTINELS", master)) + 1
+
+    try:
+        return await asked(login, what, within)
+    except (OSError, UnresolvedSecret, TypeError):
+        return None

@@ -1,0 +1,1 @@
+"""A simulated place: files stand for services, and actions misbehave as they are told."""

@@ -1,0 +1,1 @@
+"""TCP: a connection is asked for, and what a failed one means."""
