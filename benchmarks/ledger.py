@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 from benchmarks import proving
 from benchmarks.measuring import PYTHON, Section, alternating, load, median, ran, table
 from faildrill.adapters.postgres.ledger import TABLE
-from faildrill.lab import parts, users
-from faildrill.lab.init import become
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.init import become
 
 CLIENTS: Final = (1, 4, 16)
 SECONDS: Final = {False: 5, True: 2}
@@ -94,7 +94,7 @@ def _ours(port: int, clients: int, seconds: int) -> _Rate:
 
 
 def _pgbench(port: int, clients: int, seconds: int, script: Path) -> _Rate:
-    program = str(parts.find().postgres / "pgbench")
+    program = str(wheel_programs.find().postgres / "pgbench")
     where = ["-h", "127.0.0.1", "-p", str(port), "-U", "bench", "postgres"]
     load = ["-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds), "-f", str(script)]
     done = ran([program, *load, *where])
@@ -107,7 +107,7 @@ def _pgbench(port: int, clients: int, seconds: int, script: Path) -> _Rate:
 @contextmanager
 def _postgres(folder: Path) -> Iterator[int]:
     """Run a PostgreSQL server with an empty ledger table while the block runs, as a user that it accepts."""
-    programs, user = parts.find().postgres, users.for_postgres()
+    programs, user = wheel_programs.find().postgres, users.for_postgres()
     data = folder / "home"
     data.mkdir()
     if user.how == "other":

@@ -11,7 +11,7 @@ import numpy as np
 from faildrill.adapters.postgres.ledger import TABLE, Ledger
 from faildrill.adapters.postgres.target import Database
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab import parts
+from faildrill.lab.core import wheel_programs
 from faildrill.record.ledger import CHECK, Note, path_of
 from faildrill.record.ledger.accounts import accounts
 
@@ -52,7 +52,9 @@ def fill(port: int, writes: int) -> None:
     )
     where = ["-h", "127.0.0.1", "-p", str(port), "-U", "bench", "-q"]
     commands = [word for one in statement.split(";") for word in ("-c", one)]
-    subprocess.run([str(parts.find().postgres / "psql"), *where, *commands, "postgres"], check=True, timeout=300)
+    subprocess.run(
+        [str(wheel_programs.find().postgres / "psql"), *where, *commands, "postgres"], check=True, timeout=300
+    )
 
 
 def prove(port: int, folder: Path) -> Took:

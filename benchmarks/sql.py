@@ -24,8 +24,8 @@ import psycopg
 from benchmarks.measuring import Section, load, ms, table
 from benchmarks.outages import HEAD, Check, closed, ours, silence
 from faildrill import probing
-from faildrill.lab import parts, users
-from faildrill.lab.init import become
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.init import become
 from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
 from faildrill.record.samples.columns import load as samples_of
@@ -52,7 +52,7 @@ class Server:
     """A PostgreSQL that is killed and started again, and when it was dark."""
 
     def __init__(self, folder: Path) -> None:
-        programs, user = parts.find().postgres, users.for_postgres()
+        programs, user = wheel_programs.find().postgres, users.for_postgres()
         home = folder / "home"
         home.mkdir()
         if user.how == "other":

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from faildrill.lab import control, ending, starting
-from faildrill.lab.facts import Facts
+from faildrill.lab.core import control, startup, teardown
+from faildrill.lab.core.facts import Facts
 from lab import traces
 from lab.drilling import Ran, run
 
@@ -41,18 +41,18 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def lab(state_folder: Path) -> Iterator[Facts]:
     """The lab of this session. A test that may leave it disturbed takes `steady_lab`."""
-    facts = starting.up("lab", root=state_folder)
+    facts = startup.up("lab", root=state_folder)
     yield facts
-    ending.down("lab", root=state_folder)
+    teardown.down("lab", root=state_folder)
     assert traces.gone(state_folder) == []
 
 
 @pytest.fixture(scope="session")
 def lab_of_hosts(state_folder: Path) -> Iterator[Facts]:
     """The lab of hosts of this session."""
-    facts = starting.up("lab-hosts", root=state_folder, of="hosts")
+    facts = startup.up("lab-hosts", root=state_folder, of="hosts")
     yield facts
-    ending.down("lab-hosts", root=state_folder)
+    teardown.down("lab-hosts", root=state_folder)
     assert traces.gone(state_folder, "lab-hosts") == []
 
 

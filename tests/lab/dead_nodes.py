@@ -12,8 +12,8 @@ from typing import cast
 import asyncpg
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab import parts, users
-from faildrill.lab.facts import Facts
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.facts import Facts
 from faildrill.record.ledger import Note
 from faildrill.record.timeline import FILE, AnyEvent, Entry, entries
 from faildrill.system import kernel
@@ -30,7 +30,15 @@ def numbers_of(lab: Facts, node: str, run: str, aside: Path) -> set[int]:
         shutil.chown(copy, user.uid, user.gid)
     query = f"SELECT string_agg(number::text, ',') AS numbers FROM faildrill_ledger WHERE run = '{run}'\n"  # noqa: S608 - a name of ours
     told = subprocess.run(
-        [str(parts.find().postgres / "postgres"), "--single", "-D", str(copy), "-c", "hot_standby=off", "payments"],
+        [
+            str(wheel_programs.find().postgres / "postgres"),
+            "--single",
+            "-D",
+            str(copy),
+            "-c",
+            "hot_standby=off",
+            "payments",
+        ],
         input=query,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.lab.parts import find
+from faildrill.lab.core.wheel_programs import find
 
 CONFIG = """\
 global

@@ -12,7 +12,7 @@ import pytest
 from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.target import Hosts
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.loading import load_environment
 
 PLAYS = Path(__file__).with_name("plays")

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from faildrill.kinds import build
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.loading.environment_file import load_environment
 from faildrill.model.environment import Environment
 from faildrill.ports import Action, Captured, Confirms, Guard, Observed, Opens, Previews, Probe, Restores, Seen

@@ -6,9 +6,9 @@ Waits for the end of its standard input, which only the tests' process holds ope
 import sys
 from pathlib import Path
 
-from faildrill.lab import ending
+from faildrill.lab.core import teardown
 
 if __name__ == "__main__":
     sys.stdin.read()
     for folder in Path(sys.argv[1]).glob("**/labs/*/"):
-        ending.down(folder.name, root=folder.parent.parent)
+        teardown.down(folder.name, root=folder.parent.parent)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import ending, starting
-from faildrill.lab.facts import Facts
+from faildrill.lab.core import startup, teardown
+from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores.programs import program
 
 
@@ -21,6 +21,6 @@ def lab_of(sort: str, needs: dict[str, str], root: Path) -> Iterator[Facts]:
     except FaildrillError as error:
         pytest.skip(str(error))
     try:
-        yield starting.up(f"lab-{sort}", root=root, of=sort)
+        yield startup.up(f"lab-{sort}", root=root, of=sort)
     finally:
-        ending.down(f"lab-{sort}", root=root)
+        teardown.down(f"lab-{sort}", root=root)

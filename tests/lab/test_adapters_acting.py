@@ -7,7 +7,7 @@ import pytest
 from faildrill.adapters.member.target import Group
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.record.samples import Outcome
 from lab.conftest import ask

@@ -14,7 +14,7 @@ from faildrill.adapters.postgres.ledger_rows import What, read
 from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.record.samples import Outcome
 from lab.conftest import ask

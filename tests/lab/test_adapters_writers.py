@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from lab.conftest import Drilled
 from lab.drilling import Ran

@@ -10,7 +10,7 @@ import pytest
 
 from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab import kinds_here
 from lab.conftest import ask
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import causes
 from lab.without_a_resolver import inside
 

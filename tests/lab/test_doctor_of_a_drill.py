@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
-from faildrill.lab.parts import find
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.core.wheel_programs import find
 from lab.conftest import eventually
 from lab.haproxies import CONFIG, PARTS
 from lab.kinds_here import environment

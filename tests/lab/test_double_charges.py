@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from faildrill.adapters.postgres.target import Database
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab.drilling import run
 from lab.kinds_here import environment
 

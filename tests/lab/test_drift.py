@@ -7,8 +7,8 @@ import pytest
 
 from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.lab import environment_file
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.payments import environment_file
 from faildrill.record.samples import Outcome
 from lab import kinds_here
 

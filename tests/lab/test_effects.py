@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.haproxy.client import tell
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.record.timeline import FILE
 from lab.conftest import ask
 from lab.drilling import Ran, folder_of, started

@@ -16,7 +16,7 @@ from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab import kinds_here
 from lab.conftest import ask as tell
 from lab.conftest import eventually

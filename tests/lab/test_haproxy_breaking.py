@@ -13,7 +13,7 @@ from faildrill.adapters.haproxy.broken_file import BrokenFile
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionRefused, CannotSee
-from faildrill.lab.parts import find
+from faildrill.lab.core.wheel_programs import find
 from lab.haproxies import CONFIG, PARTS, Balancer
 from lab.kinds_here import done, given, put_back
 

@@ -11,7 +11,7 @@ from faildrill.adapters.haproxy.server_changes import Drain, Maintenance, Weight
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Action, Captured, Confirms, Previews, Restores
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60), pytest.mark.usefixtures("steady_lab")]

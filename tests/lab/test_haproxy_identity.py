@@ -15,8 +15,8 @@ import pytest
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.parts import find
-from faildrill.lab.reservations import Reservations
+from faildrill.lab.core.port_reservations import Reservations
+from faildrill.lab.core.wheel_programs import find
 from faildrill.ports import Told
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

@@ -18,7 +18,7 @@ from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.parts import find
+from faildrill.lab.core.wheel_programs import find
 from faildrill.standards import Backend, Reading, differences
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

@@ -19,7 +19,7 @@ from faildrill.adapters.ansible.identity import Identity
 from faildrill.adapters.ansible.look import Look
 from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.errors import ActionFailed, CannotSee, OutcomeUnknown
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.record.samples import Outcome
 from lab.conftest import ask
 from lab.hosts_lab import PLAYS, News, given, hosts_of, needs_ssh, step

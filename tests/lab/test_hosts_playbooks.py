@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import ActionRefused
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab.hosts_lab import done_and_put_back, given, needs_ssh, step, twice
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300), needs_ssh]

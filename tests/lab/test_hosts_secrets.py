@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.record.timeline import FILE, Applying, entries
 from lab.hosts_lab import PLAYS, hosts_of, needs_ssh
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.reservations import Reservations
+from faildrill.lab.core.port_reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.record.samples import ASKED_AGAIN, Outcome
 from support.far import far

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.ports import Opens, Probe, Seen
 from faildrill.record.samples import Outcome

@@ -18,8 +18,8 @@ from faildrill.adapters.lab.reach import Supervisor
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.cli.lab import lab as command
 from faildrill.errors import ActionRefused, CannotSee, FaildrillError
-from faildrill.lab import starting
-from faildrill.lab.facts import Facts
+from faildrill.lab.core import startup
+from faildrill.lab.core.facts import Facts
 from faildrill.loading.environment_file import load_environment
 from faildrill.system.processes import descendants
 from faildrill.toolkit.links import OPEN, Doing
@@ -64,7 +64,7 @@ def test_it_is_ready_in_time_and_tells_when_each_part_was(
 
 
 def test_up_of_a_lab_that_is_up_is_the_same_lab(lab: Facts) -> None:
-    assert starting.up("lab") == lab
+    assert startup.up("lab") == lab
 
 
 def test_a_payment_is_written_and_says_who_took_it(lab: Facts) -> None:

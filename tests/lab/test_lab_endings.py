@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import ending, lock, processes, starting
-from faildrill.lab.places import place
+from faildrill.lab.core import lock, process_tree, startup, teardown
+from faildrill.lab.core.folders import place
 from faildrill.system.processes import descendants
 from lab import traces
 from lab.conftest import eventually
@@ -67,58 +67,58 @@ def test_a_start_whose_supervisor_is_killed_fails_and_leaves_nothing_after_down(
         os.kill(holder, signal.SIGKILL)
         assert starter.wait(20) != 0
     eventually(lambda: not traces.processes(tmp_path), 10)
-    assert ending.down(root=tmp_path)
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
 def test_a_killed_supervisor_takes_every_node_with_it_and_down_removes_the_rest(tmp_path: Path) -> None:
-    facts = starting.up(root=tmp_path)
+    facts = startup.up(root=tmp_path)
     segments = traces.segments(tmp_path)
     assert len(traces.kept(segments)) == 2
     os.kill(facts.supervisor, signal.SIGKILL)
     eventually(lambda: not traces.processes(tmp_path), 10)
-    assert starting.find("lab", tmp_path) is None
-    assert ending.down(root=tmp_path)
+    assert startup.find("lab", tmp_path) is None
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
     assert traces.kept(segments) == []
 
 
 def test_a_supervisor_killed_together_with_every_init_is_cleaned_up_by_down(tmp_path: Path) -> None:
-    facts = starting.up(root=tmp_path)
+    facts = startup.up(root=tmp_path)
     inits = [one.pid for one in descendants(facts.supervisor) if one.parent == facts.supervisor]
     assert len(inits) == 7
-    processes.send([facts.supervisor, *inits], signal.SIGSTOP)
-    processes.send([facts.supervisor, *inits], signal.SIGKILL)
+    process_tree.send([facts.supervisor, *inits], signal.SIGSTOP)
+    process_tree.send([facts.supervisor, *inits], signal.SIGKILL)
     eventually(lambda: lock.holder(place("lab", tmp_path).lock) is None)
-    assert ending.down(root=tmp_path)
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
 def test_a_supervisor_that_is_held_is_cleaned_up_by_down(tmp_path: Path) -> None:
-    facts = starting.up(root=tmp_path)
+    facts = startup.up(root=tmp_path)
     os.kill(facts.supervisor, signal.SIGSTOP)
-    assert ending.down(root=tmp_path)
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
 def test_a_lab_whose_folders_are_removed_under_it_ends_by_itself(tmp_path: Path) -> None:
-    facts = starting.up(root=tmp_path)
+    facts = startup.up(root=tmp_path)
     while facts.folder.parent.exists():  # its nodes write files while these are removed
         shutil.rmtree(facts.folder.parent, ignore_errors=True)
     assert traces.gone(tmp_path) == []
 
 
 def test_a_lab_that_was_killed_can_be_started_again_without_down(tmp_path: Path) -> None:
-    first = starting.up(root=tmp_path)
+    first = startup.up(root=tmp_path)
     os.kill(first.supervisor, signal.SIGKILL)
-    second = starting.up(root=tmp_path)
+    second = startup.up(root=tmp_path)
     assert second.uid != first.uid
-    assert ending.down(root=tmp_path)
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
 def test_a_down_that_is_killed_can_be_done_again(tmp_path: Path) -> None:
-    starting.up(root=tmp_path)
+    startup.up(root=tmp_path)
     for _ in range(3):
         down = subprocess.Popen(
             [sys.executable, "-c", "from faildrill.lab import ending; ending.down()"],
@@ -127,22 +127,22 @@ def test_a_down_that_is_killed_can_be_done_again(tmp_path: Path) -> None:
         time.sleep(0.2)
         down.kill()
         down.wait()
-    ending.down(root=tmp_path)
+    teardown.down(root=tmp_path)
     assert traces.gone(tmp_path) == []
 
 
 def test_down_keeps_the_logs_when_told_and_nothing_else(tmp_path: Path) -> None:
-    facts = starting.up(root=tmp_path)
-    assert ending.down(root=tmp_path, keep_logs=True)
+    facts = startup.up(root=tmp_path)
+    assert teardown.down(root=tmp_path, keep_logs=True)
     assert [path.name for path in facts.folder.iterdir()] == ["logs"]
     assert (facts.logs / "haproxy.log").exists()
     assert traces.processes(tmp_path) == []
-    assert ending.down(root=tmp_path)
+    assert teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
 def test_down_of_nothing_says_so(tmp_path: Path) -> None:
-    assert not ending.down(root=tmp_path)
+    assert not teardown.down(root=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,14 +151,14 @@ def test_two_labs_started_at_once_are_two_labs(tmp_path: Path) -> None:
     environment = os.environ | {"FAILDRILL_STATE": str(tmp_path)}
     both = [subprocess.Popen([sys.executable, "-c", program, name], env=environment) for name in ("one", "two")]
     assert [starter.wait(60) for starter in both] == [0, 0]
-    one, two = (starting.find(name, tmp_path) for name in ("one", "two"))
+    one, two = (startup.find(name, tmp_path) for name in ("one", "two"))
     assert one is not None
     assert two is not None
     assert one.payments != two.payments
-    ending.down("one", root=tmp_path)
+    teardown.down("one", root=tmp_path)
     assert traces.of(tmp_path, "one") == []
-    assert starting.find("two", tmp_path) == two
-    ending.down("two", root=tmp_path)
+    assert startup.find("two", tmp_path) == two
+    teardown.down("two", root=tmp_path)
     assert traces.of(tmp_path, "two") == []
 
 
@@ -170,7 +170,7 @@ def test_one_name_started_twice_at_once_is_one_lab(tmp_path: Path) -> None:
     ]
     uids = {starter.communicate(timeout=60)[0] for starter in starters}
     assert len(uids) == 1
-    ending.down(root=tmp_path)
+    teardown.down(root=tmp_path)
     assert traces.of(tmp_path) == []
 
 
@@ -180,11 +180,11 @@ def test_a_part_that_does_not_become_ready_is_named_with_its_log(
     (tmp_path / "libpcre.so.1").touch()  # HAProxy is the only part that loads it
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     with pytest.raises(FaildrillError) as caught:
-        starting.up(root=tmp_path / "state")
+        startup.up(root=tmp_path / "state")
     for text in ("haproxy did not become ready", "status 127", "libpcre.so.1: file too short", "kept in"):
         assert text in str(caught.value)
     assert traces.processes(tmp_path) == []
-    ending.down(root=tmp_path / "state")
+    teardown.down(root=tmp_path / "state")
     assert traces.of(tmp_path / "state") == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import (
     FILE,

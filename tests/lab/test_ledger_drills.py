@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.record.timeline import Confirmed
 from lab.dead_nodes import acknowledged, numbers_of, numbers_on, until

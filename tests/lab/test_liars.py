@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from faildrill.kinds.table import ACTIONS
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab.haproxies import Balancer, balancer
 from lab.liar_stands import MAKERS, REACHED, SERVERS, stand_of
 from lab.stores import lab_of

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from faildrill.adapters.member.target import Group
 from faildrill.cli.main import cli
 from faildrill.errors import FaildrillError
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

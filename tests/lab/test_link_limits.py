@@ -12,7 +12,7 @@ import pytest
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import FaildrillError
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Captured, Observed, Reach
 from faildrill.ports.target import Member
 from faildrill.toolkit.links import Doing

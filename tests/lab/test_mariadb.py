@@ -18,7 +18,7 @@ from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.statements import Errand, left_of
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually

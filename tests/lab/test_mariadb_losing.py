@@ -12,7 +12,7 @@ from faildrill.adapters.mariadb.client import as_admin, as_user
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts
 from faildrill.record.samples import Outcome

@@ -16,7 +16,7 @@ import pytest
 
 from faildrill.adapters.nginx.instance import children, listening
 from faildrill.errors import ActionFailed, ActionRefused, FaildrillError
-from faildrill.lab.reservations import Reservations
+from faildrill.lab.core.port_reservations import Reservations
 from faildrill.lab.stores.programs import program
 from faildrill.record.samples import Outcome
 from lab.hosts_lab import done_and_put_back, here, twice

@@ -12,7 +12,7 @@ import yaml
 
 from faildrill.adapters.patroni.changes import may_tell, sighted
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores import certificates
 from lab.conftest import eventually
 from lab.kinds_here import environment

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from faildrill.errors import CannotSee
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab.hosts_lab import done_and_put_back, given, here, step, twice
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]

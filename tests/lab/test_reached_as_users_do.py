@@ -17,7 +17,7 @@ from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores import certificates
 from faildrill.record.samples import Outcome
 from lab.kinds_here import environment, given, once, opened, probe

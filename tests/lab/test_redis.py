@@ -15,7 +15,7 @@ from faildrill.adapters.redis.nodes import asked
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually

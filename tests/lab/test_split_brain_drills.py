@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab.conftest import ask
 from lab.drilling import Ran, run
 from lab.kinds_here import environment, once, probe

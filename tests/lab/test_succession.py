@@ -14,7 +14,7 @@ import yaml
 from faildrill.adapters.patroni.checks import Patroni
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import ActionRefused
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from faildrill.ports import Checked
 from faildrill.record.samples import Outcome
 from lab.conftest import ask, eventually

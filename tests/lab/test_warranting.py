@@ -14,7 +14,7 @@ from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.patroni.changes import sighted
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.lab.facts import Facts
+from faildrill.lab.core.facts import Facts
 from lab import kinds_here
 from lab.conftest import ask, eventually
 

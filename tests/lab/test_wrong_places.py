@@ -17,8 +17,8 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.member.target import Group
 from faildrill.errors import FaildrillError
 from faildrill.kinds.call_context import Supplies
-from faildrill.lab import ending, starting
-from faildrill.lab.facts import Facts
+from faildrill.lab.core import startup, teardown
+from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores.programs import program
 from faildrill.locking.occupancy import all_marks
 from faildrill.record.timeline import FILE, Confirmed, UndoNotVerified, entries
@@ -36,9 +36,9 @@ Changing = Callable[[dict[str, Any]], None]
 @pytest.fixture(scope="module")
 def other(state_folder: Path) -> Iterator[Facts]:
     """Another lab of the same sort."""
-    facts = starting.up("other", root=state_folder)
+    facts = startup.up("other", root=state_folder)
     yield facts
-    ending.down("other", root=state_folder)
+    teardown.down("other", root=state_folder)
 
 
 def content(lab: Facts) -> dict[str, Any]:
@@ -231,11 +231,11 @@ def two(sort: str, root: Path) -> Iterator[tuple[Facts, Facts]]:
         pytest.skip(str(error))
     names = [f"{sort}-a", f"{sort}-b"]
     try:
-        first, second = [starting.up(name, root=root, of=sort) for name in names]
+        first, second = [startup.up(name, root=root, of=sort) for name in names]
         yield first, second
     finally:
         for name in names:
-            ending.down(name, root=root)
+            teardown.down(name, root=root)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from faildrill.lab.places import place
+from faildrill.lab.core.folders import place
 
 
 def processes(folder: Path) -> list[str]:

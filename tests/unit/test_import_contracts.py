@@ -41,7 +41,7 @@ def test_all_of_the_package_is_under_a_contract() -> None:
     [
         ("engine", "faildrill.judging.expectations.outage", "faildrill.adapters.patroni.probes"),
         ("engine", "faildrill.loading.drill_file", "faildrill.toolkit.tls"),
-        ("engine", "faildrill.restoring.fence", "faildrill.lab.processes"),
+        ("engine", "faildrill.restoring.fence", "faildrill.lab.core.process_tree"),
         ("engine", "faildrill.judging.expectations.outage", "aiohttp"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.adapters.http.target"),
         ("toolkit", "faildrill.toolkit.tls", "faildrill.kinds"),
@@ -50,10 +50,10 @@ def test_all_of_the_package_is_under_a_contract() -> None:
         ("worlds", "faildrill.adapters.postgres.sessions", "faildrill.adapters.patroni.nodes"),
         ("worlds", "faildrill.adapters.redis.nodes", "faildrill.judging"),
         ("worlds", "faildrill.adapters.redis.nodes", "pymysql"),
-        ("worlds", "faildrill.adapters.haproxy.settings", "faildrill.lab.facts"),
-        ("lab", "faildrill.lab.init", "faildrill.adapters.process.tree"),
-        ("lab", "faildrill.lab.init", "faildrill.ports"),
-        ("lab", "faildrill.lab.init", "asyncpg"),
+        ("worlds", "faildrill.adapters.haproxy.settings", "faildrill.lab.core.facts"),
+        ("lab", "faildrill.lab.core.init", "faildrill.adapters.process.tree"),
+        ("lab", "faildrill.lab.core.init", "faildrill.ports"),
+        ("lab", "faildrill.lab.core.init", "asyncpg"),
     ],
 )
 def test_what_is_not_named_breaks_its_contract(

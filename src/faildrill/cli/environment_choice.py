@@ -29,17 +29,17 @@ def environment(named: str, drill: Path, *, start_lab: bool, tell: bool = True) 
 def lab_that_is_up(name: str) -> Path | None:
     """Return the environment file of the lab of that name, None when it isn't up or labs are not installed."""
     try:
-        from faildrill.lab import finding
+        from faildrill.lab.core import search
     except ImportError:
         return None
-    up = finding.find(name)
+    up = search.find(name)
     return up.environment if up else None
 
 
 def may_be_started(name: str) -> bool:
     """Tell whether a lab of that name can be started for a command."""
     try:
-        from faildrill.lab import sorts
+        from faildrill.lab.core import sorts
     except ImportError:
         return False
     return sorts.named(name) is not None
@@ -48,7 +48,7 @@ def may_be_started(name: str) -> bool:
 def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | None:
     """Start the lab of that name, None where it is no lab that commands start for themselves."""
     try:
-        from faildrill.lab import ending, sorts, starting
+        from faildrill.lab.core import sorts, startup, teardown
     except ImportError:
         return None
     sort = sorts.named(name)
@@ -60,7 +60,7 @@ def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | No
             click.echo(text, err=True)
 
     say(f"{name} is not up: starting it for this run")
-    facts = starting.up(name, tell=say, of=sort)
+    facts = startup.up(name, tell=say, of=sort)
     place = proven(loading.load_environment(facts.environment))
 
     def take_down() -> None:
@@ -69,7 +69,7 @@ def _started(name: str, stack: contextlib.ExitStack, *, tell: bool) -> Path | No
             click.echo(f"{name} stays up, as not everything is put back; when it is: {down}", err=True)
             return
         say(f"taking {name} down")
-        ending.down(name)
+        teardown.down(name)
 
     stack.callback(take_down)
     return facts.environment

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.facts import Facts
-from faildrill.lab.places import Place
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.core.folders import Place
 from faildrill.system import state_folder
 from faildrill.system.exit_codes import ExitCode
 
@@ -28,12 +28,12 @@ def lab() -> None:
 @click.option("--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too.")
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
-    from faildrill.lab import places, sorts, starting
+    from faildrill.lab.core import folders, sorts, startup
 
-    place = places.place(name)
+    place = folders.place(name)
     state_folder.check()
     before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
-    facts = starting.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
+    facts = startup.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
     for key, value in _worth_knowing(place, facts, sort):
@@ -59,9 +59,9 @@ def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, obj
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 def status(name: str, output: str) -> None:
     """Show every node and link of a lab, and where its environment file is. Exits 1 when it isn't up."""
-    from faildrill.lab import control, places
+    from faildrill.lab.core import control, folders
 
-    place = places.place(name)
+    place = folders.place(name)
     try:
         answer = control.ask(place.control, {"op": "status"}, 10.0)
     except control.NoLab:
@@ -116,9 +116,9 @@ def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
 @click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each log.")
 def logs(node: str | None, name: str, follow: bool, lines: int) -> None:
     """Print the logs of a lab: of one node, or of all."""
-    from faildrill.lab import places
+    from faildrill.lab.core import folders
 
-    place = places.place(name)
+    place = folders.place(name)
     files = {path.stem: path for path in sorted(place.logs.glob("*.log"))}
     if not files:
         raise FaildrillError(f"there are no logs of a lab {name!r}")
@@ -159,12 +159,12 @@ def _follow(files: list[Path]) -> None:
 @click.option("--keep-logs", is_flag=True, help="Leave the folder of its logs.")
 def down(name: str, keep_logs: bool) -> None:
     """Take a lab down: no process, socket or folder of it stays, whatever was killed before."""
-    from faildrill.lab import ending, places
+    from faildrill.lab.core import folders, teardown
 
-    was_there = ending.down(name, keep_logs=keep_logs)
+    was_there = teardown.down(name, keep_logs=keep_logs)
     if not was_there:
         click.echo(f"lab {name!r} is not up")
         return
     click.echo(f"lab {name!r} is down")
     if keep_logs:
-        click.echo(f"  its logs are kept in {places.place(name).logs}")
+        click.echo(f"  its logs are kept in {folders.place(name).logs}")

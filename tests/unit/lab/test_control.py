@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import control
+from faildrill.lab.core import control
 
 
 async def answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faildrill.lab.environment_file import yaml_text
+from faildrill.lab.payments.environment_file import yaml_text
 from faildrill.loading.yaml.scalars import resolve
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from faildrill.cli.lab import lab, table
 from faildrill.errors import FaildrillError, WrongUsage
-from faildrill.lab.places import Place
+from faildrill.lab.core.folders import Place
 
 
 @pytest.fixture(autouse=True)

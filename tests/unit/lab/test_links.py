@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.links import Link, Mode
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments.links import Link, Mode
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faildrill.lab import lock
+from faildrill.lab.core import lock
 
 HOLD = """
 import sys, time

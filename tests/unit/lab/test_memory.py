@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.lab import memory
+from faildrill.lab.core import shared_memory
 
 PRIVATE, CREATE = 0, 0o1600
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -15,7 +15,7 @@ LIBC.shmdt.argtypes = [ctypes.c_void_p]
 
 
 def there(segment: int) -> bool:
-    lines = memory.SEGMENTS.read_text(encoding="ascii").splitlines()[1:]
+    lines = shared_memory.SEGMENTS.read_text(encoding="ascii").splitlines()[1:]
     return any(int(line.split()[1]) == segment for line in lines)
 
 
@@ -38,30 +38,30 @@ def server(folder: Path, key: int, segment: int) -> None:
 
 def test_the_segment_of_a_killed_server_is_freed(segment: int, tmp_path: Path) -> None:
     server(tmp_path, PRIVATE, segment)
-    memory.let_go(tmp_path)
+    shared_memory.let_go(tmp_path)
     assert not there(segment)
 
 
 def test_a_segment_that_somebody_still_uses_stays(segment: int, tmp_path: Path) -> None:
     server(tmp_path, PRIVATE, segment)
     used = LIBC.shmat(segment, None, 0)
-    memory.let_go(tmp_path)
+    shared_memory.let_go(tmp_path)
     assert there(segment)
     LIBC.shmdt(used)
 
 
 def test_a_segment_with_another_key_has_become_somebody_elses_and_stays(segment: int, tmp_path: Path) -> None:
     server(tmp_path, PRIVATE + 1, segment)
-    memory.let_go(tmp_path)
+    shared_memory.let_go(tmp_path)
     assert there(segment)
 
 
 @pytest.mark.parametrize("told", ["", "1\n2\n3\n4\n5\n6\nnot numbers\n", "1\n2\n3\n4\n5\n6\n7\n"])
 def test_a_pid_file_that_tells_nothing_frees_nothing(told: str, segment: int, tmp_path: Path) -> None:
     (tmp_path / "postmaster.pid").write_text(told, encoding="utf-8")
-    memory.let_go(tmp_path)
+    shared_memory.let_go(tmp_path)
     assert there(segment)
 
 
 def test_no_folder_is_no_mistake(tmp_path: Path) -> None:
-    memory.let_go(tmp_path / "nowhere")
+    shared_memory.let_go(tmp_path / "nowhere")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import processes
-from faildrill.lab.nodes import Node, Recipe
+from faildrill.lab.core import process_tree
+from faildrill.lab.core.node import Node, Recipe
 
 STRAY = """
 import os, sys, time
@@ -66,7 +66,7 @@ def play(scene: Callable[[Node], Awaitable[None]], folder: Path, program: str = 
     """Play a scene with a node, reaping as a supervisor does."""
 
     async def whole() -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, processes.reap)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, process_tree.reap)
         node = Node(recipe(folder, program))
         try:
             await node.start()
@@ -75,7 +75,7 @@ def play(scene: Callable[[Node], Awaitable[None]], folder: Path, program: str = 
             await node.signal("KILL")
 
     asyncio.run(whole())
-    assert processes.belonging(str(folder)) == []
+    assert process_tree.belonging(str(folder)) == []
 
 
 async def with_its_stray(node: Node) -> int:
@@ -96,7 +96,7 @@ def test_kill_leaves_nothing_of_a_node(tmp_path: Path) -> None:
         await with_its_stray(node)
         await node.signal("KILL")
         assert node.state() == "absent"
-        assert processes.belonging(str(tmp_path)) == []
+        assert process_tree.belonging(str(tmp_path)) == []
 
     play(scene, tmp_path)
 
@@ -105,7 +105,7 @@ def test_kill_ends_a_node_that_starts_processes_as_fast_as_it_can(tmp_path: Path
     async def scene(node: Node) -> None:
         await until(lambda: len(node.processes()) > 20)
         await node.signal("KILL")
-        assert processes.belonging(str(tmp_path)) == []
+        assert process_tree.belonging(str(tmp_path)) == []
 
     play(scene, tmp_path, SPREADING)
 
@@ -185,7 +185,7 @@ def test_a_node_whose_init_is_killed_goes_down_whole(tmp_path: Path) -> None:
         await with_its_stray(node)
         os.kill(node.init, signal.SIGKILL)
         await asyncio.wait_for(node.gone.wait(), 5)
-        assert processes.belonging(str(tmp_path)) == []
+        assert process_tree.belonging(str(tmp_path)) == []
 
     play(scene, tmp_path)
 
@@ -195,7 +195,7 @@ def test_an_init_whose_supervisor_is_gone_ends_its_node(tmp_path: Path) -> None:
         await with_its_stray(node)
         assert node._writer is not None
         node._writer.transport.abort()
-        await until(lambda: not processes.belonging(str(tmp_path)))
+        await until(lambda: not process_tree.belonging(str(tmp_path)))
 
     play(scene, tmp_path)
 
@@ -204,7 +204,7 @@ def test_an_init_that_is_told_to_end_ends_its_node(tmp_path: Path) -> None:
     async def scene(node: Node) -> None:
         await with_its_stray(node)
         os.kill(node.init, signal.SIGTERM)
-        await until(lambda: not processes.belonging(str(tmp_path)))
+        await until(lambda: not process_tree.belonging(str(tmp_path)))
 
     play(scene, tmp_path)
 
@@ -257,7 +257,7 @@ def test_a_node_that_is_down_takes_no_signal_but_kill(tmp_path: Path) -> None:
 def test_a_shell_that_stands_in_the_folder_does_not_belong_to_it(tmp_path: Path) -> None:
     async def scene() -> None:
         bystander = await asyncio.create_subprocess_exec("sleep", "30", cwd=tmp_path)
-        assert processes.belonging(str(tmp_path)) == []
+        assert process_tree.belonging(str(tmp_path)) == []
         bystander.kill()
         await bystander.wait()
 

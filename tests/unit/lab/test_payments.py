@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from faildrill.lab.payments import Server, Settings
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments.server import Server, Settings
 
 Client = TestClient[web.Request, web.Application]
 Scene = Callable[[Client], Awaitable[None]]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import WrongUsage
-from faildrill.lab.places import every_place, place
+from faildrill.lab.core.folders import every_place, place
 from faildrill.system.state_folder import where
 
 

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from faildrill.lab.reservations import LOOPBACK, Reservations
+from faildrill.lab.core.port_reservations import LOOPBACK, Reservations
 
 
 @pytest.fixture

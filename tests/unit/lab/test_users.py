@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from faildrill.lab import users
+from faildrill.lab.core import users
 
 
 def test_whoever_is_no_root_and_has_a_name_runs_the_database_themselves() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import faildrill
-from faildrill.lab import processes, users
-from faildrill.lab.configs import balancing, serving, write
+from faildrill.lab.core import process_tree, users
+from faildrill.lab.core.node import Recipe
+from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, DATABASE_HOSTS, HostsPlan
-from faildrill.lab.nodes import Recipe
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.payments.configs import balancing, serving, write
 
 _ROOT: Final = str(Path(faildrill.__file__).parent.parent)
 _SYSTEMCTL: Final = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.hosts.systemctl import main; main()"
@@ -113,7 +113,7 @@ def _environment(plan: HostsPlan, name: str) -> dict[str, str]:
         "HOME": f"{folder}/home",
         "LANG": "C.UTF-8",
         "SHELL": "/bin/sh",
-        processes.MARK: str(folder),
+        process_tree.MARK: str(folder),
     }
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from faildrill.lab.environment_file import balancer_identity, host_identity, yaml_text
+from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, USER, HostsPlan
-from faildrill.lab.plan import DATABASE, SCOPE
-from faildrill.lab.reservations import LOOPBACK
-from faildrill.lab.schema import Identity
+from faildrill.lab.payments.environment_file import balancer_identity, host_identity, yaml_text
+from faildrill.lab.payments.plan import DATABASE, SCOPE
+from faildrill.lab.payments.schema import Identity
 
 _EVERY: Final = {"every": "500ms", "timeout": "2s"}
 

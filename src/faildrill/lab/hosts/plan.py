@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill.lab import parts, plan, users
-from faildrill.lab.places import Place
-from faildrill.lab.reservations import Reservations
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.port_reservations import Reservations
+from faildrill.lab.payments import plan
 
 APPLICATION_HOSTS: Final = ("app1", "app2")
 DATABASE_HOSTS: Final = ("db1", "db2")
@@ -46,7 +47,7 @@ def new(place: Place) -> HostsPlan:
     """Plan a lab of hosts."""
     return HostsPlan(
         place=place,
-        parts=parts.find(),
+        parts=wheel_programs.find(),
         reservations=Reservations(),
         postgres_user=users.for_postgres(),
         uid=secrets.token_hex(8),

@@ -8,15 +8,15 @@ from functools import partial
 import asyncpg
 import asyncssh
 
-from faildrill.lab import readiness, schema, staging
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.node import Node
+from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.hosts import configs, environment_file, plan
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, HostsPlan
-from faildrill.lab.nodes import Node
-from faildrill.lab.places import Place
-from faildrill.lab.plan import ROLES
-from faildrill.lab.readiness import NotReady, until
-from faildrill.lab.reservations import LOOPBACK
-from faildrill.lab.schema import Identity
+from faildrill.lab.payments import readiness, schema, staging
+from faildrill.lab.payments.plan import ROLES
+from faildrill.lab.payments.readiness import NotReady, until
+from faildrill.lab.payments.schema import Identity
 
 PRIMARY, STANDBY = DATABASE_HOSTS
 _FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from faildrill.lab import processes
+from faildrill.lab.core import process_tree
 from faildrill.system.processes import Process, descendants
 
 STOP_SECONDS = 10.0
@@ -44,13 +44,13 @@ class Unit:
             pid, started = self._pidfile.read_text(encoding="ascii").split()
         except (OSError, ValueError):
             return 0
-        one = processes.read(int(pid))
+        one = process_tree.read(int(pid))
         return one.pid if one and str(one.start) == started else 0
 
     def tree(self) -> list[Process]:
         """Return all of its processes."""
         main = self.main()
-        first = processes.read(main) if main else None
+        first = process_tree.read(main) if main else None
         return [first, *descendants(main)] if first else []
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class Unit:
             os.close(writing)
             pid = int(os.read(reading, 32))
             os.close(reading)
-            started = processes.read(pid)
+            started = process_tree.read(pid)
             self._pidfile.write_text(f"{pid} {started.start if started else ''}", encoding="ascii")
 
     def stop(self) -> None:
@@ -73,23 +73,23 @@ class Unit:
         if not main:
             return
         tree = self.tree()
-        processes.send([one.pid for one in tree], signal.SIGCONT)
-        processes.send([main], getattr(signal, self.spec.get("stop_signal", "SIGTERM")))
+        process_tree.send([one.pid for one in tree], signal.SIGCONT)
+        process_tree.send([main], getattr(signal, self.spec.get("stop_signal", "SIGTERM")))
         deadline = time.monotonic() + self.spec.get("stop_seconds", STOP_SECONDS)
         while self.main() and time.monotonic() < deadline:
             time.sleep(_PAUSE)
         left = {one.pid for one in tree}
-        processes.end(lambda: [one for one in map(processes.read, left) if one], processes.TIME_TO_END)
+        process_tree.end(lambda: [one for one in map(process_tree.read, left) if one], process_tree.TIME_TO_END)
 
     def signal(self, name: str) -> None:
         """Send a signal to all of it; after KILL nothing of it is left."""
         number = getattr(signal, f"SIG{name.removeprefix('SIG')}")
         if number == signal.SIGKILL:
-            processes.end(self.tree, processes.TIME_TO_END)
+            process_tree.end(self.tree, process_tree.TIME_TO_END)
         elif number == signal.SIGSTOP:
-            processes.hold(self.tree, STOP_SECONDS)
+            process_tree.hold(self.tree, STOP_SECONDS)
         else:
-            processes.send([one.pid for one in self.tree()], number)
+            process_tree.send([one.pid for one in self.tree()], number)
 
     def _detach(self, writing: int) -> None:
         """Start it in a grandchild, so that it becomes a child of the host's init."""

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.port_reservations import LOOPBACK
 
 _DAYS: Final = 30
 _PEM: Final = serialization.Encoding.PEM

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import pymysql
 
-from faildrill.lab import parts, plan, staging, users
-from faildrill.lab.environment_file import host_identity, yaml_text
-from faildrill.lab.nodes import Node, Recipe
-from faildrill.lab.places import Place
-from faildrill.lab.readiness import until
-from faildrill.lab.reservations import LOOPBACK, Reservations
-from faildrill.lab.schema import Identity
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.node import Node, Recipe
+from faildrill.lab.core.port_reservations import LOOPBACK, Reservations
+from faildrill.lab.payments import plan, staging
+from faildrill.lab.payments.environment_file import host_identity, yaml_text
+from faildrill.lab.payments.readiness import until
+from faildrill.lab.payments.schema import Identity
 from faildrill.lab.stores import certificates
 from faildrill.lab.stores.programs import program
 
@@ -174,7 +175,7 @@ class MariaDBStaging(staging.Staging):
 
 def make(place: Place) -> MariaDBStaging:
     """Plan a lab of MariaDB and lay it out in its folders."""
-    planned = plan.Plan(place, parts.find(), Reservations(), users.myself(), secrets.token_hex(8))
+    planned = plan.Plan(place, wheel_programs.find(), Reservations(), users.myself(), secrets.token_hex(8))
     staging.make_folders(planned, NODES)
     for user in USERS:
         planned.password_file(user).write_text(secrets.token_hex(16), encoding="ascii")

@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from faildrill.lab import links, parts, plan, staging, users
-from faildrill.lab.environment_file import host_identity, yaml_text
-from faildrill.lab.nodes import Node, Recipe
-from faildrill.lab.places import Place
-from faildrill.lab.readiness import until
-from faildrill.lab.reservations import LOOPBACK, Reservations
-from faildrill.lab.schema import Identity
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.node import Node, Recipe
+from faildrill.lab.core.port_reservations import LOOPBACK, Reservations
+from faildrill.lab.payments import links, plan, staging
+from faildrill.lab.payments.environment_file import host_identity, yaml_text
+from faildrill.lab.payments.readiness import until
+from faildrill.lab.payments.schema import Identity
 from faildrill.lab.stores import certificates
 from faildrill.lab.stores.programs import program
 
@@ -163,7 +164,7 @@ class RedisStaging(staging.Staging):
 
 def make(place: Place) -> RedisStaging:
     """Plan a lab of Redis and lay it out in its folders."""
-    planned = plan.Plan(place, parts.find(), Reservations(), users.myself(), secrets.token_hex(8))
+    planned = plan.Plan(place, wheel_programs.find(), Reservations(), users.myself(), secrets.token_hex(8))
     staging.make_folders(planned, (*NODES, *SENTINELS))
     planned.password_file("redis").write_text(secrets.token_hex(16), encoding="ascii")
     certificates.make(planned.place.folder / "tls")

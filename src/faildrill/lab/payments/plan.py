@@ -4,9 +4,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from faildrill.lab import parts, users
-from faildrill.lab.places import Place
-from faildrill.lab.reservations import Reservations
+from faildrill.lab.core import users, wheel_programs
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.port_reservations import Reservations
 
 SCOPE = "payments"
 """The name of the database cluster, as Patroni has it."""
@@ -22,7 +22,7 @@ class Plan:
     """A lab to be: the recipes of `configs` are written from it."""
 
     place: Place
-    parts: parts.Parts
+    parts: wheel_programs.Parts
     reservations: Reservations
     postgres_user: users.User
     uid: str
@@ -59,7 +59,7 @@ def new(place: Place) -> Plan:
     """Plan a lab: find the parts, choose the user of the database nodes, make up its identity."""
     return Plan(
         place=place,
-        parts=parts.find(),
+        parts=wheel_programs.find(),
         reservations=Reservations(),
         postgres_user=users.for_postgres(),
         uid=secrets.token_hex(8),

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import yaml
 
-from faildrill.lab import users
-from faildrill.lab.nodes import Recipe
-from faildrill.lab.plan import DATABASE_NODES, PAYMENT_NODES, SCOPE, Plan
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core import users
+from faildrill.lab.core.node import Recipe
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments.plan import DATABASE_NODES, PAYMENT_NODES, SCOPE, Plan
 
 TTL: Final = 20
 """Seconds until a dead leader's lock runs out: Patroni permits no less."""
@@ -125,7 +125,7 @@ def serving(plan: Plan, name: str, folder: Path, databases: Iterable[str]) -> li
         "service_seconds": 0.0,
     }
     path = write(folder / "payments.json", json.dumps(config, indent=2))
-    return [sys.executable, "-P", "-m", "faildrill.lab.payments", str(path)]
+    return [sys.executable, "-P", "-m", "faildrill.lab.payments.server", str(path)]
 
 
 def load_balancer(plan: Plan) -> Recipe:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import control, lock, nodes, places
-from faildrill.lab.facts import Facts
-from faildrill.lab.finding import find as find
-from faildrill.lab.places import Place
-from faildrill.lab.sorts import PAYMENTS
+from faildrill.lab.core import control, folders, lock, node
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.search import find as find
+from faildrill.lab.core.sorts import PAYMENTS
 
 WITHIN = 120.0
 """Seconds after which starting a lab is given up."""
@@ -36,7 +36,7 @@ def up(
     `tell` is told in words how far it is. With `keep`, a lab that can't be started is left as it is, to be looked
     at. Raises LabFailed with the reason; when this process ends before the lab is ready, nothing of it stays.
     """
-    place = places.place(name, root)
+    place = folders.place(name, root)
     deadline = time.monotonic() + WITHIN
     while time.monotonic() < deadline:
         ready = find(name, root)
@@ -74,7 +74,7 @@ def _start(place: Place, tell: Tell, options: list[str]) -> None:
     """Start a supervisor and wait until it has brought the lab up, or another one holds the lock."""
     ours, theirs = socket.socketpair()
     root = place.folder.parent.parent
-    argv = [sys.executable, "-P", "-m", "faildrill.lab.supervisor", place.name, str(root), *options]
+    argv = [sys.executable, "-P", "-m", "faildrill.lab.core.supervisor", place.name, str(root), *options]
     with ours, theirs:
         process = subprocess.Popen(
             argv,
@@ -82,7 +82,7 @@ def _start(place: Place, tell: Tell, options: list[str]) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=nodes.environment(),
+            env=node.environment(),
             cwd="/",
         )
         theirs.close()

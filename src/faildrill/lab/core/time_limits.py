@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.nodes import Node
+from faildrill.lab.core.node import Node
 
 LONGEST: Final = 86400.0
 

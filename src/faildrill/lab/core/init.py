@@ -18,7 +18,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from faildrill.lab import processes
+from faildrill.lab.core import process_tree
 from faildrill.system import kernel
 from faildrill.system.processes import Process, descendants
 
@@ -72,19 +72,19 @@ class Node:
     def obey(self, name: str) -> None:
         """Send a signal to the node: KILL, STOP and CONT to all of it, others to its main program."""
         if name == "KILL":
-            processes.end(self.tree, processes.TIME_TO_END)
+            process_tree.end(self.tree, process_tree.TIME_TO_END)
         elif name == "STOP":
-            processes.hold(self.tree, 5.0)
+            process_tree.hold(self.tree, 5.0)
         elif name == "CONT":
-            processes.send([one.pid for one in self.tree()], signal.SIGCONT)
+            process_tree.send([one.pid for one in self.tree()], signal.SIGCONT)
         else:
             pids = [one.pid for one in self.tree()]
-            processes.send([self.main] if self.main in pids else pids, getattr(signal, f"SIG{name}"))
+            process_tree.send([self.main] if self.main in pids else pids, getattr(signal, f"SIG{name}"))
 
     def collect(self) -> bool:
         """Reap what has ended; false when nothing is left of the node."""
         some_left = bool(self.tree())  # looked for first: what ends after this look wakes us again
-        status = processes.reap().get(self.main)
+        status = process_tree.reap().get(self.main)
         if status is not None:
             say({"exited": os.waitstatus_to_exitcode(status)})
         return some_left
@@ -153,5 +153,5 @@ def main() -> None:
         requests = listen() if CHANNEL in ready else []
         asked_to_end = woken in ready and bytes([signal.SIGTERM]) in os.read(woken, 4096)
         if requests is None or asked_to_end:
-            processes.end(node.tree, processes.TIME_TO_END)
+            process_tree.end(node.tree, process_tree.TIME_TO_END)
     say({"gone": True})

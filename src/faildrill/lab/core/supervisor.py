@@ -1,4 +1,4 @@
-"""The process that owns a lab: `python -m faildrill.lab.supervisor NAME STATE_FOLDER [--keep] [--of=SORT]`.
+"""The process that owns a lab: `python -m faildrill.lab.core.supervisor NAME STATE_FOLDER [--keep] [--of=SORT]`.
 
 It holds the lab's lock, starts every node under an init of its own, serves the control socket, and takes everything
 with it when it ends. Its standard input is a channel to whoever starts the lab: it says there how far it is, and when
@@ -17,19 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import (
-    control,
-    links,
-    lock,
-    places,
-    processes,
-    readiness,
-    remains,
-    sorts,
-    staging,
-)
-from faildrill.lab.limits import Limits, checked
-from faildrill.lab.places import Place
+from faildrill.lab.core import control, folders, lock, process_tree, remains, sorts
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.time_limits import Limits, checked
+from faildrill.lab.payments import links, readiness, staging
 from faildrill.system import kernel
 from faildrill.system.processes import descendants
 
@@ -55,7 +46,7 @@ class Supervisor:
     async def run(self, *, keep: bool) -> None:
         """Bring the lab up, serve until asked to end, take it down."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGCHLD, processes.reap)
+        loop.add_signal_handler(signal.SIGCHLD, process_tree.reap)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._ending.set)
         server = await control.serve(self.place.control, self.answer)
@@ -232,7 +223,7 @@ def supervise(place: Place, starter: socket.socket, options: list[str]) -> None:
     except (FaildrillError, OSError) as error:
         tell(starter, {"failed": str(error)})
     finally:
-        processes.end(lambda: descendants(os.getpid()), processes.TIME_TO_END)
+        process_tree.end(lambda: descendants(os.getpid()), process_tree.TIME_TO_END)
         remains.remove(place, keep_logs=keep_logs)
         remains.forget(place)
 
@@ -243,7 +234,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernel.become_subreaper()
     name, root, *options = sys.argv[1:]
-    place = places.place(name, Path(root))
+    place = folders.place(name, Path(root))
     starter = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     starter.setblocking(False)  # noqa: FBT003 - its name says it

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import control, lock, places, processes, remains
-from faildrill.lab.places import Place
+from faildrill.lab.core import control, folders, lock, process_tree, remains
+from faildrill.lab.core.folders import Place
 
 WITHIN = 30.0
 """Seconds that a supervisor may take to take its lab down before it is killed."""
@@ -20,7 +20,7 @@ def down(name: str = "lab", *, root: Path | None = None, keep_logs: bool = False
     Works whatever was killed before: supervisor, nodes, the one who started it, or an earlier `down`.
     With `keep_logs` the folder of its logs stays.
     """
-    place = places.place(name, root)
+    place = folders.place(name, root)
     if not (place.folder.exists() or place.lock.exists() or remains.find(place)):
         return False
     _ask_to_end(place, keep_logs=keep_logs)
@@ -40,7 +40,7 @@ def _ask_to_end(place: Place, *, keep_logs: bool) -> None:
     with suppress(FaildrillError, TimeoutError):
         supervisor = control.ask(place.control, {"op": "down", "keep_logs": keep_logs}, 5.0)["supervisor"]
         deadline = time.monotonic() + WITHIN
-        while processes.read(supervisor) and time.monotonic() < deadline:
+        while process_tree.read(supervisor) and time.monotonic() < deadline:
             time.sleep(0.02)
 
 
@@ -49,7 +49,7 @@ def _kill(place: Place) -> None:
     holder = lock.holder(place.lock)
     if holder is None:
         return
-    deadline = time.monotonic() + processes.TIME_TO_END
+    deadline = time.monotonic() + process_tree.TIME_TO_END
     with suppress(ProcessLookupError):
         os.kill(holder, signal.SIGKILL)
     while lock.holder(place.lock) == holder and time.monotonic() < deadline:

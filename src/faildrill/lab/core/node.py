@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import faildrill
 from faildrill.errors import FaildrillError
-from faildrill.lab import processes
-from faildrill.lab.users import User, myself
+from faildrill.lab.core import process_tree
+from faildrill.lab.core.users import User, myself
 from faildrill.system.processes import STOPPED, Process, descendants
 
 State = Literal["running", "stopped", "absent"]
@@ -24,7 +24,7 @@ ANSWER_WITHIN = 30.0
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """Nothing of a drill is among it."""
 _ROOT = str(Path(faildrill.__file__).parent.parent)
-_INIT = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.init import main; main()"
+_INIT = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.core.init import main; main()"
 
 
 def environment() -> dict[str, str]:
@@ -116,7 +116,7 @@ class Node:
 
     def _environment(self) -> dict[str, str]:
         """Return the node's environment, with the mark that proves to whom its processes belong."""
-        return environment() | {processes.MARK: str(self.recipe.folder)}
+        return environment() | {process_tree.MARK: str(self.recipe.folder)}
 
     def _spawn(self, channel: socket.socket) -> int:
         log = os.open(self.recipe.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -168,10 +168,10 @@ class Node:
 
         An init that was killed has left its processes to the supervisor; they are known by their folder.
         """
-        while processes.read(self.init):  # noqa: ASYNC110 - the channel closes just before the process is gone
+        while process_tree.read(self.init):  # noqa: ASYNC110 - the channel closes just before the process is gone
             await asyncio.sleep(0.005)
         folder = str(self.recipe.folder)
-        processes.end(lambda: processes.belonging(folder), processes.TIME_TO_END)
+        process_tree.end(lambda: process_tree.belonging(folder), process_tree.TIME_TO_END)
         if self._writer is not None:
             self._writer.close()
         self.init, self._writer = 0, None

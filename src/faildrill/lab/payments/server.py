@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import asyncpg
 from aiohttp import web
 
-from faildrill.lab.plan import DATABASE
+from faildrill.lab.payments.plan import DATABASE
 
 _INSERT = """
     INSERT INTO payments (amount, server, idempotency_key, reference) VALUES ($1, $2, $3, $4)
@@ -251,7 +251,7 @@ def _said(error: BaseException) -> str:
 
 
 def main() -> None:
-    """Serve until told to end: `python -m faildrill.lab.payments FILE`."""
+    """Serve until told to end: `python -m faildrill.lab.payments.server FILE`."""
     settings = Settings(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     application = Server(settings).application()
     web.run_app(application, host="127.0.0.1", port=settings.port, print=None, access_log=None, shutdown_timeout=1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.port_reservations import LOOPBACK
 
 Mode = Literal["open", "cut", "blackhole", "delay"]
 MODES = get_args(Mode)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.nodes import Node
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.node import Node
+from faildrill.lab.core.port_reservations import LOOPBACK
 
 _PAUSE = 0.05
 _LOOK_WITHIN = 2.0

@@ -10,14 +10,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 from faildrill.errors import FaildrillError
-from faildrill.lab import configs, environment_file, links, readiness
-from faildrill.lab.facts import Facts
-from faildrill.lab.nodes import Node, Recipe
-from faildrill.lab.places import Place
-from faildrill.lab.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan, new
-from faildrill.lab.readiness import NotReady, until
-from faildrill.lab.reservations import LOOPBACK
-from faildrill.lab.schema import Identity
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.core.folders import Place
+from faildrill.lab.core.node import Node, Recipe
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments import configs, environment_file, links, readiness
+from faildrill.lab.payments.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan, new
+from faildrill.lab.payments.readiness import NotReady, until
+from faildrill.lab.payments.schema import Identity
 
 FIRST, SECOND = DATABASE_NODES
 WITHIN = 60.0
@@ -96,7 +96,7 @@ class Staging:
     async def _schema(self, primary: Node) -> Identity:
         import asyncpg  # noqa: PLC0415 - takes 0.1 s, which is free only while the database starts
 
-        from faildrill.lab import schema  # noqa: PLC0415 - the same
+        from faildrill.lab.payments import schema  # noqa: PLC0415 - the same
 
         try:
             return await schema.create(self.plan, primary.recipe.name)

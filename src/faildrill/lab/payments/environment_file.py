@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import yaml
 
-from faildrill.lab.plan import DATABASE, DATABASE_NODES, PAYMENT_NODES, SCOPE, Plan
-from faildrill.lab.reservations import LOOPBACK
-from faildrill.lab.schema import Identity
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments.plan import DATABASE, DATABASE_NODES, PAYMENT_NODES, SCOPE, Plan
+from faildrill.lab.payments.schema import Identity
 
 STANDARDS: Final = Path(__file__).with_name("standards")
 """What is approved for the lab's load balancer, and for what fails its database over."""

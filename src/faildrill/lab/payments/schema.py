@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from faildrill.lab.plan import DATABASE, Plan
-from faildrill.lab.reservations import LOOPBACK
+from faildrill.lab.core.port_reservations import LOOPBACK
+from faildrill.lab.payments.plan import DATABASE, Plan
 
 TABLES = """
 CREATE TABLE payments (

@@ -4,11 +4,11 @@ import importlib
 from typing import Any, Final
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.places import DEFAULT, Place
+from faildrill.lab.core.folders import DEFAULT, Place
 
 PAYMENTS: Final = "payments"
 _SORTS: Final = {
-    PAYMENTS: "faildrill.lab.staging",
+    PAYMENTS: "faildrill.lab.payments.staging",
     "hosts": "faildrill.lab.hosts.staging",
     "mariadb": "faildrill.lab.stores.mariadb",
     "redis": "faildrill.lab.stores.redis",

@@ -5,14 +5,14 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from faildrill.lab import memory, processes
-from faildrill.lab.places import Place
+from faildrill.lab.core import process_tree, shared_memory
+from faildrill.lab.core.folders import Place
 from faildrill.system.processes import Process
 
 
 def find(place: Place) -> list[Process]:
     """Return every living process that provably belongs to the lab, this one left out."""
-    return [one for folder in (place.folder, place.run) for one in processes.belonging(str(folder))]
+    return [one for folder in (place.folder, place.run) for one in process_tree.belonging(str(folder))]
 
 
 def remove(place: Place, *, keep_logs: bool = False) -> None:
@@ -21,9 +21,9 @@ def remove(place: Place, *, keep_logs: bool = False) -> None:
     The link to the folder of the sockets goes last of what is in the lab's folder, so that a removal that is
     itself killed can be done again.
     """
-    processes.end(lambda: find(place), processes.TIME_TO_END)
+    process_tree.end(lambda: find(place), process_tree.TIME_TO_END)
     for folder in (place.folder, place.run, place.short_run):
-        memory.let_go(folder)
+        shared_memory.let_go(folder)
     kept = {place.logs} if keep_logs else set()
     link = place.folder / "run"
     for run in {place.short_run, place.run} - {link}:
