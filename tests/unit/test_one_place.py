@@ -33,7 +33,7 @@ def _places(pattern: str) -> set[str]:
             id="how much of a call's time may be asked away",
         ),
         pytest.param(r"\bpydantic\._|\b__pydantic_", set(), id="what is private to pydantic"),
-        pytest.param(r"isinstance\([^)]*, RunStarted\)", {"timeline.py"}, id="what a run begins with"),
+        pytest.param(r"isinstance\([^)]*, RunStarted\)", {"record/timeline.py"}, id="what a run begins with"),
     ],
 )
 def test_it_is_written_where_it_belongs_and_nowhere_else(pattern: str, places: set[str]) -> None:

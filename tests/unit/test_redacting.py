@@ -81,8 +81,8 @@ def test_what_comes_in_parts_is_cleaned_as_a_whole() -> None:
 
 def test_a_traceback_of_a_process_has_no_secret_in_it() -> None:
     program = (
-        "import os, sys; from faildrill import redacting; from faildrill.secrets import Reference\n"
-        "sys.stderr = redacting.Stream(sys.stderr)\n"
+        "import os, sys; from faildrill.system import redaction; from faildrill.secrets import Reference\n"
+        "sys.stderr = redaction.Stream(sys.stderr)\n"
         "raise RuntimeError(Reference('env:CANARY').resolve().reveal())"
     )
     done = subprocess.run(

@@ -81,7 +81,7 @@ def test_every_function_is_in_a_module_that_is_named_beside_it() -> None:
 
 def test_every_package_and_module_of_the_first_level_has_a_room() -> None:
     rooms = re.findall(r"^\| [\w½]+ \| (`.*?) \|", PAGE, re.MULTILINE)
-    listed = {name for row in rooms for name in re.findall(r"`(\w+)`", row)}
+    listed = {name for row in rooms for name in re.findall(r"`(\w+)[\w.]*`", row)}
     modules = {path.stem for path in SOURCE.glob("*.py")} - {"__init__", "__main__"}
     packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
     assert sorted(listed ^ (modules | packages)) == []
@@ -94,5 +94,5 @@ def test_the_floors_are_those_that_the_imports_are_held_to() -> None:
     [floors] = [one["layers"] for one in contracts if one["id"] == "floors"]
     held = [{one.strip(" ()").removeprefix("faildrill.") for one in layer.split(":")} for layer in floors]
     rows = re.findall(r"^\| [\d½]+ \| (`.*?) \|", PAGE, re.MULTILINE)
-    drawn = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    drawn = [set(re.findall(r"`([\w.]+)`", row)) for row in rows]
     assert [floor - {"history"} for floor in held] == drawn
