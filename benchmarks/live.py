@@ -14,7 +14,7 @@ from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate, Watcher
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import Question
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.restoring.seams import PACE
@@ -85,7 +85,7 @@ def _looks(length: int, hung: int) -> Iterator[Sample]:
 def _followed(looks: list[Sample], asked: _Asked) -> float:
     """Follow looks as they are recorded, and return the seconds of a processor that each took."""
     plans = [ProbePlan.model_validate({**probe(f"p{one}", EVERY), "timeout": TIMEOUT}) for one in range(PROBES)]
-    watching = Watching(plans)
+    watching = SampleWatch(plans)
     watching.limit({plan.name: SLOW for plan in plans})
     fed = {plan.name: _watchers(plan) if place < asked.aborts else [] for place, plan in enumerate(plans)}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as open_waits:
@@ -109,7 +109,7 @@ def _followed(looks: list[Sample], asked: _Asked) -> float:
     return took / len(looks)
 
 
-def _taken_in(watching: Watching, fed: Mapping[str, list[Watcher]], now: int) -> None:
+def _taken_in(watching: SampleWatch, fed: Mapping[str, list[Watcher]], now: int) -> None:
     """Take in what came, as a run does between two sleeps."""
     for sample in watching.poll():
         for watcher in fed[sample.probe]:

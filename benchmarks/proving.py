@@ -10,7 +10,7 @@ import numpy as np
 
 from faildrill.adapters.postgres.ledger import TABLE, Ledger
 from faildrill.adapters.postgres.target import Database
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core import wheel_programs
 from faildrill.record.ledger import CHECK, Note, path_of
 from faildrill.record.ledger.accounts import accounts
@@ -62,7 +62,7 @@ def prove(port: int, folder: Path) -> Took:
     for kept in folder.glob(f"{NAME}@*.rows"):
         kept.unlink()
     database = Database(name="bench", host="127.0.0.1", port=port, database="postgres", user="bench")
-    given = Supplies(RUN, timeout=60.0, name=NAME, folder=folder)
+    given = CallContext(RUN, timeout=60.0, name=NAME, folder=folder)
     began, used = time.perf_counter(), time.process_time()
     asyncio.run(Ledger(database=database).read_back(given))
     read = time.perf_counter()

@@ -13,7 +13,7 @@ import uvloop
 
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.target import Database
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.record.samples import Outcome
 
 
@@ -22,7 +22,7 @@ async def _write(port: int, writers: int, seconds: float) -> tuple[float, float]
     with tempfile.TemporaryDirectory() as name:
         database = Database(name="bench", host="127.0.0.1", port=port, database="postgres", user="bench")
         ledger = Ledger(database=database, writers=writers)
-        given = Supplies(run="bench", timeout=5.0, in_flight=writers, name="ledger", folder=Path(name))
+        given = CallContext(run="bench", timeout=5.0, in_flight=writers, name="ledger", folder=Path(name))
         await ledger.open(given)
         await asyncio.gather(*(ledger.look(given) for _ in range(writers)))
         began, used = time.monotonic(), time.process_time()
@@ -32,7 +32,7 @@ async def _write(port: int, writers: int, seconds: float) -> tuple[float, float]
     return sum(acknowledged) / took, used * 1e6 / sum(acknowledged)
 
 
-async def _one(ledger: Ledger, given: Supplies, until: float) -> int:
+async def _one(ledger: Ledger, given: CallContext, until: float) -> int:
     count = 0
     while time.monotonic() < until:
         count += (await ledger.look(given)).outcome is Outcome.OK

@@ -11,7 +11,7 @@ import pytest
 
 from faildrill.adapters.ansible.playbook import Playbook
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.loading import load_environment
 
@@ -77,6 +77,6 @@ async def done_and_put_back(action: Playbook, run: str, look: Callable[[bool], N
     look(False)  # noqa: FBT003 - not in effect
 
 
-def given(run: str = "test", timeout: float = 150.0, news: News | None = None) -> Supplies:
+def given(run: str = "test", timeout: float = 150.0, news: News | None = None) -> CallContext:
     """Return what the engine would give."""
-    return Supplies(run, timeout=timeout, hear=news.hear if news else None)
+    return CallContext(run, timeout=timeout, hear=news.hear if news else None)

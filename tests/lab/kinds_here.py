@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.loading.environment_file import load_environment
 from faildrill.model.environment import Environment
@@ -52,9 +52,9 @@ def _use(name: str, params: Mapping[str, Target | JsonValue]) -> KindUse:
     return KindUse(kind=name, params=data)
 
 
-def given(seconds: float = 2.0) -> Supplies:
+def given(seconds: float = 2.0) -> CallContext:
     """Give what an engine gives."""
-    return Supplies("run-of-a-test", seconds, 0.1, OPEN_AT_ONCE)
+    return CallContext("run-of-a-test", seconds, 0.1, OPEN_AT_ONCE)
 
 
 async def look(what: Probe, seconds: float = 2.0) -> Seen | None:
@@ -67,7 +67,7 @@ async def look(what: Probe, seconds: float = 2.0) -> Seen | None:
 
 
 @asynccontextmanager
-async def opened(what: Probe, seconds: float = 2.0, supplies: Supplies | None = None) -> AsyncIterator[Probe]:
+async def opened(what: Probe, seconds: float = 2.0, supplies: CallContext | None = None) -> AsyncIterator[Probe]:
     """Give a probe that was opened, and close it afterwards."""
     if isinstance(what, Opens):
         await what.open(supplies or given(seconds))

@@ -13,13 +13,13 @@ import pytest
 from faildrill.adapters.postgres.ledger_rows import What, read
 from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.ports import Captured, Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts
 from faildrill.record.samples import Outcome
-from faildrill.toolkit.ledger_probe import Reading
+from faildrill.toolkit.ledger_probe import LedgerRead
 from lab.conftest import ask, put_back
 from lab.kinds_here import environment, given, once, opened, probe, saw
 
@@ -31,12 +31,12 @@ def place(steady_lab: Facts) -> Environment:
     return environment(steady_lab)
 
 
-def supplies(folder: Path, run: str, timeout: float = 1.0) -> Supplies:
+def supplies(folder: Path, run: str, timeout: float = 1.0) -> CallContext:
     return replace(given(timeout), run=run, name="ledger", folder=folder)
 
 
 @asynccontextmanager
-async def ledger(place: Environment, what: Supplies) -> AsyncIterator[Probe]:
+async def ledger(place: Environment, what: CallContext) -> AsyncIterator[Probe]:
     kept = probe("postgres.ledger", database=place.of(Database)["payments"], cluster=place.of(Cluster)["payments"])
     assert isinstance(kept, Opens)
     await kept.open(what)
@@ -46,7 +46,7 @@ async def ledger(place: Environment, what: Supplies) -> AsyncIterator[Probe]:
         await kept.close()
 
 
-async def write(kept: Probe, what: Supplies, times: int) -> list[Outcome]:
+async def write(kept: Probe, what: CallContext, times: int) -> list[Outcome]:
     """Look so often, four at a time, as a prober would."""
     outcomes = []
     for _ in range(times // 4):
@@ -97,7 +97,7 @@ def test_rows_that_are_read_in_pages_are_all_rows_in_their_order(place: Environm
         what = supplies(tmp_path, f"pages-of-{page}", 20.0)
         async with ledger(place, what) as kept:
             assert await write(kept, what, 100) == [Outcome.OK] * 100
-        reading = Reading(what)
+        reading = LedgerRead(what)
         paged = What("faildrill_ledger", what.run, what.name, page)
         await read({"path": by_users_path(place.of(Database)["payments"])}, paged, 20.0, reading)
         return reading.told()

@@ -15,7 +15,7 @@ from faildrill.adapters.postgres.sessions import ask, by_users_path, connect
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from lab import kinds_here
 from lab.conftest import ask as tell
@@ -23,7 +23,7 @@ from lab.conftest import eventually
 
 pytestmark = pytest.mark.lab
 
-GIVEN = Supplies("run-1", 5.0)
+GIVEN = CallContext("run-1", 5.0)
 
 
 def replication(lab: Facts) -> str | None:
@@ -108,7 +108,7 @@ def test_a_lock_that_hangs_is_lost(steady_lab: Facts) -> None:
             await asyncio.to_thread(tell, steady_lab, {"op": "signal", "node": node, "signal": "STOP"})
         because = await asyncio.wait_for(lock.lost(), 5.0)
         with pytest.raises(CannotSee):
-            await Advisory(database=database(steady_lab)).take(["identity"], "x", Supplies("run-2", 1.0))
+            await Advisory(database=database(steady_lab)).take(["identity"], "x", CallContext("run-2", 1.0))
         await lock.release()
         return because
 

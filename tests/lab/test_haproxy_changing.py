@@ -10,12 +10,12 @@ from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.server_changes import Drain, Maintenance, Weights
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.ports import Action, Captured, Confirms, Previews, Restores
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60), pytest.mark.usefixtures("steady_lab")]
-GIVEN = Supplies("run", 5.0)
+GIVEN = CallContext("run", 5.0)
 SERVERS = ["pay1", "pay2", "pay3"]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.port_reservations import Reservations
 from faildrill.lab.core.wheel_programs import find
 from faildrill.ports import Told
@@ -48,7 +48,7 @@ class Front:
         """Ask the HAProxy behind a socket, its own one unless another is named, whether users meet it here."""
         target = LoadBalancer(name="front", haproxy_socket=socket or self.socket)
         guard = Identity(load_balancer=target, says=says, listens=(self.listens,))
-        return asyncio.run(guard.ask_again(Supplies("run-1", 5.0)))
+        return asyncio.run(guard.ask_again(CallContext("run-1", 5.0)))
 
 
 @contextlib.contextmanager

@@ -17,9 +17,9 @@ from faildrill.adapters.haproxy.server_states import read as states
 from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.auditing.rules import remarks
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.wheel_programs import find
-from faildrill.standards import Backend, Reading, differences
+from faildrill.standards import Backend, SettingsRead, differences
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 BINARIES = [str(find().haproxy), *([found] if (found := shutil.which("haproxy")) else [])]
@@ -61,11 +61,11 @@ def running(binary: str, folder: Path, shop: str, more: str = "", level: str = "
             process.kill()
 
 
-def read(file: Path, binary: str | None = None, files: list[str] | None = None) -> Reading:
+def read(file: Path, binary: str | None = None, files: list[str] | None = None) -> SettingsRead:
     """Read its settings."""
     balancer = LoadBalancer(name="lb", haproxy_socket=str(file.parent / "s.sock"))
     kind = Balancer(load_balancer=balancer, file=files or str(file), binary=binary)
-    return asyncio.run(kind.settings(Supplies("audit", 15.0)))
+    return asyncio.run(kind.settings(CallContext("audit", 15.0)))
 
 
 def command(file: Path, *words: str) -> None:
@@ -75,12 +75,12 @@ def command(file: Path, *words: str) -> None:
     assert "require" not in answer
 
 
-def told(found: Reading, *rules: str) -> list[str]:
+def told(found: SettingsRead, *rules: str) -> list[str]:
     """List what rules find."""
     return [one.what for one in remarks("lb", found) if one.rule in (rules or ("saved", "readable"))]
 
 
-def shop(found: Reading) -> Backend:
+def shop(found: SettingsRead) -> Backend:
     """Return the backend that is in force."""
     assert found.live.backends is not None
     return found.live.backends["shop"]

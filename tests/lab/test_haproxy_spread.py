@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.spread import Spread
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import load, path_of
@@ -35,7 +35,7 @@ def spread(of: Balancer, **more: object) -> Spread:
     return Spread.model_validate(given)
 
 
-async def looked(probe: Spread, given: Supplies, *after: Awaitable[object]) -> Seen:
+async def looked(probe: Spread, given: CallContext, *after: Awaitable[object]) -> Seen:
     """Look, let something happen, and look again."""
     await probe.look(given)
     for one in after:
@@ -43,11 +43,11 @@ async def looked(probe: Spread, given: Supplies, *after: Awaitable[object]) -> S
     return await probe.look(given)
 
 
-def play(of: Balancer, scene: Callable[[Spread, Supplies], Awaitable[None]], **more: object) -> None:
+def play(of: Balancer, scene: Callable[[Spread, CallContext], Awaitable[None]], **more: object) -> None:
     async def whole() -> None:
         probe = spread(of, **more)
         try:
-            await scene(probe, Supplies("run", 5.0, 0.5, name="spread", folder=of.folder))
+            await scene(probe, CallContext("run", 5.0, 0.5, name="spread", folder=of.folder))
         finally:
             await probe.close()
 
@@ -55,7 +55,7 @@ def play(of: Balancer, scene: Callable[[Spread, Supplies], Awaitable[None]], **m
 
 
 def test_weights_set_wrong_at_run_time_are_seen_and_so_is_their_correction(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell("set server payments/s1 weight 70", *(f"set server payments/s{one} weight 10" for one in (2, 3)))
         seen = await looked(probe, given, of.ask(90))
@@ -73,7 +73,7 @@ def test_weights_set_wrong_at_run_time_are_seen_and_so_is_their_correction(place
 
 @pytest.mark.parametrize("server", ["", CHECKED], ids=["unchecked", "checked"])
 def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(server: str, place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         await of.tell("set server payments/s3 weight 0")
         seen = await looked(probe, given, of.ask(300))
         assert seen.outcome is Outcome.WRONG
@@ -86,7 +86,7 @@ def test_a_server_that_was_given_no_weight_but_was_not_drained_is_starved(server
 @pytest.mark.parametrize("server", ["", CHECKED], ids=["unchecked", "checked"])
 @pytest.mark.parametrize("state", ["drain", "maint"])
 def test_a_server_that_drains_or_is_taken_out_is_no_skew(state: str, server: str, place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell(f"set server payments/s3 state {state}")
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
@@ -98,7 +98,7 @@ def test_a_server_that_drains_or_is_taken_out_is_no_skew(state: str, server: str
 
 
 def test_sticky_clients_are_no_skew(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         sticky = of.ask(MANY, header="Cookie: SRV=s2\r\n", kept=True)
         assert (await looked(probe, given, of.ask(120), sticky)).outcome is Outcome.OK
 
@@ -111,7 +111,7 @@ def test_sticky_clients_are_no_skew(place: Path) -> None:
 def test_a_connection_that_is_kept_is_no_skew(mode: str, place: Path) -> None:
     """In HTTP every request on it is balanced, in TCP it is one choice however much goes over it."""
 
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         seen = await looked(probe, given, of.ask(MANY, kept=True), of.ask(60))
         assert seen.outcome is Outcome.OK
 
@@ -120,7 +120,7 @@ def test_a_connection_that_is_kept_is_no_skew(mode: str, place: Path) -> None:
 
 
 def test_a_backup_is_due_nothing(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
 
     with balancer(place, more=f"server s4 unix@{place}/s4.sock backup") as of:
@@ -128,7 +128,7 @@ def test_a_backup_is_due_nothing(place: Path) -> None:
 
 
 def test_a_new_member_that_starts_slowly_is_no_skew(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         await of.tell("set server payments/s3 state maint")
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell("set server payments/s3 state ready")
@@ -144,7 +144,7 @@ def test_a_new_member_that_starts_slowly_is_no_skew(place: Path) -> None:
 
 
 def test_counters_that_begin_anew_are_begun_anew(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         assert (await looked(probe, given, of.ask(MANY))).outcome is Outcome.OK
         await of.tell("clear counters all")
         seen = await probe.look(given)
@@ -156,21 +156,21 @@ def test_counters_that_begin_anew_are_begun_anew(place: Path) -> None:
 
 
 def test_without_requests_it_proves_nothing_and_without_a_haproxy_it_is_refused(place: Path) -> None:
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         seen = await looked(probe, given, of.ask(10))
         assert (seen.outcome, seen.detail) == (Outcome.BROKEN, "too few requests to tell: 50 are the fewest")
 
     with balancer(place) as of:
         play(of, scene)
     gone = spread(Balancer(place / "none"))
-    assert asyncio.run(gone.look(Supplies("run", 5.0))).outcome is Outcome.REFUSED
+    assert asyncio.run(gone.look(CallContext("run", 5.0))).outcome is Outcome.REFUSED
 
 
 def test_the_weights_are_those_of_the_standard_or_of_the_file_where_nobody_says(place: Path) -> None:
     every = {"backends": {"payments": {"servers": {"s1": {"weight": 6}, "s2": {"weight": 1}, "s3": {"weight": 1}}}}}
     standard = Standard.model_validate({"name": "payments", **every})
 
-    async def scene(probe: Spread, given: Supplies) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
         seen = await looked(probe, given, of.ask(MANY))
         assert seen.outcome is (Outcome.WRONG if probe.standard else Outcome.OK)
 

@@ -9,12 +9,12 @@ import pytest
 
 from faildrill.adapters.haproxy.server_changes import Drain, Maintenance, Weights
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from lab.haproxies import Balancer, balancer
 from lab.hosts_lab import given, here, step
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
-GIVEN = Supplies("run", 5.0)
+GIVEN = CallContext("run", 5.0)
 BACKUP = "server s4 unix@{folder}/s4.sock backup"
 DEAD = "server s4 unix@{folder}/nobody.sock check inter 50ms fall 1"
 TRACKING = """server s4 unix@{folder}/s4.sock

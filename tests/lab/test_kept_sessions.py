@@ -11,7 +11,7 @@ import pytest
 from pydantic import JsonValue
 
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.model.environment import Environment
 from faildrill.ports import Opens, Probe, Seen
@@ -57,7 +57,7 @@ async def far_away(place: Environment) -> AsyncIterator[Database]:
         yield database.model_copy(update={"host": "127.0.0.1", "port": port})
 
 
-async def cut_between(what: Probe, end: Callable[[], Awaitable[int]], given_: Supplies) -> list[Seen]:
+async def cut_between(what: Probe, end: Callable[[], Awaitable[int]], given_: CallContext) -> list[Seen]:
     """Look, end the session, look at once, and once more."""
     first = await what.look(given_)
     assert await end() >= 1

@@ -22,7 +22,7 @@ from faildrill.lab.core import startup
 from faildrill.lab.core.facts import Facts
 from faildrill.loading.environment_file import load_environment
 from faildrill.system.processes import descendants
-from faildrill.toolkit.links import OPEN, Doing
+from faildrill.toolkit.links import OPEN, LinkMode
 from lab.conftest import ask, eventually
 
 pytestmark = pytest.mark.lab
@@ -215,8 +215,8 @@ def test_a_cut_link_stops_replication_and_an_open_one_lets_it_go_on(steady_lab: 
     streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
     primary = pay(steady_lab)[1]["database_node"]
     reach = Supervisor(socket=str(steady_lab.control))
-    asyncio.run(reach.link(primary, Doing("cut")))
-    assert asyncio.run(reach.link_now(primary)) == Doing("cut")
+    asyncio.run(reach.link(primary, LinkMode("cut")))
+    assert asyncio.run(reach.link_now(primary)) == LinkMode("cut")
     eventually(lambda: asked(steady_lab, streaming) == 0)
     assert pay(steady_lab)[0] == 201
     asyncio.run(reach.link(primary, OPEN))

@@ -11,11 +11,11 @@ import pytest
 
 from faildrill.adapters.postgres.target import Cluster, Database
 from faildrill.errors import FaildrillError
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.ports import Captured, Observed, Reach
 from faildrill.ports.target import Member
-from faildrill.toolkit.links import Doing
+from faildrill.toolkit.links import LinkMode
 from lab import kinds_here
 from lab.conftest import ask, eventually
 
@@ -66,7 +66,7 @@ def test_a_delay_with_its_jitter_is_seen_and_put_back(steady_lab: Facts) -> None
     async def story() -> None:
         before = await kinds_here.done(step)
         told = (await step.confirm(before, kinds_here.given())).because
-        assert told.endswith(str(Doing("delay", 20, 10)))
+        assert told.endswith(str(LinkMode("delay", 20, 10)))
         assert link(steady_lab, str(before["primary"])) == {"mode": "delay", "delay_ms": 20, "jitter_ms": 10}
         await kinds_here.put_back(step, before)
         assert link(steady_lab, str(before["primary"]))["mode"] == "open"
@@ -74,7 +74,7 @@ def test_a_delay_with_its_jitter_is_seen_and_put_back(steady_lab: Facts) -> None
     asyncio.run(story())
 
 
-class SaysSo(Supplies):
+class SaysSo(CallContext):
     """What reaches a member says that its link is cut, and passes everything on."""
 
     def reach(self, member: Member) -> Reach:
@@ -82,12 +82,12 @@ class SaysSo(Supplies):
         del member
         return self
 
-    async def link_now(self, member: str) -> Doing:
+    async def link_now(self, member: str) -> LinkMode:
         """Say that it is cut."""
         del member
-        return Doing("blackhole")
+        return LinkMode("blackhole")
 
-    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+    async def link(self, member: str, doing: LinkMode, at_most: float | None = None) -> None:
         """Do nothing."""
 
     async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
@@ -110,7 +110,7 @@ def test_a_link_that_is_said_to_be_cut_and_passes_everything_on_is_found_out_by_
     step = kinds_here.action("patroni.cut_replication", cluster=cluster)
     write = kinds_here.probe("postgres.write", database=place.of(Database)["payments"])
 
-    async def confirmed(given: Supplies, before: Captured) -> Observed:
+    async def confirmed(given: CallContext, before: Captured) -> Observed:
         """Confirm while somebody writes."""
 
         async def writes() -> None:

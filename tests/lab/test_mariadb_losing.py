@@ -11,7 +11,7 @@ import pytest
 from faildrill.adapters.mariadb.client import as_admin, as_user
 from faildrill.adapters.mariadb.nodes import asked
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.ports import Opens, Probe, ReadsBack
 from faildrill.record.ledger.accounts import accounts
@@ -32,7 +32,7 @@ def mariadb_lab(state_folder: Path) -> Iterator[Facts]:
         yield facts
 
 
-async def write(ledger: Probe, what: Supplies, times: int) -> list[Outcome]:
+async def write(ledger: Probe, what: CallContext, times: int) -> list[Outcome]:
     return [(await asyncio.wait_for(ledger.look(what), what.timeout)).outcome for _ in range(times)]
 
 

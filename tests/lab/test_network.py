@@ -15,14 +15,14 @@ import yaml
 from faildrill.record.samples import Outcome
 from faildrill.ports.target import KindUse
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 
 texts = re.findall(r"```yaml\\n(.*?)```", open(sys.argv[1]).read(), re.DOTALL)
 [text] = [one for one in texts if "nft" in one]
 [step] = yaml.safe_load(text)
 action = build(KindUse(kind="command.run", params=step["command.run"]), "action")
 probe = build(KindUse(kind="tcp.connect", params={"address": "127.0.0.1:8081"}), "probe")
-given = Supplies("run-1", 5.0)
+given = CallContext("run-1", 5.0)
 
 async def look():
     try:

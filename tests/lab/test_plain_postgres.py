@@ -15,7 +15,7 @@ import pytest
 
 from faildrill.adapters.postgres.replication import Replication
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from lab.conftest import eventually
 from lab.poolers import free_port
 
@@ -66,7 +66,7 @@ class Pair:
 
     def objection(self, cluster: Cluster | None = None) -> str:
         guard = Replication(cluster=cluster or self.cluster, behind=1 << 20)
-        return asyncio.run(guard.objection(Supplies("run", 5.0))) or ""
+        return asyncio.run(guard.objection(CallContext("run", 5.0))) or ""
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from faildrill.adapters.postgres.client import Talk
 from faildrill.adapters.postgres.ledger import Ledger
 from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Cluster, Database
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores import certificates
 from faildrill.record.samples import Outcome
@@ -85,7 +85,7 @@ def test_a_ledger_goes_through_the_pool_and_every_row_is_found_again(
 ) -> None:
     async def story(database: Database, of: Cluster | None) -> tuple[list[Any], dict[str, Any]]:
         ledger = Ledger(database=database, cluster=of, writers=4)
-        supplied = Supplies("a-run", 2.0, 0.01, 4, "ledger" if of else "path", tmp_path)
+        supplied = CallContext("a-run", 2.0, 0.01, 4, "ledger" if of else "path", tmp_path)
         async with other_users(pooled):
             await ledger.open(supplied)
             looks = [await ledger.look(supplied) for _ in range(100)]

@@ -14,7 +14,7 @@ from faildrill.adapters.redis.client import Talk, directly, sentinels
 from faildrill.adapters.redis.nodes import asked
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
 from faildrill.ports import Probe, Seen
 from faildrill.record.samples import Outcome
@@ -136,7 +136,7 @@ def test_no_failover_back_is_asked_for_while_a_sentinel_would_undo_it(sessions: 
 def test_a_connection_that_a_node_is_ending_proves_nothing_and_a_write_on_it_is_open(
     sessions: Redis, tmp_path: Path
 ) -> None:
-    async def looked(what_looks: Probe, first: str, what: Supplies) -> list[Seen]:
+    async def looked(what_looks: Probe, first: str, what: CallContext) -> list[Seen]:
         async with opened(what_looks, supplies=what) as watched:
             before = await watched.look(what)
             assert await said(sessions, first, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 1

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.access_log.spread import Spread as LogSpread
 from faildrill.adapters.http.spread import Spread as HttpSpread
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import load, path_of
@@ -39,7 +39,7 @@ def log_spread(of: Balancer, **more: object) -> LogSpread:
 
 
 async def looks(probe: HttpSpread, times: int, folder: Path) -> list[Seen]:
-    given = Supplies("run", 5.0, 0.05, name="spread", folder=folder)
+    given = CallContext("run", 5.0, 0.05, name="spread", folder=folder)
     await probe.open(given)
     try:
         return [await probe.look(given) for _ in range(times)]
@@ -83,13 +83,13 @@ async def logged(probe: LogSpread, of: Balancer, times: int, header: str = "") -
         if len(of.log.read_text().splitlines()) >= before + times:
             break
         await asyncio.sleep(0.01)
-    return await probe.look(Supplies("run", 5.0, 0.5, name="spread", folder=of.folder))
+    return await probe.look(CallContext("run", 5.0, 0.5, name="spread", folder=of.folder))
 
 
 def test_a_log_tells_of_a_skew_and_clients_that_are_bound_are_none(place: Path) -> None:
     async def scene(of: Balancer) -> None:
         probe = log_spread(of)
-        await probe.open(Supplies("run", 5.0))
+        await probe.open(CallContext("run", 5.0))
         try:
             assert (await logged(probe, of, 90)).outcome is Outcome.OK
             assert (await logged(probe, of, 300, "Cookie: SRV=s2\r\n")).outcome is Outcome.OK
@@ -110,7 +110,7 @@ def test_a_log_with_states_asked_for_knows_who_drains(place: Path) -> None:
         probe = log_spread(of, load_balancer=of.target)
         try:
             await of.tell("set server payments/s3 state drain")
-            await probe.open(Supplies("run", 5.0))
+            await probe.open(CallContext("run", 5.0))
             assert (await logged(probe, of, 120)).outcome is Outcome.OK
         finally:
             await probe.close()
@@ -123,7 +123,7 @@ def test_a_log_that_is_not_there_is_seen_once_it_is(place: Path) -> None:
     probe = log_spread(Balancer(place))
 
     async def scene() -> list[Seen]:
-        given = Supplies("run", 5.0)
+        given = CallContext("run", 5.0)
         await probe.open(given)
         first = await probe.look(given)
         (place / "access.log").write_text("nothing of note\n")

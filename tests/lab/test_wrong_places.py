@@ -16,7 +16,7 @@ from faildrill.adapters.haproxy.identity import Identity
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.adapters.member.target import Group
 from faildrill.errors import FaildrillError
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core import startup, teardown
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores.programs import program
@@ -107,7 +107,7 @@ def balancer(lab: Facts, **other: Any) -> Identity:
 
 
 def objection(guard: Identity) -> str | None:
-    return asyncio.run(guard.objection(Supplies("run-1", 5.0)))
+    return asyncio.run(guard.objection(CallContext("run-1", 5.0)))
 
 
 def test_the_haproxy_that_users_meet_is_known_by_their_own_connection(steady_lab: Facts, other: Facts) -> None:

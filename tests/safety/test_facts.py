@@ -12,10 +12,10 @@ import pytest
 from faildrill.errors import Objection
 from faildrill.locking.halt_switch import Halt, halt, halted, resume
 from faildrill.locking.occupancy import Holder, Mark, all_marks, clear, hold, mark, marks, recalled
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, GuardAnswered
-from faildrill.running.run_processes import Lines
+from faildrill.running.run_processes import Pipes
 from support.forks import fork
 from support.places import Place, ended, events, recorded
 
@@ -29,13 +29,13 @@ class Files:
     """Two environment files of one place: the second one declares some of the first one's facts, or others."""
 
     folder: Path
-    first: Proven = field(init=False)
-    second: Proven = field(init=False)
+    first: PlaceKey = field(init=False)
+    second: PlaceKey = field(init=False)
 
     def __post_init__(self) -> None:
         names = [f"{hash((str(self.folder), number)) & (1 << 64) - 1:016x}" for number in range(5)]
-        self.first = Proven(names[0], (names[1], names[2]))
-        self.second = Proven(names[3], (names[2], names[4]))
+        self.first = PlaceKey(names[0], (names[1], names[2]))
+        self.second = PlaceKey(names[3], (names[2], names[4]))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def files(ground: Path) -> Files:
 
 
 @contextmanager
-def held(proven: Proven, run: str = "run-1") -> Iterator[tuple[int, ...]]:
+def held(proven: PlaceKey, run: str = "run-1") -> Iterator[tuple[int, ...]]:
     locks = hold(proven, Holder(run, "/nowhere", os.getpid(), "ada", "now", proven.identity))
     try:
         yield locks
@@ -61,7 +61,7 @@ def test_one_shared_fact_is_enough_to_be_kept_out_and_told_by_whom(files: Files)
 
 
 def test_who_is_refused_holds_nothing(files: Files) -> None:
-    alone = Proven(files.second.facts[-1])
+    alone = PlaceKey(files.second.facts[-1])
     with held(files.first):
         with pytest.raises(Objection):
             hold(files.second, Holder("run-2", "/nowhere", 1, "bob", "now"))
@@ -88,11 +88,11 @@ def test_a_switch_thrown_by_one_file_halts_the_other_and_is_taken_back_by_either
 def test_who_knows_the_identity_only_finds_the_facts(files: Files) -> None:
     with held(files.first):
         assert recalled(files.first.identity) == files.first
-    assert recalled(UNKNOWN) == Proven(UNKNOWN)
+    assert recalled(UNKNOWN) == PlaceKey(UNKNOWN)
 
 
 def test_a_mark_left_by_a_version_without_facts_still_counts(files: Files) -> None:
-    mark(Proven(files.first.identity), Mark("run-0", "/nowhere", "drill", "now"))
+    mark(PlaceKey(files.first.identity), Mark("run-0", "/nowhere", "drill", "now"))
     assert [one.run for one in marks(files.first)] == ["run-0"]
 
 
@@ -108,12 +108,12 @@ def asked_with_other_state(files: Files, user: int) -> str:
         os.setuid(user)
         os.environ["FAILDRILL_STATE"] = str(state)
         try:
-            hold(Proven(files.first.facts[0]), Holder("run-2", "/nowhere", 1, "bob", "now"))
+            hold(PlaceKey(files.first.facts[0]), Holder("run-2", "/nowhere", 1, "bob", "now"))
         except Objection as error:
             os.write(writing, str(error).encode())
         return 0
 
-    pid = fork(ask, Lines(beat=writing))
+    pid = fork(ask, Pipes(beat=writing))
     os.close(writing)
     with os.fdopen(reading) as said:
         answer = said.read()

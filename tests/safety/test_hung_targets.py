@@ -16,7 +16,7 @@ import pytest
 from faildrill.acting.call import TookTooLong, call, observe
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Observed
 from faildrill.ports.target import KindUse
 
@@ -184,7 +184,7 @@ def test_a_target_that_hangs_is_given_up_at_the_deadline(
             built = build(KindUse(kind=kind.partition(",")[0], params=params), shape)  # type: ignore[arg-type]  # one of the shapes
             began = time.monotonic()
             with contextlib.suppress(ActionError, CannotSee):
-                await call(getattr(built, method)(*arguments, Supplies("run-1", WITHIN)), WITHIN)
+                await call(getattr(built, method)(*arguments, CallContext("run-1", WITHIN)), WITHIN)
             return target, time.monotonic() - began
 
     async def main() -> dict[str, float]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from faildrill.errors import Objection
 from faildrill.locking.occupancy import Holder, hold
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import Confirmed, GuardAnswered
-from faildrill.running.run_processes import Lines
+from faildrill.running.run_processes import Pipes
 from support.forks import fork
 from support.places import Place, ended, events, recorded, until
 
@@ -38,7 +38,7 @@ def ask(identity: str, number: int, start: int, answers: int, over: int) -> int:
     os.read(start, 1)
     began = time.monotonic()
     try:
-        hold(Proven(identity), Holder(f"run-{number}", "folder", os.getpid(), "somebody", "now"))
+        hold(PlaceKey(identity), Holder(f"run-{number}", "folder", os.getpid(), "somebody", "now"))
         said = ""
     except Objection as error:
         said = str(error)
@@ -51,7 +51,7 @@ def ask(identity: str, number: int, start: int, answers: int, over: int) -> int:
 def kick_off(identity: str, count: int) -> list[dict[str, Any]]:
     """Have so many processes ask at once and return their answers."""
     with pipe() as (start, go), pipe() as (listen, answers), pipe() as (over, end):
-        lines = Lines(lifeline=start, alive=answers, beat=over)
+        lines = Pipes(lifeline=start, alive=answers, beat=over)
         pids = [fork(lambda n=number: ask(identity, n, start, answers, over), lines) for number in range(count)]  # type: ignore[misc]
         os.close(answers)
         os.close(go)

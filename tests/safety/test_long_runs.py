@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Given, Seen
 from faildrill.probing.agenda import Agenda
-from faildrill.probing.health import Watching
-from faildrill.probing.paced_probe import Looking, _Look
+from faildrill.probing.health import SampleWatch
+from faildrill.probing.paced_probe import PacedProbe, _Look
 from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample
 from unit.probing.ground import ground
 from unit.probing.watched import MILLISECOND, plan, watching
@@ -36,7 +36,7 @@ def test_the_memory_of_who_records_and_follows_does_not_grow(
 ) -> None:
     count = many(THREE_MINUTES, DAY)
     files = Files(tmp_path)
-    recorder, following = Recorder(files), Watching([plan(every=0.001)])
+    recorder, following = Recorder(files), SampleWatch([plan(every=0.001)])
     following.follow(files)
     sizes: list[float] = []
     started = time.process_time()
@@ -99,8 +99,8 @@ def test_a_look_that_is_over_is_let_go_of() -> None:
                 enough.set()
 
         agenda.start(loop)
-        given = Supplies("run-1", timeout=0.5, every=0.001, in_flight=16)
-        looking = Looking(plan(every=0.001), Answers(), given, agenda, record)
+        given = CallContext("run-1", timeout=0.5, every=0.001, in_flight=16)
+        looking = PacedProbe(plan(every=0.001), Answers(), given, agenda, record)
         looking.start(time.monotonic_ns())
         async with asyncio.timeout(60):
             await enough.wait()

@@ -12,7 +12,7 @@ import pytest
 
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.guarding.same_place import FRESH, since
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.locking.occupancy import all_marks
 from faildrill.ports import Told
 from faildrill.ports.target import KindUse
@@ -170,7 +170,7 @@ TRUE = says_marker(1, drillable=True, uid=UID.encode())
 def test_a_server_that_is_another_one_is_told_from_one_that_is_down(serve: Serve, part: str) -> None:
     async def story() -> Told:
         async with serving(serve) as port:
-            return await Marker(cluster=cluster(port), uid=UID).ask_again(Supplies("run-1", 0.5))
+            return await Marker(cluster=cluster(port), uid=UID).ask_again(CallContext("run-1", 0.5))
 
     told = asyncio.run(story())
     assert [name for name in told._fields if getattr(told, name)] == [part]

@@ -31,7 +31,7 @@ from faildrill.record.timeline import (
     entries,
 )
 from faildrill.running.layout import start
-from faildrill.running.run_processes import Lines, Processes
+from faildrill.running.run_processes import Pipes, Processes
 from faildrill.running.sentinel import watch_over
 from support.forks import fork
 from support.places import Place, ended, events, of_run, prober_of, recorded, runner_of, until
@@ -368,10 +368,10 @@ def test_a_verdict_does_not_hang_on_somebody_reading_it(place: Place, tmp_path: 
 def test_a_runner_that_can_t_be_started_is_an_error_and_nothing_is_touched(place: Place) -> None:
     place.fault("pay")
     folder = place.lay_out()
-    refusing = Lines(stdin=0)
+    refusing = Pipes(stdin=0)
 
     class NoRunner(Processes):
-        def runner(self, folder: Path, run: str, lines: Lines) -> int:
+        def runner(self, folder: Path, run: str, lines: Pipes) -> int:
             raise OSError(errno.EAGAIN, f"no more processes for {run} in {folder} on {lines}")
 
     pid = fork(lambda: watch_over(folder, NoRunner()), refusing)

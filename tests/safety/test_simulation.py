@@ -15,10 +15,10 @@ from faildrill.acting.step import Done, intent
 from faildrill.acting.undo import undo_all
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.record.timeline import Applied, Applying, Confirmed, Intended
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.step_sequence import Steps
 from support.forks import spread
 from support.simulation import APPLIES, broken_promises, live
@@ -57,7 +57,7 @@ def _weighing(seeds: range, ground: Path, **parts: object) -> Callable[[], str]:
     return lambda: weigh_some(seeds, ground, **parts)
 
 
-class FencesLate(Driving):
+class FencesLate(Course):
     """Undoes before it fences."""
 
     def _fence(self) -> bool:
@@ -74,7 +74,7 @@ class _Retrying(Steps):
         return done if done.outcome in ("done", "refused") else await super()._do(step)
 
 
-class Retries(Driving):
+class Retries(Course):
     """Calls again when the answer was no good."""
 
     steps = _Retrying
@@ -83,7 +83,7 @@ class Retries(Driving):
 class _Trusting(Steps):
     async def _do(self, step: Step) -> Done:
         scene = self._scene
-        action, given = build(step.use, "action"), Supplies(scene.run, step.within)
+        action, given = build(step.use, "action"), CallContext(scene.run, step.within)
         before = await action.capture(given)
         scene.timeline.record(intent(step, before))
         scene.timeline.record(Applying(step=step.id))
@@ -93,7 +93,7 @@ class _Trusting(Steps):
         return Done("done")
 
 
-class Trusts(Driving):
+class Trusts(Course):
     """Takes an answer for the effect."""
 
     steps = _Trusting
@@ -102,7 +102,7 @@ class Trusts(Driving):
 class _Hasty(Steps):
     async def _do(self, step: Step) -> Done:
         scene = self._scene
-        action, given = build(step.use, "action"), Supplies(scene.run, step.within)
+        action, given = build(step.use, "action"), CallContext(scene.run, step.within)
         before = await action.capture(given)
         answer = await call(action.apply(before, given), step.within)
         scene.timeline.record(intent(step, before))
@@ -110,13 +110,13 @@ class _Hasty(Steps):
         return Done("done")
 
 
-class ActsBeforeItIntends(Driving):
+class ActsBeforeItIntends(Course):
     """Writes the intent down after the effect."""
 
     steps = _Hasty
 
 
-class StopsUndoing(Driving):
+class StopsUndoing(Course):
     """Stops at the first undo that fails."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
@@ -126,14 +126,14 @@ class StopsUndoing(Driving):
         return []
 
 
-class UndoesForwards(Driving):
+class UndoesForwards(Course):
     """Undoes the first step first."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         return await super()._undo(intents[::-1])
 
 
-class BelievesUndos(Driving):
+class BelievesUndos(Course):
     """Takes an undo that returned for what it says."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
@@ -141,24 +141,24 @@ class BelievesUndos(Driving):
         return []
 
 
-class LooksOnce(Driving):
+class LooksOnce(Course):
     """Does not look again for what a call asked for that was cut short."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
 
 
-class WritesOver(Driving):
+class WritesOver(Course):
     """Writes what was before over whatever is there."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         for one in reversed(intents):
             with contextlib.suppress(FaildrillError):
-                await call(action_of(one).undo(one.before, Supplies(self._scene.run, 2.0)), 2.0)
+                await call(action_of(one).undo(one.before, CallContext(self._scene.run, 2.0)), 2.0)
         return await super()._undo(intents)
 
 
-class AsksTwice(Driving):
+class AsksTwice(Course):
     """Asks once more to put back what was put back."""
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
@@ -171,7 +171,7 @@ class _NoEffects(Effects):
         del step
 
 
-class LooksNoMore(Driving):
+class LooksNoMore(Course):
     """Believes that an effect lasts once it was seen."""
 
     async def _act(self) -> None:
@@ -182,7 +182,7 @@ class LooksNoMore(Driving):
         return await undo_all(intents, self._scene.timeline, self._scene.run, "runner")
 
 
-FIRST: Final[dict[type[Driving], int]] = {Trusts: 490, BelievesUndos: 30, LooksOnce: 110}
+FIRST: Final[dict[type[Course], int]] = {Trusts: 490, BelievesUndos: 30, LooksOnce: 110}
 """Seeds before which it is known not to be found: they need not be lived through every time."""
 
 
@@ -204,7 +204,7 @@ FIRST: Final[dict[type[Driving], int]] = {Trusts: 490, BelievesUndos: 30, LooksO
     ids=lambda one: one.__name__ if isinstance(one, type) else "",
 )
 def test_a_known_bug_is_found(
-    ground: Path, bug: type[Driving], applies: tuple[str, ...], found: str, figure: Callable[[str], None]
+    ground: Path, bug: type[Course], applies: tuple[str, ...], found: str, figure: Callable[[str], None]
 ) -> None:
     first = FIRST.get(bug, 0)
     for seed in range(first, first + 600):

@@ -12,7 +12,7 @@ import pytest
 
 from faildrill.locking.abort_request import sentinel_of, under_way
 from faildrill.locking.occupancy import Holder, Mark, all_marks, mark
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import (
     AbortAsked,
     Applying,
@@ -167,7 +167,7 @@ def test_status_tells_what_runs_from_what_is_dirty(place: Place) -> None:
         started.sentinel.send_signal(signal.SIGTERM)
         assert started.sentinel.wait(20) == ABORTED
         assert of_run(started.folder.name) == {}
-    mark(Proven(ID), Mark("run-1", "/nowhere", "drill", "yesterday"))
+    mark(PlaceKey(ID), Mark("run-1", "/nowhere", "drill", "yesterday"))
     assert faildrill("status").returncode == UNSAFE
 
 

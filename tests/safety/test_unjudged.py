@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
 from faildrill.locking.occupancy import Holder, all_marks, hold
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import FILE
 from faildrill.restoring.recovery import started
 from support.places import Place, ended
@@ -66,7 +66,7 @@ def test_one_whose_timeline_was_altered_is_left_alone(unjudged: Path) -> None:
 
 def test_one_that_somebody_is_still_at_is_not_judged_beside_them(unjudged: Path) -> None:
     first = started(unjudged)
-    place = Proven.of(first)
+    place = PlaceKey.of(first)
     locks = hold(place, Holder(first.run, str(unjudged), 1, "somebody", "now", place.identity))
     told = recover(str(unjudged)), recover()
     for lock in locks:

@@ -22,14 +22,14 @@ from faildrill import judging
 from faildrill.adapters.simulated.place import burn
 from faildrill.kinds import Shape, find
 from faildrill.locking.occupancy import Holder, hold
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry
 from faildrill.restoring.fence import MARK
 from faildrill.restoring.recovery import recover, started
 from faildrill.restoring.salvage import remembered
 from faildrill.restoring.seams import Ground
-from faildrill.running.run_processes import Lines
+from faildrill.running.run_processes import Pipes
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over
 from faildrill.system.kernel import become_subreaper
@@ -76,17 +76,17 @@ class Forks:
     def __init__(self, place: Path, slow: float = 0.0) -> None:
         self._ground = ground(place, slow)
 
-    def runner(self, folder: Path, run_id: str, lines: Lines) -> int:
+    def runner(self, folder: Path, run_id: str, lines: Pipes) -> int:
         return fork(lambda: _runner(folder, run_id, lines, self._ground), lines)
 
-    def recover(self, folder: Path, lines: Lines) -> int:
+    def recover(self, folder: Path, lines: Pipes) -> int:
         return fork(lambda: 0 if _recover(folder, self._ground, by_person=False) else 6, lines)
 
-    def report(self, folder: Path, lines: Lines) -> int:
+    def report(self, folder: Path, lines: Pipes) -> int:
         return fork(lambda: _judge(folder), lines)
 
 
-def fork(what: Callable[[], int], lines: Lines = Lines()) -> int:  # noqa: B008 - it is immutable
+def fork(what: Callable[[], int], lines: Pipes = Pipes()) -> int:  # noqa: B008 - it is immutable
     """Fork a process that does this, in a session of its own and with no descriptors but these; return its pid."""
     sys.stderr.flush()
     pid = os.fork()
@@ -125,7 +125,7 @@ def _after(folder: Path) -> float:
     return max(entry.at for entry in remembered(folder)) / 1e9 + 0.1
 
 
-def _runner(folder: Path, run_id: str, lines: Lines, stand: Ground) -> int:
+def _runner(folder: Path, run_id: str, lines: Pipes, stand: Ground) -> int:
     os.environ[MARK] = run_id
     if run(run_drill(folder, lines, stand), _after(folder)):
         _judge(folder)
@@ -147,7 +147,7 @@ def watched(folder: Path, place: Path, meanwhile: Callable[[int], object] | None
     `meanwhile` gets the pid of the sentinel, to do something to it or to what descends from it.
     """
     reading, writing = os.pipe()  # held open: whoever started the run is there until it is over
-    pid = fork(lambda: _watch_over(folder, place, slow), Lines(stdin=reading))
+    pid = fork(lambda: _watch_over(folder, place, slow), Pipes(stdin=reading))
     os.close(reading)
     try:
         if meanwhile is not None:
@@ -167,7 +167,7 @@ def recovered(folder: Path, place: Path) -> int:
 
     def what() -> int:
         first = started(folder)
-        locks = hold(Proven.of(first), Holder(first.run, str(folder), os.getpid(), "test", ""))
+        locks = hold(PlaceKey.of(first), Holder(first.run, str(folder), os.getpid(), "test", ""))
         clean = _recover(folder, ground(place), by_person=True)
         for lock in locks:
             os.close(lock)
@@ -230,7 +230,7 @@ def _worker(tasks: list[Callable[[], str]], writing: int) -> int:
             os.write(writing, f"{_said(task)}\n".encode())
         return 0
 
-    return fork(what, Lines(beat=writing))
+    return fork(what, Pipes(beat=writing))
 
 
 def _said(task: Callable[[], str]) -> str:

@@ -23,11 +23,11 @@ from faildrill.errors import FaildrillError
 from faildrill.judging.result import Verdict
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (
     FILE,
@@ -47,7 +47,7 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.fence import Swept
 from faildrill.restoring.steadiness import GRACE
-from faildrill.running.course import WARM_UP_PATIENCE, Driving
+from faildrill.running.course import WARM_UP_PATIENCE, Course
 from faildrill.running.run_context import Scene
 from faildrill.running.stop_request import Stop
 from faildrill.testing import LoopClock, run
@@ -252,13 +252,13 @@ class Lived:
         return path.read_text() if path.exists() else "up"
 
 
-def live(seed: int, folder: Path, driving: type[Driving] = Driving, applies: tuple[str, ...] = APPLIES) -> Lived:
+def live(seed: int, folder: Path, driving: type[Course] = Course, applies: tuple[str, ...] = APPLIES) -> Lived:
     """Live through the world of a seed; `driving` is the engine's own, or a worse one to be found out."""
-    world = World.draw(seed, folder / "place", applies, lying=driving is Driving)
+    world = World.draw(seed, folder / "place", applies, lying=driving is Course)
     return live_in(world, folder, driving)
 
 
-def live_in(world: World, folder: Path, driving: type[Driving] = Driving) -> Lived:
+def live_in(world: World, folder: Path, driving: type[Course] = Course) -> Lived:
     """Live through a world whose place is in this folder."""
     place, reports = folder / "place", folder / "run"
     place.mkdir()
@@ -296,7 +296,7 @@ def _verdict(folder: Path) -> Verdict | None:
         return None
 
 
-async def _drive(world: World, place: Path, folder: Path, driving: type[Driving]) -> tuple[float, Proven]:
+async def _drive(world: World, place: Path, folder: Path, driving: type[Course]) -> tuple[float, PlaceKey]:
     scene = _scene(world, place, folder)
     scene.fence = lambda: Swept(end_timers(str(place)), [])
     stop = Stop()
@@ -365,7 +365,7 @@ def _scene(world: World, place: Path, folder: Path) -> Scene:
     _lay_out(drill, environment, folder, world)
     timeline = Timeline.resume(folder, clock, FailingDisk(*world.disk) if world.disk else FailingDisk(0, -1, ""))
     probers = TaskProbers(folder, RUN)
-    scene = Scene(folder, RUN, drill, environment, timeline, clock, Watching(probes), probers, pace=0.05)
+    scene = Scene(folder, RUN, drill, environment, timeline, clock, SampleWatch(probes), probers, pace=0.05)
     scene.leave_applied = world.leave_applied
     return scene
 

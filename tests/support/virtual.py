@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Drill, ProbePlan, Step, Undo, Wait
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.samples import Files, Recorder, Sample
 from faildrill.record.timeline import FILE, AnyEvent, ProberEnded, ProberStarted, RunStarted, Timeline, entries
 from faildrill.running.run_context import Scene
@@ -26,7 +26,7 @@ class TaskProbers:
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: str | None = None
 
-    async def start(self, plans: tuple[ProbePlan, ...], watching: Watching, timeline: Timeline) -> None:
+    async def start(self, plans: tuple[ProbePlan, ...], watching: SampleWatch, timeline: Timeline) -> None:
         self._recorder = Recorder(self._files)
         self.broken = None
         timeline.record(ProberStarted(pid=1, samples=self._files.name, probes=[plan.name for plan in plans]))
@@ -45,7 +45,7 @@ class TaskProbers:
 
     async def _look(self, plan: ProbePlan) -> None:
         probe = build(plan.use, "probe")
-        given = Supplies(self._run, plan.timeout, plan.every)
+        given = CallContext(self._run, plan.timeout, plan.every)
         clock = LoopClock()
         while True:
             due = clock.now_ns()
@@ -122,7 +122,9 @@ class Simulation:
             )
         )
         probers = TaskProbers(self.folder, "run-1")
-        self.scene = Scene(self.folder, "run-1", drill, place, timeline, clock, Watching(probes), probers, pace=0.025)
+        self.scene = Scene(
+            self.folder, "run-1", drill, place, timeline, clock, SampleWatch(probes), probers, pace=0.025
+        )
         return self.scene
 
     def events(self, *kinds: type[AnyEvent]) -> list[AnyEvent]:

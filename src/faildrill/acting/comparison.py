@@ -9,7 +9,7 @@ from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
 from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.ports.effect import Compares, Found, Pictures
 from faildrill.record.timeline import Entry, Intended
@@ -65,7 +65,7 @@ async def remedies(intents: Iterable[Intended], run: str) -> dict[str, str]:
         with suppress(FaildrillError, ValueError):
             action = action_of(intent)
             if _compares(action):
-                found = await _found(action, intent.before, Supplies(run, timeout=WITHIN), WITHIN)
+                found = await _found(action, intent.before, CallContext(run, timeout=WITHIN), WITHIN)
                 return found.remedy if found else ""
         return ""
 

@@ -12,7 +12,7 @@ from faildrill.acting.call import LOOK_AGAIN, SHARE, call, words
 from faildrill.acting.sight import effect_is, lasts, suspect
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Limits, Observed
 from faildrill.ports.effect import LOOKS_COST
 from faildrill.ports.target import KindUse
@@ -74,7 +74,7 @@ class Effect:
     def __init__(self, intent: Intended, timeline: Timeline, run: str) -> None:
         self._intent = intent
         self._timeline = timeline
-        self._given = Supplies(run, timeout=intent.within)
+        self._given = CallContext(run, timeout=intent.within)
         self._last = 0
         self._looks = 0
         self._is_gone = False

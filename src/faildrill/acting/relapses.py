@@ -8,7 +8,7 @@ from faildrill.acting.call import LOOKING, observe
 from faildrill.acting.effects import action_of
 from faildrill.acting.sight import restored
 from faildrill.errors import FaildrillError
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Observed
 from faildrill.record.timeline import Intended, Timeline, UndoNotVerified
 
@@ -46,5 +46,5 @@ async def _look(intent: Intended, run: str, until: float) -> Observed:
         action = action_of(intent)
     except (FaildrillError, ValueError) as error:
         return Observed(holds=False, because=f"its intent can't be read: {error}")
-    given = Supplies(run, timeout=intent.undo_within)
+    given = CallContext(run, timeout=intent.undo_within)
     return await observe(lambda: restored(action, intent.before, given), until, each=intent.undo_within)

@@ -12,7 +12,7 @@ from faildrill.acting.comparison import beside, owned, pictured
 from faildrill.acting.sight import effect, looks_cost
 from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.ports import Action, Captured, Observed
 from faildrill.record.timeline import (
@@ -55,7 +55,7 @@ async def do(step: Step, timeline: Timeline, run: str, is_elsewhere: Asked | Non
     outcome is open before it goes.
     """
     action: Action = build(step.use, "action")
-    given = Supplies(run, timeout=step.within, hear=hearing(timeline, step.id))
+    given = CallContext(run, timeout=step.within, hear=hearing(timeline, step.id))
     try:
         before = await call(action.capture(given), step.within)
         picture = await call(pictured(action, given), step.within)
@@ -117,7 +117,9 @@ def intent(step: Step, before: Captured, picture: dict[str, str] | None = None) 
     )
 
 
-async def _apply(action: Action, before: Captured, step: Step, timeline: Timeline, given: Supplies) -> Captured | Done:
+async def _apply(
+    action: Action, before: Captured, step: Step, timeline: Timeline, given: CallContext
+) -> Captured | Done:
     """Return the answer of the one call, or how the step ended; an open outcome returns an empty answer."""
     how: Literal["refused", "failed", "unknown", "late"]
     is_elsewhere = False
@@ -144,7 +146,7 @@ async def _apply(action: Action, before: Captured, step: Step, timeline: Timelin
     return {}
 
 
-async def _seen_after(action: Action, before: Captured, given: Supplies) -> str:
+async def _seen_after(action: Action, before: Captured, given: CallContext) -> str:
     """Look after a refusal: it is the word of the one who was asked."""
     now = asyncio.get_running_loop().time()
     seen = await observe(lambda: effect(action, before, given), now, twice=not looks_cost(action), each=AFTER)
@@ -154,7 +156,7 @@ async def _seen_after(action: Action, before: Captured, given: Supplies) -> str:
 class _Called(NamedTuple):
     """A call of `apply` that was answered: what it was given, when it began on the loop's clock, and its answer."""
 
-    given: Supplies
+    given: CallContext
     started: float
     answer: Captured
 

@@ -14,7 +14,7 @@ from faildrill.acting.late_effects import Late, Window, late
 from faildrill.acting.sight import effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Observed
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
@@ -291,7 +291,7 @@ def _undoing(intent: Intended) -> Action:
     return named
 
 
-async def _put_back(undoing: Action, intent: Intended, given: Supplies) -> None:
+async def _put_back(undoing: Action, intent: Intended, given: CallContext) -> None:
     if intent.undo == "own":
         await undoing.undo(intent.before, given)
         return

@@ -12,9 +12,9 @@ from faildrill.auditing.remarks import Audit, Audited, Detection, Grade, Remark
 from faildrill.auditing.severities import known
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.environment import Environment
-from faildrill.standards import PutsRight, Reading, ReadsSettings, Settings, Standard, differences
+from faildrill.standards import PutsRight, ReadsSettings, Settings, SettingsRead, Standard, differences
 
 WITHIN: Final = 10.0
 """Seconds that reading one place may take."""
@@ -47,9 +47,9 @@ async def audit(environment: Environment, objective: float | None = None, within
     )
 
 
-async def _read(reader: ReadsSettings, within: float) -> Reading | str:
+async def _read(reader: ReadsSettings, within: float) -> SettingsRead | str:
     try:
-        return await call(reader.settings(Supplies("audit", timeout=within)), within)
+        return await call(reader.settings(CallContext("audit", timeout=within)), within)
     except (ActionError, CannotSee) as error:
         return words(error)
 
@@ -58,7 +58,7 @@ _Found = tuple[list[Audited], list[Remark], list[Detection]]
 
 
 def _weighed(
-    name: str, reader: ReadsSettings, reading: Reading | str, standard: Standard | None, objective: float | None
+    name: str, reader: ReadsSettings, reading: SettingsRead | str, standard: Standard | None, objective: float | None
 ) -> _Found:
     """Weigh what was read of one place; where nothing was, that is what was found."""
     if isinstance(reading, str):
@@ -80,7 +80,7 @@ def _weighed(
     )
 
 
-def _compared(name: str, reader: ReadsSettings, standard: Standard, reading: Reading) -> Iterator[Remark]:
+def _compared(name: str, reader: ReadsSettings, standard: Standard, reading: SettingsRead) -> Iterator[Remark]:
     live = reading.live
     for one in differences(standard.settings, live, spelled=reading.spelled):
         grade, why = known(one)

@@ -6,7 +6,7 @@ from typing import Final
 from faildrill import durations
 from faildrill.auditing.detection_time import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
-from faildrill.standards import Backend, Failover, Reading, Settings, differences, in_words, is_name
+from faildrill.standards import Backend, Failover, Settings, SettingsRead, differences, in_words, is_name
 from faildrill.standards.settings import Timeouts
 
 RULES: Final = {
@@ -31,7 +31,7 @@ _NEVER: Final = "no check notices it: requests go to it until a person does"
 _BY_USERS: Final = "only requests of users that fail tell of it, again after every time-out: nothing bounds how many"
 
 
-def remarks(name: str, reading: Reading) -> Iterator[Remark]:
+def remarks(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Yield what every rule finds that needs no standard."""
     yield from _told(name, reading)
     yield from _unsaved(name, reading)
@@ -46,7 +46,7 @@ def remarks(name: str, reading: Reading) -> Iterator[Remark]:
         yield from _failover(name, reading.live.failover)
 
 
-def _told(name: str, reading: Reading) -> Iterator[Remark]:
+def _told(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Tell what could not be read, and what whoever was asked says by itself."""
     for one in reading.unread:
         yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", "what can't be read is never right")
@@ -78,7 +78,7 @@ def slow(one: Detection) -> Remark | None:
     return Remark("detection", Grade.SEVERE, one.source, said, why, remedy, limit, durations.show(one.worst))
 
 
-def _unsaved(name: str, reading: Reading) -> Iterator[Remark]:
+def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Tell what runs and is not in the file: the next reload takes it back, for good or ill."""
     if reading.written is None:
         return

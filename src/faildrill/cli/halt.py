@@ -13,7 +13,7 @@ from faildrill.locking.halt_switch import Halt
 from faildrill.locking.halt_switch import halt as throw
 from faildrill.locking.halt_switch import resume as take_back
 from faildrill.locking.occupancy import recalled
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.system import state_folder, who
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
@@ -49,7 +49,7 @@ def resume(env: str) -> None:
     click.echo(f"{name} may be drilled again; it was {was}" if was else f"{name} was not halted")
 
 
-def _identified(env: str) -> tuple[Proven, str]:
+def _identified(env: str) -> tuple[PlaceKey, str]:
     """Return what is proven of an environment, and what to call it."""
     if _IDENTITY.fullmatch(env) and (state_folder.folder() / "environments" / env).is_dir():
         return recalled(env), env

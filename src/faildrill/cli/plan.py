@@ -13,7 +13,7 @@ from faildrill.cli.environment_choice import environment
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import objections
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.loading import load_drill
 from faildrill.loading.cautions import Foresees
 from faildrill.loading.load import told
@@ -108,7 +108,7 @@ async def _seen(step: Step | Wait) -> Line:
     if not isinstance(action, Previews):
         return Line(step.id, step.name, step.use.kind, f"{step.use.kind} as declared", [], undo[step.undo.how])
     try:
-        seen = await call(action.preview(Supplies("plan", timeout=_WITHIN)), _WITHIN)
+        seen = await call(action.preview(CallContext("plan", timeout=_WITHIN)), _WITHIN)
     except (ActionError, CannotSee) as error:
         return Line(step.id, step.name, step.use.kind, f"can't be done now: {words(error)}", [], undo[step.undo.how])
     told = seen.undo if step.undo.how == "own" else undo[step.undo.how]

@@ -15,7 +15,7 @@ from faildrill.cli.settle import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
 from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_held, marks
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, RunEnded
 from faildrill.restoring.salvage import home, is_altered, remembered, unseen
@@ -88,7 +88,7 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
     if folder != named:
         click.echo(f"{named} is gone, or takes nothing any more: the copy in {folder} is used")
     first = started(folder)
-    place = Proven.of(first)
+    place = PlaceKey.of(first)
     is_put_back = _is_over(folder) and not any(one.run == first.run for one in marks(place))
     was_judged = (folder / _RESULT).exists()
     if is_put_back and was_judged:

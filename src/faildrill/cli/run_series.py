@@ -17,7 +17,7 @@ from faildrill.loading import load_drill
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
-from faildrill.running.series_layout import LaidOut, Running, Wanted
+from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
 from faildrill.system.exit_codes import ExitCode
 
 
@@ -76,7 +76,7 @@ def _loaded(path: Path, place: Environment) -> Drill:
 def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     """Run a set to its end, judge and report it, and return the exit code of its verdict."""
     try:
-        running = Running(wanted, place, how.reports, SystemClock())
+        running = RunningSeries(wanted, place, how.reports, SystemClock())
     except OSError as error:
         raise WrongUsage(f"no folder for the set can be made in {how.reports}: {error.strerror}") from error
     if how.mode != "quiet":
@@ -98,7 +98,7 @@ def _kept(code: int, codes: list[int]) -> int:
     return code
 
 
-def _told(wanted: Wanted, running: Running) -> str:
+def _told(wanted: Wanted, running: RunningSeries) -> str:
     runs = wording.count(len(running.order), "run")
     names = wording.plain(", ".join(wanted.members))
     if not wanted.is_blinded:

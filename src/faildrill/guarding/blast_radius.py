@@ -7,7 +7,7 @@ from faildrill import durations
 from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Drill, Step, actions
 from faildrill.model.environment import Environment
 from faildrill.ports import Preview, Previews
@@ -83,14 +83,14 @@ class Radius:
         action = build(step.use, "action")
         if not isinstance(action, Previews):
             return Preview([], "", "")
-        return await call(action.preview(Supplies(self._run, timeout=WITHIN)), WITHIN)
+        return await call(action.preview(CallContext(self._run, timeout=WITHIN)), WITHIN)
 
     async def _objection(self, step: Step, *, due: bool) -> str | None:
         action = build(step.use, "action")
         touches: list[str] = []
         if isinstance(action, Previews):
             try:
-                seen = await call(action.preview(Supplies(self._run, timeout=WITHIN)), WITHIN)
+                seen = await call(action.preview(CallContext(self._run, timeout=WITHIN)), WITHIN)
             except (ActionError, CannotSee) as error:
                 return f"what it touches can't be told within {durations.show(WITHIN)}: {error}" if due else None
             touches = seen.touches

@@ -10,7 +10,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.objections import foreseen
 from faildrill.guarding.readiness_checks import looked
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Drill, actions
 from faildrill.model.environment import Environment
 from faildrill.ports import Checked, NeedsRights, Previews
@@ -49,7 +49,7 @@ def _actions(drill: Drill) -> Iterator[tuple[str, KindUse]]:
 
 
 async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
-    given = Supplies("doctor", timeout=_WITHIN)
+    given = CallContext("doctor", timeout=_WITHIN)
     try:
         action = build(use, "action")
     except ValidationError:
@@ -65,7 +65,7 @@ async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
         yield await _now(what, action, given)
 
 
-async def _now(what: str, action: Previews, given: Supplies) -> Checked:
+async def _now(what: str, action: Previews, given: CallContext) -> Checked:
     """Look whether an action could be done as things stand."""
     try:
         seen = await call(action.preview(given), _WITHIN)

@@ -9,7 +9,7 @@ from faildrill.guarding import abort_guards, approvals, coverage, known_secrets,
 from faildrill.guarding.blast_radius import Radius
 from faildrill.guarding.coverage import cover
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
 from faildrill.model.drill import Drill, Parallel, Step, actions
@@ -103,7 +103,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
         if not isinstance(action, Foresees):
             continue
         try:
-            objection = await ask(action.objection(Supplies(run, timeout=FORESEEING)), FORESEEING)
+            objection = await ask(action.objection(CallContext(run, timeout=FORESEEING)), FORESEEING)
         except (ActionError, CannotSee) as error:
             objection = f"nobody could tell, which counts as an objection: {error}"
         yield GuardAnswered(guard=f"step {step.id}", objection=None if objection is None else words(objection))
@@ -118,7 +118,7 @@ async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
             continue
         objection = None
         try:
-            await ask(action.preview(Supplies(run, timeout=WITHIN)), WITHIN)
+            await ask(action.preview(CallContext(run, timeout=WITHIN)), WITHIN)
         except ActionRefused as error:
             objection = str(error)
         except (ActionError, CannotSee) as error:
@@ -130,7 +130,7 @@ async def _asked(use: KindUse, shape: Literal["guard", "abort"], run: str) -> Gu
     try:
         guard: Guard = build(use, shape)
         within = guard.patience if isinstance(guard, Patient) else WITHIN
-        objection = await ask(guard.objection(Supplies(run, timeout=within)), within)
+        objection = await ask(guard.objection(CallContext(run, timeout=within)), within)
     except (ActionError, CannotSee) as error:
         objection = f"got no answer, which counts as an objection: {error}"
     return GuardAnswered(guard=use.kind, objection=None if objection is None else words(objection))

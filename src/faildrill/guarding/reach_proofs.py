@@ -10,7 +10,7 @@ from faildrill.acting.call import words
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding.coverage import Deed
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import ActsThrough, Leads, Told
 from faildrill.ports.target import Member, Target
 
@@ -61,7 +61,7 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
 
     async def ask() -> Told:
         try:
-            told = await asked(action.acts_through(Supplies(run, timeout=within)), within)
+            told = await asked(action.acts_through(CallContext(run, timeout=within)), within)
         except (ActionError, CannotSee) as error:
             return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
         return _checked(told, f"what {deed.use.kind} acts through")
@@ -79,7 +79,7 @@ async def ask(targets: Iterable[Target], run: str, within: float) -> Told:
 async def _led(target: str, member: Member, run: str, within: float) -> Told:
     name = f"{target}/{member.name}"
     try:
-        reach = Supplies(run, timeout=within).reach(member)
+        reach = CallContext(run, timeout=within).reach(member)
         if not isinstance(reach, Leads):
             kind = member.reach.kind if member.reach else ""
             because = f"{kind} can't tell whether it leads to {', '.join(member.addresses) or 'it'}"

@@ -17,7 +17,7 @@ from faildrill.errors import ActionError, CannotSee, NoStateFolder
 from faildrill.guarding import reach_proofs
 from faildrill.guarding.objections import Patient, answers
 from faildrill.kinds import build, names
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
 from faildrill.model.drill import ProbePlan
@@ -116,7 +116,7 @@ async def _examined(use: KindUse) -> list[Checked]:
     check: Examines = build(use, "check")
     within = check.patience if isinstance(check, Patient) else WITHIN
     try:
-        return await call(check.examine(Supplies("doctor", timeout=within)), within * 1.5)
+        return await call(check.examine(CallContext("doctor", timeout=within)), within * 1.5)
     except (ActionError, CannotSee) as error:
         return [Checked(use.kind, ok=False, told=words(error), remedy="see that the target is up and reachable")]
 
@@ -142,7 +142,7 @@ async def _led(target: Target) -> Checked:
 
 
 async def _reached(what: str, member: Member) -> Checked:
-    given = Supplies("doctor", timeout=WITHIN)
+    given = CallContext("doctor", timeout=WITHIN)
     try:
         seen = await call(given.reach(member).state(member.name), WITHIN)
     except (ActionError, CannotSee) as error:
@@ -157,7 +157,7 @@ async def _probes(environment: Environment) -> AsyncIterator[Checked]:
         yield await looked(f"probe {plan.name}", plan)
 
 
-async def _seen(probe: Probe, given: Supplies) -> Seen:
+async def _seen(probe: Probe, given: CallContext) -> Seen:
     if isinstance(probe, Opens):
         await call(probe.open(given), WITHIN)
     try:
@@ -171,7 +171,7 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
     """Look once with a probe, as a drill would: one that writes, writes once."""
     try:
         with tempfile.TemporaryDirectory(prefix="faildrill-") as folder:
-            given = Supplies(NO_RUN, plan.timeout, plan.every, name=plan.name, folder=Path(folder))
+            given = CallContext(NO_RUN, plan.timeout, plan.every, name=plan.name, folder=Path(folder))
             seen = await _seen(build(plan.use, "probe"), given)
     except (ActionError, CannotSee, ValidationError) as error:
         remedy = causes.what_to_do(str(error)) or f"a look may take {durations.show(plan.timeout)}"

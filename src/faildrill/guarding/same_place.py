@@ -12,7 +12,7 @@ from faildrill.guarding import reach_proofs
 from faildrill.guarding.coverage import Deed, targets
 from faildrill.guarding.reach_proofs import agreed
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.environment import Environment
 from faildrill.ports import Guard, Proves, Told
 from faildrill.ports.target import KindUse, Target
@@ -108,7 +108,7 @@ def _deeds(intent: Intended) -> list[Deed]:
 async def _asked(use: KindUse, run: str) -> Told:
     try:
         guard: Guard = build(use, "guard")
-        given = Supplies(run, timeout=WITHIN)
+        given = CallContext(run, timeout=WITHIN)
         if isinstance(guard, Proves):
             return await call(guard.ask_again(given), WITHIN)
         objection = await call(guard.objection(given), WITHIN)

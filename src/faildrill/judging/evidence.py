@@ -16,7 +16,7 @@ from faildrill.clock import NANOSECONDS, nanoseconds, seconds
 from faildrill.errors import JournalDamaged
 from faildrill.judging.numbers.tallies import Tally, tally
 from faildrill.judging.outages.bounds import Darkness, Stretch
-from faildrill.judging.outages.look_summary import Seen, see
+from faildrill.judging.outages.look_summary import LookSummary, see
 from faildrill.model.drill import Drill, ProbePlan, Step, Wait, singly
 from faildrill.proofs import limits
 from faildrill.proofs.dues import Dues, Pace, dues
@@ -247,14 +247,14 @@ class Evidence:
         looks = self.columns[probe].between(span.since - limits.reach(plan), span.by + 1)
         return Heard(looks, question, Cadence(nanoseconds(plan.every), self.slow(probe)), span)
 
-    def seen(self, probe: str) -> Seen:
+    def seen(self, probe: str) -> LookSummary:
         """Return what the looks of a probe come to; they are gone through when that is first asked."""
         if probe not in self._seen:
             self._seen[probe] = see(self.looks(probe), self.slow(probe), self.marks)
         return self._seen[probe]
 
     @cached_property
-    def _seen(self) -> dict[str, Seen]:
+    def _seen(self) -> dict[str, LookSummary]:
         return {}
 
     @cached_property

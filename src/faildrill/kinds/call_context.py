@@ -11,7 +11,7 @@ from faildrill.ports.target import Member
 
 
 @dataclass(frozen=True)
-class Supplies:
+class CallContext:
     """The run a call belongs to, how long it may take, and the ways to reach members."""
 
     run: str

@@ -16,7 +16,7 @@ from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
 from faildrill.loading.ways_and_twins import SET_KEYS, read_failover, read_twin, read_ways
 from faildrill.loading.yaml.composer import read
-from faildrill.loading.yaml.mapping import Reading, place_in
+from faildrill.loading.yaml.mapping import MappingReader, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Place
 from faildrill.model.drill import WARM_UP, Drill, ProbePlan
@@ -45,7 +45,7 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     mistakes = Mistakes(str(path))
     root = Entry(Place(1, 1), read(path, mistakes))
     refuse_passwords(root.node, mistakes)
-    reading = Reading(root, KEYS, mistakes)
+    reading = MappingReader(root, KEYS, mistakes)
     reading.refuse_others()
     named = reading.name("environment", "which place is drilled?")
     probes = _probes(reading, environment, path.parent, mistakes)
@@ -98,7 +98,7 @@ def _tags(reading: Reading) -> tuple[str, ...]:
 
 
 def _probes(
-    reading: Reading, environment: Environment | None, folder: Path, mistakes: Mistakes
+    reading: MappingReader, environment: Environment | None, folder: Path, mistakes: Mistakes
 ) -> tuple[ProbePlan, ...]:
     entries = reading.mapping("probes")
     if not entries:
@@ -111,12 +111,12 @@ def _probes(
     return (*read_probes(entries, "drill", Scope(environment, folder=folder), mistakes), *theirs)
 
 
-def _probe_names(reading: Reading, environment: Environment | None) -> tuple[str, ...]:
+def _probe_names(reading: MappingReader, environment: Environment | None) -> tuple[str, ...]:
     """Return every name that a probe has, those with mistakes too: one mistake is said once."""
     theirs = environment.probes if environment else ()
     return (*reading.mapping("probes"), *(probe.name for probe in theirs))
 
 
-def _uses(reading: Reading, key: str, shape: Shape, scope: Scope) -> list[Use]:
+def _uses(reading: MappingReader, key: str, shape: Shape, scope: Scope) -> list[Use]:
     uses = [read_only_use(node, shape, scope, reading.mistakes) for node in reading.items(key)]
     return [use for use in uses if use]

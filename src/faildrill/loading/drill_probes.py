@@ -7,7 +7,7 @@ from faildrill.loading.kind_key import the_kind
 from faildrill.loading.kind_use import read_use
 from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.mapping import Reading, place_in
+from faildrill.loading.yaml.mapping import MappingReader, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry
 from faildrill.model.drill import ProbePlan
@@ -33,7 +33,7 @@ def _probe(name: str, entry: Entry, scope: Scope, mistakes: Mistakes) -> ProbePl
         mistakes.add(entry.place, NAME_RULE)
     elif name == _RESERVED:
         mistakes.add(entry.place, "no probe can be called 'all': `all are ok` means every probe")
-    reading = Reading(entry, SETTINGS, mistakes)
+    reading = MappingReader(entry, SETTINGS, mistakes)
     if not reading.usable:
         return None
     every = reading.duration("every", 1.0)

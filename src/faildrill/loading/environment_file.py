@@ -17,7 +17,7 @@ from faildrill.loading.names import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.scope import Scope
 from faildrill.loading.standard_file import read_settings, read_standards, read_warrants
 from faildrill.loading.yaml.composer import read
-from faildrill.loading.yaml.mapping import Reading, refuse_nothing
+from faildrill.loading.yaml.mapping import MappingReader, refuse_nothing
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
 from faildrill.model.environment import Environment
@@ -44,7 +44,7 @@ def read_environment(path: Path) -> LoadedEnvironment:
     refuse_passwords(root.node, mistakes)
     given = root.node.entries if isinstance(root.node, Mapping) else {}
     listed = sections(key for key in given if key not in (*FIRST, *LAST))
-    reading = Reading(root, (*FIRST, *listed, *LAST), mistakes)
+    reading = MappingReader(root, (*FIRST, *listed, *LAST), mistakes)
     reading.refuse_others()
     name = reading.name("environment", "what is this place called?")
     reaches = _reaches(reading)
@@ -81,7 +81,7 @@ def load_environment(path: Path) -> Environment:
     return read_environment(path).environment
 
 
-def _reaches(reading: Reading) -> dict[str, KindUse]:
+def _reaches(reading: MappingReader) -> dict[str, KindUse]:
     found = {}
     for name, entry in reading.mapping("reaches").items():
         if not is_name(name):
@@ -91,12 +91,12 @@ def _reaches(reading: Reading) -> dict[str, KindUse]:
     return found
 
 
-def _guards(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
+def _guards(reading: MappingReader, scope: Scope) -> tuple[KindUse, ...]:
     uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("guards")]
     return tuple(use.use for use in uses if use)
 
 
-def _identity(reading: Reading, scope: Scope) -> tuple[KindUse, ...]:
+def _identity(reading: MappingReader, scope: Scope) -> tuple[KindUse, ...]:
     """Read what proves the place; a guard that reads from no target what it is proves nothing, and is refused."""
     uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("identity")]
     for use in uses:
@@ -114,7 +114,7 @@ class _Section(NamedTuple):
     reaches: dict[str, KindUse]
 
 
-def _targets(section: str, reading: Reading, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
+def _targets(section: str, reading: MappingReader, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
     found: dict[str, BaseModel] = {}
     try:
         sort = sort_of(section)

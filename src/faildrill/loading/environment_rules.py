@@ -10,7 +10,7 @@ from faildrill.kinds.target_table import installed, sections
 from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.mapping import Reading
+from faildrill.loading.yaml.mapping import MappingReader
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, plain
 from faildrill.model.environment import Approvals, BlastRadius, Environment, Limit, Unknown
 from faildrill.ports.target import BLAST_RADIUS, KindUse
@@ -21,14 +21,14 @@ _SHORTEST: Final = 8
 _LIMITS: Final = "by name, how many members of each one drill may touch"
 
 
-def read_lock(reading: Reading, scope: Scope) -> KindUse | None:
+def read_lock(reading: MappingReader, scope: Scope) -> KindUse | None:
     """Read which lock keeps other hosts away."""
     entry = reading.entry("lock")
     use = read_only_use(entry.node, "lock", scope, reading.mistakes) if entry else None
     return use.use if use else None
 
 
-def read_blast_radius(reading: Reading, place: Environment) -> BlastRadius | None:
+def read_blast_radius(reading: MappingReader, place: Environment) -> BlastRadius | None:
     """Read how many members of which targets may be touched; every one that is named must be there."""
     entry = reading.entry("blast_radius")
     if entry is None:
@@ -62,7 +62,7 @@ def _is_limited(section: str) -> bool:
     return sort is not None and BLAST_RADIUS in sort.rules()
 
 
-def read_approvals(reading: Reading) -> Approvals | None:
+def read_approvals(reading: MappingReader) -> Approvals | None:
     """Read who must have approved a drill."""
     entry = reading.entry("approvals")
     if entry is None:
@@ -76,7 +76,7 @@ def read_approvals(reading: Reading) -> Approvals | None:
     return found if isinstance(found, Approvals) else None
 
 
-def read_unproven(reading: Reading) -> dict[str, str]:
+def read_unproven(reading: MappingReader) -> dict[str, str]:
     """Read why nothing can prove what some kinds act on, by the name of an action or a probe."""
     found = {}
     known = sorted({*names("action"), *names("probe")}) if reading.entry("unproven") else []
@@ -91,7 +91,7 @@ def read_unproven(reading: Reading) -> dict[str, str]:
     return found
 
 
-def _model(model: type[BaseModel], entry: Entry, reading: Reading) -> BaseModel | None:
+def _model(model: type[BaseModel], entry: Entry, reading: MappingReader) -> BaseModel | None:
     data = plain(entry.node)
     if isinstance(data, dict):
         return check_model(model, data, entry, reading.mistakes)

@@ -9,7 +9,7 @@ from faildrill.loading.kind_key import the_kind
 from faildrill.loading.kind_use import read_use
 from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.mapping import Reading, place_in
+from faildrill.loading.yaml.mapping import MappingReader, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Node, Scalar
 from faildrill.model.drill import ProbePlan
@@ -42,7 +42,7 @@ def read_loads(entries: dict[str, Entry], taken: tuple[str, ...], scope: Scope, 
 
 
 def _load(name: str, entry: Entry, scope: Scope, mistakes: Mistakes) -> ProbePlan | None:
-    reading = Reading(entry, SETTINGS, mistakes)
+    reading = MappingReader(entry, SETTINGS, mistakes)
     if not reading.usable:
         return None
     given = reading.required("rate", "how much is sent? e.g. `rate: 100/s`")

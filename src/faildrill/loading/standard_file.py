@@ -9,7 +9,7 @@ from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.composer import read
-from faildrill.loading.yaml.mapping import Reading
+from faildrill.loading.yaml.mapping import MappingReader
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Place, Scalar, plain
 from faildrill.ports.target import KindUse
@@ -23,7 +23,7 @@ def load_standard(path: Path) -> Standard:
     mistakes = Mistakes(str(path))
     root = Entry(Place(1, 1), read(path, mistakes))
     refuse_passwords(root.node, mistakes)
-    reading = Reading(root, KEYS, mistakes)
+    reading = MappingReader(root, KEYS, mistakes)
     reading.refuse_others()
     name = reading.name("standard", "what is this standard called?")
     known = {key: entry for key in KEYS[1:] if (entry := reading.entry(key)) is not None}
@@ -36,7 +36,7 @@ def load_standard(path: Path) -> Standard:
     return found
 
 
-def read_standards(reading: Reading, path: Path) -> dict[str, Standard]:
+def read_standards(reading: MappingReader, path: Path) -> dict[str, Standard]:
     """Read the standards that the environment file at `path` lists: by name a file, seen from that file's folder."""
     found: dict[str, Standard] = {}
     for name, entry in reading.mapping("standards").items():
@@ -61,7 +61,7 @@ def read_standards(reading: Reading, path: Path) -> dict[str, Standard]:
     return found
 
 
-def read_settings(reading: Reading, scope: Scope) -> dict[str, KindUse]:
+def read_settings(reading: MappingReader, scope: Scope) -> dict[str, KindUse]:
     """Read what reads settings: by name one kind; what has the name of a standard is compared with it."""
     found = {}
     for name, entry in reading.mapping("settings").items():
@@ -73,7 +73,7 @@ def read_settings(reading: Reading, scope: Scope) -> dict[str, KindUse]:
     return found
 
 
-def read_warrants(reading: Reading, scope: Scope) -> dict[str, tuple[KindUse, ...]]:
+def read_warrants(reading: MappingReader, scope: Scope) -> dict[str, tuple[KindUse, ...]]:
     """Read who is heard before a database is failed over: by its name a list of observers."""
     found = {}
     for name, entry in reading.mapping("warrants").items():

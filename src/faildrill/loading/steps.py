@@ -9,7 +9,7 @@ from faildrill.loading.kind_key import the_kind
 from faildrill.loading.kind_use import Use, read_only_use, read_use
 from faildrill.loading.names import ID_RULE, is_id, slug
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.mapping import Reading, as_duration, place_in
+from faildrill.loading.yaml.mapping import MappingReader, as_duration, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Mapping, Node, Scalar
 from faildrill.model.drill import UNDO_WITHIN, WITHIN, Condition, Parallel, Step, Undo, Wait
@@ -56,7 +56,7 @@ class Steps:
         return self._step(node, scope)
 
     def _group(self, node: Mapping, scope: Scope) -> Parallel:
-        reading = Reading(Entry(node.place, node), _GROUP_KEYS, self._mistakes)
+        reading = MappingReader(Entry(node.place, node), _GROUP_KEYS, self._mistakes)
         reading.refuse_others()
         name = reading.text("name") or "at once"
         step_id = self._id(reading, name)
@@ -70,7 +70,7 @@ class Steps:
         return Parallel(id=step_id, name=name, steps=tuple(one for one in steps if one))
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
-        reading = Reading(Entry(node.place, node), SETTINGS, self._mistakes)
+        reading = MappingReader(Entry(node.place, node), SETTINGS, self._mistakes)
         if not reading.usable:
             return None
         reading.required("name", "what does this step do, in a few words?")
@@ -94,7 +94,7 @@ class Steps:
             late=use.late or undo_is_late,
         )
 
-    def _undo(self, reading: Reading, scope: Scope) -> tuple[Undo, bool]:
+    def _undo(self, reading: MappingReader, scope: Scope) -> tuple[Undo, bool]:
         entry = reading.entry("undo")
         if entry is None:
             return Undo(), False
@@ -111,7 +111,7 @@ class Steps:
 
     def _wait(self, node: Mapping, scope: Scope) -> Wait | None:
         """Return a wait; None where neither its name nor its length is known, so that it gets no id made of a guess."""
-        reading = Reading(Entry(node.place, node), _WAIT_KEYS, self._mistakes)
+        reading = MappingReader(Entry(node.place, node), _WAIT_KEYS, self._mistakes)
         for key, other in reading.others.items():
             hint = "; it belongs inside: wait: {until: …, within: …}" if key in _UNTIL_KEYS else ""
             self._mistakes.add(other.place, f"unknown key {key!r} beside `wait`{hint}")
@@ -127,7 +127,7 @@ class Steps:
         if isinstance(entry.node, Scalar):
             pause = self._pause(entry.node)
             return None, pause, pause
-        reading = Reading(entry, _UNTIL_KEYS, self._mistakes)
+        reading = MappingReader(entry, _UNTIL_KEYS, self._mistakes)
         reading.refuse_others()
         condition = reading.required("until", f"what does it wait for? {GRAMMAR}")
         until = read_condition(condition.node, scope, self._mistakes) if condition else None
@@ -146,7 +146,7 @@ class Steps:
             self._mistakes.add(node.place, str(error))
             return 0.0
 
-    def _id(self, reading: Reading, name: str) -> str:
+    def _id(self, reading: MappingReader, name: str) -> str:
         """Return the id that is given or made of the name; a made one is numbered where nobody gave the name."""
         given = reading.entry("id")
         if given is None and reading.entry("name") is None:

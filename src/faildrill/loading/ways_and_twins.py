@@ -9,7 +9,7 @@ from faildrill.loading.kind_use import Use, read_only_use
 from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
 from faildrill.loading.yaml.composer import read
-from faildrill.loading.yaml.mapping import Reading
+from faildrill.loading.yaml.mapping import MappingReader
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Node
 from faildrill.model.drill import Way
@@ -20,7 +20,7 @@ _FEWEST: Final = 2
 _WORDS: Final[dict[str, Literal["warranted", "needless"]]] = {"warranted": "warranted", "needless": "needless"}
 
 
-def read_failover(reading: Reading) -> Literal["warranted", "needless"] | None:
+def read_failover(reading: MappingReader) -> Literal["warranted", "needless"] | None:
     """Read whether what happens in the drill is a reason to fail the database over."""
     entry, given = reading.entry("failover"), reading.text("failover")
     if entry is not None and given and given not in _WORDS:
@@ -31,7 +31,7 @@ def read_failover(reading: Reading) -> Literal["warranted", "needless"] | None:
     return _WORDS.get(given)
 
 
-def read_twin(reading: Reading, path: Path) -> str:
+def read_twin(reading: MappingReader, path: Path) -> str:
     """Read which file holds the drill's twin, and see that it is a drill which can be one."""
     entry, given = reading.entry("twin"), reading.text("twin")
     if entry is None or not given:
@@ -61,7 +61,7 @@ def _no_twin(twin: Path, path: Path) -> str | None:
     return "a twin can't have several ways" if "ways" in keys else None
 
 
-def read_ways(reading: Reading, steps: Steps, scope: Scope) -> tuple[tuple[Way, ...], list[Use]]:
+def read_ways(reading: MappingReader, steps: Steps, scope: Scope) -> tuple[tuple[Way, ...], list[Use]]:
     """Read the ways, each with what is done after the drill's own steps; and all that they expect."""
     nodes = reading.items("ways")
     ways: list[Way] = []
@@ -79,7 +79,7 @@ def read_ways(reading: Reading, steps: Steps, scope: Scope) -> tuple[tuple[Way, 
 
 
 def _way(node: Node, steps: Steps, scope: Scope, mistakes: Mistakes) -> tuple[Way, list[Use]]:
-    reading = Reading(Entry(node.place, node), _WAY_KEYS, mistakes)
+    reading = MappingReader(Entry(node.place, node), _WAY_KEYS, mistakes)
     if not reading.usable:
         return Way(name=""), []
     reading.refuse_others()

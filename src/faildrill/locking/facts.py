@@ -4,16 +4,16 @@ import hashlib
 import json
 
 from faildrill.kinds import build
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.model.environment import Environment
 from faildrill.ports import Guard, Proves
 from faildrill.ports.target import KindUse
 
 
-def proven(environment: Environment) -> Proven:
+def proven(environment: Environment) -> PlaceKey:
     """Return what an environment is kept under: the digests of its facts, and of all of them together."""
     facts = {digest(fact) for use in environment.identity for fact in _facts(use)}
-    return Proven(environment.proven_identity, tuple(sorted(facts)))
+    return PlaceKey(environment.proven_identity, tuple(sorted(facts)))
 
 
 def digest(fact: str) -> str:

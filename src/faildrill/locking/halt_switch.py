@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.system import atomic_file, state_folder
 from faildrill.system.atomic_file import sync
 
@@ -37,7 +37,7 @@ class Halt:
         return f"halted by {self.by} since {self.since}: {self.why}"
 
 
-def halt(proven: Proven, one: Halt) -> None:
+def halt(proven: PlaceKey, one: Halt) -> None:
     """Throw the switch, over one that is thrown already; durable on return. OSError when it can't be written."""
     told = replace(one, identity=proven.identity, facts=proven.facts)
     for key in proven.keys:
@@ -50,7 +50,7 @@ def _throw(key: str, one: Halt) -> None:
     atomic_file.write(place / FILE, json.dumps(asdict(one)).encode(), durable=True)
 
 
-def resume(proven: Proven) -> Halt | None:
+def resume(proven: PlaceKey) -> Halt | None:
     """Take the switch back and return what it said, None when it was not thrown. OSError when it can't be removed.
 
     A switch is taken back under all that it was thrown under, whichever of the facts it was found by.
@@ -61,14 +61,14 @@ def resume(proven: Proven) -> Halt | None:
         if found is None:
             continue
         was = found
-        for one in {key, *Proven(found.identity or key, found.facts).keys}:
+        for one in {key, *PlaceKey(found.identity or key, found.facts).keys}:
             _path(one).unlink(missing_ok=True)
             if _path(one).parent.is_dir():
                 sync(_path(one).parent)
     return was
 
 
-def halted(proven: Proven) -> Halt | None:
+def halted(proven: PlaceKey) -> Halt | None:
     """Return the halt that is on, or None. What is there and can't be read is a halt, too."""
     return next((found for key in proven.keys if (found := _halted(key)) is not None), None)
 
@@ -99,7 +99,7 @@ def all_halts() -> Iterator[tuple[str, Halt]]:
             yield found.identity or place.name, found
 
 
-def objection(proven: Proven) -> str | None:
+def objection(proven: PlaceKey) -> str | None:
     """Say why no drill may run here now, and what to do; None when nobody halted it."""
     found = halted(proven)
     return f"{found}; `faildrill resume ENV` takes it back" if found else None

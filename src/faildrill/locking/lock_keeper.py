@@ -37,7 +37,7 @@ class Word(msgspec.Struct, frozen=True, omit_defaults=True):
     lost: str | None = None
 
 
-class Keeper:
+class LockKeeper:
     """A keeper as its run knows it: a lock, held by another process."""
 
     def __init__(self, folder: Path, lifeline: int) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import Objection
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.system import atomic_file, state_folder, who
 from faildrill.system.atomic_file import sync
 
@@ -67,7 +67,7 @@ def _place(key: str) -> Path:
     return found
 
 
-def hold(proven: Proven, holder: Holder) -> tuple[int, ...]:
+def hold(proven: PlaceKey, holder: Holder) -> tuple[int, ...]:
     """Take every lock of the environment and return their descriptors; whoever inherits them holds them too.
 
     Raises Objection, with the name of the holder, when somebody else has one; none is held then.
@@ -83,20 +83,20 @@ def hold(proven: Proven, holder: Holder) -> tuple[int, ...]:
     return tuple(descriptors)
 
 
-def _remember(proven: Proven) -> None:
+def _remember(proven: PlaceKey) -> None:
     """Keep which facts an identity has, for those who know the identity only."""
     path = _place(proven.identity) / _FACTS
     if not path.exists():
         atomic_file.write(path, json.dumps(proven.facts).encode())
 
 
-def recalled(identity: str) -> Proven:
+def recalled(identity: str) -> PlaceKey:
     """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
     try:
         facts = json.loads((state_folder.folder() / "environments" / identity / _FACTS).read_bytes())
-        return Proven(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
+        return PlaceKey(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
     except (OSError, ValueError, TypeError):
-        return Proven(identity)
+        return PlaceKey(identity)
 
 
 def _take_file(key: str, holder: Holder) -> int:
@@ -148,7 +148,7 @@ def _owner(key: str) -> str:
     return f"user {user} (pid {pid}, with state of their own)"
 
 
-def await_release(proven: Proven) -> None:
+def await_release(proven: PlaceKey) -> None:
     """Wait until nobody holds the environment: the processes of a run, its report among them, are gone then."""
     for key in proven.keys:
         descriptor = _opened(key)
@@ -212,13 +212,13 @@ class Mark:
         return self.here.partition(" ")[0] if self.here and self.here != who.here() else ""
 
 
-def mark(proven: Proven, one: Mark) -> None:
+def mark(proven: PlaceKey, one: Mark) -> None:
     """Mark the environment as touched by a run; durable on return. OSError when it can't be written."""
     for key in proven.keys:
         atomic_file.write(_place(key) / f"{one.run}.touched", json.dumps(asdict(one)).encode(), durable=True)
 
 
-def clear(proven: Proven, run: str) -> None:
+def clear(proven: PlaceKey, run: str) -> None:
     """Take a run's mark off: everything it touched was seen put back. Killed within, the environment stays marked."""
     for key in proven.keys:
         (_place(key) / f"{run}.touched").unlink(missing_ok=True)
@@ -232,7 +232,7 @@ def clear_everywhere(run: str) -> None:
         sync(path.parent)
 
 
-def marks(proven: Proven) -> list[Mark]:
+def marks(proven: PlaceKey) -> list[Mark]:
     """List the runs that left the environment touched, oldest first; a mark that can't be read is one too."""
     return _once(mark for key in proven.keys for mark in _marks_under(key))
 

@@ -11,7 +11,7 @@ from faildrill.record.timeline import RunStarted
 
 
 @dataclass(frozen=True)
-class Proven:
+class PlaceKey:
     """The digest of all that an environment proves together, and that of each single fact."""
 
     identity: str

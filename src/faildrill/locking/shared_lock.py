@@ -8,7 +8,7 @@ from typing import Final
 from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.locking.facts import proven
 from faildrill.model.environment import Environment
 from faildrill.ports import Lock
@@ -33,7 +33,7 @@ class Shared:
             return None
         lock: Lock = build(use, "lock")
         holder = f"{who.user()}@{who.machine()} {self._run}"
-        taking = lock.take(proven(self._environment).keys, holder, Supplies(self._run, timeout=WITHIN))
+        taking = lock.take(proven(self._environment).keys, holder, CallContext(self._run, timeout=WITHIN))
         try:
             other = await call(taking, WITHIN)
         except (ActionError, CannotSee) as error:

@@ -65,7 +65,7 @@ def _in_words(sample: Sample) -> str:
     return f"{name}: {sample.detail}" if sample.detail else name
 
 
-class Watching:
+class SampleWatch:
     """The probes of a run as they are now. Follows files only: it never touches who writes them."""
 
     def __init__(self, plans: Iterable[ProbePlan]) -> None:

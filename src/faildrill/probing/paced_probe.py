@@ -58,7 +58,7 @@ class _Look:
     task: asyncio.Task[None] | None = None
 
 
-class Looking:
+class PacedProbe:
     """Looks with one probe at a fixed rate; what other probes do, or how long an answer takes, never delays a look."""
 
     def __init__(self, plan: ProbePlan, probe: Probe, given: Given, agenda: Agenda, record: Record) -> None:
@@ -75,7 +75,7 @@ class Looking:
         self._end_at: int | None = None
         self._looks: set[_Look] = set()
         self._next: Entry | None = None
-        self._hurry = _Hurry()
+        self._hurry = _RefusalFollowUp()
         self._hurrying = False
         self._stopped = False
         self._held_back_until = 0
@@ -209,7 +209,7 @@ class Looking:
             self._hurrying = False
 
 
-class _Hurry:
+class _RefusalFollowUp:
     """While refused: quick looks between those of the fixed rate, of which only those at the edge are recorded.
 
     A refusal costs nobody anything, so the end of an outage is seen to within the spacing of these looks. Of

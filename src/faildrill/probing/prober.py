@@ -17,16 +17,16 @@ from pydantic import ValidationError
 
 from faildrill.errors import FaildrillError
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import ProbePlan
 from faildrill.ports import Given, Opens, Probe, Seen
 from faildrill.probing import prober_plan
 from faildrill.probing.agenda import Agenda
 from faildrill.probing.backoff import most_in_flight
-from faildrill.probing.paced_probe import Looking
+from faildrill.probing.paced_probe import PacedProbe
 from faildrill.probing.priority import hurry
 from faildrill.probing.prober_plan import is_blocking
-from faildrill.probing.recorder import Recording
+from faildrill.probing.recorder import RecordingThread
 from faildrill.record.samples import Files, Outcome, Recorder
 from faildrill.system.resolver import ResolvesApart
 
@@ -71,7 +71,7 @@ async def _live(files: Files, plan: prober_plan.ProberPlan) -> None:
     loop.add_signal_handler(signal.SIGTERM, told.set)
     _watch_lifeline(loop, told)
     agenda = Agenda()
-    recording = Recording(Recorder(files), loop)
+    recording = RecordingThread(Recorder(files), loop)
     looking = [_looking(probe, plan.run, files.folder, agenda, recording) for probe in plan.probes]
     await asyncio.gather(*(_open(one) for one in looking))
     gc.collect()
@@ -105,8 +105,8 @@ def _read_lifeline(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None
         told.set()
 
 
-def _looking(plan: ProbePlan, run: str, folder: Path, agenda: Agenda, recording: Recording) -> Looking:
-    given = Supplies(
+def _looking(plan: ProbePlan, run: str, folder: Path, agenda: Agenda, recording: RecordingThread) -> PacedProbe:
+    given = CallContext(
         run=run,
         timeout=plan.timeout,
         every=plan.every,
@@ -114,7 +114,7 @@ def _looking(plan: ProbePlan, run: str, folder: Path, agenda: Agenda, recording:
         name=plan.name,
         folder=folder,
     )
-    return Looking(plan, _built(plan), given, agenda, recording)
+    return PacedProbe(plan, _built(plan), given, agenda, recording)
 
 
 def _built(plan: ProbePlan) -> Probe:
@@ -129,7 +129,7 @@ def _built(plan: ProbePlan) -> Probe:
     return probe
 
 
-async def _open(looking: Looking) -> None:
+async def _open(looking: PacedProbe) -> None:
     if isinstance(looking.probe, Opens):
         try:
             await asyncio.wait_for(looking.probe.open(looking.given), OPEN_WITHIN)
@@ -137,7 +137,7 @@ async def _open(looking: Looking) -> None:
             _log(looking, "could not be opened", error)
 
 
-async def _close(looking: Looking) -> None:
+async def _close(looking: PacedProbe) -> None:
     if isinstance(looking.probe, Opens):
         try:
             await asyncio.wait_for(looking.probe.close(), CLOSE_WITHIN)
@@ -145,13 +145,13 @@ async def _close(looking: Looking) -> None:
             _log(looking, "could not be closed", error)
 
 
-def _log(looking: Looking, what: str, error: Exception) -> None:
+def _log(looking: PacedProbe, what: str, error: Exception) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{looking.plan.name}: {what}: {type(error).__name__}: {error}\n")
         sys.stderr.flush()
 
 
-def _start(looking: Sequence[Looking], agenda: Agenda) -> None:
+def _start(looking: Sequence[PacedProbe], agenda: Agenda) -> None:
     """Start all probes, each shifted by a part of its interval so that they don't all look at the same moment."""
     first = time.monotonic_ns() + HEAD_START
     for number, one in enumerate(looking):

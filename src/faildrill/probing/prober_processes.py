@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faildrill import probing
 from faildrill.model.drill import ProbePlan
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.samples import Files
 from faildrill.record.timeline import ProberEnded, ProberStarted, Timeline
 
@@ -35,7 +35,7 @@ class ProberProcesses:
         self._generation = generation
         self._running: list[_Running] = []
 
-    async def start(self, plans: tuple[ProbePlan, ...], watching: Watching, timeline: Timeline) -> None:
+    async def start(self, plans: tuple[ProbePlan, ...], watching: SampleWatch, timeline: Timeline) -> None:
         """Start to look; what looked before is ended, and its samples stay."""
         await self.stop(timeline)
         self._generation += 1

@@ -27,7 +27,7 @@ CLOSE_WITHIN: Final = 2.0
 """Seconds that the disk has for the last samples."""
 
 
-class Recording:
+class RecordingThread:
     """Keeps samples for some milliseconds, or for as long as the disk doesn't take them."""
 
     def __init__(self, recorder: Recorder, loop: asyncio.AbstractEventLoop) -> None:

@@ -38,7 +38,7 @@ def unseal(line: bytes) -> bytes | None:
 
 
 @dataclass(frozen=True)
-class Reading:
+class JournalRead:
     """What a journal holds: its whole records in order, and what lies behind the last of them."""
 
     records: list[bytes]
@@ -52,7 +52,7 @@ class Reading:
     """The whole records that lie behind the break of a damaged journal: never weighed, but worth putting back."""
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> JournalRead:
     """Read a journal up to its last whole record; a missing file reads as an empty one."""
     try:
         content = path.read_bytes()
@@ -68,7 +68,7 @@ def read(path: Path) -> Reading:
         position = end + 1
     tail = content[position:]
     beyond = [record for line in tail.split(b"\n")[1:] if (record := unseal(line)) is not None]
-    return Reading(records, position, len(tail), b"\n" in tail, beyond)
+    return JournalRead(records, position, len(tail), b"\n" in tail, beyond)
 
 
 class Disk:

@@ -34,7 +34,7 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / f"{name}{SUFFIX}"
 
 
-class Keeping:
+class CountsKeeper:
     """Appends looks; a kill of the process loses none. What can't be written is left out: the probe looks on."""
 
     def __init__(self, path: Path) -> None:

@@ -54,7 +54,7 @@ from faildrill.record.events import (
     WaitStarted,
     WarmedUp,
 )
-from faildrill.record.journal import Disk, Journal, Reading, read
+from faildrill.record.journal import Disk, Journal, JournalRead, read
 from faildrill.record.second_copy import folder_of
 from faildrill.system import redaction
 
@@ -312,7 +312,7 @@ def entries(path: Path) -> list[Entry]:
     return list(_decoded(found, path))
 
 
-def _decoded(found: Reading, path: Path) -> Iterator[Entry]:
+def _decoded(found: JournalRead, path: Path) -> Iterator[Entry]:
     decoder = msgspec.json.Decoder(Entry)
     for number, record in enumerate(found.records):
         try:

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.judging.numbers.user_impact import Books, Pain
+from faildrill.judging.numbers.user_impact import LedgerTotals, Pain
 from faildrill.reports import wording
 
 COLUMNS: Final = (
@@ -24,7 +24,7 @@ class Figure(NamedTuple):
     size: float | None
 
 
-def figures(pain: Pain, books: list[Books]) -> list[Figure]:
+def figures(pain: Pain, books: list[LedgerTotals]) -> list[Figure]:
     """Put a run's pain, and what became of its writes, into the figures of `COLUMNS`."""
     return [
         _share(pain.failed, pain.looks),
@@ -85,7 +85,7 @@ def _tail(pain: Pain) -> Figure:
     return Figure(durations.show(pain.tail) if pain.tail else "none", pain.tail)
 
 
-def _lost(books: list[Books]) -> Figure:
+def _lost(books: list[LedgerTotals]) -> Figure:
     if not books:
         return Figure("no ledger", None)
     lost, kept = sum(one.lost for one in books), sum(one.acknowledged for one in books)

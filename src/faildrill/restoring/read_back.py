@@ -6,7 +6,7 @@ from pathlib import Path
 from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build, find
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import ProbePlan
 from faildrill.ports import Captured, ReadsBack
 
@@ -24,7 +24,7 @@ async def read_back(plans: Iterable[ProbePlan], run: str, folder: Path) -> dict[
         if not issubclass(find(plan.use.kind, "probe"), ReadsBack):
             continue
         probe: ReadsBack = build(plan.use, "probe")
-        given = Supplies(run, WITHIN, name=plan.name, folder=folder)
+        given = CallContext(run, WITHIN, name=plan.name, folder=folder)
         try:
             found[plan.name] = await call(probe.read_back(given), WITHIN)
         except (ActionError, CannotSee) as error:

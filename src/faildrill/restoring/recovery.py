@@ -17,11 +17,11 @@ from faildrill.errors import FaildrillError
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.guarding.same_place import TYPED, Trust, refusal, since
 from faildrill.locking.occupancy import clear
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.locking.shared_lock import kept_away
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.samples import Files
 from faildrill.record.timeline import (
     FILE,
@@ -141,7 +141,7 @@ class _Recovery:
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
         if is_clean and self._first:
-            clear(Proven.of(self._first), run)
+            clear(PlaceKey.of(self._first), run)
         return is_clean
 
     def _given(self, intent: Intended) -> Intended:
@@ -184,7 +184,7 @@ class _Recovery:
         drill = Drill.model_validate(self._first.drill)
         place = Environment.model_validate(self._first.place)
         named = {plan.name for plan in drill.probes}
-        watching = Watching((*drill.probes, *(plan for plan in place.probes if plan.name not in named)))
+        watching = SampleWatch((*drill.probes, *(plan for plan in place.probes if plan.name not in named)))
         looking = self._looking()
         watching.limit(next((one.what.slow for one in self._known if isinstance(one.what, WarmedUp)), {}))
         read_end, write_end = os.pipe()

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from faildrill.clock import Clock, SystemClock
 from faildrill.model.drill import ProbePlan
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.probing.prober_processes import ProberProcesses
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Timeline
@@ -19,7 +19,7 @@ PACE: Final = 0.01
 class Probers(Protocol):
     """Starts and ends the processes that look; a simulation starts a task instead."""
 
-    async def start(self, plans: tuple[ProbePlan, ...], watching: Watching, timeline: Timeline) -> None:
+    async def start(self, plans: tuple[ProbePlan, ...], watching: SampleWatch, timeline: Timeline) -> None:
         """Start to look, let `watching` follow, and record it; returns when the looking has begun."""
         ...
 

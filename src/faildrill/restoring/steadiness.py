@@ -7,7 +7,7 @@ from typing import Final
 from faildrill.clock import Clock, nanoseconds, seconds
 from faildrill.kinds import build
 from faildrill.model.drill import Drill
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.record.timeline import NotSteady, SteadyAgain, Timeline
 
@@ -34,7 +34,7 @@ def limit(drill: Drill) -> float:
     return max(limits, default=WITHIN)
 
 
-async def steady(watching: Watching, clock: Clock, timeline: Timeline, drill: Drill, until: Patience) -> bool:
+async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill: Drill, until: Patience) -> bool:
     """Wait until every probe is good for the warm-up's length, and record what was seen.
 
     Looks on past the limit for `until.grace` seconds, so that *late* is told from *never*; `until.skip` ends the

@@ -37,7 +37,7 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.read_back import read_back
 from faildrill.restoring.steadiness import GRACE, Patience, steady
-from faildrill.running.interrupts import Heeding
+from faildrill.running.interrupts import Interrupts
 from faildrill.running.run_context import Scene
 from faildrill.running.step_sequence import Steps
 from faildrill.running.stop_request import Stop
@@ -47,7 +47,7 @@ WARM_UP_PATIENCE: Final = 20.0
 """Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
 
 
-class Driving:
+class Course:
     """Drives one run from its first guard to its last event."""
 
     steps: type[Steps] = Steps
@@ -59,7 +59,7 @@ class Driving:
         self._aborts: list[Watcher] = []
         self._slow: dict[str, float] = {}
         self._shared = scene.keeper or Shared(scene.environment, scene.run)
-        self._heeding = Heeding(scene, stop, self._shared)
+        self._heeding = Interrupts(scene, stop, self._shared)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:

@@ -6,10 +6,10 @@ from typing import Final
 from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import abort_guards
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.locking import halt_switch
 from faildrill.locking.facts import proven
-from faildrill.locking.lock_keeper import Keeper
+from faildrill.locking.lock_keeper import LockKeeper
 from faildrill.locking.shared_lock import Shared
 from faildrill.running.run_context import Scene
 from faildrill.running.stop_request import Stop
@@ -18,10 +18,10 @@ POLL: Final = 0.1
 """Seconds between two looks at the switch."""
 
 
-class Heeding:
+class Interrupts:
     """Looks outside from the warm-up to the last step, and asks the run to stop at the first reason."""
 
-    def __init__(self, scene: Scene, stop: Stop, shared: Shared | Keeper) -> None:
+    def __init__(self, scene: Scene, stop: Stop, shared: Shared | LockKeeper) -> None:
         self._scene = scene
         self._stop = stop
         self._shared = shared
@@ -59,7 +59,7 @@ class Heeding:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            given = Supplies(self._scene.run, timeout=one.within)
+            given = CallContext(self._scene.run, timeout=one.within)
             try:
                 reason = await call(one.guard.objection(given), one.within)
             except (ActionError, CannotSee) as error:

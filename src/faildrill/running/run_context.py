@@ -6,10 +6,10 @@ from pathlib import Path
 
 from faildrill.acting.effects import Effects
 from faildrill.clock import Clock
-from faildrill.locking.lock_keeper import Keeper
+from faildrill.locking.lock_keeper import LockKeeper
 from faildrill.model.drill import Drill, ProbePlan
 from faildrill.model.environment import Environment
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.timeline import Timeline
 from faildrill.restoring.fence import Swept
 from faildrill.restoring.seams import PACE, Probers
@@ -29,14 +29,14 @@ class Scene:
     environment: Environment
     timeline: Timeline
     clock: Clock
-    watching: Watching
+    watching: SampleWatch
     probers: Probers
     leave_applied: bool = False
     fence: Callable[[], Swept] = _nothing
     """Ends what the steps have left running; nothing where they run in no processes."""
     give_up: Callable[[], object] = _nothing
     """Leaves a run that can't end its own doings to the sentinel; returns where there is none."""
-    keeper: Keeper | None = None
+    keeper: LockKeeper | None = None
     """Holds the lock between hosts, where there is one; without it the runner holds it itself."""
     pace: float = PACE
     """Seconds between two looks at what the probers have written."""

@@ -14,7 +14,7 @@ LINES: Final = "FAILDRILL_LINES"
 """The variable that tells the runner its descriptors."""
 
 
-class Lines(NamedTuple):
+class Pipes(NamedTuple):
     """The descriptors by which a child knows of the sentinel, and the sentinel of the child; -1: none."""
 
     stdin: int = -1
@@ -47,15 +47,15 @@ class Lines(NamedTuple):
 class Crew(Protocol):
     """Starts processes and returns their pids; a simulation forks instead."""
 
-    def runner(self, folder: Path, run: str, lines: Lines) -> int:
+    def runner(self, folder: Path, run: str, lines: Pipes) -> int:
         """Start the runner. OSError when that fails."""
         ...
 
-    def recover(self, folder: Path, lines: Lines) -> int:
+    def recover(self, folder: Path, lines: Pipes) -> int:
         """Start to put back what the runner left. OSError when that fails."""
         ...
 
-    def report(self, folder: Path, lines: Lines) -> int:
+    def report(self, folder: Path, lines: Pipes) -> int:
         """Start to judge and report. OSError when that fails."""
         ...
 
@@ -66,19 +66,19 @@ class Processes:
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[bytes]] = []  # kept, as a forgotten one would be reaped behind our back
 
-    def runner(self, folder: Path, run: str, lines: Lines) -> int:
+    def runner(self, folder: Path, run: str, lines: Pipes) -> int:
         """Start the runner: it carries the run's id."""
         return self._start(["faildrill.running.runner", str(folder)], lines, {MARK: run, LINES: lines.told()})
 
-    def recover(self, folder: Path, lines: Lines) -> int:
+    def recover(self, folder: Path, lines: Pipes) -> int:
         """Start to put back what the runner left."""
         return self._start(["faildrill.restoring", str(folder)], lines, {BEAT: str(lines.beat)})
 
-    def report(self, folder: Path, lines: Lines) -> int:
+    def report(self, folder: Path, lines: Pipes) -> int:
         """Start to judge and report."""
         return self._start(["faildrill.reports", str(folder)], lines, {})
 
-    def _start(self, words: list[str], lines: Lines, told: dict[str, str]) -> int:
+    def _start(self, words: list[str], lines: Pipes, told: dict[str, str]) -> int:
         started = subprocess.Popen(
             python.module(*words),
             stdin=lines.stdin if lines.stdin >= 0 else subprocess.DEVNULL,

@@ -19,16 +19,16 @@ from typing import Final
 
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.locking.abort_request import word_left
-from faildrill.locking.lock_keeper import Keeper
+from faildrill.locking.lock_keeper import LockKeeper
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.restoring.fence import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
 from faildrill.restoring.seams import Ground
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.run_context import Scene
-from faildrill.running.run_processes import LINES, Lines
+from faildrill.running.run_processes import LINES, Pipes
 from faildrill.running.stop_request import Stop
 from faildrill.system import python, redaction, resolver
 from faildrill.system.heartbeat import beat, leave
@@ -46,12 +46,12 @@ def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
     keep_secret(drill, place)
     probes = ground.probers(folder, first.run, lifeline, 0)
     timeline = Timeline.resume(folder, ground.clock, ground.disk)
-    made = Scene(folder, first.run, drill, place, timeline, ground.clock, Watching(()), probes, pace=ground.pace)
+    made = Scene(folder, first.run, drill, place, timeline, ground.clock, SampleWatch(()), probes, pace=ground.pace)
     made.leave_applied = first.leave_applied
-    made.watching = Watching(made.plans)
+    made.watching = SampleWatch(made.plans)
     made.fence = functools.partial(_fence, made)
     if place.lock is not None:
-        made.keeper = Keeper(folder, lifeline)
+        made.keeper = LockKeeper(folder, lifeline)
     made.give_up = functools.partial(_give_up, made)
     return made
 
@@ -73,7 +73,7 @@ def _give_up(scene: Scene) -> None:
         leave(1)
 
 
-async def run(folder: Path, lines: Lines, ground: Ground) -> bool:
+async def run(folder: Path, lines: Pipes, ground: Ground) -> bool:
     """Drive the run; True when the sentinel died or was stopped meanwhile, so that somebody else must judge."""
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -94,7 +94,7 @@ async def run(folder: Path, lines: Lines, ground: Ground) -> bool:
     tasks = [asyncio.create_task(_watch_sentinel(os.getppid(), sentinel_is_gone))]
     if lines.beat >= 0:
         tasks.append(asyncio.create_task(beat(lines.beat)))
-    await Driving(scene(folder, lines.lifeline, ground), stop).drive()
+    await Course(scene(folder, lines.lifeline, ground), stop).drive()
     for task in tasks:
         task.cancel()
     return gone.is_set()
@@ -132,7 +132,7 @@ def conclude(folder: Path) -> None:
             os.kill(sentinel, signal.SIGKILL)
 
 
-async def _main(folder: Path, lines: Lines) -> None:
+async def _main(folder: Path, lines: Pipes) -> None:
     if await run(folder, lines, Ground()):
         conclude(folder)
     leave(0)
@@ -144,7 +144,7 @@ def main() -> None:
     lazily(["numpy"])
     without_plugins()
     gc.freeze()  # what is imported stays: no collection goes through it again
-    lines = Lines.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
+    lines = Pipes.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
     for descriptor in lines.kept:
         os.set_inheritable(descriptor, False)
     resolver.run(_main(Path(sys.argv[1]), lines))

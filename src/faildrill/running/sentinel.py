@@ -21,7 +21,7 @@ from typing import Final
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection
 from faildrill.locking.occupancy import Holder, hold, marks
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import (
@@ -36,7 +36,7 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.fence import fence, is_putting_back, keepers, probers
 from faildrill.restoring.salvage import go_on, is_altered, remembered
-from faildrill.running.run_processes import Child, Crew, Ending, Lines, Processes
+from faildrill.running.run_processes import Child, Crew, Ending, Pipes, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 from faildrill.system.kernel import become_subreaper
@@ -104,7 +104,7 @@ class Sentinel:
 
     def _refused(self) -> bool:
         """Take the lock; record the objection when somebody has it, or when an earlier run is not put back."""
-        now, place = SystemClock().wall(), Proven.of(self._first)
+        now, place = SystemClock().wall(), PlaceKey.of(self._first)
         told = (self._first.run, str(self._folder.resolve()), os.getpid(), who.user(), now, place.identity, who.here())
         holder = Holder(*told)
         try:
@@ -132,7 +132,7 @@ class Sentinel:
         listen, beat = os.pipe()
         self._kept = [ours, alive]  # their end tells the runner, and with its own the probers, that the sentinel died
         try:
-            pid = self._crew.runner(self._folder, self._first.run, Lines(stdin, lifeline, alive, beat, self._locks))
+            pid = self._crew.runner(self._folder, self._first.run, Pipes(stdin, lifeline, alive, beat, self._locks))
         finally:
             for descriptor in (stdin, lifeline, beat):
                 os.close(descriptor)
@@ -198,7 +198,7 @@ class Sentinel:
         for _ in range(_RECOVERIES):
             listen, beat = os.pipe()
             try:
-                recover = Child(self._crew.recover(self._folder, Lines(beat=beat, locks=self._locks)), listen)
+                recover = Child(self._crew.recover(self._folder, Pipes(beat=beat, locks=self._locks)), listen)
             except OSError:
                 os.close(listen)
                 time.sleep(1.0)
@@ -234,14 +234,14 @@ class Sentinel:
         Without a verdict a run that may have left something behind is UNSAFE, any other one ERROR.
         """
         with contextlib.suppress(OSError, _Left):
-            self._wait(Child(self._crew.report(self._folder, Lines(locks=self._locks))), _SILENCE, _REPORTING)
+            self._wait(Child(self._crew.report(self._folder, Pipes(locks=self._locks))), _SILENCE, _REPORTING)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
         return without_verdict(self._first)
 
     def _is_marked(self) -> bool:
         """Tell whether the run has left something behind."""
-        return any(one.run == self._first.run for one in marks(Proven.of(self._first)))
+        return any(one.run == self._first.run for one in marks(PlaceKey.of(self._first)))
 
     def _note(self, event: AnyEvent) -> None:
         timeline = go_on(self._folder, SystemClock(), self._disk)
@@ -257,7 +257,7 @@ def _is_at_end(descriptor: int) -> bool:
 def without_verdict(first: RunStarted) -> ExitCode:
     """Return how a run ends that nobody judged: UNSAFE where it may have left something behind, else ERROR."""
     try:
-        is_marked = any(one.run == first.run for one in marks(Proven.of(first)))
+        is_marked = any(one.run == first.run for one in marks(PlaceKey.of(first)))
     except OSError:
         return ExitCode.UNSAFE  # nobody can tell
     return ExitCode.UNSAFE if is_marked else ExitCode.ERROR

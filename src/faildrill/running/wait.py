@@ -11,7 +11,7 @@ from faildrill.errors import ActionRefused
 from faildrill.model.drill import Condition, Wait
 from faildrill.model.references import fill_in
 from faildrill.ports import Captured
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import Question
 from faildrill.record.timeline import Timeline, WaitEnded, WaitStarted
 
@@ -19,7 +19,7 @@ POLL: Final = 0.02
 
 
 async def wait(
-    step: Wait, watching: Watching, clock: Clock, timeline: Timeline, outputs: Mapping[str, Captured]
+    step: Wait, watching: SampleWatch, clock: Clock, timeline: Timeline, outputs: Mapping[str, Captured]
 ) -> bool:
     """Wait as the step says, and tell whether it was met within its time.
 

@@ -33,7 +33,7 @@ class _Sum(NamedTuple):
         return counts, {name: one - other.expected.get(name, 0) for name, one in self.expected.items()}
 
 
-class Following:
+class CurrentSpread:
     """Takes in counts, look by look, and says how requests are spread now."""
 
     def __init__(

@@ -4,14 +4,14 @@ from typing import Protocol, runtime_checkable
 
 from faildrill.ports import Given
 from faildrill.standards.differences import Difference
-from faildrill.standards.settings import Reading
+from faildrill.standards.settings import SettingsRead
 
 
 @runtime_checkable
 class ReadsSettings(Protocol):
     """Reads what is set at one place; changes nothing."""
 
-    async def settings(self, given: Given) -> Reading:
+    async def settings(self, given: Given) -> SettingsRead:
         """Read it; what could not be read is told in it. CannotSee when nothing could be read at all."""
         ...
 

@@ -146,7 +146,7 @@ class Settings(Part):
     failover: Failover | None = None
 
 
-class Reading(NamedTuple):
+class SettingsRead(NamedTuple):
     """What was read: what is in force now, and what the file says that the next start will read."""
 
     source: str

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Given
 from faildrill.ports.target import KindUse
 from faildrill.system import atomic_file
@@ -10,7 +10,7 @@ from faildrill.system import atomic_file
 
 def given(timeout: float = 5.0, every: float = 0.0, run: str = "run-1") -> Given:
     """Return what the engine gives to a kind when it calls it: float seconds for the call, and between looks."""
-    return Supplies(run, timeout, every)
+    return CallContext(run, timeout, every)
 
 
 class FakePlace:

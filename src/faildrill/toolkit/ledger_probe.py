@@ -11,7 +11,7 @@ from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
 from faildrill.ports import Captured, Given, Kind, Seen
 from faildrill.record.ledger import MOST_WRITERS, SIZE, Note, path_of
-from faildrill.record.ledger.keeper import Keeping
+from faildrill.record.ledger.keeper import LedgerKeeper
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked
 from faildrill.toolkit.connection_errors import Ending, outcome_of
@@ -31,7 +31,7 @@ _OPEN: Final = Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
 """Of a write that is cut off."""
 
 
-class Reading:
+class LedgerRead:
     """What the nodes hold when a drill is over, each kept beside the record as soon as it is read."""
 
     def __init__(self, given: Given) -> None:
@@ -95,7 +95,7 @@ class Write(NamedTuple):
     number: int
 
 
-class Books(Keeping, Generic[C]):
+class LedgerFiles(LedgerKeeper, Generic[C]):
     """The record, and by writer the connection that stands."""
 
     def __init__(self, given: Given, writers: int) -> None:
@@ -111,7 +111,7 @@ class Bookkeeping(Kind, Generic[C]):
     Every writer stays on a connection, until that ends or gives anything but an acknowledgement.
     """
 
-    _books: Books[C] | None = PrivateAttr(default=None)
+    _books: LedgerFiles[C] | None = PrivateAttr(default=None)
 
     async def close(self) -> None:
         """Close the record and every connection."""
@@ -134,24 +134,24 @@ class Bookkeeping(Kind, Generic[C]):
 
     async def read_back(self, given: Given) -> Captured:
         """Read what this run wrote from every node, and keep it beside the record."""
-        reading = Reading(given)
+        reading = LedgerRead(given)
         await self._read(reading, given)
         return reading.told()
 
-    def _opened(self) -> Books[C]:
+    def _opened(self) -> LedgerFiles[C]:
         books = self._books  # once: pydantic looks long for a private attribute
         if books is None:
             raise RuntimeError("the ledger was not opened: there is nowhere to note what is sent")
         return books
 
-    async def _stand(self, books: Books[C], writer: int, given: Given) -> Standing[C]:
+    async def _stand(self, books: LedgerFiles[C], writer: int, given: Given) -> Standing[C]:
         """Return a writer's connection, a new one where none stands."""
         standing = books.standing.get(writer)
         if standing is None or standing.connection.is_over:
             standing = books.standing[writer] = await self._connect(given)
         return standing
 
-    async def _write(self, books: Books[C], writer: int, given: Given) -> Seen:
+    async def _write(self, books: LedgerFiles[C], writer: int, given: Given) -> Seen:
         try:
             standing = await self._stand(books, writer, given)
         except OSError as error:
@@ -182,7 +182,7 @@ class Bookkeeping(Kind, Generic[C]):
         """Write, once; OSError when it fails, nothing having come as an answer but that."""
 
     @abstractmethod
-    async def _read(self, reading: Reading, given: Given) -> None:
+    async def _read(self, reading: LedgerRead, given: Given) -> None:
         """Read every node; what it holds is told to the reading, and what can't be read, too."""
 
     def _in_words(self, error: OSError) -> str:

@@ -13,7 +13,7 @@ How = Literal["silent", "reset", "delayed"]
 MODES: Final[dict[How, Mode]] = {"silent": "blackhole", "reset": "cut", "delayed": "delay"}
 
 
-class Doing(NamedTuple):
+class LinkMode(NamedTuple):
     """What a link does with what goes over it."""
 
     mode: Mode
@@ -47,14 +47,14 @@ IN_THE_PATH: Final = "whatever is in the path"
 class Links(Protocol):
     """A reach that can change the network by which the other nodes reach a member."""
 
-    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+    async def link(self, member: str, doing: LinkMode, at_most: float | None = None) -> None:
         """Change what the link to a member does; connections of its users are not on it.
 
         With `at_most` whatever is in the path opens it after float seconds, also when nobody asks it to any more.
         """
         ...
 
-    async def link_now(self, member: str) -> Doing:
+    async def link_now(self, member: str) -> LinkMode:
         """Tell what the link does now."""
         ...
 
@@ -82,8 +82,8 @@ class OfLink(Kind):
         return self.at_most
 
     @property
-    def _wanted(self) -> Doing:
-        return Doing(MODES[self.how], round(self.delay * 1000), round(self.jitter * 1000))
+    def _wanted(self) -> LinkMode:
+        return LinkMode(MODES[self.how], round(self.delay * 1000), round(self.jitter * 1000))
 
 
 def links(reach: Reach, member: str) -> Links:

@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from faildrill import percentages
 from faildrill.ports import Duration, Given, Kind, Seen
 from faildrill.record.samples import Outcome
-from faildrill.record.spread_counts import Keeping, Kept, path_of
+from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread
-from faildrill.spread.current import OVER, SETTLE, Following
+from faildrill.spread.current import OVER, SETTLE, CurrentSpread
 
 _MOST_NAMED: Final = 4
 _ROUND: Final = 20
@@ -51,12 +51,12 @@ class Spreads(Kind):
     settle: Duration = Field(default=SETTLE, description="how long nothing is counted after the servers changed")
 
     @cached_property
-    def now(self) -> Following:
+    def now(self) -> CurrentSpread:
         """The spread as it is now."""
-        return Following(self.tolerance, self.at_least, self.over, self.settle)
+        return CurrentSpread(self.tolerance, self.at_least, self.over, self.settle)
 
     @cached_property
-    def _kept(self) -> list[Keeping]:
+    def _kept(self) -> list[CountsKeeper]:
         return []
 
     def tell(self, kept: Kept, given: Given) -> Seen:
@@ -64,7 +64,7 @@ class Spreads(Kind):
         spread = self.now.take(kept.at, kept.counts, kept.due)
         if given.folder is not None:
             if not self._kept:
-                self._kept.append(Keeping(path_of(given.folder, given.name)))
+                self._kept.append(CountsKeeper(path_of(given.folder, given.name)))
             self._kept[0].keep(msgspec.structs.replace(kept, skewed=spread.verdict == "skewed"))
         if spread.verdict == "open":
             return Seen(Outcome.BROKEN, detail=f"too few requests to tell: {self.at_least} are the fewest")

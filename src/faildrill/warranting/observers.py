@@ -6,7 +6,7 @@ from typing import Final
 from faildrill.acting.call import call, words
 from faildrill.errors import ActionError, CannotSee, WrongUsage
 from faildrill.kinds import build, did_you_mean
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.ports.witness import Says, Testifies, Testimony
@@ -37,6 +37,6 @@ async def hear(uses: tuple[KindUse, ...], within: float = WITHIN) -> list[Testim
 async def _one(use: KindUse, within: float) -> list[Testimony]:
     witness: Testifies = build(use, "witness")
     try:
-        return await call(witness.testify(Supplies("warrant", timeout=within)), within)
+        return await call(witness.testify(CallContext("warrant", timeout=within)), within)
     except (ActionError, CannotSee) as error:
         return [Testimony(use.kind, Says.NOTHING, words(error))]

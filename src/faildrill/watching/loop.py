@@ -9,7 +9,7 @@ from faildrill.acting.call import call, words
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import ProbePlan
 from faildrill.model.environment import Environment
 from faildrill.ports import Opens, Probe
@@ -109,7 +109,7 @@ class Watch:
     async def _probe(self, plan: ProbePlan) -> None:
         """Look with one probe at its rate, for as long as the watch goes on."""
         probe: Probe = build(plan.use, "probe")
-        given = Supplies("watch", timeout=plan.timeout, every=plan.every, name=plan.name)
+        given = CallContext("watch", timeout=plan.timeout, every=plan.every, name=plan.name)
         opened = False
         try:
             while True:

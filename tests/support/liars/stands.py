@@ -13,7 +13,7 @@ from faildrill.acting.call import call, observe
 from faildrill.acting.sight import effect, restored
 from faildrill.errors import ActionError
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.ports import Action
 from faildrill.ports.target import KindUse
@@ -71,7 +71,7 @@ class Stand:
         liars: list[Liar] = []
         async with self.serves(), self._between(HONEST, folder, nothing, asked, liars) as found:
             step: Action = build(KindUse(kind=self.kind, params=self.params(found)), "action")
-            given = Supplies("half-way", self.undo_within)
+            given = CallContext("half-way", self.undo_within)
             was = await step.capture(given)
             if undoing:
                 await step.apply(was, given)

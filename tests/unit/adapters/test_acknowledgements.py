@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from faildrill.adapters.http.answer_values import NoValue, differing, parsed, value_at
 from faildrill.adapters.http.bodies import Body
 from faildrill.adapters.http.ledger import Ledger
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
@@ -93,7 +93,7 @@ def test_who_is_turned_away_was_not_written_and_proves_nothing_of_the_service(tm
 
 async def looked(answer: object, params: Params, folder: Path) -> Seen:
     async with serving(answer) as url:  # type: ignore[arg-type] # a handler
-        what = Supplies("r1", 2.0, 0.1, 4, "charges", folder)
+        what = CallContext("r1", 2.0, 0.1, 4, "charges", folder)
         kept = ledger({**params, "url": f"{url}/{{key}}"})
         await kept.open(what)
         try:

@@ -14,7 +14,7 @@ from faildrill.adapters.ansible.playing import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Hears
 from support.playbooks import idle
 
@@ -108,7 +108,7 @@ def test_an_event_s_time_is_never_before_its_play_nor_in_the_future() -> None:
 
 
 def test_what_the_engine_gives_takes_news() -> None:
-    assert isinstance(Supplies("run", timeout=1.0), Hears)
+    assert isinstance(CallContext("run", timeout=1.0), Hears)
 
 
 @pytest.mark.parametrize("name", ["faildrill_before", "ansible_ssh_args", "a-b", "1a"])
@@ -127,5 +127,5 @@ def test_an_inventory_without_an_end_is_not_read(endless: str, tmp_path: Path) -
         Path(playbook.hosts.inventory).symlink_to("/dev/zero")
     for asked in (playbook.preview, playbook.capture):
         with pytest.raises(CannotSee, match="is neither a file nor a folder"):
-            asyncio.run(asked(Supplies("run", timeout=60.0)))
-    assert "is neither a file nor a folder" in str(asyncio.run(playbook.objection(Supplies("run", timeout=60.0))))
+            asyncio.run(asked(CallContext("run", timeout=60.0)))
+    assert "is neither a file nor a folder" in str(asyncio.run(playbook.objection(CallContext("run", timeout=60.0))))

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from faildrill.adapters.http.ledger import Ledger
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.ledger.accounts import Account, accounts
 from faildrill.record.samples import Outcome
 from unit.adapters.patronis import serving
 
-Story = Callable[[Ledger, Supplies], Awaitable[None]]
+Story = Callable[[Ledger, CallContext], Awaitable[None]]
 
 
 @dataclass
@@ -55,8 +55,8 @@ class Shop:
         )
 
 
-def given(folder: Path, timeout: float = 1.0) -> Supplies:
-    return Supplies("r1", timeout, 0.1, 4, "charges", folder)
+def given(folder: Path, timeout: float = 1.0) -> CallContext:
+    return CallContext("r1", timeout, 0.1, 4, "charges", folder)
 
 
 def params(url: str, **more: Any) -> dict[str, Any]:

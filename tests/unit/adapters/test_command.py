@@ -12,11 +12,11 @@ import pytest
 
 from faildrill.adapters.command.program import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.probing.prober_plan import is_blocking
 from faildrill.record.samples import Outcome
 
-GIVEN = Supplies("run-7", 5.0)
+GIVEN = CallContext("run-7", 5.0)
 
 
 def shell(text: str) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ TELLS_NOTHING = {
 @pytest.mark.parametrize("argv", TELLS_NOTHING.values(), ids=list(TELLS_NOTHING))
 def test_a_verification_that_fails_itself_is_neither_yes_nor_no(argv: tuple[str, ...]) -> None:
     action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
-    given = Supplies("run-7", 1.0 if "sleep 60" in argv[-1] else 5.0)
+    given = CallContext("run-7", 1.0 if "sleep 60" in argv[-1] else 5.0)
     for call in (action.capture(given), action.confirm({}, given), action.restored({}, given)):
         with pytest.raises(CannotSee, match=r"in_effect: false`|can't be started"):
             asyncio.run(call)
@@ -184,7 +184,7 @@ def test_a_program_that_hangs_is_ended_with_its_group_and_its_outcome_is_unknown
     action = touching(tmp_path / "effect", f"trap '' TERM; sleep {marker} & sleep {marker}")
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="did not end in time"):
-        asyncio.run(action.apply({}, Supplies("run", 1.0)))
+        asyncio.run(action.apply({}, CallContext("run", 1.0)))
     assert time.monotonic() - began < 20
     assert are_gone(f"sleep\0{marker}")
 
@@ -291,11 +291,11 @@ def test_what_a_program_leaves_running_lives_on_when_all_of_ours_is_gone(tmp_pat
 import asyncio
 from faildrill.adapters.command.program import Run
 from faildrill.errors import ActionFailed
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 
 run = Run(argv={argv!r}, undo_argv={argv!r}, verify_argv=("false",))
 try:
-    asyncio.run(run.{"apply" if by == "apply" else "undo"}({{}}, Supplies("run-7", 20.0)))
+    asyncio.run(run.{"apply" if by == "apply" else "undo"}({{}}, CallContext("run-7", 20.0)))
 except ActionFailed as error:
     print(error)
 """

@@ -16,11 +16,11 @@ import uvloop
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.dns.query import PAYLOAD, Query
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 
-GIVEN = Supplies(run="run-1", timeout=5.0, every=0.1)
+GIVEN = CallContext(run="run-1", timeout=5.0, every=0.1)
 SOON = 0.3
 NAME = "db.example."
 TWO: list[JsonValue] = ["10.0.0.7", "10.0.0.8"]

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.backends import Backends
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 
-GIVEN = Supplies("run", 1.0, 0.1, 1)
+GIVEN = CallContext("run", 1.0, 0.1, 1)
 HEAD = "# pxname,svname,qcur,status,\n"
 
 

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.drift import Drift
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.standards import Standard
 
-GIVEN = Supplies("run", 1.0, 0.1, 1)
+GIVEN = CallContext("run", 1.0, 0.1, 1)
 STAT = """\
 # pxname,svname,slim,status,weight,bck,check_rise,check_fall,addr,cookie,mode,algo,
 payments,pay1,,UP,1,0,2,2,127.0.0.1:8081,,http,,

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from faildrill.adapters.http.identity import Identity
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Told
 from unit.adapters.sockets import Serve, serving, silent
 
 UID = "7d3f6f1e-2f0c-4a57"
-GIVEN = Supplies("run-1", 1.0)
+GIVEN = CallContext("run-1", 1.0)
 
 
 def answering(body: str, status: str = "200 OK") -> Serve:

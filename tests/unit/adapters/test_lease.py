@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from faildrill.adapters.kubernetes.lease import Lease, _Changed
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.secrets import Reference
 from unit.adapters.api_server import TOKEN, ApiServer
 from unit.adapters.sockets import serving
 
-GIVEN = Supplies("run-1", 5.0)
+GIVEN = CallContext("run-1", 5.0)
 ONE, TWO, THREE = "1" * 16, "2" * 16, "3" * 16
 
 
@@ -114,7 +114,7 @@ def test_a_server_that_says_nothing_any_more_loses_it_before_anybody_else_could_
         async with asyncio.timeout(3.0):
             assert "could not be renewed for 2 s" in await here.lost()
         with pytest.raises(CannotSee, match="timed out"):
-            await host().take([ONE], "bob", Supplies("run-2", 0.3))
+            await host().take([ONE], "bob", CallContext("run-2", 0.3))
 
     played(token, story)
 
@@ -146,7 +146,7 @@ def test_a_write_whose_answer_was_lost_is_sent_once_and_settled_by_reading(
         server.calls.clear()
         server.lies[method] = lie
         here = host()
-        assert await here.take([ONE], "ada@here run-1", Supplies("run-1", 4.0)) is None
+        assert await here.take([ONE], "ada@here run-1", CallContext("run-1", 4.0)) is None
         assert [one for one, _ in server.calls] == ["GET", method, "GET"]
         assert await host().take([ONE], "bob@there run-2", GIVEN) == "ada@here run-1"
 

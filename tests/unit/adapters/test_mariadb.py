@@ -12,7 +12,7 @@ from faildrill.adapters.mariadb.promote import Promote
 from faildrill.adapters.mariadb.status import Node
 from faildrill.adapters.mariadb.succession import Sight
 from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 
 
 def of(port: int) -> MariaDB:
@@ -80,7 +80,7 @@ def test_a_server_that_does_not_tell_what_it_still_has_to_do_is_none_that_has_no
     async def story() -> list[str]:
         async with greeting(b"") as port:
             step = Promote(mariadb=of(port))
-            return await step._left({"members": {"m1": was}}, Supplies("run-1", 1.0))
+            return await step._left({"members": {"m1": was}}, CallContext("run-1", 1.0))
 
     found = asyncio.run(story())
     assert [one.partition(" does not tell what of this run it still has to do")[0] for one in found] == told

@@ -9,10 +9,10 @@ import pytest
 
 from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
-from faildrill.standards import Backend, Reading, differences
+from faildrill.kinds.call_context import CallContext
+from faildrill.standards import Backend, SettingsRead, differences
 
-GIVEN = Supplies("audit", 5.0)
+GIVEN = CallContext("audit", 5.0)
 MAIN = """\
 events {}
 http {
@@ -43,7 +43,7 @@ DUMP = (
 )
 
 
-def reading(folder: Path, how: str) -> Reading:
+def reading(folder: Path, how: str) -> SettingsRead:
     """Read it in one of the two ways."""
     (folder / "conf.d").mkdir()
     (folder / "conf.d" / "site.conf").write_text(SITE, encoding="utf-8")
@@ -97,7 +97,7 @@ def test_one_source_is_named_and_no_more() -> None:
         Upstreams(file="a", dump="b")
 
 
-def backends(folder: Path, http: str, more: str = "") -> tuple[dict[str, Backend], Reading]:
+def backends(folder: Path, http: str, more: str = "") -> tuple[dict[str, Backend], SettingsRead]:
     """Read the inside of an `http` block."""
     (folder / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{http}\n}}\n{more}\n", encoding="utf-8")
     found = asyncio.run(Upstreams(file=str(folder / "nginx.conf")).settings(GIVEN))

@@ -8,7 +8,7 @@ import pytest
 
 from faildrill.adapters.redis.loss import LoseMaster
 from faildrill.errors import ActionFailed, CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.toolkit.undo_parts import try_each
 
 
@@ -50,7 +50,7 @@ def test_a_node_whose_link_does_not_open_is_started_all_the_same(tmp_path: Path)
     async def main() -> None:
         async with await asyncio.start_unix_server(serve, tmp_path / "control.sock"):
             action = LoseMaster.model_validate({"redis": redis, "how": "cut_off"})
-            await action.undo({"master": "r1"}, Supplies("run", 5.0))
+            await action.undo({"master": "r1"}, CallContext("run", 5.0))
 
     with pytest.raises(ActionFailed, match="no such link"):
         asyncio.run(main())

@@ -19,14 +19,14 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.clock import SystemClock
 from faildrill.drill import Step
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.samples import Outcome
 from faildrill.targets import KindUse
 from unit.adapters import sockets
 from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 
-GIVEN = Supplies("run", 1.0, 0.1, 1)
+GIVEN = CallContext("run", 1.0, 0.1, 1)
 
 
 async def look(probe: Writer | Redundancy | Timeline) -> Seen:
@@ -263,7 +263,7 @@ def test_an_undo_waits_until_the_first_leader_is_fit_and_fails_with_nothing_sent
             with pytest.raises(ActionFailed, match="payments/pg1 does not get fit to lead again"):
                 await Switchover(cluster=both).undo(before, GIVEN)
             assert nodes.calls == []
-            waiting = asyncio.create_task(Switchover(cluster=both).undo(before, Supplies("run", 8.0)))
+            waiting = asyncio.create_task(Switchover(cluster=both).undo(before, CallContext("run", 8.0)))
             await asyncio.sleep(0.5)
             nodes.standby = {}
             await waiting

@@ -9,10 +9,10 @@ from faildrill.adapters.patroni.configuring import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.adapters.patroni.kill import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from unit.adapters.patronis import TwoNodes, cluster, declared
 
-GIVEN = Supplies("run", 1.0)
+GIVEN = CallContext("run", 1.0)
 
 
 def test_settings_are_patched_once_and_put_back_as_they_were() -> None:

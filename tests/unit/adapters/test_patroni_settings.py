@@ -13,8 +13,8 @@ from faildrill.adapters.patroni.effective_settings import fitted, integer
 from faildrill.adapters.patroni.settings import Dynamic
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
-from faildrill.standards import Failover, Reading, Settings, differences
+from faildrill.kinds.call_context import CallContext
+from faildrill.standards import Failover, Settings, SettingsRead, differences
 from unit.adapters.sockets import serving
 
 CONFIG = {"ttl": 20, "loop_wait": 1, "synchronous_mode": True, "pause": True, "postgresql": {"parameters": {"a": "1"}}}
@@ -27,7 +27,7 @@ def dynamic(port: int) -> Dynamic:
     return Dynamic(cluster=Cluster.model_validate(cluster))
 
 
-async def reading(config: bytes, version: str = "4.1.5") -> Reading:
+async def reading(config: bytes, version: str = "4.1.5") -> SettingsRead:
     """Read what a node of some version tells."""
     told = {"state": "running", "role": "primary", "patroni": {"scope": "pay", "name": "pg1", "version": version}}
 
@@ -38,10 +38,10 @@ async def reading(config: bytes, version: str = "4.1.5") -> Reading:
         await writer.drain()
 
     async with serving(serve) as port:
-        return await dynamic(port).settings(Supplies("audit", 5.0))
+        return await dynamic(port).settings(CallContext("audit", 5.0))
 
 
-def told(config: dict[str, object], version: str = "4.1.5") -> tuple[Failover, Reading]:
+def told(config: dict[str, object], version: str = "4.1.5") -> tuple[Failover, SettingsRead]:
     """Return what is in force, and the whole reading."""
     found = asyncio.run(reading(json.dumps(config).encode(), version))
     assert found.live.failover is not None

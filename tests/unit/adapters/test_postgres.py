@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.adapters.postgres.target import Cluster, ClusterMember, Database
 from faildrill.adapters.postgres.write import Write
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.secrets import Reference
 from unit.adapters.sockets import Serve, serving, silent
 
-GIVEN = Supplies("run", 0.5, 0.1, 2)
+GIVEN = CallContext("run", 0.5, 0.1, 2)
 
 
 async def a_web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +86,7 @@ def test_a_port_that_nobody_listens_on_is_refused() -> None:
 
 def test_a_host_that_does_not_resolve_is_unreachable() -> None:
     probe = Write(database=database(1).model_copy(update={"host": "nobody.invalid"}))
-    seen = asyncio.run(probe.look(Supplies("run", 10.0)))
+    seen = asyncio.run(probe.look(CallContext("run", 10.0)))
     assert (seen.outcome, seen.detail) == (Outcome.UNREACHABLE, "the name does not resolve")
 
 

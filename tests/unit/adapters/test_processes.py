@@ -19,12 +19,12 @@ from faildrill.adapters.process.identity import Identity
 from faildrill.adapters.process.limit_holder import PROGRAM
 from faildrill.adapters.process.signals import Kill, Stop
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen, Told
 from faildrill.record.samples import Outcome
 from faildrill.system import processes
 
-GIVEN = Supplies("run-7", 10.0)
+GIVEN = CallContext("run-7", 10.0)
 MACHINE = Path("/etc/machine-id")
 SERVER = """#!/bin/sh
 sleep 300 &
@@ -129,12 +129,12 @@ def test_a_process_is_held_with_all_below_it_and_goes_on(place: Place) -> None:
 ALONE = """
 import asyncio, os, sys
 from faildrill.adapters.process.signals import Stop
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 step = Stop.model_validate({"pid_file": sys.argv[1], "command": "pay-server", "at_most": "1500ms"})
 async def story():
-    before = await step.capture(Supplies("run-7", 20.0))
-    await step.apply(before, Supplies("run-7", 20.0))
-    print((await step.confirm(before, Supplies("run-7", 20.0))).holds, flush=True)
+    before = await step.capture(CallContext("run-7", 20.0))
+    await step.apply(before, CallContext("run-7", 20.0))
+    print((await step.confirm(before, CallContext("run-7", 20.0))).holds, flush=True)
     await asyncio.sleep(300)
 asyncio.run(story())
 """

@@ -13,11 +13,11 @@ from faildrill.adapters.http.witness import Timing
 from faildrill.adapters.patroni.witness import View
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.postgres.witness import Nodes
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports.witness import Says
 from unit.adapters.sockets import Serve, serving, silent
 
-GIVEN = Supplies("warrant", 2.0)
+GIVEN = CallContext("warrant", 2.0)
 HEAD = "# pxname,svname,qcur,scur,slim,stot,lbtot,rtime,status,weight,\n"
 Row = tuple[int, int, int, int]
 """Queued, sessions, requests so far, milliseconds of an answer."""
@@ -165,7 +165,7 @@ async def nodes() -> tuple[Says, str]:
         }
         cluster = {"name": "payments", "scope": "pay", "user": "x", "database": "x", "members": members}
         witness = Nodes(cluster=Cluster.model_validate(cluster))
-        [one] = await witness.testify(Supplies("warrant", 0.5))
+        [one] = await witness.testify(CallContext("warrant", 0.5))
     return one.says, one.because
 
 

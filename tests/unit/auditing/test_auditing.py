@@ -12,8 +12,8 @@ from faildrill.adapters.haproxy.settings import Balancer
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.cli.main import cli
 from faildrill.errors import CannotSee
-from faildrill.kinds.call_context import Supplies
-from faildrill.standards import Reading
+from faildrill.kinds.call_context import CallContext
+from faildrill.standards import SettingsRead
 
 NGINX = """\
 events {}
@@ -150,7 +150,7 @@ def _check_sarif(log: dict[str, object], remarks: int) -> None:
         assert place["physicalLocation"]["artifactLocation"]["uri"] == "drills/environments/here.yaml"
 
 
-async def _read(folder: Path, file: str, binary: str | None = None) -> Reading:
+async def _read(folder: Path, file: str, binary: str | None = None) -> SettingsRead:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(SOCKET.encode())
@@ -159,7 +159,9 @@ async def _read(folder: Path, file: str, binary: str | None = None) -> Reading:
     path = folder / "haproxy.sock"
     async with await asyncio.start_unix_server(serve, path):
         balancer = LoadBalancer(name="front", haproxy_socket=str(path))
-        return await Balancer(load_balancer=balancer, file=file or None, binary=binary).settings(Supplies("audit", 5.0))
+        return await Balancer(load_balancer=balancer, file=file or None, binary=binary).settings(
+            CallContext("audit", 5.0)
+        )
 
 
 def test_what_only_haproxys_file_tells_is_unread_without_it(tmp_path: Path) -> None:
@@ -185,4 +187,4 @@ def test_a_file_that_haproxy_refuses_is_told(tmp_path: Path, binary: str, told: 
 def test_a_haproxy_that_is_not_there_can_not_be_read() -> None:
     balancer = LoadBalancer(name="front", haproxy_socket="/nowhere/haproxy.sock")
     with pytest.raises(CannotSee, match="does not answer as HAProxy does"):
-        asyncio.run(Balancer(load_balancer=balancer).settings(Supplies("audit", 1.0)))
+        asyncio.run(Balancer(load_balancer=balancer).settings(CallContext("audit", 1.0)))

@@ -9,7 +9,7 @@ from faildrill.auditing import rules
 from faildrill.auditing.assessment import _same_shares
 from faildrill.auditing.detection_time import detections, worst_case
 from faildrill.auditing.severities import known
-from faildrill.standards import Check, Reading, Settings, Standard, Unread, canonical, differences
+from faildrill.standards import Check, Settings, SettingsRead, Standard, Unread, canonical, differences
 
 GOOD: dict[str, Any] = {
     "mode": "http",
@@ -34,7 +34,7 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
     backend.update({key: one for key, one in change.items() if key != "server"})
     backend["servers"]["pay1"].update(change.get("server", {}))
     live = Settings.model_validate({"backends": {"payments": backend}, "failover": failover})
-    return [f"{one.rule} {one.grade}: {one.what}" for one in rules.remarks("front", Reading("x", live))]
+    return [f"{one.rule} {one.grade}: {one.what}" for one in rules.remarks("front", SettingsRead("x", live))]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
         check = {"how": how.removeprefix("asking "), "asks": how.startswith("asking")}
         one.update(standing=standing, check={**check, "interval": "1s", "timeout": "1s", "fall": 2})
     live = Settings.model_validate({"backends": {"db": backend}})
-    assert [one.grade for one in rules.remarks("x", Reading("x", live)) if one.rule == "sessions"] == (
+    assert [one.grade for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "sessions"] == (
         [grade] if grade else []
     )
     if how == "http" and standing == "kept":
@@ -111,13 +111,13 @@ def test_of_what_has_no_servers_nothing_dies() -> None:
         {"backends": {"stats": {"mode": "http", "servers": {}, "timeouts": {"server": "none"}}}}
     )
     assert list(detections("front", live, None, 5.0)) == []
-    assert list(rules.remarks("front", Reading("x", live))) == []
+    assert list(rules.remarks("front", SettingsRead("x", live))) == []
 
 
 def test_who_has_nobody_to_turn_to_is_told_that_and_no_more() -> None:
     lone = {**copy.deepcopy(GOOD), "servers": {"pay1": {"state": "ready", "check": {"how": "none"}}}}
     live = Settings.model_validate({"backends": {"payments": lone}})
-    told = [(one.rule, str(one.grade)) for one in rules.remarks("front", Reading("x", live))]
+    told = [(one.rule, str(one.grade)) for one in rules.remarks("front", SettingsRead("x", live))]
     assert told == [("checked", "note"), ("redundant", "warning")]
 
 
@@ -126,12 +126,12 @@ def test_the_last_resort_behind_checked_servers_needs_no_check_and_the_first_of_
     backend = copy.deepcopy(GOOD)
     backend["servers"]["sorry"] = spare
     live = Settings.model_validate({"backends": {"payments": backend}})
-    told = [str(one.grade) for one in rules.remarks("x", Reading("x", live)) if one.rule == "checked"]
+    told = [str(one.grade) for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "checked"]
     [detection] = detections("x", live, None, None)
     assert (told, detection.never, detection.worst) == (["note"], False, 2 + 3 * 2 + 2 * 1)
     backend["servers"]["sorrier"] = spare
     live = Settings.model_validate({"backends": {"payments": backend}})
-    told = [str(one.grade) for one in rules.remarks("x", Reading("x", live)) if one.rule == "checked"]
+    told = [str(one.grade) for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "checked"]
     assert told == ["severe", "severe"]
 
 
@@ -139,7 +139,7 @@ def test_a_name_alone_may_be_many_servers() -> None:
     for address, grade in (("app.example:80", "note"), ("10.0.0.1:80", "warning"), ("localhost:80", "warning")):
         lone = {**copy.deepcopy(GOOD), "servers": {"a": {"address": address, "check": {"how": "passive"}}}}
         live = Settings.model_validate({"backends": {"payments": lone}})
-        assert [one.grade for one in rules.remarks("x", Reading("x", live)) if one.rule == "redundant"] == [grade]
+        assert [one.grade for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "redundant"] == [grade]
 
 
 def test_an_agent_alone_is_no_health_check() -> None:
@@ -148,7 +148,7 @@ def test_an_agent_alone_is_no_health_check() -> None:
 
 
 def test_what_nothing_was_found_in_does_not_pass() -> None:
-    [one] = rules.remarks("front", Reading("x", Settings(backends={})))
+    [one] = rules.remarks("front", SettingsRead("x", Settings(backends={})))
     assert (one.rule, one.grade) == ("readable", "unread")
 
 
@@ -167,7 +167,7 @@ def test_what_is_set_again_and_again_or_has_no_address_now_is_no_change_of_anybo
     changed["servers"]["pay2"]["state"] = "unresolved"
     live = Settings.model_validate({"backends": {"payments": changed}})
     path = ("backends", "payments", "servers", "pay1", "weight")
-    steered = Reading("x", live, written, steered={path: "its agent"})
+    steered = SettingsRead("x", live, written, steered={path: "its agent"})
     assert [one for one in rules.remarks("front", steered) if one.rule == "saved"] == []
 
 
@@ -214,7 +214,7 @@ def test_what_runs_and_is_not_in_the_file_is_told() -> None:
     changed["servers"]["pay1"]["weight"] = 10
     changed["servers"]["pay9"] = changed["servers"].pop("pay2")
     live = Settings.model_validate({"backends": {"payments": changed}})
-    told = [one.what for one in rules.remarks("front", Reading("x", live, written)) if one.rule == "saved"]
+    told = [one.what for one in rules.remarks("front", SettingsRead("x", live, written)) if one.rule == "saved"]
     assert told == [
         "weight of payments/pay1: 10 runs, the file says 1",
         "payments/pay2: is in the file, and does not run",
@@ -223,7 +223,7 @@ def test_what_runs_and_is_not_in_the_file_is_told() -> None:
 
 
 def test_what_could_not_be_read_is_told_as_unread() -> None:
-    [one] = rules.remarks("front", Reading("x", Settings(), unread=(Unread("timeouts", "no file is named"),)))
+    [one] = rules.remarks("front", SettingsRead("x", Settings(), unread=(Unread("timeouts", "no file is named"),)))
     assert (one.grade, one.what) == ("unread", "timeouts: no file is named")
 
 

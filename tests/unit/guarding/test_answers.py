@@ -10,12 +10,12 @@ from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.http.answers import LARGEST
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports.target import KindUse
 from unit.adapters.sockets import Serve, serving, silent
 
-GIVEN = Supplies("run-1", 10.0)
-HURRIED = Supplies("run-1", 1.0)
+GIVEN = CallContext("run-1", 10.0)
+HURRIED = CallContext("run-1", 1.0)
 
 
 def answering(body: object, status: str = "200 OK", headers: str = "") -> Serve:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from faildrill.adapters.member.capacity import Capacity
 from faildrill.adapters.member.target import Group, GroupMember
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports.target import KindUse
 from unit.adapters.sockets import serving, silent
 
@@ -21,7 +21,7 @@ def said(at_least: int, *dead: str | None, reach: KindUse | None = None) -> str 
     async def story() -> str | None:
         async with serving(silent) as port:
             capacity = Capacity(group=group(f"127.0.0.1:{port}", *dead, reach=reach), at_least=at_least)
-            return await capacity.objection(Supplies("run-1", 1.0))
+            return await capacity.objection(CallContext("run-1", 1.0))
 
     return asyncio.run(story())
 

@@ -12,11 +12,11 @@ from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.file.guards import LARGEST
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.loading.environment_file import load_environment
 from faildrill.ports.target import KindUse
 
-GIVEN = Supplies("run-1", 2.0)
+GIVEN = CallContext("run-1", 2.0)
 
 
 def said(kind: str, **params: JsonValue) -> str | None:

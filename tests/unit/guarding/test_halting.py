@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from faildrill.locking.halt_switch import FILE, Halt, all_halts, halt, halted, objection, resume
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 
 ID = "0123456789abcdef"
-PLACE = Proven(ID)
+PLACE = PlaceKey(ID)
 HALT = Halt("lab", "ada", "the quarter is closed", "2026-11-22T10:30:00Z", ID)
 
 

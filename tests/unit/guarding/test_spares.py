@@ -8,13 +8,13 @@ from faildrill.adapters.nginx.config_changes import Upstream
 from faildrill.adapters.patroni.configure import Configure
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.guarding.blast_radius import Radius
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from unit.adapters.patronis import TwoNodes, cluster
 
-GIVEN = Supplies("run-1", timeout=5.0)
+GIVEN = CallContext("run-1", timeout=5.0)
 STATE = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight
 3 payments 1 pay1 127.0.0.1 2 0 1 1

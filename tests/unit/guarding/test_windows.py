@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.calendar.windows import Allowed, Blocked
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -114,7 +114,7 @@ def test_a_blocked_window_that_is_near_refuses_it() -> None:
 
 def test_it_is_now_that_counts() -> None:
     always, never = blocked(dates=["2000-01-01..2999-01-01"]), allowed(dates=["2000-01-01"])
-    given_ = Supplies("run", 1.0)
+    given_ = CallContext("run", 1.0)
     assert asyncio.run(always.objection(given_)) is not None
     assert asyncio.run(never.objection(given_)) is not None
 

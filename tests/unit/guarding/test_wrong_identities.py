@@ -11,7 +11,7 @@ from faildrill.acting.call import call
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import ActionError, CannotSee
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from unit.adapters.sockets import Serve, serving, silent
 from unit.guarding.postgres_says import Says, message, says_marker, says_text
 
@@ -113,7 +113,7 @@ def wrong_marker(dice: random.Random) -> Serve:
 async def as_the_engine_asks(guard: Identity | Marker, within: float) -> str | None:
     """Ask as guarding does: what breaks in the guard, or in its driver, objects."""
     try:
-        return await call(guard.objection(Supplies("run-1", within)), within)
+        return await call(guard.objection(CallContext("run-1", within)), within)
     except (ActionError, CannotSee) as error:
         return f"could not be answered: {error}"
 
@@ -181,7 +181,7 @@ def test_a_place_that_does_not_answer_is_refused_in_time(serve: Serve) -> None:
         async with serving(serve) as port:
             guard = Identity(cluster=cluster(port), system_identifier=SYSTEM)
             before = time.monotonic()
-            return await guard.objection(Supplies("run-1", 0.5)), time.monotonic() - before
+            return await guard.objection(CallContext("run-1", 0.5)), time.monotonic() - before
 
     said, took = asyncio.run(story())
     assert "did not prove what it is" in str(said)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.judging.expectations.latency import FOREVER
-from faildrill.judging.numbers.ranks import Ranking, of_ranks
+from faildrill.judging.numbers.ranks import RankCount, of_ranks
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Integers, of
 
@@ -42,7 +42,7 @@ def test_each_rank_has_the_value_that_sorting_tells(values: list[int], few: int)
 @given(values=st.lists(numbers, min_size=1, max_size=60), size=st.integers(1, 20))
 def test_parts_may_come_in_any_order(values: list[int], size: int) -> None:
     looks = answered(values)
-    ranking = Ranking(looks, times, lambda count: [0, count // 2, count - 1])
+    ranking = RankCount(looks, times, lambda count: [0, count // 2, count - 1])
     for _, part in looks.blocks(size, backwards=True):
         ranking.take(part)
     assert ranking.found() == [sorted(values)[rank] for rank in (0, len(values) // 2, len(values) - 1)]

@@ -7,7 +7,7 @@ import pytest
 from faildrill.judging import judge
 from faildrill.judging.result import Finding, Verdict
 from faildrill.record.samples import Outcome
-from faildrill.record.spread_counts import Keeping, Kept, path_of
+from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from unit.judging.runs import END, FAULT, Run, ns, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
@@ -21,7 +21,7 @@ def counted(folder: Path, skewed: tuple[float, float] = (0, 0), part: float = 0.
     made = Run(expect=[{"spread": {"of": "spread", **more}}])
     made.probes.append(probe("spread", EVERY))
     made.usual().good().good("spread", EVERY).write(folder)
-    keeping = Keeping(path_of(folder, "spread"))
+    keeping = CountsKeeper(path_of(folder, "spread"))
     for at in ticks(0.4, END, EVERY):
         one = part if skewed[0] <= at < skewed[1] else 1 / 3
         parts = {"pay1": one, "pay2": (1 - one) / 2, "pay3": (1 - one) / 2}

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from faildrill.kinds import build
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Opens, Probe
 from faildrill.ports.target import KindUse
 from faildrill.probing.prober import Loop

@@ -16,13 +16,13 @@ from pydantic import JsonValue, ValidationError
 from faildrill.adapters.http.connections import Connection
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.http.wire import wire
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from unit.probing.ground import Ground, ground
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
+GIVEN = CallContext(run="run-1", timeout=1.0, every=0.1)
 
 
 @asynccontextmanager

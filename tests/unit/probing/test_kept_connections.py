@@ -11,12 +11,12 @@ import pytest
 from pydantic import JsonValue
 
 from faildrill.adapters.http.request import Request
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from unit.probing.watched import MILLISECOND, plan, watching
 
-GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
+GIVEN = CallContext(run="run-1", timeout=1.0, every=0.1)
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Server: s1\r\n\r\nok"
 TIMED_OUT = b"HTTP/1.1 408 Request Time-out\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 RESETTING = struct.pack("ii", 1, 0)

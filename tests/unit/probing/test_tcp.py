@@ -7,13 +7,13 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.tcp.connect import Connect
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked
 from faildrill.toolkit.connection_errors import Ending, outcome_of
 
-GIVEN = Supplies(run="run-1", timeout=1.0, every=0.1)
+GIVEN = CallContext(run="run-1", timeout=1.0, every=0.1)
 
 
 def look(banner: bytes, reply: bytes = b"", **params: JsonValue) -> Seen:

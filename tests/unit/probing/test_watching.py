@@ -4,19 +4,19 @@ from pathlib import Path
 
 from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 
 PLAN = ProbePlan(name="pay", use=KindUse(kind="http.request"), every=0.02, timeout=0.5)
 MS = 1_000_000
 
 
-def watched(folder: Path, *looks: tuple[int, int, Outcome]) -> Watching:
+def watched(folder: Path, *looks: tuple[int, int, Outcome]) -> SampleWatch:
     recorder = Recorder(Files(folder))
     for due, answered, outcome in looks:
         recorder.record(Sample("pay", due * MS, due * MS, answered * MS, outcome))
     recorder.close()
-    watching = Watching([PLAN])
+    watching = SampleWatch([PLAN])
     watching.follow(Files(folder))
     watching.poll()
     return watching

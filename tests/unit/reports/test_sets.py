@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import reports
-from faildrill.judging.numbers.user_impact import Books, Pain
+from faildrill.judging.numbers.user_impact import LedgerTotals, Pain
 from faildrill.judging.result import Bounds, Finding, Verdict
 from faildrill.judging.series_result import Failovers, RunOfSet, SetResult
 from faildrill.reports import impact_table, series_text
@@ -32,7 +32,7 @@ def run(number: int, name: str, *pains: Pain, verdict: Verdict = Verdict.PASSED)
         failover_because="writer saw pg2 5 s after the start, pg1 before",
         warrants="needless",
         pains=list(pains),
-        books=[Books(probe="ledger", acknowledged=500, lost=3, duplicated=0)],
+        books=[LedgerTotals(probe="ledger", acknowledged=500, lost=3, duplicated=0)],
     )
 
 

@@ -14,7 +14,7 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
 from faildrill.ports.effect import EFFECT_IS, Compares
 from faildrill.record.timeline import Undoing
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
@@ -43,7 +43,7 @@ def drive(simulation: Simulation, *meddling: tuple[float, str]) -> Result:
         loop = asyncio.get_running_loop()
         for after, state in meddling:
             loop.call_later(after, Fault(folder=str(simulation.place), name="pay").become, state, "other people")
-        await Driving(simulation.lay_out(), Stop()).drive()
+        await Course(simulation.lay_out(), Stop()).drive()
 
     run(main())
     return judging.judge(simulation.folder)

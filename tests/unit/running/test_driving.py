@@ -11,7 +11,7 @@ from faildrill.acting.step import do
 from faildrill.errors import JournalFull
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import marks
-from faildrill.locking.place_key import Proven
+from faildrill.locking.place_key import PlaceKey
 from faildrill.model.drill import Step, Undo
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import (
@@ -36,7 +36,7 @@ from faildrill.record.timeline import (
     UndoNotVerified,
     UndoVerified,
 )
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation, TaskProbers
@@ -55,13 +55,13 @@ def drive(simulation: Simulation, stop_after: float | None = None, again_after: 
         for delay in (stop_after, again_after):
             if delay is not None:
                 loop.call_later(delay, stop.ask, "person", "Ctrl-C")
-        await Driving(simulation.lay_out(), stop).drive()
+        await Course(simulation.lay_out(), stop).drive()
         return stop
 
     return run(main())
 
 
-def identity_of(simulation: Simulation) -> Proven:
+def identity_of(simulation: Simulation) -> PlaceKey:
     assert simulation.scene
     return proven(simulation.scene.environment)
 
@@ -91,7 +91,7 @@ def test_the_mark_is_there_while_the_fault_is_on(simulation: Simulation) -> None
     async def main() -> None:
         scene = simulation.lay_out()
         asyncio.get_running_loop().call_later(2.5, lambda: seen.append(len(marks(identity_of(simulation)))))
-        await Driving(scene, Stop()).drive()
+        await Course(scene, Stop()).drive()
 
     run(main())
     assert seen == [1]
@@ -222,7 +222,7 @@ def test_left_applied_by_a_person_stays_marked(simulation: Simulation) -> None:
     async def main() -> None:
         scene = simulation.lay_out()
         scene.leave_applied = True
-        await Driving(scene, Stop()).drive()
+        await Course(scene, Stop()).drive()
 
     run(main())
     assert simulation.state("pay") == "down"
@@ -238,7 +238,7 @@ def test_a_prober_that_dies_ends_the_run_and_everything_is_put_back(simulation: 
         probers = scene.probers
         assert isinstance(probers, TaskProbers)
         asyncio.get_running_loop().call_later(5.0, setattr, probers, "broken", "the prober ended with -9")
-        await Driving(scene, Stop()).drive()
+        await Course(scene, Stop()).drive()
 
     run(main())
     assert [one.because for one in simulation.events(AbortAsked) if isinstance(one, AbortAsked)] == [

@@ -15,7 +15,7 @@ from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Kind
 from faildrill.ports.effect import EFFECT_IS, Effect
 from faildrill.record.timeline import Confirmed, EffectGone, EffectSeen, EffectUntold, Undoing, UndoVerified
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
@@ -36,7 +36,7 @@ def drive(simulation: Simulation, *meddling: tuple[float, str, str], stop_after:
             loop.call_later(after, Fault(folder=str(simulation.place), name=name).become, state, "other people")
         if stop_after is not None:
             loop.call_later(stop_after, stop.ask, "person", "Ctrl-C")
-        await Driving(simulation.lay_out(), stop).drive()
+        await Course(simulation.lay_out(), stop).drive()
 
     run(main())
     return judging.judge(simulation.folder)
@@ -174,7 +174,7 @@ def test_what_nobody_can_see_before_its_undo_is_not_taken_for_there(simulation: 
         loop = asyncio.get_running_loop()
         loop.call_later(5.5, simulation.place.rename, hidden)
         loop.call_later(8.5, hidden.rename, simulation.place)
-        await Driving(simulation.lay_out(), Stop()).drive()
+        await Course(simulation.lay_out(), Stop()).drive()
 
     run(main())
     assert simulation.events(EffectUntold)

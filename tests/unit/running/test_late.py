@@ -11,7 +11,7 @@ from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports.effect import ACTS_LATE
 from faildrill.record.timeline import FILE, Happened, Undoing, UndoNotVerified, entries
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.testing import run
 from support.virtual import Simulation
@@ -25,7 +25,7 @@ def simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
 
 def drive(simulation: Simulation) -> Result:
     async def main() -> None:
-        await Driving(simulation.lay_out(), Stop()).drive()
+        await Course(simulation.lay_out(), Stop()).drive()
 
     run(main())
     return judging.judge(simulation.folder)

@@ -9,7 +9,7 @@ from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.record import series
 from faildrill.record.timeline import FILE, RunStarted, entries
-from faildrill.running.series_layout import LaidOut, Running, Wanted
+from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
 
 PLACE = Environment(name="simulation", drillable=True)
 LEAVES = [(3, "REFUSED"), (5, "ABORTED"), (6, "UNSAFE"), (7, "ERROR"), (9, "exit code 9")]
@@ -19,12 +19,12 @@ def drill(name: str) -> Drill:
     return Drill(name=name, environment="simulation", probes=(), steps=(), expect=())
 
 
-def running(folder: Path, sort: series.Sort = "twins", times: int = 1) -> Running:
+def running(folder: Path, sort: series.Sort = "twins", times: int = 1) -> RunningSeries:
     wanted = Wanted("crash", sort, {name: drill(name) for name in ("crash", "skew")}, times)
-    return Running(wanted, PLACE, folder, SystemClock())
+    return RunningSeries(wanted, PLACE, folder, SystemClock())
 
 
-def ending(one: Running) -> series.SetEnded:
+def ending(one: RunningSeries) -> series.SetEnded:
     last = series.entries(one.folder)[-1].what
     assert isinstance(last, series.SetEnded)
     return last

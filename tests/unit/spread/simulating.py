@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from faildrill.spread.current import Following
+from faildrill.spread.current import CurrentSpread
 
 EVERY: Final = 0.5
 EVEN_FOR: Final = 60.0
@@ -59,7 +59,7 @@ class Found:
 def simulate(world: World, seed: int, even_for: float = EVEN_FOR, skewed_for: float = SKEWED_FOR) -> Found:
     """Run one simulation."""
     draw = np.random.default_rng(seed)
-    following = Following()
+    following = CurrentSpread()
     names = [f"s{number}" for number in range(len(world.due))]
     due = dict(zip(names, world.due, strict=True))
     false, at = 0, 0.0
@@ -75,7 +75,7 @@ def simulate(world: World, seed: int, even_for: float = EVEN_FOR, skewed_for: fl
 
 
 def _look(
-    following: Following,
+    following: CurrentSpread,
     draw: np.random.Generator,
     weights: tuple[float, ...],
     how: tuple[float, float, dict[str, float]],

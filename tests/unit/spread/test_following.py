@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.record.spread_counts import Keeping, Kept, load, path_of
+from faildrill.record.spread_counts import CountsKeeper, Kept, load, path_of
 from faildrill.spread import Spread
-from faildrill.spread.current import Following
+from faildrill.spread.current import CurrentSpread
 
 EVEN = {"a": 1.0, "b": 1.0, "c": 1.0}
 SKEWED = {"a": 7.0, "b": 1.0, "c": 1.0}
@@ -20,7 +20,7 @@ class Traffic:
     def __init__(self, seed: int = 1, requests: int = 60, **how: float) -> None:
         self.draw = random.Random(seed)  # noqa: S311 - it must be the same for the same seed
         self.requests = requests
-        self.now = Following(**how)  # type: ignore[arg-type] # all of its parameters are numbers
+        self.now = CurrentSpread(**how)  # type: ignore[arg-type] # all of its parameters are numbers
         self.at = 0
 
     def come(self, weights: dict[str, float], looks: int = 1, due: dict[str, float] | None = None) -> list[Spread]:
@@ -93,7 +93,7 @@ def test_a_server_that_starts_slowly_is_due_more_and_more() -> None:
 
 def test_what_was_kept_is_read_back_without_a_torn_end(tmp_path: Path) -> None:
     path = path_of(tmp_path, "spread")
-    keeping = Keeping(path)
+    keeping = CountsKeeper(path)
     kept = [Kept(at, {"a": 1.0}, EVEN, skewed=at == 2, errors={"a": 1.0}, seconds={"a": 0.5}) for at in range(3)]
     for one in kept:
         keeping.keep(one)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from faildrill.errors import ActionFailed, ActionRefused
-from faildrill.kinds.call_context import Supplies
+from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 
@@ -61,7 +61,7 @@ async def serving(written: dict[str, ModuleType], **roles: str) -> AsyncIterator
         yield Lab(written["tally"].Tally(name="votes", members=members), servers)
 
 
-GIVEN: Final = Supplies("r", 5.0)
+GIVEN: Final = CallContext("r", 5.0)
 
 
 def look(written: dict[str, ModuleType], kind: str, **roles: str) -> Seen:
@@ -127,7 +127,7 @@ def test_a_server_that_says_it_leads_and_hears_nothing_is_not_handed_over_from(
             assert not (await action.confirm(before, GIVEN)).holds
             lab.servers["t1"].role = lab.servers["t2"].role = "follows nobody"
             with pytest.raises(ActionFailed, match="does not get fit to lead again; nothing was sent"):
-                await action.undo(before, Supplies("r", 1.0))
+                await action.undo(before, CallContext("r", 1.0))
 
     asyncio.run(story())
 

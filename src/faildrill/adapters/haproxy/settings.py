@@ -16,7 +16,7 @@ from faildrill.adapters.haproxy.runtime_settings import Runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.standards import Aside, Difference, Reading, Unread, overlaid
+from faildrill.standards import Aside, Difference, SettingsRead, Unread, overlaid
 from faildrill.system import bounded_read
 from faildrill.toolkit.deadlines import SHARE
 
@@ -51,7 +51,7 @@ class Balancer(Kind):
     )
     binary: str | None = Field(default=None, description="the program that checks the file, e.g. haproxy")
 
-    async def settings(self, given: Given) -> Reading:
+    async def settings(self, given: Given) -> SettingsRead:
         """Ask the socket, read the files, put both together."""
         within = given.timeout * SHARE / 3
         socket = self.load_balancer.haproxy_socket
@@ -72,7 +72,7 @@ class Balancer(Kind):
             return _reading(source, live, (Unread(self._files, _said(error)),))
         return await self._put_together(source, live, sources, within)
 
-    async def _put_together(self, source: str, live: Runtime, sources: list[Source], within: float) -> Reading:
+    async def _put_together(self, source: str, live: Runtime, sources: list[Source], within: float) -> SettingsRead:
         beside = await self._beside(live, sources, within)
         files = parse(sources, beside)
         said = await self._checked(beside.variables, within)
@@ -129,10 +129,10 @@ def _reading(
     unread: Iterable[Unread],
     files: Files | None = None,
     asides: tuple[Aside, ...] = (),
-) -> Reading:
+) -> SettingsRead:
     written = files.settings if files else None
     together = overlaid(written, live.settings) if written else live.settings
-    return Reading(source, together, written, tuple(unread), asides, live.spelled, live.steered)
+    return SettingsRead(source, together, written, tuple(unread), asides, live.spelled, live.steered)
 
 
 def _files(path: Path) -> list[Path]:

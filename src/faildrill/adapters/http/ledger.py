@@ -21,7 +21,7 @@ from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
 from faildrill.toolkit.connection_errors import outcome_of
-from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
 from faildrill.toolkit.single_request import Once
 
 KEY: Final = "{key}"
@@ -126,7 +126,7 @@ class Ledger(Bookkeeping[_Anew]):
 
     async def open(self, given: Given) -> None:
         """Open the record."""
-        self._books = Books(given, self.writers)
+        self._books = LedgerFiles(given, self.writers)
         connector = aiohttp.TCPConnector(
             force_close=True, limit=0, use_dns_cache=False, resolver=aiohttp.ThreadedResolver()
         )
@@ -147,7 +147,7 @@ class Ledger(Bookkeeping[_Anew]):
     async def _put(self, standing: Standing[_Anew], write: Write) -> Ended:
         return await self._written(key(write.given, write.number), write.given.timeout * _SHARE)
 
-    async def _read(self, reading: Reading, given: Given) -> None:
+    async def _read(self, reading: LedgerRead, given: Given) -> None:
         numbers = [number_of(given, one) for one in await self._keys(given)]
         reading.held(NODE, numbers, writer=True)
 

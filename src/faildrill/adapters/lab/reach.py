@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import Given, Kind, Told, Words
-from faildrill.toolkit.links import Doing, Mode
+from faildrill.toolkit.links import LinkMode, Mode
 from faildrill.toolkit.listeners import listeners
 
 _CONNECT_WITHIN = 2.0
@@ -121,17 +121,17 @@ class Supervisor(Kind):
             raise CannotSee(f"the lab's supervisor on {self.socket} does not tell: {told.error}")
         return told
 
-    async def link(self, member: str, doing: Doing, at_most: float | None = None) -> None:
+    async def link(self, member: str, doing: LinkMode, at_most: float | None = None) -> None:
         """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
         await self._change({"op": "link", "name": member, **doing._asdict(), "for": at_most})
 
-    async def link_now(self, member: str) -> Doing:
+    async def link_now(self, member: str) -> LinkMode:
         """Tell what a link does."""
         try:
             link = (await self._status()).links[member]
         except KeyError:
             raise CannotSee(f"the lab has no link to {member!r}") from None
-        return Doing(link.mode, link.delay_ms, link.jitter_ms)
+        return LinkMode(link.mode, link.delay_ms, link.jitter_ms)
 
     async def _change(self, request: dict[str, Any]) -> None:
         """Send a request that changes something, once."""

@@ -12,7 +12,7 @@ from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS faildrill_ledger (id bigint AUTO_INCREMENT PRIMARY KEY, run varchar(64) NOT NULL, "
@@ -52,7 +52,7 @@ class Ledger(Bookkeeping[Talk]):
 
     async def open(self, given: Given) -> None:
         """Open the record, find the table or create it, and remove the rows of earlier runs."""
-        self._books = Books(given, self.writers)
+        self._books = LedgerFiles(given, self.writers)
         try:
             async with asyncio.timeout(given.timeout * 2):
                 talk = (await self._stand(self._opened(), 0, given)).connection
@@ -62,7 +62,7 @@ class Ledger(Bookkeeping[Talk]):
         except (OSError, UnresolvedSecret):
             return  # a missing table shows in the looks
 
-    async def _read(self, reading: Reading, given: Given) -> None:
+    async def _read(self, reading: LedgerRead, given: Given) -> None:
         within = given.timeout * SHARE
         written = await self._written(within / 4)
         for name, member in self.mariadb.members.items():

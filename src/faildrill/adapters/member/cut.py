@@ -10,7 +10,7 @@ from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.toolkit.links import IN_THE_PATH, OPEN, Doing, Links, OfLink, links
 
-_Doings = Mapping[str, Doing]
+_Doings = Mapping[str, LinkMode]
 
 
 class Cut(OfLink):
@@ -66,7 +66,7 @@ class Cut(OfLink):
         """Compare what the link does."""
         now = await self._links(self.member, given).link_now(self.member)
         where = f"{self.group.name}/{self.member}"
-        return compared(now, self._wanted, Doing.before(before), f"have whatever is in the path open it to {where}")
+        return compared(now, self._wanted, LinkMode.before(before), f"have whatever is in the path open it to {where}")
 
     async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every member what its link does."""
@@ -83,7 +83,7 @@ class Cut(OfLink):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that it does what it did."""
         seen = await self._links(self.member, given).link_now(self.member)
-        return Observed(seen == Doing.before(before), f"the link to {self.member} is {seen}")
+        return Observed(seen == LinkMode.before(before), f"the link to {self.member} is {seen}")
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""

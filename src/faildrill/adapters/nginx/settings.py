@@ -12,7 +12,7 @@ from faildrill.adapters.nginx.directives import Read
 from faildrill.adapters.nginx.passes import Block
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind
-from faildrill.standards import Aside, Difference, Reading, Settings, Unread
+from faildrill.standards import Aside, Difference, Settings, SettingsRead, Unread
 from faildrill.system import bounded_output
 from faildrill.system.threads import aside, read
 from faildrill.toolkit.deadlines import SHARE
@@ -43,7 +43,7 @@ class Upstreams(Kind):
             raise ValueError("name one source: `file`, `dump` or `binary`")
         return self
 
-    async def settings(self, given: Given) -> Reading:
+    async def settings(self, given: Given) -> SettingsRead:
         """Read the configuration."""
         source = self.file or self.dump or f"{self.binary} -T"
         try:
@@ -57,7 +57,7 @@ class Upstreams(Kind):
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
         unread = (*missing, *found.unread)
-        return Reading(f"NGINX's configuration {source}", live, unread=unread, asides=asides, any_case=True)
+        return SettingsRead(f"NGINX's configuration {source}", live, unread=unread, asides=asides, any_case=True)
 
     def remedy(self, difference: Difference) -> str:
         """Return what to do: NGINX is changed by its file only."""

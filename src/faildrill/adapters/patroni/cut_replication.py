@@ -98,20 +98,20 @@ class CutReplication(OfCluster, OfLink):
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare what the link does."""
         primary = str(before["primary"])
-        now, former = await self._links(primary, given).link_now(primary), Doing.before(before)
+        now, former = await self._links(primary, given).link_now(primary), LinkMode.before(before)
         where = f"{self.cluster.name}/{primary}"
         return compared(now, self._wanted, former, f"have whatever is in the path of {where} make it {former}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let the link do what it did before."""
         primary = str(before["primary"])
-        await self._links(primary, given).link(primary, Doing.before(before))
+        await self._links(primary, given).link(primary, LinkMode.before(before))
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that it does."""
         primary = str(before["primary"])
         now = await self._links(primary, given).link_now(primary)
-        return Observed(now == Doing.before(before), f"the link to {primary} is {now}")
+        return Observed(now == LinkMode.before(before), f"the link to {primary} is {now}")
 
     async def preview(self, given: Given) -> Preview:
         """Look whose link would be cut now."""

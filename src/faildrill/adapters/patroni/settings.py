@@ -10,7 +10,7 @@ from faildrill.adapters.patroni.effective_settings import effective
 from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.ports import Given, Kind
-from faildrill.standards import Difference, Failover, Reading, Settings
+from faildrill.standards import Difference, Failover, Settings, SettingsRead
 from faildrill.toolkit.deadlines import SHARE
 
 _TIMES: Final = ("ttl", "loop_wait", "retry_timeout", "primary_start_timeout")
@@ -37,14 +37,14 @@ class Dynamic(Kind):
 
     cluster: Cluster = Field(description="the cluster; its members are asked one after the other until one answers")
 
-    async def settings(self, given: Given) -> Reading:
+    async def settings(self, given: Given) -> SettingsRead:
         """Ask for the configuration."""
         within = given.timeout * SHARE
         config, sight = await asyncio.gather(configuration(self.cluster, within), sighted(self.cluster, within))
         found = effective(config, _version(sight))
         source = f"Patroni's dynamic configuration of {self.cluster.scope}"
         live = Settings(failover=Failover.model_validate(found.failover))
-        return Reading(source, live, unread=found.unread, asides=found.asides)
+        return SettingsRead(source, live, unread=found.unread, asides=found.asides)
 
     def remedy(self, difference: Difference) -> str:
         """Return the command of `patronictl` that sets it."""

@@ -15,7 +15,7 @@ from faildrill.ports import Given, Seen
 from faildrill.ports.witness import View
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
-from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
 
 TABLE: Final = Table(
     "faildrill_ledger",
@@ -65,7 +65,7 @@ class Ledger(Bookkeeping[Insert]):
 
     async def open(self, given: Given) -> None:
         """Open the record, find the table or create it, and remove rows of earlier runs."""
-        self._books = Books(given, self.writers)
+        self._books = LedgerFiles(given, self.writers)
         self._nodes = await addresses(self.cluster)
         self._missing = await prepare(TABLE, by_users_path(self.database), given.run)
 
@@ -79,7 +79,7 @@ class Ledger(Bookkeeping[Insert]):
         who = await standing.connection.put(write.writer, write.number)
         return Ended(Seen(Outcome.OK, who), Note.ACKNOWLEDGED)
 
-    async def _read(self, reading: Reading, given: Given) -> None:
+    async def _read(self, reading: LedgerRead, given: Given) -> None:
         from faildrill.adapters.postgres import ledger_rows  # noqa: PLC0415 - NumPy is for after the run, not for a prober
 
         members = self.cluster.members if self.cluster else {}

@@ -9,7 +9,7 @@ import tenacity
 
 from faildrill.adapters.postgres.driver import Connection
 from faildrill.adapters.postgres.sessions import Login, ask, connect, failures, in_words
-from faildrill.toolkit.ledger_probe import Reading
+from faildrill.toolkit.ledger_probe import LedgerRead
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
 _REACHED: Final = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
@@ -26,7 +26,7 @@ class What(NamedTuple):
     """How many are asked for at a time: 8 MB."""
 
 
-async def read(logins: Mapping[str, Login], what: What, within: float, reading: Reading) -> None:
+async def read(logins: Mapping[str, Login], what: What, within: float, reading: LedgerRead) -> None:
     """Read the rows from every node, a standby when it has replayed what its primary had written by then."""
     primary: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

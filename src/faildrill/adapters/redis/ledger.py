@@ -13,7 +13,7 @@ from faildrill.ports import NO_RUN, Given, Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.ledger_probe import Bookkeeping, Books, Ended, Reading, Standing, Write, Writers
+from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
 from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 
 _KEYS: Final = "faildrill:ledger:"
@@ -49,7 +49,7 @@ class Ledger(Bookkeeping[Talk]):
 
     async def open(self, given: Given) -> None:
         """Open the record, and remove the entries of earlier runs."""
-        self._books = Books(given, self.writers)
+        self._books = LedgerFiles(given, self.writers)
         if given.run == NO_RUN:
             return
         try:
@@ -58,7 +58,7 @@ class Ledger(Bookkeeping[Talk]):
         except (OSError, UnresolvedSecret):
             return  # what is left of earlier runs stays: it has another key
 
-    async def _read(self, reading: Reading, given: Given) -> None:
+    async def _read(self, reading: LedgerRead, given: Given) -> None:
         for name, member in self.redis.members.items():
             login = directly(self.redis, member)
             try:

@@ -15,7 +15,7 @@ from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import LossOrHang
-from faildrill.toolkit.links import OPEN, Doing, links
+from faildrill.toolkit.links import OPEN, LinkMode, links
 from faildrill.toolkit.node_addresses import Address
 from faildrill.toolkit.time_limits import AtMost
 from faildrill.toolkit.undo_parts import try_each
@@ -62,7 +62,7 @@ class LoseMaster(LossOrHang[Sight], OfRedis):
         if self.how != "cut_off":
             return await super().apply(before, given)
         master = self._taken(before)
-        await links(self._reach(master, given), master).link(master, Doing("blackhole"), self.at_most)
+        await links(self._reach(master, given), master).link(master, LinkMode("blackhole"), self.at_most)
         return {"master": master}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:

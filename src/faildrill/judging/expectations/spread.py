@@ -18,7 +18,7 @@ from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.record.spread_counts import Kept
 from faildrill.spread import AT_LEAST, Spread, weigh
-from faildrill.spread.current import OVER, SETTLE, Following
+from faildrill.spread.current import OVER, SETTLE, CurrentSpread
 
 _BUCKET: Final = 0.25
 """Seconds for which answers are counted together, where single looks are counted."""
@@ -56,7 +56,7 @@ class SpreadEvenly(Kind):
     def _weighed(self, evidence: Evidence) -> Weighed:
         time = span(evidence, self.when)
         kept = self._within(evidence, time) if time else []
-        following = Following(percent(self.tolerance), over=self.over, settle=SETTLE)
+        following = CurrentSpread(percent(self.tolerance), over=self.over, settle=SETTLE)
         for one in kept:
             seen = following.take(one.at, one.counts, one.due)
             if seen.verdict == "skewed":

@@ -92,7 +92,7 @@ class _Search:
             self.before, self.between, self.bounds = self.below, self.within, self.guess
 
 
-class Ranking:
+class RankCount:
     """Finds the values of some ranks while looks are gone through."""
 
     def __init__(self, looks: Columns, values: Values, ranks: Ranks, few: int = FEW) -> None:
@@ -145,7 +145,7 @@ class Ranking:
 
 def of_ranks(looks: Columns, values: Values, ranks: Sequence[int], count: int, few: int = FEW) -> list[int]:
     """Return the values of some ranks, counted from 0, the smallest value first; there are `count` values in all."""
-    ranking = Ranking(looks, values, lambda told: [rank * told // count for rank in ranks], few)
+    ranking = RankCount(looks, values, lambda told: [rank * told // count for rank in ranks], few)
     for _, part in looks.blocks():
         ranking.take(part)
     return ranking.found()

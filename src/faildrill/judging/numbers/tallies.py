@@ -51,7 +51,7 @@ class Places(NamedTuple):
     """The number of the last; None: there is none."""
 
 
-class Tallying:
+class Tallies:
     """Counts how looks ended while they are gone through."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Tallying:
 
 def tally(looks: Columns) -> Tally:
     """Count how looks ended."""
-    counting = Tallying()
+    counting = Tallies()
     for _, part in looks.blocks():
         counting.take(part)
     return counting.found()

@@ -56,7 +56,7 @@ class Pain(Record, frozen=True, kw_only=True):
     """False: looks still hurt in the last second of the looking."""
 
 
-class Books(Record, frozen=True, kw_only=True):
+class LedgerTotals(Record, frozen=True, kw_only=True):
     """What became of the writes of one ledger."""
 
     probe: str
@@ -115,10 +115,10 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     )
 
 
-def books(evidence: Evidence) -> list[Books]:
+def books(evidence: Evidence) -> list[LedgerTotals]:
     """Tell of every ledger that was read back what became of its writes."""
     return [
-        Books(probe=one.probe, acknowledged=one.acknowledged, lost=one.lost, duplicated=one.duplicated)
+        LedgerTotals(probe=one.probe, acknowledged=one.acknowledged, lost=one.lost, duplicated=one.duplicated)
         for one in writes(evidence)
         if one.was_read
     ]

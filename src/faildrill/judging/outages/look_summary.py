@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from faildrill.judging.numbers.ranks import Ranking
-from faildrill.judging.numbers.tallies import Tally, Tallying
+from faildrill.judging.numbers.ranks import RankCount
+from faildrill.judging.numbers.tallies import Tallies, Tally
 from faildrill.judging.outages.bounds import Darkness
 from faildrill.proofs.intervals import Proving
 from faildrill.record.samples.columns import Columns, Integers, among
@@ -13,7 +13,7 @@ from faildrill.record.samples.columns import Columns, Integers, among
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
 
-class Seen(NamedTuple):
+class LookSummary(NamedTuple):
     """What the looks of a probe come to."""
 
     tally: Tally
@@ -24,17 +24,17 @@ class Seen(NamedTuple):
     """The same, from when a look was due to its sending."""
 
 
-def see(looks: Columns, slow: int, marks: Iterable[int]) -> Seen:
+def see(looks: Columns, slow: int, marks: Iterable[int]) -> LookSummary:
     """Go through the looks once; `marks` as for `prove`."""
-    tallying, proving = Tallying(), Proving(looks, slow, marks)
-    answers, late = Ranking(looks, _answer_times, _ranks), Ranking(looks, _lateness, _ranks)
+    tallying, proving = Tallies(), Proving(looks, slow, marks)
+    answers, late = RankCount(looks, _answer_times, _ranks), RankCount(looks, _lateness, _ranks)
     for first, part in looks.blocks(backwards=True):
         tallying.take(part)
         proving.take(first, part)
         answers.take(part)
         late.take(part)
     found = (dict(zip(PERCENTILES, ranking.found(), strict=False)) for ranking in (answers, late))
-    return Seen(tallying.found(), Darkness(looks, slow, *proving.found()), *found)
+    return LookSummary(tallying.found(), Darkness(looks, slow, *proving.found()), *found)
 
 
 def _ranks(count: int) -> list[int]:

@@ -18,7 +18,7 @@ NOTHING: Final = "has no value: write one, or leave the key out"
 Found = TypeVar("Found")
 
 
-class Reading:
+class MappingReader:
     """Takes the values of one mapping; every mistake is noted at its place and reading goes on."""
 
     def __init__(self, entry: Entry, known: tuple[str, ...], mistakes: Mistakes) -> None:

@@ -13,7 +13,7 @@ SYNC_EVERY: Final = 0.2
 """Seconds between two syncs to the disk."""
 
 
-class Keeping:
+class LedgerKeeper:
     """Notes the writes of some writers, each with one write under way at a time; needs a running loop."""
 
     def __init__(self, path: Path, writers: int) -> None:

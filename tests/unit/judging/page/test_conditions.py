@@ -9,14 +9,14 @@ import pytest
 
 from faildrill.judging.result import Finding, Verdict
 from faildrill.model.drill import Condition, Wait
-from faildrill.probing.health import Watching
+from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
 from faildrill.record.timeline import FILE, Timeline, WaitEnded, entries
-from faildrill.running.course import Driving
+from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.running.wait import wait
 from faildrill.testing import LoopClock, run
@@ -143,7 +143,7 @@ def wait_for(
 
     async def main() -> float:
         loop, clock = asyncio.get_running_loop(), LoopClock()
-        start, watching = clock.now_ns(), Watching([plan()])
+        start, watching = clock.now_ns(), SampleWatch([plan()])
         watching.limit({"pay": SLOW / 1000})
         recorder = Recorder(Files(folder))
         watching.follow(Files(folder))
@@ -158,7 +158,7 @@ def wait_for(
         watcher.cancel()
         return (clock.now_ns() - start) / MS
 
-    async def polled(watching: Watching) -> None:
+    async def polled(watching: SampleWatch) -> None:
         while True:
             watching.poll()
             await asyncio.sleep(0.005)
@@ -237,7 +237,7 @@ def simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
 
 def driven(simulation: Simulation) -> list[tl.Entry]:
     async def main() -> None:
-        await Driving(simulation.lay_out(), Stop()).drive()
+        await Course(simulation.lay_out(), Stop()).drive()
 
     run(main())
     return entries(simulation.folder / FILE)

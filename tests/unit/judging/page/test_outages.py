@@ -13,7 +13,7 @@ from faildrill.record import timeline as tl
 from faildrill.record.ledger import Ledger, Note
 from faildrill.record.ledger.accounts import Rows, keep
 from faildrill.record.samples import Outcome
-from faildrill.record.spread_counts import Keeping, Kept, path_of
+from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from unit.judging.page.records import claimed, found, judged
 from unit.judging.runs import END, FAULT, Run, met, ns, probe, step, ticks, wait
 
@@ -172,7 +172,7 @@ def test_counts_that_began_before_the_part_are_left_out(tmp_path: Path) -> None:
     made = Run(expect=[{"spread": {"of": "spread", "when": "fault"}}])
     made.probes.append(probe("spread", 0.5))
     folder = made.usual().good().good("spread", 0.5).write(tmp_path)
-    keeping = Keeping(path_of(folder, "spread"))
+    keeping = CountsKeeper(path_of(folder, "spread"))
     for at in ticks(FAULT + 0.5, BACK, 0.5):
         skewed = {"a": 9000.0, "b": 1000.0} if at == FAULT + 0.5 else {"a": 300.0, "b": 300.0}
         keeping.keep(Kept(ns(at), skewed, {"a": 1.0, "b": 1.0}))
