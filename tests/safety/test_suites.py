@@ -17,10 +17,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from faildrill import sets
 from faildrill.cli.main import cli
-from faildrill.guarding.holding import all_marks
-from faildrill.timeline import FILE, Confirmed, RunStarted, entries
+from faildrill.locking.occupancy import all_marks
+from faildrill.record import series
+from faildrill.record.timeline import FILE, Confirmed, RunStarted, entries
 from support.places import Place, events, of_run, until
 
 DRILL = """\
@@ -70,7 +70,7 @@ def run(place: Place, *more: str) -> "subprocess.CompletedProcess[str]":
 
 
 def the_suite(place: Place) -> tuple[Path, dict[str, Any]]:
-    [folder] = [one.parent for one in place.reports.glob(f"*-nightly-suite-*/{sets.FILE}")]
+    [folder] = [one.parent for one in place.reports.glob(f"*-nightly-suite-*/{series.FILE}")]
     found: dict[str, Any] = json.loads((folder / "set.json").read_bytes())
     return folder, found
 

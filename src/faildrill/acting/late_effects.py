@@ -13,7 +13,8 @@ from faildrill.acting.call import LOOK_AGAIN, Patience, TookTooLong, call, obser
 from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
 from faildrill.errors import ActionError, CannotSee
 from faildrill.ports import Action, Captured, Given, Observed
-from faildrill.timeline import Intended
+from faildrill.ports.effect import ACTS_LATE
+from faildrill.record.timeline import Intended
 
 SETTLE: Final = 5.0
 """Seconds for which it is looked for at least after its undo; less for quick steps, whatever their kind says: between

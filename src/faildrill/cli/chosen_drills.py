@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.places import environment
-from faildrill.drill import Drill
-from faildrill.environment import Environment
+from faildrill.cli.environment_choice import environment
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading import load_drill
-from faildrill.loading.examining import sort_of
-from faildrill.loading.naming import is_name
+from faildrill.loading.file_sort import sort_of
+from faildrill.loading.names import is_name
+from faildrill.model.drill import Drill
+from faildrill.model.environment import Environment
 from faildrill.running.suite import Member
 
 

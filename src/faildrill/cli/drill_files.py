@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _FIRST = Path("drills/first-drill.yaml")
 _SCHEMAS = {
-    "drill": "faildrill.loading.schemas:drill_schema",
-    "environment": "faildrill.loading.schemas:environment_schema",
-    "standard": "faildrill.loading.schemas:standard_schema",
+    "drill": "faildrill.explaining.json_schema:drill_schema",
+    "environment": "faildrill.explaining.json_schema:environment_schema",
+    "standard": "faildrill.explaining.json_schema:standard_schema",
     "result": "faildrill.judging:schema",
-    "set": "faildrill.judging.sets:schema",
+    "set": "faildrill.judging.series_result:schema",
     "events": "faildrill.cli.event_stream:schema",
 }
 

@@ -8,13 +8,13 @@ from typing import Final, TextIO
 
 import msgspec
 
-from faildrill import sets
-from faildrill import timeline as tl
-from faildrill.cli.watching import Tail
 from faildrill.clock import SystemClock
-from faildrill.events import Event
 from faildrill.judging.result import Result, Verdict
-from faildrill.judging.sets import SetResult
+from faildrill.judging.series_result import SetResult
+from faildrill.live.run_view import Tail
+from faildrill.record import series
+from faildrill.record import timeline as tl
+from faildrill.record.events import Event
 
 _PAUSE: Final = 0.1
 """Seconds between two readings of a timeline."""
@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the drill of that run is called in its suite."""
     n: int | None = None
     """The number of the entry in the run's timeline."""
-    what: tl.AnyEvent | sets.AnyEvent | RunJudged | SetJudged
+    what: tl.AnyEvent | series.AnyEvent | RunJudged | SetJudged
 
 
 def schema() -> dict[str, object]:
@@ -69,7 +69,7 @@ class Stream:
         self._set = set_
         self._gone = False
 
-    def of_set(self, entry: sets.Entry) -> None:
+    def of_set(self, entry: series.Entry) -> None:
         """Write an event of the set."""
         self._write(Line(time=entry.wall, set=self._set, what=entry.what))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.following import drive, exit_code
-from faildrill.cli.live import Mode, show
+from faildrill.cli.environment_choice import environment
+from faildrill.cli.live_display import Mode, show
+from faildrill.cli.one_run import drive, exit_code
 from faildrill.cli.options import seconds
-from faildrill.cli.places import environment
-from faildrill.cli.sets import Choice, How, asked, see_through
+from faildrill.cli.run_series import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
@@ -74,7 +74,7 @@ def run(
     --twins or --times. Ctrl-C stops it and puts everything back; twice, without waiting to see it steady; three
     times leaves it as it is.
     """
-    state.check()
+    state_folder.check()
     mode: Mode = "quiet" if quiet or output != "text" else "live" if sys.stdout.isatty() else "plain"
     how = How(mode, output, reports)
     of_many = any((only, tags, keep_going, shuffle, seed is not None, jobs > 1, budget is not None, retry))

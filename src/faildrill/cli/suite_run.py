@@ -8,17 +8,18 @@ from typing import Final
 
 import click
 
-from faildrill import durations, timeline
+from faildrill import durations
 from faildrill.cli.chosen_drills import Chosen
-from faildrill.cli.concluding import conclude, tell
 from faildrill.cli.event_stream import Stream
-from faildrill.cli.following import Showing, Signals, exit_code, follow, outcome
-from faildrill.cli.live import show
-from faildrill.cli.sets import How
+from faildrill.cli.live_display import show
+from faildrill.cli.one_run import Showing, Signals, exit_code, follow, outcome
+from faildrill.cli.run_series import How
+from faildrill.cli.series_end import conclude, tell
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalError, WrongUsage
 from faildrill.judging.result import Result, Verdict
+from faildrill.record import timeline
 from faildrill.reports import terminal, wording
 from faildrill.running.suite import Begun, Ended, Rules, Suite
 from faildrill.system.exit_codes import ExitCode

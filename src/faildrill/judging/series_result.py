@@ -13,10 +13,10 @@ import msgspec
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
 from faildrill.judging import defects, weigh
 from faildrill.judging.evidence import Evidence, gather
-from faildrill.judging.never import Never
-from faildrill.judging.pains import Books, Pain, books, limits, pain, users
+from faildrill.judging.expectations.answers_to_findings import count
+from faildrill.judging.expectations.never import Never
+from faildrill.judging.numbers.user_impact import LedgerTotals, Pain, books, limits, pain, users
 from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
-from faildrill.judging.weighing import count
 from faildrill.kinds import tells_writer, trait
 from faildrill.model.drill import Drill
 from faildrill.ports import ONLY_GROWS
@@ -46,7 +46,7 @@ class RunOfSet(Record, frozen=True, kw_only=True):
     warrants: Literal["warranted", "needless", ""] = ""
     """What the drill declares of a failover in it."""
     pains: list[Pain]
-    books: list[Books]
+    books: list[LedgerTotals]
     attempt: int = 1
     """Of a drill of a suite: the how manieth try it is."""
     tried_again: bool = False
@@ -111,12 +111,12 @@ class SetResult(Record, frozen=True, kw_only=True):
 class _Read(Record, frozen=True, kw_only=True):
     """What the file of a set says."""
 
-    first: sets.SetStarted
-    began: list[sets.RunBegun]
+    first: series.SetStarted
+    began: list[series.RunBegun]
     codes: dict[str, int]
     """By folder, with which exit code a run of a suite ended."""
-    not_run: list[sets.NotRun]
-    end: sets.SetEnded | None
+    not_run: list[series.NotRun]
+    end: series.SetEnded | None
     started: str
     ended: str
 
@@ -141,10 +141,10 @@ def _read(folder: Path) -> _Read:
     last = found[-1].what
     return _Read(
         first=first,
-        began=[one.what for one in found if isinstance(one.what, sets.RunBegun)],
-        codes={one.what.folder: one.what.code for one in found if isinstance(one.what, sets.RunOver)},
-        not_run=[one.what for one in found if isinstance(one.what, sets.NotRun)],
-        end=last if isinstance(last, sets.SetEnded) else None,
+        began=[one.what for one in found if isinstance(one.what, series.RunBegun)],
+        codes={one.what.folder: one.what.code for one in found if isinstance(one.what, series.RunOver)},
+        not_run=[one.what for one in found if isinstance(one.what, series.NotRun)],
+        end=last if isinstance(last, series.SetEnded) else None,
         started=found[0].wall,
         ended=found[-1].wall,
     )
@@ -262,7 +262,7 @@ def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> Ru
     )
 
 
-def _of_suite(number: int, begun: sets.RunBegun, read: _Read, folder: Path) -> RunOfSet:
+def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) -> RunOfSet:
     """Weigh a run of a suite, by itself; one that can't be weighed is what its exit code said, if that is worse."""
     seen = _evidence(folder / begun.folder)
     run = _run_or_why_not(number, begun.folder, seen, {})
@@ -281,14 +281,14 @@ def _not_run(read: _Read) -> list[LeftOut]:
     cut = "whoever ran the suite was cut short, or it is still on"
     left = []
     for name in read.first.members:
-        one = why.get(name) or (None if name in begun else sets.NotRun(member=name, because=cut, interrupted=True))
+        one = why.get(name) or (None if name in begun else series.NotRun(member=name, because=cut, interrupted=True))
         if one is not None:
             verdict = Verdict.ABORTED if one.interrupted else Verdict.INCONCLUSIVE
             left.append(LeftOut(name=name, because=one.because, verdict=verdict))
     return left
 
 
-def _all_are_run(first: sets.SetStarted, left: list[LeftOut]) -> Finding:
+def _all_are_run(first: series.SetStarted, left: list[LeftOut]) -> Finding:
     """Weigh whether every drill of a suite was run; one that was not proves nothing."""
     planned = len(first.members)
     claim = f"all {count(planned, 'drill')} of the suite are run"

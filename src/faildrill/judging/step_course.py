@@ -6,7 +6,8 @@ from faildrill.judging.effect_span import in_effect
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.result import StepFigures
 from faildrill.judging.witnesses import noticed
-from faildrill.timeline import (
+from faildrill.model.drill import Step, Wait
+from faildrill.record.timeline import (
     AnyEvent,
     Applied,
     ApplyFailed,

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.weighing import count
-from faildrill.samples.columns import Columns
-from faildrill.timeline import ApplyFailed, Applying, Confirmed, Entry, NotConfirmed, Undoing
+from faildrill.judging.expectations.answers_to_findings import count
+from faildrill.record.samples.columns import Columns
+from faildrill.record.timeline import ApplyFailed, Applying, Confirmed, Entry, NotConfirmed, Undoing
 
 CHANCE: Final = 1e-3
 """With which probability a run may call noticed what nobody did."""

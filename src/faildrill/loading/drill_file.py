@@ -5,18 +5,16 @@ from typing import Final, NamedTuple
 
 from faildrill.errors import Mistake
 from faildrill.kinds import Shape
-from faildrill.loading.composing import read
-from faildrill.loading.doubts import refuse_unknown_steps, warn
-from faildrill.loading.loads import read_loads
-from faildrill.loading.mistakes import Mistakes
-from faildrill.loading.nodes import Entry, Place
-from faildrill.loading.probes import read_probes
-from faildrill.loading.reading import Reading, as_name, place_in
+from faildrill.loading.cautions import refuse_unknown_steps, warn
+from faildrill.loading.clear_passwords import refuse_passwords
+from faildrill.loading.drill_probes import read_probes
+from faildrill.loading.kind_use import Use, read_only_use
+from faildrill.loading.load import read_loads
 from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
 from faildrill.loading.ways_and_twins import SET_KEYS, read_failover, read_twin, read_ways
 from faildrill.loading.yaml.composer import read
-from faildrill.loading.yaml.mapping import MappingReader, place_in
+from faildrill.loading.yaml.mapping import MappingReader, as_name, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Place
 from faildrill.model.drill import WARM_UP, Drill, ProbePlan
@@ -82,7 +80,7 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     return Loaded(drill, tuple(sorted(mistakes.warnings)))
 
 
-def _tags(reading: Reading) -> tuple[str, ...]:
+def _tags(reading: MappingReader) -> tuple[str, ...]:
     """Read the labels of the drill, each a name that is there once."""
     tags: list[str] = []
     for node in reading.items("tags"):

@@ -12,10 +12,12 @@ from rich.text import Text
 from faildrill import judging
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.judging.sets import RunOfSet, SetResult
-from faildrill.reports import PAGE, junit, set_page, suite_rows, terminal, wording
-from faildrill.reports.set_page import Shown
-from faildrill.reports.suffering import COLUMNS, figures
+from faildrill.judging.series_result import RunOfSet, SetResult
+from faildrill.record import timeline
+from faildrill.reports import PAGE, junit, suite_rows, terminal, wording
+from faildrill.reports.html import series_page
+from faildrill.reports.html.series_page import Shown
+from faildrill.reports.impact_table import COLUMNS, figures
 from faildrill.system import atomic_file
 
 _WIDTH: Final = 200

@@ -62,7 +62,7 @@ def new_folder(reports: Path, name: str, clock: Clock) -> Path:
     return folder
 
 
-class Running:
+class RunningSeries:
     """A set under way."""
 
     def __init__(self, wanted: Wanted, place: Environment, reports: Path, clock: Clock) -> None:

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from faildrill import __version__, durations, sets
+from faildrill import __version__, durations
 from faildrill.clock import Clock, seconds
-from faildrill.drill import AnyStep, Drill, Parallel, Step, actions
-from faildrill.environment import Environment
-from faildrill.guarding.facts import proven
-from faildrill.recovering import steadying
-from faildrill.running.driving import WARM_UP_PATIENCE
-from faildrill.running.sets import new_folder
-from faildrill.running.starting import lay_out_as
+from faildrill.locking.facts import proven
+from faildrill.model.drill import AnyStep, Drill, Parallel, Step, actions
+from faildrill.model.environment import Environment
+from faildrill.record import series
+from faildrill.restoring import steadiness
+from faildrill.running.course import WARM_UP_PATIENCE
+from faildrill.running.layout import lay_out_as
+from faildrill.running.series_layout import new_folder
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 
@@ -95,9 +96,9 @@ class Suite:
         self._rules = rules
         self._clock = clock
         given = {one.name: one for one in members}
-        self.order = [given[one] for one in sets.order(list(given), 1, rules.seed)]
+        self.order = [given[one] for one in series.order(list(given), 1, rules.seed)]
         self.folder = new_folder(reports, f"{name}-suite", clock)
-        self.told: Callable[[sets.Entry], None] = lambda _: None
+        self.told: Callable[[series.Entry], None] = lambda _: None
         """Told of everything that is written down, as it is."""
         self._waiting = deque(_Due(one) for one in self.order)
         self._begun = 0
@@ -105,11 +106,11 @@ class Suite:
         self._unsafe: list[Begun] = []
         self._stop: str = ""
         self._interrupted = False
-        self._book = sets.Book.create(self.folder, clock)
+        self._book = series.Book.create(self.folder, clock)
         self.first = self._book.record(self._opening(name, list(given.values())))
 
-    def _opening(self, name: str, given: list[Member]) -> sets.SetStarted:
-        return sets.SetStarted(
+    def _opening(self, name: str, given: list[Member]) -> series.SetStarted:
+        return series.SetStarted(
             set=self.folder.name,
             sort="suite",
             members=[one.name for one in given],
@@ -134,7 +135,7 @@ class Suite:
             await self._all(one, interrupted)
             because = self._stop
         finally:
-            self._record(sets.SetEnded(because=because))
+            self._record(series.SetEnded(because=because))
             self._book.close()
 
     async def _all(self, one: Callable[[Begun], Awaitable[Ended]], interrupted: Callable[[], str]) -> None:
@@ -168,7 +169,7 @@ class Suite:
             if why := self._stop or self._dirty(due.member) or self._too_long(due.member):
                 self._waiting.remove(due)
                 if due.attempt == 1:
-                    self._record(sets.NotRun(member=due.member.name, because=why, interrupted=self._interrupted))
+                    self._record(series.NotRun(member=due.member.name, because=why, interrupted=self._interrupted))
 
     def _dirty(self, member: Member) -> str:
         shared = next((one for one in self._unsafe if one.member.keys & member.keys), None)
@@ -188,11 +189,11 @@ class Suite:
         self._begun += 1
         folder = self.folder / f"run-{self._begun}-{due.member.drill.name}-{secrets.token_hex(3)}"
         lay_out_as(folder, due.member.drill, due.member.place, self._clock)
-        self._record(sets.RunBegun(folder=folder.name, member=due.member.name, attempt=due.attempt))
+        self._record(series.RunBegun(folder=folder.name, member=due.member.name, attempt=due.attempt))
         return Begun(self._begun, folder, due.member, due.attempt)
 
     def _over(self, begun: Begun, ended: Ended) -> None:
-        self._record(sets.RunOver(folder=begun.folder.name, code=ended.code))
+        self._record(series.RunOver(folder=begun.folder.name, code=ended.code))
         if ended.code == ExitCode.UNSAFE:
             self._unsafe.append(begun)
         if ended.stopped:
@@ -207,7 +208,7 @@ class Suite:
         if not self._stop:
             self._stop, self._interrupted = because, interrupted
 
-    def _record(self, event: sets.AnyEvent) -> None:
+    def _record(self, event: series.AnyEvent) -> None:
         self.told(self._book.record(event))
 
 
@@ -221,7 +222,7 @@ def longest(drill: Drill) -> float:
         one.undo_within + min(one.undo_within, _LOOKING) for one in actions(drill.steps) if one.undo.how != "none"
     )
     acting = sum(_longest(one) for one in drill.steps)
-    return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadying.limit(drill) + steadying.GRACE
+    return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadiness.limit(drill) + steadiness.GRACE
 
 
 def _longest(step: AnyStep) -> float:

@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
+from faildrill.ports.effect import Effect, Found
 from faildrill.system import processes, threads
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv, Surroundings

@@ -38,7 +38,7 @@ class LinkMode(NamedTuple):
         return f"{self.mode} {self.delay_ms} ms{jitter}" if self.mode == "delay" else self.mode
 
 
-OPEN: Final = Doing("open")
+OPEN: Final = LinkMode("open")
 IN_THE_PATH: Final = "whatever is in the path"
 """Who tells what a link does."""
 

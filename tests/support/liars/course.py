@@ -9,8 +9,8 @@ from faildrill.acting.effects import Effects
 from faildrill.acting.step import do
 from faildrill.acting.undo import open_intents, undo_all
 from faildrill.clock import SystemClock
-from faildrill.drill import Step
-from faildrill.timeline import Confirmed, EffectGone, EffectUntold, Timeline
+from faildrill.model.drill import Step
+from faildrill.record.timeline import Confirmed, EffectGone, EffectUntold, Timeline
 
 
 class Went(NamedTuple):

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from faildrill.acting.awaiting import acts_late
-from faildrill.adapters.patroni.configuring import Configure
+from faildrill.acting.late_effects import acts_late
+from faildrill.adapters.patroni.configure import Configure
 from faildrill.adapters.patroni.handover import Switchover
-from faildrill.adapters.patroni.kill import KillPrimary
+from faildrill.adapters.patroni.loss import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from unit.adapters.patronis import TwoNodes, cluster, declared

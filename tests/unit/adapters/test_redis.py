@@ -12,7 +12,7 @@ from faildrill.adapters.redis.nodes import sighted
 from faildrill.adapters.redis.status import Node, Replica, Watch
 from faildrill.adapters.redis.succession import Sight
 from faildrill.adapters.redis.target import Redis, RedisMember
-from faildrill.toolkit.addresses import Address
+from faildrill.toolkit.node_addresses import Address
 
 
 @contextlib.asynccontextmanager

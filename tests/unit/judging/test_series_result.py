@@ -265,12 +265,12 @@ def test_only_what_users_are_promised_stands_for_them(tmp_path: Path) -> None:
     assert [[one.probe for one in run.pains] for run in result.runs] == [["pay"], ["pay"]]
 
 
-def suite(folder: Path, *events: sets.AnyEvent, members: tuple[str, ...] = ("a", "b"), **runs: Run) -> SetResult:
+def suite(folder: Path, *events: series.AnyEvent, members: tuple[str, ...] = ("a", "b"), **runs: Run) -> SetResult:
     """Judge a suite whose file holds these events after its first, with a folder for each of these runs."""
     folder.mkdir(parents=True)
-    book = sets.Book.create(folder, SetClock())
+    book = series.Book.create(folder, SetClock())
     book.record(
-        sets.SetStarted(
+        series.SetStarted(
             set=folder.name,
             sort="suite",
             members=list(members),
@@ -290,12 +290,12 @@ def suite(folder: Path, *events: sets.AnyEvent, members: tuple[str, ...] = ("a",
     return judge(folder)
 
 
-def begun(folder: str, member: str, attempt: int = 1) -> sets.RunBegun:
-    return sets.RunBegun(folder=folder, member=member, attempt=attempt)
+def begun(folder: str, member: str, attempt: int = 1) -> series.RunBegun:
+    return series.RunBegun(folder=folder, member=member, attempt=attempt)
 
 
 def test_the_verdict_of_a_suite_is_the_worst_of_its_drills(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), begun("run_2", "b"), sets.SetEnded())
+    events = (begun("run_1", "a"), begun("run_2", "b"), series.SetEnded())
     good = suite(tmp_path / "good", *events, run_1=of("a"), run_2=of("b"))
     assert (good.verdict, good.conclusive, good.because) == (PASSED, True, "all 2 runs passed")
     bad = suite(tmp_path / "bad", *events, run_1=of("a"), run_2=broken("b"))
@@ -307,20 +307,20 @@ def test_the_verdict_of_a_suite_is_the_worst_of_its_drills(tmp_path: Path) -> No
 
 
 def test_of_several_tries_the_last_one_counts_and_all_are_kept(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), begun("run_2", "a", 2), sets.SetEnded())
+    events = (begun("run_1", "a"), begun("run_2", "a", 2), series.SetEnded())
     result = suite(tmp_path / "set", *events, members=("a",), run_1=broken("a"), run_2=of("a"))
     assert (result.verdict, [one.verdict for one in result.runs]) == (PASSED, [FAILED, PASSED])
     assert [(one.attempt, one.tried_again) for one in result.runs] == [(1, True), (2, False)]
 
 
 def test_a_drill_that_was_not_run_is_listed_and_makes_the_suite_no_pass(tmp_path: Path) -> None:
-    left = sets.NotRun(member="b", because="the budget is spent")
-    result = suite(tmp_path / "set", begun("run_1", "a"), left, sets.SetEnded(), run_1=of("a"))
+    left = series.NotRun(member="b", because="the budget is spent")
+    result = suite(tmp_path / "set", begun("run_1", "a"), left, series.SetEnded(), run_1=of("a"))
     assert (result.verdict, result.conclusive) == (INCONCLUSIVE, False)
     assert [(one.name, one.because, one.verdict) for one in result.not_run] == [
         ("b", "the budget is spent", INCONCLUSIVE)
     ]
-    ended = sets.NotRun(member="b", because="ended by SIGTERM", interrupted=True)
+    ended = series.NotRun(member="b", because="ended by SIGTERM", interrupted=True)
     assert suite(tmp_path / "ended", begun("run_1", "a"), ended, run_1=of("a")).verdict is ABORTED
 
 
@@ -331,7 +331,7 @@ def test_a_suite_that_was_cut_short_lists_what_nobody_wrote_of(tmp_path: Path) -
 
 
 def test_a_run_of_a_suite_that_can_not_be_judged_is_what_its_exit_code_said(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), sets.RunOver(folder="run_1", code=6), begun("run_2", "b"), sets.SetEnded())
+    events = (begun("run_1", "a"), series.RunOver(folder="run_1", code=6), begun("run_2", "b"), series.SetEnded())
     result = suite(tmp_path / "set", *events, run_2=of("b"))
     assert [one.verdict for one in result.runs] == [Verdict.UNSAFE, PASSED]
     assert (result.verdict, result.exit_code) == (Verdict.UNSAFE, 6)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import timeline as tl
 from faildrill.judging import judge
 from faildrill.judging.result import Result, Verdict
-from faildrill.samples import Outcome
-from faildrill.spread.keeping import Keeping, Kept, path_of
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
+from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from unit.judging.runs import END, FAULT, Run, intended, ns, probe, ticks
 
 SEEN = FAULT + 0.2
@@ -153,7 +153,7 @@ def test_what_puts_right_is_compared_with_what_was_right_before(tmp_path: Path) 
 )
 def test_what_a_spread_probe_counted_tells(counts: dict[str, float], verdict: str, tmp_path: Path) -> None:
     run = drained(probes=[probe(), probe("spread", 0.5, "http.spread")]).good("spread", 0.5).write(tmp_path)
-    keeping = Keeping(path_of(run, "spread"))
+    keeping = CountsKeeper(path_of(run, "spread"))
     for at in ticks(0.5, 15.0, 0.5):
         keeping.keep(Kept(ns(at), {"s1": 25.0, "s2": 25.0} if at < SEEN else counts, {"s1": 1.0, "s2": 1.0}))
     keeping.close()

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
-from faildrill.toolkit.links import IN_THE_PATH, OPEN, Doing, Links, OfLink, links
+from faildrill.ports.effect import Effect, Found, compared
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, links
 
 _Doings = Mapping[str, LinkMode]
 

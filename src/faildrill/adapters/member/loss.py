@@ -10,7 +10,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import ITS_REACH, Captured, Given, Kind, Observed, Preview, Reach
-from faildrill.toolkit.sockets import is_dark, is_held, unaccepting
+from faildrill.ports.effect import Effect
+from faildrill.toolkit.listeners import is_dark, is_held, unaccepting
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 _PATIENCE: Final = 2.0

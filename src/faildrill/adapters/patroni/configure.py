@@ -5,14 +5,13 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.adapters.patroni.leading import OfCluster
+from faildrill.adapters.patroni.changes import Call, configuration, may_tell, tell
+from faildrill.adapters.patroni.interface_proof import OfCluster
 from faildrill.adapters.patroni.succession import number
-from faildrill.adapters.patroni.telling import Call, configuration, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import ACTS_LATE, Effect, Found
 from faildrill.errors import ActionFailed, ActionRefused
 from faildrill.ports import Captured, Checked, Given, Observed, Preview
-from faildrill.ports.effect import Effect, Found
+from faildrill.ports.effect import ACTS_LATE, Effect, Found
 from faildrill.toolkit.deadlines import SHARE, patience
 
 _SYNCHRONOUS: Final = "synchronous_mode"

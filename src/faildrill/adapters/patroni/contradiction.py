@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 from faildrill.adapters.patroni.succession import Sight
-from faildrill.adapters.postgres.asking import directly
-from faildrill.adapters.postgres.talking import Talk
+from faildrill.adapters.postgres.client import Talk
+from faildrill.adapters.postgres.sessions import directly
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
 from faildrill.errors import UnresolvedSecret
 

@@ -11,7 +11,7 @@ from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.ports.effect import Effect, Found, compared
 from faildrill.toolkit.deadlines import patience
-from faildrill.toolkit.links import IN_THE_PATH, Doing, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, LinkMode, Links, OfLink, links
 
 _A_MOMENT: Final = 0.3
 """Seconds in which the node that takes writes has written something, where anybody writes."""

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from faildrill.adapters.patroni.changes import Call, may_tell, tell
 from faildrill.adapters.patroni.contradiction import contradicted
-from faildrill.adapters.patroni.leading import OfCluster
+from faildrill.adapters.patroni.interface_proof import OfCluster
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight, acts_late
-from faildrill.adapters.patroni.telling import Call, may_tell, tell
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.effect_traits import ACTS_LATE
 from faildrill.errors import OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Preview
+from faildrill.ports.effect import ACTS_LATE
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover
 from faildrill.toolkit.leader_store.kind import refuse_no_member

@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 from markupsafe import Markup
 
-from faildrill.judging.pains import Pain
+from faildrill.judging.numbers.user_impact import Pain
 from faildrill.judging.result import Result, Verdict
-from faildrill.judging.sets import RunOfSet, SetResult
-from faildrill.reports import picture, suite_rows, wording
-from faildrill.reports.looks import Looks
-from faildrill.reports.page import MOST_BYTES, STYLE, templates
-from faildrill.reports.suffering import COLUMNS, Figure, figures
+from faildrill.judging.series_result import RunOfSet, SetResult
+from faildrill.reports import suite_rows, wording
+from faildrill.reports.html import picture
+from faildrill.reports.html.look_times import Looks
+from faildrill.reports.html.page import MOST_BYTES, STYLE, templates
+from faildrill.reports.impact_table import COLUMNS, Figure, figures
 
 _MOST_RUNS: Final = (60, 30, 12, 4)
 """Runs of which a page tells, from all that fit to the least."""

@@ -4,8 +4,8 @@ import asyncio
 from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from faildrill.effect_traits import Effect
 from faildrill.ports import ITS_REACH, Captured, Given, Observed, Preview, Reach
+from faildrill.ports.effect import Effect
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import in_full
