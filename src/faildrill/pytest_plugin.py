@@ -22,9 +22,9 @@ import pytest
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
-    from faildrill.drill import Drill
-    from faildrill.environment import Environment
     from faildrill.judging.result import Result
+    from faildrill.model.drill import Drill
+    from faildrill.model.environment import Environment
 
 _DRILL: Final = re.compile(r"^drill[ \t]*:", re.MULTILINE)
 """What a drill file has, and no other YAML file that lies beside it."""
@@ -59,7 +59,7 @@ class _Session:
 
     def place(self, named: str, drill: Path) -> "Environment":
         """Return the environment of that name or path; a lab is started where it is none that is up."""
-        from faildrill.cli.places import environment
+        from faildrill.cli.environment_choice import environment
 
         key = (named, drill.parent)
         if key not in self.places:
@@ -193,7 +193,7 @@ class DrillItem(pytest.Item):
 def _place_of(named: str, drill: Path) -> str:
     """Return what the place of an environment is known by: what it proves to be, or its name where it isn't up yet."""
     from faildrill import loading
-    from faildrill.cli.places import lab_that_is_up
+    from faildrill.cli.environment_choice import lab_that_is_up
     from faildrill.errors import FaildrillError
 
     try:
@@ -207,14 +207,14 @@ def _run(session: _Session, path: Path, env: str, way: str = "") -> "tuple[Resul
 
     KeyboardInterrupt where Ctrl-C ended it, and the end of the session where another signal did: all is put back then.
     """
-    from faildrill import state
-    from faildrill.cli.following import Signals, drive
-    from faildrill.cli.live import show
+    from faildrill.cli.live_display import show
+    from faildrill.cli.one_run import Signals, drive
     from faildrill.clock import SystemClock
     from faildrill.loading import load_drill
-    from faildrill.running.starting import lay_out
+    from faildrill.running.layout import lay_out
+    from faildrill.system import state_folder
 
-    state.check()
+    state_folder.check()
     place = session.place(env, path)
     drill = load_drill(path, place).drill
     drill = next((drill.taking(one) for one in drill.ways if one.name == way), drill)
@@ -234,15 +234,15 @@ def _run(session: _Session, path: Path, env: str, way: str = "") -> "tuple[Resul
 @contextlib.contextmanager
 def _turn(place: "Environment") -> Iterator[None]:
     """Wait, as a worker of xdist, until no other one drills this place: two at once, and the second is REFUSED."""
-    from faildrill import state
-    from faildrill.guarding.facts import proven
+    from faildrill.locking.facts import proven
+    from faildrill.system import state_folder
 
     with contextlib.ExitStack() as stack:
         for key in proven(place).keys if "PYTEST_XDIST_WORKER" in os.environ else ():
-            folder = state.folder() / "turns"
+            folder = state_folder.folder() / "turns"
             folder.mkdir(mode=0o700, exist_ok=True)
             file = stack.enter_context((folder / key).open("ab"))
-            state.lock(file.fileno(), fcntl.LOCK_EX)
+            state_folder.lock(file.fileno(), fcntl.LOCK_EX)
         yield
 
 
@@ -286,8 +286,8 @@ def _written(drill: Mapping[str, object], folder: Path) -> Path:
 
 def _named(session: _Session, env: "str | Path | Environment | None", path: Path) -> str:
     """Return the name or path of an environment; one that is given as such is known by its name from then on."""
-    from faildrill.environment import Environment
     from faildrill.loading import load_drill
+    from faildrill.model.environment import Environment
 
     if isinstance(env, Environment):
         session.places[env.name, path.parent] = env

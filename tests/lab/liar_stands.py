@@ -16,12 +16,12 @@ from faildrill.adapters.patroni.changes import configuration, sighted
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.adapters.redis.nodes import sighted as redis_sighted
 from faildrill.adapters.redis.target import Redis
-from faildrill.environment import Environment
 from faildrill.kinds import build
-from faildrill.kinds.supplying import Supplies
-from faildrill.lab.facts import Facts
+from faildrill.kinds.call_context import CallContext
+from faildrill.lab.core.facts import Facts
+from faildrill.model.environment import Environment
 from faildrill.ports import Action
-from faildrill.targets import KindUse, Target
+from faildrill.ports.target import KindUse, Target
 from lab.conftest import ask, put_back
 from lab.haproxies import Balancer
 from lab.kinds_here import environment
@@ -266,7 +266,7 @@ async def has_writers(there: Environment) -> None:
         if (await mariadb_sighted(target, 5.0)).leader is None:
             params = {"mariadb": target.model_dump(mode="json")}
             step: Action = build(KindUse(kind="mariadb.lose_writer", params=params), "action")
-            await step.undo({"writer": "m1"}, Supplies("reset", 30.0))
+            await step.undo({"writer": "m1"}, CallContext("reset", 30.0))
 
 
 def behind(target: MariaDB, found: Mapping[str, Where]) -> Params:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.guarding.holding import all_marks
-from faildrill.timeline import FILE, Confirmed
+from faildrill.locking.occupancy import all_marks
+from faildrill.record.timeline import FILE, Confirmed
 from support.places import Place, events, until
 
 ROOT = Path(__file__).parents[2]

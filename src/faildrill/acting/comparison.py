@@ -7,11 +7,10 @@ from typing import Final, TypeGuard
 
 from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe
 from faildrill.acting.effects import action_of
-from faildrill.effect_traits import Compares, Counts, Found, Pictures
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Captured, Given, Observed
-from faildrill.ports.effect import Compares, Found, Pictures
+from faildrill.ports.effect import Compares, Counts, Found, Pictures
 from faildrill.record.timeline import Entry, Intended
 
 WITHIN: Final = 4.0

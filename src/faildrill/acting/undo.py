@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from faildrill import durations
-from faildrill.acting.awaiting import Late, Window, late
-from faildrill.acting.calling import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.comparing import beside, counted, of_others, owned
+from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
+from faildrill.acting.comparison import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.late_effects import Late, Window, late
 from faildrill.acting.sight import effect, looks_cost, restored

@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from faildrill import judging
+from faildrill.cli.judge import FOLDER, find_one
 from faildrill.cli.options import seconds
-from faildrill.cli.runs import FOLDER, find_one
 from faildrill.errors import WrongUsage
 from faildrill.history import comparison
 from faildrill.history.index import FILE, Index, opened

@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from faildrill.cli.judge import find_one
 from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, summary_of, tell_untold
-from faildrill.cli.runs import find_one
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
 from faildrill.history import trend_page

@@ -7,7 +7,7 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.history.conditions import differences
 from faildrill.history.run_summary import RunSummary
-from faildrill.judging.weighing import bounded
+from faildrill.judging.expectations.answers_to_findings import bounded
 
 
 @dataclass(frozen=True)

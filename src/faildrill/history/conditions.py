@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from faildrill import durations
-from faildrill.events import FORMAT
+from faildrill.record.events import FORMAT
 
 CADENCE: Final = "cadence"
 _SERVER: Final = re.compile(r"(?<=//)[^/\s]+")

@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from faildrill import sets, timeline
 from faildrill.history.run_summary import RunSummary, Unread, summarize
+from faildrill.record import series as sets
+from faildrill.record import timeline
 
 FILE: Final = ".history.sqlite"
 VERSION: Final = 1

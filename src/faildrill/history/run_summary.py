@@ -8,11 +8,12 @@ from typing import Final
 
 import msgspec
 
-from faildrill import judging, timeline
+from faildrill import judging
 from faildrill.history.conditions import Conditions, conditions, kinds
-from faildrill.journal import unseal
 from faildrill.judging import result
 from faildrill.judging.result import Headline, StepFigures, Verdict
+from faildrill.record import timeline
+from faildrill.record.journal import unseal
 
 BASELINE: Final = "baseline.json"
 """In a run's folder: a person's word that from this run on another length is the usual one."""

@@ -12,8 +12,9 @@ from faildrill import __version__, durations
 from faildrill.history.comparison import length
 from faildrill.history.run_summary import RunSummary
 from faildrill.history.trend import Level, Trend
-from faildrill.reports import drawing, wording
-from faildrill.reports.page import STYLE, templates
+from faildrill.reports import wording
+from faildrill.reports.html import svg
+from faildrill.reports.html.page import STYLE, templates
 
 _WIDTH: Final = 1120.0
 _LEFT: Final = 74.0
@@ -42,14 +43,14 @@ def draw(trend: Trend) -> Markup:
     runs = [one for one in trend.runs if not one.unmeasured][-_MOST_DRAWN:]
     name = f"The outages of {trend.name} over time"
     if not runs:
-        return drawing.picture((_WIDTH, 40.0), name, trend.because, drawing.label("no outage was measured", _LEFT, 24))
+        return svg.picture((_WIDTH, 40.0), name, trend.because, svg.label("no outage was measured", _LEFT, 24))
     axes = _Axes(runs)
     since = trend.since.started if trend.since and trend.level in (Level.NOTICE, Level.REGRESSION) else None
     compared = {one.folder for one in trend.comparable}
     bars = [_bar(one, axes, _style(one, since, is_compared=one.folder in compared)) for one in runs]
     seams = [_seam(seam.run, seam.because, axes) for seam in trend.seams if seam.run in runs]
     told = f"{trend.level.value}: {trend.because}"
-    return drawing.picture((_WIDTH, _HEIGHT), name, told, *axes.grid(), *seams, *bars)
+    return svg.picture((_WIDTH, _HEIGHT), name, told, *axes.grid(), *seams, *bars)
 
 
 class _Axes:
@@ -76,12 +77,12 @@ class _Axes:
         drawn = []
         for number in range(int(self.longest / step) + 1):
             y = self.y(number * step)
-            drawn.append(drawing.along(y, _LEFT, _RIGHT, "grid"))
-            drawn.append(drawing.label(durations.show(number * step), _LEFT - 8, y + 4, "tick", "end"))
+            drawn.append(svg.along(y, _LEFT, _RIGHT, "grid"))
+            drawn.append(svg.label(durations.show(number * step), _LEFT - 8, y + 4, "tick", "end"))
         days = [datetime.fromtimestamp(one, UTC).strftime("%Y-%m-%d") for one in (self._start, self._end)]
-        drawn.append(drawing.label(days[0], _LEFT, _BOTTOM + 20, "tick"))
+        drawn.append(svg.label(days[0], _LEFT, _BOTTOM + 20, "tick"))
         if days[1] != days[0]:
-            drawn.append(drawing.label(days[1], _RIGHT, _BOTTOM + 20, "tick", "end"))
+            drawn.append(svg.label(days[1], _RIGHT, _BOTTOM + 20, "tick", "end"))
         return drawn
 
 
@@ -105,16 +106,16 @@ def _bar(run: RunSummary, axes: _Axes, style: str) -> Markup:
     x, bottom = axes.x(run), axes.y(run.at_least)
     top = _TOP if run.at_most is None else axes.y(run.at_most)
     tip = wording.plain(f"{run.day} {run.run}: {run.verdict.value}, {length(run)}")
-    bar = drawing.box(x - 1.2, top - 0.6, x + 1.2, bottom + 0.6, style, tip=tip)
+    bar = svg.box(x - 1.2, top - 0.6, x + 1.2, bottom + 0.6, style, tip=tip)
     if run.at_most is not None and run.at_most <= axes.longest:
         return bar
-    arrow = f"M{drawing.number(x - 3)} {drawing.number(_TOP)}h6l-3 -5z"
-    return bar + drawing.element("path", d=arrow, class_=style)
+    arrow = f"M{svg.number(x - 3)} {svg.number(_TOP)}h6l-3 -5z"
+    return bar + svg.element("path", d=arrow, class_=style)
 
 
 def _seam(run: RunSummary, because: str, axes: _Axes) -> Markup:
     x = axes.x(run) - 2
     words = wording.plain(because, 60)
-    fits = x + drawing.width_of(words) + 8 < _RIGHT
-    label = drawing.label(words, x + 4 if fits else x - 4, _TOP - 12, "small", None if fits else "end")
-    return drawing.across(x, _TOP - 20, _BOTTOM, "fault") + label
+    fits = x + svg.width_of(words) + 8 < _RIGHT
+    label = svg.label(words, x + 4 if fits else x - 4, _TOP - 12, "small", None if fits else "end")
+    return svg.across(x, _TOP - 20, _BOTTOM, "fault") + label

@@ -108,7 +108,7 @@ def test_where_looks_do_not_agree_whether_it_lasted_it_is_told(simulation: Simul
 def test_a_defect_of_a_kind_is_named_as_that_and_never_as_a_word_of_the_target(simulation: Simulation) -> None:
     simulation.fault("pay", apply="crashes")
     because = next(one.because for one in drive(simulation).findings if "a defect in the adapter" in one.because)
-    assert "RuntimeError at simulated.py:" in because
+    assert "RuntimeError at place.py:" in because
     assert because.endswith("a fault of the kind itself: it says nothing of the target")
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.ansible.inventory import listed
-from faildrill.adapters.ansible.playing import news
+from faildrill.adapters.ansible.play_process import news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
 from faildrill.errors import CannotSee

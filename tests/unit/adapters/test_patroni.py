@@ -9,20 +9,20 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from faildrill import timeline as tl
-from faildrill.acting.doing import do
-from faildrill.acting.undoing import open_intents, undo_all
+from faildrill.acting.step import do
+from faildrill.acting.undo import open_intents, undo_all
 from faildrill.adapters.patroni.handover import Failover, Switchover
 from faildrill.adapters.patroni.loss import KillPrimary
 from faildrill.adapters.patroni.probes import Redundancy, Timeline, Writer
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.clock import SystemClock
-from faildrill.drill import Step
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
+from faildrill.model.drill import Step
 from faildrill.ports import Seen
-from faildrill.samples import Outcome
-from faildrill.targets import KindUse
+from faildrill.ports.target import KindUse
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
 from unit.adapters import sockets
 from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 

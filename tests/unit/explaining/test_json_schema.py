@@ -16,7 +16,7 @@ from faildrill.loading.yaml.nodes import plain
 
 ROOT = Path(__file__).parents[3]
 DRILLS = sorted((ROOT / "drills").glob("*.yaml"))
-INVALID = Path(__file__).parent / "invalid"
+INVALID = Path(__file__).parents[1] / "loading" / "invalid"
 SEEN_BY_A_SCHEMA = (
     *("unknown-key", "nothing-but-a-name", "no-expectation", "empty-expectations", "name-is-a-path", "no-probes"),
     *("probe-without-a-kind", "probe-of-an-unknown-kind", "probe-of-two-kinds", "probe-without-every"),

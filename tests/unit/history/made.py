@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from faildrill import journal, judging, timeline
+from faildrill import judging
 from faildrill.history.conditions import conditions
 from faildrill.history.interval_test import Floats
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Bounds, Headline, Outage, Result, StepFigures, Verdict
+from faildrill.record import journal, timeline
 
 DRILL: Final = "primary-crash"
 FIRST: Final = datetime(2026, 1, 1, 2, tzinfo=UTC)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from faildrill import judging, timeline
+from faildrill import judging
 from faildrill.history.conditions import conditions, differences
 from faildrill.history.index import FILE, opened
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Bounds, Verdict
+from faildrill.record import timeline
 from unit.history import made
 
 LENGTH = Bounds(at_least=19.8, at_most=19.9)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.environment import Environment
 from faildrill.errors import InvalidFile
 from faildrill.loading import load_drill, load_environment
+from faildrill.model.environment import Environment
 
 FOLDER = Path(__file__).parent / "invalid"
 EXAMPLE = Path(__file__).parents[3] / "drills" / "environments" / "example.yaml"

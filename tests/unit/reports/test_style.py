@@ -7,7 +7,7 @@ import pytest
 
 import faildrill.reports
 
-CSS = (Path(faildrill.reports.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+CSS = (Path(faildrill.reports.__file__).parent / "html" / "templates" / "report.css").read_text(encoding="utf-8")
 READABLE = 4.5
 """Contrast that WCAG 2.2 asks of text, level AA."""
 SEEN = 3.0

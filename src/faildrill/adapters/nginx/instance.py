@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from faildrill.adapters.nginx.settings import printed
 from faildrill.errors import CannotSee
 from faildrill.system import bounded_read, processes, threads
-from faildrill.toolkit.sockets import listeners
+from faildrill.toolkit.listeners import listeners
 
 _MOST_OF_A_NUMBER: Final = 4096
 """Bytes of the file that holds the number of the master."""
