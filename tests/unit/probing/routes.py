@@ -61,7 +61,7 @@ def probes(at: str) -> dict[str, Probe]:
 
 
 async def look(probe: Probe, folder: Path) -> tuple[str, str]:
-    given = Supplies(run="routes", timeout=1.0, every=0.1, in_flight=2, name="ledger", folder=folder)
+    given = CallContext(run="routes", timeout=1.0, every=0.1, in_flight=2, name="ledger", folder=folder)
     if isinstance(probe, Opens):
         await probe.open(given)
     try:

@@ -184,7 +184,7 @@ def templates(longest: int) -> jinja2.Environment:
         return wording.plain(value, longest) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     found = jinja2.Environment(
-        loader=jinja2.PackageLoader("faildrill.reports"),
+        loader=jinja2.PackageLoader("faildrill.reports.html"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
