@@ -164,7 +164,7 @@ class _Undo:
         """Whether it may come yet, so that it is not told to be put back before that is over."""
         self._back_as = ""
         self._times = 1
-        self._given = Supplies(run, timeout=intent.undo_within)
+        self._given = CallContext(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
         """Look for the effect, until the loop's clock passes `until` at least."""

@@ -20,9 +20,11 @@ from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.instance import Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.ports.effect import Effect, Found
 from faildrill.ports.target import of_url
 from faildrill.record.samples import Outcome
 from faildrill.system import processes, threads
+from faildrill.toolkit.config_file import OfBrokenFile, OfFile, digest
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv
 
