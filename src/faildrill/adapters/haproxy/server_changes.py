@@ -246,8 +246,8 @@ class Weights(_OfServers):
     """Sets the weights of servers, all in one command, as somebody does who misconfigures a load balancer.
 
     It is refused if the weights are so already, if every server's share would stay the same (all weights times ten), or
-    if no server that takes requests would be left. Its effect is seen when HAProxy reports the new weights. It is put
-    back when HAProxy reports the former ones.
+    if no server that takes requests would be left. Its effect is seen when HAProxy reports the new weights, and a probe
+    noticed it: nobody else can tell. It is put back when HAProxy reports the former ones.
 
         steps:
           - name: most requests to one server
@@ -301,8 +301,8 @@ class Drain(_State):
 
     It is refused if the server drains already, if it gets no requests anyway (down, or a backup that is not needed), or
     if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
-    those. Its effect is seen when HAProxy says that the server drains. It is put back when the server is what it was
-    before.
+    those. Its effect is seen when HAProxy says that the server drains, and a probe noticed it: nobody else can tell. It
+    is put back when the server is what it was before.
 
         steps:
           - name: drain a payment server
@@ -318,8 +318,8 @@ class Maintenance(_State):
 
     It is refused if the server is out already, if it gets no requests anyway (down, or a backup that is not needed), or
     if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
-    those. Its effect is seen when HAProxy says so. It is put back when the server is what it was before, which
-    HAProxy's health checks must find first.
+    those. Its effect is seen when HAProxy says so, and a probe noticed it: nobody else can tell. It is put back when
+    the server is what it was before, which HAProxy's health checks must find first.
 
         steps:
           - name: take a payment server out

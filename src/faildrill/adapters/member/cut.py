@@ -26,7 +26,8 @@ class Cut(OfLink):
     even if no process of faildrill lives any more.
 
     It is refused if the member's network is changed already, or if that of every other member is: the last one that is
-    reachable is never cut off. It is put back when the link does what it did before.
+    reachable is never cut off. Its effect is seen when whatever is in the path says so, and a probe noticed it: nobody
+    else can tell. It is put back when the link does what it did before.
 
         steps:
           - name: the network to r2 goes silent

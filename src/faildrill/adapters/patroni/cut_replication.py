@@ -28,7 +28,8 @@ class CutReplication(OfCluster, OfLink):
     the step begins. It is refused, with nothing touched, unless one node leads, another one streams from it, and the
     leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is not seen in
     effect while a standby streams after a `reset`, or gets what is written after `silent`; where nothing is written, or
-    it is `delayed`, only what is in the path can tell. It is put back when the link does what it did before.
+    it is `delayed`, only what is in the path can tell, and a probe must have noticed it. It is put back when the link
+    does what it did before.
 
         steps:
           - name: cut the network to the standby
