@@ -86,6 +86,13 @@ def test_a_needless_failover_is_seen_counted_and_breaks_what_forbids_it(drilled:
     assert all(run["pains"][0]["failed"] and run["books"][0]["acknowledged"] for run in judged["runs"])
 
 
+def test_what_nobody_but_haproxy_tells_was_noticed_by_those_who_use_it(drilled: Drilled) -> None:
+    told = drilled(Path("drills/load-balancer-skew.yaml")).findings("PASSED").splitlines()
+    taken = [one for one in told if one.startswith(("set the weights wrong: takes", "put the weights right: takes"))]
+    assert len(taken) == 2
+    assert all(" noticed it: " in one for one in taken), taken
+
+
 def test_a_limit_shorter_than_the_real_failover_fails(tmp_path: Path) -> None:
     ran = run(drill(tmp_path, SWITCHOVER, "  - outage: {of: pay, at_most: 300ms}"), tmp_path)
     assert ran.code == 1, ran.said
