@@ -43,6 +43,8 @@ _COMMANDS = {
     "prune": "faildrill.cli.past_runs:prune",
     "trend": "faildrill.cli.trends:trend",
     "rebaseline": "faildrill.cli.trends:rebaseline",
+    "coverage": "faildrill.cli.proven_cells:coverage",
+    "next": "faildrill.cli.proven_cells:next_drills",
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
@@ -72,6 +74,8 @@ _SHORT = {
     "prune": "Remove the folders of old runs, but none that something rests on.",
     "trend": "Say whether outages became longer over time, as far as that is proven.",
     "rebaseline": "Say that a change is explained: what comes after it is the usual.",
+    "coverage": "Say what was last proven, by which run and until when; fail where a drill is stale.",
+    "next": "Say what to drill next, and why.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 

@@ -49,6 +49,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_least: float = 0.0
     at_most: float | None = None
     """None: its end was not seen, or was not its own."""
+    was_put_back: bool = False
+    """Whether something was put back, and all of it was seen to be."""
     unmeasured: str = ""
     """Why its outage counts in no trend; empty where it does."""
     actions: list[str] = []
@@ -111,6 +113,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
         probe=probe,
         at_least=0.0 if isinstance(length, str) else length[0],
         at_most=None if isinstance(length, str) else length[1],
+        was_put_back=_was_put_back(judged.steps),
         unmeasured=length if isinstance(length, str) else "",
         actions=kinds(start.drill),
         conditions=conditions(start.drill, start.place, probe),
@@ -133,6 +136,11 @@ def _length(judged: _Result) -> str | tuple[float, float | None]:
     if seen is None:
         return "it was aborted before an outage was seen" if is_cut_short else (0.0, judged.headline.unproven)
     return seen.length.at_least, None if is_cut_short else seen.length.at_most
+
+
+def _was_put_back(steps: list[StepFigures]) -> bool:
+    undone = [one.undo for one in steps if one.undo not in ("", "not needed")]
+    return bool(undone) and all(one == "verified" for one in undone)
 
 
 def _judged(folder: Path) -> _Result:

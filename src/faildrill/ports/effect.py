@@ -16,6 +16,9 @@ ENDING: Final = "ending"
 """An action class may have a class variable of this name: the float seconds beyond its time that it takes to end what
 it started. It has all of its time, and is cut short only after these."""
 
+PLANNED: Final = "planned"
+"""An action class with a true class variable of this name does what operators do on purpose, in an orderly way, such as
+a switchover or a drain; one that doesn't say is something that happens to a system."""
 ACTS_LATE: Final = "acts_late"
 """An action class has a class variable of this name: the float seconds for which what it asked for may still be done
 after nobody waits for it any more, as the target, or whatever reaches it, ends it by then. 0: it is done at once or not

@@ -280,6 +280,7 @@ class Weights(_OfServers):
 class _State(_OfServers):
     """What drain and maintenance share."""
 
+    planned: ClassVar[bool] = True
     server: str = Field(description="which of its servers")
 
     @property

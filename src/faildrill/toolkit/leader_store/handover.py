@@ -20,6 +20,7 @@ class Handover(OfStore[S]):
 
     needs_heir: ClassVar[bool] = True
     effect_is: ClassVar[Effect] = "event"
+    planned: ClassVar[bool] = True
 
     async def capture(self, given: Given) -> Captured:
         """Look who leads, and that the other one could."""

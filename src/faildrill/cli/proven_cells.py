@@ -1,0 +1,95 @@
+"""`faildrill coverage` and `next`: what was last proven of the drills that there are, and what to drill next."""
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from faildrill.cli.chosen_drills import drills_in
+from faildrill.cli.options import seconds
+from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, tell_untold
+from faildrill.history.last_proven import Cell, State, Wanted, cells, most_urgent, wanted
+from faildrill.loading import load_drill
+from faildrill.reports.wording import count, plain, shell
+from faildrill.system.exit_codes import ExitCode
+
+_DRILLS: Final = click.argument("drills", nargs=-1, required=True, type=click.Path(path_type=Path))
+_ENV: Final = click.option(
+    "--env", "env", metavar="NAME", help="Where it is to be proven; default: where each file says."
+)
+_WITHIN: Final = click.option(
+    "--within", callback=seconds, default="90d", show_default=True, metavar="TIME", help="How long a proof counts."
+)
+
+
+@click.command()
+@_DRILLS
+@_ENV
+@_WITHIN
+@REPORTS
+@OUTPUT
+def coverage(drills: tuple[Path, ...], env: str | None, within: float, among: Path, output: str) -> None:
+    """Say of each drill, in files and folders, when it was last proven, by which run, and until when that counts.
+
+    Each drill, in each of its ways, is required in its environment. Only a run that PASSED proves anything. Exits with
+    1 where one is broken, was never proven, does something else than when it was, or is stale.
+    """
+    told = _told(drills, env, within, among)
+    if output == "json":
+        click.echo(json.dumps([_plain(one) for one in told], indent=2))
+    else:
+        for one in told:
+            click.echo(_line(one))
+        proven = sum(one.state is State.PROVEN for one in told)
+        click.echo(f"{proven} of {count(len(told), 'cell')} proven")
+    sys.exit(0 if all(one.state is State.PROVEN for one in told) else ExitCode.FAILED)
+
+
+@click.command("next")
+@_DRILLS
+@_ENV
+@_WITHIN
+@REPORTS
+@OUTPUT
+@click.option("-n", "most", type=click.IntRange(min=1), default=3, show_default=True, help="How many drills.")
+def next_drills(
+    drills: tuple[Path, ...], env: str | None, within: float, among: Path, output: str, *, most: int
+) -> None:
+    """Say what to drill next, and why: what is broken, never proven, changed since, or proven longest ago."""
+    told = most_urgent(_told(drills, env, within, among))[:most]
+    if output == "json":
+        click.echo(json.dumps([_plain(one) for one in told], indent=2))
+        return
+    for one in told:
+        click.echo(f"{plain(one.wanted.name)}: {one.state.value}: {plain(one.because, 300)}")
+        click.echo(f"  {_command(one.wanted)}")
+
+
+def _told(drills: tuple[Path, ...], env: str | None, within: float, among: Path) -> list[Cell]:
+    asked: list[Wanted] = []
+    for path in drills_in(drills):
+        drill = load_drill(path, None).drill
+        asked += wanted(str(path), drill, env or drill.environment)
+    with indexed(among) as index:
+        tell_untold(index)
+        return cells(asked, index.last_of, timedelta(seconds=within), datetime.now(UTC))
+
+
+def _line(one: Cell) -> str:
+    what = f"{plain(one.wanted.name)}: {', '.join(one.wanted.components) or 'no target'}; {one.wanted.sort}"
+    back = f"; {one.back}" if one.back else ""
+    return f"{one.state.value:<13}  {plain(what, 200)}{back}; {plain(one.because, 300)}"
+
+
+def _command(one: Wanted) -> str:
+    way = f" --way {shell(one.way)}" if one.way else ""
+    return f"faildrill run {shell(one.file)} --env {shell(one.environment)}{way}"
+
+
+def _plain(one: Cell) -> dict[str, Any]:
+    told = {"state": one.state.value, "because": one.because, "expires": one.expires, "back": one.back}
+    return {**asdict(one.wanted), **told, "proven_by": one.proven.run if one.proven else None}
