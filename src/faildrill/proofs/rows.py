@@ -17,7 +17,7 @@ from faildrill.record.samples import Sample
 _RECENT: Final = 256
 """First looks of the row that are kept, in case that one before them turns out against it."""
 _WINDOW: Final = 256
-"""Looks that are weighed again when one is told that belongs before some of them."""
+"""Pieces at least that are weighed again when one is told that belongs before some of them; at most twice as many."""
 _NEAR: Final = 8
 """Pieces right before one, among which it is looked for another that says the same."""
 _PRO, _CON = 0, 1
@@ -50,6 +50,11 @@ class _Run:
         return by <= self._against
 
     @property
+    def is_long_enough(self) -> bool:
+        """Whether one row at least is."""
+        return bool(self._ended) or self._now() is not None
+
+    @property
     def stretches(self) -> list[Interval]:
         """Return the rows that are long enough."""
         now = self._now()
@@ -75,13 +80,16 @@ class _Run:
             self._firsts.clear()
         self._last = since
         if by >= self._against:
-            self._first = by if self._first is None else min(self._first, by)
+            if self._first is None or by < self._first:
+                self._first = by
             self._firsts.append(by)
 
     def deny(self, by: int) -> None:
         """Begin the row anew with the first look that had said yes no earlier than that."""
-        self._against = max(self._against, by)
-        if self._first is not None and self._first < self._against:
+        if by <= self._against:
+            return
+        self._against = by
+        if self._first is not None and self._first < by:
             self._end()
             self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
             self._first = min(self._firsts, default=None)
@@ -104,7 +112,9 @@ class Row:
         """What was settled last, in order."""
         self._is_ok = question.word == "ok"
         self._before = _Run(schedule.silent_until if self._is_ok else 0, hold)
-        """All that was settled before the window."""
+        """All that was settled before the window …"""
+        self._amid = self._before
+        """… and before the part of it that is kept when it has become too long."""
         self._run = self._before.copy()
         self.is_seen = False
         """Whether one look at least said yes."""
@@ -117,8 +127,28 @@ class Row:
         """
         return self._run.stretches
 
+    @property
+    def is_so(self) -> bool:
+        """Whether it was so for long enough once."""
+        return self._run.is_long_enough
+
     def take(self, sample: Sample) -> None:
         """Take the next sample in; the schedule has it already."""
+        pieces = self._pieces(sample)
+        if self._window:
+            last = self._window[-1]
+            pieces = [one for one in pieces if one > last or not self._is_known(one)]
+            if self._schedule.begins_earlier or (pieces and min(pieces) < last):
+                pieces += self._window
+                self._window = []
+                self._run = self._before.copy()
+        for piece in pieces:
+            heapq.heappush(self._coming, piece)
+        if self._coming:
+            self._settle()
+
+    def _pieces(self, sample: Sample) -> list[_Piece]:
+        """Return what a sample says, and what the schedule presumes by now."""
         pieces = []
         pro, con = self._question.answer(sample, self._schedule.slow)
         if pro is not None and pro.since >= self._since:
@@ -126,31 +156,25 @@ class Row:
             pieces.append((pro.since, _PRO, pro.by))
         if con is not None:
             pieces.append((con.since, _CON, con.by))
-        if self._is_ok:
+        if self._is_ok and self._schedule.silent:
             pieces += [(since, _CON, by) for since, by in self._schedule.silent]
-        pieces = [one for one in pieces if not self._is_known(one)]
-        if self._window and (self._schedule.begins_earlier or min(pieces, default=self._window[-1]) < self._window[-1]):
-            pieces += self._window
-            self._window = []
-            self._run = self._before.copy()
-        for piece in pieces:
-            heapq.heappush(self._coming, piece)
-        self._settle()
+        return pieces
 
     def _is_known(self, piece: _Piece) -> bool:
         """Tell whether another piece of the window says all that this one does: nothing is weighed again then.
 
         What was given up was presumed to be against it when it ought to have been answered, in an interval that holds
-        that of its sending.
+        that of its sending: most often the piece right before.
         """
-        if not self._window or piece > self._window[-1]:
-            return False
         place = bisect_right(self._window, piece)
-        earlier = self._window[max(0, place - _NEAR) : place]
         _, side, by = piece
         if side == _PRO:
-            return piece in earlier
-        return self._before.is_over(by) if place == 0 else any(one[1] == _CON and one[2] >= by for one in earlier)
+            return piece in self._window[max(0, place - _NEAR) : place]
+        for number in range(place - 1, max(-1, place - 1 - _NEAR), -1):
+            _, other, until = self._window[number]
+            if other == _CON and until >= by:
+                return True
+        return place == 0 and self._before.is_over(by)
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
@@ -160,8 +184,11 @@ class Row:
             piece = heapq.heappop(self._coming)
             self._run.take(piece, patience)
             self._window.append(piece)
-            if len(self._window) > _WINDOW:
-                self._before.take(self._window.pop(0), patience)
+            if len(self._window) == 2 * _WINDOW:
+                del self._window[:_WINDOW]
+                self._before = self._amid
+            if len(self._window) == _WINDOW:
+                self._amid = self._run.copy()
 
 
 class Asked:
@@ -185,7 +212,7 @@ class Asked:
         if row is None or self.met is not None:
             return
         row.take(sample)
-        if row.stretches if self._hold else row.is_seen:
+        if row.is_so if self._hold else row.is_seen:
             self._lacking.discard(sample.probe)
             if not (self._of_each and self._lacking):
                 self.met = self._met(row)

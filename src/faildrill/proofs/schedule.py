@@ -67,6 +67,9 @@ class Schedule:
         if due == self._next and source is self._sources[-1]:  # as it is of nearly every look
             self._kept += 1
             self._next = due + self.every
+        elif self._is_waited_for_first(due, source):  # as it is of nearly every look that is given up
+            self._kept += 1
+            del self._waited[0]
         else:
             self._look_up(due, source)
         if self.silent:
@@ -83,6 +86,10 @@ class Schedule:
             return None
         first = 0 if wait_for_silent else bisect_left(self._waited, self._given_up)
         return self._waited[first] if self._kept >= 0 and first < len(self._waited) else None
+
+    def _is_waited_for_first(self, due: int, source: object) -> bool:
+        waited = self._waited
+        return bool(waited) and waited[0] == due and source is self._sources[-1] and due >= self._origins[-1]
 
     def _look_up(self, due: int, source: object) -> None:
         """Take in a look that may be due at no moment of the schedule, or was waited for, or is another prober's."""
@@ -136,15 +143,18 @@ class Schedule:
     def _hear(self, sample: Sample) -> None:
         """Take in that a look was answered: those due long before it are not answered in time any more."""
         self._learn(sample)
-        heard = self._heard = max(self._heard, sample.answered)
+        self._heard = max(self._heard, sample.answered)
+        heard, waited = self._heard, self._waited
         if self._next < heard:
             self._miss(heard)
         grace = self.slow + self.every
-        known, self._given_up = self._given_up, max(self._given_up, heard - grace)
-        waited = self._waited
+        known, given_up = self._given_up, heard - grace
+        if given_up > known:
+            self._given_up = given_up
         if waited and waited[0] < heard - self._settled:
             del waited[: bisect_left(waited, heard - self._settled)]
-        if not waited or self._kept < 0:
+        # Most often none is waited for by now that was due so long ago.
+        if not waited or waited[0] >= given_up or self._kept < 0:
             return
         if late := waited[bisect_left(waited, known) : bisect_left(waited, self._given_up)]:
             self.silent = [Interval(one, one + grace) for one in late]
