@@ -127,7 +127,7 @@ def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
     places, gaps, beside, expected = list["Integers | range"](), list[Gap](), 0, pace.since
     for before, part in looks.part(first, looks.first_due(until, first)).blocks():
         due = part.due
-        if _is_even(due, expected, pace.every):
+        if int(due[0]) == expected and (part.step == pace.every or _is_even(due, pace.every)):
             places.append(range(first + before, first + before + len(part)))
             expected += len(part) * pace.every
             continue
@@ -147,8 +147,8 @@ def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
     return _Found(places, gaps, beside)
 
 
-def _is_even(due: Integers, expected: int, every: int) -> bool:
-    return int(due[0]) == expected and bool((due[1:] - due[:-1] == every).all())
+def _is_even(due: Integers, every: int) -> bool:
+    return bool((due[1:] - due[:-1] == every).all())
 
 
 def _kept(part: Columns, start: int, every: int, expected: int) -> Integers:

@@ -1,6 +1,7 @@
 """An expectation on how many looks may fail."""
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +30,8 @@ from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.proofs.dues import Dues
 from faildrill.record.samples.columns import Columns, Integers, Mask
+
+_CITED: Final = 3
 
 
 class Errors(Kind):
@@ -84,7 +87,7 @@ class Errors(Kind):
 
     def _counted(self, evidence: Evidence, due: Dues, seen: Tally, lacks: Weighed | None) -> Weighed:
         total, unknown = seen.looks, seen.unknown
-        failed = where(due.looks, _is_failed).first if seen.failed else []
+        failed = first(due.looks, _is_failed, min(seen.failed, _CITED))
         told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
         if self.over is not None and len(due.looks):
             told += f" in the worst, {durations.show(evidence.since_start(due.looks.due_at(0)))} after the start"

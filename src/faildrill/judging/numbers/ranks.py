@@ -17,13 +17,10 @@ Values: TypeAlias = Callable[[Columns], Integers]
 """Gives the values of a part of the looks, whole numbers."""
 Ranks: TypeAlias = Callable[[int], Sequence[int]]
 """Tells, of so many values, which ranks are asked for; always as many of them."""
-_Ordered: TypeAlias = "np.typing.NDArray[np.int64] | np.typing.NDArray[np.int32]"
 FEW: Final = 1 << 21
 """Values that are kept to find one of them."""
 _LOWEST: Final = -(1 << 63)
 _HIGHEST: Final = (1 << 63) - 1
-_NARROW: Final = (1 << 31) - 1
-"""Numbers below this are put in order as 32 bits, in a third of the time."""
 _EVERY: Final = 64
 """Of so many looks one is guessed by, …"""
 _ENOUGH: Final = 1 << 17
@@ -49,7 +46,7 @@ class _Search:
     """How many values are below the guess, of those that were gone through …"""
     within: int = 0
     """… and how many within it."""
-    kept: "list[_Ordered]" = field(default_factory=list)
+    kept: list[Integers] = field(default_factory=list)
     """Those, as long as they are few."""
     value: int | None = None
 
@@ -66,14 +63,14 @@ class _Search:
         if self.guess == self.bounds and self.between > few:
             self.guess = low, (low + high) // 2
 
-    def take(self, ordered: "_Ordered", first: int, end: int, few: int) -> None:
-        """Take in more values, in order, of which those from `first` on and before `end` are within the guess."""
-        self.below += first
-        self.within += end - first
+    def take(self, below: int, inside: Integers, few: int) -> None:
+        """Take in more values: so many below the guess, and those within it."""
+        self.below += below
+        self.within += len(inside)
         if self.within > few or self.guess[0] == self.guess[1]:
             self.kept.clear()
-        elif end > first:
-            self.kept.append(ordered[first:end].copy())
+        elif len(inside):
+            self.kept.append(inside)
 
     def conclude(self, few: int) -> None:
         """Find the value, or know better where it is, once all values were taken in."""
@@ -131,16 +128,14 @@ class RankCount:
     def _aim(self, searches: list[_Search]) -> None:
         for one in searches:
             one.aim(self._some, self._few)
-        lows, highs = (np.array([one.guess[end] for one in searches], np.int64) for end in (0, 1))
-        self._open, self._wide = searches, (lows, highs)
-        self._narrow = _clipped(lows), _clipped(highs)
+        self._open = sorted(searches, key=lambda one: one.guess)
 
     def _take(self, values: Integers) -> None:
-        ordered = _ordered(values)
-        lows, highs = self._narrow if ordered.dtype == np.int32 else self._wide
-        firsts, ends = np.searchsorted(ordered, lows), np.searchsorted(ordered, highs, side="right")
-        for one, first, end in zip(self._open, firsts.tolist(), ends.tolist(), strict=True):
-            one.take(ordered, first, end, self._few)
+        # Most values are below all but the first guess: each is compared until a guess is above it, and none is sorted.
+        rest = values
+        for one in self._open:
+            rest = rest.compress(rest >= one.guess[0])
+            one.take(len(values) - len(rest), rest.compress(rest <= one.guess[1]), self._few)
 
 
 def of_ranks(looks: Columns, values: Values, ranks: Sequence[int], count: int, few: int = FEW) -> list[int]:
@@ -149,14 +144,3 @@ def of_ranks(looks: Columns, values: Values, ranks: Sequence[int], count: int, f
     for _, part in looks.blocks():
         ranking.take(part)
     return ranking.found()
-
-
-def _clipped(bounds: Integers) -> "np.typing.NDArray[np.int32]":
-    """Return bounds as 32 bits; what is beyond those is beyond all values that are put in order so."""
-    return np.clip(bounds, -_NARROW - 1, _NARROW).astype(np.int32)
-
-
-def _ordered(values: Integers) -> "_Ordered":
-    """Put values in order, as 32 bits where they are no larger."""
-    is_narrow = len(values) > 0 and int(values.max()) < _NARROW and int(values.min()) > -_NARROW
-    return np.sort(values.astype(np.int32)) if is_narrow else np.sort(values)

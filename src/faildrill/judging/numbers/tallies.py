@@ -90,3 +90,13 @@ def where(looks: Columns, is_it: Callable[[Columns], Mask], most: int = 3) -> Pl
             found += [first + place for place in places[: most - len(found)].tolist()]
             last = first + int(places[-1])
     return Places(count, found, last)
+
+
+def first(looks: Columns, is_it: Callable[[Columns], Mask], most: int = 3) -> list[int]:
+    """Return the numbers of the first `most` looks of which something is true; none is gone through beyond them."""
+    found = list[int]()
+    for before, part in looks.blocks() if most else ():
+        found += [before + place for place in np.flatnonzero(is_it(part))[: most - len(found)].tolist()]
+        if len(found) == most:
+            break
+    return found

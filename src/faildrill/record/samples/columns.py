@@ -29,6 +29,8 @@ Places: TypeAlias = "np.typing.NDArray[np.uint32]"
 Column = TypeVar("Column", "np.typing.NDArray[np.int64]", "np.typing.NDArray[np.uint8]", "np.typing.NDArray[np.uint16]")
 
 _CHECK: Final = 0xA5
+_CHECK_BITS: Final = np.uint64(8)
+"""The highest ones of the last word are the check."""
 _PROBE, _WHO, _DETAIL = 12, 13, 14
 """Where they are in a record, in units of their size …"""
 _OUTCOME: Final = 30
@@ -65,6 +67,8 @@ class Columns:
     """The file that the records are in."""
     starts: tuple[int, ...] = ()
     """When the first look of each prober was due, where they come from files."""
+    step: int = 0
+    """How many ns after the one before each look was due, where that is the same of all; 0: nobody knows."""
 
     def __len__(self) -> int:
         return len(self.records if self.order is None else self.order)
@@ -130,7 +134,7 @@ class Columns:
         firsts = range(0, len(self), size)
         for first in self._forgetting(reversed(firsts) if backwards else firsts):
             part = self.part(first, first + size)
-            yield first, part if part.order is None else self._of(self.records[part.order], None)
+            yield first, part if part.order is None else self._of(self.records[part.order], None, self.step)
 
     def some(self, most: int) -> "Columns":
         """Copy some of the samples, about so many, from everywhere alike."""
@@ -179,8 +183,8 @@ class Columns:
     def part(self, first: int, end: int) -> "Columns":
         """Keep the samples from the place `first` on and before `end`; nothing is copied."""
         if self.order is None:
-            return self._of(self.records[first:end], None)
-        return self._of(self.records, self.order[first:end])
+            return self._of(self.records[first:end], None, self.step)
+        return self._of(self.records, self.order[first:end], self.step)
 
     def sample(self, probe: str, number: int) -> Sample:
         """Spell out one sample."""
@@ -189,8 +193,8 @@ class Columns:
         outcome, who, detail = (int(column[0]) for column in (one.outcome, one.who, one.detail))
         return Sample(probe, due, sent, answered, Outcome(outcome), self.names[who], self.names[detail])
 
-    def _of(self, records: Words, order: "Places | None") -> "Columns":
-        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source, self.starts)
+    def _of(self, records: Words, order: "Places | None", step: int = 0) -> "Columns":
+        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source, self.starts, step)
 
     def _picked(self, column: Column) -> Column:
         if self.order is None:
@@ -254,20 +258,22 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     found: dict[int, _Found] = {}
     highest = 0
     for first, part in whole.blocks():
-        probes = _probes(part.records, len(names))
-        highest = max(highest, int(part.who.max()), int(part.detail.max()))
+        told = part.part(0, 1) if _say_the_same(part.records) else part
+        probes = _probes(told.records, _holds(part.records), len(names))
+        highest = max(highest, int(told.who.max()), int(told.detail.max()))
         due, lowest = part.due, int(probes[0])
         if (probes == lowest).all():
             found.setdefault(lowest, _Found()).add(first, due, None)
             continue
         for number in np.flatnonzero(np.bincount(probes)).tolist():
-            mine = np.flatnonzero(probes == number)
-            found.setdefault(number, _Found()).add(first, due, mine)
+            places = np.flatnonzero(probes == number)
+            found.setdefault(number, _Found()).add(first, due, places)
     damaged = len(found.pop(0)) if 0 in found else 0
     whole = replace(whole, lacks_names=highest >= len(names))
     for number in sorted(found):
-        start = min(run.low for run in found[number].runs)
-        yield names[number], replace(whole, order=found.pop(number).order(whole), damaged=damaged, starts=(start,))
+        mine = found.pop(number)
+        starts, step = (min(run.low for run in mine.runs),), mine.step()
+        yield names[number], replace(whole, order=mine.order(whole), damaged=damaged, starts=starts, step=step)
 
 
 class _Run(NamedTuple):
@@ -280,6 +286,11 @@ class _Run(NamedTuple):
     high: int
     """… and the last."""
     is_ordered: bool
+    step: int
+    """How many ns each was due after the one before, where that is the same of all; 0: it isn't.
+
+    Of a single one, after the last one of the run before.
+    """
 
 
 @dataclass
@@ -301,9 +312,20 @@ class _Found:
             if not self.places:
                 self._append(np.arange(count))
             self._append(np.arange(first, first + len(due)) if mine is None else mine + first)
-        is_ordered = bool((times[1:] >= times[:-1]).all())
+        steps = times[1:] - times[:-1]
+        if not len(steps):
+            step = int(times[0]) - self.runs[-1].high if self.runs else 0
+        else:
+            step = int(steps[0]) if steps[0] > 0 and (steps == steps[0]).all() else 0
+        is_ordered = step > 0 or bool((steps >= 0).all())
         low, high = (times[0], times[-1]) if is_ordered else (times.min(), times.max())
-        self.runs.append(_Run(count + len(times), int(low), int(high), is_ordered))
+        self.runs.append(_Run(count + len(times), int(low), int(high), is_ordered, step))
+
+    def step(self) -> int:
+        """Return how many ns each was due after the one before, where that is the same of all; 0: it isn't."""
+        step = self.runs[0].step
+        is_even = all(run.step == step for run in self.runs)
+        return step if is_even and all(run.high + step == after.low for run, after in pairwise(self.runs)) else 0
 
     def order(self, whole: Columns) -> "Places | None":
         """Return its records in the order in which they were due; None: they are all that there are, as they are."""
@@ -341,19 +363,28 @@ def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
             held = run.end - start
 
 
-def _probes(words: Words, names: int) -> Numbers:
-    """Return the number of the probe of each record; 0 for one that is no sample."""
+def _say_the_same(words: Words) -> bool:
+    """Tell whether records say the same but for their times: of one probe, with one end."""
+    return not ((words[:, -1] ^ words[0, -1]) << _CHECK_BITS).any()
+
+
+def _probes(words: Words, holds: Mask, names: int) -> Numbers:
+    """Return the number of the probe of each record; 0 for one that is no sample.
+
+    Where all of them say the same one of them is told; whether its check holds, `holds` says of each.
+    """
     probes, ended = words.view(np.uint16)[:, _PROBE], words.view(np.uint8)[:, _OUTCOME]
-    whole = _holds(words) & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < names)
+    whole = holds & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < names)
     return probes if whole.all() else np.where(whole, probes, np.uint16(0))
 
 
 def _holds(words: Words) -> Mask:
     """Tell where the check of a record holds, given the words of each; see `samples.holds`."""
     folded = words[:, 0] ^ words[:, 1] ^ words[:, 2] ^ words[:, 3]
-    for shift in (32, 16, 8):
-        folded ^= folded >> np.uint64(shift)
-    held: Mask = folded.astype(np.uint8) == _CHECK
+    halved = folded.astype(np.uint32) ^ (folded >> np.uint64(32)).astype(np.uint32)
+    for shift in (16, 8):
+        halved ^= halved >> np.uint32(shift)
+    held: Mask = halved.astype(np.uint8) == _CHECK
     return held
 
 
