@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oracle.record import FAILED, INCONCLUSIVE, MS, PASSED, SECOND, Look, Probe, Span, dark, life, longest_free
 
@@ -73,7 +73,9 @@ class Asked:
         """Give the dues of the looks that are waited for, and presume what was waited for too long."""
         heard = {look.due for look in known.looks}
         latest = max((look.answered for look in known.looks if look.proves), default=0)
-        waited = [due for due in known.moments if due not in heard and latest <= due + known.timeout + SECOND]
+        # While looks come in nobody knows when the run will be over: what was due by the last answer was due.
+        moments = replace(known, until=max(known.until, latest)).moments
+        waited = [due for due in moments if due not in heard and latest <= due + known.timeout + SECOND]
         if self.word.state != "ok":
             return waited
         reach = known.every + known.slow

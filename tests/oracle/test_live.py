@@ -48,6 +48,7 @@ def asked(made: History) -> Iterator[str]:
     [
         pytest.param(213_659, id="the first two looks are told after the third, and what was against it"),
         pytest.param(3_975, id="a late answer begins a row that has ended since"),
+        pytest.param(305_138, id="nobody knows yet that the run is over: a look due after it is waited for"),
     ],
 )
 def test_what_was_said_otherwise_once_is_said_as_the_page_says(seed: int) -> None:
