@@ -29,7 +29,7 @@ Places: TypeAlias = "np.typing.NDArray[np.uint32]"
 Column = TypeVar("Column", "np.typing.NDArray[np.int64]", "np.typing.NDArray[np.uint8]", "np.typing.NDArray[np.uint16]")
 
 _CHECK: Final = 0xA5
-_CHECK_BITS: Final = np.uint64(8)
+_CHECK_BITS: Final = 8
 """The highest ones of the last word are the check."""
 _PROBE, _WHO, _DETAIL = 12, 13, 14
 """Where they are in a record, in units of their size …"""
@@ -365,7 +365,7 @@ def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
 
 def _say_the_same(words: Words) -> bool:
     """Tell whether records say the same but for their times: of one probe, with one end."""
-    return not ((words[:, -1] ^ words[0, -1]) << _CHECK_BITS).any()
+    return not ((words[:, -1] ^ words[0, -1]) << np.uint64(_CHECK_BITS)).any()
 
 
 def _probes(words: Words, holds: Mask, names: int) -> Numbers:
