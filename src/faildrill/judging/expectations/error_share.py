@@ -24,7 +24,7 @@ from faildrill.judging.expectations.answers_to_findings import (
     too_few,
 )
 from faildrill.judging.numbers.look_share import Share, allowed, fraction, is_more
-from faildrill.judging.numbers.tallies import Tally, tally, where
+from faildrill.judging.numbers.tallies import Tally, first, tally
 from faildrill.judging.outages.spans import When, span, words
 from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName

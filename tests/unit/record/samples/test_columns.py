@@ -191,3 +191,28 @@ def test_blocks_of_any_size_and_direction_hold_the_same_looks(tmp_path: Path) ->
         for backwards in (False, True):
             parts = sorted(columns.blocks(size, backwards=backwards), key=lambda one: one[0])
             assert [part.sample("writer", at) for _, part in parts for at in range(len(part))] == recorded[1::2]
+
+
+EVENLY = range(0, 7 * (2 * BLOCK + 1), 7)
+"""Looks of two blocks, and a single one of a third."""
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "beside another probe"])
+@pytest.mark.parametrize(
+    ("dues", "step"),
+    [
+        pytest.param([*EVENLY], 7, id="each was due as long after the one before"),
+        pytest.param([due for due in EVENLY if due != 7 * (BLOCK + 5)], 0, id="one is missing"),
+        pytest.param([due for due in EVENLY if due != 7 * BLOCK], 0, id="the first of a block is missing"),
+        pytest.param([*EVENLY[:-1], EVENLY[-1] + 7], 0, id="the last but one is missing"),
+        pytest.param([*EVENLY[:-1], EVENLY[-2]], 0, id="the last two were due at once"),
+        pytest.param([*EVENLY[1:], 0], 0, id="the first one is told last"),
+        pytest.param([7], 0, id="a single one"),
+    ],
+)
+def test_looks_have_a_step_where_it_is_the_same_of_all(dues: list[int], step: int, others: int, tmp_path: Path) -> None:
+    write_at_once(tmp_path, [one for due in dues for one in [sample(due), *[sample(due, "writer")] * others]])
+    columns = load(tmp_path)["pay"]
+    assert columns.step == step
+    assert {part.step for _, part in columns.blocks()} == {step}
+    assert columns.where(columns.due % 2 == 0).step == 0
