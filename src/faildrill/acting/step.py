@@ -172,8 +172,15 @@ async def _confirm(action: Action, intended: Intended, step: Step, timeline: Tim
         alone = await beside(action, given, intended.picture, owned(timeline.written), deadline)
         seen = seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
     if seen.holds:
-        told = Confirmed(step=step.id, because=seen.because, evidence=seen.evidence, word_of=seen.word_of)
-        timeline.record(told)
+        timeline.record(
+            Confirmed(
+                step=step.id,
+                because=seen.because,
+                evidence=seen.evidence,
+                word_of=seen.word_of,
+                moves=list(seen.moves),
+            )
+        )
         return Done("done", seen.because, {**answer, **seen.evidence})
     timeline.record(NotConfirmed(step=step.id, because=seen.because))
     return Done("not confirmed", seen.because)

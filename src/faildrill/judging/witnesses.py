@@ -1,7 +1,8 @@
 """Who noticed a step that only the one who was asked confirms: probes that ask somebody else.
 
 Two shares are unlike where chance alone would part them so far less than once in a thousand runs, by the exact test of
-R. A. Fisher (1935) on the hypergeometric distribution; the probability is divided among all that is compared.
+R. A. Fisher (1935) on the hypergeometric distribution; the probability is divided among all that is compared. What the
+action itself has said will change is asked first, and needs less to be believed.
 """
 
 import itertools
@@ -15,10 +16,12 @@ import numpy as np
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.record.samples.columns import Columns
-from faildrill.record.timeline import ApplyFailed, Applying, Confirmed, Entry, NotConfirmed, Undoing
+from faildrill.record.timeline import ApplyFailed, Applying, Confirmed, Entry, NotConfirmed, Undoing, UndoVerified
 
 CHANCE: Final = 1e-3
 """With which probability a run may call noticed what nobody did."""
+FORETOLD: Final = 0.05
+"""The same where the action has named whose share it changes: the usual level of a test of what was claimed before."""
 IN_A_ROW: Final = 3
 """Looks that fail one after the other, where none did before: no accident of one of them."""
 _MOST: Final = 10_000
@@ -39,23 +42,31 @@ def noticed(evidence: Evidence, step: str) -> str:
     times = _times(evidence, step)
     if times is None:
         return ""
-    word_of, befores, since = times
-    others = [name for name, plan in evidence.plans.items() if plan.use.kind.partition(".")[0] != word_of]
+    others = [name for name, plan in evidence.plans.items() if plan.use.kind.partition(".")[0] != times.word_of]
+    foretold = [one for name in others for one in _foretold(evidence, name, times)]
     compared: list[_Compared] = []
-    for name, before in itertools.product(others, befores):
-        if seen := _in_a_row(evidence.looks(name), before, since):
+    for name, before in itertools.product(others, times.befores):
+        if seen := _in_a_row(evidence.looks(name), before, times.since):
             return f"{name} noticed it: {seen}"
-        compared += _all(evidence, name, before, since)
+        compared += _all(evidence, name, before, times.since)
+    return _unlikely(foretold, FORETOLD) or _unlikely(compared, CHANCE)
+
+
+def _unlikely(compared: "list[_Compared]", chance: float) -> str:
+    """Tell of what is most unlike where chance alone hardly makes it so; the empty string where it may."""
     most = min(compared, key=lambda one: one.chance, default=None)
-    return f"{most.probe} noticed it: {most.what}" if most and most.chance * len(compared) <= CHANCE else ""
+    return f"{most.probe} noticed it: {most.what}" if most and most.chance * len(compared) <= chance else ""
 
 
 class _Times(NamedTuple):
-    """Whose word it is, the times before a step (since anything was done, and since anything else was), and since."""
+    """Whose word it is, and whom it names; the times before a step and since, and after it was put back."""
 
     word_of: str
+    moves: list[str]
     befores: list[Time]
+    """Since anything else was done, and, the last one, since anything at all was."""
     since: Time
+    after: Time
 
 
 def _times(evidence: Evidence, step: str) -> _Times | None:
@@ -72,7 +83,11 @@ def _times(evidence: Evidence, step: str) -> _Times | None:
         for some in (former, [one for one in former if _step(one) not in kin])
     }
     ends = [one.at for one in evidence.entries if one.at > seen.at and _ends(one, kin)]
-    return _Times(event.word_of, [(at, begun.at) for at in sorted(befores)], (seen.at, min([*ends, evidence.until])))
+    until = evidence.until
+    backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
+    after = (max(backs, default=until), until)
+    before = [(at, begun.at) for at in sorted(befores)]
+    return _Times(event.word_of, event.moves, before, (seen.at, min([*ends, until])), after)
 
 
 def _ends(entry: Entry, kin: set[str]) -> bool:
@@ -114,6 +129,17 @@ def _all(evidence: Evidence, probe: str, before: Time, since: Time) -> list[_Com
     return [one._replace(probe=probe) for one in found]
 
 
+def _foretold(evidence: Evidence, probe: str, times: _Times) -> Iterator[_Compared]:
+    """Compare the shares of those that the step has named: meanwhile, and before it and after it was put back."""
+    for tell in (_named, _counted):
+        now, former = tell(evidence, probe, times.since), tell(evidence, probe, times.befores[-1])
+        former.update(tell(evidence, probe, times.after))
+        for name in times.moves if former.total() and now.total() else ():
+            was, is_now = _Share(former[name], former.total()), _Share(now[name], now.total())
+            what = f"{name} answered {was} before it and after it was put back, {is_now} meanwhile"
+            yield _Compared(_chance(was, is_now), what, probe)
+
+
 class _Share(NamedTuple):
     """So many of so many."""
 
@@ -143,6 +169,11 @@ def _answered(looks: Columns) -> dict[str, int]:
     numbers, times = np.unique(looks.who, return_counts=True)
     named = zip(numbers.tolist(), times.tolist(), strict=True)
     return {looks.names[number]: many for number, many in named if number}
+
+
+def _named(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
+    """Count who answered the looks of a time."""
+    return Counter(_answered(_some(_proven(evidence.looks(probe).between(*time)))))
 
 
 def _counted(evidence: Evidence, probe: str, time: Time) -> Counter[str]:

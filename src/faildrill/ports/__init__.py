@@ -77,6 +77,8 @@ class Observed(NamedTuple):
 
     The first part of the names of kinds that ask the same one, such as `haproxy`: their probes are no other witness.
     """
+    moves: Sequence[str] = ()
+    """Whose share of the answers it changes, as answers name them: these are looked at first then."""
 
 
 class Given(Protocol):

@@ -153,6 +153,8 @@ class Confirmed(Event, frozen=True, tag="step.confirmed", kw_only=True):
     evidence: dict[str, Json] = {}
     word_of: str = ""
     """Whose word alone that is; the empty string where somebody else has told it as well."""
+    moves: list[str] = []
+    """Whose share of the answers it changes, where that is known."""
 
 
 class NotConfirmed(Event, frozen=True, tag="step.not-confirmed", kw_only=True):

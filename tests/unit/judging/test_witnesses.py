@@ -158,3 +158,35 @@ def test_what_a_spread_probe_counted_tells(counts: dict[str, float], verdict: st
         keeping.keep(Kept(ns(at), {"s1": 25.0, "s2": 25.0} if at < SEEN else counts, {"s1": 1.0, "s2": 1.0}))
     keeping.close()
     assert judge(run).verdict == verdict
+
+
+@pytest.mark.says(
+    "Of servers that the step itself names (HAProxy's), one run in twenty is enough, and they are compared with what "
+    "came before it and after it was put back."
+)
+@pytest.mark.parametrize(
+    ("moves", "names", "verdict"),
+    [
+        (["s1"], ("s2", "s3"), "PASSED"),
+        ([], ("s2", "s3"), "INCONCLUSIVE"),
+        (["s1"], ("s1", "s2", "s3"), "INCONCLUSIVE"),
+        (["s2"], ("s2", "s3"), "INCONCLUSIVE"),
+    ],
+    ids=["as foretold", "named nobody", "as before", "another one"],
+)
+def test_a_short_step_is_noticed_where_what_it_has_foretold_is_seen(
+    moves: list[str], names: tuple[str, ...], verdict: str, tmp_path: Path
+) -> None:
+    """A second of looks at ten a second: of three servers in turn one answers no more."""
+    run = Run(expect=[OUTAGE], probes=[probe(every=0.1)]).usual().without(tl.Confirmed)
+    run.events = [(0.4 + 2.0 if isinstance(one, tl.WarmedUp) else at, one) for at, one in run.events]
+    run.events = [
+        (at, tl.WarmedUp(since=ns(2.0), slow=one.slow) if isinstance(one, tl.WarmedUp) else one)
+        for at, one in run.events
+    ]
+    run.but(13.8, tl.Confirmed(step="crash", because="s1 drains", word_of="haproxy", moves=moves))
+    for number, name in enumerate(("s1", "s2", "s3")):
+        run.saw(ticks(0.4, END, 0.1)[number::3], Outcome.OK, who=name)
+    for number, name in enumerate(names):
+        run.saw(ticks(13.8, 15.0, 0.1)[number :: len(names)], Outcome.OK, who=name)
+    assert judge(run.write(tmp_path)).verdict == verdict

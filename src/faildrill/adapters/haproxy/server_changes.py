@@ -86,7 +86,7 @@ class _OfServers(Kind):
         """Read back what HAProxy says the servers are: nobody else can."""
         former, seen = _former(before), await self._seen(before)
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
-        return Observed(holds, self._words(seen), word_of="haproxy")
+        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named)
 
     async def suspect(self, before: Captured, given: Given) -> str:
         """Tell a reload, which forgets what was set, from somebody who set it back."""
