@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,6 +103,9 @@ def mixed() -> Iterator[tuple[Place, "subprocess.CompletedProcess[str]"]]:
     """
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
         environment.setenv("FAILDRILL_STATE", f"{folder}/state")
+        environment.setenv("GITHUB_ACTIONS", "true")
+        for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+            environment.setenv(name, f"{folder}/{name}")
         place = Place(Path(folder))
         drill(place, "a-good")
         drill(place, "b-bad", expect=BAD)
@@ -181,6 +185,23 @@ def test_the_result_is_what_the_published_schema_says(mixed: tuple[Place, "subpr
     ):
         jsonschema.validate(data, json.loads(CliRunner().invoke(cli, ["schema", name]).output))
     assert [one["headline"]["outage"]["length"]["at_least"] > 0 for one in result["runs"][:2]] == [True, True]
+
+
+def test_a_job_of_github_is_told_of_each_drill_that_did_not_pass_where_it_is_written(
+    mixed: tuple[Place, "subprocess.CompletedProcess[str]"],
+) -> None:
+    place, done = mixed
+    folder = place.folder.parent
+    errors = [line for line in done.stderr.splitlines() if line.startswith("::error ")]
+    file = folder / "nightly" / "b-bad.yaml"
+    line = file.read_text(encoding="utf-8").splitlines().index(f"  - {BAD}") + 1
+    assert errors[0].startswith(f"::error file={file},line={line},title=b-bad%3A FAILED::pay is never down for more ")
+    assert [re.search(r"title=([\w-]+)", one)[1] for one in errors] == ["b-bad", "c-unsafe", "d-shares"]  # type: ignore[index]
+    written = (folder / "GITHUB_OUTPUT").read_text(encoding="utf-8").splitlines()
+    assert written[:2] == ["verdict=UNSAFE", "exit-code=6"]
+    assert written[3] == f"report={the_suite(place)[0]}/report.html"
+    told = (folder / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
+    assert all(f"| {name} | {word} |" in told for name, word in SAID.items())
 
 
 def test_ctrl_c_puts_the_drill_under_way_back_and_begins_no_other_though_it_is_to_keep_going(ground: Path) -> None:

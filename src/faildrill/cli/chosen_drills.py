@@ -41,6 +41,8 @@ class Chosen:
     """What the suite is called."""
     members: list[Member]
     left_out: int
+    files: dict[str, Path]
+    """The file of each member, by its name."""
 
 
 def drills_in(paths: Iterable[Path]) -> list[Path]:
@@ -85,8 +87,10 @@ def chosen(paths: list[Path], choice: Choice, env: str | None, *, tell: bool) ->
             if key not in places:
                 places[key] = stack.enter_context(environment(key[0], path, start_lab=True, tell=tell))
         of = {path: places[env or drill.environment, path.parent] for path, drill in wanted.items()}
-        members = [one for path, drill in _loaded(of).items() for one in _members(drill, of[path])]
-        yield Chosen(called(paths), members, len(loaded) - len(wanted))
+        found = {path: _members(drill, of[path]) for path, drill in _loaded(of).items()}
+        files = {one.name: path for path, members in found.items() for one in members}
+        members = [one for some in found.values() for one in some]
+        yield Chosen(called(paths), members, len(loaded) - len(wanted), files)
 
 
 def _loaded(files: "dict[Path, Environment] | dict[Path, None]") -> dict[Path, Drill]:

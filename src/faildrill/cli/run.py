@@ -1,5 +1,6 @@
 """`faildrill run`: a drill, a set of runs, or many drills, from their files to their verdict."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage
 from faildrill.judging import FILE
+from faildrill.judging.result import Result
 from faildrill.loading import load_drill
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
@@ -99,7 +101,7 @@ def _one(drill: Path, env: str | None, choice: Choice, how: How, *, leave_applie
     with environment(named, drill, start_lab=True, tell=how.mode != "quiet") as place:
         wanted = asked(drill, place, choice)
         if not isinstance(wanted, Wanted):
-            return _run(wanted, place, how, leave_applied=leave_applied)
+            return _run(wanted, place, how, drill, leave_applied=leave_applied)
         if leave_applied:
             raise WrongUsage("--leave-applied is for one run: the next one of a set would find it dirty")
         if how.output == "ndjson":
@@ -107,13 +109,20 @@ def _one(drill: Path, env: str | None, choice: Choice, how: How, *, leave_applie
         return see_through(wanted, place, how)
 
 
-def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> int:
+def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applied: bool) -> int:
     try:
         folder = lay_out(drill, place, how.reports, SystemClock(), leave_applied=leave_applied)
     except OSError as error:
         raise WrongUsage(f"no folder for the run can be made in {how.reports}: {error.strerror}") from error
-    if how.output == "ndjson":
-        return _streamed(folder, place)
+    result = _streamed(folder, place) if how.output == "ndjson" else _shown(folder, place, how)
+    if result is not None and os.environ.get("GITHUB_ACTIONS") == "true":
+        from faildrill.cli import github_job
+
+        github_job.tell(result, folder, file)
+    return exit_code(result, folder, place)
+
+
+def _shown(folder: Path, place: Environment, how: How) -> Result | None:
     result = drive(folder, place, lambda done: show(folder, done, mode=how.mode, out=sys.stdout))
     if result is not None:
         with unread():
@@ -121,14 +130,14 @@ def _run(drill: Drill, place: Environment, how: How, *, leave_applied: bool) -> 
                 click.echo((folder / FILE).read_text(encoding="utf-8"))
             else:
                 terminal.summary(result, folder, sys.stdout, quiet=how.mode == "quiet")
-    return exit_code(result, folder, place)
+    return result
 
 
-def _streamed(folder: Path, place: Environment) -> int:
+def _streamed(folder: Path, place: Environment) -> Result | None:
     from faildrill.cli.event_stream import Stream
 
     stream = Stream(sys.stdout)
     result = drive(folder, place, lambda done: stream.of_run(folder, done))
     if result is not None:
         stream.judged(result, folder)
-    return exit_code(result, folder, place)
+    return result

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from faildrill import durations
+from faildrill.cli import github_job
 from faildrill.cli.chosen_drills import Chosen
 from faildrill.cli.event_stream import Stream
 from faildrill.cli.live_display import show
@@ -57,6 +58,8 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> int:
         running.stream.set_judged(result, suite.folder)
     else:
         tell(result, suite.folder, how.output, quiet=how.mode == "quiet")
+    if github_job.is_one():
+        github_job.tell_of_suite(result, suite.folder, chosen.files)
     return ExitCode.UNSAFE if ExitCode.UNSAFE in running.codes else result.exit_code
 
 

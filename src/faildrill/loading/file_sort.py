@@ -7,7 +7,7 @@ from faildrill.kinds.target_table import sections
 from faildrill.loading.environment_file import FIRST, LAST
 from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mistakes import Mistakes
-from faildrill.loading.yaml.nodes import Place, Scalar
+from faildrill.loading.yaml.nodes import Listing, Mapping, Place, Scalar
 
 _ONLY_ENVIRONMENTS = frozenset((*FIRST, *LAST)) - {"environment", "about", "probes"}
 
@@ -29,3 +29,15 @@ def environment_named_in(path: Path) -> tuple[str | None, Place]:
     entry = read(path, Mistakes(str(path))).entries.get("environment")
     named = entry.node.value if entry and isinstance(entry.node, Scalar) else None
     return (named if isinstance(named, str) else None), (entry.node.place if entry else Place(1, 1))
+
+
+def lines_of(path: Path) -> dict[str, int]:
+    """Return in which line of a drill each kind is first expected, and `steps` begin; InvalidFile as above."""
+    entries = read(path, Mistakes(str(path))).entries
+    expected = entries.get("expect")
+    items = expected.node.items if expected is not None and isinstance(expected.node, Listing) else ()
+    found = {"steps": entries["steps"].place.line} if "steps" in entries else {}
+    for item in items:
+        for kind, entry in item.entries.items() if isinstance(item, Mapping) else ():
+            found.setdefault(kind, entry.place.line)
+    return found
