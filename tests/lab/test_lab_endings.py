@@ -22,7 +22,7 @@ from lab.conftest import eventually
 
 pytestmark = pytest.mark.lab
 
-UP = "import sys; from faildrill.lab import starting; starting.up('lab', tell=lambda t: print(t, flush=True))"
+UP = "import sys; from faildrill.lab.core import startup; startup.up('lab', tell=lambda t: print(t, flush=True))"
 
 
 def being_started(root: Path) -> subprocess.Popen[str]:
@@ -121,7 +121,7 @@ def test_a_down_that_is_killed_can_be_done_again(tmp_path: Path) -> None:
     startup.up(root=tmp_path)
     for _ in range(3):
         down = subprocess.Popen(
-            [sys.executable, "-c", "from faildrill.lab import ending; ending.down()"],
+            [sys.executable, "-c", "from faildrill.lab.core import teardown; teardown.down()"],
             env=os.environ | {"FAILDRILL_STATE": str(tmp_path)},
         )
         time.sleep(0.2)
@@ -147,7 +147,7 @@ def test_down_of_nothing_says_so(tmp_path: Path) -> None:
 
 
 def test_two_labs_started_at_once_are_two_labs(tmp_path: Path) -> None:
-    program = "import sys; from faildrill.lab import starting; starting.up(sys.argv[1])"
+    program = "import sys; from faildrill.lab.core import startup; startup.up(sys.argv[1])"
     environment = os.environ | {"FAILDRILL_STATE": str(tmp_path)}
     both = [subprocess.Popen([sys.executable, "-c", program, name], env=environment) for name in ("one", "two")]
     assert [starter.wait(60) for starter in both] == [0, 0]
@@ -163,7 +163,7 @@ def test_two_labs_started_at_once_are_two_labs(tmp_path: Path) -> None:
 
 
 def test_one_name_started_twice_at_once_is_one_lab(tmp_path: Path) -> None:
-    program = "from faildrill.lab import starting; print(starting.up().uid)"
+    program = "from faildrill.lab.core import startup; print(startup.up().uid)"
     environment = os.environ | {"FAILDRILL_STATE": str(tmp_path)}
     starters = [
         subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE) for _ in range(3)
@@ -210,7 +210,7 @@ def runs(program: Path, user: pwd.struct_passwd) -> bool:
 
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to test this")
-WHOLE_LIFE = "from faildrill.lab import starting, ending; starting.up(); print(ending.down())"
+WHOLE_LIFE = "from faildrill.lab.core import startup, teardown; startup.up(); print(teardown.down())"
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_root_runs_the_database_as_another_user_where_namespaces_are_not_permitt
     for_nobody: tuple[str, Path],
 ) -> None:
     python, folder = for_nobody
-    who = "import os, pwd; from faildrill.lab import users; print(users.for_postgres().how); "
+    who = "import os, pwd; from faildrill.lab.core import users; print(users.for_postgres().how); "
     command = [sys.executable, str(Path(__file__).with_name("without_namespaces.py")), python, "-c", who + WHOLE_LIFE]
     environment = os.environ | {"FAILDRILL_STATE": str(folder / "state")}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)

@@ -7,7 +7,7 @@ from faildrill.lab.core import lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from faildrill.lab import lock
+from faildrill.lab.core import lock
 print(lock.acquire(Path(sys.argv[1])), flush=True)
 time.sleep(60)
 """
