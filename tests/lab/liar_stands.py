@@ -123,7 +123,7 @@ def of_reached(kind: str, lab: Facts) -> Stand:
         reset,
         opened if kind in LINKS else nothing,
         undo_within=15.0 if kind.startswith("member.") else 60.0,
-        within=4.0 if kind.startswith("member.") else 10.0,
+        within=10.0,
         alike=2 if kind in LINKS else 1,  # one that could not be seen open is opened again
         asks=3 if kind in LINKS else 2,
     )
