@@ -216,11 +216,11 @@ def test_a_job_that_is_cancelled_at_any_moment_leaves_nothing_on(
     draw = random.Random(f"{runner} {many(0, 1)}")  # noqa: S311 - moments, no secret
     reactions: list[float] = []
     for number in range(many(1, 20)):
-        job = Job(ground / f"{number}", "1500ms" if number else "20s")
-        seconds = draw.uniform(0.0, LONGEST)
-        due = functools.partial(until, functools.partial(a_fault_is_on, job), 60)
-        cancelled = RUNNERS[runner](job, functools.partial(time.sleep, seconds) if number else due)
-        when = f"after {seconds:.3f} s" if number else "with the fault on"
+        with_fault = number % 2 == 0
+        job = Job(ground / f"{number}", "20s" if with_fault else "1500ms")
+        seconds = draw.uniform(0.0, 0.5 if with_fault else LONGEST)
+        cancelled = RUNNERS[runner](job, functools.partial(wait, job, seconds, with_fault=with_fault))
+        when = f"{seconds:.3f} s after {'the fault' if with_fault else 'the start'}"
         for name in ("one", "two"):
             deeds = job.place.deeds(name)
             assert (deeds.count("apply"), job.place.state(name)) == (deeds.count("undo"), "up"), when
@@ -233,6 +233,13 @@ def test_a_job_that_is_cancelled_at_any_moment_leaves_nothing_on(
 
 def runs(job: Job) -> list[list[Entry]]:
     return [entries(path) for path in job.place.reports.glob(f"*/*/{FILE}")]
+
+
+def wait(job: Job, seconds: float, *, with_fault: bool) -> None:
+    """Wait so long, from when a fault is on where that is wanted."""
+    if with_fault:
+        until(functools.partial(a_fault_is_on, job), 60)
+    time.sleep(seconds)
 
 
 def a_fault_is_on(job: Job) -> bool:
