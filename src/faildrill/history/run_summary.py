@@ -3,6 +3,8 @@
 import contextlib
 import os
 import stat
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -86,7 +88,42 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _RESULT: Final = msgspec.json.Decoder(_Result)
-_ENTRY: Final = msgspec.json.Decoder(timeline.Entry)
+
+
+class _Start(msgspec.Struct, frozen=True):
+    """Of a run's first event, what a summary needs; the declarations as they are written."""
+
+    event: str
+    run: str
+    drill: msgspec.Raw
+    place: msgspec.Raw
+    format: int = 1
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """Of a timeline's first line, its event."""
+
+    what: _Start
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What a summary keeps of a drill and an environment."""
+
+    way: str
+    actions: list[str]
+    conditions: Conditions
+
+
+@lru_cache(maxsize=512)
+def _declared(drill: bytes, place: bytes, probe: str) -> _Declared:
+    """Read declarations: those of a drill that is run each night are the same, and read once."""
+    declared = msgspec.json.decode(drill)
+    way = (declared.get("way") or {}).get("name", "")
+    return _Declared(way, kinds(declared), conditions(declared, msgspec.json.decode(place), probe))
+
+
+_LINE: Final = msgspec.json.Decoder(_Line)
 _BASELINE: Final = msgspec.json.Decoder(Baseline)
 
 
@@ -97,12 +134,12 @@ def summarize(folder: Path, name: str) -> RunSummary:
         raise Unread(f"{judging.FILE} is of another run ({judged.run}): faildrill judge {name}")
     length = _length(judged)
     probe = judged.headline.probe if judged.headline is not None else ""
-    way = (start.drill.get("way") or {}).get("name", "")
+    declared = _declared(bytes(start.drill), bytes(start.place), probe)
     return RunSummary(
         run=judged.run,
         folder=name,
         drill=judged.drill,
-        way=way,
+        way=declared.way,
         environment=judged.environment,
         identity=judged.identity,
         started=judged.started,
@@ -115,8 +152,8 @@ def summarize(folder: Path, name: str) -> RunSummary:
         at_most=None if isinstance(length, str) else length[1],
         was_put_back=_was_put_back(judged.steps),
         unmeasured=length if isinstance(length, str) else "",
-        actions=kinds(start.drill),
-        conditions=conditions(start.drill, start.place, probe),
+        actions=declared.actions,
+        conditions=declared.conditions,
         baseline=baseline(folder),
     )
 
@@ -159,19 +196,18 @@ def _judged(folder: Path) -> _Result:
     return found
 
 
-def _first(folder: Path) -> timeline.RunStarted:
+def _first(folder: Path) -> _Start:
     line = _bytes(folder / timeline.FILE, _FIRST_EVENT, whole=False).partition(b"\n")[0]
     record = unseal(line)
     try:
-        first = _ENTRY.decode(record).what if record is not None else None
+        first = _LINE.decode(record).what if record is not None else None
     except msgspec.MsgspecError:
         first = None
-    if not isinstance(first, timeline.RunStarted):
+    if first is None or first.event != "run.started":
         raise Unread(f"the first line of {timeline.FILE} is no start of a run: it was altered")
     if first.format > timeline.FORMAT:
-        raise Unread(
-            f"{timeline.FILE} is of format {first.format}, this version reads {timeline.FORMAT}: update faildrill"
-        )
+        known = f"this version reads {timeline.FORMAT}: update faildrill"
+        raise Unread(f"{timeline.FILE} is of format {first.format}, {known}")
     return first
 
 
