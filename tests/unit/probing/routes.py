@@ -93,7 +93,12 @@ def run(argv: list[str]) -> None:
 
 
 async def see(way: str, folder: Path) -> dict[str, tuple[str, str]]:
-    return {kind: await look(probe, folder) for kind, probe in probes(host(way)).items()}
+    seen = {}
+    for kind, probe in probes(host(way)).items():
+        own = folder / kind
+        own.mkdir(parents=True)
+        seen[kind] = await look(probe, own)
+    return seen
 
 
 def play(way: str, folder: Path) -> None:
@@ -101,7 +106,6 @@ def play(way: str, folder: Path) -> None:
     if libc.unshare(NEW_NETWORK):
         raise OSError(ctypes.get_errno(), "no network of its own")
     take_away(way)
-    folder.mkdir()
     with asyncio.Runner(loop_factory=Loop) as runner:
         seen = runner.run(see(way, folder))
     os.write(1, json.dumps({"way": way, "seen": seen}).encode() + b"\n")

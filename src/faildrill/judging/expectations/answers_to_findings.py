@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from faildrill import durations
 from faildrill.clock import NANOSECONDS, seconds
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.numbers.tallies import Tally, where
+from faildrill.judging.numbers.tallies import Tally, first
 from faildrill.judging.outages.bounds import Stretch
 from faildrill.judging.result import Finding, Verdict
 from faildrill.record.samples import Outcome
@@ -129,8 +129,8 @@ def cure(evidence: Evidence, probe: str) -> str:
 
 def _first_detail(evidence: Evidence, probe: str, outcome: Outcome) -> str:
     looks = evidence.looks(probe)
-    [first] = where(looks, lambda part: part.outcome == outcome, most=1).first
-    return looks.sample(probe, first).detail
+    [number] = first(looks, lambda part: part.outcome == outcome, most=1)
+    return looks.sample(probe, number).detail
 
 
 def _ended_early(evidence: Evidence, probe: str) -> Weighed | None:

@@ -9,7 +9,7 @@ from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, finding, holds, lack
-from faildrill.judging.numbers.tallies import where
+from faildrill.judging.numbers.tallies import first, where
 from faildrill.judging.result import Finding
 from faildrill.kinds import trait
 from faildrill.ports import ONLY_GROWS, Kind, ProbeName, Words
@@ -60,17 +60,17 @@ class Never(Kind):
         named = where(looks, _is_named, most=1)
         if not named.number:
             return lack(evidence, self.of) or cannot_tell(f"{self.of} never told who answered")
-        first = looks.sample(self.of, named.first[0]).who
-        unwanted = np.array([self._unwanted(name, first) for name in looks.names])
-        bad = where(looks, lambda part: _is_named(part) & unwanted[part.who], most=1).first
+        seen_first = looks.sample(self.of, named.first[0]).who
+        unwanted = np.array([self._unwanted(name, seen_first) for name in looks.names])
+        bad = first(looks, lambda part: _is_named(part) & unwanted[part.who], most=1)
         if bad:
             one = looks.sample(self.of, bad[0])
             at = durations.show(evidence.since_start(one.answered))
             because = f"{self.of} saw {one.who} {at} after the start" + (
-                f", {first} before" if self.saw is None else ""
+                f", {seen_first} before" if self.saw is None else ""
             )
             return broken(because, f"sample:{self.of}:{evidence.number(self.of, bad[0])}")
-        seen = holds(f"{named.number} looks saw {self._seen(first)}")
+        seen = holds(f"{named.number} looks saw {self._seen(seen_first)}")
         return lack(evidence, self.of) or self._blind(evidence) or seen
 
     def _grows(self, evidence: Evidence) -> bool:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from faildrill.errors import JournalDamaged
-from faildrill.record.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names
+from faildrill.record.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names, record_words
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"
@@ -28,13 +28,8 @@ Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
 Places: TypeAlias = "np.typing.NDArray[np.uint32]"
 Column = TypeVar("Column", "np.typing.NDArray[np.int64]", "np.typing.NDArray[np.uint8]", "np.typing.NDArray[np.uint16]")
 
-_CHECK: Final = 0xA5
-_CHECK_BITS: Final = 8
-"""The highest ones of the last word are the check."""
-_PROBE, _WHO, _DETAIL = 12, 13, 14
-"""Where they are in a record, in units of their size …"""
-_OUTCOME: Final = 30
-"""… as is how it ended."""
+_WHO, _DETAIL = 13, 14
+"""Where they are in a record, in units of their size."""
 _OK, _PROVES_NOTHING = int(Outcome.OK), int(Outcome.SKIPPED)
 """A good look; and the first of the outcomes that prove nothing, which are the last."""
 _NEVER: Final = (1 << 63) - 1
@@ -42,8 +37,6 @@ BLOCK: Final = 1 << 14
 """Samples that are gone through at once: as many as fit a processor's cache."""
 _FORGET_EVERY: Final = 1 << 6
 """Blocks after which what was read of a file is given back."""
-_FIRST_OUTCOME: Final = int(min(Outcome))
-_LAST_OUTCOME: Final = int(max(Outcome))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +84,7 @@ class Columns:
     @property
     def outcome(self) -> Octets:
         """How it ended, a number of `Outcome`."""
-        return self._picked(self.records.view(np.uint8)[:, _OUTCOME])
+        return self._picked(self.records.view(np.uint8)[:, record_words.OUTCOME])
 
     @property
     def who(self) -> Numbers:
@@ -258,8 +251,8 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     found: dict[int, _Found] = {}
     highest = 0
     for first, part in whole.blocks():
-        told = part.part(0, 1) if _say_the_same(part.records) else part
-        probes = _probes(told.records, _holds(part.records), len(names))
+        told = part.part(0, 1) if record_words.say_the_same(part.records) else part
+        probes = record_words.probes(told.records, record_words.holds(part.records), len(names))
         highest = max(highest, int(told.who.max()), int(told.detail.max()))
         due, lowest = part.due, int(probes[0])
         if (probes == lowest).all():
@@ -361,31 +354,6 @@ def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
             here[:] = here[by]
             start += int(np.searchsorted(due[by], floor, side="right"))
             held = run.end - start
-
-
-def _say_the_same(words: Words) -> bool:
-    """Tell whether records say the same but for their times: of one probe, with one end."""
-    return not ((words[:, -1] ^ words[0, -1]) << np.uint64(_CHECK_BITS)).any()
-
-
-def _probes(words: Words, holds: Mask, names: int) -> Numbers:
-    """Return the number of the probe of each record; 0 for one that is no sample.
-
-    Where all of them say the same one of them is told; whether its check holds, `holds` says of each.
-    """
-    probes, ended = words.view(np.uint16)[:, _PROBE], words.view(np.uint8)[:, _OUTCOME]
-    whole = holds & (ended >= _FIRST_OUTCOME) & (ended <= _LAST_OUTCOME) & (probes < names)
-    return probes if whole.all() else np.where(whole, probes, np.uint16(0))
-
-
-def _holds(words: Words) -> Mask:
-    """Tell where the check of a record holds, given the words of each; see `samples.holds`."""
-    folded = words[:, 0] ^ words[:, 1] ^ words[:, 2] ^ words[:, 3]
-    halved = folded.astype(np.uint32) ^ (folded >> np.uint64(32)).astype(np.uint32)
-    for shift in (16, 8):
-        halved ^= halved >> np.uint32(shift)
-    held: Mask = halved.astype(np.uint8) == _CHECK
-    return held
 
 
 def _names(files: Files) -> tuple[str, ...]:
