@@ -10,12 +10,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from faildrill.acting.relapses import fallen, standing
 from faildrill.acting.undo import open_intents, put_off, undo_all
 from faildrill.clock import boot_id, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.known_secrets import keep_secret
-from faildrill.guarding.same_place import TYPED, Trust, refusal, since
+from faildrill.guarding.same_place import TYPED, Trust, since
 from faildrill.locking.occupancy import clear
 from faildrill.locking.place_key import PlaceKey
 from faildrill.locking.shared_lock import kept_away
@@ -35,16 +34,17 @@ from faildrill.record.timeline import (
     RunnerDied,
     RunStarted,
     Timeline,
-    UndoNotVerified,
     WarmedUp,
     first_of,
     start_in,
 )
 from faildrill.restoring.fence import carries, fence, keepers, probers
+from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.read_back import read_back
 from faildrill.restoring.salvage import go_on, home, is_altered, remembered
 from faildrill.restoring.seams import Ground
-from faildrill.restoring.steadiness import GRACE, Patience, steady
+from faildrill.restoring.steadiness import Patience
+from faildrill.restoring.steadiness import steady as watch_until_steady
 from faildrill.system import processes
 
 By = Literal["sentinel", "recover"]
@@ -127,16 +127,21 @@ class _Recovery:
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
         intents = [self._given(one) for one in put_off(open_intents(self._known), self._known)]
-        is_steady = False
-        if await self._is_the_place(intents, timeline):
-            dirty = await undo_all(intents, timeline, run, self._by, self._known)
-            kept = await standing(intents, dirty, run)
-            grace = 0.0 if dirty else GRACE  # what is not put back won't be steady
-            is_steady = not self._touched() or await self._steady(timeline, grace)
-            dirty += await fallen(kept, timeline, run)
-        else:
-            dirty = [one.step for one in intents]
+
+        async def undo(them: list[Intended]) -> list[str]:
+            return await undo_all(them, timeline, run, self._by, self._known)
+
+        async def steady(grace: float) -> bool:
+            return not self._touched() or await self._steady(timeline, grace)
+
+        async def unasked(grace: float) -> bool:
+            del grace
             await self._end_looking(timeline)
+            return False
+
+        trust = self._trust() if intents and self.place else TYPED
+        of = OpenRun(run, self.place, timeline, trust)
+        dirty, is_steady = await of.put_back(intents, undo, steady, unasked)
         timeline.note(RunEnded(by=self._by))
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
@@ -146,18 +151,6 @@ class _Recovery:
 
     def _given(self, intent: Intended) -> Intended:
         return intent if self.within is None else msgspec.structs.replace(intent, undo_within=self.within)
-
-    async def _is_the_place(self, intents: list[Intended], timeline: Timeline) -> bool:
-        """Ask the place what it is, and record of every step that it stays where this is another one.
-
-        Of a run whose first event is lost nobody knows how its place proves itself: it is put back all the same.
-        """
-        if not intents or self.place is None:
-            return True
-        because = await refusal(self.place, self._run, timeline, self._trust(), intents)
-        for intent in intents if because else ():
-            timeline.note(UndoNotVerified(step=intent.step, because=f"{because}"))
-        return because is None
 
     def _trust(self) -> Trust:
         """Count from when the run itself, or its sentinel, was last there; an earlier `recover` proves nothing."""
@@ -196,7 +189,7 @@ class _Recovery:
             else:
                 plans = tuple(view.plan for view in watching.views.values())
                 await fresh.start(plans, watching, timeline)
-            return await steady(
+            return await watch_until_steady(
                 watching, self._ground.clock, timeline, drill, Patience(grace=grace, pace=self._ground.pace)
             )
         except (FaildrillError, OSError) as error:

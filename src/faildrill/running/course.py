@@ -6,12 +6,10 @@ from typing import Final
 
 from faildrill.acting.call import stuck
 from faildrill.acting.effects import look_before_undoing
-from faildrill.acting.relapses import fallen, standing
 from faildrill.acting.undo import open_intents, undo_all
 from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.objections import answers
-from faildrill.guarding.same_place import ITSELF, refusal
 from faildrill.kinds import build
 from faildrill.locking.facts import proven
 from faildrill.locking.occupancy import Mark, clear, mark
@@ -32,11 +30,11 @@ from faildrill.record.timeline import (
     PhaseStarted,
     RunEnded,
     RunnerBroke,
-    UndoNotVerified,
     WarmedUp,
 )
+from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.read_back import read_back
-from faildrill.restoring.steadiness import GRACE, Patience, steady
+from faildrill.restoring.steadiness import Patience, steady
 from faildrill.running.interrupts import Interrupts
 from faildrill.running.run_context import Scene
 from faildrill.running.step_sequence import Steps
@@ -201,20 +199,9 @@ class Course:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
         is_fenced = self._fence()
-        dirty = await self._undo(intents) if await self._is_the_place(intents) else [one.step for one in intents]
-        kept = await standing(intents, dirty, scene.run)
-        is_steady = await self._steady(0.0 if dirty else GRACE)  # what is not put back won't be steady
-        if self._stop.hurried.is_set():
-            return is_fenced and not dirty
-        return not await fallen(kept, scene.timeline, scene.run) and is_fenced and not dirty and is_steady
-
-    async def _is_the_place(self, intents: list[Intended]) -> bool:
-        """Ask the place again what it is, and record of every step that it stays where this is another one."""
-        scene = self._scene
-        because = await refusal(scene.environment, scene.run, scene.timeline, ITSELF, intents) if intents else None
-        for intent in intents if because else ():
-            self._note(UndoNotVerified(step=intent.step, because=f"{because}"))
-        return because is None
+        run = OpenRun(scene.run, scene.environment, scene.timeline, is_hurried=self._stop.hurried.is_set)
+        dirty, is_steady = await run.put_back(intents, self._undo, self._steady)
+        return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
 
     async def _undo(self, intents: list[Intended]) -> list[str]:
         scene = self._scene
