@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import grimp
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "faildrill"
 PAGE: Final = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
-DRAWINGS: Final = re.findall(r"^```mermaid\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DRAWN: Final = re.findall(r"^```mermaid\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DRAWINGS: Final = [drawing for drawing in DRAWN if "flowchart LR" in drawing]
 NODE: Final = re.compile(r'(\w+)\["([\w/]+\.py)"\]')
 ARROW: Final = re.compile(r"^ *(\w+)(?:\[[^\]]*\])? --> (\w+)", re.MULTILINE)
 POINT: Final = re.compile(r"^(?:\d+\. .*|\| .*)(?:\n   .*)*", re.MULTILINE)
@@ -96,3 +98,27 @@ def test_the_floors_are_those_that_the_imports_are_held_to() -> None:
     rows = re.findall(r"^\| [\d½]+ \| (`.*?) \|", PAGE, re.MULTILINE)
     drawn = [set(re.findall(r"`([\w.]+)`", row)) for row in rows]
     assert held == drawn
+
+
+def test_the_drawing_of_the_rooms_is_what_they_import() -> None:
+    graph = grimp.build_graph("faildrill")
+    for room in graph.find_children("faildrill"):
+        graph.squash_module(room)
+    rooms = graph.find_children("faildrill")
+    imports = {room: graph.find_modules_directly_imported_by(room) & rooms - {room} for room in rooms}
+
+    def below(room: str) -> set[str]:
+        """Give all that a room stands on, by however many steps."""
+        return {each for one in imports[room] for each in {one, *below(one)}}
+
+    direct = {
+        (room.removeprefix("faildrill."), one.removeprefix("faildrill."))
+        for room, them in imports.items()
+        for one in them
+        if not any(one in below(other) for other in them if other != one)
+    }
+    [drawing] = [drawing for drawing in DRAWN if "flowchart TD" in drawing]
+    rows = [line.strip().split(" --> ") for line in drawing.splitlines() if "-->" in line]
+    assert {(start, end) for start, ends in rows for end in ends.split(" & ")} == {
+        pair for pair in direct if pair[0] != "__main__"
+    }
