@@ -1,5 +1,6 @@
 """`mariadb.lose_writer`: the server that takes writes dies, or hangs."""
 
+from contextlib import suppress
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,7 +11,7 @@ from faildrill.adapters.mariadb.nodes import OfMariaDB
 from faildrill.adapters.mariadb.statements import Errand
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.errors import ActionFailed
+from faildrill.errors import ActionFailed, OutcomeUnknown
 from faildrill.ports import Captured, Duration, Given
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import LossOrHang
@@ -60,7 +61,8 @@ class LoseWriter(LossOrHang[Sight], OfMariaDB):
         if await reach.state(lost) == "stopped":
             other = writer_now(await self._once(patience(given)), lost)
             await reach.signal(lost, "CONT" if other is None else "KILL")
-        await reach.start(lost)
+        with suppress(OutcomeUnknown):  # whether it was started is seen by whether it answers
+            await reach.start(lost)
         sight = await self._answering(lost, given)
         other = writer_now(sight, lost)
         if other is not None and (sight.leader is None or sight.why_not(lost)):
