@@ -16,7 +16,7 @@ from faildrill import judging
 from faildrill.cli.judge import FOLDER, find_one
 from faildrill.cli.options import seconds
 from faildrill.errors import WrongUsage
-from faildrill.history import comparison
+from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
 from faildrill.history.retention import removable
 from faildrill.history.run_summary import RunSummary, Unread, summarize
@@ -86,7 +86,9 @@ def _line(one: RunSummary) -> str:
     way = f" ({plain(one.way)})" if one.way else ""
     marked = f"  baseline: {plain(one.baseline.because, 80)}" if one.baseline else ""
     what = f"{plain(one.drill)}{way} in {plain(one.environment)}"
-    return f"{one.started[:19]}  {one.verdict.value:<12}  {what}  {comparison.length(one)}  {plain(one.run)}{marked}"
+    return (
+        f"{one.started[:19]}  {one.verdict.value:<12}  {what}  {run_comparison.length(one)}  {plain(one.run)}{marked}"
+    )
 
 
 def _drills(index: Index) -> str:
@@ -123,7 +125,7 @@ def show(run: str, among: Path, output: str) -> None:
         "environment": one.environment,
         "started": one.started,
         "verdict": f"{one.verdict.value}: {one.because}",
-        "outage": f"{one.probe}: {comparison.length(one)}" if one.probe else comparison.length(one),
+        "outage": f"{one.probe}: {run_comparison.length(one)}" if one.probe else run_comparison.length(one),
         **one.conditions,
         "version": one.version,
         "judged again": "the same, byte by byte" if same else f"NOT the same as {judging.FILE}: faildrill judge {run}",
@@ -146,7 +148,7 @@ def compare(first: str, second: str, among: Path, output: str) -> None:
     Two runs never prove a change: that is for `faildrill trend`.
     """
     one, other = summary_of(first, among), summary_of(second, among)
-    rows, said = comparison.differing(one, other), comparison.conclusion(one, other)
+    rows, said = run_comparison.differing(one, other), run_comparison.conclusion(one, other)
     if output == "json":
         told = {row.what: [row.first, row.second] for row in rows}
         click.echo(json.dumps({"runs": [one.run, other.run], "differences": told, "conclusion": said}, indent=2))

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from faildrill import judging
-from faildrill.history.conditions import Conditions, conditions, kinds
+from faildrill.history.comparability import Conditions, conditions, kinds
 from faildrill.judging import result
 from faildrill.judging.result import Headline, StepFigures, Verdict
 from faildrill.record import timeline

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from faildrill import durations
-from faildrill.history.conditions import CADENCE, differences
+from faildrill.history.comparability import CADENCE, differences
 from faildrill.history.interval_test import Floats, adjusted, best_split
 from faildrill.history.run_summary import RunSummary
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from faildrill import __version__, durations
-from faildrill.history.comparison import length
+from faildrill.history.run_comparison import length
 from faildrill.history.run_summary import RunSummary
 from faildrill.history.trend import Level, Trend
 from faildrill.reports import wording

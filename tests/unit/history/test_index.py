@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import judging
-from faildrill.history.conditions import conditions, differences
+from faildrill.history.comparability import conditions, differences
 from faildrill.history.index import FILE, opened
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Bounds, Verdict

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.history.conditions import differences
+from faildrill.history.comparability import differences
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.expectations.answers_to_findings import bounded
 
