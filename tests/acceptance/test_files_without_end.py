@@ -96,4 +96,6 @@ def test_a_drill_file_without_an_end_is_no_drill(folder: Path, file: str) -> Non
     for command in ("validate", "plan", "run"):
         done = _faildrill(folder, command, file)
         assert done.returncode == 2
-        assert "it is no regular file" in done.stdout + done.stderr
+        folder_of_drills = command == "run" and file == "."
+        why = "there is no *.yaml in it that begins a drill" if folder_of_drills else "it is no regular file"
+        assert why in done.stdout + done.stderr
