@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from faildrill import durations
+from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.record.samples.columns import Columns
@@ -46,7 +48,8 @@ def noticed(evidence: Evidence, step: str) -> str:
     foretold = [one for name in others for one in _foretold(evidence, name, times)]
     compared: list[_Compared] = []
     for name, before in itertools.product(others, times.befores):
-        if seen := _in_a_row(evidence.looks(name), before, times.since):
+        seen = _in_a_row(evidence.looks(name), before, times.since) or _in_the_dark(evidence, name, before, times.since)
+        if seen:
             return f"{name} noticed it: {seen}"
         compared += _all(evidence, name, before, times.since)
     return _unlikely(foretold, FORETOLD) or _unlikely(compared, CHANCE)
@@ -107,6 +110,21 @@ def _in_a_row(looks: Columns, before: Time, since: Time) -> str:
     most = int(np.convolve(failed, np.ones(IN_A_ROW, np.int64), "valid").max())
     told = f"{count(len(former), 'look')} before it were good"
     return f"{told}, {IN_A_ROW} in a row failed since" if most == IN_A_ROW else ""
+
+
+def _in_the_dark(evidence: Evidence, probe: str, before: Time, since: Time) -> str:
+    """Tell of a darkness as long as looks that fail one after the other: of a service that hangs few looks end."""
+    dark = evidence.outages(probe, 0.0)
+    if not evidence.plans[probe].every or any(
+        one.first_dark < before[1] and one.last_dark >= before[0] for one in dark
+    ):
+        return ""
+    enough = IN_A_ROW * nanoseconds(evidence.plans[probe].every)
+    for one in dark:
+        proven = min(one.last_dark, since[1]) - max(one.first_dark, since[0])
+        if proven >= enough:
+            return f"dark for at least {durations.show(seconds(proven))} since, and not before it"
+    return ""
 
 
 class _Compared(NamedTuple):

@@ -30,6 +30,17 @@ def answering(run: Run, since: float, until: float, *names: str, took: float = 0
     return run
 
 
+def hanging(run: Run, since: float, until: float) -> Run:
+    """Have two looks hang and fail, two more answered when it is over, and all others held back meanwhile."""
+    half = (since + until) / 2
+    for start, end, outcome in ((since, half, Outcome.WRONG), (half, until, Outcome.OK)):
+        first, second, *others = ticks(start, end)
+        for due in (first, second):
+            run.saw([due], outcome, end - due)
+        run.saw(others, Outcome.SKIPPED, 0.0)
+    return run
+
+
 def step_of(result: Result) -> str:
     return next(one.because for one in result.findings if one.kind == "step" and "takes effect" in one.claim)
 
@@ -55,10 +66,11 @@ def test_what_others_confirm_as_well_needs_no_probe(tmp_path: Path) -> None:
     "without an address is in), it counts only if a probe of the drill noticed it, and the finding names that probe."
 )
 @pytest.mark.says(
-    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
-    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
-    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
-    "how many good answers took longer than nine in ten did before, where more than half of them do."
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it, or it was dark "
+    "for as long as three looks are apart and not before the step was begun (of a service that hangs few looks end); "
+    "or if chance alone would make its looks, or what a spread probe counted, so unlike those before it in less than "
+    "one of a thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many "
+    "failed, or in how many good answers took longer than nine in ten did before, where more than half of them do."
 )
 @pytest.mark.parametrize(
     ("notices", "told"),
@@ -71,8 +83,9 @@ def test_what_others_confirm_as_well_needs_no_probe(tmp_path: Path) -> None:
         (lambda run: answering(run, SEEN, 15.0, "s1", "s2", took=0.03), "pay noticed it: slower 0 of 155"),
         (lambda run: run.saw(ticks(5.0, 5.06), Outcome.RESET), "pay noticed it: 155 looks before it were good, 3 in"),
         (lambda run: run.saw(ticks(5.0, 14.0, 0.2), Outcome.RESET), "pay noticed it: failed 0 of 155 before it, 45 of"),
+        (lambda run: hanging(run, FAULT + 0.1, 6.0), "pay noticed it: dark for at least 1.12 s since, and not before"),
     ],
-    ids=["who answers", "how many answer", "slower", "three in a row", "many"],
+    ids=["who answers", "how many answer", "slower", "three in a row", "many", "a hang of which few looks end"],
 )
 def test_a_probe_that_noticed_it_is_named(notices: Callable[[Run], Run], told: str, tmp_path: Path) -> None:
     result = judge(notices(drained()).write(tmp_path))
@@ -81,10 +94,11 @@ def test_a_probe_that_noticed_it_is_named(notices: Callable[[Run], Run], told: s
 
 
 @pytest.mark.says(
-    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
-    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
-    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
-    "how many good answers took longer than nine in ten did before, where more than half of them do."
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it, or it was dark "
+    "for as long as three looks are apart and not before the step was begun (of a service that hangs few looks end); "
+    "or if chance alone would make its looks, or what a spread probe counted, so unlike those before it in less than "
+    "one of a thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many "
+    "failed, or in how many good answers took longer than nine in ten did before, where more than half of them do."
 )
 @pytest.mark.parametrize(
     "happens",
@@ -143,10 +157,11 @@ def test_what_puts_right_is_compared_with_what_was_right_before(tmp_path: Path) 
 
 
 @pytest.mark.says(
-    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it; or if chance "
-    "alone would make its looks, or what a spread probe counted, so unlike those before it in less than one of a "
-    "thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many failed, or in "
-    "how many good answers took longer than nine in ten did before, where more than half of them do."
+    "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it, or it was dark "
+    "for as long as three looks are apart and not before the step was begun (of a service that hangs few looks end); "
+    "or if chance alone would make its looks, or what a spread probe counted, so unlike those before it in less than "
+    "one of a thousand runs (Fisher's exact test, divided by all that is compared): in who answered, in how many "
+    "failed, or in how many good answers took longer than nine in ten did before, where more than half of them do."
 )
 @pytest.mark.parametrize(
     ("counts", "verdict"), [({"s1": 0.0, "s2": 50.0}, "PASSED"), ({"s1": 25, "s2": 25}, "INCONCLUSIVE")]
