@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.ansible.inventory import listed
-from faildrill.adapters.ansible.play_process import news
+from faildrill.adapters.ansible.play_process import LostEvent, news
 from faildrill.adapters.ansible.plays import _moment
 from faildrill.adapters.ansible.results import Played, told
 from faildrill.errors import CannotSee
@@ -105,6 +105,11 @@ def test_an_event_s_time_is_never_before_its_play_nor_in_the_future() -> None:
     assert _moment("1999-01-01T00:00:00", earliest) == earliest
     assert _moment("2999-01-01T00:00:00+00:00", earliest) <= time.monotonic_ns()
     assert earliest < _moment(None, earliest) <= time.monotonic_ns()
+
+
+def test_an_event_whose_file_is_gone_is_said_to_be_lost_and_not_passed_over() -> None:
+    with pytest.raises(LostEvent, match="what was done can't be told"):
+        news({"uuid": "1f", "counter": 3, "stdout": "changed: [h1]"})
 
 
 def test_what_the_engine_gives_takes_news() -> None:

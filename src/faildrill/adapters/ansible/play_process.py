@@ -20,8 +20,17 @@ _MOST: Final = 1 << 16
 """Characters of what a task returned that are passed on; more is left out."""
 
 
+class LostEvent(Exception):
+    """Something that Ansible told did not come through."""
+
+
 def news(event: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what matters of an event of ansible-runner, None for what doesn't."""
+    """Return what matters of an event of ansible-runner, None for what doesn't.
+
+    LostEvent where the file in which Ansible tells it is gone: then nobody knows what was done, and where.
+    """
+    if "event" not in event:  # ansible-runner goes on without the file, and hands over the little that it knows itself
+        raise LostEvent("what Ansible wrote down of an event is gone, so what was done can't be told")
     data = event.get("event_data") or {}
     kind = event["event"]
     if kind == "playbook_on_stats":
