@@ -67,22 +67,23 @@ def acts_late(action: Action, before: Captured) -> float:
     return max(own, float(found)) if isinstance(found, int | float) else own
 
 
-async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:
+async def late(action: Action, before: Captured, given: Given, window: Window, *, is_taken: bool) -> Late:
     """Look whether the effect of a step comes though it was put back, until it can't any more.
 
-    Where it is not as it was put back from the first, an earlier step was put back since, and took its place: only its
-    effect tells then.
+    Where it is not as it was put back from the first, it came just now: unless an earlier step that was put back since
+    has taken its place (`is_taken`). Then only its effect tells, where its kind knows that from any other change.
     """
     costs = looks_cost(action)
+    knows = knows_its_effect(action)
     was_back = (await observe(lambda: restored(action, before, given), window.start, twice=not costs)).holds
-    can_tell = was_back or knows_its_effect(action)
+    was_back = was_back or not (is_taken or knows)
 
     looks = 0
 
     async def comes() -> Observed:
         nonlocal looks
         looks += 1
-        if costs or not can_tell:
+        if costs or not knows:
             back = await restored(action, before, given)
             return Observed(was_back and not back.holds, back.because)
         if looks % 2:  # where reads come from two in turn, each question must meet both of them

@@ -10,7 +10,7 @@ from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, w
 from faildrill.acting.comparison import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.late_effects import Late, Window, late
-from faildrill.acting.sight import effect, looks_cost, restored
+from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
@@ -142,10 +142,13 @@ async def undo_all(
             continue
         is_open = intent.step in still_open and intent.undo != "none"
         undo.is_watched = is_open and not await undo.is_in_effect()
+        there = [one for one in watched if await one.stays()]
         if not await undo.run():
             dirty.append(intent.step)
         elif undo.is_watched:
             watched.append(undo)
+        for one in there:
+            one.is_taken = not await one.stays()
     found = await asyncio.gather(*(one.late(over) for one in watched))
     return dirty + [one.intent.step for one, came in zip(watched, found, strict=True) if not await one.settle(came)]
 
@@ -162,6 +165,8 @@ class _Undo:
         self.was_refused = False
         self.is_watched = False
         """Whether it may come yet, so that it is not told to be put back before that is over."""
+        self.is_taken = False
+        """Whether an earlier step that was put back since has taken its place."""
         self._back_as = ""
         self._times = 1
         self._given = CallContext(run, timeout=intent.undo_within)
@@ -202,11 +207,22 @@ class _Undo:
         alone = await beside(action, self._given, intent.picture, self.changed, deadline)
         return seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
 
+    async def stays(self) -> bool:
+        """Look whether it is as it was put back; not of a kind that tells its effect from any other change."""
+        action = action_of(self.intent)
+        if knows_its_effect(action):
+            return False
+        now = asyncio.get_running_loop().time()
+        seen = await observe(
+            lambda: restored(action, self.intent.before, self._given), now, twice=not looks_cost(action)
+        )
+        return seen.holds
+
     async def late(self, over: float) -> Late:
         """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
         action, intent = action_of(self.intent), self.intent
         window = Window.of(action, intent, over)
-        found = await late(action, intent.before, self._given, window)
+        found = await late(action, intent.before, self._given, window, is_taken=self.is_taken)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"
         told = f"{looked}, and {'nothing came' if found.is_told and not found.came else found.because}"
