@@ -24,7 +24,7 @@ ENDS: Final = {"app1": ("passes", 0), "app2": ("breaks", 4), "db1": ("is interru
 """By host, how the run on it goes, and its exit code: each host is a place of its own, so all run at once."""
 OURS: Final = (
     b"-m\0faildrill\0",
-    *(f"-m\0faildrill.{one}".encode() for one in ("running", "probing", "recovering", "reports")),
+    *(f"-m\0faildrill.{one}".encode() for one in ("running", "probing", "restoring", "reports")),
 )
 """In whose environment the secrets may be: faildrill's own processes, which have that of whoever called it."""
 DRILL: Final = """
