@@ -11,6 +11,7 @@ import pytest
 
 from faildrill.lab.core import control, startup, teardown
 from faildrill.lab.core.facts import Facts
+from faildrill.locking.occupancy import all_marks
 from lab import traces
 from lab.drilling import Ran, run
 
@@ -86,6 +87,9 @@ def steady_lab(lab: Facts) -> Iterator[Facts]:
     put_back(lab)
     yield lab
     put_back(lab)
+    if all_marks():  # of a test that failed, so that it fails alone
+        recover = [sys.executable, "-m", "faildrill", "recover", "--within", "1m"]
+        subprocess.run(recover, check=False, capture_output=True, timeout=240)
 
 
 def put_back(lab: Facts) -> None:

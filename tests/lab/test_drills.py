@@ -189,9 +189,8 @@ def test_an_undo_that_cannot_be_verified_is_unsafe_until_recovered(steady_lab: F
     assert again.code == 3, again.said
     assert "dirty" in again.said
     put_back(steady_lab)
-    recovered = subprocess.run(
-        [sys.executable, "-m", "faildrill", "recover"], capture_output=True, text=True, check=False, timeout=120
-    )
+    recover = [sys.executable, "-m", "faildrill", "recover", "--within", "30s"]
+    recovered = subprocess.run(recover, capture_output=True, text=True, check=False, timeout=120)
     assert recovered.returncode == 0, recovered.stdout
     assert all_marks() == {}
     assert ran.result["verdict"] == "UNSAFE"
