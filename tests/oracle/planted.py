@@ -40,20 +40,26 @@ FAULTS: Final = {
         "proofs.records", "np.minimum.accumulate(rights[::-1])[::-1] - lefts", "rights - lefts"
     ),
     "who was not watched was not good": Fault(
-        "judging.steadiness", "return 0 if blind else", "return 0 if not blind else"
+        "judging.steady_moment", "return 0 if blind else", "return 0 if not blind else"
     ),
     "a look counts as often as it is told": Fault("proofs.dues", "& (np.diff(due, prepend=-1) != 0)", ""),
     "what was not recorded in the end was never due": Fault("proofs.dues", "if expected < until:", "if expected < 0:"),
-    "any proof of life ends an outage": Fault("judging.bounds", "if hold else parted", "if hold < 0 else parted"),
+    "any proof of life ends an outage": Fault(
+        "judging.outages.bounds", "if hold else parted", "if hold < 0 else parted"
+    ),
     "a hold hides nothing before": Fault(
-        "judging.bounds", "found.since[found.by <= one.last_good - hold]", "found.since[found.by <= one.last_good]"
+        "judging.outages.bounds",
+        "found.since[found.by <= one.last_good - hold]",
+        "found.since[found.by <= one.last_good]",
     ),
-    "flaps are told apart by nothing": Fault("judging.bounds", "end = first_life", "end = still_at"),
-    "two looks make two writers": Fault("judging.writers", "_IN_A_ROW: Final = 3", "_IN_A_ROW: Final = 2"),
+    "flaps are told apart by nothing": Fault("judging.outages.bounds", "end = first_life", "end = still_at"),
+    "two looks make two writers": Fault("judging.expectations.writers", "_IN_A_ROW: Final = 3", "_IN_A_ROW: Final = 2"),
     "an alarm from before the step is one of it": Fault(
-        "judging.detected", "(part.sent >= step.began)", "(part.sent > 0)"
+        "judging.expectations.detected", "(part.sent >= step.began)", "(part.sent > 0)"
     ),
-    "a wait that ran out unseen failed": Fault("judging.waits", "if is_met or blind is None:", "if is_met or True:"),
+    "a wait that ran out unseen failed": Fault(
+        "judging.wait_findings", "if is_met or blind is None:", "if is_met or True:"
+    ),
     "what was against it before does not matter": Fault(
         "proofs.rows", "if by >= self._against:", "if by >= 0:", "asked"
     ),
@@ -73,19 +79,22 @@ FAULTS: Final = {
         "proofs.looks", "Interval(sent, sent + slow)", "Interval(sent, answered)", "asked"
     ),
     "it is dark since it was last alive": Fault(
-        "judging.aborting",
+        "judging.aborts.abort_conditions",
         'self._breach(self._still - self._begun[0], "")',
         'self._breach(self._still - self._alive, "")',
         "aborted",
     ),
     "it is dark until a look was answered": Fault(
-        "judging.aborting", "max(self._still, dark.since)", "max(self._still, dark.by)", "aborted"
+        "judging.aborts.abort_conditions", "max(self._still, dark.since)", "max(self._still, dark.by)", "aborted"
     ),
     "a late answer is one more look": Fault(
-        "judging.aborting", "if self._due[place : place + 1] == [sample.due]:", "if not self._due and place:", "aborted"
+        "judging.aborts.abort_conditions",
+        "if self._due[place : place + 1] == [sample.due]:",
+        "if not self._due and place:",
+        "aborted",
     ),
     "no answer is no outage": Fault(
-        "judging.aborting", "return self._breach(now_ns - since, how)", "return None", "aborted"
+        "judging.aborts.abort_conditions", "return self._breach(now_ns - since, how)", "return None", "aborted"
     ),
 }
 
@@ -120,7 +129,10 @@ class _Loader(SourceFileLoader):
 def _first_heard(fault: Fault) -> str | None:
     """Judge history after history with a fault in the engine; return the first disagreement, or None."""
     [root] = importlib.util.find_spec("faildrill").submodule_search_locations  # type: ignore[union-attr, misc]
-    sys.meta_path.insert(0, _Planter(fault, Path(root, *fault.module.split(".")).with_suffix(".py")))
+    path = Path(root, *fault.module.split(".")).with_suffix(".py")
+    if not path.is_file():
+        raise LookupError(f"there is no {path}: put the fault somewhere else")
+    sys.meta_path.insert(0, _Planter(fault, path))
     with tempfile.TemporaryDirectory() as folder:
         return next((line for seed in range(HEARD_WITHIN) for line in _told(fault, seed, Path(folder))), None)
 

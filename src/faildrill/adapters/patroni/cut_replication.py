@@ -1,11 +1,12 @@
 """`patroni.cut_replication`: the network between the node that takes writes and its standbys fails."""
 
 import asyncio
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from pydantic import Field
 
 from faildrill.adapters.patroni.interface_proof import OfCluster
+from faildrill.adapters.patroni.status import Node
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
@@ -77,18 +78,22 @@ class CutReplication(OfCluster, OfLink):
         return Observed(not still, f"{', '.join(still)} still streams" if still else "")
 
     async def _silenced(self, before: Captured, given: Given) -> Observed:
-        """See that no standby has what was written after the link was seen to be silent."""
+        """See that no standby gets what the primary has and it hasn't; where they are alike, nobody can tell."""
         primary, each = str(before["primary"]), patience(given) / 3
-        first = (await self._once(each)).nodes[primary].position
+        standbys = [str(one) for one in cast("list[object]", before["streaming"])]
+        first = (await self._once(each)).nodes
         await asyncio.sleep(_A_MOMENT)
-        wrote = (await self._once(each)).nodes[primary].position
-        if first is None or wrote is None or wrote <= first:
-            told = "nothing was written meanwhile, so nobody else can tell"
-            return Observed(holds=True, because=told, word_of=IN_THE_PATH)
-        standbys: Any = before["streaming"]
-        nodes = (await self._once(each)).nodes
-        passed = [name for name in standbys if (nodes[name].position or 0) >= wrote]
-        return Observed(not passed, f"and yet {', '.join(passed)} has what was written since" if passed else "")
+        wrote = (await self._once(each)).nodes[primary].position or 0
+        last = (await self._once(each)).nodes
+        is_news = wrote > (first[primary].position or wrote)
+        passed = [name for name in standbys if is_news and (last[name].position or 0) >= wrote]
+        if passed:
+            return Observed(holds=False, because=f"and yet {', '.join(passed)} has what was written since")
+        stuck = [one for one in standbys if first[one].position == last[one].position and _is_behind(last[one], wrote)]
+        if stuck == standbys:
+            return Observed(holds=True, because=f"{', '.join(standbys)} gets nothing of what {primary} has written")
+        told = "nothing was written meanwhile, so nobody else can tell"
+        return Observed(holds=True, because=told, word_of=IN_THE_PATH)
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See that the link still does it; who streams from whom may change with what else is done."""
@@ -134,3 +139,7 @@ class CutReplication(OfCluster, OfLink):
 
     def _links(self, primary: str, given: Given) -> Links:
         return links(given.reach(self.cluster.members[primary]), f"{self.cluster.name}/{primary}")
+
+
+def _is_behind(node: Node, wrote: int) -> bool:
+    return node.position is not None and node.position < wrote
