@@ -75,8 +75,8 @@ def command(place: Place, *more: str, plugins: tuple[str, ...] = ()) -> list[str
 
 
 def alone() -> dict[str, str]:
-    """The environment of a session that loads no plugin but those that are named, installed or not."""
-    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    """The environment of a session with no options and no plugins but those that are named, installed or not."""
+    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 
 
 def session(place: Place, *more: str, plugins: tuple[str, ...] = ()) -> "subprocess.CompletedProcess[str]":
