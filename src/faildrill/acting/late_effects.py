@@ -67,16 +67,16 @@ def acts_late(action: Action, before: Captured) -> float:
     return max(own, float(found)) if isinstance(found, int | float) else own
 
 
-async def late(action: Action, before: Captured, given: Given, window: Window, *, is_taken: bool) -> Late:
+async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:
     """Look whether the effect of a step comes though it was put back, until it can't any more.
 
-    Where it is not as it was put back from the first, it came just now: unless an earlier step that was put back since
-    has taken its place (`is_taken`). Then only its effect tells, where its kind knows that from any other change.
+    `before` is what was there when it was seen put back, or when an earlier step took its place. Where it is not so
+    from the first, it came just now; of a kind that knows its effect from any other change, only that tells then.
     """
     costs = looks_cost(action)
     knows = knows_its_effect(action)
     was_back = (await observe(lambda: restored(action, before, given), window.start, twice=not costs)).holds
-    was_back = was_back or not (is_taken or knows)
+    was_back = was_back or not knows
 
     looks = 0
 

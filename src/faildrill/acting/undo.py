@@ -148,7 +148,7 @@ async def undo_all(
         elif undo.is_watched:
             watched.append(undo)
         for one in there:
-            one.is_taken = not await one.stays()
+            one.lost_to = None if await one.stays() else intent
     found = await asyncio.gather(*(one.late(over) for one in watched))
     return dirty + [one.intent.step for one, came in zip(watched, found, strict=True) if not await one.settle(came)]
 
@@ -165,8 +165,8 @@ class _Undo:
         self.was_refused = False
         self.is_watched = False
         """Whether it may come yet, so that it is not told to be put back before that is over."""
-        self.is_taken = False
-        """Whether an earlier step that was put back since has taken its place."""
+        self.lost_to: Intended | None = None
+        """The earlier step during whose undo it stopped being as it was put back."""
         self._back_as = ""
         self._times = 1
         self._given = CallContext(run, timeout=intent.undo_within)
@@ -218,11 +218,22 @@ class _Undo:
         )
         return seen.holds
 
+    async def _is_as(self, earlier: Intended, until: float) -> bool:
+        """Look whether what this has changed is now as an earlier step of its kind found it, which took its place."""
+        action = action_of(self.intent)
+        seen = await observe(lambda: restored(action, earlier.before, self._given), until, twice=not looks_cost(action))
+        return seen.holds
+
     async def late(self, over: float) -> Late:
         """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
         action, intent = action_of(self.intent), self.intent
         window = Window.of(action, intent, over)
-        found = await late(action, intent.before, self._given, window, is_taken=self.is_taken)
+        lost_to = self.lost_to
+        if lost_to and lost_to.kind != intent.kind:
+            because = f"it is not as it was put back any more, since {lost_to.step} was: that, or it, may be why"
+            return Late(came=False, is_told=False, because=because)
+        before = lost_to.before if lost_to and await self._is_as(lost_to, window.start) else intent.before
+        found = await late(action, before, self._given, window)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"
         told = f"{looked}, and {'nothing came' if found.is_told and not found.came else found.because}"
