@@ -215,7 +215,7 @@ def test_a_plan_and_a_report_repeat_what_nothing_can_prove(steady_lab: Facts, tm
     said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     told = "payments (of load_balancers): an appliance that says nothing of itself"
     assert (said.returncode, f"UNPROVEN {told}" in said.stdout) == (0, True), said.stdout
-    ran = run(drill(tmp_path, DRAIN), tmp_path, str(place))
+    ran = run(drill(tmp_path, DRAIN, "4s"), tmp_path, str(place))
     assert (ran.code, f"unproven: {told}" in ran.findings("PASSED")) == (0, True), ran.said
     assert told in (ran.folder / "report.html").read_text()
     assert told in (ran.folder / "report.md").read_text()
