@@ -1,8 +1,6 @@
 """Sets of runs as a user runs them: a hidden order stays hidden, and a set that is killed leaves nothing behind."""
 
-import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -20,8 +18,7 @@ from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.locking.occupancy import all_marks
 from faildrill.record import series
-from faildrill.record.timeline import FILE, Confirmed
-from support.places import Place, events, of_run, until
+from support.places import Place, of_run, several_under_way, until
 
 DRILL = """\
 drill: {name}
@@ -93,23 +90,6 @@ def the_set(place: Place) -> tuple[Path, dict[str, Any]]:
     return folder, found
 
 
-@contextlib.contextmanager
-def under_way(path: Path, place: Place, *more: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
-    """Give a set whose first run has done its step, and that run's folder; end both whatever happens."""
-    with subprocess.Popen(command(path, place, *more), stdout=subprocess.PIPE, text=True) as process:
-        folder = Path()
-        try:
-            until(lambda: list(place.reports.glob(f"*/*/{FILE}")))
-            [folder] = [one.parent for one in place.reports.glob(f"*/*/{FILE}")]
-            until(lambda: events(folder, Confirmed))
-            yield process, folder
-        finally:
-            process.kill()
-            for pid in of_run(folder.name):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-
 @pytest.fixture(scope="module")
 def blinded() -> Iterator[tuple[Place, str]]:
     """A set of twins that was run to its end, and what it said."""
@@ -178,7 +158,7 @@ def test_one_way_can_be_taken_alone(place: Place) -> None:
 
 
 def test_when_the_command_is_killed_the_run_is_put_back_and_the_rest_is_not_started(place: Place) -> None:
-    with under_way(ways(place, wait="60s"), place) as (process, folder):
+    with several_under_way(command(ways(place, wait="60s"), place), place) as (process, folder):
         process.kill()
         process.wait()
         until(lambda: (folder / "report.html").exists() and not of_run(folder.name), 30)
@@ -190,7 +170,7 @@ def test_when_the_command_is_killed_the_run_is_put_back_and_the_rest_is_not_star
 
 
 def test_ctrl_c_ends_the_set_with_the_run_under_way(place: Place) -> None:
-    with under_way(twins(place, wait="60s"), place, "--twins") as (process, _):
+    with several_under_way(command(twins(place, wait="60s"), place, "--twins"), place) as (process, _):
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 5, said

@@ -1,8 +1,6 @@
 """Many drills as a user runs them: one verdict that all files tell alike, and nothing left on however it ends."""
 
-import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -21,8 +19,8 @@ from click.testing import CliRunner
 from faildrill.cli.main import cli
 from faildrill.locking.occupancy import all_marks
 from faildrill.record import series
-from faildrill.record.timeline import FILE, Confirmed, RunStarted, entries
-from support.places import Place, events, of_run, until
+from faildrill.record.timeline import FILE, RunStarted, entries
+from support.places import Place, events, of_run, several_under_way, until
 
 DRILL = """\
 drill: {name}
@@ -74,25 +72,6 @@ def the_suite(place: Place) -> tuple[Path, dict[str, Any]]:
     [folder] = [one.parent for one in place.reports.glob(f"*-nightly-suite-*/{series.FILE}")]
     found: dict[str, Any] = json.loads((folder / "set.json").read_bytes())
     return folder, found
-
-
-@contextlib.contextmanager
-def under_way(place: Place, *more: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
-    """Give a suite whose first run has done its step, and that run's folder; end both whatever happens."""
-    with subprocess.Popen(
-        command(place, *more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        folder = Path()
-        try:
-            until(lambda: list(place.reports.glob(f"*/*/{FILE}")))
-            [folder] = [one.parent for one in place.reports.glob(f"*/*/{FILE}")]
-            until(lambda: events(folder, Confirmed))
-            yield process, folder
-        finally:
-            process.kill()
-            for pid in of_run(folder.name):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +187,7 @@ def test_ctrl_c_puts_the_drill_under_way_back_and_begins_no_other_though_it_is_t
     place = Place(ground)
     drill(place, "a", wait="60s")
     drill(place, "b")
-    with under_way(place, "--keep-going", "--retry", "3") as (process, _):
+    with several_under_way(command(place, "--keep-going", "--retry", "3"), place) as (process, _):
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 5, said
@@ -223,7 +202,7 @@ def test_whoever_aborts_a_run_ends_the_suite(ground: Path) -> None:
     place = Place(ground)
     drill(place, "a", wait="60s")
     drill(place, "b")
-    with under_way(place, "--keep-going") as (process, folder):
+    with several_under_way(command(place, "--keep-going"), place) as (process, folder):
         asked = CliRunner().invoke(cli, ["abort", folder.name, "--within", "30s", "--why", "the job was cancelled"])
         assert asked.exit_code == 0, asked.output
         said, _ = process.communicate(timeout=60)
@@ -236,7 +215,7 @@ def test_when_the_command_is_killed_the_drill_is_put_back_and_the_rest_reads_as_
     place = Place(ground)
     drill(place, "a", wait="60s")
     drill(place, "b")
-    with under_way(place) as (process, folder):
+    with several_under_way(command(place), place) as (process, folder):
         process.kill()
         process.wait()
         until(lambda: (folder / "report.html").exists() and not of_run(folder.name), 30)

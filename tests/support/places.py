@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from faildrill.clock import SystemClock
 from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Wait
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
-from faildrill.record.timeline import FILE, AnyEvent, ProberStarted, entries
+from faildrill.record.timeline import FILE, AnyEvent, Confirmed, ProberStarted, entries
 from faildrill.restoring.fence import carries
 from faildrill.running.layout import Started, lay_out, start
 from faildrill.testing import FakePlace
@@ -108,6 +109,26 @@ def of_run(run: str) -> dict[int, str]:
             with contextlib.suppress(OSError):
                 found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found
+
+
+@contextlib.contextmanager
+def several_under_way(command: list[str], place: Place) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+    """Start runs one after the other; give the process once the first has done its step, and that run's folder.
+
+    Both are ended whatever happens.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        folder = Path()
+        try:
+            until(lambda: list(place.reports.glob(f"*/*/{FILE}")))
+            [folder] = [one.parent for one in place.reports.glob(f"*/*/{FILE}")]
+            until(lambda: events(folder, Confirmed))
+            yield process, folder
+        finally:
+            process.kill()
+            for pid in of_run(folder.name):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def runner_of(folder: Path) -> int:

@@ -27,7 +27,10 @@ from faildrill.record.timeline import (
 
 Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"]
 Undo = Literal["verified", "not verified", "failed", "left", "not needed", ""]
-_CURE: Final = "have one look whose answers name who gave them, or that goes where users would notice"
+_CURE: Final = (
+    "let the effect last longer or look more often, by a probe whose answers name who gave them or that goes where "
+    "users would notice"
+)
 UNDO_ENDS: Final = (UndoVerified, UndoNotVerified, UndoFailed, LeftApplied)
 
 
