@@ -209,19 +209,14 @@ class _Undo:
 
     async def stays(self) -> bool:
         """Look whether it is as it was put back; not of a kind that tells its effect from any other change."""
-        action = action_of(self.intent)
-        if knows_its_effect(action):
+        if knows_its_effect(action_of(self.intent)):
             return False
-        now = asyncio.get_running_loop().time()
-        seen = await observe(
-            lambda: restored(action, self.intent.before, self._given), now, twice=not looks_cost(action)
-        )
-        return seen.holds
+        return await self._is_as(self.intent, asyncio.get_running_loop().time())
 
-    async def _is_as(self, earlier: Intended, until: float) -> bool:
-        """Look whether what this has changed is now as an earlier step of its kind found it, which took its place."""
+    async def _is_as(self, found: Intended, until: float) -> bool:
+        """Look whether what this has changed is as it, or an earlier step of its kind, has found it."""
         action = action_of(self.intent)
-        seen = await observe(lambda: restored(action, earlier.before, self._given), until, twice=not looks_cost(action))
+        seen = await observe(lambda: restored(action, found.before, self._given), until, twice=not looks_cost(action))
         return seen.holds
 
     async def late(self, over: float) -> Late:
