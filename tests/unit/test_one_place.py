@@ -33,6 +33,7 @@ def _places(pattern: str) -> set[str]:
             id="how much of a call's time may be asked away",
         ),
         pytest.param(r"\bpydantic\._|\b__pydantic_", set(), id="what is private to pydantic"),
+        pytest.param(r"name\.lower\(\)\.replace\(", {"record/samples/__init__.py"}, id="an outcome in words"),
         pytest.param(r"isinstance\([^)]*, RunStarted\)", {"record/timeline.py"}, id="what a run begins with"),
     ],
 )

@@ -206,14 +206,13 @@ def _state(watch: Watch, probe: ProbeSeen, now: int) -> tuple[str, str, str]:
     if watch.silent(probe, now):
         return f"no look for {duration((now - last.answered) / NANOSECONDS)}", "yellow", "?"
     if not last.outcome.is_look:
-        return f"{last.outcome.name.lower()} {plain(str(last.detail), 60)}".strip(), "yellow", "?"
+        return last.outcome.in_words(plain(str(last.detail), 60)), "yellow", "?"
     if probe.bad_since is None:
         return f"ok {duration(max(0, last.answered - last.due) / NANOSECONDS)}", "green", "●"
-    word = last.outcome.name.lower().replace("_", " ")
     dark = duration(max(0, now - probe.bad_since) / NANOSECONDS)
     if last.outcome is Outcome.OK:
         return f"ok again, {dark} after the first bad look", "yellow", "◐"
-    return f"{word} for {dark} {plain(str(last.detail), 60)}".strip(), "red", "✗"
+    return f"{last.outcome.in_words()} for {dark} {plain(str(last.detail), 60)}".strip(), "red", "✗"
 
 
 _STRIP: Final[dict[Mark | None, tuple[str, str]]] = {

@@ -176,7 +176,7 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
     except (ActionError, CannotSee, ValidationError) as error:
         remedy = causes.what_to_do(str(error)) or f"a look may take {durations.show(plan.timeout)}"
         return Checked(what, ok=False, told=words(error), remedy=remedy)
-    told = f"{seen.outcome.name.lower().replace('_', ' ')}{': ' if seen.detail else ''}{words(seen.detail)}"
+    told = seen.outcome.in_words(words(seen.detail))
     if seen.outcome is Outcome.OK:
         return Checked(what, ok=True, told=told)
     _, told_how, remedy = words(seen.detail).partition(TO_RUN)

@@ -13,6 +13,8 @@ from faildrill.system.exit_codes import ExitCode
 
 FORMAT = 1
 """Version of result.json."""
+Level = Literal["info", "good", "bad"]
+"""Whether what a line tells is good news."""
 
 
 class Verdict(enum.StrEnum):
@@ -196,7 +198,7 @@ class Moment(Record, frozen=True, kw_only=True):
     text: str
     entry: int
     """The number of the timeline's entry behind it."""
-    level: Literal["info", "good", "bad"] = "info"
+    level: Level = "info"
     evidence: str = ""
     """What the line is taken from: `timeline:17`, or `sample:pay:1042` for what a probe saw."""
 

@@ -1,1 +1,1 @@
-"""A run while it goes on: what its files tell, and its events as sentences."""
+"""A run while it goes on: what its files tell."""

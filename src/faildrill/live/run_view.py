@@ -16,12 +16,13 @@ from pydantic import ValidationError
 
 from faildrill.clock import NANOSECONDS, nanoseconds
 from faildrill.durations import show as duration
-from faildrill.live.sentences import Level, Told, told
+from faildrill.judging.event_sentences import Sentence, sentence
+from faildrill.judging.result import Level
 from faildrill.model.drill import Drill, ProbePlan, singly
-from faildrill.proofs.looks import proof
+from faildrill.proofs.looks import SILENCE, proof
 from faildrill.record import journal
 from faildrill.record import timeline as tl
-from faildrill.record.samples import Files, Follower, Outcome, Sample
+from faildrill.record.samples import Files, Follower, Sample
 from faildrill.reports.wording import count, plain
 
 Mark = Literal["dark", "late", "good", "open"]
@@ -32,6 +33,8 @@ BUCKET: Final = NANOSECONDS
 STRIP: Final = 24
 _HOLD: Final = NANOSECONDS
 """Nanoseconds for which a probe must be good before it counts as good again: flapping is one line, not many."""
+_FOLLOWED: Final = 1.0
+"""Seconds within which what a quick probe saw has come through its file to those who watch."""
 _MOST_GOODS: Final = 4096
 _MOST_PROBES: Final = 64
 _MOST_STEPS: Final = 256
@@ -39,6 +42,8 @@ _MOST_BYTES: Final = 4_000_000
 _MOST_SAMPLES: Final = 50_000
 _UNVEILED: Final = (tl.RunStarted, tl.PhaseStarted, tl.RunEnded)
 """What is told of a run behind a veil; the first without its words."""
+_ONLY_REPORTED: Final = (tl.ProberStarted, tl.Intended, tl.Applied, tl.Happened)
+"""What a report tells, and who watches sees by what comes of it."""
 UNREADABLE: Final = (OSError, ValueError, IndexError, TypeError, RecursionError, msgspec.MsgspecError)
 """What reading a hostile or half-written file may raise."""
 
@@ -84,7 +89,7 @@ class ProbeSeen:
         good = sample.outcome.is_good and not _is_beyond(sample, self.slow)
         is_late = good and _is_beyond(sample, self.late)
         mark: Mark = "late" if is_late else ("good" if good else "dark")
-        self._mark(sample.answered // BUCKET, "open" if sample.outcome in _UNDECIDED else mark)
+        self._mark(sample.answered // BUCKET, "open" if sample.outcome.is_open else mark)
         if not sample.outcome.is_look:
             return
         if good:
@@ -119,9 +124,9 @@ class ProbeSeen:
         self.bad_looks += 1
         if self.bad_since is None:
             self.bad_since = sent
-            detail = f": {sample.detail}" if sample.detail else ""
-            word = "too slow" if sample.outcome is Outcome.OK else _word(sample.outcome)
-            yield Line(sample.answered, "bad", f"{self.name}: {word}{detail}")
+            slow = f"too slow: {sample.detail}".removesuffix(": ")
+            told = slow if sample.outcome.is_good else sample.outcome.in_words(sample.detail)
+            yield Line(sample.answered, "bad", f"{self.name}: {told}")
 
     def rate(self, now: int) -> float:
         """Return the looks a second over the last two whole seconds."""
@@ -129,17 +134,16 @@ class ProbeSeen:
         return (self.counts.get(current - 1, 0) + self.counts.get(current - 2, 0)) / 2.0
 
 
-_UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)
-"""They say nothing of the service, so they are no bad looks of it."""
+def _is_news(event: tl.AnyEvent) -> bool:
+    """Tell whether who watches needs to know of an event now, and not only in the report."""
+    if isinstance(event, tl.GuardAnswered):
+        return event.objection is not None or bool(event.unproven)
+    return not isinstance(event, _ONLY_REPORTED)
 
 
 def _is_beyond(sample: Sample, limit: int | None) -> bool:
     """Tell whether a good answer came later than that (ns; None: there is no limit yet)."""
     return limit is not None and proof(sample, limit)[1] is not None
-
-
-def _word(outcome: Outcome) -> str:
-    return outcome.name.lower().replace("_", " ")
 
 
 @dataclass
@@ -231,18 +235,24 @@ class Watch:
                 if self._veil is not None and not isinstance(entry.what, _UNVEILED):
                     continue
                 self._take(entry)
-                said = None if self._veil and isinstance(entry.what, tl.RunStarted) else told(entry.what)
-                if said is not None:
-                    lines.append(Line(entry.at, said.level, self._named(entry.what, said)))
+                told = self._sentence(entry.what)
+                if told is not None:
+                    lines.append(Line(entry.at, told.level, told.text))
         for path in sorted(self._folder.glob("*.samples"))[:_MOST_PROBES]:
             if path.is_file():
                 lines += self._samples(path)
         return sorted(lines, key=lambda line: line.at)
 
-    def _named(self, event: tl.AnyEvent, said: Told) -> str:
-        """Use the name of a step in place of its id."""
+    def _sentence(self, event: tl.AnyEvent) -> Sentence | None:
+        """Say what an event means, if those who watch need to know it now."""
+        is_hidden = self._veil is not None and isinstance(event, tl.RunStarted)
+        if is_hidden or not _is_news(event):
+            return None
         step = self.steps.get(getattr(event, "step", ""))
-        return said.text.replace(step.id, step.name, 1) if step is not None else said.text
+        told = sentence(event, step.name if step is not None else "")
+        if told is not None and isinstance(event, tl.RunStarted):
+            return told._replace(text=f"run {event.run}: {told.text}")
+        return told
 
     def _samples(self, path: Path) -> list[Line]:
         follower = self._followers.setdefault(path.name, Follower(Files(self._folder, path.stem)))
@@ -328,7 +338,7 @@ class Watch:
     def silent(self, probe: ProbeSeen, now: int) -> bool:
         """Tell whether a probe should have looked since long, and did not."""
         latest = probe.last.answered if probe.last is not None else None
-        patience = nanoseconds(max(3 * probe.every, 1.0) + probe.timeout)
+        patience = nanoseconds(max(SILENCE * probe.every, _FOLLOWED) + probe.timeout)
         return latest is not None and now - latest > patience
 
 

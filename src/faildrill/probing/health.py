@@ -14,7 +14,6 @@ from faildrill.proofs.schedule import Schedule
 from faildrill.record.samples import Files, Follower, Outcome, Sample
 
 _SKIPPED: Final = Outcome.SKIPPED
-_UNDECIDED: Final = (Outcome.OPEN, Outcome.THROTTLED)
 
 
 @dataclass
@@ -38,7 +37,7 @@ class View:
         """Take the next sample into account; `source` is its prober."""
         self.schedule.take(sample, source)
         self.told = sample
-        if sample.outcome not in _UNDECIDED:
+        if not sample.outcome.is_open:
             self.heard = max(self.heard, sample.due)
             if sample.outcome is not _SKIPPED:
                 self.last = sample
@@ -61,8 +60,7 @@ class View:
 
 
 def _in_words(sample: Sample) -> str:
-    name = sample.outcome.name.lower().replace("_", " ")
-    return f"{name}: {sample.detail}" if sample.detail else name
+    return sample.outcome.in_words(sample.detail)
 
 
 class SampleWatch:

@@ -79,7 +79,7 @@ def _cited(reference: str, looks: Looks, number: int, zero: float) -> Cited | No
         reference=reference,
         sent=wording.moment((look.sent if is_look else look.due) - zero),
         took=durations.show(max(0.0, look.answered - look.sent)) if is_look else "",
-        outcome=look.outcome.name.lower().replace("_", " "),
+        outcome=look.outcome.in_words(),
         who=look.who,
         detail=look.detail,
     )

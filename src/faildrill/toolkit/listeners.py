@@ -84,7 +84,7 @@ async def unaccepting(address: str, within: float) -> str:
         if not isinstance(error, OSError):
             return str(error)
         outcome, words = outcome_of(error)
-        return words or outcome.name.lower().replace("_", " ")
+        return words or outcome.in_words()
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()

@@ -123,7 +123,7 @@ def _users(view: View, name: str, looks: _Looks) -> Testimony:
 
 
 def _seen(looks: _Looks) -> str:
-    outcome = looks.outcome.name.lower().replace("_", " ")
+    outcome = looks.outcome.in_words()
     return looks.detail or (f"{looks.who} {outcome}" if looks.who else outcome)
 
 

@@ -133,7 +133,7 @@ class Watch:
         self._counts.looked(f"probe {plan.name}", read=not broken)
         if broken and not unread:
             return
-        told = f"{plan.name}: {detail or outcome.name.lower().replace('_', ' ')}"
+        told = f"{plan.name}: {detail or outcome.in_words()}"
         name = self._environment.name
         step = f"faildrill audit {name}; before any failover: faildrill warrant {name} --for DATABASE"
         condition = Condition(f"probe {plan.name}", outcome is not Outcome.OK, told, step)

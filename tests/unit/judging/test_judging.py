@@ -134,7 +134,7 @@ def test_the_story_tells_who_wrote_before_and_after(tmp_path: Path) -> None:
     told = [one.text for one in judging.judge(crash().write(tmp_path)).moments]
     assert "writer sees no writer, pg1 before" in told
     assert "writer sees pg2, no writer before" in told
-    assert "crash it: now" in told
+    assert "crash it: applying" in told
 
 
 @pytest.mark.says(

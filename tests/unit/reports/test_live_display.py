@@ -57,9 +57,9 @@ def test_plain_lines_tell_each_event_that_matters_once_with_its_time(recorded: P
     assert all(re.match(r"\d\d:\d\d:\d\dZ  \S", line) for line in lines)
     for sentence in (
         "10:30:06Z  kill the primary: applying",
-        "10:30:06Z  kill the primary: took effect: pg1 does not run any more",
+        "10:30:06Z  kill the primary took effect: pg1 does not run any more",
         "10:30:06Z  pay: reset: connection reset by the balancer",
-        "10:30:37Z  kill the primary: put back: pg1 streams from pg2",
+        "10:30:37Z  kill the primary is put back: pg1 streams from pg2",
     ):
         assert lines.count(sentence) == 1
 
@@ -105,7 +105,7 @@ def test_quiet_says_nothing(recorded: Path) -> None:
 
 def test_what_comes_while_it_shows_is_told_before_it_ends(tmp_path: Path) -> None:
     text = shown(tmp_path, "plain", io.StringIO(), lambda: crash.write(tmp_path))
-    assert "the run ended, by the runner" in text
+    assert "The run is over" in text
     assert "pay: ok again" in text
 
 

@@ -30,4 +30,4 @@ class LoadBalancers(Kind):
         known = answers and "missing" not in seen.detail and "not HAProxy" not in seen.detail
         told = f"UP: {seen.who or 'none'}" + (f"; {seen.detail}" if seen.detail else "")
         remedy = "" if known else f"see that {socket} is HAProxy's runtime socket and that it has the declared servers"
-        return [Checked(what, known, told if answers else seen.outcome.name.lower(), remedy)]
+        return [Checked(what, known, told if answers else seen.outcome.in_words(), remedy)]

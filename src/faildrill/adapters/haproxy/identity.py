@@ -113,7 +113,7 @@ class Identity(Kind):
                 return 2, f"can't be met where users go, at {address}: {error}"
             except OSError as error:
                 outcome, words = outcome_of(error)
-                words = words or outcome.name.lower().replace("_", " ")
+                words = words or outcome.in_words()
                 return 2, f"can't be met where users go, at {address}: {words}; {causes.what_to_do(words, address)}"
             needed = 2 if not_ours else needed - 1
             if needed == 0:

@@ -58,7 +58,7 @@ class _CanaryWatch:
         count = self._failed[sample.probe]
         if count < self._condition.in_a_row:
             return None
-        seen = sample.outcome.name.lower().replace("_", " ") + (f": {sample.detail}" if sample.detail else "")
+        seen = sample.outcome.in_words(sample.detail)
         return f"canary {sample.probe} is not green: {seen}" + (f", {count} times in a row" if count > 1 else "")
 
     def tick(self, now_ns: int) -> str | None:

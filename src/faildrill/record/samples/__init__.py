@@ -73,10 +73,18 @@ class Outcome(enum.IntEnum):
     """A good answer came, however late."""
     is_look: bool
     """Something is proven: the outcomes that prove nothing are the last ones, from SKIPPED on."""
+    is_open: bool
+    """It was sent, and its end says nothing of the service: no bad look, and no good one."""
 
     def __init__(self, number: int) -> None:
         """Settle once what is asked of every look."""
         self.is_good, self.is_look = number == 1, number < 7  # noqa: PLR2004 - OK and SKIPPED, which are being made
+        self.is_open = number > 8  # noqa: PLR2004 - BROKEN, which is being made
+
+    def in_words(self, detail: str = "") -> str:
+        """Say it for people, with what was seen: `timed out`, or `wrong: HTTP 503`."""
+        name = self.name.lower().replace("_", " ")
+        return f"{name}: {detail}" if detail else name
 
 
 class Sample(NamedTuple):
