@@ -63,14 +63,20 @@ def tagged(lab: Facts, cluster: Cluster, name: str, **tags: object) -> Iterator[
 
 @contextlib.contextmanager
 def configured(cluster: Cluster, **settings: object) -> Iterator[None]:
-    """Set what all members share, and put all of it back as it was."""
+    """Set what all members share, and put all of it back as it was; each tells what it has read last."""
     any_node = next(iter(cluster.members))
     before = called(cluster, any_node, "GET /config")
+    assert all_tell(cluster, before)
     called(cluster, any_node, "PATCH /config", settings)
     try:
         yield
     finally:
         called(cluster, any_node, "PUT /config", before)
+        eventually(lambda: all_tell(cluster, before))
+
+
+def all_tell(cluster: Cluster, config: dict[str, Any]) -> bool:
+    return all(called(cluster, one, "GET /config") == config for one in cluster.members)
 
 
 def redundancy(cluster: Cluster) -> str:

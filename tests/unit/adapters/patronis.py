@@ -33,6 +33,8 @@ class TwoNodes:
     calls: list[dict[str, Any]] = field(default_factory=list)
     """Every changing call that came in."""
     config: dict[str, Any] = field(default_factory=lambda: {"ttl": 20, "postgresql": {"parameters": {"jit": "on"}}})
+    behind: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a node tells as the configuration, by name, where it has not read the newest one yet."""
     synchronous_after: int = 0
     """After how many looks at a node its standby is synchronous, where it is configured to be."""
 
@@ -108,7 +110,7 @@ async def cluster(nodes: TwoNodes) -> AsyncIterator[Cluster]:
             if request.method == "PATCH":
                 return await nodes.configure(request)
             if request.path == "/config":
-                return web.json_response(nodes.config)
+                return web.json_response(nodes.behind.get(name, nodes.config))
             return web.Response(text=json.dumps(nodes.status(name)))
 
         return answer

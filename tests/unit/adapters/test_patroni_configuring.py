@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from faildrill.acting.late_effects import acts_late
-from faildrill.adapters.patroni.configure import Configure
+from faildrill.adapters.patroni.configure import Configure, Settings
 from faildrill.adapters.patroni.handover import Switchover
 from faildrill.adapters.patroni.loss import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
+from faildrill.ports import Captured
 from unit.adapters.patronis import TwoNodes, cluster, declared
 
 GIVEN = CallContext("run", 1.0)
@@ -53,6 +54,44 @@ def test_what_is_configured_like_this_already_is_refused() -> None:
         async with cluster(TwoNodes()) as place:
             with pytest.raises(ActionRefused, match="already"):
                 await Configure(cluster=place, set={"ttl": 20, "not_set": None}).capture(GIVEN)
+
+    asyncio.run(story())
+
+
+def test_a_node_that_has_not_read_the_newest_configuration_is_never_taken_for_all() -> None:
+    async def story() -> None:
+        former: Settings = {"ttl": 20}
+        ours: Settings = {"ttl": 30}
+        theirs: Settings = {"ttl": 40}
+        captured: Captured = {"former": former}
+        nodes = TwoNodes(config=dict(former))
+        async with cluster(nodes) as place:
+            action = Configure(cluster=place, set=ours)
+            for late in place.members:
+                nodes.config, nodes.behind = dict(theirs), {late: former}
+                with pytest.raises(CannotSee, match="pg1 and pg2 tell different configurations"):
+                    await action.capture(GIVEN)  # one of the two would be put back, and was not set any more
+                nodes.config, nodes.behind = dict(ours), {late: former}
+                assert not (await action.confirm(captured, GIVEN)).holds
+                assert not (await action.lasts(captured, GIVEN)).holds
+                assert (await action.found(captured, GIVEN)).whose == "ours"
+                nodes.config, nodes.behind = dict(theirs), {late: ours}
+                assert (await action.found(captured, GIVEN)).whose == "others"
+                nodes.config, nodes.behind = dict(former), {late: ours}
+                assert not (await action.restored(captured, GIVEN)).holds
+            nodes.behind = {}
+            assert (await action.restored(captured, GIVEN)).holds
+            assert (await action.found(captured, GIVEN)).whose == "before"
+
+    asyncio.run(story())
+
+
+def test_rules_that_two_nodes_tell_differently_are_none() -> None:
+    async def story() -> None:
+        nodes = TwoNodes(config={"maximum_lag_on_failover": 1 << 20}, behind={"pg2": {}})
+        async with cluster(nodes) as place:
+            with pytest.raises(ActionRefused, match="pg1 and pg2 tell different configurations"):
+                await KillPrimary(cluster=place).capture(GIVEN)
 
     asyncio.run(story())
 

@@ -73,9 +73,15 @@ async def may_tell(cluster: Cluster, within: float) -> Checked:
 
 
 async def configuration(cluster: Cluster, within: float) -> dict[str, JsonValue]:
-    """Read the configuration that all members share, from the first one that tells it; CannotSee when none does."""
+    """Read the configuration that all members share; CannotSee when none tells it, or two tell different ones."""
     async with Observer.opened() as observer:
         return await observer.configuration(cluster, within)
+
+
+async def configurations(cluster: Cluster, within: float) -> dict[str, dict[str, JsonValue]]:
+    """Read it as each member tells it, by name: what it has read last; CannotSee when none does."""
+    async with Observer.opened() as observer:
+        return await observer.configurations(cluster, within)
 
 
 async def sighted(cluster: Cluster, within: float) -> Sight:

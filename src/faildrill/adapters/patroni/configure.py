@@ -5,7 +5,7 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.adapters.patroni.changes import Call, configuration, may_tell, tell
+from faildrill.adapters.patroni.changes import Call, configuration, configurations, may_tell, tell
 from faildrill.adapters.patroni.interface_proof import OfCluster
 from faildrill.adapters.patroni.succession import number
 from faildrill.adapters.postgres.target import Cluster
@@ -22,9 +22,10 @@ class Configure(OfCluster):
     """Changes Patroni's configuration of a cluster: `PATCH /config`, once, with the values of `set`.
 
     A value of null removes a setting; mappings are merged with what is there, as Patroni does. It is refused if all of
-    it is set already. Its effect is seen when Patroni reports the new values and, if `synchronous_mode` is among them,
-    when the primary has a synchronous standby, or has none any more. It is put back when exactly these settings have
-    their former values.
+    it is set already, and while members tell different configurations: each tells what it has read last, up to
+    `loop_wait` ago. Its effect is seen when all that tell it have the new values and, if `synchronous_mode` is among
+    them, when the primary has a synchronous standby, or has none any more. It is put back when exactly these settings
+    have their former values on all.
 
         steps:
           - name: make replication synchronous
@@ -60,19 +61,21 @@ class Configure(OfCluster):
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the new values; who is synchronous may change with what else is done."""
-        now = _former(await configuration(self.cluster, patience(given)), self.set)
-        return Observed(now == _former(self.set, self.set), f"{self.cluster.name} has {now}")
+        return self._all_have(self.set, await self._told(self.set, given))
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare each setting with what this made of it, and with what it was."""
         former = before["former"]
         if not isinstance(former, dict):
             raise ActionFailed("what was set before is not on record")
-        now = _former(await configuration(self.cluster, patience(given)), self.set)
-        whose: Literal["ours", "before", "others"] = "ours" if _is_known(now, self.set, former) else "others"
+        told = await self._told(self.set, given)
+        known = all(_is_known(now, self.set, former) for now in told.values())
+        whose: Literal["ours", "before", "others"] = "ours" if known else "others"
+        if all(now == former for now in told.values()):
+            whose = "before"
         body = json.dumps(former)
         remedy = f"curl -X PATCH -d '{body}' on /config of the leader of {self.cluster.name}"
-        return Found("before" if now == former else whose, str(now), str(self.set), remedy)
+        return Found(whose, self._in_words(told), str(self.set), remedy)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the former values back, and remove what was not set."""
@@ -103,16 +106,30 @@ class Configure(OfCluster):
         await tell(self.cluster, told, Call("PATCH", "/config"), settings, given.timeout * SHARE / 2)
         return told
 
+    async def _told(self, wanted: Settings, given: Given) -> dict[str, Settings]:
+        """Read the settings that are wanted as each member tells them, by name."""
+        told = await configurations(self.cluster, patience(given))
+        return {name: _former(config, wanted) for name, config in told.items()}
+
     async def _seen(self, wanted: Settings, given: Given) -> Observed:
-        now = _former(await configuration(self.cluster, patience(given)), wanted)
-        if now != _former(wanted, wanted):
-            return Observed(False, f"{self.cluster.name} has {now}")
-        if _SYNCHRONOUS not in wanted:
-            return Observed(True, f"{self.cluster.name} has {now}")
+        seen = self._all_have(wanted, await self._told(wanted, given))
+        if not seen.holds or _SYNCHRONOUS not in wanted:
+            return seen
         sight = await self._once(patience(given))
         there = sight.synchronous
         told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
-        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{self.cluster.name} has {now}; {told}")
+        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{seen.because}; {told}")
+
+    def _all_have(self, wanted: Settings, told: dict[str, Settings]) -> Observed:
+        expected = _former(wanted, wanted)
+        return Observed(all(one == expected for one in told.values()), self._in_words(told))
+
+    def _in_words(self, told: dict[str, Settings]) -> str:
+        """Say what is set, and who tells what where they differ."""
+        first, *others = told.values()
+        if all(one == first for one in others):
+            return f"{self.cluster.name} has {first}"
+        return "; ".join(f"{name} has {one}" for name, one in told.items())
 
 
 def _is_known(now: JsonValue, ours: JsonValue, former: JsonValue) -> bool:

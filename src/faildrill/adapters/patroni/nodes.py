@@ -63,18 +63,36 @@ class Observer:
         return Sight({node.name: node for node in nodes}, rules=told)
 
     async def configuration(self, cluster: Cluster, within: float) -> dict[str, JsonValue]:
-        """Read the configuration that all members share, from the first one that tells it; CannotSee when none does."""
-        silent = []
-        for member in cluster.members.values():
-            try:
-                async with asyncio.timeout(within / len(cluster.members)):
-                    body = await self._get(cluster, member, "config")
-                    return msgspec.json.decode(body, type=dict[str, Any])
-            except (OSError, aiohttp.ClientError) as error:
-                silent.append(f"{member.name} {in_words(error)}")
-            except ValueError:  # msgspec's errors and those of text are some
-                silent.append(f"{member.name} garbage")
-        raise CannotSee(f"{cluster.name} tells its configuration nowhere: {', '.join(silent)}")
+        """Read the configuration that all members share; CannotSee when none tells it, or two tell different ones."""
+        told = await self.configurations(cluster, within)
+        (first, config), *others = told.items()
+        if (other := next((name for name, found in others if found != config), None)) is not None:
+            raise CannotSee(f"{first} and {other} tell different configurations: not all have read the newest one yet")
+        return config
+
+    async def configurations(self, cluster: Cluster, within: float) -> dict[str, dict[str, JsonValue]]:
+        """Read the configuration that all members share as each one tells it, by name; CannotSee when none does.
+
+        Each tells what it has read last: up to `loop_wait` ago, and longer ago where it can't reach the store.
+        """
+        asked = (self._configuration(cluster, member, within) for member in cluster.members.values())
+        told = dict(zip(cluster.members, await asyncio.gather(*asked), strict=True))
+        if found := {name: one for name, one in told.items() if isinstance(one, dict)}:
+            return found
+        silent = ", ".join(f"{name} {one}" for name, one in told.items())
+        raise CannotSee(f"{cluster.name} tells its configuration nowhere: {silent}")
+
+    async def _configuration(
+        self, cluster: Cluster, member: ClusterMember, within: float
+    ) -> dict[str, JsonValue] | str:
+        """Read what one member tells; in words why it doesn't."""
+        try:
+            async with asyncio.timeout(within):
+                return msgspec.json.decode(await self._get(cluster, member, "config"), type=dict[str, Any])
+        except (OSError, aiohttp.ClientError) as error:
+            return in_words(error)
+        except ValueError:  # msgspec's errors and those of text are some
+            return "garbage"
 
     async def _rules(self, cluster: Cluster, within: float) -> Rules:
         try:

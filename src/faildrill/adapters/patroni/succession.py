@@ -204,7 +204,7 @@ class Sight(LeaderStore[Node]):
         if any(node.status.failsafe_mode_is_active for node in self.nodes.values() if node.status):
             found.append(Lack("failsafe mode is active", "have the nodes reach their store again"))
         if self.rules and self.rules.silent:
-            found.append(Lack("configuration can't be told", f"see why GET /config fails: {self.rules.silent}"))
+            found.append(Lack("configuration can't be told", f"see GET /config of each member: {self.rules.silent}"))
         return found
 
     def headless(self) -> list[Lack]:
