@@ -61,13 +61,13 @@ FAULTS: Final = {
         "judging.wait_findings", "if is_met or blind is None:", "if is_met or True:"
     ),
     "what was against it before does not matter": Fault(
-        "proofs.rows", "if by >= self._against:", "if by >= 0:", "asked"
+        "proofs.streaks", "if by >= self._against:", "if by >= 0:", "asked"
     ),
     "one who stood still looked": Fault(
-        "proofs.rows", "since - self._last > patience", "since - self._last > 1 << 62", "asked"
+        "proofs.streaks", "since - self._last > patience", "since - self._last > 1 << 62", "asked"
     ),
     "what was not told yet is good": Fault(
-        "proofs.rows",
+        "proofs.streaks",
         "while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):",
         "while self._coming:",
         "asked",

@@ -1,7 +1,7 @@
 """Watch for what a request does late: given up is not gone, and what was not there a moment ago may come yet.
 
 Whoever was asked may act for a while after nobody waits for him any more. For so long, as its kind says
-(`effect_traits.ACTS_LATE`) and some seconds at least, nothing of it counts as put back.
+(`ports.effect.ACTS_LATE`) and some seconds at least, nothing of it counts as put back.
 """
 
 import asyncio

@@ -38,10 +38,10 @@ def judge(folder: Path) -> Result:
 
 def weigh(evidence: Evidence) -> Result:
     """Weigh a run that is read."""
-    from faildrill.judging import run_findings, step_course, story  # noqa: PLC0415 - a drill names expectations only
+    from faildrill.judging import run_findings, step_outcomes, story  # noqa: PLC0415 - a drill names expectations only
     from faildrill.judging.numbers import headline_figures, probe_figures  # noqa: PLC0415 - the same
 
-    gone = step_course.figures(evidence)
+    gone = step_outcomes.figures(evidence)
     found = [
         *_expectations(evidence, gone, refused=run_findings.is_refused(evidence)),
         *run_findings.findings(evidence, gone),

@@ -10,7 +10,7 @@ from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.numbers import load_rate
 from faildrill.judging.result import Finding, StepFigures, Verdict
-from faildrill.judging.step_course import UNDO_ENDS
+from faildrill.judging.step_outcomes import UNDO_ENDS
 from faildrill.model.drill import Step, Wait
 from faildrill.record.timeline import (
     AbortAsked,

@@ -9,8 +9,8 @@ from faildrill import durations
 from faildrill.clock import nanoseconds, seconds
 from faildrill.model.drill import ProbePlan
 from faildrill.proofs.looks import SILENCE, Question
-from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
+from faildrill.proofs.streaks import Asked
 from faildrill.record.samples import Files, Follower, Outcome, Sample
 
 _SKIPPED: Final = Outcome.SKIPPED

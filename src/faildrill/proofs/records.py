@@ -1,6 +1,6 @@
 """What a whole record says to a question within a span of time: whether the answer could have been yes in it.
 
-`rows` asks while samples come in; here they are all there, and what could not be told then may be known.
+`streaks` asks while samples come in; here they are all there, and what could not be told then may be known.
 """
 
 from functools import cached_property

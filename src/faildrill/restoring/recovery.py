@@ -39,8 +39,8 @@ from faildrill.record.timeline import (
     start_in,
 )
 from faildrill.restoring.fence import carries, fence, keepers, probers
+from faildrill.restoring.ledger_readback import read_back
 from faildrill.restoring.put_back import OpenRun
-from faildrill.restoring.read_back import read_back
 from faildrill.restoring.salvage import go_on, home, is_altered, remembered
 from faildrill.restoring.seams import Ground
 from faildrill.restoring.steadiness import Patience

@@ -32,8 +32,8 @@ from faildrill.record.timeline import (
     RunnerBroke,
     WarmedUp,
 )
+from faildrill.restoring.ledger_readback import read_back
 from faildrill.restoring.put_back import OpenRun
-from faildrill.restoring.read_back import read_back
 from faildrill.restoring.steadiness import Patience, steady
 from faildrill.running.interrupts import Interrupts
 from faildrill.running.run_context import Scene

@@ -8,8 +8,8 @@ from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
 from faildrill.proofs.looks import Question
-from faildrill.proofs.rows import Asked
 from faildrill.proofs.schedule import Schedule
+from faildrill.proofs.streaks import Asked
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome, Sample
 from unit.judging.page.records import SLOW, claimed, exactly, found, instead, judged, look, lost, plan

@@ -1,6 +1,6 @@
 """For how long the looks of a probe have been saying yes to a question, without a break: while they come in.
 
-What is proven of it now stays proven: a row reaches no further than all that may still turn out against it is settled.
+What is proven of it now stays proven: a streak reaches only as far as all that may turn out against it is settled.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from faildrill.proofs.schedule import Schedule
 from faildrill.record.samples import Sample
 
 _RECENT: Final = 256
-"""First looks of the row that are kept, in case that one before them turns out against it."""
+"""First looks of the streak that are kept, in case that one before them turns out against it."""
 _WINDOW: Final = 256
 """Pieces at least that are weighed again when one is told that belongs before some of them; at most twice as many."""
 _NEAR: Final = 8
@@ -25,8 +25,8 @@ _Piece = tuple[int, int, int]
 """Where something is for it or against it: the left end, which of the two, and the right end."""
 
 
-class _Run:
-    """The row that a look belongs to, and those before it, as pieces are taken in from left to right."""
+class _Streaks:
+    """The streak that a look belongs to, and those before it, as pieces are taken in from left to right."""
 
     def __init__(self, against: int, hold: int) -> None:
         self._against = against
@@ -36,11 +36,11 @@ class _Run:
         self._first: int | None = None
         self._firsts: deque[int] = deque(maxlen=_RECENT)
         self._ended: tuple[Interval, ...] = ()
-        """Rows that were long enough before they ended."""
+        """Streaks that were long enough before they ended."""
 
-    def copy(self) -> "_Run":
+    def copy(self) -> "_Streaks":
         """Return another one that goes on from here."""
-        other = _Run(self._against, self._hold)
+        other = _Streaks(self._against, self._hold)
         other._last, other._first, other._ended = self._last, self._first, self._ended
         other._firsts.extend(self._firsts)
         return other
@@ -51,12 +51,12 @@ class _Run:
 
     @property
     def is_long_enough(self) -> bool:
-        """Whether one row at least is."""
+        """Whether one streak at least is."""
         return bool(self._ended) or self._now() is not None
 
     @property
     def stretches(self) -> list[Interval]:
-        """Return the rows that are long enough."""
+        """Return the streaks that are long enough."""
         now = self._now()
         return [*self._ended, now] if now is not None else [*self._ended]
 
@@ -85,7 +85,7 @@ class _Run:
             self._firsts.append(by)
 
     def deny(self, by: int) -> None:
-        """Begin the row anew with the first look that had said yes no earlier than that."""
+        """Begin the streak anew with the first look that had said yes no earlier than that."""
         if by <= self._against:
             return
         self._against = by
@@ -99,8 +99,8 @@ class _Run:
             self._ended = (*self._ended[-_RECENT:], now)
 
 
-class Row:
-    """The row of one probe: looks that say yes, from a moment on, each sent soon after the one before it."""
+class Streak:
+    """The streak of one probe: looks that say yes, from a moment on, each sent soon after the one before it."""
 
     def __init__(self, question: Question, schedule: Schedule, since: int, hold: int) -> None:
         self._question = question
@@ -111,11 +111,11 @@ class Row:
         self._window: list[_Piece] = []
         """What was settled last, in order."""
         self._is_ok = question.word == "ok"
-        self._before = _Run(schedule.silent_until if self._is_ok else 0, hold)
+        self._before = _Streaks(schedule.silent_until if self._is_ok else 0, hold)
         """All that was settled before the window …"""
         self._amid = self._before
         """… and before the part of it that is kept when it has become too long."""
-        self._run = self._before.copy()
+        self._streaks = self._before.copy()
         self.is_seen = False
         """Whether one look at least said yes."""
 
@@ -123,14 +123,14 @@ class Row:
     def stretches(self) -> list[Interval]:
         """From when to when it was so, each time that it was for long enough.
 
-        From the moment by which the first look of a row had said yes to that at which the last one still did.
+        From the moment by which the first look of a streak had said yes to that at which the last one still did.
         """
-        return self._run.stretches
+        return self._streaks.stretches
 
     @property
     def is_so(self) -> bool:
         """Whether it was so for long enough once."""
-        return self._run.is_long_enough
+        return self._streaks.is_long_enough
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in; the schedule has it already."""
@@ -141,7 +141,7 @@ class Row:
             if self._schedule.begins_earlier or (pieces and min(pieces) < last):
                 pieces += self._window
                 self._window = []
-                self._run = self._before.copy()
+                self._streaks = self._before.copy()
         for piece in pieces:
             heapq.heappush(self._coming, piece)
         if self._coming:
@@ -182,13 +182,13 @@ class Row:
         patience = self._schedule.patience
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
             piece = heapq.heappop(self._coming)
-            self._run.take(piece, patience)
+            self._streaks.take(piece, patience)
             self._window.append(piece)
             if len(self._window) == 2 * _WINDOW:
                 del self._window[:_WINDOW]
                 self._before = self._amid
             if len(self._window) == _WINDOW:
-                self._amid = self._run.copy()
+                self._amid = self._streaks.copy()
 
 
 class Asked:
@@ -198,9 +198,9 @@ class Asked:
     """
 
     def __init__(self, question: Question, schedules: Mapping[str, Schedule], since: int, hold: int) -> None:
-        self._rows = {name: Row(question, schedule, since, hold) for name, schedule in schedules.items()}
+        self._by_probe = {name: Streak(question, schedule, since, hold) for name, schedule in schedules.items()}
         self._of_each = question.is_of_each
-        self._lacking = set(self._rows)
+        self._lacking = set(self._by_probe)
         """Those of them of which it never was so yet for long enough."""
         self._hold = hold
         self.met: Interval | None = None
@@ -208,21 +208,21 @@ class Asked:
 
     def take(self, sample: Sample) -> None:
         """Take the next sample in."""
-        row = self._rows.get(sample.probe)
-        if row is None or self.met is not None:
+        streak = self._by_probe.get(sample.probe)
+        if streak is None or self.met is not None:
             return
-        row.take(sample)
-        if row.is_so if self._hold else row.is_seen:
+        streak.take(sample)
+        if streak.is_so if self._hold else streak.is_seen:
             self._lacking.discard(sample.probe)
             if not (self._of_each and self._lacking):
-                self.met = self._met(row)
+                self.met = self._met(streak)
 
-    def _met(self, row: Row) -> Interval | None:
+    def _met(self, streak: Streak) -> Interval | None:
         """Return from when to when it is so, now that it is of one probe; None where another one is waited for."""
         if not self._hold:
             return Interval(0, 0)
-        common = row.stretches
-        for other in self._rows.values() if self._of_each else ():
+        common = streak.stretches
+        for other in self._by_probe.values() if self._of_each else ():
             pairs = product(common, other.stretches)
             both = (Interval(max(one.since, two.since), min(one.by, two.by)) for one, two in pairs)
             common = [one for one in both if one.by - one.since >= self._hold]
