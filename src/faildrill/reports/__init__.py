@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.judging.result import Result
-from faildrill.record import timeline
+from faildrill.record import notes, timeline
 from faildrill.system import atomic_file, bounded_read
 
 PAGE: Final = "report.html"
+REVIEW: Final = "report.md"
+FREE_NOTES: Final = "notes.md"
+"""What people write beside the run as they like; it is never written by a report and never read by a judge."""
 _LONGEST_NOTES: Final = 100_000
 _LARGEST_NOTES: Final = 1 << 24
 
@@ -15,23 +18,30 @@ _LARGEST_NOTES: Final = 1 << 24
 def write(folder: Path, result: Result) -> Path:
     """Write `junit.xml`, `report.md` and `report.html` into the run's folder, each whole or not at all.
 
-    Returns the path of the page. Raises JournalDamaged when the timeline was altered, OSError when the disk takes
-    no more; what was there before stays then.
+    A `report.md` that somebody has edited is set aside first. Returns the path of the page. Raises JournalDamaged when
+    the timeline was altered, OSError when the disk takes no more; what was there before stays then.
     """
-    from faildrill.reports import junit, review  # noqa: PLC0415 - NumPy and Jinja, which words don't need
+    from faildrill.reports import junit  # noqa: PLC0415 - NumPy and Jinja, which words don't need
     from faildrill.reports.html import look_times, page  # noqa: PLC0415 - the same
+    from faildrill.reports.review import build, hand_edits, markdown, run_facts  # noqa: PLC0415 - the same
 
     entries = timeline.entries(folder / timeline.FILE)
     seen = look_times.read(folder, entries[0].at) if entries else {}
-    notes = _notes(folder / review.NOTES)
-    source = page.Source(folder.name, result, entries, seen, notes)
+    hand_edits.set_aside(folder / REVIEW)
+    review = build.build(
+        run_facts.Facts(result, entries, seen),
+        notes.load(folder),
+        _free_notes(folder / FREE_NOTES),
+        hand_edits.kept(folder / REVIEW),
+    )
+    source = page.Source(folder.name, result, entries, seen, review)
     atomic_file.write(folder / junit.FILE, junit.render(result))
-    atomic_file.write(folder / review.FILE, review.render(result, folder.name, notes).encode())
+    atomic_file.write(folder / REVIEW, hand_edits.marked(markdown.render(review, result, folder.name)))
     atomic_file.write(folder / PAGE, page.render(source).encode())
     return folder / PAGE
 
 
-def _notes(path: Path) -> str:
+def _free_notes(path: Path) -> str:
     """Read what people wrote; bytes that are no text are shown as such."""
     try:
         return bounded_read.read(path, _LARGEST_NOTES)[:_LONGEST_NOTES].decode("utf-8", "replace")

@@ -30,15 +30,28 @@ class Cited:
     detail: str
 
 
-def references(written: Iterable[str], entries: int, cited: Mapping[str, Cited]) -> list[Reference]:
+@dataclass(frozen=True)
+class Held:
+    """What a page holds that can be referred to."""
+
+    entries: int
+    """How many of the timeline's first entries."""
+    findings: int
+    """How many of the first findings."""
+    cited: Mapping[str, Cited]
+
+
+def references(written: Iterable[str], held: Held) -> list[Reference]:
     """Return references, each with its anchor where the page holds what it refers to."""
-    return [Reference(one, _anchor(one, entries, cited)) for one in written]
+    return [Reference(one, _anchor(one, held)) for one in written]
 
 
-def _anchor(reference: str, entries: int, cited: Mapping[str, Cited]) -> str:
-    number = _number(reference, "timeline:")
-    if number is not None and number < entries:
-        return f"t{number}"
+def _anchor(reference: str, held: Held) -> str:
+    for prefix, letter, most in (("timeline:", "t", held.entries), ("finding:", "f", held.findings)):
+        number = _number(reference, prefix)
+        if number is not None and number < most:
+            return f"{letter}{number}"
+    cited = held.cited
     return cited[reference].anchor if reference in cited else ""
 
 

@@ -87,7 +87,7 @@ def test_every_page_tells_the_same_figures(tmp_path: Path) -> None:
     for name, words in headline.lines(result):
         assert f"{name:<9}{words}" in out.getvalue()
         assert f'name="headline.{name}" value="{words}"' in junit
-        assert f"- Impact: **{name}**: {words}" in (tmp_path / "report.md").read_text()
+        assert f"- **Impact**: {name}: {words}" in (tmp_path / "report.md").read_text()
     page = (tmp_path / "report.html").read_text()
     told = result.headline
     assert told is not None

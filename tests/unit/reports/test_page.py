@@ -8,7 +8,9 @@ import pytest
 from faildrill import reports
 from faildrill.judging.result import Finding, Result, Verdict
 from faildrill.record import timeline
+from faildrill.record.notes import Notes
 from faildrill.reports.html import look_times, page, picture
+from faildrill.reports.review import build, run_facts
 from unit.reports import crash, hostile, judged
 from unit.reports.reading import Read
 
@@ -17,7 +19,9 @@ NAME = "20261122-103000-postgres-primary-crash-4f2a91c0"
 
 def rendered(folder: Path, result: Result, notes: str = "") -> str:
     entries = timeline.entries(folder / timeline.FILE)
-    return page.render(page.Source(NAME, result, entries, look_times.read(folder, entries[0].at), notes))
+    seen = look_times.read(folder, entries[0].at)
+    review = build.build(run_facts.Facts(result, entries, seen), Notes(()), notes)
+    return page.render(page.Source(NAME, result, entries, seen, review))
 
 
 @pytest.fixture(scope="module")

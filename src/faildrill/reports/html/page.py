@@ -19,6 +19,7 @@ from faildrill.reports import cited_evidence, headline, wording
 from faildrill.reports.headline import by_weight
 from faildrill.reports.html import edges, phases, picture
 from faildrill.reports.html.look_times import Looks
+from faildrill.reports.review.content import Review
 
 MOST_BYTES: Final = 1_000_000
 """No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""
@@ -36,8 +37,7 @@ class Source:
     result: Result
     entries: Sequence[Entry]
     looks: Mapping[str, Looks]
-    notes: str
-    """What people wrote beside the run; empty where nobody did."""
+    review: Review
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def _rendered(source: Source, detail: Detail) -> str:
     rows, drill = detail.rows, _drill(source.entries)
     result = msgspec.structs.replace(source.result, probes=by_weight(source.result, drill))
     zero = picture.fault(result) or 0.0
-    cited = cited_evidence.cited(_references(result, rows), source.looks, zero, rows)
+    cited = cited_evidence.cited(_references(result, source.review, rows), source.looks, zero, rows)
+    held = cited_evidence.Held(min(len(source.entries), 3 * rows), min(len(result.findings), rows), cited)
     outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
     return (
         templates(detail.text)
@@ -93,7 +94,7 @@ def _rendered(source: Source, detail: Detail) -> str:
             put_back=_put_back(result),
             picture=picture.draw(result, source.looks, detail.bins) if result.probes else Markup(""),
             left_out=max(0, len(result.probes) - picture.MOST_LANES),
-            references=lambda written: cited_evidence.references(written, min(len(source.entries), 3 * rows), cited),
+            references=lambda written: cited_evidence.references(written, held),
             cited=list(cited.values()),
             outages=outages,
             names={step.id: step.name for step in result.steps},
@@ -103,7 +104,8 @@ def _rendered(source: Source, detail: Detail) -> str:
             events=[_event(entry, source.entries[0].at, zero) for entry in source.entries[: 3 * rows]],
             more_events=max(0, len(source.entries) - 3 * rows),
             tracebacks=[entry.what.traceback for entry in source.entries if isinstance(entry.what, RunnerBroke)],
-            notes=wording.lines(source.notes, 20 * detail.text),
+            review=source.review,
+            free=wording.lines(source.review.free, 20 * detail.text),
             folder=wording.shell(source.folder),
             style=STYLE,
         )
@@ -128,10 +130,12 @@ def _put_back(result: Result) -> str:
     return f"{len(seen)} of {wording.count(len(undone), 'step')} seen put back"
 
 
-def _references(result: Result, rows: int) -> list[str]:
-    """Return what the printed findings and moments refer to."""
+def _references(result: Result, review: Review, rows: int) -> list[str]:
+    """Return what the printed findings, moments and lines of the review refer to."""
     found = [reference for one in result.findings[:rows] for reference in one.evidence]
-    return found + [one.evidence for one in result.moments[:rows] if one.evidence]
+    found += [one.evidence for one in result.moments[:rows] if one.evidence]
+    told = (review.summary, review.timeline, review.causes, review.resolution)
+    return found + [reference for lines in told for one in lines[:rows] for reference in one.sources]
 
 
 def _drill(entries: Sequence[Entry]) -> dict[str, Any]:

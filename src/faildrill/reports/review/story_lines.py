@@ -1,0 +1,92 @@
+"""The timeline of a review: what happened to the service and what was done, with what people add between."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from faildrill.judging.result import Moment, Verdict
+from faildrill.record.notes import Standing
+from faildrill.record.timeline import (
+    Applied,
+    Applying,
+    GuardAnswered,
+    Intended,
+    ProberStarted,
+    Undone,
+    WaitStarted,
+)
+from faildrill.reports.review.content import Line
+from faildrill.reports.review.run_facts import Facts, When
+
+_OF_THE_ENGINE: Final = (Intended, Applied, GuardAnswered, ProberStarted, Undone, WaitStarted)
+"""Events that matter to whoever looks into the run, not to whoever asks what happened to the service."""
+BEFORE: Final = "before the run"
+AFTER: Final = "after the run"
+
+
+def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
+    """Return the lines in order: those of the run by the clock that never steps, those of people by their own time."""
+    found = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
+    theirs = [one for one in notes if one.note.at and one.withdrawn is None]
+    for one in sorted(theirs, key=lambda one: (one.note.at, one.number)):
+        line = of_note(facts, one)
+        place = next((at for at, other in enumerate(found) if _instant(other.wall) > _instant(line.wall)), len(found))
+        found.insert(place, line)
+    return found
+
+
+def _own(facts: Facts) -> Iterator[tuple[float, Line]]:
+    for moment in facts.result.moments:
+        if (line := _of_moment(facts, moment)) is not None:
+            yield moment.at, line
+    for number, finding in facts.noticed:
+        cited = next((one for one in finding.evidence if facts.look(one) is not None), "")
+        look = facts.look(cited)
+        if look is None or finding.verdict is not Verdict.PASSED:
+            continue
+        text = f"Noticed by {cited.split(':')[1]}: {look.detail or look.who or finding.claim}"
+        yield look.answered, _at(facts, facts.when(look.answered), text, (cited, f"finding:{number}"), "good")
+
+
+def _of_moment(facts: Facts, moment: Moment) -> Line | None:
+    """Tell one moment of the run; None for those that tell of the drill's own course, and of alarms that went on."""
+    cited = moment.evidence or f"timeline:{moment.entry}"
+    if cited.startswith("sample:") and cited.split(":")[1] in facts.alarms:
+        return None
+    event = facts.entries[moment.entry].what if moment.entry < len(facts.entries) else None
+    is_own = cited == f"timeline:{moment.entry}"
+    if is_own and isinstance(event, _OF_THE_ENGINE) and moment.level != "bad":
+        return None
+    text = moment.text
+    if is_own and isinstance(event, Applying):
+        names = {one.id: f"{one.name} ({one.kind})" for one in facts.result.steps}
+        text = f"The drill does this on purpose: {names.get(event.step, event.step)}"
+    return _at(facts, When(moment.at, moment.wall), text, (cited,), moment.level)
+
+
+def _at(facts: Facts, when: When, text: str, sources: tuple[str, ...], level: str = "info") -> Line:
+    return Line(text, sources, when.wall, facts.since(when.at), level)
+
+
+def of_note(facts: Facts, one: Standing) -> Line:
+    """Tell what a person wrote, marked as theirs."""
+    note = one.note
+    remarks = [f"given as {note.given}"] if note.given else []
+    if note.at and (outside := outside_of(facts.result.started, facts.result.ended, note.at)):
+        remarks.append(outside)
+    if one.former:
+        remarks.append("corrected")
+    name = "" if note.sort == "line" else note.sort
+    by = f"{note.by}, written {note.written[:19].replace('T', ' ')} UTC"
+    return Line(note.text, (f"note:{one.number}",), note.at, "", "info", name, by, "; ".join(remarks))
+
+
+def outside_of(started: str, ended: str, at: str) -> str:
+    """Say that a time is outside of a run, and on which side; empty where it is within."""
+    if _instant(at) < _instant(started):
+        return BEFORE
+    return AFTER if _instant(at) > _instant(ended) else ""
+
+
+def _instant(wall: str) -> datetime:
+    return datetime.fromisoformat(wall)
