@@ -20,6 +20,7 @@ from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
 from faildrill.history.retention import removable
 from faildrill.history.run_summary import RunSummary, Unread, summarize
+from faildrill.record import notes
 from faildrill.reports.wording import count, plain
 
 REPORTS: Final = click.option(
@@ -167,11 +168,11 @@ def prune(older_than: float, among: Path, *, yes: bool) -> None:
     """Remove the folders of old runs; without --yes only list them.
 
     Kept are, of each drill in each environment, the last 60 runs, the last that PASSED, and every baseline; runs that
-    were UNSAFE, those of sets and suites, and what can't be read.
+    were UNSAFE, those with notes, those of sets and suites, and what can't be read.
     """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     with indexed(among) as index:
-        old = removable(index.latest(ALL), before)
+        old = [one for one in removable(index.latest(ALL), before) if not (among / one.folder / notes.FILE).exists()]
         tell_untold(index)
     for one in old:
         click.echo(f"{'removed' if yes else 'would remove'} {plain(one.folder)}")

@@ -13,6 +13,8 @@ FREE_NOTES: Final = "notes.md"
 """What people write beside the run as they like; it is never written by a report and never read by a judge."""
 _LONGEST_NOTES: Final = 100_000
 _LARGEST_NOTES: Final = 1 << 24
+_MOST_TIMES: Final = 10
+"""How often the pages are written anew because somebody adds a note meanwhile."""
 
 
 def write(folder: Path, result: Result) -> Path:
@@ -27,17 +29,18 @@ def write(folder: Path, result: Result) -> Path:
 
     entries = timeline.entries(folder / timeline.FILE)
     seen = look_times.read(folder, entries[0].at) if entries else {}
-    hand_edits.set_aside(folder / REVIEW)
-    review = build.build(
-        run_facts.Facts(result, entries, seen),
-        notes.load(folder),
-        _free_notes(folder / FREE_NOTES),
-        hand_edits.kept(folder / REVIEW),
-    )
-    source = page.Source(folder.name, result, entries, seen, review)
     atomic_file.write(folder / junit.FILE, junit.render(result))
-    atomic_file.write(folder / REVIEW, hand_edits.marked(markdown.render(review, result, folder.name)))
-    atomic_file.write(folder / PAGE, page.render(source).encode())
+    for _ in range(_MOST_TIMES):
+        known = notes.load(folder)
+        hand_edits.set_aside(folder / REVIEW)
+        edited = hand_edits.kept(folder / REVIEW)
+        facts = run_facts.Facts(result, entries, seen)
+        review = build.build(facts, known, _free_notes(folder / FREE_NOTES), edited)
+        source = page.Source(folder.name, result, entries, seen, review)
+        atomic_file.write(folder / REVIEW, hand_edits.marked(markdown.render(review, result, folder.name)))
+        atomic_file.write(folder / PAGE, page.render(source).encode())
+        if notes.load(folder) == known:  # else somebody wrote one meanwhile, whose page this may have replaced
+            break
     return folder / PAGE
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from faildrill import judging
 from faildrill.cli.main import cli
 from faildrill.judging.result import Bounds, Verdict
+from faildrill.record import notes
 from unit.history import made
 from unit.history.nights import Sort, drawn
 from unit.reports import crash
@@ -109,15 +110,17 @@ def test_prune_lists_and_removes_only_what_nothing_rests_on(called: Command, rep
     for number in range(40, 80):
         made.record(reports, number, Bounds(at_least=20.0, at_most=20.1), verdict=Verdict.FAILED)
     kept = made.record(reports, 200, None, declared=made.drill(name="other"))
+    noted = next(reports.glob("20260104T*"))
+    notes.append(noted, notes.Note(by="ada", account="ada", written="2026-02-01T00:00:00Z", text="the pager rang"))
     unsafe = next(reports.glob("20260103T*"))
     judging.write(unsafe, made.result(unsafe.name, 2, None, Verdict.UNSAFE))
     called("rebaseline", next(reports.glob("20260105T*")).name, "--because", "moved")
     before = sorted(one.name for one in reports.glob("2*"))
     listed = called("prune", "--older-than", "1d")
-    assert listed.stdout.splitlines()[-1] == "18 runs could go; --yes removes them"
+    assert listed.stdout.splitlines()[-1] == "17 runs could go; --yes removes them"
     assert sorted(one.name for one in reports.glob("2*")) == before
-    assert called("prune", "--older-than", "1d", "--yes").stdout.splitlines()[-1] == "18 runs removed"
+    assert called("prune", "--older-than", "1d", "--yes").stdout.splitlines()[-1] == "17 runs removed"
     left = {one.name for one in reports.glob("2*")}
-    assert {kept.name, unsafe.name} <= left
-    assert len(left) == len(before) - 18
-    assert called("history").stdout.splitlines()[-1] == f"20 runs of 63 in {reports}"
+    assert {kept.name, unsafe.name, noted.name} <= left
+    assert len(left) == len(before) - 17
+    assert called("history").stdout.splitlines()[-1] == f"20 runs of 64 in {reports}"

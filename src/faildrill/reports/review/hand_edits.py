@@ -39,8 +39,10 @@ def set_aside(path: Path) -> Path | None:
             aside.hardlink_to(path)  # which fails where one of that name is there; a rename would take its place
         except FileExistsError:
             number += 1
+        except FileNotFoundError:  # somebody else has set it aside just now
+            return None
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
             return aside
 
 
