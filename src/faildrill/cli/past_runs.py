@@ -18,6 +18,7 @@ from faildrill.cli.options import seconds
 from faildrill.errors import WrongUsage
 from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
+from faildrill.history.last_proven import runbook_change
 from faildrill.history.retention import removable
 from faildrill.history.run_summary import RunSummary, Unread, summarize
 from faildrill.record import notes
@@ -72,7 +73,7 @@ def history(drill: str | None, among: Path, output: str, *, most: int, rebuild: 
         if drill is not None and not runs:
             raise WrongUsage(f"no run of a drill {drill!r} in {among}; there are: {_drills(index)}")
         for one in runs:
-            click.echo(_line(one))
+            click.echo(_line(one, index.before(one)))
         click.echo(f"{count(len(runs), 'run')} of {index.number():,} in {plain(str(among))}")
         tell_untold(index)
 
@@ -83,9 +84,11 @@ def _json(index: Index, runs: list[RunSummary]) -> str:
     return json.dumps(told, indent=2)
 
 
-def _line(one: RunSummary) -> str:
+def _line(one: RunSummary, before: RunSummary | None) -> str:
     way = f" ({plain(one.way)})" if one.way else ""
     marked = f"  baseline: {plain(one.baseline.because, 80)}" if one.baseline else ""
+    if before is not None and runbook_change(one.runbook, one.runbook_digest, before):
+        marked += "  another runbook than before"
     what = f"{plain(one.drill)}{way} in {plain(one.environment)}"
     return (
         f"{one.started[:19]}  {one.verdict.value:<12}  {what}  {run_comparison.length(one)}  {plain(one.run)}{marked}"
@@ -127,6 +130,7 @@ def show(run: str, among: Path, output: str) -> None:
         "started": one.started,
         "verdict": f"{one.verdict.value}: {one.because}",
         "outage": f"{one.probe}: {run_comparison.length(one)}" if one.probe else run_comparison.length(one),
+        "runbook": f"{one.runbook or 'none'}{f', text {one.runbook_digest[:12]}' if one.runbook_digest else ''}",
         **one.conditions,
         "version": one.version,
         "judged again": "the same, byte by byte" if same else f"NOT the same as {judging.FILE}: faildrill judge {run}",

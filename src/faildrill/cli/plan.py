@@ -10,8 +10,12 @@ import click
 from faildrill import durations
 from faildrill.acting.call import call, words
 from faildrill.cli.environment_choice import environment
+from faildrill.cli.past_runs import REPORTS, indexed
 from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import objections
+from faildrill.history.last_proven import runbook_change
+from faildrill.history.run_summary import RunSummary
+from faildrill.judging.result import Verdict
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
 from faildrill.loading import load_drill
@@ -22,6 +26,7 @@ from faildrill.model.environment import Environment
 from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered
+from faildrill.reports.wording import plain
 from faildrill.running.wait import describe
 from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
@@ -50,7 +55,8 @@ class Line:
 @click.argument("drill", type=click.Path(path_type=Path))
 @click.option("--env", "env", metavar="NAME|FILE", help="Where to drill; default: what the drill names.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def plan(drill: Path, env: str | None, output: str) -> None:
+@REPORTS
+def plan(drill: Path, env: str | None, output: str, among: Path) -> None:
     """Show what a drill would touch now, how it is put back, and what the guards say. Changes nothing.
 
     Exits 0 when nothing objects, 3 when a guard does.
@@ -59,10 +65,13 @@ def plan(drill: Path, env: str | None, output: str) -> None:
     with environment(named, drill, start_lab=False) as place:
         loaded = load_drill(drill, place).drill
         answers, lines = resolver.run(_look(loaded, place))
+    runbook = _runbook(loaded, among)
     if output == "json":
-        _print_json(loaded, answers, lines)
+        _print_json(loaded, answers, lines, runbook)
     else:
         _print(loaded, answers, lines)
+        if runbook:
+            click.echo(f"\nrunbook\n  {plain(runbook)}")
     sys.exit(ExitCode.REFUSED if any(one.objection for one in answers) else ExitCode.PASSED)
 
 
@@ -116,12 +125,30 @@ async def _seen(step: Step | Wait) -> Line:
     return Line(step.id, step.name, step.use.kind, effect, touches, redaction.clean(told))
 
 
-def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
+def _runbook(drill: Drill, among: Path) -> str:
+    """Say whether the text of the runbook is the one that was last proven; empty where the drill cites none."""
+    if not drill.runbook:
+        return ""
+    ways = [way.name for way in drill.ways] or [""]
+    proven: list[RunSummary] = []
+    if among.is_dir():
+        with indexed(among) as index:
+            last = [index.last_of((drill.name, drill.environment, way), Verdict.PASSED) for way in ways]
+            proven = sorted((one for one in last if one is not None), key=lambda one: one.started)
+    if not proven:
+        return f"{drill.runbook}: no run in {among} has proven it"
+    changed = runbook_change(drill.runbook, drill.runbook_digest, proven[-1])
+    same = "the text" if drill.runbook_digest else "nobody here can read it, and could not"
+    return changed or f"{drill.runbook}: {same} when {proven[-1].run} proved it on {proven[-1].day}"
+
+
+def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], runbook: str) -> None:
     guards = [{"guard": one.guard, "objection": one.objection, "unproven": one.unproven or None} for one in answers]
     load = {one.name: told(one) for one in drill.load}
     steps = [asdict(one) for one in lines]
     ways = [way.name for way in drill.ways]
     shown = {"drill": drill.name, "guards": guards, "steps": steps, "load": load, "ways": ways, "twin": drill.twin}
+    shown["runbook"] = runbook
     click.echo(json.dumps(shown, indent=2))
 
 

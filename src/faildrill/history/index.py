@@ -19,7 +19,7 @@ from faildrill.record import series as sets
 from faildrill.record import timeline
 
 FILE: Final = ".history.sqlite"
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables and of what a summary holds; another one has the index made anew."""
 _TABLES: Final = f"""
 CREATE TABLE folders (
@@ -82,6 +82,13 @@ class Index:
         query = f"""SELECT told FROM folders WHERE sort = 'run' AND drill = ? AND environment = ? AND way = ?{which}
             ORDER BY started DESC, folder DESC LIMIT 1"""  # noqa: S608 - the text is ours
         return next(iter(self._read(query, (*series, *values))), None)
+
+    def before(self, run: RunSummary) -> RunSummary | None:
+        """Return the run of the same series before a run."""
+        query = """SELECT told FROM folders WHERE sort = 'run' AND drill = ? AND environment = ? AND way = ?
+            AND (started, folder) < (?, ?) ORDER BY started DESC, folder DESC LIMIT 1"""
+        values = (run.drill, run.environment, run.way, run.started, run.folder)
+        return next(iter(self._read(query, values)), None)
 
     def _read(self, query: str, values: tuple[object, ...]) -> list[RunSummary]:
         return [_SUMMARY.decode(told) for [told] in self._database.execute(query, values)]

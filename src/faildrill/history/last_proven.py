@@ -43,6 +43,10 @@ class Wanted:
     """`planned` or `unplanned`, and `negative` where nothing may fail over."""
     actions: tuple[str, ...]
     """The kinds of its actions, in their order."""
+    runbook: str = ""
+    """What it cites."""
+    runbook_digest: str = ""
+    """Of the text of it now; empty where nobody can read it."""
 
     @property
     def series(self) -> Series:
@@ -85,6 +89,8 @@ def wanted(file: str, drill: Drill, environment: str) -> list[Wanted]:
             components=tuple(needs(one)),
             sort=_sort(one),
             actions=tuple(step.use.kind for step in actions(one.steps)),
+            runbook=one.runbook,
+            runbook_digest=one.runbook_digest,
         )
         for one in taken
     ]
@@ -122,9 +128,27 @@ def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> C
     if tuple(proven.actions) != asked.actions:
         told = f"it does {_kinds(asked.actions)} now, and did {_kinds(proven.actions)} when {proven.run} proved it"
         return Cell(asked, State.CHANGED, told, proven, until)
+    if changed := runbook_change(asked.runbook, asked.runbook_digest, proven):
+        return Cell(asked, State.CHANGED, changed, proven, until)
     state = State.STALE if end < now else State.PROVEN
     told = f"proven on {proven.day} by {proven.run}, {'expired' if state is State.STALE else 'counts until'} {until}"
     return Cell(asked, state, told, proven, until)
+
+
+def runbook_change(cited: str, digest: str, proven: RunSummary) -> str:
+    """Say how the runbook that is cited differs from the one that a run was proven with; empty where it is the same.
+
+    Where nobody can read it now, and nobody could then, there is nothing that could differ.
+    """
+    if not cited or (cited, digest) == (proven.runbook, proven.runbook_digest):
+        return ""
+    if cited != proven.runbook:
+        return f"its runbook is {cited} now, and was {proven.runbook or 'none'} when {proven.run} proved it"
+    if not digest:
+        return f"its runbook {cited} can't be read any more, as it could when {proven.run} proved it"
+    if not proven.runbook_digest:
+        return f"nobody wrote down which text its runbook {cited} had when {proven.run} proved it"
+    return f"the text of its runbook {cited} changed since {proven.run} proved it on {proven.day}"
 
 
 def _kinds(kinds: Sequence[str]) -> str:

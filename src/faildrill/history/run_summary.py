@@ -45,6 +45,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdict: Verdict
     because: str
     runbook: str = ""
+    runbook_digest: str = ""
+    """Of its text when the drill was run; empty where nobody read it."""
     version: str
     probe: str = ""
     """What stands for the users; empty where nobody looked at it."""
@@ -113,6 +115,7 @@ class _Declared:
     way: str
     actions: list[str]
     conditions: Conditions
+    runbook_digest: str
 
 
 @lru_cache(maxsize=512)
@@ -120,7 +123,8 @@ def _declared(drill: bytes, place: bytes, probe: str) -> _Declared:
     """Read declarations: those of a drill that is run each night are the same, and read once."""
     declared = msgspec.json.decode(drill)
     way = (declared.get("way") or {}).get("name", "")
-    return _Declared(way, kinds(declared), conditions(declared, msgspec.json.decode(place), probe))
+    measured = conditions(declared, msgspec.json.decode(place), probe)
+    return _Declared(way, kinds(declared), measured, declared.get("runbook_digest", ""))
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
@@ -146,6 +150,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
         verdict=judged.verdict,
         because=judged.because,
         runbook=judged.runbook,
+        runbook_digest=declared.runbook_digest,
         version=judged.version,
         probe=probe,
         at_least=0.0 if isinstance(length, str) else length[0],

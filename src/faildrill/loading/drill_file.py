@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from faildrill.errors import Mistake
 from faildrill.kinds import Shape
+from faildrill.loading import runbook_text
 from faildrill.loading.cautions import refuse_unknown_steps, warn
 from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.drill_probes import read_probes
@@ -59,7 +60,8 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         about=reading.text("about"),
         environment=environment.name if environment else named,
         owner=reading.text("owner"),
-        runbook=reading.text("runbook"),
+        runbook=(cited := reading.text("runbook")),
+        runbook_digest=runbook_text.digest(cited, path),
         tags=_tags(reading),
         warm_up=reading.duration("warm_up", WARM_UP),
         probes=probes,

@@ -109,6 +109,7 @@ class Drill(Plan):
     environment: str
     owner: str = ""
     runbook: str = ""
+    runbook_digest: str = Field(default="", description="of its text when the drill was loaded; empty: nobody read it")
     tags: tuple[str, ...] = Field(default=(), description="labels by which `run --tag` chooses among many drills")
     warm_up: float = WARM_UP
     probes: tuple[ProbePlan, ...]

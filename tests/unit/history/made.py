@@ -123,7 +123,11 @@ def record(
     )
     entry = timeline.Entry(0, 0, night(number), first)
     (folder / timeline.FILE).write_bytes(journal.seal(msgspec.json.encode(entry)))
-    judging.write(folder, result(run, number, length, verdict, declared["name"]))
+    judged = result(run, number, length, verdict, declared["name"])
+    steps = [
+        msgspec.structs.replace(judged.steps[0], id=one["id"], kind=one["use"]["kind"]) for one in declared["steps"]
+    ]
+    judging.write(folder, msgspec.structs.replace(judged, runbook=declared.get("runbook", ""), steps=steps))
     return folder
 
 

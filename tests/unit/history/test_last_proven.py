@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
 from faildrill.judging.result import Verdict
+from faildrill.loading import load_drill
 from unit.history import made
 
 Command = Callable[..., Result]
@@ -110,3 +111,68 @@ def test_next_says_what_is_most_urgent_first_with_the_command_to_run(
     assert lines[1] == f"  faildrill run {drills / 'handover.yaml'} --env staging"
     ran(tmp_path, 1, Verdict.FAILED)
     assert called("next", "-n", "1").stdout.startswith("crash in staging: broken: FAILED on ")
+
+
+@pytest.fixture
+def runbook(drills: Path) -> Path:
+    """The runbook that the drill of the crash cites."""
+    path = drills / "crash.yaml"
+    path.write_text(f"{path.read_text(encoding='utf-8')}runbook: runbooks/crash.md\n", encoding="utf-8")
+    (drills / "runbooks").mkdir()
+    (drills / "runbooks" / "crash.md").write_text("1. Look.\n", encoding="utf-8")
+    return drills / "runbooks" / "crash.md"
+
+
+def proven_with(tmp_path: Path, drills: Path, days_ago: int = 1) -> str:
+    """Record a run that PASSED, of the drill as it is loaded now."""
+    loaded = load_drill(drills / "crash.yaml", None).drill
+    declared = made.drill(name="crash") | {"runbook": loaded.runbook, "runbook_digest": loaded.runbook_digest}
+    today = (datetime.now(UTC) - made.FIRST).days
+    return made.record(tmp_path / "reports", today - days_ago, None, declared=declared).name
+
+
+def test_a_runbook_whose_text_changed_has_to_be_proven_again(
+    called: Command, tmp_path: Path, drills: Path, runbook: Path
+) -> None:
+    run = proven_with(tmp_path, drills, 3)
+    assert state(called) == ("proven", run)
+    runbook.write_bytes(b"1. Look.\r\n")
+    assert state(called) == ("proven", run)  # the same text, with other ends of lines
+    runbook.write_text("1. Look twice.\n", encoding="utf-8")
+    assert state(called) == ("changed since", run)
+    assert f"the text of its runbook runbooks/crash.md changed since {run} proved it" in called("next").stdout
+    run = proven_with(tmp_path, drills, 2)
+    assert state(called) == ("proven", run)
+    runbook.unlink()
+    assert "can't be read any more" in called("next").stdout
+
+
+def test_a_text_that_nobody_wrote_down_is_not_said_to_be_the_same(
+    called: Command, tmp_path: Path, drills: Path, runbook: Path
+) -> None:
+    text = runbook.read_text(encoding="utf-8")
+    runbook.unlink()
+    run = proven_with(tmp_path, drills)
+    assert state(called) == ("proven", run)  # it could not be read then, and can't be now
+    runbook.write_text(text, encoding="utf-8")
+    assert state(called) == ("changed since", run)
+    assert "nobody wrote down which text" in called("next").stdout
+
+
+def test_a_runbook_that_was_cited_only_later_was_never_proven(
+    called: Command, tmp_path: Path, drills: Path, runbook: Path
+) -> None:
+    del drills, runbook
+    run = ran(tmp_path, 1, Verdict.PASSED)
+    assert state(called) == ("changed since", run)
+
+
+def test_the_history_marks_the_run_with_another_runbook(tmp_path: Path, drills: Path, runbook: Path) -> None:
+    proven_with(tmp_path, drills, 3)
+    proven_with(tmp_path, drills, 2)
+    runbook.write_text("1. Look twice.\n", encoding="utf-8")
+    proven_with(tmp_path, drills, 1)
+    for most in ("3", "1"):
+        told = CliRunner().invoke(cli, ["history", "-n", most, "--reports", str(tmp_path / "reports")])
+        marks = ["another runbook than before" in line for line in told.stdout.splitlines()[:-1]]
+        assert marks == [False] * (int(most) - 1) + [True]
