@@ -11,8 +11,8 @@ import numpy as np
 
 from faildrill import durations
 from faildrill.history.comparability import CADENCE, differences
-from faildrill.history.interval_test import Floats, adjusted, best_split
 from faildrill.history.run_summary import RunSummary
+from faildrill.judging.numbers.interval_test import Floats, adjusted, best_split
 
 FEWEST: Final = 10
 """Comparable runs below which nothing is said of a trend."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from faildrill import judging
 from faildrill.history.comparability import conditions
-from faildrill.history.interval_test import Floats
 from faildrill.history.run_summary import RunSummary
+from faildrill.judging.numbers.interval_test import Floats
 from faildrill.judging.result import Bounds, Headline, Outage, Result, StepFigures, Verdict
 from faildrill.record import journal, timeline
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from faildrill.history.interval_test import Floats
+from faildrill.judging.numbers.interval_test import Floats
 
 LENGTH: Final = 20.0
 SPREAD: Final = 0.05

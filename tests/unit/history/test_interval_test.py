@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faildrill.history import interval_test
-from faildrill.history.interval_test import AFTER, BEFORE, Floats, adjusted, best_split, gehan
+from faildrill.judging.numbers import interval_test
+from faildrill.judging.numbers.interval_test import AFTER, BEFORE, Floats, adjusted, best_split, gehan
 from unit.history.nights import SORTS, Sort, drawn
 
 FEWEST = 10

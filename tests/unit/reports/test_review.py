@@ -47,7 +47,7 @@ def test_the_review_has_the_parts_of_a_post_incident_review_in_their_order(recor
 
 def test_every_line_of_it_names_what_it_is_taken_from(recorded: Path) -> None:
     review = reviewed(recorded)
-    lines = [*review.summary, *review.timeline, *review.causes, *review.resolution, *review.improve]
+    lines = [*review.summary, *review.timeline, *review.causes, *review.resolution, *review.residual, *review.improve]
     assert len(lines) > 30
     assert [one.text for one in lines if not one.sources] == []
     known = re.compile(r"(timeline:\d+|sample:\w+:\d+|finding:\d+|result:[\w.]+)$")
@@ -86,6 +86,24 @@ def test_a_run_that_did_nothing_has_no_duration_and_no_impact(recorded: Path) ->
     told = rendered(recorded, bare)
     assert "Nothing was done to the environment" in told
     assert "unknown: nothing was looked at" in told
+
+
+def test_a_step_that_is_to_stay_is_what_was_done_about_it_and_no_cause(recorded: Path) -> None:
+    one = judged.result()
+    fix = msgspec.structs.replace(
+        one.steps[0], id="fix", name="start the standby", started=20.0, undo="left", undo_because="", left_by="drill"
+    )
+    review = reviewed(recorded, msgspec.structs.replace(one, steps=[*one.steps, fix]))
+    assert [line.text for line in review.causes] == [
+        "The drill did this on purpose: kill the primary (patroni.kill_primary), done: pg1 does not run any more"
+    ]
+    assert review.resolution[0].text.startswith("Done about it at 10:30:20 UTC (+13.60 s): start the standby")
+
+
+def test_the_review_says_what_is_not_as_it_was_and_what_nobody_asked(recorded: Path) -> None:
+    texts = [line.text for line in reviewed(recorded).residual]
+    assert "not as before: who answers of rows: pg1 answers no more, 108 of 108 before; pg2 answers now" in texts[1]
+    assert texts[-1].startswith("can't be told: what answers no probe")
 
 
 def test_what_the_findings_advise_is_to_be_improved_with_the_finding_named(recorded: Path) -> None:
@@ -158,7 +176,7 @@ def test_hostile_strings_are_neither_html_nor_structure(text: str, recorded: Pat
         notes += [note(words, sort="task", owner=words, due=words), note(words, corrects=2), note(words, withdraws=1)]
         return rendered(recorded, judged.result(put), *(msgspec.structs.replace(one, by=words) for one in notes))
 
-    calm, page = told("calm", str), told(text, hostile.put_into(text))
+    calm, page = (told(words, hostile.put_into(words)) for words in ("calm", text))
     outside_code = re.sub(r"`[^`\n]*`", "", page)
     assert "<" not in page
     assert not re.search(r"(?<!\\)\]\(", outside_code)

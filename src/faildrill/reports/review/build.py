@@ -10,6 +10,7 @@ from faildrill.judging.result import Finding, Outage, Verdict
 from faildrill.record.notes import Note, Notes, Sort, Standing, standing
 from faildrill.record.timeline import Applying, Entry, SteadyAgain
 from faildrill.reports import headline, wording
+from faildrill.reports.review import residual
 from faildrill.reports.review.content import Line, Review, Task
 from faildrill.reports.review.impact import Suffering, sentence, suffering
 from faildrill.reports.review.run_facts import Facts, When
@@ -38,6 +39,7 @@ def build(facts: Facts, notes: Notes, free: str = "", edited: Sequence[str] = ()
         causes=[*_causes(facts), *_notes(facts, counted, "cause")],
         causes_open=not any(one.note.sort == "cause" for one in counted),
         resolution=[*_resolution(facts), *_notes(facts, counted, "resolution")],
+        residual=list(residual.lines(facts)),
         improve=[*_improve(facts), *_notes(facts, counted, "measure")],
         tasks=tasks,
         changed=[line for one in every for line in _changed(one)],
@@ -56,8 +58,8 @@ def _summary(facts: Facts) -> Iterator[Line]:
     told = suffering(facts)
     yield from _duration(facts, told)
     yield from _impact(facts, told)
-    done = ", then ".join(one.name for one in facts.acted) or "nothing was done"
-    began = tuple(one for one in map(facts.began, facts.acted) if one)
+    done = ", then ".join(one.name for one in facts.causes) or "nothing was done"
+    began = tuple(one for one in map(facts.began, facts.causes) if one)
     yield Line(f"on purpose, by this drill: {done}", began or ("timeline:0",), name="Root cause")
     for number, finding in facts.noticed:
         yield Line(_noticed(finding), (f"finding:{number}", *finding.evidence[:1]), name="Detection")
@@ -148,7 +150,7 @@ def _cited(facts: Facts, outage: Outage, at: float | None) -> str:
 def _causes(facts: Facts) -> Iterator[Line]:
     if not facts.acted:
         yield Line("Nothing was done to the environment.", ("timeline:0",))
-    for step in facts.acted:
+    for step in facts.causes:
         seen = f": {step.because}" if step.because else ""
         began = facts.began(step)
         yield Line(
@@ -158,6 +160,11 @@ def _causes(facts: Facts) -> Iterator[Line]:
 
 def _resolution(facts: Facts) -> Iterator[Line]:
     result = facts.result
+    for step in facts.answers:
+        because = f": {step.because}" if step.because else ""
+        began = facts.began(step)
+        at = f" at {_clock(facts, step.started)}" if step.started is not None else ""
+        yield Line(f"Done about it{at}: {step.name} ({step.kind}), {step.outcome}{because}", (began,) if began else ())
     probes = [one for one in result.probes if one.probe not in facts.alarms]
     ended = [one for figures in probes for one in figures.outages[:_OUTAGES]]
     for outage in sorted(ended, key=lambda one: one.first_dark):

@@ -96,6 +96,10 @@ def _cause_and_resolution(review: Review) -> Iterator[str]:
     yield "### Resolution"
     yield ""
     yield from _lines(review.resolution)
+    yield ""
+    yield "### Residual impact"
+    yield ""
+    yield from _lines(review.residual)
 
 
 def _measures(review: Review) -> Iterator[str]:

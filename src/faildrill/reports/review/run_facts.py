@@ -42,6 +42,16 @@ class Facts:
         """The steps that changed something, or tried to."""
         return [one for one in self.result.steps if one.started is not None and one.kind != "wait"]
 
+    @property
+    def causes(self) -> list[StepFigures]:
+        """Those of them that are there to be put back: what the drill tries."""
+        return [one for one in self.acted if one not in self.answers]
+
+    @property
+    def answers(self) -> list[StepFigures]:
+        """Those that the drill wants to stay: what is done about what it did before."""
+        return [one for one in self.acted[1:] if one.left_by == "drill"]
+
     @cached_property
     def zero(self) -> float:
         """The second of the run from which it counts: the first step, or its start."""

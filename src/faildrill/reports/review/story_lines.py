@@ -9,6 +9,7 @@ from faildrill.record.notes import Standing
 from faildrill.record.timeline import (
     Applied,
     Applying,
+    EffectGone,
     GuardAnswered,
     Intended,
     ProberStarted,
@@ -57,11 +58,23 @@ def _of_moment(facts: Facts, moment: Moment) -> Line | None:
     is_own = cited == f"timeline:{moment.entry}"
     if is_own and isinstance(event, _OF_THE_ENGINE) and moment.level != "bad":
         return None
-    text = moment.text
-    if is_own and isinstance(event, Applying):
-        names = {one.id: f"{one.name} ({one.kind})" for one in facts.result.steps}
-        text = f"The drill does this on purpose: {names.get(event.step, event.step)}"
+    if is_own and isinstance(event, EffectGone) and _is_its_own(facts, event.step):
+        return None
+    text = _begun(facts, event.step) if is_own and isinstance(event, Applying) else moment.text
     return _at(facts, When(moment.at, moment.wall), text, (cited,), moment.level)
+
+
+def _is_its_own(facts: Facts, step: str) -> bool:
+    """Tell whether what a step did was ended by the drill itself, and not by anybody else."""
+    return any(one.id == step and one.in_effect_how in ("own step", "own limit") for one in facts.result.steps)
+
+
+def _begun(facts: Facts, step: str) -> str:
+    one = next((one for one in facts.acted if one.id == step), None)
+    if one is None:
+        return f"The drill does this on purpose: {step}"
+    head = "This is done about it" if one in facts.answers else "The drill does this on purpose"
+    return f"{head}: {one.name} ({one.kind})"
 
 
 def _at(facts: Facts, when: When, text: str, sources: tuple[str, ...], level: str = "info") -> Line:
