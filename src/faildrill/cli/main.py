@@ -47,6 +47,7 @@ _COMMANDS = {
     "rebaseline": "faildrill.cli.trends:rebaseline",
     "coverage": "faildrill.cli.proven_cells:coverage",
     "next": "faildrill.cli.proven_cells:next_drills",
+    "schedule": "faildrill.cli.schedule:schedule",
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
@@ -80,6 +81,7 @@ _SHORT = {
     "rebaseline": "Say that a change is explained: what comes after it is the usual.",
     "coverage": "Say what was last proven, by which run and until when; fail where a drill is stale.",
     "next": "Say what to drill next, and why.",
+    "schedule": "Say when game days are due, and run what is due.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 

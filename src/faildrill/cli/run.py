@@ -91,7 +91,7 @@ def run(
     order = suite_run.Order(shuffle, seed).drawn()
     with chosen_drills.chosen(list(drills), wanted, env, tell=mode != "quiet") as chosen:
         rules = Rules(keep_going, jobs, retry, budget, order, chosen.left_out)
-        code = suite_run.see_through(chosen, rules, how)
+        code = suite_run.see_through(chosen, rules, how).code
     sys.exit(code)
 
 

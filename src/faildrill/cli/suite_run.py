@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import click
@@ -20,6 +21,7 @@ from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalError, WrongUsage
 from faildrill.judging.result import Result, Verdict
+from faildrill.judging.series_result import SetResult
 from faildrill.record import timeline
 from faildrill.reports import terminal, wording
 from faildrill.running.suite import Begun, Ended, Rules, Suite
@@ -43,8 +45,17 @@ class Order:
         return secrets.token_hex(_SEED_BYTES) if self.shuffle else ""
 
 
-def see_through(chosen: Chosen, rules: Rules, how: How) -> int:
-    """Run a suite to its end, judge and report it, and return the exit code of its verdict."""
+@dataclass(frozen=True)
+class Through:
+    """A suite that was seen through to its end."""
+
+    code: ExitCode
+    result: SetResult
+    folder: Path
+
+
+def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
+    """Run a suite to its end, judge and report it, and return what came of it."""
     try:
         suite = Suite(chosen.name, chosen.members, rules, how.reports, SystemClock())
     except OSError as error:
@@ -60,7 +71,8 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> int:
         tell(result, suite.folder, how.output, quiet=how.mode == "quiet")
     if github_job.is_one():
         github_job.tell_of_suite(result, suite.folder, chosen.files)
-    return ExitCode.UNSAFE if ExitCode.UNSAFE in running.codes else result.exit_code
+    code = ExitCode.UNSAFE if ExitCode.UNSAFE in running.codes else ExitCode(result.exit_code)
+    return Through(code, result, suite.folder)
 
 
 def _open(suite: Suite, chosen: Chosen, rules: Rules) -> None:

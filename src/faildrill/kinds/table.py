@@ -61,7 +61,9 @@ ACTIONS: Final = {
 
 GUARDS: Final = {
     "alertmanager.quiet": "faildrill.adapters.http.answers:Quiet",
+    "command.agrees": "faildrill.adapters.file.guards:CommandAgrees",
     "command.younger": "faildrill.adapters.file.guards:CommandYounger",
+    "file.absent": "faildrill.adapters.file.guards:Absent",
     "file.identity": "faildrill.adapters.file.guards:Identity",
     "file.younger": "faildrill.adapters.file.guards:Younger",
     "group.capacity": "faildrill.adapters.member.capacity:Capacity",
@@ -81,6 +83,7 @@ GUARDS: Final = {
     "simulated.word": "faildrill.adapters.simulated.place:Word",
     "window.allowed": "faildrill.adapters.calendar.windows:Allowed",
     "window.blocked": "faildrill.adapters.calendar.windows:Blocked",
+    "window.calendar": "faildrill.adapters.calendar.events:Calendar",
 }
 
 REACHES: Final = {

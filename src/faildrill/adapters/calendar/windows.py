@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.calendar import Zone
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -67,20 +68,10 @@ def _dates_exist(text: str) -> str:
     return text
 
 
-def _zone_exists(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError("no time zone is called that; e.g. Europe/Berlin or UTC") from None
-    return name
-
-
 class _Window(Kind):
     """What both share: which moments belong to the window."""
 
-    zone: Annotated[str, AfterValidator(_zone_exists)] = Field(
-        description="the time zone of days and hours, e.g. Asia/Tokyo"
-    )
+    zone: Zone = Field(description="the time zone of days and hours, e.g. Asia/Tokyo")
     days: tuple[Day, ...] = Field(default=(), description="days of the week; by default every day")
     hours: tuple[Annotated[str, AfterValidator(_hours_exist)], ...] = Field(
         default=(),

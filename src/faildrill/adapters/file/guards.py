@@ -1,4 +1,4 @@
-"""`file.identity`, `file.younger` and `command.younger`: what a file on this host, or a program, says."""
+"""`file.identity`, `file.younger`, `file.absent`, `command.younger` and `command.agrees`: a file or a program says."""
 
 import hashlib
 import math
@@ -105,6 +105,51 @@ class Younger(Kind):
         except OSError as error:
             return f"{self.path} can't be looked at ({error.strerror or error})"
         return _too_old(self.path, modified, self.than)
+
+
+class Absent(Kind):
+    """Refuses the drill while a file is there: what a change freeze, or an open incident, leaves as its mark.
+
+    Its first line is told to whoever is refused. Where nobody can tell whether it is there, that is an objection, and
+    so is a folder that is missing: the mark may be on a disk that isn't mounted.
+
+        guards:
+          - file.absent: {path: /srv/shared/INCIDENT}
+    """
+
+    path: FilePath = Field(description="the file on this host")
+
+    async def objection(self, given: Given) -> str | None:
+        """Look for the file."""
+        try:
+            found = await threads.read(self.path, LARGEST)
+        except FileNotFoundError:
+            folder = Path(self.path).parent
+            return None if await aside(folder.is_dir) else f"{folder} is no folder, so nobody can tell"
+        except OSError as error:
+            return f"{self.path} can't be looked at ({error.strerror or error})"
+        line = redaction.clean(found.decode(errors="replace").strip().partition("\n")[0].strip())[:_SHOWN]
+        return f"{self.path} is there{f': {line}' if line else ''}; drill when it is gone"
+
+
+class CommandAgrees(Surroundings):
+    """Refuses the drill unless a program ends with 0: one that asks the incident tool, or the calendar of changes.
+
+    What it prints is told to whoever is refused. One that can't be started, or doesn't end in time, is an objection.
+
+        guards:
+          - command.agrees: {argv: [./bin/no-open-incident, --service, payments]}
+    """
+
+    argv: Argv = Field(description="the program and its arguments")
+
+    async def objection(self, given: Given) -> str | None:
+        """Run the program."""
+        try:
+            ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
+        except OSError as error:
+            return f"{self.argv[0]} can't be started: {error.strerror or error}"
+        return None if ended.code == 0 else f"{self.argv[0]} {ended}"
 
 
 class CommandYounger(Surroundings):

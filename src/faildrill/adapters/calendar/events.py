@@ -1,0 +1,90 @@
+"""`window.calendar`: when a place may not be drilled, by the events of an iCalendar file."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from faildrill.errors import CannotSee
+from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.calendar import Zone
+from faildrill.ports.target import FilePath
+from faildrill.system.threads import aside
+
+LARGEST: Final = 8 << 20
+"""Bytes of a calendar, at the most."""
+_LONGEST: Final = 7 * 86400.0
+_MOMENT: Final = timedelta(seconds=1)
+_MOST: Final = 3
+
+
+class Calendar(Kind):
+    """Refuses the drill while an event of an iCalendar file is on: change freezes, releases, holidays.
+
+    Recurring events, exceptions to them and whole days are read as RFC 5545 says. A whole day, and a time without a
+    zone, is one of `zone`. Every event counts, also one that is marked as free time, but none that is cancelled. A file
+    that is missing, larger than 8 MiB or no calendar is an objection. Bring the file up to date by whatever you have: a
+    download in the job that drills, for example. Needs the extra `calendar`.
+
+        guards:
+          - window.calendar: {file: freezes.ics, zone: Europe/Berlin, only: freeze, room: 30m}
+    """
+
+    file: FilePath = Field(description="the calendar, a file on this host")
+    zone: Zone = Field(description="the time zone of what says none, e.g. Europe/Berlin")
+    only: str = Field(
+        default="", description="only events whose summary contains this; large and small letters are one"
+    )
+    room: Duration = Field(default=0.0, le=_LONGEST, description="how long the drill needs the place from now on")
+
+    async def objection(self, given: Given) -> str | None:
+        """Object when an event is on, or begins within the room that is needed."""
+        try:
+            return await aside(lambda: self.said_at(datetime.now(UTC)))
+        except CannotSee as error:
+            return str(error)
+
+    def said_at(self, now: datetime) -> str | None:
+        """Return the objection at a moment; CannotSee where the calendar can't be read."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        until = local + max(timedelta(seconds=self.room), _MOMENT)
+        found = [one for one in self._events(local, until) if self.only.casefold() in _summary(one).casefold()]
+        if not found:
+            return None
+        told = ", ".join(f"{_summary(one)!r} ({_when(one.start)} to {_when(one.end)})" for one in found[:_MOST])
+        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+        return f"{Path(self.file).name} has {told}{more}; drill when it is over"
+
+    def _events(self, since: datetime, until: datetime) -> list[Any]:
+        try:
+            import icalendar  # noqa: PLC0415 - an extra, and imported by few
+            import recurring_ical_events  # noqa: PLC0415 - the same
+        except ImportError as error:
+            raise CannotSee("calendars can't be read here: pip install 'faildrill[calendar]'") from error
+        content = _content(Path(self.file))
+        try:
+            events = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between(since, until)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            raise CannotSee(f"{self.file} is no calendar that can be read ({error})") from error
+        return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            found = file.read(LARGEST + 1)
+    except OSError as error:
+        raise CannotSee(f"{path} can't be read ({error.strerror or error})") from error
+    if len(found) > LARGEST:
+        raise CannotSee(f"{path} is larger than {LARGEST >> 20} MiB")
+    return found
+
+
+def _summary(event: Any) -> str:  # noqa: ANN401 - the library's
+    return " ".join(str(event.get("SUMMARY", "an event")).split())[:200]
+
+
+def _when(at: date) -> str:
+    return f"{at:%Y-%m-%d %H:%M %Z}".strip() if isinstance(at, datetime) else f"{at}"

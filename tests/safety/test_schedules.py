@@ -1,0 +1,32 @@
+"""P24: no occurrence of a game day is run twice, and none is missed without a word."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from safety.year_of_ticks import HOSTS, Year
+
+SOAKED: Final = 10_000
+
+
+def test_in_a_year_of_kills_and_wrong_clocks_nothing_is_run_twice_or_silently_missed(
+    ground: Path, many: Callable[[int, int], int], figure: Callable[[str], None]
+) -> None:
+    assert ground.is_dir()
+    days = many(4, SOAKED)
+    occurrences = kills = begun = ticks = 0
+    for seed in range(days):
+        year = Year(seed, f"day-{seed}")
+        year.live()
+        assert year.twice() == [], f"seed {seed}"
+        assert year.silently_missed() == [], f"seed {seed}"
+        assert year.unexplained() == [], f"seed {seed}"
+        assert year.untrue() == [], f"seed {seed}"
+        occurrences += len(year.planned)
+        kills, begun, ticks = kills + year.kills, begun + len(year.begun), ticks + year.ticks
+    assert 0 < begun < occurrences
+    assert kills
+    figure(
+        f"P24 a year of {days:,} schedules, {HOSTS} hosts that tick: {occurrences:,} occurrences, {begun:,} begun, "
+        f"{ticks:,} ticks, {kills:,} of them killed; 0 run twice, 0 silently missed"
+    )
