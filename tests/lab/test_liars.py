@@ -23,7 +23,7 @@ QUICK: Final = (*SERVERS, "command.run", "patroni.configure")
 """Kinds of which a cell takes some seconds; a store takes a minute to hand over and back."""
 NO_COMPARE_AND_SET: Final = {"another operator first", "another operator right before the undo"}
 """Between the look and the request another one's is written over (docs/safety.md)."""
-ITSELF_THE_WITNESS: Final = {"says yes and that it is so, and does nothing"}
+ITSELF_THE_WITNESS: Final = {one.name for one in LIES if one.reads == "as it was told"}
 """All ways are behind the liar here: there is no other one who could be asked past him (docs/safety.md)."""
 ALL_STALE: Final = {"reads are stale"}
 """Nodes and Sentinels alike tell the state from before, for ever: there is nobody else to ask (docs/safety.md)."""

@@ -179,6 +179,7 @@ async def _confirm(action: Action, intended: Intended, step: Step, timeline: Tim
                 evidence=seen.evidence,
                 word_of=seen.word_of,
                 moves=list(seen.moves),
+                empties=seen.empties,
             )
         )
         return Done("done", seen.because, {**answer, **seen.evidence})

@@ -168,6 +168,7 @@ class _Undo:
         self.lost_to: Intended | None = None
         """The earlier step during whose undo it stopped being as it was put back."""
         self._back_as = ""
+        self._word_of = ""
         self._times = 1
         self._given = CallContext(run, timeout=intent.undo_within)
 
@@ -276,6 +277,7 @@ class _Undo:
             return self._not_seen(f"{seen.because} ({given}, and it was looked for {looked})")
         now = await counted(action, self._given, intent.undo_within) if count is not None else None
         self._times = max(1, now - count) if count is not None and now is not None else 1
+        self._word_of = seen.word_of
         return self._seen_back(seen.because)
 
     async def _put_back(self, undoing: Action) -> bool:
@@ -297,7 +299,8 @@ class _Undo:
         if self.is_watched:
             self._back_as = because
             return True
-        return self._timeline.note(UndoVerified(step=self.intent.step, because=because, times=self._times))
+        seen = UndoVerified(step=self.intent.step, because=because, times=self._times, word_of=self._word_of)
+        return self._timeline.note(seen)
 
     def _not_seen(self, because: str) -> bool:
         self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))

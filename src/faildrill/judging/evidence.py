@@ -283,6 +283,15 @@ def gather(folder: Path) -> Evidence:
 
     Raises WrongUsage when the folder holds no run, JournalDamaged when a file of it is not what was written.
     """
+    return _gathered(folder, is_over=True)
+
+
+def so_far(folder: Path) -> Evidence:
+    """Read what a run has written so far, and since it ended, without its ledgers; raises what `gather` raises."""
+    return _gathered(folder, is_over=False)
+
+
+def _gathered(folder: Path, *, is_over: bool) -> Evidence:
     path = folder / FILE
     found = entries(path)
     first = start_in(folder, found)
@@ -294,13 +303,14 @@ def gather(folder: Path) -> Evidence:
     except ValidationError as error:
         raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
     plans = {plan.name: plan for plan in (*guests, *drill.probes, *drill.load)}
-    found, later = _to_its_end(found)
+    found, later = _to_its_end(found) if is_over else (found, set[str]())
     timed, foreign = _on_one_clock(found)
     columns = load(folder, foreign | later)
     known = {name: columns[name] if name in columns else empty() for name in plans}
     ended = _ended(found)
     spreads = {name: some for name in plans if (some := spread.load(spread.path_of(folder, name)))}
-    ledgers = {name: accounts(folder, name, ended) for name in plans if path_of(folder, name).exists()}
+    kept = [name for name in plans if is_over and path_of(folder, name).exists()]
+    ledgers = {name: accounts(folder, name, ended) for name in kept}
     return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers, spreads=spreads)
 
 

@@ -177,7 +177,8 @@ class StepFigures(Record, frozen=True, kw_only=True):
         "done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"
     ]
     because: str = ""
-    undo: Literal["verified", "not verified", "failed", "left", "not needed", ""] = ""
+    undo: Literal["verified", "not witnessed", "not verified", "failed", "left", "not needed", ""] = ""
+    """`not witnessed`: only the one who was asked says that it is put back."""
     undo_because: str = ""
     undo_started: float | None = None
     undo_ended: float | None = None

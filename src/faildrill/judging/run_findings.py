@@ -1,6 +1,7 @@
 """What the engine itself weighs, whatever the drill expects: that it was done, seen, and put back."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -125,19 +126,27 @@ def _effect(step: StepFigures) -> Iterator[Finding]:
         yield _finding("step", f"{step.name}: is in effect until it is put back", verdict, step.in_effect_because)
 
 
+_PUT_BACK: Final = {"verified": Verdict.PASSED, "not witnessed": Verdict.INCONCLUSIVE}
+_ADVICE: Final = {
+    Verdict.UNSAFE: "mend what keeps it from being put back, then run `faildrill recover`",
+    Verdict.INCONCLUSIVE: "look for yourself whether it is as before, and watch it by a probe that would notice",
+}
+
+
 def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
     if step.undo in ("", "not needed"):
         return
     claim = f"{step.name}: is put back"
-    verdict = Verdict.PASSED if step.undo == "verified" else Verdict.UNSAFE
+    verdict = _PUT_BACK.get(step.undo, Verdict.UNSAFE)
     if step.undo == "left":
         claim = f"{step.name}: stays applied"
         verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
-    advice = "mend what keeps it from being put back, then run `faildrill recover`" if verdict is Verdict.UNSAFE else ""
+    advice = _ADVICE.get(verdict, "")
     ends = [entry for entry in evidence.entries if isinstance(entry.what, UNDO_ENDS) and entry.what.step == step.id]
     because, times = step.undo_because, getattr(ends[-1].what, "times", 1) if ends else 1
     if times > 1:
-        verdict, because = Verdict.INCONCLUSIVE, f"{because}; it was put back {times} times, and asked for once"
+        verdict, advice = Verdict.INCONCLUSIVE, ""
+        because = f"{because}; it was put back {times} times, and asked for once"
     found = _finding("undo", claim, verdict, because, *ends[-1:])
     yield msgspec.structs.replace(found, advice=advice)
 

@@ -2,10 +2,13 @@
 
 from typing import Final, Literal, NamedTuple
 
+import msgspec
+
 from faildrill.judging.effect_span import in_effect
 from faildrill.judging.evidence import Evidence
+from faildrill.judging.put_back_witnesses import PutBack, put_backs
 from faildrill.judging.result import StepFigures
-from faildrill.judging.witnesses import noticed
+from faildrill.judging.witnesses import lacking, noticed
 from faildrill.model.drill import Step, Wait
 from faildrill.record.timeline import (
     AnyEvent,
@@ -17,6 +20,7 @@ from faildrill.record.timeline import (
     Intended,
     LeftApplied,
     NotConfirmed,
+    SteadyAgain,
     UndoFailed,
     Undoing,
     UndoNotVerified,
@@ -26,7 +30,7 @@ from faildrill.record.timeline import (
 )
 
 Outcome = Literal["done", "refused", "failed", "unknown", "not confirmed", "not reached", "met", "not met", "not asked"]
-Undo = Literal["verified", "not verified", "failed", "left", "not needed", ""]
+Undo = Literal["verified", "not witnessed", "not verified", "failed", "left", "not needed", ""]
 _CURE: Final = (
     "let the effect last longer or look more often, by a probe whose answers name who gave them or that goes where "
     "users would notice"
@@ -41,10 +45,12 @@ def figures(evidence: Evidence) -> list[StepFigures]:
         step = getattr(entry.what, "step", None)
         if step in by_step:
             by_step[step].append(entry)
-    return [
+    backs = {one.step: one for one in put_backs(evidence)}
+    found = [
         _wait(evidence, step, by_step[step.id]) if isinstance(step, Wait) else _step(evidence, step, by_step[step.id])
         for step in evidence.steps
     ]
+    return [_seen_back(evidence, one, backs[one.id]) if one.id in backs else one for one in found]
 
 
 def _wait(evidence: Evidence, step: Wait, entries: list[Entry]) -> StepFigures:
@@ -90,6 +96,20 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
     )
 
 
+def _seen_back(evidence: Evidence, step: StepFigures, back: PutBack) -> StepFigures:
+    """Ask the probes of the drill where only the one who was asked says that it was put back."""
+    told: Undo = "verified"
+    because = back.seen_by
+    if back.against:
+        told, because = "not verified", f"{back.word_of} says so, and probes say that it is not: {back.against}"
+    elif not back.seen_by:
+        why = back.why or "no probe that asks somebody else noticed its end, and none says that it is not so"
+        told, because = "not witnessed", f"only the one who was asked ({back.word_of}) says so: {why}"
+    if told == "not verified" and evidence.last(SteadyAgain) is None:
+        told = "not witnessed"  # nobody looked for as long as traffic takes to settle
+    return msgspec.structs.replace(step, undo=told, undo_because=f"{step.undo_because}; {because}")
+
+
 def _begun(evidence: Evidence, entries: list[Entry]) -> Entry | None:
     applying = _last(entries, Applying)
     return evidence.dated(applying) if applying is not None else _last(entries, Intended)
@@ -128,7 +148,8 @@ def _witnessed(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
     if seen:
         return ended._replace(because=f"{ended.because}; {seen}")
     alone = f"only the one who was asked ({word_of}) says so, and no probe that asks somebody else noticed it"
-    return ended._replace(outcome="not confirmed", because=f"{ended.because}; {alone}; {_CURE}")
+    short = f"; {told}" if (told := lacking(evidence, step)) else ""
+    return ended._replace(outcome="not confirmed", because=f"{ended.because}; {alone}{short}; {_CURE}")
 
 
 def _failed(entries: list[Entry], failed: Entry, what: ApplyFailed) -> _Ended:

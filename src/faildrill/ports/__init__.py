@@ -75,10 +75,13 @@ class Observed(NamedTuple):
     word_of: str = ""
     """Whose word alone it is, where only the one who was asked can tell: a probe of the drill must have noticed it too.
 
-    The first part of the names of kinds that ask the same one, such as `haproxy`: their probes are no other witness.
+    So it is of an effect, and of what was put back. It is the first part of the names of kinds that ask the same one,
+    such as `haproxy`: their probes are no other witness.
     """
     moves: Sequence[str] = ()
     """Whose share of the answers it changes, as answers name them: these are looked at first then."""
+    empties: bool = False
+    """These get no request any more: one look that they answer is one too many."""
 
 
 class Given(Protocol):

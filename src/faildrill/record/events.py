@@ -155,6 +155,8 @@ class Confirmed(Event, frozen=True, tag="step.confirmed", kw_only=True):
     """Whose word alone that is; the empty string where somebody else has told it as well."""
     moves: list[str] = []
     """Whose share of the answers it changes, where that is known."""
+    empties: bool = False
+    """These get no request any more."""
 
 
 class NotConfirmed(Event, frozen=True, tag="step.not-confirmed", kw_only=True):
@@ -261,6 +263,8 @@ class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):
     because: str
     times: int = 1
     """How often it was put back by whoever was asked to once, where that is counted."""
+    word_of: str = ""
+    """Whose word alone that is; the empty string where somebody else has told it as well."""
 
 
 class UndoNotVerified(Event, frozen=True, tag="undo.not-verified", kw_only=True):

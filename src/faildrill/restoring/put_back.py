@@ -8,6 +8,7 @@ from faildrill.acting.relapses import fallen, standing
 from faildrill.guarding.same_place import ITSELF, Trust, refusal
 from faildrill.model.environment import Environment
 from faildrill.record.timeline import Intended, Timeline, UndoNotVerified
+from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.steadiness import GRACE
 
 Undo = Callable[[list[Intended]], Awaitable[list[str]]]
@@ -35,6 +36,8 @@ class OpenRun:
     timeline: Timeline
     trust: Trust = ITSELF
     """What it proves that the whole place is silent."""
+    view: OutsideView | None = None
+    """What probes say of it; None where nobody asks them."""
     is_hurried: Callable[[], bool] = field(default=lambda: False)
     """Whether a person wants to wait for nothing but the undos."""
 
@@ -52,6 +55,8 @@ class OpenRun:
         is_steady = await watch(0.0 if dirty else GRACE)  # what is not put back won't be steady
         if not self.is_hurried():
             dirty += await fallen(kept, self.timeline, self.run)
+            against = self.view.contradicted() if self.view and is_steady else []
+            dirty += [step for step in against if step not in dirty]
         return PutBack(dirty, is_steady)
 
     async def _is_the_place(self, intents: list[Intended]) -> bool:

@@ -40,6 +40,7 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.fence import carries, fence, keepers, probers
 from faildrill.restoring.ledger_readback import read_back
+from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.salvage import go_on, home, is_altered, remembered
 from faildrill.restoring.seams import Ground
@@ -140,7 +141,7 @@ class _Recovery:
             return False
 
         trust = self._trust() if intents and self.place else TYPED
-        of = OpenRun(run, self.place, timeline, trust)
+        of = OpenRun(run, self.place, timeline, trust, self._view(timeline))
         dirty, is_steady = await of.put_back(intents, undo, steady, unasked)
         timeline.note(RunEnded(by=self._by))
         timeline.close()
@@ -164,6 +165,9 @@ class _Recovery:
     async def _end_looking(self, timeline: Timeline) -> None:
         for one in self._looking():
             await _end(one, timeline)
+
+    def _view(self, timeline: Timeline) -> OutsideView:
+        return OutsideView(self._folder, timeline, self._known)
 
     def _touched(self) -> bool:
         return any(isinstance(entry.what, Intended) for entry in self._known)
@@ -189,9 +193,8 @@ class _Recovery:
             else:
                 plans = tuple(view.plan for view in watching.views.values())
                 await fresh.start(plans, watching, timeline)
-            return await watch_until_steady(
-                watching, self._ground.clock, timeline, drill, Patience(grace=grace, pace=self._ground.pace)
-            )
+            patience = Patience(grace=grace, pace=self._ground.pace, view=self._view(timeline))
+            return await watch_until_steady(watching, self._ground.clock, timeline, drill, patience)
         except (FaildrillError, OSError) as error:
             timeline.note(NotSteady(probes={"all": f"could not be watched: {error}"}, waited=0.0))
             return False

@@ -10,6 +10,7 @@ from faildrill.model.drill import Drill
 from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import SILENCE, Question
 from faildrill.record.timeline import NotSteady, SteadyAgain, Timeline
+from faildrill.restoring.outside_view import OutsideView
 
 WITHIN: Final = 60.0
 """Seconds that it may take, where the drill expects nothing."""
@@ -26,6 +27,8 @@ class Patience:
     grace: float = GRACE
     pace: float = POLL
     """Seconds between two looks at what the probers have written."""
+    view: OutsideView | None = None
+    """Asks whether the probes noticed what was put back; None: nobody asks."""
 
 
 def limit(drill: Drill) -> float:
@@ -38,7 +41,7 @@ async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill:
     """Wait until every probe is good for the warm-up's length, and record what was seen.
 
     Looks on past the limit for `until.grace` seconds, so that *late* is told from *never*; `until.skip` ends the
-    waiting without a word on it.
+    waiting without a word on it. Then looks on until the probes have noticed what was put back on one's word alone.
     """
     start = clock.now_ns()
     widest = max((view.plan.every for view in watching.views.values()), default=0.0)
@@ -49,6 +52,7 @@ async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill:
             now = clock.now_ns()
             if (good := asked.met) is not None:
                 timeline.note(SteadyAgain(since=good.since, after=seconds(good.since - start)))
+                await _noticed(watching, clock, start, limit(drill), until)
                 return True
             if now >= last:
                 troubles = watching.troubles(now) or {"all": "never good for long enough at a time"}
@@ -56,3 +60,11 @@ async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill:
                 return False
             await asyncio.sleep(until.pace)
     return False
+
+
+async def _noticed(watching: SampleWatch, clock: Clock, start: int, within: float, until: Patience) -> None:
+    """Look on until probes have noticed what only the one who was asked says is put back, or it is no use any more."""
+    most = within + until.grace
+    while until.view and not until.skip.is_set() and until.view.wants(seconds(clock.now_ns() - start), most):
+        watching.poll()
+        await asyncio.sleep(until.pace)

@@ -33,6 +33,7 @@ from faildrill.record.timeline import (
     WarmedUp,
 )
 from faildrill.restoring.ledger_readback import read_back
+from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.steadiness import Patience, steady
 from faildrill.running.interrupts import Interrupts
@@ -58,6 +59,7 @@ class Course:
         self._slow: dict[str, float] = {}
         self._shared = scene.keeper or Shared(scene.environment, scene.run)
         self._heeding = Interrupts(scene, stop, self._shared)
+        self._view = OutsideView(scene.folder, scene.timeline)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:
@@ -199,7 +201,9 @@ class Course:
                 self._note(LeftApplied(step=intent.step, by="person", because="--leave-applied was typed"))
             return not intents
         is_fenced = self._fence()
-        run = OpenRun(scene.run, scene.environment, scene.timeline, is_hurried=self._stop.hurried.is_set)
+        run = OpenRun(
+            scene.run, scene.environment, scene.timeline, view=self._view, is_hurried=self._stop.hurried.is_set
+        )
         dirty, is_steady = await run.put_back(intents, self._undo, self._steady)
         return is_fenced and not dirty and (is_steady or self._stop.hurried.is_set())
 
@@ -227,7 +231,7 @@ class Course:
         except (FaildrillError, OSError) as error:
             self._note(NotSteady(probes={"all": f"could not be watched: {error}"}, waited=0.0))
             return False
-        patience = Patience(self._stop.hurried, grace, scene.pace)
+        patience = Patience(self._stop.hurried, grace, scene.pace, self._view)
         return await steady(scene.watching, scene.clock, scene.timeline, scene.drill, patience)
 
     def _phase(self, phase: Phase) -> None:

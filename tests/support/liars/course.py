@@ -10,7 +10,7 @@ from faildrill.acting.step import do
 from faildrill.acting.undo import open_intents, undo_all
 from faildrill.clock import SystemClock
 from faildrill.model.drill import Step
-from faildrill.record.timeline import Confirmed, EffectGone, EffectUntold, Timeline
+from faildrill.record.timeline import Confirmed, EffectGone, EffectUntold, Timeline, UndoVerified
 
 
 class Went(NamedTuple):
@@ -23,7 +23,8 @@ class Went(NamedTuple):
 async def go(step: Step, folder: Path, hold: float, notices: Callable[[], Awaitable[bool]]) -> Went:
     """Do a step, hold it for float seconds, put it back; the verdict is the one that its findings lead to.
 
-    `notices` stands for the probes of the drill: it is asked where nobody but the one who was asked can tell.
+    `notices` stands for the probes of the drill, and tells whether they see anything of the step: it is asked where
+    nobody but the one who was asked can tell.
     """
     timeline = Timeline.create(folder, SystemClock())
     was_noticed = True
@@ -37,6 +38,8 @@ async def go(step: Step, folder: Path, hold: float, notices: Callable[[], Awaita
             await asyncio.sleep(hold)
         await effects.end()
         dirty = await undo_all(open_intents(timeline.written), timeline, "liars", "runner", timeline.written)
+        backs = [one.what for one in timeline.written if isinstance(one.what, UndoVerified) and one.what.word_of]
+        dirty += [one.step for one in backs if await notices()]
     finally:
         timeline.close()
     lasted = not any(isinstance(one.what, EffectGone | EffectUntold) for one in timeline.written)

@@ -60,6 +60,7 @@ LIES: Final = (
     Lie("does it to another", DIRTY, to="other"),
     Lie("does it to another as well", DIRTY, to="both"),
     Lie("undo: says yes and does nothing", DIRTY, about=2, times=0, answer="yes"),
+    Lie("undo: says yes and that it is so, and does nothing", DIRTY, 2, 0, answer="yes", reads="as it was told"),
     Lie("undo: does it and says nothing", PASSED, about=2, answer="silence"),
     Lie("reads are stale", OPEN | DIRTY, reads="stale"),
     Lie("reads are stale now and then", PASSED | OPEN | DIRTY, reads="alternating"),

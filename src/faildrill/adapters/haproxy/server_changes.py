@@ -37,6 +37,8 @@ class _OfServers(Kind):
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is changed")
     backend: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the backend that the servers are in")
+    _empties: ClassVar[bool] = False
+    """Whether those that are named get nothing any more."""
 
     @model_validator(mode="after")
     def _are_declared(self) -> Self:
@@ -86,7 +88,7 @@ class _OfServers(Kind):
         """Read back what HAProxy says the servers are: nobody else can."""
         former, seen = _former(before), await self._seen(before)
         holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
-        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named)
+        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named, empties=self._empties)
 
     async def suspect(self, before: Captured, given: Given) -> str:
         """Tell a reload, which forgets what was set, from somebody who set it back."""
@@ -116,7 +118,8 @@ class _OfServers(Kind):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """Read back that they are what they were."""
         former, seen = _former(before), await self._seen(before)
-        return Observed(all(self._is_back(seen[name], one) for name, one in former.items()), self._words(seen))
+        holds = all(self._is_back(seen[name], one) for name, one in former.items())
+        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named)
 
     async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every server of the backend what was asked of it, but of those that an agent sets."""
@@ -247,7 +250,7 @@ class Weights(_OfServers):
 
     It is refused if the weights are so already, if every server's share would stay the same (all weights times ten), or
     if no server that takes requests would be left. Its effect is seen when HAProxy reports the new weights, and a probe
-    noticed it: nobody else can tell. It is put back when HAProxy reports the former ones.
+    noticed it: nobody else can tell. It is put back when HAProxy reports the former ones, and the probe sees that, too.
 
         steps:
           - name: most requests to one server
@@ -281,6 +284,7 @@ class _State(_OfServers):
     """What drain and maintenance share."""
 
     planned: ClassVar[bool] = True
+    _empties: ClassVar[bool] = True
     server: str = Field(description="which of its servers")
 
     @property
@@ -303,7 +307,7 @@ class Drain(_State):
     It is refused if the server drains already, if it gets no requests anyway (down, or a backup that is not needed), or
     if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
     those. Its effect is seen when HAProxy says that the server drains, and a probe noticed it: nobody else can tell. It
-    is put back when the server is what it was before.
+    is put back when the server is what it was before, and the probe sees that, too.
 
         steps:
           - name: drain a payment server
@@ -320,7 +324,7 @@ class Maintenance(_State):
     It is refused if the server is out already, if it gets no requests anyway (down, or a backup that is not needed), or
     if no server that takes requests would be left, also in another backend whose server tracks this one; `plan` names
     those. Its effect is seen when HAProxy says so, and a probe noticed it: nobody else can tell. It is put back when
-    the server is what it was before, which HAProxy's health checks must find first.
+    the server is what it was before, which HAProxy's health checks must find first, and the probe sees that, too.
 
         steps:
           - name: take a payment server out

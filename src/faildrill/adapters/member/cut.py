@@ -27,7 +27,7 @@ class Cut(OfLink):
 
     It is refused if the member's network is changed already, or if that of every other member is: the last one that is
     reachable is never cut off. Its effect is seen when whatever is in the path says so, and a probe noticed it: nobody
-    else can tell. It is put back when the link does what it did before.
+    else can tell. It is put back when the link does what it did before, and the probe sees that, too.
 
         steps:
           - name: the network to r2 goes silent
@@ -85,7 +85,8 @@ class Cut(OfLink):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that it does what it did."""
         seen = await self._links(self.member, given).link_now(self.member)
-        return Observed(seen == LinkMode.before(before), f"the link to {self.member} is {seen}")
+        holds = seen == LinkMode.before(before)
+        return Observed(holds, f"the link to {self.member} is {seen}", word_of=IN_THE_PATH)
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""

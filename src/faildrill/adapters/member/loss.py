@@ -96,7 +96,7 @@ class _OneOfGroup(Kind):
         state = await self._reach(given).state(self.member)
         address = self.group.members[self.member].address
         if state != "running" or address is None:
-            return Observed(state == "running", f"{self.member} is {state}", {"state": state})
+            return Observed(state == "running", f"{self.member} is {state}", {"state": state}, word_of=ITS_REACH)
         if await is_held(address):
             told = f"{self.member} is running, says its reach, and what listens at {address} is stopped"
             return Observed(holds=False, because=told, evidence={"state": state})

@@ -51,14 +51,26 @@ def quoted(folder: Path) -> dict[str, list[str]]:
         text = path.read_text()
         if f"mark.{MARK}(" not in text:
             continue
-        for node in ast.walk(ast.parse(text)):
+        tree = ast.parse(text)
+        named = _named(tree)
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for sentence in _quotes(node):
+                for sentence in _quotes(node, named):
                     found.setdefault(sentence, []).append(f"{path.relative_to(folder)}::{node.name}")
     return found
 
 
-def _quotes(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+def _named(module: ast.Module) -> dict[str, str]:
+    """Return the texts to which a module gives a name, for what several of its tests hold to."""
+    found = dict[str, str]()
+    for one in module.body:
+        if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
+            found |= {where.id: str(one.value.value) for where in one.targets if isinstance(where, ast.Name)}
+    return found
+
+
+def _quotes(test: ast.FunctionDef | ast.AsyncFunctionDef, named: dict[str, str]) -> Iterator[str]:
     for mark in test.decorator_list:
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == MARK:
-            yield ast.literal_eval(mark.args[0])
+            told = mark.args[0]
+            yield named[told.id] if isinstance(told, ast.Name) else ast.literal_eval(told)

@@ -1,0 +1,225 @@
+"""Who noticed that a step was put back, where only the one who was asked says so: the probes that noticed the step.
+
+Compared are the looks since the last undo with those while the step alone was in effect, and with those before anything
+was done on the word of the same one. A probe noticed the end where its looks are unlike those of the step, and not
+unlike those before it. Traffic settles late, so the last part of the looks may say it: all of them, half of them, a
+quarter or an eighth.
+"""
+
+import itertools
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from faildrill import durations
+from faildrill.clock import seconds
+from faildrill.judging.comparisons import (
+    ANSWERED,
+    IN_A_ROW,
+    Compared,
+    all_shares,
+    failing_at_the_end,
+    looked,
+    proven_dark,
+    strata,
+    witnesses,
+)
+from faildrill.judging.evidence import Evidence
+from faildrill.judging.expectations.answers_to_findings import count
+from faildrill.judging.likeness import Share, tails, total
+from faildrill.judging.step_times import FOREVER, StepTimes, Time, put_back_since, times_of
+from faildrill.judging.witnesses import CHANCE, noticed
+from faildrill.record.timeline import Undoing, UndoNotVerified, UndoVerified
+
+PARTS: Final = (1, 2, 4, 8)
+"""The last part of the looks since it was put back, one in so many, may say that it is as before."""
+_DOUBT: Final = 0.05
+"""What chance may have made of a step, by the usual level of a test, tells nothing of its end."""
+_FEWEST: Final = 10
+"""Answers that make a median."""
+_TIMES: Final = 2.0
+"""So many times as long as before it, an answer takes that tells that a link is slow."""
+_AGAIN: Final = 2.0
+"""So many times as long as the step was looked at, its end is looked for …"""
+_SOME: Final = 5.0
+"""… and for so many seconds at least."""
+
+
+class PutBack(NamedTuple):
+    """What the probes of a run say of a step that only the one who was asked says is put back."""
+
+    step: str
+    word_of: str
+    seen_by: str = ""
+    """Which probe noticed it, and by what; the empty string where none did."""
+    against: str = ""
+    """Which probe says that it is not, and by what."""
+    why: str = ""
+    """Why none could notice it."""
+    patience: float = 0.0
+    """Seconds of looks after which one should have noticed it; 0 where none could."""
+
+
+def put_backs(evidence: Evidence, level: float = CHANCE) -> list[PutBack]:
+    """Weigh each step that is put back on the word of the one who was asked alone.
+
+    `level`: with which probability chance alone may make it look put back. Of steps on the word of the same one it is
+    enough that the end of one is noticed: it is compared with what was before all of them.
+    """
+    ends = {one.what.step: one.what for one in evidence.entries if isinstance(one.what, _ENDS)}
+    words = {step: one.word_of for step, one in ends.items() if isinstance(one, UndoVerified) and one.word_of}
+    found = [_put_back(evidence, step, word_of, level) for step, word_of in words.items()]
+    seen = {one.word_of: one.seen_by for one in found if one.seen_by}
+    return [one if one.against else one._replace(seen_by=seen.get(one.word_of, "")) for one in found]
+
+
+_ENDS: Final = (Undoing, UndoVerified, UndoNotVerified)
+
+
+def _put_back(evidence: Evidence, step: str, word_of: str, level: float) -> PutBack:
+    times = times_of(evidence, step, word_of)
+    if times is None or not noticed(evidence, step, word_of):
+        return PutBack(step, word_of, why="no probe noticed the step, so that none can notice its end")
+    seen = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
+    if told := seen.back(level):
+        return PutBack(step, word_of, seen_by=told)
+    against = seen.still()
+    if not against and not seen.can_tell():
+        return PutBack(step, word_of, why="no probe was unlike before it any more when it was put back")
+    lasted = seconds(times.alone[1] - times.alone[0])
+    return PutBack(step, word_of, against=against, patience=max(_SOME, _AGAIN * lasted))
+
+
+class _Seen:
+    """What probes saw before a step, of it, and since it was put back."""
+
+    def __init__(self, evidence: Evidence, times: StepTimes, after: Time) -> None:
+        self._evidence = evidence
+        self._times = times
+        self._probes = witnesses(evidence, times)
+        last = max((self._last(probe) for probe in self._probes), default=after[0])
+        self._afters = [(last - (last - after[0]) // part, after[1]) for part in PARTS if last > after[0]]
+        self._half = self._afters[1] if self._afters else (FOREVER, FOREVER)
+
+    def _last(self, probe: str) -> int:
+        looks = self._evidence.looks(probe)
+        return looks.due_at(len(looks) - 1) if len(looks) else 0
+
+    def back(self, level: float) -> str:
+        """Tell which probe noticed the end, and by what; the empty string where none did.
+
+        Where the share of somebody whom the step has named shows the step, nothing else shows its end.
+        """
+        if any(self._likely(name, self._times.alone) <= _DOUBT for name in self._times.moves):
+            return next(filter(None, (self._shares_back(one, level / len(PARTS)) for one in self._afters)), "")
+        each = level / max(1, len(self._probes) * len(PARTS))
+        for after, probe in itertools.product(self._afters, self._probes):
+            if told := self._good_again(probe, after) or self._as_before(probe, after, each):
+                return f"{probe} noticed its end: {told}"
+        return ""
+
+    def still(self) -> str:
+        """Tell which probe sees the step in the last half of its looks, and by what; nothing where none does."""
+        return self._shares_kept() or next(filter(None, map(self._slow_still, self._probes)), "")
+
+    def can_tell(self) -> bool:
+        """Tell whether what a probe saw of the step when it was put back is unlike what it saw before."""
+        probes = self._probes
+        if any(self._likely(name, self._times.alone) <= _DOUBT for name in self._times.moves):
+            return True
+        return any(self._unlike_before(one, self._times.alone) or self._failed_to_the_end(one) for one in probes)
+
+    def _unlike_before(self, probe: str, now: Time) -> set[str]:
+        """Return the sorts of what a probe tells that are unlike what it told before the step."""
+        compared = [one for one in all_shares(self._evidence, probe, self._times.untouched, now) if one.is_telling]
+        return {one.sort for one in compared if one.chance * len(compared) <= CHANCE}
+
+    def _shares_back(self, after: Time, level: float) -> str:
+        """Tell of a share that the step has named, as it was before it."""
+        for name in self._times.moves:
+            before, step, now = (self._share(name, time) for time in (self._times.untouched, self._times.alone, after))
+            if not (before.total and step.total and now.total):
+                continue
+            told = strata(self._evidence, self._times, name, [self._times.alone], after)
+            if any(ANSWERED in self._unlike_before(probe, after) for probe in told):
+                continue
+            fewer, more = tails(told.values())
+            if self._times.empties and not step.hits:  # what gets nothing answers nothing
+                is_back = now.hits >= IN_A_ROW
+            else:
+                likely = more if before.part > step.part else fewer
+                is_back = likely * 2 * len(self._times.moves) <= level
+            if is_back:
+                shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
+                return f"{', '.join(told)} noticed its end: {shares}"
+        return ""
+
+    def _as_before(self, probe: str, after: Time, level: float) -> str:
+        """Tell of what is unlike the step, and nearer to what was before it."""
+        before = self._times.untouched
+        former = {one.what: one.now for one in all_shares(self._evidence, probe, before, before)}
+        compared = list(all_shares(self._evidence, probe, self._times.alone, after, before))
+        unlike = self._unlike_before(probe, after)
+        near = [one for one in compared if one.sort not in unlike and _is_nearer(one, former.get(one.what))]
+        most = min(near, key=lambda one: one.chance, default=None)
+        if most is None or most.chance * len(compared) > level:
+            return ""
+        return f"{most.what} {former[most.what]} before it, {most.former} meanwhile, {most.now} since it was put back"
+
+    def _good_again(self, probe: str, after: Time) -> str:
+        """Tell of looks that failed until the step was put back, and are good again."""
+        looks, failed = looked(self._evidence, probe, after), self._failed_to_the_end(probe)
+        is_good = len(looks) >= IN_A_ROW and bool(looks.is_good.all())
+        is_good &= not proven_dark(self._evidence, probe, after)
+        told = f"{failed} before it was put back, and {count(len(looks), 'look')} since are good"
+        return told if is_good and failed else ""
+
+    def _failed_to_the_end(self, probe: str) -> str:
+        former = looked(self._evidence, probe, self._times.untouched)
+        if not len(former) or not former.is_good.all() or proven_dark(self._evidence, probe, self._times.untouched):
+            return ""
+        return failing_at_the_end(self._evidence, probe, self._times.until_undone)
+
+    def _shares_kept(self) -> str:
+        """Tell of a share that the step has named, that is still unlike before it, on the same side."""
+        for name in self._times.moves:
+            before, step, now = (
+                self._share(name, time) for time in (self._times.untouched, self._times.alone, self._half)
+            )
+            is_alike = (step.part < before.part) != (now.part < before.part)
+            if is_alike or self._likely(name, self._times.alone) > _DOUBT:
+                continue
+            if self._likely(name, self._half) * len(self._times.moves) <= CHANCE:
+                told = ", ".join(strata(self._evidence, self._times, name, [self._times.untouched], self._half))
+                return f"{told}: {name} answered {before} before it, {step} meanwhile and {now} since it was put back"
+        return ""
+
+    def _slow_still(self, probe: str) -> str:
+        """Tell of answers that take as long as those of the step: nearer to these than to those before it."""
+        times = (self._times.untouched, self._times.alone, self._half)
+        before, step, now = (self._median(probe, time) for time in times)
+        if not before or not step or not now or step < _TIMES * before or now * now < before * step:
+            return ""
+        took = [durations.show(one) for one in (before, step, now)]
+        return f"{probe}: answers took {took[0]} before it, {took[1]} meanwhile and {took[2]} since it was put back"
+
+    def _median(self, probe: str, time: Time) -> float:
+        """Return the seconds that a good answer took; 0 where there are too few."""
+        looks = looked(self._evidence, probe, time)
+        took = looks.answered[looks.is_good] - looks.due[looks.is_good]
+        return seconds(int(np.median(took))) if len(took) >= _FEWEST else 0.0
+
+    def _likely(self, name: str, now: Time) -> float:
+        """Return with which probability chance alone makes a share so unlike before the step."""
+        told = strata(self._evidence, self._times, name, [self._times.untouched], now)
+        fewer, more = tails(told.values())
+        return fewer if self._times.empties else min(1.0, 2 * min(fewer, more))
+
+    def _share(self, name: str, now: Time) -> Share:
+        """Return what share of the answers of all probes somebody had."""
+        return total(one for one, _ in strata(self._evidence, self._times, name, [now], now).values())
+
+
+def _is_nearer(one: Compared, before: Share | None) -> bool:
+    """Tell whether a share is nearer to what it was before the step than to what it was of the step."""
+    return before is not None and abs(one.now.part - before.part) < abs(one.now.part - one.former.part)

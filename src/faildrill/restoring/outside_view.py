@@ -1,0 +1,70 @@
+"""What probes say, while they still look, of what only the one who was asked says is put back."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from faildrill.errors import FaildrillError
+from faildrill.record.timeline import Entry, Timeline, UndoNotVerified, UndoVerified
+
+if TYPE_CHECKING:
+    from faildrill.judging.put_back_witnesses import PutBack
+
+CHANCE: Final = 1e-3
+"""With which probability all that is asked while looks come in may call put back what is not."""
+_MORE: Final = 1.25
+"""So many times as many looks from one asking to the next, about: each costs a part of the chance."""
+_FIRST: Final = 0.2
+"""Seconds of looks after which it is asked first."""
+
+
+class OutsideView:
+    """Asks the probes of a run again and again whether they noticed that steps were put back."""
+
+    def __init__(self, folder: Path, timeline: Timeline, known: Sequence[Entry] = ()) -> None:
+        self._folder = folder
+        self._timeline = timeline
+        self._known = known
+        """What was written before this writer of the timeline came."""
+        self._asked = 0
+        self._next = _FIRST
+        self._found: list[PutBack] = []
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether some step is put back on the word of the one who was asked alone."""
+        written = itertools.chain(self._known, self._timeline.written)
+        return any(isinstance(one.what, UndoVerified) and one.what.word_of for one in written)
+
+    def wants(self, waited: float, most: float) -> bool:
+        """Tell whether it is worth to look on, after so many seconds of looks; at most for `most`.
+
+        What no probe has noticed is looked for as long as it should take; what probes say is not put back, for `most`:
+        traffic may settle late.
+        """
+        if not self.is_needed:
+            return False
+        if waited >= self._next or not self._asked:
+            self._asked += 1
+            self._next = waited * _MORE + _FIRST
+            self._found = self._ask(CHANCE / (self._asked * (self._asked + 1)))
+        open_ones = [one for one in self._found if not one.seen_by]
+        return any(waited < (most if one.against else min(one.patience, most)) for one in open_ones)
+
+    def contradicted(self) -> list[str]:
+        """Record each step that probes say is not put back, and return their ids. It is open again, for `recover`."""
+        against = [one for one in self._ask(CHANCE) if one.against] if self.is_needed else []
+        for one in against:
+            because = f"{one.word_of} says that it is as before, and probes say that it is not: {one.against}"
+            self._timeline.note(UndoNotVerified(step=one.step, because=because))
+        return [one.step for one in against]
+
+    def _ask(self, level: float) -> "list[PutBack]":
+        from faildrill.judging.evidence import so_far  # noqa: PLC0415 - few runs ask, and it takes as long as judging
+        from faildrill.judging.put_back_witnesses import put_backs  # noqa: PLC0415 - the same
+
+        try:
+            return put_backs(so_far(self._folder), level)
+        except (FaildrillError, OSError):
+            return []  # what can't be read tells nothing: judging says so

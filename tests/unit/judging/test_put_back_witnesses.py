@@ -1,0 +1,183 @@
+"""A step that only the one who was asked says is put back is put back where a probe noticed its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faildrill.judging import judge
+from faildrill.judging.result import Result, Verdict
+from faildrill.record import timeline as tl
+from faildrill.record.samples import Outcome
+from unit.judging.runs import END, FAULT, Run, intended, probe, ticks
+from unit.judging.test_witnesses import OUTAGE, SEEN, answering, drained
+
+BACK = 15.9
+"""When it was said to be put back."""
+
+
+def said_back(run: Run, word_of: str = "haproxy") -> Run:
+    """Have nobody but the one who was asked say that it is put back."""
+    steps = [one.step for _, one in run.events if isinstance(one, tl.UndoVerified)]
+    run.without(tl.UndoVerified)
+    return run.but(BACK, *(tl.UndoVerified(step=one, because="s1 ready", word_of=word_of) for one in steps))
+
+
+def answered(*after: str, meanwhile: tuple[str, ...] = ("s2",), moves: tuple[str, ...] = ("s1",)) -> Run:
+    """A step that moves the share of s1, noticed by who answers; those of `after` answer since it is put back."""
+    run = said_back(drained(moves=list(moves)))
+    return answering(answering(run, SEEN, BACK, *meanwhile), BACK, END, *(after or ("s1", "s2")))
+
+
+def undo_of(result: Result, name: str = "crash it") -> tuple[str, str]:
+    found = next(one for one in result.findings if one.kind == "undo" and name in one.claim)
+    return found.verdict, found.because
+
+
+WITNESSED = (
+    "**So it is of what is put back.** Where only the one who was asked can tell, a probe that noticed the step "
+    "must notice its end, and the finding names it; else the finding is INCONCLUSIVE: nobody has seen it left on,"
+    " and nobody has seen it put back."
+)
+NOTICED_END = (
+    "A probe noticed the end if its looks since the last undo, or the last half, quarter or eighth of them, are "
+    "not unlike those before the first step on the word of the same one, and are unlike those of the step (from "
+    "when it was confirmed until something else was done or put back, or it was gone) by the same test; or if it "
+    "failed for three looks, or was dark, until something was put back, all was good before the step, and all "
+    "looks since are good."
+)
+NAMED_END = (
+    "Where the step has named whose share it changes, and that share shows it, nothing else shows its end; one "
+    "that got nothing at all meanwhile must answer three looks."
+)
+AGAINST = (
+    "It is UNSAFE, and stays open for `faildrill recover`, if in the last half of the looks since the share that "
+    "a step has named is still unlike before it, on the same side, or the median of the good answers (ten at "
+    "least) is nearer to that of the step than to that before it, where that of the step is twice as long as "
+    "before or longer."
+)
+
+
+@pytest.mark.says(WITNESSED)
+@pytest.mark.says(NOTICED_END)
+def test_an_end_that_a_probe_noticed_is_told_with_the_probe(tmp_path: Path) -> None:
+    result = judge(answered().write(tmp_path))
+    verdict, because = undo_of(result)
+    assert (result.verdict, verdict) == (Verdict.PASSED, "PASSED")
+    assert "s1 ready; pay noticed its end: s1 answered" in because
+
+
+@pytest.mark.says(AGAINST)
+@pytest.mark.parametrize(
+    ("after", "meanwhile"), [(("s2",), ("s2",)), (("s1", "s2", "s2", "s2"), ("s1", "s2", "s2", "s2"))]
+)
+def test_a_server_that_is_said_to_be_ready_and_gets_nothing_is_not_put_back(
+    after: tuple[str, ...], meanwhile: tuple[str, ...], tmp_path: Path
+) -> None:
+    result = judge(answered(*after, meanwhile=meanwhile).write(tmp_path))
+    verdict, because = undo_of(result)
+    assert (result.verdict, verdict) == (Verdict.UNSAFE, "UNSAFE")
+    assert "haproxy says so, and probes say that it is not: pay: s1 answered" in because
+
+
+@pytest.mark.says(WITNESSED)
+def test_an_end_that_no_probe_could_notice_proves_nothing(tmp_path: Path) -> None:
+    run = said_back(drained())
+    run.saw(ticks(5.0, 5.06), Outcome.RESET)
+    result = judge(run.write(tmp_path))
+    verdict, because = undo_of(result)
+    assert (result.verdict, verdict) == (Verdict.INCONCLUSIVE, "INCONCLUSIVE")
+    assert "only the one who was asked (haproxy) says so: no probe was unlike before it any more" in because
+
+
+@pytest.mark.says(NAMED_END)
+def test_one_that_got_nothing_must_answer_again(tmp_path: Path) -> None:
+    run = answered("s2")
+    run.saw([16.0], Outcome.OK, who="s1")
+    assert undo_of(judge(run.write(tmp_path / "once")))[0] == "UNSAFE"
+
+
+@pytest.mark.says(NAMED_END)
+def test_where_a_share_shows_the_step_the_end_of_slow_answers_shows_nothing(tmp_path: Path) -> None:
+    slow = said_back(drained(moves=["s1"]))
+    answering(answering(slow, SEEN, BACK, "s2", took=0.03), BACK, END, "s2")
+    assert undo_of(judge(slow.write(tmp_path)))[0] == "UNSAFE"
+
+
+@pytest.mark.says(NOTICED_END)
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [
+        (
+            lambda run: run.saw(ticks(5.0, 15.2), Outcome.RESET),
+            "the last 3 looks failed before it was put back, and 205",
+        ),
+        (lambda run: run.saw(ticks(5.0, 12.0, 0.1), Outcome.RESET), "failed 0 of 155 before it, 70 of"),
+        (lambda run: answering(run, SEEN, BACK, "s1", "s2", took=0.03), "slower 0 of 155 before it, 5"),
+    ],
+    ids=["failed until it was put back", "failed now and then", "slower"],
+)
+def test_whatever_noticed_a_step_may_notice_its_end(happens: Callable[[Run], Run], told: str, tmp_path: Path) -> None:
+    verdict, because = undo_of(judge(happens(said_back(drained("in the path"), "in the path")).write(tmp_path)))
+    assert verdict == "PASSED"
+    assert told in because
+
+
+@pytest.mark.says(NOTICED_END)
+def test_one_that_goes_on_answering_too_late_is_not_good_since(tmp_path: Path) -> None:
+    run = said_back(drained("in the path"), "in the path")
+    answering(answering(run, SEEN, BACK, "s1", "s2", took=0.11), BACK, END, "s1", "s2", took=0.1)
+    assert undo_of(judge(run.write(tmp_path)))[0] == "UNSAFE"
+
+
+@pytest.mark.says(NOTICED_END)
+def test_traffic_may_settle_late(tmp_path: Path) -> None:
+    run = answering(answered(), BACK, 17.9, "s2")
+    assert undo_of(judge(run.write(tmp_path)))[0] == "PASSED"
+
+
+@pytest.mark.says(AGAINST)
+@pytest.mark.parametrize(("took", "verdict"), [(0.1, "UNSAFE"), (0.01, "INCONCLUSIVE")])
+def test_a_link_that_is_as_slow_as_it_was_made_is_not_put_back(took: float, verdict: str, tmp_path: Path) -> None:
+    """Answers that are a little slower than before may have a reason of their own: that proves nothing."""
+    run = said_back(drained("in the path", slow={"pay": 0.4}), "in the path")
+    answering(answering(run, SEEN, BACK, "s1", "s2", took=0.11), BACK, END, "s1", "s2", took=took)
+    assert undo_of(judge(run.write(tmp_path)))[0] == verdict
+
+
+@pytest.mark.says(AGAINST)
+def test_where_nobody_looked_until_it_was_steady_a_share_that_is_unlike_proves_nothing(tmp_path: Path) -> None:
+    run = answered("s2").without(tl.SteadyAgain)
+    assert undo_of(judge(run.write(tmp_path)))[0] == "INCONCLUSIVE"
+
+
+@pytest.mark.says(
+    "Of several steps on the word of the same one it is enough that the end of one is noticed, as it is compared with "
+    "what was before all of them."
+)
+def test_what_is_put_back_together_is_noticed_together(tmp_path: Path) -> None:
+    run = drained(moves=["s1"])
+    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next"}]
+    run.but(9.0, intended("next"), tl.Applying(step="next"))
+    run.but(9.2, tl.Confirmed(step="next", because="right again", word_of="haproxy", moves=["s1"]))
+    run.but(15.2, tl.Undoing(step="next", by="runner"), tl.UndoVerified(step="next", because="as before"))
+    result = judge(answering(said_back(run), SEEN, 9.0, "s2").write(tmp_path))
+    assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["PASSED", "PASSED"]
+
+
+@pytest.mark.says(WITNESSED)
+def test_what_others_see_put_back_as_well_needs_no_probe(tmp_path: Path) -> None:
+    run = said_back(drained(""), "").saw(ticks(5.0, 5.06), Outcome.RESET)
+    assert judge(run.write(tmp_path)).verdict is Verdict.PASSED
+
+
+@pytest.mark.says(NOTICED_END)
+def test_what_another_probe_of_the_same_one_says_is_its_own_word(tmp_path: Path) -> None:
+    servers = probe("servers", 0.1, "haproxy.servers")
+    run = Run(expect=[OUTAGE], probes=[probe(), servers]).usual().without(tl.Confirmed)
+    run.but(SEEN, tl.Confirmed(step="crash", because="s1 drains", word_of="haproxy")).good().good("servers", 0.1)
+    run.saw(ticks(FAULT + 1, FAULT + 1.06), Outcome.RESET)
+    run.saw(ticks(SEEN, 15.4, 0.1), Outcome.WRONG, name="servers")
+    verdict, because = undo_of(judge(said_back(run).write(tmp_path)))
+    assert verdict == "INCONCLUSIVE"
+    assert "servers" not in because
