@@ -137,6 +137,7 @@ SETTINGS: Final = {
     "haproxy.settings": "faildrill.adapters.haproxy.settings:Balancer",
     "nginx.settings": "faildrill.adapters.nginx.settings:Upstreams",
     "patroni.settings": "faildrill.adapters.patroni.settings:Dynamic",
+    "simulated.settings": "faildrill.adapters.simulated.board:Board",
 }
 
 WITNESSES: Final = {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.judging.result import Result
-from faildrill.record import notes, timeline
+from faildrill.record import notes, surroundings, timeline
 from faildrill.system import atomic_file, bounded_read
 
 PAGE: Final = "report.html"
@@ -34,7 +34,7 @@ def write(folder: Path, result: Result) -> Path:
         known = notes.load(folder)
         hand_edits.set_aside(folder / REVIEW)
         edited = hand_edits.kept(folder / REVIEW)
-        facts = run_facts.Facts(result, entries, seen)
+        facts = run_facts.Facts(result, entries, seen, surroundings.load(folder))
         review = build.build(facts, known, _free_notes(folder / FREE_NOTES), edited)
         source = page.Source(folder.name, result, entries, seen, review)
         atomic_file.write(folder / REVIEW, hand_edits.marked(markdown.render(review, result, folder.name)))

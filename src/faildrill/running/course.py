@@ -37,6 +37,7 @@ from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.steadiness import Patience, steady
 from faildrill.running.interrupts import Interrupts
+from faildrill.running.look_around import look_around
 from faildrill.running.run_context import Scene
 from faildrill.running.step_sequence import Steps
 from faildrill.running.stop_request import Stop
@@ -68,8 +69,12 @@ class Course:
         Cancelled, it leaves at once and without the event that ends a run: whoever finds that missing puts back.
         """
         try:
-            if not await self._objects() and await self._warm_up():
-                await self._touch()
+            if not await self._objects():
+                await look_around(self._scene, "before")
+                if await self._warm_up():
+                    await self._touch()
+                    if not self._stop.hurried.is_set():
+                        await look_around(self._scene, "after")
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event
             self._broke(error)
         await self._end()

@@ -21,8 +21,8 @@ from pathlib import Path
 from faildrill.record.notes import Note, append
 for number in range(int(sys.argv[3])):
     text = f"{sys.argv[2]} {number}"
-    append(Path(sys.argv[1]), Note(by=sys.argv[2], account="a", written="2026-11-22T10:00:00Z", text=text))
-    print(text, flush=True)
+    note = Note(by=sys.argv[2], account="a", written="2026-11-22T10:00:00Z", text=text)
+    print(append(Path(sys.argv[1]), note), text, sep=": ", flush=True)
 """
 
 
@@ -50,10 +50,10 @@ def test_a_run_without_notes_has_none(tmp_path: Path) -> None:
 
 
 def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    at_once = [writer(tmp_path, name, 20) for name in ("ada", "bo")]
-    told = [one.communicate(timeout=60)[0].splitlines() for one in at_once]
-    assert sorted(texts(tmp_path)) == sorted(told[0] + told[1])
-    assert len(texts(tmp_path)) == 40
+    at_once = [writer(tmp_path, name, 40) for name in ("ada", "bo")]
+    told = [line for one in at_once for line in one.communicate(timeout=60)[0].splitlines()]
+    assert sorted(told) == sorted(f"{number}: {text}" for number, text in enumerate(texts(tmp_path), 1))
+    assert len(told) == 80
 
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     kept = texts(tmp_path)
-    assert ["ada 0", *told] == kept[: len(told) + 1]
+    assert ["1: ada 0", *told] == [f"{number}: {text}" for number, text in enumerate(kept, 1)][: len(told) + 1]
     assert notes.append(tmp_path, note("after")) == len(kept) + 1
     assert texts(tmp_path) == [*kept, "after"]
 

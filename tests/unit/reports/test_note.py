@@ -2,6 +2,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from faildrill.cli.main import cli
 from faildrill.record import notes
 from unit.reports import hostile
 
+NAMES = ("ada", "bo", "cy", "di", "eve")
 Command = Callable[..., Result]
 
 
@@ -129,10 +132,28 @@ def page(run: Path) -> str:
 
 def test_two_at_once_are_both_on_the_page_that_is_written_last(run: Path) -> None:
     command = [sys.executable, "-m", "faildrill", "note", str(run)]
-    at_once = [subprocess.Popen([*command, f"by {name}"], stdout=subprocess.DEVNULL) for name in ("ada", "bo", "cy")]
-    assert [one.wait(timeout=120) for one in at_once] == [0, 0, 0]
-    assert all(f"by {name}" in review(run) for name in ("ada", "bo", "cy"))
+    at_once = [subprocess.Popen([*command, f"by {name}"], stdout=subprocess.DEVNULL) for name in NAMES]
+    assert [one.wait(timeout=120) for one in at_once] == [0] * len(NAMES)
+    assert all(f"by {name}" in review(run) for name in NAMES)
     assert not list(run.glob("report.edited-*"))
+
+
+def test_a_note_that_is_written_while_the_pages_are_is_on_both(run: Path) -> None:
+    def write_one() -> None:
+        until = time.monotonic() + 30
+        while not (run / "report.md").exists() and time.monotonic() < until:
+            time.sleep(0.001)
+        notes.append(
+            run,
+            notes.Note(by="bo", account="bo", written="2026-11-22T11:00:00Z", text="late", at="2026-11-22T10:30:09Z"),
+        )
+
+    other = threading.Thread(target=write_one)
+    other.start()
+    reports.write(run, judging.judge(run))
+    other.join()
+    assert "late" in review(run)
+    assert ">late</bdi>" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_run_that_was_not_judged_keeps_its_notes_for_its_review(called: Command, run: Path) -> None:

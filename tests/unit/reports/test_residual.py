@@ -134,7 +134,7 @@ def test_a_run_without_looks_and_what_lies_around_are_said_to_be_untold() -> Non
     chance = np.random.default_rng(1)
     made = facts(usual(chance, LOOKS), usual(chance, LOOKS))
     texts = [line.text for line in residual.lines(made)]
-    assert texts[-1].startswith("can't be told: what answers no probe (server states and weights")
+    assert texts[-1].startswith("can't be told: what no `settings`")
     assert [one for one in texts if one.startswith("no difference seen")]
     blind = Facts(made.result, [one for one in made.entries if not isinstance(one.what, tl.UndoVerified)], made.looks)
     assert next(residual.lines(blind)).text.startswith("can't be told")

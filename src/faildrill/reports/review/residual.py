@@ -2,7 +2,7 @@
 
 Three questions of each probe: are its answers slower, do more of its looks fail, and does somebody answer who did not,
 or nobody any more who did. Where there are too few looks for one, nobody can tell: that is said, and never *as before*.
-What lies around and answers no probe (rules, weights, paused jobs) is not asked here.
+What is set around and answers no probe is in `surroundings`.
 """
 
 import math
@@ -18,6 +18,7 @@ from faildrill.record.samples.columns import Columns
 from faildrill.record.timeline import SteadyAgain, UndoVerified, WarmedUp
 from faildrill.reports import wording
 from faildrill.reports.html.look_times import Looks
+from faildrill.reports.review import surroundings
 from faildrill.reports.review.content import Line
 from faildrill.reports.review.run_facts import Facts
 
@@ -27,10 +28,6 @@ MATTERS: Final = 0.2
 """By how much answers must surely be slower to be told: caches are cold, and a standby is another machine."""
 _MOST: Final = 1_000
 """Looks of a span that are gone through; of more, the nearest to its end after, and to the first step before."""
-AROUND: Final = (
-    "what answers no probe (server states and weights, rules, paused jobs, further replicas) was not asked: "
-    "nobody can tell whether it is as before"
-)
 State = Literal["not as before", "no difference seen", "can't be told"]
 
 
@@ -67,7 +64,8 @@ def lines(facts: Facts) -> Iterator[Line]:
             alike = [f"{one.what} of {one.probe} ({one.because})" for one in told if one.state == state]
             if alike:
                 yield Line(f"{state}: {'; '.join(alike)}", cited)
-    yield Line(f"can't be told: {AROUND}", cited)
+    yield from surroundings.lines(facts.around)
+    yield Line(f"can't be told: {surroundings.UNASKED}", ("timeline:0",))
 
 
 def _cited(facts: Facts) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from faildrill.clock import seconds
 from faildrill.judging.result import Finding, Result, StepFigures
+from faildrill.record.surroundings import Surroundings
 from faildrill.record.timeline import AnyEvent, Applying, Entry, RunStarted, first_of
 from faildrill.reports import wording
 from faildrill.reports.html.look_times import Look, Looks
@@ -31,6 +32,8 @@ class Facts:
     result: Result
     entries: Sequence[Entry]
     looks: Mapping[str, Looks]
+    around: Surroundings = field(default_factory=Surroundings)
+    """What was set around it, before and after."""
 
     @cached_property
     def first(self) -> RunStarted | None:

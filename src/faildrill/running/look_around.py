@@ -1,0 +1,44 @@
+"""Read what is set around a drill, through the `settings` that its environment lists: looked at, never changed."""
+
+import asyncio
+from typing import Final, Literal
+
+from faildrill.acting.call import call, words
+from faildrill.errors import ActionError, CannotSee
+from faildrill.kinds import build
+from faildrill.kinds.call_context import CallContext
+from faildrill.ports.target import KindUse
+from faildrill.record.surroundings import Sight, write
+from faildrill.running.run_context import Scene
+from faildrill.standards import SettingsRead
+from faildrill.system import redaction
+
+WITHIN: Final = 5.0
+"""Seconds that all of it may take."""
+
+
+async def look_around(scene: Scene, when: Literal["before", "after"]) -> None:
+    """Read all at once, and keep it beside the timeline; what can't be read, or kept, ends no run."""
+    listed = scene.environment.settings
+    if not listed:
+        return
+    read = await asyncio.gather(*(_read(use, scene.run) for use in listed.values()))
+    found = {name: one for name, one in zip(listed, read, strict=True) if isinstance(one, SettingsRead)}
+    silent = {name: [one] for name, one in zip(listed, read, strict=True) if isinstance(one, str)}
+    parts = {name: [f"{part.what}: {part.why}" for part in one.unread] for name, one in found.items() if one.unread}
+    sight = Sight(
+        when=when,
+        wall=scene.clock.wall(),
+        settings={name: redaction.clean_all(one.live.model_dump(mode="json")) for name, one in found.items()},
+        unread={name: [redaction.clean(one) for one in some] for name, some in {**parts, **silent}.items()},
+        steered={name: [list(path) for path in one.steered] for name, one in found.items() if one.steered},
+    )
+    await asyncio.to_thread(write, scene.folder, sight)
+
+
+async def _read(use: KindUse, run: str) -> SettingsRead | str:
+    try:
+        read: SettingsRead = await call(build(use, "settings").settings(CallContext(run, timeout=WITHIN)), WITHIN)
+    except (ActionError, CannotSee) as error:
+        return words(error)
+    return read
