@@ -53,6 +53,29 @@ def test_a_quarter_of_the_users_suffers_and_both_alarms_tell_within_their_limits
     assert 15 < float(worst) < 40
 
 
+def test_its_review_reads_like_that_of_the_incident_with_only_causes_and_tasks_left_open(drilled: Drilled) -> None:
+    review = (drilled(DRILL).folder / "report.md").read_text(encoding="utf-8")
+    summary, timeline, causes, measures, *_ = review.split("\n## ")[1:]
+    assert re.search(r"\*\*Impact\*\*: from [\d:]+ until [\d:]+ UTC, [\d,]+ of [\d,]+ requests of users \(", summary)
+    assert re.search(r"\*\*End time\*\*: [\d :-]+ UTC, when the last request of users that failed", summary)
+    wrong, noticed, right, well = (
+        timeline.index(one)
+        for one in (
+            "The drill does this on purpose: set the weights wrong",
+            "Noticed by spread: pay1",
+            "This is done about it: put the weights right",
+            "users are well again: users is ok for 5 s",
+        )
+    )
+    assert wrong < noticed < right < well
+    cause, resolution = causes.split("### Resolution")
+    assert "put the weights right" not in cause
+    assert "Done about it at " in resolution
+    assert "no difference seen: what is set at payments" in resolution
+    assert "not as before: what is set" not in resolution
+    assert [one for one in re.findall(r"faildrill note [^`]*", cause + measures) if "cause" in one or "task" in one]
+
+
 def test_its_run_says_that_no_failover_was_warranted_and_why(drilled: Drilled) -> None:
     command = [sys.executable, "-m", "faildrill", "warrant", "--run", str(drilled(DRILL).folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pytest
 from click.testing import CliRunner, Result
@@ -176,3 +177,41 @@ def test_the_history_marks_the_run_with_another_runbook(tmp_path: Path, drills: 
         told = CliRunner().invoke(cli, ["history", "-n", most, "--reports", str(tmp_path / "reports")])
         marks = ["another runbook than before" in line for line in told.stdout.splitlines()[:-1]]
         assert marks == [False] * (int(most) - 1) + [True]
+
+
+PLACE: Final = """\
+environment: staging
+drillable: true
+identity:
+  - simulated.word: {about: a place of a test}
+"""
+SIMULATED: Final = """\
+drill: crash
+environment: staging
+runbook: runbooks/crash.md
+probes:
+  pay: {{simulated.service: {{folder: {folder}, name: pay}}, every: 50ms}}
+steps:
+  - name: take it down
+    simulated.fault: {{folder: {folder}, name: pay}}
+expect:
+  - outage: {{of: pay, at_most: 30s}}
+"""
+
+
+def test_a_plan_says_whether_the_text_of_the_runbook_is_the_one_that_was_proven(
+    tmp_path: Path, drills: Path, runbook: Path
+) -> None:
+    (tmp_path / "staging.yaml").write_text(PLACE, encoding="utf-8")
+    (drills / "crash.yaml").write_text(SIMULATED.format(folder=tmp_path), encoding="utf-8")
+
+    def told() -> str:
+        words = ["plan", str(drills / "crash.yaml"), "--env", str(tmp_path / "staging.yaml")]
+        done = CliRunner().invoke(cli, [*words, "--reports", str(tmp_path / "reports"), "-o", "json"])
+        return str(json.loads(done.stdout)["runbook"])
+
+    assert told() == f"runbooks/crash.md: no run in {tmp_path / 'reports'} has proven it"
+    run = proven_with(tmp_path, drills)
+    assert told().startswith(f"runbooks/crash.md: the text when {run} proved it on ")
+    runbook.write_text("1. Look twice.\n", encoding="utf-8")
+    assert told().startswith(f"the text of its runbook runbooks/crash.md changed since {run} proved it")
