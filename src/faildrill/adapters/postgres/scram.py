@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import stringprep
 import unicodedata
 from typing import Final
 
@@ -11,13 +12,45 @@ MECHANISM: Final = "SCRAM-SHA-256"
 _HEADER: Final = "n,,"
 _MOST: Final = 200_000
 """Rounds of hashing that a server may ask for: more would only keep this process busy."""
+_FORBIDDEN: Final = (
+    stringprep.in_table_a1,
+    stringprep.in_table_c12,
+    stringprep.in_table_c21_c22,
+    stringprep.in_table_c3,
+    stringprep.in_table_c4,
+    stringprep.in_table_c5,
+    stringprep.in_table_c6,
+    stringprep.in_table_c7,
+    stringprep.in_table_c8,
+    stringprep.in_table_c9,
+)
+"""What SASLprep lets into no password (RFC 4013, 2.3 and 2.5)."""
+
+
+def prepared(password: str) -> bytes:
+    """Return the bytes of a password that both sides hash: as SASLprep has it, RFC 4013.
+
+    PostgreSQL takes one that SASLprep forbids as it stands, and so does this.
+    """
+    spaced = [" " if stringprep.in_table_c12(one) else one for one in password]
+    made = unicodedata.normalize("NFKC", "".join(one for one in spaced if not stringprep.in_table_b1(one)))
+    is_forbidden = not made or any(table(one) for table in _FORBIDDEN for one in made) or _mixes_directions(made)
+    return (password if password.isascii() or is_forbidden else made).encode()
+
+
+def _mixes_directions(text: str) -> bool:
+    """Tell whether a text breaks the rule of writing from right to left (RFC 3454, 6)."""
+    if not any(stringprep.in_table_d1(one) for one in text):
+        return False
+    ends_right = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
+    return not ends_right or any(stringprep.in_table_d2(one) for one in text)
 
 
 class Scram:
     """One exchange: the first message, the second for the server's first, and whether its last one is right."""
 
     def __init__(self, password: str) -> None:
-        self._password = unicodedata.normalize("NFKC", password).encode()
+        self._password = prepared(password)
         self._bare = f"n=,r={secrets.token_urlsafe(18)}"  # PostgreSQL takes the user from the startup message
         self._proof = b""
 
