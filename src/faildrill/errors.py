@@ -98,3 +98,13 @@ class NotJudged(FaildrillError):
 
 class UnresolvedSecret(FaildrillError):
     """A reference to a secret leads nowhere."""
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why something failed: the system's words, else the error's own, else the name of its class.
+
+    The system's come without the path, which whoever tells of it names in its own place.
+    """
+    told = error.strerror if isinstance(error, OSError) else None
+    nameless = "timed out" if isinstance(error, TimeoutError) else type(error).__name__
+    return told or str(error) or nameless

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import core_schema
 
-from faildrill.errors import UnresolvedSecret
+from faildrill.errors import UnresolvedSecret, reason
 from faildrill.system import bounded_read, redaction
 from faildrill.system.redaction import HIDDEN as HIDDEN
 
@@ -74,7 +74,7 @@ class Reference:
         except RuntimeError:
             why = "nobody knows the home folder that ~ stands for"
         except OSError as error:
-            why = error.strerror or type(error).__name__
+            why = reason(error)
         raise UnresolvedSecret(f"{self.text}: can't be read ({why}); put the secret there, mode 0600")
 
     def __repr__(self) -> str:

@@ -34,6 +34,12 @@ def _places(pattern: str) -> set[str]:
         ),
         pytest.param(r"\bpydantic\._|\b__pydantic_", set(), id="what is private to pydantic"),
         pytest.param(r"name\.lower\(\)\.replace\(", {"record/samples/__init__.py"}, id="an outcome in words"),
+        pytest.param(
+            r"strerror\b(?!`|\()",
+            # An error is made anew with its number; a program that is silent is told with the time it had.
+            {"errors.py", "system/state_folder.py", "adapters/command/program.py"},
+            id="why something failed, in words",
+        ),
         pytest.param(r"isinstance\([^)]*, RunStarted\)", {"record/timeline.py"}, id="what a run begins with"),
     ],
 )

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from faildrill import durations
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.locking.abort_request import Asked, Sentinel, leave_word, sentinel_of, under_way
 from faildrill.locking.occupancy import Holder, marks, recalled
 from faildrill.system import who
@@ -59,7 +59,7 @@ def _ask(sentinel: Sentinel, holder: Holder, why: str) -> None:
     try:
         leave_word(Path(holder.folder), Asked(who.user(), why))
     except OSError as error:
-        click.echo(f"the reason can't be kept ({error.strerror}); aborting all the same", err=True)
+        click.echo(f"the reason can't be kept ({reason(error)}); aborting all the same", err=True)
     sentinel.end()
     click.echo(f"asked {holder} to stop and put everything back …")
 

@@ -11,7 +11,7 @@ from faildrill.auditing.measured_detection import measured
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.judge import find_one
 from faildrill.cli.options import seconds
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.reports import audit_text, sarif
 from faildrill.system import resolver
 from faildrill.system.exit_codes import ExitCode
@@ -84,4 +84,4 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise WrongUsage(f"{path} can't be written: {error.strerror}") from error
+        raise WrongUsage(f"{path} can't be written: {reason(error)}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from faildrill.cli.judge import FOLDER, find_one
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.record.samples.compact_file import write_compact
 from faildrill.record.samples.exported_file import Origin, write_csv, write_parquet
@@ -33,7 +33,7 @@ def export(run: str, among: Path, how: str, output: Path | None) -> None:
     except OSError as error:
         if output is None:
             raise
-        raise WrongUsage(f"{output} can't be written: {error.strerror}") from error
+        raise WrongUsage(f"{output} can't be written: {reason(error)}") from error
     if output is not None:
         click.echo(f"{number} samples of {len(evidence.columns)} probes in {output}", err=True)
 

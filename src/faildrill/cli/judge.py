@@ -9,7 +9,7 @@ import click
 from faildrill import judging
 from faildrill.cli.latest_run import latest
 from faildrill.cli.standard_output import unread
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.judging.result import Result
 from faildrill.record import series, timeline
 from faildrill.reports import terminal
@@ -42,7 +42,7 @@ def judge(run: str, among: Path, output: str) -> None:
     try:
         judging.write(folder, result)
     except OSError as error:
-        click.echo(f"result.json is not written: {error.strerror}", err=True)
+        click.echo(f"result.json is not written: {reason(error)}", err=True)
     _print(result, folder, output)
     sys.exit(result.exit_code)
 
@@ -77,7 +77,7 @@ def _judge_set(folder: Path, output: str) -> int:
     try:
         judging_sets.write(folder, result)
     except OSError as error:
-        click.echo(f"set.json is not written: {error.strerror}", err=True)
+        click.echo(f"set.json is not written: {reason(error)}", err=True)
     series_end.tell(result, folder, output)
     return result.exit_code
 

@@ -15,7 +15,7 @@ import msgspec
 from faildrill import judging
 from faildrill.cli.judge import FOLDER, find_one
 from faildrill.cli.options import seconds
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
 from faildrill.history.last_proven import runbook_change
@@ -39,7 +39,7 @@ def indexed(among: Path, *, anew: bool = False) -> Iterator[Index]:
         with opened(among, anew=anew) as index:
             yield index
     except OSError as error:
-        raise WrongUsage(f"{among} can't be read: {error.strerror}; name the folder of runs with --reports") from error
+        raise WrongUsage(f"{among} can't be read: {reason(error)}; name the folder of runs with --reports") from error
     except sqlite3.DatabaseError as error:
         raise WrongUsage(f"{among / FILE} is broken ({error}): faildrill history --rebuild makes it anew") from error
 
@@ -189,4 +189,4 @@ def _remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise WrongUsage(f"{folder} can't be removed: {error.strerror}") from error
+        raise WrongUsage(f"{folder} can't be removed: {reason(error)}") from error

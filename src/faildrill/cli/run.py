@@ -13,7 +13,7 @@ from faildrill.cli.options import seconds
 from faildrill.cli.run_series import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
 from faildrill.loading import load_drill
@@ -113,7 +113,7 @@ def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applie
     try:
         folder = lay_out(drill, place, how.reports, SystemClock(), leave_applied=leave_applied)
     except OSError as error:
-        raise WrongUsage(f"no folder for the run can be made in {how.reports}: {error.strerror}") from error
+        raise WrongUsage(f"no folder for the run can be made in {how.reports}: {reason(error)}") from error
     result = _streamed(folder, place) if how.output == "ndjson" else _shown(folder, place, how)
     if result is not None and os.environ.get("GITHUB_ACTIONS") == "true":
         from faildrill.cli import github_job

@@ -10,7 +10,7 @@ from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import Showing, drive, exit_code
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.kinds import did_you_mean
 from faildrill.live.run_view import Veil
 from faildrill.loading import load_drill
@@ -78,7 +78,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     try:
         running = RunningSeries(wanted, place, how.reports, SystemClock())
     except OSError as error:
-        raise WrongUsage(f"no folder for the set can be made in {how.reports}: {error.strerror}") from error
+        raise WrongUsage(f"no folder for the set can be made in {how.reports}: {reason(error)}") from error
     if how.mode != "quiet":
         click.echo(f"{_told(wanted, running)}; its folder is {running.folder}")
     codes: list[int] = []

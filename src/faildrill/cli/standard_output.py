@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from faildrill.errors import reason
+
 BROKEN_PIPE: Final = 141
 """The exit code where nobody reads any more, as a shell shows a death by SIGPIPE."""
 NOT_WRITTEN: Final = 74
@@ -30,7 +32,7 @@ def discard(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
     with contextlib.suppress(OSError):
-        click.echo(f"standard output can't be written: {error.strerror}", err=True)
+        click.echo(f"standard output can't be written: {reason(error)}", err=True)
     return NOT_WRITTEN
 
 

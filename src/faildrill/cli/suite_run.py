@@ -19,7 +19,7 @@ from faildrill.cli.run_series import How
 from faildrill.cli.series_end import conclude, tell
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
-from faildrill.errors import JournalError, WrongUsage
+from faildrill.errors import JournalError, WrongUsage, reason
 from faildrill.judging.result import Result, Verdict
 from faildrill.judging.series_result import SetResult
 from faildrill.record import timeline
@@ -59,7 +59,7 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
     try:
         suite = Suite(chosen.name, chosen.members, rules, how.reports, SystemClock())
     except OSError as error:
-        raise WrongUsage(f"no folder for the suite can be made in {how.reports}: {error.strerror}") from error
+        raise WrongUsage(f"no folder for the suite can be made in {how.reports}: {reason(error)}") from error
     running = _Running(suite, rules, how)
     if how.mode != "quiet":
         _open(suite, chosen, rules)

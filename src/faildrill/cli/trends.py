@@ -11,7 +11,7 @@ import msgspec
 from faildrill.cli.judge import find_one
 from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, summary_of, tell_untold
 from faildrill.clock import SystemClock
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.history import trend_page
 from faildrill.history.index import Index
 from faildrill.history.run_summary import BASELINE, Baseline
@@ -77,7 +77,7 @@ def _write(page: Path, trends: list[Trend]) -> None:
         with atomic_file.draft(page, atomic_file.SHARED) as beside:
             beside.write_text(trend_page.render(trends), encoding="utf-8")
     except OSError as error:
-        raise WrongUsage(f"{page} can't be written: {error.strerror}") from error
+        raise WrongUsage(f"{page} can't be written: {reason(error)}") from error
 
 
 def _tell(one: Trend) -> None:
@@ -128,5 +128,5 @@ def rebaseline(run: str, because: str, among: Path) -> None:
     try:
         atomic_file.write(folder / BASELINE, msgspec.json.encode(word) + b"\n")
     except OSError as error:
-        raise WrongUsage(f"{folder / BASELINE} can't be written: {error.strerror}") from error
+        raise WrongUsage(f"{folder / BASELINE} can't be written: {reason(error)}") from error
     click.echo(f"the baseline of {plain(one.drill)} in {plain(one.environment)} starts with {plain(one.run)}")

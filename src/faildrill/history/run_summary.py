@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from faildrill import judging
+from faildrill.errors import reason
 from faildrill.history.comparability import Conditions, conditions, kinds
 from faildrill.judging import result
 from faildrill.judging.result import Headline, StepFigures, Verdict
@@ -233,7 +234,7 @@ def _bytes(path: Path, most: int, *, whole: bool = True) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unread(f"{path.name} can't be read: {error.strerror}") from error
+        raise Unread(f"{path.name} can't be read: {reason(error)}") from error
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - it is open already
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -243,4 +244,4 @@ def _bytes(path: Path, most: int, *, whole: bool = True) -> bytes:
         try:
             return file.read(min(most, max(status.st_size, 1)))
         except OSError as error:
-            raise Unread(f"{path.name} can't be read: {error.strerror}") from error
+            raise Unread(f"{path.name} can't be read: {reason(error)}") from error

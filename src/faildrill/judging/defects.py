@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from faildrill.errors import FaildrillError, NotJudged, WrongUsage
+from faildrill.errors import FaildrillError, NotJudged, WrongUsage, reason
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def told(what: str) -> Iterator[None]:
     except FaildrillError:
         raise
     except OSError as error:
-        raise WrongUsage(f"{what} can't be read: {error.strerror or error}") from error
+        raise WrongUsage(f"{what} can't be read: {reason(error)}") from error
     except Exception as error:
         where = f"{type(error).__name__}: {error} ({_place(error)})"
         raise NotJudged(

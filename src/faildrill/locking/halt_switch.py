@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from faildrill.errors import reason
 from faildrill.locking.place_key import PlaceKey
 from faildrill.system import atomic_file, state_folder
 from faildrill.system.atomic_file import sync
@@ -79,7 +80,7 @@ def _halted(key: str) -> Halt | None:
     except FileNotFoundError:
         return None
     except OSError as error:  # also of the state folder itself
-        return _unreadable(error.strerror or type(error).__name__)
+        return _unreadable(reason(error))
     try:
         read = Halt(**json.loads(os.read(descriptor, _LARGEST)))
         return replace(read, facts=tuple(one for one in read.facts if _KEY.fullmatch(one)))

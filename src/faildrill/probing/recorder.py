@@ -12,6 +12,7 @@ import threading
 import time
 from typing import Final
 
+from faildrill.errors import reason
 from faildrill.record.samples import Batch, Recorder, Sample
 from faildrill.system.threads import Scheduling
 
@@ -123,7 +124,7 @@ class _Writer(threading.Thread):
         try:
             self._disk.append(kept)
         except OSError as error:
-            self._refused = error.strerror or str(error)
+            self._refused = reason(error)
         else:
             self._refused = ""
         self.done += before - len(kept.records)

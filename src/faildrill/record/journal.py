@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from faildrill.errors import JournalDamaged, JournalError, JournalFull
+from faildrill.errors import JournalDamaged, JournalError, JournalFull, reason
 from faildrill.system.atomic_file import sync
 
 _HEAD: Final = re.compile(rb'\{"crc":"([0-9a-f]{8})",')
@@ -130,7 +130,7 @@ class Journal:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
-            raise JournalError(f"{path}: can't be written: {error.strerror}") from error
+            raise JournalError(f"{path}: can't be written: {reason(error)}") from error
         resumed = cls(descriptor, path, found.whole, disk)
         resumed._torn = bool(found.tail)
         try:
@@ -159,7 +159,7 @@ class Journal:
                 self._sync()
         except OSError as error:
             self._take_back()
-            raise JournalFull(f"{self._path}: could not write: {error.strerror}") from error
+            raise JournalFull(f"{self._path}: could not write: {reason(error)}") from error
         self._torn = False
         self._before, self._size = self._size, self._size + len(line)
 
@@ -188,7 +188,7 @@ class Journal:
         try:
             self._disk.truncate(self._descriptor, self._size)
         except OSError as error:
-            raise JournalFull(f"{self._path}: could not take a torn record back: {error.strerror}") from error
+            raise JournalFull(f"{self._path}: could not take a torn record back: {reason(error)}") from error
         self._torn = False
 
     def close(self) -> None:

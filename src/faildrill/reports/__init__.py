@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from faildrill.errors import reason
 from faildrill.judging.result import Result
 from faildrill.record import notes, surroundings, timeline
 from faildrill.system import atomic_file, bounded_read
@@ -51,4 +52,4 @@ def _free_notes(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return f"({path.name} can't be read: {error.strerror or error})"
+        return f"({path.name} can't be read: {reason(error)})"

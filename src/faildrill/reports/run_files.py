@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 
 from faildrill import judging, reports
+from faildrill.errors import reason
 from faildrill.judging.result import Result
 
 
@@ -19,7 +20,7 @@ def conclude(folder: Path) -> Result:
         judging.write(folder, result)
         reports.write(folder, result)
     except OSError as error:
-        sys.stderr.write(f"the reports in {folder} are not all written: {error.strerror}\n")
+        sys.stderr.write(f"the reports in {folder} are not all written: {reason(error)}\n")
     except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
         sys.stderr.write(
             f"the reports in {folder} are not all written, because of a defect in faildrill:\n{traceback.format_exc()}"

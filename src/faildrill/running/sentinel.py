@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.clock import SystemClock, boot_id
-from faildrill.errors import Objection
+from faildrill.errors import Objection, reason
 from faildrill.locking.occupancy import Holder, hold, marks
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
@@ -112,7 +112,7 @@ class Sentinel:
         except Objection as error:
             objection = GuardAnswered(guard="lock", objection=str(error))
         except OSError as error:
-            because = f"the lock can't be taken: {error.strerror or error}; see what is wrong with the state folder"
+            because = f"the lock can't be taken: {reason(error)}; see what is wrong with the state folder"
             objection = GuardAnswered(guard="lock", objection=because)
         else:
             left = marks(place)

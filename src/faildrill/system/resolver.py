@@ -28,6 +28,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+from faildrill.errors import reason
 from faildrill.system.threads import Scheduling
 
 FREELY: Final = 16
@@ -135,7 +136,7 @@ def _or_ours(error: OSError) -> OSError:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as ours:
-        return NotAsked(f"{ours.strerror}")
+        return NotAsked(reason(ours))
     return error
 
 

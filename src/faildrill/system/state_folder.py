@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from faildrill.errors import NoStateFolder
+from faildrill.errors import NoStateFolder, reason
 
 _ELSEWHERE: Final = "set FAILDRILL_STATE to a folder of yours that outlives runs"
 _NOT_YOURS: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -39,7 +39,7 @@ def folder() -> Path:
     try:
         found.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        why = "it is no folder" if isinstance(error, FileExistsError) else reason(error)
         raise NoStateFolder(f"state can't be kept in {found}: {why}; {_ELSEWHERE}") from error
     return found
 
@@ -61,7 +61,7 @@ def check() -> None:
     except NoStateFolder:
         raise
     except OSError as error:
-        raise NoStateFolder(f"state can't be kept in {found}: {error.strerror}; {_ELSEWHERE}") from error
+        raise NoStateFolder(f"state can't be kept in {found}: {reason(error)}; {_ELSEWHERE}") from error
 
 
 def lock(descriptor: int, how: int) -> None:
@@ -87,7 +87,7 @@ def _or_lockless(error: OSError) -> Exception:
     """Return BlockingIOError for what says that another holds a lock (fcntl(2)), NoStateFolder for anything else."""
     if error.errno in (errno.EAGAIN, errno.EACCES):
         return BlockingIOError(error.errno, error.strerror)
-    why = f"its file system takes no lock ({error.strerror})"
+    why = f"its file system takes no lock ({reason(error)})"
     return NoStateFolder(f"state can't be kept in {where()}: {why}; {_ELSEWHERE}, on a local disk")
 
 

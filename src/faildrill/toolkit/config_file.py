@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, reason
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.ports.effect import Effect, Found
 from faildrill.system import processes, threads
@@ -65,7 +65,7 @@ class OfFile(Kind):
         try:
             content = await threads.read(self._path)
         except OSError as error:
-            raise CannotSee(f"{self._path} can't be read: {error.strerror or error}") from error
+            raise CannotSee(f"{self._path} can't be read: {reason(error)}") from error
         return content.decode("utf-8", "surrogateescape")
 
     async def _state(self) -> os.stat_result:
@@ -73,7 +73,7 @@ class OfFile(Kind):
         try:
             return await state_of(self._path)
         except OSError as error:
-            raise CannotSee(f"{self._path} can't be looked at: {error.strerror or error}") from error
+            raise CannotSee(f"{self._path} can't be looked at: {reason(error)}") from error
 
     def _write(self, text: str) -> None:
         """Put a text in the file's place, whole or not at all, with its owner, mode and extended attributes.
@@ -313,7 +313,7 @@ async def _written_since(paths: Iterable[Path], since: float | None) -> str:
         try:
             seen = await state_of(path)
         except OSError as error:
-            raise CannotSee(f"when {path} was written can't be told: {error.strerror or error}") from error
+            raise CannotSee(f"when {path} was written can't be told: {reason(error)}") from error
         if max(seen.st_mtime, seen.st_ctime) - ahead > since + GRAIN:
             return str(path)
     return ""

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, Self
 
-from faildrill.errors import UnresolvedSecret
+from faildrill.errors import UnresolvedSecret, reason
 from faildrill.ports import Seen, causes
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import NotAsked, was_unanswered
@@ -72,7 +72,7 @@ def outcome_of(error: OSError) -> tuple[Outcome, str]:
     # Python gives most numbers a class of their own, and some errors that it makes itself have the class alone.
     number = error.errno or next((number for sort, number in _CLASSES if isinstance(error, sort)), 0)
     known = None if isinstance(error, socket.gaierror) else _PROVES.get(number)
-    return known or (Outcome.BROKEN, f"here: {error.strerror or str(error) or type(error).__name__}")
+    return known or (Outcome.BROKEN, f"here: {reason(error)}")
 
 
 def of_name(error: BaseException) -> str:
@@ -93,7 +93,7 @@ def _of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:
         return Outcome.WRONG, f"certificate: {error.verify_message}"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Outcome.RESET, "closed"
-    return Outcome.WRONG, f"TLS: {error.strerror}"
+    return Outcome.WRONG, f"TLS: {reason(error)}"
 
 
 class Silence(str):

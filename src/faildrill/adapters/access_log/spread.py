@@ -11,6 +11,7 @@ from faildrill.adapters.access_log.lines import COMBINED, Reader, Served, haprox
 from faildrill.adapters.access_log.log_tail import Tail
 from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.errors import reason
 from faildrill.ports import Given, Kind, Seen
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
@@ -91,7 +92,7 @@ class Spread(Spreads, Kind):
         try:
             lines = self._tail.lines()
         except OSError as error:
-            return Seen(Outcome.BROKEN, detail=f"the log can't be read: {error.strerror}")
+            return Seen(Outcome.BROKEN, detail=f"the log can't be read: {reason(error)}")
         if isinstance(due, str):
             return Seen(Outcome.BROKEN, detail=due)
         served = [one for line in lines for one in self._reader(line)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.system import bounded_output, redaction
 
 INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSH_AUTH_SOCK", "SSL_CERT_FILE")
@@ -58,7 +58,7 @@ async def ask(program: str, arguments: list[str], env: dict[str, str], within: f
     except TimeoutError:
         raise CannotSee(f"{program} did not answer within {within:g} s") from None
     except OSError as error:
-        raise CannotSee(f"{program}: {error.strerror or error}") from error
+        raise CannotSee(f"{program}: {reason(error)}") from error
     text = printed.decode(errors="replace")
     if process.returncode != 0:
         words = complained.decode(errors="replace").strip() or text.strip()
@@ -71,7 +71,7 @@ def see(hosts: Hosts) -> None:
     try:
         mode = os.stat(hosts.inventory).st_mode  # noqa: PTH116 - as quick as any call here
     except OSError as error:
-        raise CannotSee(f"the inventory {hosts.inventory} is not there: {error.strerror}") from error
+        raise CannotSee(f"the inventory {hosts.inventory} is not there: {reason(error)}") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise CannotSee(f"the inventory {hosts.inventory} is neither a file nor a folder")
 

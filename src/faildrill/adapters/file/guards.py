@@ -10,6 +10,7 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from faildrill import durations
+from faildrill.errors import reason
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
 from faildrill.ports.target import FilePath
 from faildrill.system import redaction, threads
@@ -71,7 +72,7 @@ class Identity(Kind):
         try:
             found = await threads.read(self.path, LARGEST)
         except OSError as error:
-            return f"{self.path} can't be read ({error.strerror or error}); this host does not prove what it is"
+            return f"{self.path} can't be read ({reason(error)}); this host does not prove what it is"
         if self.sha256 is not None:
             same = hashlib.sha256(found).hexdigest() == self.sha256
         else:
@@ -103,7 +104,7 @@ class Younger(Kind):
         try:
             modified = await aside(lambda: Path(self.path).stat().st_mtime)
         except OSError as error:
-            return f"{self.path} can't be looked at ({error.strerror or error})"
+            return f"{self.path} can't be looked at ({reason(error)})"
         return _too_old(self.path, modified, self.than)
 
 
@@ -172,7 +173,7 @@ class CommandYounger(Surroundings):
         try:
             ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
         except OSError as error:
-            return f"{self.argv[0]} can't be started: {error.strerror or error}"
+            return f"{self.argv[0]} can't be started: {reason(error)}"
         if ended.code != 0:
             return f"{self.argv[0]} {ended}"
         line = ended.printed.rpartition("\n")[2].strip()

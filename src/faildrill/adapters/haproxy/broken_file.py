@@ -12,7 +12,7 @@ from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.master import Standing, reload, standing
 from faildrill.adapters.haproxy.server_states import Server, read
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.errors import ActionFailed, CannotSee
+from faildrill.errors import ActionFailed, CannotSee, reason
 from faildrill.ports import Captured, Given, Observed
 from faildrill.ports.target import FilePath
 from faildrill.toolkit.config_file import OfBrokenFile, started
@@ -105,9 +105,7 @@ class BrokenFile(OfBrokenFile):
                 if now.worker != former.worker:
                     await self._tell_again(before, now.worker)
         except (OSError, ValueError) as error:
-            raise ActionFailed(
-                f"{self.load_balancer.name} can't be told to reload: {str(error) or 'timed out'}"
-            ) from error
+            raise ActionFailed(f"{self.load_balancer.name} can't be told to reload: {reason(error)}") from error
 
     async def _reloaded(self, former: Standing) -> Standing:
         """Wait until the master has tried; while it does, it may not answer."""

@@ -4,6 +4,7 @@ import asyncio
 
 from faildrill.adapters.haproxy.backends import Backends
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.errors import reason
 from faildrill.ports import Checked, Given, Kind
 from faildrill.record.samples import Outcome
 
@@ -25,7 +26,7 @@ class LoadBalancers(Kind):
                 seen = await Backends(load_balancer=self.target).look(given)
         except OSError as error:
             remedy = f"see that {socket} is there and that this user may write to it"
-            return [Checked(what, ok=False, told=f"does not answer ({error.strerror or 'timed out'})", remedy=remedy)]
+            return [Checked(what, ok=False, told=f"does not answer ({reason(error)})", remedy=remedy)]
         answers = seen.outcome in (Outcome.OK, Outcome.WRONG)
         known = answers and "missing" not in seen.detail and "not HAProxy" not in seen.detail
         told = f"UP: {seen.who or 'none'}" + (f"; {seen.detail}" if seen.detail else "")

@@ -5,6 +5,7 @@ from typing import Final
 
 from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.errors import reason
 
 _UP: Final = ("UP", "no")
 
@@ -60,7 +61,7 @@ async def dues(
     try:
         rows = await servers_of(balancer.haproxy_socket, backend)
     except OSError as error:
-        return f"{balancer.name} does not tell its servers' states: {error.strerror}"
+        return f"{balancer.name} does not tell its servers' states: {reason(error)}"
     except ValueError as error:
         return str(error)
     due = {row.name: row.due(weights) for row in rows if not row.number("bck")}

@@ -11,7 +11,7 @@ from pydantic import Field
 from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind, Told, Words, at, causes
 from faildrill.system import processes
 from faildrill.system.redaction import clean
@@ -79,7 +79,7 @@ class Identity(Kind):
             told.differs.append(f"{name} did not prove what it is: {error}")
         except (OSError, CannotSee) as error:
             where = self.load_balancer.haproxy_socket
-            told.silent.append(f"{name} did not prove what it is ({where}): {str(error) or 'no answer in time'}")
+            told.silent.append(f"{name} did not prove what it is ({where}): {reason(error)}")
         return told
 
     async def _info(self) -> dict[str, str]:

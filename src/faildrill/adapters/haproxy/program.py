@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from faildrill.errors import reason
 from faildrill.standards import Aside, Unread
 from faildrill.system import bounded_output, processes
 
@@ -142,11 +143,11 @@ async def _run(command: Sequence[str], variables: Mapping[str, str] | None, with
             env={**os.environ, **(variables or {})},
         )
     except (OSError, ValueError) as error:
-        return f"{command[0]} can't be started: {getattr(error, 'strerror', None) or error}"
+        return f"{command[0]} can't be started: {reason(error)}"
     try:
         out, _ = await bounded_output.communicate(process, within)
     except TimeoutError:
         return "did not end in time"
     except OSError as error:
-        return error.strerror or str(error)
+        return reason(error)
     return process.returncode or 0, out.decode(errors="replace")

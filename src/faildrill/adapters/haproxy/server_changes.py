@@ -15,7 +15,7 @@ from faildrill.adapters.haproxy.process import COMMAND, Process
 from faildrill.adapters.haproxy.server_states import Server, read, steered
 from faildrill.adapters.haproxy.shares import Place, Servers, servers
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.errors import ActedElsewhere, ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActedElsewhere, ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
 from faildrill.ports.effect import Effect, Found
 
@@ -201,7 +201,7 @@ class _OfServers(Kind):
         try:
             answer = await tell(self.load_balancer.haproxy_socket, f"{line}; {COMMAND}")
         except (ConnectionRefusedError, FileNotFoundError, PermissionError) as error:
-            raise ActionRefused(f"{self.load_balancer.name} can't be told: {error.strerror}") from error
+            raise ActionRefused(f"{self.load_balancer.name} can't be told: {reason(error)}") from error
         except (OSError, ValueError) as error:
             raise OutcomeUnknown(f"{self.load_balancer.name} gave no whole answer: {error}") from error
         said, _, _ = answer.partition("Name: HAProxy")

@@ -14,7 +14,7 @@ from faildrill.adapters.haproxy.config_file import Files, parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
 from faildrill.adapters.haproxy.runtime_settings import Runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind
 from faildrill.standards import Aside, Difference, SettingsRead, Unread, overlaid
 from faildrill.system import bounded_read
@@ -59,7 +59,7 @@ class Balancer(Kind):
             async with asyncio.timeout(within):
                 live = await runtime_settings.runtime(socket)
         except (OSError, ValueError) as error:
-            raise CannotSee(f"{socket} does not answer as HAProxy does ({_said(error)})") from error
+            raise CannotSee(f"{socket} does not answer as HAProxy does ({reason(error)})") from error
         source = f"HAProxy {live.info.get('Version', '')} at {socket}"
         if self.file is None:
             why = "the runtime socket does not tell them; name HAProxy's `file` in the environment"
@@ -69,7 +69,7 @@ class Balancer(Kind):
             paths = [path for one in self._named for path in _files(Path(one))]
             sources = [Source(str(path), _text(path)) for path in paths]
         except OSError as error:
-            return _reading(source, live, (Unread(self._files, _said(error)),))
+            return _reading(source, live, (Unread(self._files, reason(error)),))
         return await self._put_together(source, live, sources, within)
 
     async def _put_together(self, source: str, live: Runtime, sources: list[Source], within: float) -> SettingsRead:
@@ -180,7 +180,3 @@ def _address(balancer: LoadBalancer) -> str:
     socket = balancer.haproxy_socket
     host, colon, port = socket.rpartition(":")
     return f"tcp:{host}:{port}" if colon and port.isdecimal() and "/" not in socket else socket
-
-
-def _said(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or ("timed out" if isinstance(error, TimeoutError) else "")

@@ -9,7 +9,7 @@ from faildrill import durations
 from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.drift import Drift
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.ports import Duration, Given, Kind
 from faildrill.ports.witness import Says, Testimony
 from faildrill.record.samples import Outcome
@@ -50,7 +50,7 @@ class Front(Kind):
             await asyncio.sleep(over)
             after = await self._rows()
         except (OSError, ValueError) as error:
-            raise CannotSee(f"{self.load_balancer.name} does not answer ({in_words(error)})") from error
+            raise CannotSee(f"{self.load_balancer.name} does not answer ({reason(error)})") from error
         found = [*await self._drift(given), *_skew(before, after, self._due(after)), *_queues(after)]
         found += _uneven(before, after)
         requests = sum(_difference(before, after, name, "stot") for name in after)
@@ -129,11 +129,6 @@ def _difference(before: Rows, after: Rows, name: str, key: str) -> int:
     """Count what came between; all that there is where the counters began anew."""
     now, then = _number(after[name], key), _number(before.get(name, {}), key)
     return now - then if now >= then else now
-
-
-def in_words(error: BaseException) -> str:
-    """Tell a failure in a word or two."""
-    return getattr(error, "strerror", None) or str(error) or "timed out"
 
 
 def _number(row: dict[str, str], key: str) -> int:

@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from pydantic import Field, PrivateAttr, field_validator
 
-from faildrill.errors import CannotSee, UnresolvedSecret
+from faildrill.errors import CannotSee, UnresolvedSecret, reason
 from faildrill.ports import Duration, Given, Kind
 from faildrill.secrets import SecretReference
 from faildrill.system import threads
@@ -95,7 +95,7 @@ class Lease(Kind):
         except UnresolvedSecret as error:
             raise CannotSee(str(error)) from error
         except (OSError, aiohttp.ClientError, CannotSee) as error:
-            raise CannotSee(f"the Lease can't be asked for at {self.server}: {_words(error)}") from error
+            raise CannotSee(f"the Lease can't be asked for at {self.server}: {reason(error)}") from error
         self._renewed = began
         return None
 
@@ -119,7 +119,7 @@ class Lease(Kind):
             except _Changed:
                 return "somebody else has written the Lease"
             except (OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret) as error:
-                trouble = _words(error)
+                trouble = reason(error)
             again = began + self.lasts / 3 if self._renewed == began else loop.time() + 0.2
             await asyncio.sleep(again - loop.time())
         return f"the Lease could not be renewed for {self.lasts * 2 / 3:g} s ({trouble})"
@@ -181,7 +181,7 @@ class Lease(Kind):
         except aiohttp.ClientConnectorError:
             raise  # nothing was sent
         except (OSError, aiohttp.ClientError, CannotSee) as error:
-            return await self._settled(session, name, lease, f"{call[0]}: {_words(error)}")
+            return await self._settled(session, name, lease, f"{call[0]}: {reason(error)}")
         if answer.status in _OK and _holder(answer.body) == _holder(lease):
             return answer.body
         return await self._settled(session, name, lease, f"{call[0]} was answered with {answer.status}")
@@ -249,9 +249,3 @@ def _is_over(spec: _Object, now: datetime) -> bool:
         return now > renewed + lasts
     except (KeyError, ValueError, TypeError, OverflowError):
         return False
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    return str(error) or type(error).__name__

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import Field, model_validator
 
 from faildrill.adapters.member.target import Group
-from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.toolkit.links import LinkMode, Mode
 from faildrill.toolkit.listeners import listeners
@@ -116,7 +116,7 @@ class Supervisor(Kind):
         try:
             told = await self._ask({"op": "status"}, _LOOK_WITHIN)
         except _LOST as error:
-            raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {_words(error)}") from error
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {reason(error)}") from error
         if not told.ok:
             raise CannotSee(f"the lab's supervisor on {self.socket} does not tell: {told.error}")
         return told
@@ -140,7 +140,7 @@ class Supervisor(Kind):
         except _NotSent as error:
             raise ActionRefused(f"the lab's supervisor on {self.socket} can't be reached: {error}") from error
         except _LOST as error:
-            raise OutcomeUnknown(f"the lab's supervisor did not answer {request['op']!r}: {_words(error)}") from error
+            raise OutcomeUnknown(f"the lab's supervisor did not answer {request['op']!r}: {reason(error)}") from error
         if not answer.ok:
             raise ActionRefused(f"the lab's supervisor: {answer.error}")
 
@@ -149,7 +149,7 @@ class Supervisor(Kind):
             async with asyncio.timeout(_CONNECT_WITHIN):
                 reader, writer = await asyncio.open_unix_connection(self.socket)
         except (OSError, TimeoutError) as error:
-            raise _NotSent(_words(error)) from error
+            raise _NotSent(reason(error)) from error
         try:
             async with asyncio.timeout(within):
                 writer.write(json.dumps(request).encode() + b"\n")
@@ -162,10 +162,6 @@ class Supervisor(Kind):
             return msgspec.json.decode(line, type=_Answer)
         except msgspec.MsgspecError as error:
             raise ValueError(f"what it says is not a supervisor's answer: {error}") from error
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 class _NotSent(OSError):

@@ -11,6 +11,7 @@ from typing import Final
 import crossplane
 
 from faildrill.adapters.nginx.passes import Block
+from faildrill.errors import reason
 from faildrill.standards import Unread
 from faildrill.system import bounded_read
 
@@ -45,7 +46,7 @@ def read(file: str) -> tuple[list[Block], list[Unread]]:
         except OSError as error:
             if name == main:
                 raise
-            missing.append(Unread("an included file", f"{name}: {error.strerror or error}"))
+            missing.append(Unread("an included file", f"{name}: {reason(error)}"))
             files[name] = []
             continue
         files[name] = _parsed(name, text)

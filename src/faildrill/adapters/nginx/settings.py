@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from faildrill.adapters.nginx import includes
 from faildrill.adapters.nginx.directives import Read
 from faildrill.adapters.nginx.passes import Block
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind
 from faildrill.standards import Aside, Difference, Settings, SettingsRead, Unread
 from faildrill.system import bounded_output
@@ -52,7 +52,7 @@ class Upstreams(Kind):
             found = Read(blocks)
             live = Settings.model_validate({"backends": found.backends})
         except (OSError, ValueError, ValidationError) as error:
-            said = getattr(error, "strerror", None) or str(error) or "not in time"
+            said = reason(error)
             raise CannotSee(f"{source} can't be read: {said}") from error
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
@@ -93,7 +93,7 @@ async def _printed(argv: Sequence[str], within: float) -> tuple[str, list[str]]:
     except TimeoutError:
         raise ValueError("`nginx -T` did not end in time") from None
     except OSError as error:
-        raise ValueError(f"`nginx -T`: {error.strerror or error}") from error
+        raise ValueError(f"`nginx -T`: {reason(error)}") from error
     if process.returncode != 0:
         raise ValueError(f"`nginx -T` refuses it: {errors.decode(errors='replace').strip()[-300:]}")
     return out.decode(errors="replace"), _WARNS.findall(errors.decode(errors="replace"))[:_MOST]

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.errors import ActionFailed, CannotSee
+from faildrill.errors import ActionFailed, CannotSee, reason
 from faildrill.ports import Kind, Words
 from faildrill.ports.target import FilePath
 from faildrill.system import processes, threads
@@ -91,7 +91,7 @@ async def _read(path: str) -> int:
     except FileNotFoundError:
         return 0
     except (OSError, UnicodeDecodeError) as error:
-        raise CannotSee(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
+        raise CannotSee(f"{path} can't be read: {reason(error)}") from error
     if not words:
         return 0  # it is being written
     if not words[0].isdecimal():

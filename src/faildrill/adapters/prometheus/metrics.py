@@ -4,7 +4,7 @@ from typing import Any
 
 import prometheus_client as prometheus
 
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 
 
 class Metrics:
@@ -30,7 +30,7 @@ class Metrics:
         try:
             self._server, _ = prometheus.start_http_server(port, addr=host, registry=self.registry)
         except OSError as error:
-            raise WrongUsage(f"can't listen on {host}:{port}: {error.strerror}") from error
+            raise WrongUsage(f"can't listen on {host}:{port}: {reason(error)}") from error
         return int(self._server.server_port)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import THIS_HOST, Captured, Duration, Given, Kind, Seen, Told
 from faildrill.ports.effect import Effect, Found, compared
 from faildrill.record.samples import Outcome
@@ -376,7 +376,7 @@ class SharedLock(Kind):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise CannotSee(f"{self.path}: {error.strerror}") from error
+            raise CannotSee(f"{self.path}: {reason(error)}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from faildrill.errors import FaildrillError
+from faildrill.errors import FaildrillError, reason
 from faildrill.lab.core.node import Node
 from faildrill.lab.core.port_reservations import LOOPBACK
 
@@ -55,7 +55,7 @@ async def until(node: Node, what: str, look: Look, within: float) -> None:
                 if await look():
                     return
         except _LOOK_FAILED as error:
-            last = str(error) or type(error).__name__
+            last = reason(error)
         if asyncio.get_running_loop().time() > deadline:
             raise NotReady(name, f"no {what} within {within:g} s; last seen: {last}")
         await asyncio.sleep(_PAUSE)

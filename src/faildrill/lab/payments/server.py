@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import asyncpg
 from aiohttp import web
 
+from faildrill.errors import reason
 from faildrill.lab.payments.plan import DATABASE
 
 _INSERT = """
@@ -190,7 +191,7 @@ class Server:
         try:
             connection = await self._pool.acquire(timeout=max(0.001, ends - loop.time()))
         except _LOST as error:
-            raise Unavailable(f"no connection to the database: {_said(error)}", "no") from error
+            raise Unavailable(f"no connection to the database: {reason(error)}", "no") from error
         began = loop.time()
         try:
             async with asyncio.timeout_at(ends):
@@ -201,7 +202,7 @@ class Server:
             provable = isinstance(error, asyncpg.PostgresError) and not isinstance(
                 error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
             )
-            raise Unavailable(f"the database: {_said(error)}", "no" if provable else "unknown") from error
+            raise Unavailable(f"the database: {reason(error)}", "no" if provable else "unknown") from error
         finally:
             self._timings.append((loop.time(), loop.time() - began))
             await self._pool.release(connection, timeout=1.0)
@@ -244,10 +245,6 @@ def _read(text: str, key: str | None) -> Payment:
     if method not in ("transfer", "card"):
         raise ValueError("a payment is by transfer or by card")
     return Payment(amount, key, reference, method == "card")
-
-
-def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 import yaml
 
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 from faildrill.loading.yaml.scalars import resolve
@@ -47,7 +47,7 @@ def read(path: Path, mistakes: Mistakes) -> Mapping:
         raise WrongUsage(f"{path}: there is no such file") from error
     except OSError as error:
         if error.errno != errno.EFBIG:
-            raise WrongUsage(f"{path}: can't be read: {error.strerror or error}") from error
+            raise WrongUsage(f"{path}: can't be read: {reason(error)}") from error
     mistakes.add(_START, _TOO_LARGE)
     mistakes.refuse()
     raise AssertionError("a file that is too large was not refused")  # pragma: no cover - refuse() raised
