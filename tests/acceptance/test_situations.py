@@ -329,4 +329,4 @@ def test_an_undo_that_did_nothing_and_a_verification_that_crashes_is_unsafe(plac
         code, result = outcome(started)
     assert code == UNSAFE
     assert fault.exists()
-    assert "the appliance is busy: it can't be told whether the effect is there" in json.dumps(result["findings"])
+    assert "the appliance is busy, so whether the effect is there is unknown" in json.dumps(result["findings"])

@@ -151,7 +151,7 @@ def test_a_patroni_that_takes_no_changing_calls_from_us_is_told_before_the_switc
     [
         (("user", "balance roundrobin"), ("socket", "is of level user")),
         (("admin", "balance static-rr"), ("weights of payments", "takes none but 0 % and 100 %")),
-        (("admin", "balance source"), ("weights of payments", "can't be told: balance source is by a hash")),
+        (("admin", "balance source"), ("weights of payments", "unknown: balance source is by a hash")),
     ],
 )
 def test_a_haproxy_that_would_not_do_it_is_told_with_what_to_write(

@@ -166,8 +166,8 @@ def test_every_group_of_a_list_is_covered(planned: Planned) -> None:
     ("reach", "because"),
     [
         ("reach.blind", "pay/p1: reach.blind can't tell whether it leads to 127.0.0.1:8081; give the target another"),
-        ("reach.mumbling", "pay/p1: where its reach leads can't be told: its answer is NoneType, no `Told`"),
-        ("reach.breaking", "pay/p1: where its reach leads can't be told: RuntimeError at others.py"),
+        ("reach.mumbling", "pay/p1: where its reach leads is unknown: its answer is NoneType, no `Told`"),
+        ("reach.breaking", "pay/p1: where its reach leads is unknown: RuntimeError at others.py"),
     ],
 )
 def test_a_reach_that_can_t_tell_where_it_leads_objects(planned: Planned, reach: str, because: str) -> None:

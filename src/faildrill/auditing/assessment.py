@@ -62,7 +62,7 @@ def _weighed(
 ) -> _Found:
     """Weigh what was read of one place; where nothing was, that is what was found."""
     if isinstance(reading, str):
-        unread = Remark("readable", Grade.UNREAD, name, reading, "what can't be read is never right")
+        unread = Remark("readable", Grade.UNREAD, name, reading, "a setting that can't be read counts as wrong")
         return [Audited(name, "", compared=False)], [unread], []
     if standard is not None and reading.any_case:
         standard = standard.spelled_as(reading.live)
@@ -109,4 +109,4 @@ def _unused(environment: Environment) -> Iterator[Remark]:
     for name in environment.standards:
         if name not in environment.settings:
             what = f"the standard {name!r} was compared with nothing: no `settings` is called so"
-            yield Remark("standard", Grade.UNREAD, name, what, "what can't be read is never right")
+            yield Remark("standard", Grade.UNREAD, name, what, "a setting that can't be read counts as wrong")

@@ -58,7 +58,7 @@ def worst_case(check: Check) -> tuple[float, float, str] | None:
 
 
 def standing(backend: Backend) -> str | None:
-    """Tell for how long standing connections stay with a server that was found dead; None where they don't.
+    """Tell for how long established connections stay with a server that was found dead; None where they don't.
 
     In TCP mode HAProxy moves new connections only, unless `on-marked-down shutdown-sessions` ends the standing ones.
     """
@@ -69,9 +69,9 @@ def standing(backend: Backend) -> str | None:
     name = "tunnel" if isinstance(timeouts.tunnel, float) else "server"
     limit = getattr(timeouts, name)
     if limit is None:
-        return "standing ones until they end by themselves: `timeout server` is not known"
+        return "established ones until they end by themselves: `timeout server` is not known"
     until = "for ever" if limit == "none" else f"up to `timeout {name}` {_s(limit)} after the last byte"
-    return f"standing ones stay {until}"
+    return f"established ones stay {until}"
 
 
 def serving(backend: Backend) -> dict[str, Server]:

@@ -57,7 +57,7 @@ class Detection(NamedTuple):
     never: bool = False
     """There is a server whose death no check notices; the formula says which."""
     standing: str = ""
-    """For how long standing connections stay with it, in words; empty where they are ended with it."""
+    """For how long established connections stay with it, in words; empty where they are ended with it."""
     measured: str = ""
     """What a run showed, in words; empty where none was given."""
 

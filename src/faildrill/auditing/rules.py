@@ -12,13 +12,13 @@ from faildrill.standards.settings import Timeouts
 RULES: Final = {
     "standard": "the settings are the approved ones",
     "readable": "everything that an audit needs can be read",
-    "warned": "whoever was asked does what is written, and warns of nothing",
+    "warned": "the program accepts its configuration without a warning",
     "saved": "what runs is what the file says",
     "checked": "every server has a health check of its own",
-    "detection": "a dead one is noticed within its objective",
+    "detection": "a dead server is noticed within its objective",
     "timeouts": "timeouts are set, and don't contradict each other",
-    "redispatch": "a request whose server just died may go to another one",
-    "sessions": "standing connections leave a server that was found dead",
+    "redispatch": "a request whose server just died is retried on another one",
+    "sessions": "established connections are moved off a dead server",
     "redundant": "no backend depends on one server",
     "failover": "the times of the failover fit together",
 }
@@ -26,9 +26,10 @@ RULES: Final = {
 
 
 _SOON: Final = 60.0
-"""Seconds within which a standing connection that fell silent ends anyhow."""
-_NEVER: Final = "no check notices it: requests go to it until a person does"
-_BY_USERS: Final = "only requests of users that fail tell of it, again after every time-out: nothing bounds how many"
+"""Seconds within which an established connection that fell silent ends anyhow."""
+_UNREAD: Final = "a setting that can't be read counts as wrong"
+_NEVER: Final = "no check notices it: it gets requests until a person notices"
+_BY_USERS: Final = "only failing user requests show it, again after every timeout: there is no limit to how many fail"
 
 
 def remarks(name: str, reading: SettingsRead) -> Iterator[Remark]:
@@ -49,13 +50,13 @@ def remarks(name: str, reading: SettingsRead) -> Iterator[Remark]:
 def _told(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Tell what could not be read, and what whoever was asked says by itself."""
     for one in reading.unread:
-        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", "what can't be read is never right")
+        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", _UNREAD)
     for aside in reading.asides:
         grade = Grade.WARNING if aside.wrong else Grade.NOTE
         yield Remark("warned", grade, name, aside.what, aside.why, aside.remedy)
     if not reading.live.backends and reading.live.failover is None and not reading.unread:
-        what = "nothing that spreads requests was found, so nothing was audited"
-        yield Remark("readable", Grade.UNREAD, name, what, "what can't be read is never right")
+        what = "no backend and no failover settings were found, so nothing was audited"
+        yield Remark("readable", Grade.UNREAD, name, what, _UNREAD)
 
 
 def slow(one: Detection) -> Remark | None:
@@ -68,13 +69,13 @@ def slow(one: Detection) -> Remark | None:
         why = _BY_USERS if ": none" not in one.formula and ": agent" not in one.formula else _NEVER
         return Remark("detection", Grade.SEVERE, one.source, f"{what} may stay in use ({one.formula})", why)
     if one.worst is None:
-        why = "without the figures nobody knows for how long requests go to a dead server"
+        why = "without these figures nobody knows for how long a dead server gets requests"
         return Remark("detection", Grade.UNREAD, one.source, f"when {what} is noticed can't be computed", why)
     if one.worst <= one.objective:
         return None
     said = f"{what} is noticed after {durations.show(one.worst)} at the worst, the objective is {limit}"
-    why = f"until then it is still given requests: {one.formula}"
-    remedy = "shorten the interval or the timeout of its checks, or take fewer failures for a death"
+    why = f"until then it still gets requests: {one.formula}"
+    remedy = "shorten its check interval or timeout, or let fewer failed checks mark it down"
     return Remark("detection", Grade.SEVERE, one.source, said, why, remedy, limit, durations.show(one.worst))
 
 
@@ -87,12 +88,12 @@ def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
             continue
         if one.path in reading.steered or one.found == "unresolved":
             continue
-        told = {"missing": "is in the file, and does not run", "extra": "runs, and is not in the file"}.get(
+        told = {"missing": "is in the file, but not in force", "extra": "is in force, but not in the file"}.get(
             one.how, f"{one.live} runs, the file says {one.standard}"
         )
         what = f"{in_words(one.path)}: {told}"
-        why = "it was changed at run time: nobody sees it in the file, and the next reload takes it back"
-        remedy = "put it right, or write it into the file, so that both say the same"
+        why = "it was changed at run time: the file does not show it, and the next reload reverts it"
+        remedy = "revert it, or write it into the file, so that both agree"
         yield Remark("saved", Grade.WARNING, name, what, why, remedy, one.standard, one.live, one.path)
 
 
@@ -102,21 +103,21 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
         where = f"{backend}/{server}"
         others = len(serving(settings)) > 1 and server != last_resort(settings)
         if how == "none" and others:
-            why = "a server that dies goes on being given requests"
+            why = "a server that dies still gets requests"
             yield Remark("checked", Grade.SEVERE, name, f"{where} has no health check", why, "give it a check")
         elif how == "none":
             why = "there is no other server that could take its requests"
             yield Remark("checked", Grade.NOTE, name, f"{where} has no health check", why)
         elif how == "agent":
-            why = "an agent that falls silent takes nothing down: a server that dies goes on being given requests"
+            why = "an agent that falls silent marks nothing down: a server that dies still gets requests"
             said = f"{where} has an agent, and no health check"
             grade = Grade.SEVERE if others else Grade.NOTE
-            yield Remark("checked", grade, name, said, why, "give it a check beside the agent")
+            yield Remark("checked", grade, name, said, why, "add a health check beside the agent check")
         elif how == "passive":
-            why = "its death is learned from requests of users that fail, again after every time-out"
-            yield Remark("checked", Grade.NOTE, name, f"{where} is checked only by users' requests", why)
+            why = "it is found dead only by user requests that fail, again after every timeout"
+            yield Remark("checked", Grade.NOTE, name, f"{where} is checked only by user requests", why)
         elif how is None:
-            why = "what can't be read is never right"
+            why = _UNREAD
             yield Remark("checked", Grade.UNREAD, name, f"how {where} is checked can't be read", why)
 
 
@@ -126,14 +127,14 @@ def _timeouts(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     tunnelled = settings.mode == "tcp" and isinstance(settings.timeouts.tunnel, float)
     for what in ("client", "connect", "server"):
         if getattr(settings.timeouts, what) == "none" and not (tunnelled and what == "server"):
-            why = "a connection that hangs is held for ever; enough of them, and nothing is served any more"
+            why = "a connection that hangs is held for ever; with enough of them nothing is served any more"
             said = f"{backend} has no timeout {what}"
             yield Remark("timeouts", Grade.WARNING, name, said, why, f"set `timeout {what}`")
     client, server = settings.timeouts.client, settings.timeouts.server
     known = isinstance(client, float) and isinstance(server, float)
     if settings.mode == "tcp" and known and client != server and not tunnelled:
-        said = f"{backend} is cut after {_shown(client)} by one side and {_shown(server)} by the other"
-        why = "in TCP mode a connection that is idle on both sides ends by whichever is shorter"
+        said = f"{backend} cuts an idle connection after {_shown(client)} on one side and {_shown(server)} on the other"
+        why = "in TCP mode a connection that is idle on both sides ends after the shorter of the two"
         yield Remark("timeouts", Grade.NOTE, name, said, why, "make `timeout client` and `timeout server` the same")
 
 
@@ -149,9 +150,16 @@ def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     }
     for interval, fast in sorted(found):
         if fast > interval:
-            said = f"{backend} is checked every {durations.show(interval)}, and in doubt every {durations.show(fast)}"
-            why = "a server that just failed a check is asked less often than one that is well"
-            yield Remark("timeouts", Grade.WARNING, name, said, why, "make the interval in doubt the shorter one")
+            said = f"{backend} is checked every {durations.show(interval)}, but every {durations.show(fast)} in doubt"
+            why = "a server that has just failed a check is checked less often than a healthy one"
+            yield Remark(
+                "timeouts",
+                Grade.WARNING,
+                name,
+                said,
+                why,
+                "make the interval in doubt (HAProxy's `fastinter`) the shorter one",
+            )
 
 
 def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -159,13 +167,13 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if len(active) < 2 or settings.mode != "http":  # noqa: PLR2004 - one has nobody to turn to
         return
     if settings.redispatch is False or settings.retries == 0:
-        said = f"{backend} does not turn to another server when a connection fails"
-        why = "until a dead server is noticed, its share of the users gets errors that a second try would spare them"
+        said = f"{backend} does not retry on another server when a connection fails"
+        why = "until a dead server is noticed, its share of the users gets errors that a retry would spare them"
         remedy = "`option redispatch 1` and `retries 2` or more, at NGINX no `proxy_next_upstream off` and two tries"
         yield Remark("redispatch", Grade.WARNING, name, said, why, remedy)
     elif settings.redispatch is None or settings.retries is None:
-        said = f"whether {backend} turns to another server can't be read"
-        yield Remark("redispatch", Grade.UNREAD, name, said, "what can't be read is never right")
+        said = f"whether {backend} retries on another server can't be read"
+        yield Remark("redispatch", Grade.UNREAD, name, said, _UNREAD)
 
 
 def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -179,8 +187,8 @@ def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     # A check that only connects finds dead what is dead; any other may take out a server that goes on answering.
     connects = all(one.how in ("tcp", "tls") and not one.asks for one in checked)
     harmless = connects and isinstance(limit, float) and limit <= _SOON
-    said = f"{backend} moves new connections only when a server is found dead: {stay}"
-    why = "whoever holds one goes on using a demoted database, or waits for a dead one"
+    said = f"when a server is found dead, {backend} moves new connections only: {stay}"
+    why = "clients keep using a demoted database over the connection they hold, or wait for a dead one"
     remedy = "default-server on-marked-down shutdown-sessions"
     yield Remark("sessions", Grade.NOTE if harmless else Grade.WARNING, name, said, why, remedy)
 
@@ -192,16 +200,14 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     left = serving(settings)
     if not left:
         said, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
-        yield Remark("redundant", Grade.WARNING, name, said, why, "put one that is out back in")
+        yield Remark("redundant", Grade.WARNING, name, said, why, "put one back in")
     elif len(left) == len(settings.servers) == 1 and is_name(next(iter(left.values())).address):
-        said = f"{backend} has {', '.join(left)} alone to send requests to"
-        yield Remark(
-            "redundant", Grade.NOTE, name, said, "how many servers are behind one name can't be told from here"
-        )
+        said = f"{backend} has only {', '.join(left)} to send requests to"
+        yield Remark("redundant", Grade.NOTE, name, said, "how many servers are behind one name is unknown here")
     elif len(left) == 1:
-        said = f"{backend} has {', '.join(left)} alone to send requests to"
-        why = "when it dies, everybody is without it"
-        yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one that is out back in")
+        said = f"{backend} has only {', '.join(left)} to send requests to"
+        why = "if it dies, nobody is served"
+        yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one back in")
 
 
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:
@@ -217,9 +223,9 @@ def _failover(name: str, settings: Failover) -> Iterator[Remark]:
         yield Remark("failover", Grade.SEVERE, name, "Patroni is paused", why, "patronictl resume")
     start = settings.primary_start_timeout
     if start and wait is not None:
-        said = f"a primary that crashes and starts slowly is waited for {durations.show(2 * wait + start)} at the most"
-        why = "Patroni lets a crashed PostgreSQL start again before it lets another one take over"
-        remedy = "patronictl edit-config -s primary_start_timeout=SECONDS, where that is too long"
+        said = f"after a crash the primary gets up to {durations.show(2 * wait + start)} to start again"
+        why = "only then does Patroni let another node take over"
+        remedy = "if that is too long: patronictl edit-config -s primary_start_timeout=SECONDS"
         yield Remark("failover", Grade.NOTE, name, said, why, remedy)
 
 

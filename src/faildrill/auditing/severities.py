@@ -10,7 +10,7 @@ _WEIGHT: Final = (
     "requests are shared out by weight: a server that gets more than its share queues them, and users see what looks "
     "like a slow database"
 )
-_DETECTION: Final = "it decides for how long a dead server is still given requests, or a good one is kept out"
+_DETECTION: Final = "it decides for how long a dead server still gets requests, or a healthy one gets none"
 _WAIT: Final = "it decides for how long users wait, and how much piles up behind a server that hangs"
 _FAILOVER: Final = "it decides how long the database is without a primary, or whether a healthy one is taken for dead"
 
@@ -20,14 +20,14 @@ KNOWN: Final[dict[str, tuple[Grade, str]]] = {
     "mode": (_SEVERE, "in another mode retries, checks and stickiness mean something else"),
     "address": (_SEVERE, "requests go somewhere else"),
     "backup": (_SEVERE, "a backup gets requests only when all others are down"),
-    "state": (_WARNING, "the others carry what this server does not take"),
+    "state": (_WARNING, "the others carry the requests that this server does not take"),
     "max_connections": (_WARNING, "it decides when requests begin to queue, and whether a server can be overrun"),
-    "stickiness": (_WARNING, "clients that stick to a server keep it loaded, and lose their session with it"),
+    "stickiness": (_WARNING, "clients that stick to a server keep it loaded, and lose their session when it dies"),
     "retries": (_WARNING, "a request whose server just died is tried again, or is lost"),
     "redispatch": (_WARNING, "a request whose server just died may go to another one, or only to the dead one"),
-    "standing": (_WARNING, "whoever holds a connection goes on using a server that was found dead, or waits for it"),
+    "standing": (_WARNING, "clients that hold a connection keep using a server that was found dead, or wait for it"),
     "how": (_SEVERE, _DETECTION),
-    "path": (_WARNING, "a check that asks for something else may call a dead server well"),
+    "path": (_WARNING, "a check that asks for something else may find a dead server healthy"),
     **dict.fromkeys(("interval", "fast_interval", "down_interval", "rise", "fall"), (_WARNING, _DETECTION)),
     **dict.fromkeys(("timeout", "connect", "client", "queue", "server", "tunnel"), (_WARNING, _WAIT)),
     **dict.fromkeys(("ttl", "loop_wait", "retry_timeout", "primary_start_timeout"), (_WARNING, _FAILOVER)),
@@ -38,7 +38,7 @@ KNOWN: Final[dict[str, tuple[Grade, str]]] = {
     "failsafe": (_WARNING, "it decides whether a healthy primary steps down when its store is gone"),
     "rewind": (_WARNING, "without pg_rewind an old primary has to be copied anew before it is a standby again"),
 }
-_MISSING: Final = "what was approved to serve is not there: the others carry its share, and there is less to lose"
+_MISSING: Final = "a server that was approved is missing: the others carry its share, and there is less redundancy"
 _EXTRA: Final = "requests go to a server that nobody approved"
 _OTHER: Final = (_WARNING, "it is not what was approved")
 
@@ -46,7 +46,7 @@ _OTHER: Final = (_WARNING, "it is not what was approved")
 def known(difference: Difference) -> tuple[Grade, str]:
     """Return how bad a difference is, and why it matters."""
     if difference.how == "unread":
-        return Grade.UNREAD, "what can't be read can't be told to be right"
+        return Grade.UNREAD, "what can't be read can't be compared with what was approved"
     if difference.how == "missing":
         return _SEVERE, _MISSING
     if difference.how == "extra":

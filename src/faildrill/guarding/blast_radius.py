@@ -59,7 +59,7 @@ class Radius:
             try:
                 seen.append(await ahead._preview(step))
             except (ActionError, CannotSee) as error:
-                return f"{step.name}: who would be left beside what it touches can't be told: {error}"
+                return f"{step.name}: which members it would leave healthy is unknown: {error}"
         taken = {one for each in seen for one in {*each.touches} - {*each.spares}}
         for target in sorted({_target(one) for one in taken}):
             if self._is_taken_whole(target, taken, seen):
@@ -92,7 +92,7 @@ class Radius:
             try:
                 seen = await call(action.preview(CallContext(self._run, timeout=WITHIN)), WITHIN)
             except (ActionError, CannotSee) as error:
-                return f"what it touches can't be told within {durations.show(WITHIN)}: {error}" if due else None
+                return f"no answer within {durations.show(WITHIN)} to what it touches: {error}" if due else None
             touches = seen.touches
         if not touches:
             return self._unknown(step)

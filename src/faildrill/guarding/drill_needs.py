@@ -59,7 +59,7 @@ async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
             for one in await call(action.rights(given), _WITHIN):
                 yield one._replace(what=f"{what} {one.what}")
         except (ActionError, CannotSee) as error:
-            told = f"its rights can't be told: {words(error)}"
+            told = f"its rights are unknown: {words(error)}"
             yield Checked(what, ok=False, told=told, remedy="see that the target is up and reachable")
     if isinstance(action, Previews):
         yield await _now(what, action, given)

@@ -63,7 +63,7 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
         try:
             told = await asked(action.acts_through(CallContext(run, timeout=within)), within)
         except (ActionError, CannotSee) as error:
-            return Told(silent=[f"what {deed.use.kind} acts through can't be told: {words(error)}"])
+            return Told(silent=[f"what {deed.use.kind} acts through is unknown: {words(error)}"])
         return _checked(told, f"what {deed.use.kind} acts through")
 
     return await agreed(ask)
@@ -86,7 +86,7 @@ async def _led(target: str, member: Member, run: str, within: float) -> Told:
             return Told(silent=[f"{name}: {because}; give the target another `reach`, or say `unproven: REASON` of it"])
         told = await asked(reach.leads(member.name, member.addresses), within)
     except (ActionError, CannotSee) as error:
-        return Told(silent=[f"{name}: where its reach leads can't be told: {words(error)}"])
+        return Told(silent=[f"{name}: where its reach leads is unknown: {words(error)}"])
     found = _checked(told, f"{member.name}: where its reach leads")
     return Told(*([f"{target}/{line}" for line in part] for part in found))
 
@@ -94,5 +94,5 @@ async def _led(target: str, member: Member, run: str, within: float) -> Told:
 def _checked(told: object, what: str) -> Told:
     """Return what somebody else's kind told, in words that can be written down; what is no such thing tells nothing."""
     if not isinstance(told, Told):
-        return Told(silent=[f"{what} can't be told: its answer is {type(told).__name__}, no `Told`"])
+        return Told(silent=[f"{what} is unknown: its answer is {type(told).__name__}, no `Told`"])
     return Told(*([words(line) for line in part] for part in told))

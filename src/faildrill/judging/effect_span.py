@@ -101,7 +101,7 @@ class _Span(NamedTuple):
 
 def _gone(entry: Entry, event: EffectGone, span: _Span) -> InEffect:
     length = span.length(event.last, min(event.gone, entry.at))
-    whom = f"; {event.suspect}" if event.suspect else "; by whom can't be told"
+    whom = f"; {event.suspect}" if event.suspect else "; by whom is unknown"
     return InEffect("gone", length, f"gone before it was put back, {lasted(length)}: {event.because}{whom}")
 
 

@@ -149,7 +149,7 @@ class Opens(Protocol):
 
 @runtime_checkable
 class Edges(Protocol):
-    """A probe that learns of a change between looks: a standing connection that is reset."""
+    """A probe that learns of a change between looks: a persistent connection that is reset."""
 
     def on_edge(self, given: Given, tell: "TellEdge") -> None:
         """Call `tell(seen)` whenever something is proven between looks; called once, before the first look."""

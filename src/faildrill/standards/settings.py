@@ -31,16 +31,16 @@ class Part(BaseModel):
 class Check(Part):
     """How a load balancer finds out that a server is dead, and alive again."""
 
-    how: Way | None = Field(default=None, description="`passive` learns it only from requests of users that fail")
+    how: Way | None = Field(default=None, description="`passive`: only from user requests that fail")
     asks: bool | None = Field(default=None, description="whether it asks something, and does not only connect")
     path: str | None = Field(default=None, description="what an HTTP check asks for")
-    interval: Duration | None = Field(default=None, description="between two checks of a server that is well")
+    interval: Duration | None = Field(default=None, description="between two checks of a healthy server")
     fast_interval: Duration | None = Field(default=None, description="between two checks while the state is in doubt")
     down_interval: Duration | None = Field(default=None, description="between two checks of a server that is down")
     connect: Time | None = Field(default=None, description="how long connecting for a check may take")
     timeout: Time | None = Field(default=None, description="how long the answer to a check may take")
-    fall: int | None = Field(default=None, ge=1, description="failed checks in a row that make a server down")
-    rise: int | None = Field(default=None, ge=1, description="good checks in a row that make it up again")
+    fall: int | None = Field(default=None, ge=1, description="failed checks in a row that mark a server down")
+    rise: int | None = Field(default=None, ge=1, description="good checks in a row that mark it up again")
 
 
 class Server(Part):
@@ -55,7 +55,7 @@ class Server(Part):
     backup: bool | None = Field(default=None, description="used only when all others are down")
     max_connections: Limit | None = Field(default=None, description="more wait in the queue")
     standing: Literal["kept", "ended"] | None = Field(
-        default=None, description="what becomes of standing connections when a check finds it dead"
+        default=None, description="what happens to established connections when a check finds it dead"
     )
     check: Check | None = None
 
@@ -65,7 +65,7 @@ class Timeouts(Part):
 
     client: Time | None = Field(default=None, description="for the client to send or take something")
     connect: Time | None = Field(default=None, description="for a server to take a connection")
-    queue: Time | None = Field(default=None, description="for a place at a server")
+    queue: Time | None = Field(default=None, description="for a free slot at a server")
     server: Time | None = Field(default=None, description="for a server to send or take something")
     tunnel: Time | None = Field(
         default=None, description="for either side, once bytes are only passed through; instead of client and server"
@@ -86,8 +86,8 @@ class Backend(Part):
     mode: Literal["http", "tcp"] | None = None
     algorithm: str | None = Field(default=None, description="as the load balancer calls it, e.g. roundrobin")
     stickiness: str | None = Field(default=None, description="what ties a client to a server: none, cookie, source, …")
-    retries: int | None = Field(default=None, ge=0, description="more tries to connect after one that failed")
-    redispatch: bool | None = Field(default=None, description="whether such a try may go to another server")
+    retries: int | None = Field(default=None, ge=0, description="further attempts after a failed connection")
+    redispatch: bool | None = Field(default=None, description="whether such an attempt may go to another server")
     timeouts: Timeouts | None = None
     routes: dict[str, Route] | None = Field(
         default=None, description="by place, e.g. `location /`, where several lead here and don't set the same"
@@ -107,17 +107,19 @@ class Backend(Part):
 class Failover(Part):
     """When and how a database cluster fails over by itself."""
 
-    ttl: Duration | None = Field(default=None, description="after which a leader that is not heard of has lost it")
-    loop_wait: Duration | None = Field(default=None, description="between two looks of a node at the cluster's state")
-    retry_timeout: Duration | None = Field(default=None, description="for which a failing store is asked again")
+    ttl: Duration | None = Field(
+        default=None, description="after which a leader that has not renewed it loses the leadership"
+    )
+    loop_wait: Duration | None = Field(default=None, description="between two runs of a node's loop")
+    retry_timeout: Duration | None = Field(default=None, description="for which a failing store is retried")
     primary_start_timeout: Duration | None = Field(default=None, description="for a crashed primary to start again")
     maximum_lag: int | None = Field(default=None, ge=0, description="bytes a standby may lack and still take over")
     synchronous: str | None = Field(default=None, description="off, on, strict or quorum")
-    failsafe: bool | None = Field(default=None, description="whether a primary goes on when the store is gone")
+    failsafe: bool | None = Field(default=None, description="whether a primary keeps running when the store is gone")
     follows: str | None = Field(
         default=None, description="the cluster that this one only follows (`standby_cluster`), as host:port, or `none`"
     )
-    paused: bool | None = Field(default=None, description="whether nobody fails over by itself now")
+    paused: bool | None = Field(default=None, description="whether automatic failover is off for now")
     rewind: bool | None = Field(default=None, description="whether pg_rewind makes an old primary a standby again")
     parameters: dict[str, str | int | float | bool] | None = Field(default=None, description="PostgreSQL's own")
 

@@ -313,7 +313,7 @@ async def _written_since(paths: Iterable[Path], since: float | None) -> str:
         try:
             seen = await state_of(path)
         except OSError as error:
-            raise CannotSee(f"when {path} was written can't be told: {reason(error)}") from error
+            raise CannotSee(f"when {path} was written is unknown: {reason(error)}") from error
         if max(seen.st_mtime, seen.st_ctime) - ahead > since + GRAIN:
             return str(path)
     return ""

@@ -102,7 +102,7 @@ class LedgerFiles(LedgerKeeper, Generic[C]):
         super().__init__(path_of(_folder(given), given.name), writers)
         self.standing: dict[int, Standing[C]] = {}
         self.proven: set[int] = set()
-        """Writers whose standing connection has taken a write."""
+        """Writers whose persistent connection has taken a write."""
 
 
 class Bookkeeping(Kind, Generic[C]):
@@ -194,7 +194,7 @@ class Bookkeeping(Kind, Generic[C]):
         return Note.UNKNOWN
 
     def _is_ending(self, error: OSError) -> bool:
-        """Tell whether all that came for a write on a standing connection is that connection's end."""
+        """Tell whether all that came for a write on a persistent connection is that connection's end."""
         return isinstance(error, ConnectionError)
 
     def _proven(self, error: OSError) -> Seen:

@@ -116,7 +116,7 @@ async def is_dark(address: str, within: float) -> bool:
 
 def _unresolved(address: str, error: BaseException) -> str:
     words = of_name(error) or f"the name can't be asked for: {error}"
-    return f"where {address} leads can't be told: {words}; {causes.what_to_do(words, address)}"
+    return f"where {address} leads is unknown: {words}; {causes.what_to_do(words, address)}"
 
 
 async def is_held(address: str) -> bool | None:

@@ -108,7 +108,7 @@ def test_an_event_s_time_is_never_before_its_play_nor_in_the_future() -> None:
 
 
 def test_an_event_whose_file_is_gone_is_said_to_be_lost_and_not_passed_over() -> None:
-    with pytest.raises(LostEvent, match="what was done can't be told"):
+    with pytest.raises(LostEvent, match="what was done is unknown"):
         news({"uuid": "1f", "counter": 3, "stdout": "changed: [h1]"})
 
 

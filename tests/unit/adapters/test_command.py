@@ -163,7 +163,7 @@ def test_a_file_that_can_not_be_looked_at_is_not_told_to_be_gone(
     argv = ("test", *operator, str(tmp_path / path))
     action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
     for call in (action.capture(GIVEN), action.confirm({}, GIVEN), action.restored({}, GIVEN)):
-        with pytest.raises(CannotSee, match="is there can't be told"):
+        with pytest.raises(CannotSee, match="is there is unknown"):
             asyncio.run(call)
 
 

@@ -94,7 +94,7 @@ def test_a_check_by_users_requests_alone_misses_any_objective(tmp_path: Path) ->
     done = audited(tmp_path, "--objective", "5s")
     assert done.exit_code == 1
     assert "may stay in use (payments/a:80: passive; payments/b:80: passive)" in done.output
-    assert "only requests of users that fail tell of it" in done.output
+    assert "only failing user requests show it" in done.output
 
 
 def test_only_what_is_severe_may_be_made_to_count(tmp_path: Path) -> None:

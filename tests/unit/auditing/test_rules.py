@@ -53,7 +53,7 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
         ),
         (
             {"server": {"check": {"how": "tcp", "interval": "1s", "fast_interval": "5s"}}},
-            ["timeouts warning: payments is checked every 1 s, and in doubt every 5 s"],
+            ["timeouts warning: payments is checked every 1 s, but every 5 s in doubt"],
         ),
         (
             {"mode": "tcp", "timeouts": {"client": "10s", "connect": "1s", "server": "1m"}},
@@ -61,11 +61,11 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
         ),
         (
             {"redispatch": False},
-            ["redispatch warning: payments does not turn to another server when a connection fails"],
+            ["redispatch warning: payments does not retry on another server when a connection fails"],
         ),
-        ({"redispatch": None}, ["redispatch unread: whether payments turns to another server can't be read"]),
-        ({"server": {"state": "maint"}}, ["redundant warning: payments has pay2 alone to send requests to"]),
-        ({"server": {"weight": 0}}, ["redundant warning: payments has pay2 alone to send requests to"]),
+        ({"redispatch": None}, ["redispatch unread: whether payments retries on another server can't be read"]),
+        ({"server": {"state": "maint"}}, ["redundant warning: payments has only pay2 to send requests to"]),
+        ({"server": {"weight": 0}}, ["redundant warning: payments has only pay2 to send requests to"]),
     ],
 )
 def test_a_rule_finds_what_can_not_be_right_and_nothing_else(change: dict[str, Any], expected: list[str]) -> None:
@@ -103,7 +103,7 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
     )
     if how == "http" and standing == "kept":
         [detection] = detections("x", live, None, None)
-        assert detection.standing == "standing ones stay up to `timeout server` 30 min after the last byte"
+        assert detection.standing == "established ones stay up to `timeout server` 30 min after the last byte"
 
 
 def test_of_what_has_no_servers_nothing_dies() -> None:
@@ -156,7 +156,7 @@ def test_every_place_of_a_backend_is_weighed() -> None:
     routes = {"location /a": {"retries": 1, "redispatch": True}, "location /b": {"retries": 1, "redispatch": False}}
     told = found({"redispatch": None, "retries": None, "timeouts": None, "routes": routes})
     assert told == [
-        "redispatch warning: payments (location /b) does not turn to another server when a connection fails"
+        "redispatch warning: payments (location /b) does not retry on another server when a connection fails"
     ]
 
 

@@ -114,4 +114,4 @@ def test_other_weights_take_nobody_unless_they_are_nothing(tmp_path: Path) -> No
 def test_steps_at_once_are_refused_where_nobody_tells_who_would_be_left(tmp_path: Path) -> None:
     both = haproxy(tmp_path, ("haproxy.drain", {"server": "pay1"}), ("haproxy.maintenance", {"server": "pay2"}))
     radius = Radius(Environment(name="simulation"), "run-1")
-    assert "can't be told" in str(asyncio.run(radius.objection_to_group(both)))
+    assert "is unknown" in str(asyncio.run(radius.objection_to_group(both)))

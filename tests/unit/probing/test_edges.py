@@ -1,4 +1,4 @@
-"""What is learned between two looks: late answers, standing connections that end, the end of refusals."""
+"""What is learned between two looks: late answers, persistent connections that end, the end of refusals."""
 
 import asyncio
 from pathlib import Path

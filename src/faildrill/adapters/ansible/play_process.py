@@ -30,7 +30,7 @@ def news(event: dict[str, Any]) -> dict[str, Any] | None:
     LostEvent where the file in which Ansible tells it is gone: then nobody knows what was done, and where.
     """
     if "event" not in event:  # ansible-runner goes on without the file, and hands over the little that it knows itself
-        raise LostEvent("what Ansible wrote down of an event is gone, so what was done can't be told")
+        raise LostEvent("what Ansible wrote down of an event is gone, so what was done is unknown")
     data = event.get("event_data") or {}
     kind = event["event"]
     if kind == "playbook_on_stats":

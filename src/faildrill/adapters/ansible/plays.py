@@ -123,7 +123,7 @@ async def _follow(process: asyncio.subprocess.Process, spec: dict[str, Any], pla
     said = (await complaints).decode(errors="replace").strip()
     await process.wait()
     if played.code is None:
-        raise CannotSee(f"ansible-runner could not play: {redaction.clean(said)[-600:] or 'it says not why'}")
+        raise CannotSee(f"ansible-runner could not play: {redaction.clean(said)[-600:] or 'no reason given'}")
 
 
 def _moment(at: str | None, earliest: int) -> int:

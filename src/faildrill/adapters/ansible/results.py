@@ -32,7 +32,7 @@ class Task(NamedTuple):
 def said(result: Mapping[str, Any]) -> str:
     """Return what a task's result says went wrong, in short."""
     parts = [str(result.get(name) or "").strip() for name in ("msg", "stderr", "module_stderr")]
-    return " ".join(" ".join(part for part in parts if part).split())[:_LONGEST] or "it says not why"
+    return " ".join(" ".join(part for part in parts if part).split())[:_LONGEST] or "no reason given"
 
 
 @dataclass

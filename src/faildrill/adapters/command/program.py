@@ -141,7 +141,7 @@ class Run(Surroundings):
             short = ended._replace(printed=ended.said[-_TOLD:], complained="")
             hint = "" if ended.said else f"; {_FOR_EXAMPLE}"
             raise CannotSee(
-                f"{self.verify_argv[0]} {short}: it can't be told whether the effect is there; {_CONTRACT}{hint}"
+                f"{self.verify_argv[0]} {short}, so whether the effect is there is unknown; {_CONTRACT}{hint}"
             )
         return answer
 
@@ -202,7 +202,7 @@ async def _look_at(path: str, within: float) -> None:
             await threads.aside(lambda: _stat(path))
     except OSError as error:  # TimeoutError among them
         why = error.strerror or f"no answer within {durations.show(within)}"
-        raise CannotSee(f"whether {path} is there can't be told: {error.filename or path}: {why}") from error
+        raise CannotSee(f"whether {path} is there is unknown: {error.filename or path}: {why}") from error
 
 
 def _stat(path: str) -> None:

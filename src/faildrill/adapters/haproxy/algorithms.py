@@ -28,13 +28,11 @@ async def takes_weights(balancer: LoadBalancer, backend: str) -> Checked:
         return Checked(what, ok=False, told=f"balance {told} takes none but 0 % and 100 % while it runs", remedy=remedy)
     if told in ("", "unknown"):
         remedy = "give us a socket of level operator or admin"
-        return Checked(what, ok=False, told="can't be told: the socket does not say how it chooses", remedy=remedy)
+        return Checked(what, ok=False, told="unknown: the socket does not say how it chooses", remedy=remedy)
     consistent = _is_consistent(balancer.config_file, backend)
     if consistent is None:
         remedy = f"name HAProxy's file as `config_file` of {balancer.name}; or {remedy}"
-        return Checked(
-            what, ok=False, told=f"can't be told: balance {told} is by a hash, fixed by default", remedy=remedy
-        )
+        return Checked(what, ok=False, told=f"unknown: balance {told} is by a hash, fixed by default", remedy=remedy)
     words = "takes others while it runs" if consistent else "takes none but 0 % and 100 % while it runs"
     return Checked(what, consistent, f"balance {told} {words}", "" if consistent else remedy)
 

@@ -67,7 +67,7 @@ def read(sources: Sequence[Source], beside: Beside, variables: Variables, unread
             if found[0].startswith("."):
                 undecided = blocks.take(found[0], text)
                 if undecided:
-                    unread.append(Unread(where, f"`{undecided}`: nobody could tell whether this is taken"))
+                    unread.append(Unread(where, f"`{undecided}`: whether this condition holds is unknown"))
             elif blocks.taken is not False:
                 variables.take(found, sure=blocks.taken is True)
                 yield Line(where, found, sure=blocks.taken is True)

@@ -201,7 +201,7 @@ class _OfServers(Kind):
         try:
             answer = await tell(self.load_balancer.haproxy_socket, f"{line}; {COMMAND}")
         except (ConnectionRefusedError, FileNotFoundError, PermissionError) as error:
-            raise ActionRefused(f"{self.load_balancer.name} can't be told: {reason(error)}") from error
+            raise ActionRefused(f"{self.load_balancer.name} does not take the command: {reason(error)}") from error
         except (OSError, ValueError) as error:
             raise OutcomeUnknown(f"{self.load_balancer.name} gave no whole answer: {error}") from error
         said, _, _ = answer.partition("Name: HAProxy")

@@ -53,7 +53,7 @@ class Sent(Kind):
     body: str | None = Field(default=None, description="sent as it is")
     connection: Literal["fresh", "kept"] = Field(
         default="fresh",
-        description="a new connection for each look, or standing ones; the two see different outages",
+        description="a new connection for each look, or persistent ones; the two see different outages",
     )
     ca: str | None = Field(default=None, description="a file of certificates to trust instead of the system's")
     server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")

@@ -92,7 +92,7 @@ class Supervisor(Kind):
         if not found.sockets:
             return 2, f": it runs, and {found}" if pids else ""
         if not found.is_seen:
-            return 2, f": {found}, so whether it is this member's can't be told"
+            return 2, f": {found}, so whether it is this member's is unknown"
         has = f"processes {', '.join(map(str, sorted(pids)))}" if pids else "no process"
         return 1, (
             f": what its reach signals is not what answers: the lab on {self.socket} has {has} of it, and another one, "

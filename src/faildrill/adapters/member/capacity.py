@@ -53,7 +53,7 @@ class Capacity(Kind):
                 async with asyncio.timeout(within):
                     state = await given.reach(member).state(member.name)
             except TimeoutError:
-                return "is not told in time whether it runs"
+                return "its reach did not say in time whether it runs"
             except (CannotSee, ActionRefused) as error:
                 return f"can't be seen ({error})"
             if state != "running":

@@ -65,7 +65,7 @@ class _OfNginx(OfFile):
             nginx = Nginx(self.config, self.pid_file, self.binary)
             apart = await nginx.apart([self.file], self._addresses, given.timeout * SHARE / 2)
         except CannotSee as error:
-            return Told(silent=[f"whether it is this NGINX can't be told: {error}"])
+            return Told(silent=[f"whether it is this NGINX is unknown: {error}"])
         return Told(differs=[apart]) if apart else Told(proved=[f"NGINX of {self.config}"])
 
     @property

@@ -47,7 +47,7 @@ class Nginx(NamedTuple):
             if not found.sockets:
                 raise CannotSee(f"{found}, where NGINX's master {pid} is to: load what its files say, or correct them")
             if not found.is_seen:
-                raise CannotSee(f"{found}, so whether it is NGINX's master {pid} can't be told")
+                raise CannotSee(f"{found}, so whether it is NGINX's master {pid} is unknown")
             if not found.belong_to(own):
                 return f"NGINX's master {pid} of {self.pid_file} is not what answers: {found}"
         return ""

@@ -50,7 +50,7 @@ class OfCluster(OfStore[Sight]):
         elif node.status is None or not said:
             if node.status is not None or said:
                 silent = f"PostgreSQL {because}" if not said else f"Patroni {node.silent}"
-                told.silent.append(f"{name}: whether Patroni and PostgreSQL are of one node can't be told: {silent}")
+                told.silent.append(f"{name}: whether Patroni and PostgreSQL belong to one node is unknown: {silent}")
         elif not node.status.database_system_identifier:
             told.silent.append(f"{name}: Patroni at {api} does not say of which system it is")
         elif node.status.database_system_identifier != said:

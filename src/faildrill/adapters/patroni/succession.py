@@ -30,7 +30,7 @@ class Rules(NamedTuple):
     synchronous: bool = False
     """None but a synchronous standby is promoted."""
     silent: str = ""
-    """Why the configuration can't be told."""
+    """Why the configuration unknown."""
     turn: int = _TURN
     """Seconds from one turn of Patroni's loop to the next (`loop_wait`): a request that is kept waits for one."""
 
@@ -204,7 +204,7 @@ class Sight(LeaderStore[Node]):
         if any(node.status.failsafe_mode_is_active for node in self.nodes.values() if node.status):
             found.append(Lack("failsafe mode is active", "have the nodes reach their store again"))
         if self.rules and self.rules.silent:
-            found.append(Lack("configuration can't be told", f"see GET /config of each member: {self.rules.silent}"))
+            found.append(Lack("configuration unknown", f"see GET /config of each member: {self.rules.silent}"))
         return found
 
     def headless(self) -> list[Lack]:

@@ -76,7 +76,7 @@ class Connections:
         await asyncio.gather(*self._partings)
 
     def _take(self) -> Connection | None:
-        """Return a standing connection that is not known to be closed, or None."""
+        """Return a persistent connection that is not known to be closed, or None."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():

@@ -37,7 +37,7 @@ class Read(Kind):
     wrong is named as in `postgres.write`. `who` is the node that answered: by its name in `cluster`, otherwise by its
     address.
 
-    `connection: kept` looks over standing connections, as a pool does; `fresh` connects for every look. A kept
+    `connection: kept` looks over persistent connections, as a pool does; `fresh` connects for every look. A kept
     connection that the server was closing is replaced, and the query is sent once more.
 
         probes:
@@ -50,7 +50,7 @@ class Read(Kind):
     query: Annotated[str, AfterValidator(_one)] = Field(default="SELECT 1", description="one query")
     expect: str | None = Field(default=None, description="what the first column of the first row must be, as text")
     connection: Literal["kept", "fresh"] = Field(
-        default="kept", description="standing connections, or a new one for each look"
+        default="kept", description="persistent connections, or a new one for each look"
     )
     cluster: Cluster | None = Field(default=None, description="the cluster that names the nodes")
 

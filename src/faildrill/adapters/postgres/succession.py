@@ -160,7 +160,7 @@ REASONS: Final = (
     ),
     Reason(
         _untold,
-        "{name} is not told about by {leader}: GRANT pg_monitor TO {user}",
+        "{leader} does not report {name}: GRANT pg_monitor TO {user}",
         "GRANT pg_monitor TO {user}",
     ),
     Reason(_state, "{name} is in state {it}, not streaming", "see the log of {name}"),

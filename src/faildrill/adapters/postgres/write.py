@@ -33,7 +33,7 @@ class Write(Kind):
     wrong is named: `refused`, `reset`, `timed out`, or `wrong` with words such as `read-only` (the write reached a
     standby) or `too many connections`.
 
-    With `connection: kept` looks share standing connections, as a pool does; one that gave a bad answer is not used
+    With `connection: kept` looks share persistent connections, as a pool does; one that gave a bad answer is not used
     again, nor are those that were idle then. A write on a connection that the server was closing is `open`: nobody can
     tell whether it was executed. With `connection: fresh` every look connects anew. The two see different outages. With
     `cluster`, the node that took the row is called by its name there; otherwise by its address.
@@ -47,7 +47,7 @@ class Write(Kind):
 
     database: Database = Field(description="the database, as its users reach it")
     connection: Literal["kept", "fresh"] = Field(
-        default="kept", description="standing connections, or a new one for each look"
+        default="kept", description="persistent connections, or a new one for each look"
     )
     cluster: Cluster | None = Field(default=None, description="the cluster that names the nodes")
 

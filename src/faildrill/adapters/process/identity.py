@@ -80,7 +80,7 @@ async def owns(named: Named, address: str) -> tuple[int, str]:
     if found.belong_to(tree):
         return 0, f"process {process.pid} of {named.called} at {address}"
     if not found.is_seen:
-        return 2, f"whether process {process.pid} of {named.called} is what answers can't be told: {found}"
+        return 2, f"whether process {process.pid} of {named.called} is what answers is unknown: {found}"
     return 1, (
         f"process {process.pid} of {named.called} is not what answers: {found}; correct "
         f"{'the service' if named.service else named.pid_file} or the address"

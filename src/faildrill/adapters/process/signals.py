@@ -52,7 +52,7 @@ class _OfProcess(Named):
         try:
             place, words = await owns(self, self.address)
         except CannotSee as error:
-            return Told(silent=[f"whether {self.called} answers at its address can't be told: {error}"])
+            return Told(silent=[f"whether {self.called} answers at its address is unknown: {error}"])
         told = Told([], [], [])
         if words:
             told[place].append(words)

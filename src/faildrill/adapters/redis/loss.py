@@ -125,5 +125,5 @@ async def answers(redis: Redis, address: str, within: float) -> bool:
     except OSError as error:
         if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
             return False
-        raise CannotSee(f"whether {address} answers can't be told: {error}") from error  # ours to have asked, not its
+        raise CannotSee(f"whether {address} answers is unknown: {error}") from error  # ours to have asked, not its
     return True

@@ -57,7 +57,7 @@ REASONS: Final = (
         "{name} lags",
         "see the network between {leader} and {name}",
     ),
-    Reason(lambda _, node: node.untold, "{name} can't be told: INFO {it}", "give the login `+info`"),
+    Reason(lambda _, node: node.untold, "{name} unknown: INFO {it}", "give the login `+info`"),
     Reason(
         lambda _, node: node.info.get("slave_priority") == "0",
         "{name} replica-priority 0",

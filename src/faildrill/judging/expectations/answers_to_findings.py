@@ -123,7 +123,7 @@ def cure(evidence: Evidence, probe: str) -> str:
         probe=probe,
         looks=count(seen.ended[most], "look"),
         were="was" if seen.ended[most] == 1 else "were",
-        because=_first_detail(evidence, probe, most) or "it says not why",
+        because=_first_detail(evidence, probe, most) or "no reason given",
     )
 
 

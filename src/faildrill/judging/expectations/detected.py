@@ -143,7 +143,7 @@ class Detected(Kind):
 
     def _words(self, looks: Columns, place: int) -> str:
         one = looks.sample(self.of, place)
-        return one.detail or one.who or "it says not what"
+        return one.detail or one.who or "no words for it"
 
 
 class _Step(NamedTuple):
