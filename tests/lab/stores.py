@@ -9,7 +9,7 @@ import pytest
 from faildrill.errors import FaildrillError
 from faildrill.lab.core import startup, teardown
 from faildrill.lab.core.facts import Facts
-from faildrill.lab.stores.programs import program
+from faildrill.lab.stores.system_programs import program
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from faildrill.errors import FaildrillError
 from faildrill.lab.core.port_reservations import Reservations
-from faildrill.lab.stores.programs import program
+from faildrill.lab.stores.system_programs import program
 from faildrill.record.samples import ASKED_AGAIN, Outcome
 from support.far import far
 from unit.probing.watched import Watched, plan, watching

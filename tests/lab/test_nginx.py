@@ -17,7 +17,7 @@ import pytest
 from faildrill.adapters.nginx.instance import children, listening
 from faildrill.errors import ActionFailed, ActionRefused, FaildrillError
 from faildrill.lab.core.port_reservations import Reservations
-from faildrill.lab.stores.programs import program
+from faildrill.lab.stores.system_programs import program
 from faildrill.record.samples import Outcome
 from lab.hosts_lab import done_and_put_back, here, twice
 from lab.kinds_here import Whole, action, done, given, guard, once, probe, put_back

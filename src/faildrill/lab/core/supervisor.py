@@ -19,8 +19,8 @@ from typing import Any
 from faildrill.errors import FaildrillError
 from faildrill.lab.core import control, folders, lock, process_tree, remains, sorts
 from faildrill.lab.core.folders import Place
-from faildrill.lab.core.time_limits import Limits, checked
-from faildrill.lab.payments import links, readiness, staging
+from faildrill.lab.core.limited_signals import Limits, checked
+from faildrill.lab.payments import link_proxy, readiness, staging
 from faildrill.system import kernel
 from faildrill.system.processes import descendants
 
@@ -174,8 +174,8 @@ class Supervisor:
         return {"steady": True}
 
     async def _link(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request["mode"] not in links.MODES:
-            raise FaildrillError(f"no such mode: {request['mode']!r}; there are {', '.join(links.MODES)}")
+        if request["mode"] not in link_proxy.MODES:
+            raise FaildrillError(f"no such mode: {request['mode']!r}; there are {', '.join(link_proxy.MODES)}")
         link = self._staging.link(request["name"])
         seconds = checked(request.get("for"))
         await link.set(request["mode"], int(request.get("delay_ms", 0)), int(request.get("jitter_ms", 0)), seconds)

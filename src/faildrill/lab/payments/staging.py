@@ -14,7 +14,7 @@ from faildrill.lab.core.facts import Facts
 from faildrill.lab.core.folders import Place
 from faildrill.lab.core.node import Node, Recipe
 from faildrill.lab.core.port_reservations import LOOPBACK
-from faildrill.lab.payments import configs, environment_file, links, readiness
+from faildrill.lab.payments import configs, environment_file, link_proxy, readiness
 from faildrill.lab.payments.plan import DATABASE_NODES, PAYMENT_NODES, ROLES, Plan, new
 from faildrill.lab.payments.readiness import NotReady, until
 from faildrill.lab.payments.schema import Identity
@@ -32,7 +32,9 @@ class Staging:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.nodes = {recipe.name: Node(recipe) for recipe in _recipes(plan)}
-        self.links = {node: links.Link(node, plan.port(f"{node} link"), plan.port(node)) for node in DATABASE_NODES}
+        self.links = {
+            node: link_proxy.Link(node, plan.port(f"{node} link"), plan.port(node)) for node in DATABASE_NODES
+        }
 
     def node(self, name: str) -> Node:
         """Return the node of that name; raises FaildrillError when there is none."""
@@ -40,7 +42,7 @@ class Staging:
             raise FaildrillError(f"no such node: {name!r}; there are {', '.join(self.nodes)}")
         return self.nodes[name]
 
-    def link(self, name: str) -> links.Link:
+    def link(self, name: str) -> link_proxy.Link:
         """Return the link to that database node; raises FaildrillError when there is none."""
         if name not in self.links:
             raise FaildrillError(f"no such link: {name!r}; there are {', '.join(self.links)}")

@@ -19,7 +19,7 @@ from faildrill.lab.payments.environment_file import host_identity, yaml_text
 from faildrill.lab.payments.readiness import until
 from faildrill.lab.payments.schema import Identity
 from faildrill.lab.stores import certificates
-from faildrill.lab.stores.programs import program
+from faildrill.lab.stores.system_programs import program
 
 NODES: Final = ("m1", "m2")
 DATABASE: Final = "payments"

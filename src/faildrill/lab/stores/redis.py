@@ -10,12 +10,12 @@ from faildrill.lab.core import users, wheel_programs
 from faildrill.lab.core.folders import Place
 from faildrill.lab.core.node import Node, Recipe
 from faildrill.lab.core.port_reservations import LOOPBACK, Reservations
-from faildrill.lab.payments import links, plan, staging
+from faildrill.lab.payments import link_proxy, plan, staging
 from faildrill.lab.payments.environment_file import host_identity, yaml_text
 from faildrill.lab.payments.readiness import until
 from faildrill.lab.payments.schema import Identity
 from faildrill.lab.stores import certificates
-from faildrill.lab.stores.programs import program
+from faildrill.lab.stores.system_programs import program
 
 NODES: Final = ("r1", "r2", "r3")
 SENTINELS: Final = ("s1", "s2", "s3")
@@ -78,7 +78,7 @@ class RedisStaging(staging.Staging):
         recipes = [_node(planned, name, password) for name in NODES]
         recipes += [_sentinel(planned, name, password) for name in SENTINELS]
         self.nodes = {recipe.name: Node(recipe) for recipe in recipes}
-        self.links = {name: links.Link(name, planned.port(f"{name} link"), planned.port(name)) for name in NODES}
+        self.links = {name: link_proxy.Link(name, planned.port(f"{name} link"), planned.port(name)) for name in NODES}
 
     async def bring_up(self, progress: staging.Progress) -> Identity:
         """Start the nodes, wait until both replicas follow, and then the Sentinels until they know of all."""

@@ -7,7 +7,7 @@ import pytest
 
 from faildrill.errors import FaildrillError
 from faildrill.lab.core.port_reservations import LOOPBACK
-from faildrill.lab.payments.links import Link, Mode
+from faildrill.lab.payments.link_proxy import Link, Mode
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
