@@ -91,13 +91,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_SESSION].stack.close()
 
 
-def _is_asked(config: pytest.Config) -> bool:
-    return bool(config.getoption("drills") or config.getini("drills"))
-
-
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "DrillFile | None":
     """Collect a file that holds a drill."""
-    if file_path.suffix not in (".yaml", ".yml") or not _is_asked(parent.config):
+    is_asked = parent.config.getoption("drills") or parent.config.getini("drills")
+    if file_path.suffix not in (".yaml", ".yml") or not is_asked:
         return None
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if file_path.stat().st_size <= _LARGEST and _DRILL.search(file_path.read_text(encoding="utf-8")):

@@ -49,6 +49,18 @@ def test_a_private_function_is_called_once_where_its_module_names_it_once() -> N
     assert _one("private functions called once, in a hundred", text).where == ["part_0/module_0.py:2 _once"]
 
 
+def test_one_of_one_or_two_statements_is_counted_apart_its_docstring_not_among_them() -> None:
+    small = 'def _small():\n    """Say so."""\n    one()\n    two()\n'
+    text = small + "def _step():\n    one()\n    two()\n    three()\n_small(), _step()\n"
+    assert _one("the same, of one or two statements", text).where == ["part_0/module_0.py:1 _small"]
+
+
+def test_a_text_behind_a_name_is_a_note_and_a_docstring_is_none() -> None:
+    made = 'class A:\n    """Says so."""\n    b: int\n    """Metres."""\n    def _c(): _c()\n'
+    text = '"""Says what."""\nLONG = 3\n"""Seconds."""\n' + made
+    assert _one("notes on a value in a hundred lines", text).where == ["part_0/module_0.py:3", "part_0/module_0.py:7"]
+
+
 @pytest.mark.parametrize(
     ("annotation", "is_packed"),
     [

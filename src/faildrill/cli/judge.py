@@ -98,7 +98,7 @@ def find(run: str, among: Path) -> Path:
         return given
     runs = _runs(among)
     inner = [run for one in runs if is_set(one) for run in _runs(one)]
-    named = [one for one in (*runs, *inner) if run and (one.name == run or _id(one).startswith(run))]
+    named = [one for one in (*runs, *inner) if run and (one.name == run or one.name.rpartition("-")[2].startswith(run))]
     last = latest(runs) if run == LAST else None
     found = [last] if last else named
     if len(found) == 1:
@@ -126,10 +126,6 @@ def _runs(among: Path) -> list[Path]:
 
 def _is_recorded(folder: Path) -> bool:
     return (folder / timeline.FILE).is_file() or is_set(folder)
-
-
-def _id(folder: Path) -> str:
-    return folder.name.rpartition("-")[2]
 
 
 def _names(folders: list[Path]) -> str:

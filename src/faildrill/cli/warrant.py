@@ -12,7 +12,6 @@ from faildrill import durations
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.judge import find_one
 from faildrill.cli.options import seconds
-from faildrill.ports.witness import Testimony
 from faildrill.reports.wording import plain
 from faildrill.system import redaction, resolver
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh
@@ -54,13 +53,9 @@ def warrant(
         with environment(env, Path("drill.yaml"), start_lab=False) as place:
             heard = resolver.run(hear(observers(place, database), within))
         when = f"heard in {durations.show(time.monotonic() - began)}"
-    found = weigh([_clean(one) for one in heard])
+    found = weigh([one._replace(because=redaction.clean(one.because)) for one in heard])
     click.echo(json.dumps(_plainly(found), indent=2, ensure_ascii=False) if output == "json" else _text(found, when))
     sys.exit(found.answer.exit_code)
-
-
-def _clean(one: Testimony) -> Testimony:
-    return one._replace(because=redaction.clean(one.because))
 
 
 def _text(found: Warrant, when: str) -> str:

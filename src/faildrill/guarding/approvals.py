@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,7 +60,7 @@ def objection(drill: Drill, environment: Environment) -> str | None:
         return None
     approved: set[str] = set()
     faults: list[str] = []
-    for path in _files(environment):
+    for path in sorted(folder(environment).glob("*.json")):
         fault = _fault(path, drill, environment, asked)
         if fault is None:
             approved.add(_read(path)[0].by)
@@ -72,10 +71,6 @@ def objection(drill: Drill, environment: Environment) -> str | None:
     who = f"{len(approved)} of {asked.at_least} approvals by {', '.join(asked.by)}"
     how = f"faildrill approve DRILL --env {environment.name} --as NAME"
     return f"there are {who}; one of them gives it with: {how}" + (f" ({'; '.join(faults)})" if faults else "")
-
-
-def _files(environment: Environment) -> Iterator[Path]:
-    yield from sorted(folder(environment).glob("*.json"))
 
 
 def _fault(path: Path, drill: Drill, environment: Environment, asked: Approvals) -> str | None:

@@ -54,6 +54,7 @@ class Agenda:
         entry = Entry(call)
         self._number += 1
         heapq.heappush(self._entries, (moment, self._number, entry))
+        # While entries are being called the alarm is set once, after the last of them.
         if moment < self._armed and not self._running:
             self._set(moment)
         return entry
@@ -88,6 +89,7 @@ class Agenda:
 
     def _arm(self, now: int) -> None:
         entries = self._entries
+        # What was struck off stays in the heap until it comes up: it would have to be searched for to be taken out.
         while entries and entries[0][2].call is None:
             heapq.heappop(entries)
         moment = entries[0][0] if entries else NEVER

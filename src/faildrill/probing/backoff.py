@@ -53,7 +53,7 @@ class Restraint:
 
     def allows(self, now: int, pending: int, *, is_cut: bool = False) -> bool:
         """Tell whether a look may be sent now, `pending` looks being under way; `is_cut`: it would not get there."""
-        if pending == 0:
+        if pending == 0:  # with nothing under way nobody would notice that the silence is over
             return True
         if pending >= self._most:
             return False

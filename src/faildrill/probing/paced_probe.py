@@ -104,6 +104,7 @@ class PacedProbe:
         self._write(Sample(self.plan.name, sent, sent, answered, seen.outcome, seen.who, seen.detail), between=False)
 
     def _due(self, due: int, now: int) -> None:
+        # Whole intervals that passed while this process did not run.
         missed = (now - due) // self._every
         for number in range(max(0, missed - MOST_MISSED), missed):
             self._missed(due + number * self._every, now)
@@ -161,6 +162,7 @@ class PacedProbe:
 
     def _give_up(self, look: _Look, deadline: int, now: int) -> None:
         held = self._agenda.held(now) - look.held if look.sent else now - deadline
+        # The answer may have come while this process was held up and did not read it: it gets that time back, once.
         if not look.sent or (held > LATE and not look.grace):
             look.grace = True
             more = min(max(held, GRACE), MOST_GRACE)
@@ -179,6 +181,7 @@ class PacedProbe:
         sent, answered = seen.sent or look.sent or now, seen.answered or now
         detail = f"{seen.detail} {ASKED_AGAIN}".lstrip() if look.again else seen.detail
         held = self._agenda.held(now) - look.held
+        # Most of the time was ours, so how long it took says nothing of the service.
         if held > LATE and held * 2 > answered - sent:
             detail = f"{detail} {SEEN_LATE}".lstrip()
         if seen.outcome is not Outcome.TIMED_OUT:
@@ -223,6 +226,7 @@ class _RefusalFollowUp:
 
     def spacing(self, now: int) -> int:
         """Return how many ns from now to look in between."""
+        # Within 2 % of how long it has been refused the end is seen closely enough.
         return min(max((now - self._since) // 50, SOONEST), LATEST)
 
     def worth_recording(self, sample: Sample, *, between: bool) -> list[Sample]:

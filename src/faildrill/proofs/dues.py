@@ -81,6 +81,7 @@ class Dues:
         return Dues(self.looks.part(first, end), self.every, tuple(kept), places, self.offset + first)
 
     def _clipped(self, gap: Gap, since: int, until: int) -> Gap:
+        # `-(-a // b)` rounds up: the first look of the gap that is due at the moment or after it.
         before = max(-(-(since - gap.first) // self.every), 0)
         until_there = max(-(-(until - gap.first) // self.every), 0)
         return Gap(gap.first + before * self.every, min(gap.number, until_there) - before)
@@ -154,6 +155,7 @@ def _is_even(due: Integers, every: int) -> bool:
 def _kept(part: Columns, start: int, every: int, expected: int) -> Integers:
     """Return the places of the looks of the schedule: of several due at once the one that was answered first."""
     due, answered = part.due, part.answered
+    # The last key sorts first: by when they were due, then by when they were answered, then as they were recorded.
     order = np.lexsort((np.arange(len(due)), answered, due))
     due = due[order]
     kept = ((due - start) % every == 0) & (due >= expected) & (np.diff(due, prepend=-1) != 0)

@@ -113,7 +113,7 @@ def _edge(part: float, room: float, end: float) -> float:
     inside, outside = part, end
     if divergence(part, end) <= room:
         return end
-    for _ in range(60):
+    for _ in range(60):  # a double has 53 bits: halved so often, it has no more to give
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if divergence(part, middle) <= room else (inside, middle)
     return inside
@@ -127,6 +127,7 @@ def _scale(share: Share, servers: int) -> float:
 def _is_off(share: Share, total: float, allowed: float, sides: int) -> bool:
     limit = min(share.due + allowed, 1.0) if share.part > share.due else max(share.due - allowed, 0.0)
     beyond = share.part > limit if share.part > share.due else share.part < limit
+    # exp(-n KL) < ALARM / sides, with the logarithm taken of both sides.
     return beyond and total * divergence(share.part, limit) > math.log(sides / ALARM)
 
 

@@ -1,6 +1,7 @@
 """What can be counted of the package, and the goal of each count."""
 
 import ast
+import itertools
 import re
 import statistics
 import tokenize
@@ -19,6 +20,9 @@ ENTRIES: Final = {"__init__", "__main__"}
 WORLDS: Final = ("adapters/", "kinds/", "lab/", "testing/")
 """Who may write a kind's name: the world it belongs to, the table of all, the lab, which writes environments, and what
 ships for tests of kinds: the face of the simulated world."""
+
+SMALL: Final = 2
+"""So few statements may be a fragment: the line that they take the place of might say as much."""
 
 _ASIDE: Final = re.compile(r"#\s*(noqa|type:|pragma|fmt:|!)")
 _EXEMPT: Final = re.compile(r"#\s*noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<why>.*)")
@@ -82,8 +86,10 @@ def _of_functions(modules: Sequence[Module]) -> Iterator[Figure]:
     yield Figure("lines of the 95th in a hundred", lengths[len(lengths) * 95 // 100][0], at_most=30)
     yield Figure("lines of the longest", lengths[-1][0], at_most=50, where=[lengths[-1][1]])
     private = list(_private(modules))
-    once = [place for place, uses in private if uses == 1]
+    once = [place for place, uses, _ in private if uses == 1]
     yield Figure("private functions called once, in a hundred", 100 * len(once) / len(private), at_most=40, where=once)
+    small = [place for place, uses, statements in private if uses == 1 and statements <= SMALL]
+    yield Figure("the same, of one or two statements", 100 * len(small) / len(private), where=small)
     packed = list(_packed(modules))
     yield Figure("parameters packed into a tuple", len(packed), at_most=0, where=packed)
 
@@ -98,6 +104,8 @@ def _of_comments(modules: Sequence[Module]) -> Iterator[Figure]:
     told = [text for _, text in comments if not _ASIDE.match(text)]
     lines = sum(module.lines for module in modules)
     yield Figure("comments in a hundred lines", 100 * len(told) / lines, at_least=4)
+    notes = [place for module in modules for place in _notes(module)]
+    yield Figure("notes on a value in a hundred lines", 100 * len(notes) / lines, where=notes)
     exempt = [(place, match["why"]) for place, text in comments if (match := _EXEMPT.match(text))]
     yield Figure("noqa", len(exempt), at_most=150, where=[place for place, _ in exempt])
     bare = [place for place, why in exempt if not re.search(r"\w", why)]
@@ -111,15 +119,29 @@ def _of_places(modules: Sequence[Module]) -> Iterator[Figure]:
     yield Figure("kinds that the engine decides by, by name", len(named), at_most=0, where=named)
 
 
-def _private(modules: Sequence[Module]) -> Iterator[tuple[str, int]]:
-    """Name each private function, with how often its module mentions it: nobody else may."""
+def _private(modules: Sequence[Module]) -> Iterator[tuple[str, int, int]]:
+    """Name each private function, with how often its module mentions it (nobody else may) and its statements."""
     for module in modules:
         names = (node.id for node in module.nodes if isinstance(node, ast.Name))
         attributes = (node.attr for node in module.nodes if isinstance(node, ast.Attribute))
         uses = Counter([*names, *attributes])
         for node in module.functions():
             if node.name.startswith("_") and not node.name.endswith("__"):
-                yield f"{module.name}:{node.lineno} {node.name}", uses[node.name]
+                statements = sum(1 for one in node.body if not _is_text(one))
+                yield f"{module.name}:{node.lineno} {node.name}", uses[node.name], statements
+
+
+def _notes(module: Module) -> Iterator[str]:
+    """Find each text right behind a value that is given a name: it says the unit, the source or the meaning of it."""
+    for node in module.nodes:
+        body = node.body if isinstance(node, ast.Module | ast.ClassDef | Function) else []
+        for named, note in itertools.pairwise(body):
+            if isinstance(named, ast.Assign | ast.AnnAssign) and _is_text(note):
+                yield f"{module.name}:{note.lineno}"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _packed(modules: Sequence[Module]) -> Iterator[str]:

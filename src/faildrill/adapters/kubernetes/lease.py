@@ -96,6 +96,7 @@ class Lease(Kind):
             raise CannotSee(str(error)) from error
         except (OSError, aiohttp.ClientError, CannotSee) as error:
             raise CannotSee(f"the Lease can't be asked for at {self.server}: {reason(error)}") from error
+        # From when it was asked for, not from the answer: the server dates a Lease at some moment between the two.
         self._renewed = began
         return None
 

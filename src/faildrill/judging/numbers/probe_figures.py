@@ -124,7 +124,9 @@ class _Writers:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._looks = {plan.name: _sent(evidence, plan) for plan in evidence.plans.values() if _tells(plan)}
+        self._looks = {
+            plan.name: _sent(evidence, plan) for plan in evidence.plans.values() if tells_writer(plan.use.kind)
+        }
         self._uses = {step.id: step.use for step in evidence.actions}
 
     def after(self, followed: Entry, until: int | None) -> dict[str, int]:
@@ -146,10 +148,6 @@ class _Writers:
         use = self._uses.get(step)
         targets = _targets(use) if use is not None else []
         return [plan for plan in plans if any(one in targets for one in _targets(plan.use))] or plans
-
-
-def _tells(plan: ProbePlan) -> bool:
-    return tells_writer(plan.use.kind) is not None
 
 
 def _targets(use: KindUse) -> list[JsonValue]:

@@ -94,6 +94,7 @@ class Darkness:
         if not len(self.dark.sample):
             return []
         _, after = _windows(self.life, self.dark)
+        # Of those left always the one that ends first: no other choice leaves room for more (interval scheduling).
         order = np.argsort(self.dark.begun_by, kind="stable")
         columns = (after[order], self.dark.still_at[order], self.dark.sample[order])
         found, end = list[int](), _UNSEEN

@@ -91,7 +91,8 @@ def give(plan: HostsPlan, name: str) -> None:
 
 def _services(plan: HostsPlan, name: str) -> dict[str, dict[str, Any]]:
     if name in APPLICATION_HOSTS:
-        return {"payments": _unit(plan, name, "payments", _payments(plan, name))}
+        program = serving(plan, name, plan.folder(name) / "etc", DATABASE_HOSTS)
+        return {"payments": _unit(plan, name, "payments", program)}
     if name in DATABASE_HOSTS:
         return {
             "postgres": _unit(plan, name, "postgres", _postgres(plan, name)) | {"stop_signal": "SIGINT"},
@@ -115,10 +116,6 @@ def _environment(plan: HostsPlan, name: str) -> dict[str, str]:
         "SHELL": "/bin/sh",
         process_tree.MARK: str(folder),
     }
-
-
-def _payments(plan: HostsPlan, name: str) -> list[str]:
-    return serving(plan, name, plan.folder(name) / "etc", DATABASE_HOSTS)
 
 
 def _role(plan: HostsPlan, name: str) -> list[str]:
