@@ -26,8 +26,8 @@ from faildrill.system.exit_codes import ExitCode
 @click.option(
     "--fail-on", type=click.Choice(["severe", "warning"]), default="warning", show_default=True, help="What exits 1."
 )
-@click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it, e.g. 5s.")
-@click.option("--run", "run", metavar="RUN", help="Tell beside it what this recorded run measured.")
+@click.option("--objective", callback=seconds, metavar="TIME", help="How soon a dead server must be noticed, e.g. 5s.")
+@click.option("--run", "run", metavar="RUN", help="Print beside it what this recorded run measured.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def audit_command(
     *,

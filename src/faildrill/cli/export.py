@@ -18,7 +18,9 @@ from faildrill.record.samples.exported_file import Origin, write_csv, write_parq
     "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
 )
 @click.option("--format", "how", type=click.Choice(["csv", "parquet", "npz"]), default="csv", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; CSV goes to stdout without.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file to write; without it CSV goes to stdout."
+)
 def export(run: str, among: Path, how: str, output: Path | None) -> None:
     """Write the samples of a recorded run as CSV, Parquet or NumPy's npz.
 

@@ -22,7 +22,7 @@ _ENV = click.argument("env", metavar="ENV")
 
 @click.command()
 @_ENV
-@click.option("--why", required=True, help="Told to everyone whose drill is refused.")
+@click.option("--why", required=True, help="Shown to everyone whose drill is refused.")
 def halt(env: str, why: str) -> None:
     """Stop every drill of an environment on this machine: what runs is put back, what would start is refused.
 

@@ -24,8 +24,10 @@ def lab() -> None:
 
 @lab.command()
 @_NAME
-@click.option("--keep", is_flag=True, help="When it can't be started, leave it as it is, to be looked at.")
-@click.option("--of", metavar="SORT", help="Of what: payments, hosts, redis, mariadb; the name lab-hosts says it, too.")
+@click.option("--keep", is_flag=True, help="If it can't be started, leave what there is for you to look at.")
+@click.option(
+    "--of", metavar="SORT", help="Which kind: payments, hosts, redis or mariadb; a name such as lab-hosts implies it."
+)
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
     from faildrill.lab.core import folders, sorts, startup
@@ -112,7 +114,7 @@ def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
 @lab.command()
 @click.argument("node", required=False)
 @_NAME
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing what is written from now on.")
 @click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each log.")
 def logs(node: str | None, name: str, follow: bool, lines: int) -> None:
     """Print the logs of a lab: of one node, or of all."""

@@ -61,7 +61,7 @@ def outcome(code: int, folder: Path, place: Environment) -> Result | None:
     Waits for the runner where it goes on without its sentinel.
     """
     if code < 0:
-        click.echo("the sentinel died; the runner, where it lives, puts everything back by itself", err=True)
+        click.echo("the sentinel died; the runner, if it still lives, puts everything back by itself", err=True)
         await_release(proven(place))
     path = folder / FILE
     if not path.exists():

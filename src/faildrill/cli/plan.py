@@ -171,7 +171,7 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     if expected := _expected(drill):
         click.echo("\nexpects\n" + "\n".join(f"  {line}" for line in expected))
     if drill.twin:
-        click.echo(f"twin      {drill.twin}; `run --twins` runs both, in an order that nobody is told")
+        click.echo(f"twin      {drill.twin}; `run --twins` runs both, in a secret random order")
 
 
 def _expected(drill: Drill) -> list[str]:

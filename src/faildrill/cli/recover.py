@@ -39,8 +39,8 @@ _WHAT_NOW: Final = "put that back, or give the undos more time (--within 5m), th
 @click.option(
     "--settle",
     metavar="WHY",
-    help="End the mark of RUN by your word: it is put back as far as that can be done, and what can't be seen put back "
-    "is settled, with your reason on record.",
+    help="End the mark of RUN on your word: all is put back as far as possible, and what can't be seen put back is "
+    "settled, with your reason on record.",
 )
 def recover(run: Path | None, *, unproven: bool, within: float | None, settle: str | None) -> None:
     """Put back what a run left behind: the one in the folder RUN, or all that this machine knows of.

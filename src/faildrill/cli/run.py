@@ -38,17 +38,21 @@ from faildrill.system import state_folder
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @click.option("--leave-applied", is_flag=True, help="Do NOT put anything back. The environment stays dirty.")
-@click.option("--twins", is_flag=True, help="Run it and its twin, in an order that you are not told, as one set.")
-@click.option("--times", type=click.IntRange(min=1), default=1, help="Run all of it so many times, as one set.")
-@click.option("--way", metavar="NAME", help="Of a drill with several ways, take this one only.")
-@click.option("--only", multiple=True, metavar="NAME", help="Of many drills, those called so; * stands for anything.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Of many drills, those with this tag.")
-@click.option("--keep-going", is_flag=True, help="Of many drills, run the next one whatever became of the last.")
-@click.option("--shuffle", is_flag=True, help="Run many drills in an order that is drawn; its seed is printed.")
-@click.option("--seed", metavar="SEED", help="Run them in the order that was drawn from this seed.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Run so many at once, where their places differ.")
+@click.option("--twins", is_flag=True, help="Run it and its twin in a secret random order, as one set.")
+@click.option("--times", type=click.IntRange(min=1), default=1, help="Run it this many times, as one set.")
+@click.option("--way", metavar="NAME", help="With several ways: take this one only.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="With many drills: only those with this name; * stands for anything."
+)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="With many drills: only those with this tag.")
+@click.option("--keep-going", is_flag=True, help="With many drills: go on whatever became of the last one.")
+@click.option("--shuffle", is_flag=True, help="Run many drills in random order; its seed is printed.")
+@click.option("--seed", metavar="SEED", help="Run them in the order of this seed.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Run this many at once, where their places differ.")
 @click.option("--budget", metavar="TIME", callback=seconds, help="Begin no drill that could end later than this.")
-@click.option("--retry", type=click.IntRange(min=0), default=0, help="Try again a drill that was an ERROR, so often.")
+@click.option(
+    "--retry", type=click.IntRange(min=0), default=0, help="Retry a drill that was an ERROR, up to this many times."
+)
 def run(
     drills: tuple[Path, ...],
     env: str | None,

@@ -103,7 +103,7 @@ def _told(wanted: Wanted, running: RunningSeries) -> str:
     names = wording.plain(", ".join(wanted.members))
     if not wanted.is_blinded:
         return f"a set of {runs}: {names}"
-    return f"a set of {runs}, in an order that is told at the end: {names}\nthe order is sealed: {running.seal}"
+    return f"a set of {runs}, in an order that is shown at the end: {names}\nthe order is sealed: {running.seal}"
 
 
 def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How) -> int:

@@ -30,8 +30,10 @@ _OF_EACH: Final = 365
 @OUTPUT
 @click.option("--env", "env", metavar="NAME", help="Only in this environment.")
 @click.option("--page", type=click.Path(path_type=Path), help="Write a page with a picture to this file.")
-@click.option("--join", is_flag=True, help="Compare runs that were measured differently, too; what differs is told.")
-@click.option("--fail-on-regression", is_flag=True, help="Exit with 1 where a regression is proven; a notice is none.")
+@click.option("--join", is_flag=True, help="Compare runs that were measured differently, too; what differs is printed.")
+@click.option(
+    "--fail-on-regression", is_flag=True, help="Exit with 1 if a regression is proven; a notice does not count."
+)
 def trend(
     drill: str | None,
     among: Path,

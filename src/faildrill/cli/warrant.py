@@ -24,7 +24,7 @@ FORMAT: Final = 1
 @click.argument("env", metavar="[ENV]", required=False)
 @click.option("--for", "database", metavar="NAME", help="Which database: a name from `warrants` of the environment.")
 @click.option("--within", callback=seconds, default=f"{WITHIN:g}s", show_default=True, help="How long it may take.")
-@click.option("--run", metavar="RUN", help="Weigh what was recorded in this run, in place of asking now.")
+@click.option("--run", metavar="RUN", help="Weigh what was recorded in this run instead of asking now.")
 @click.option("--at", callback=seconds, metavar="TIME", help="At which moment of the run, since its start.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")

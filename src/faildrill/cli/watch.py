@@ -33,9 +33,13 @@ def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 )
 @click.option("--listen", default=_LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
 @click.option("--every", callback=seconds, default="30s", show_default=True, help="Between two audits.")
-@click.option("--after", callback=seconds, default="5s", show_default=True, help="Bad for so long before an alert.")
-@click.option("--calm", callback=seconds, default="1m", show_default=True, help="Good for so long before a recovery.")
-@click.option("--objective", callback=seconds, metavar="TIME", help="A dead server must be noticed within it.")
+@click.option(
+    "--after", callback=seconds, default="5s", show_default=True, help="How long something must be bad before an alert."
+)
+@click.option(
+    "--calm", callback=seconds, default="1m", show_default=True, help="How long it must be good before a recovery."
+)
+@click.option("--objective", callback=seconds, metavar="TIME", help="How soon a dead server must be noticed.")
 def watch(
     *,
     env: str,

@@ -35,7 +35,7 @@ class Failover(OfRedis, Handover[Sight]):
     follows: right after another failover that takes up to ten seconds. Redis does not wait for replicas: a write that
     is acknowledged meanwhile can be lost, and `redis.ledger` counts it.
 
-    It is put back when the first master is the master again. A failover that is under way is waited for. Once the first
+    It is put back when the first master is the master again. It waits for a failover that is under way. Once the first
     master follows, the other nodes get priority 0, faildrill waits until the Sentinels have seen that (up to ten
     seconds), asks for one failover, and restores the priorities. A priority that somebody else has set meanwhile is
     left as it is, and reported.
