@@ -81,7 +81,7 @@ def test_an_audit_without_a_standard_weighs_the_rules_that_need_none_and_says_so
     done = CliRunner().invoke(cli, ["audit", str(tmp_path / "new.yaml")])
     assert done.exit_code == 0, done.output
     assert "note       edge: no standard is called 'edge', so what is set here was compared with nothing" in done.output
-    assert "payments/a:80 is checked only by users' requests" in done.output
+    assert "payments/a:80 is checked only by user requests" in done.output
 
 
 def test_what_can_not_be_read_never_passes(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
         ({"server": {"check": {}}}, ["checked unread: how payments/pay1 is checked can't be read"]),
         (
             {"server": {"check": {"how": "passive"}}},
-            ["checked note: payments/pay1 is checked only by users' requests"],
+            ["checked note: payments/pay1 is checked only by user requests"],
         ),
         (
             {"timeouts": {"client": "10s", "connect": "1s", "server": "none"}},
@@ -57,7 +57,7 @@ def found(change: dict[str, Any], failover: dict[str, Any] | None = None) -> lis
         ),
         (
             {"mode": "tcp", "timeouts": {"client": "10s", "connect": "1s", "server": "1m"}},
-            ["timeouts note: payments is cut after 10 s by one side and 1 min by the other"],
+            ["timeouts note: payments cuts an idle connection after 10 s on one side and 1 min on the other"],
         ),
         (
             {"redispatch": False},
@@ -217,8 +217,8 @@ def test_what_runs_and_is_not_in_the_file_is_told() -> None:
     told = [one.what for one in rules.remarks("front", SettingsRead("x", live, written)) if one.rule == "saved"]
     assert told == [
         "weight of payments/pay1: 10 runs, the file says 1",
-        "payments/pay2: is in the file, and does not run",
-        "payments/pay9: runs, and is not in the file",
+        "payments/pay2: is in the file, but not in force",
+        "payments/pay9: is in force, but not in the file",
     ]
 
 
