@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from faildrill.cli.past_runs import REPORTS, indexed, tell_untold
-from faildrill.errors import WrongUsage
+from faildrill.errors import WrongUsage, reason
 from faildrill.history.measured_times import measured
 from faildrill.loading import load_drill
 from faildrill.model.drill import Drill, actions
@@ -33,7 +33,7 @@ def runbook(drill: Path, env: str | None, among: Path, output: Path | None) -> N
         with atomic_file.draft(output, atomic_file.SHARED) as beside:
             beside.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise WrongUsage(f"{output} can't be written: {error.strerror}") from error
+        raise WrongUsage(f"{output} can't be written: {reason(error)}") from error
 
 
 def _measured(drill: Drill, env: str, among: Path) -> procedure.Measured:

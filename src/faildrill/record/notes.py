@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from faildrill.errors import JournalDamaged, JournalError
+from faildrill.errors import JournalDamaged, JournalError, reason
 from faildrill.record.journal import Disk, Journal, read
 from faildrill.system import bounded_read
 from faildrill.system.atomic_file import PRIVATE, sync
@@ -80,7 +80,7 @@ def load(folder: Path) -> Notes:
     except FileNotFoundError:
         return Notes(())
     except OSError as error:
-        return Notes((), f"{FILE} can't be read: {error.strerror}")
+        return Notes((), f"{FILE} can't be read: {reason(error)}")
     records: list[Note] = []
     for record in found.records:
         try:
@@ -136,13 +136,13 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, PRIVATE)
     except OSError as error:
-        raise JournalError(f"{path}: can't be written: {error.strerror}") from error
+        raise JournalError(f"{path}: can't be written: {reason(error)}") from error
     try:
         _lock(descriptor, path)
         sync(path.parent)
         yield
     except OSError as error:
-        raise JournalError(f"{path}: can't be written: {error.strerror}") from error
+        raise JournalError(f"{path}: can't be written: {reason(error)}") from error
     finally:
         os.close(descriptor)
 
