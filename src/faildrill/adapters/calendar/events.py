@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from faildrill.errors import CannotSee
+from faildrill.errors import CannotSee, reason
 from faildrill.ports import Duration, Given, Kind
 from faildrill.ports.calendar import Zone
 from faildrill.ports.target import FilePath
@@ -76,7 +76,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             found = file.read(LARGEST + 1)
     except OSError as error:
-        raise CannotSee(f"{path} can't be read ({error.strerror or error})") from error
+        raise CannotSee(f"{path} can't be read ({reason(error)})") from error
     if len(found) > LARGEST:
         raise CannotSee(f"{path} is larger than {LARGEST >> 20} MiB")
     return found

@@ -128,7 +128,7 @@ class Absent(Kind):
             folder = Path(self.path).parent
             return None if await aside(folder.is_dir) else f"{folder} is no folder, so nobody can tell"
         except OSError as error:
-            return f"{self.path} can't be looked at ({error.strerror or error})"
+            return f"{self.path} can't be looked at ({reason(error)})"
         line = redaction.clean(found.decode(errors="replace").strip().partition("\n")[0].strip())[:_SHOWN]
         return f"{self.path} is there{f': {line}' if line else ''}; drill when it is gone"
 
@@ -149,7 +149,7 @@ class CommandAgrees(Surroundings):
         try:
             ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
         except OSError as error:
-            return f"{self.argv[0]} can't be started: {error.strerror or error}"
+            return f"{self.argv[0]} can't be started: {reason(error)}"
         return None if ended.code == 0 else f"{self.argv[0]} {ended}"
 
 
