@@ -78,8 +78,8 @@ class Outcome(enum.IntEnum):
 
     def __init__(self, number: int) -> None:
         """Settle once what is asked of every look."""
-        self.is_good, self.is_look = number == 1, number < 7  # noqa: PLR2004 - OK and SKIPPED, which are being made
-        self.is_open = number > 8  # noqa: PLR2004 - BROKEN, which is being made
+        # OK, SKIPPED and BROKEN, which are being made.
+        self.is_good, self.is_look, self.is_open = number == 1, number < 7, number > 8  # noqa: PLR2004 - see above
 
     def in_words(self, detail: str = "") -> str:
         """Say it for people, with what was seen: `timed out`, or `wrong: HTTP 503`."""
