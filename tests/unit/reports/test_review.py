@@ -8,7 +8,7 @@ import pytest
 
 from faildrill import judging, reports
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.record import timeline
+from faildrill.record import notes, timeline
 from faildrill.record.notes import Note, Notes
 from faildrill.reports.html import look_times
 from faildrill.reports.review import build, markdown, run_facts
@@ -137,6 +137,17 @@ def test_a_time_outside_of_the_run_is_told(recorded: Path, at: str, place: int, 
     line = reviewed(recorded, None, note("mail", at=at)).timeline[place]
     assert line.text == "mail"
     assert told in line.remark
+
+
+def test_what_people_wrote_is_not_cut_however_much_the_run_has_to_tell(run: Path) -> None:
+    one = judging.judge(run)
+    long = msgspec.structs.replace(one, moments=one.moments * 100)
+    notes.append(run, note("the end of it", at="2026-11-23T09:00:00Z"))
+    reports.write(run, long)
+    for name in ("report.md", "report.html"):
+        page = (run / name).read_text(encoding="utf-8")
+        assert "the end of it" in page
+        assert "more lines in the files of the run" in page
 
 
 def test_causes_and_tasks_stand_where_they_belong(recorded: Path) -> None:

@@ -19,7 +19,7 @@ from faildrill.reports import cited_evidence, headline, wording
 from faildrill.reports.headline import by_weight
 from faildrill.reports.html import edges, phases, picture
 from faildrill.reports.html.look_times import Looks
-from faildrill.reports.review.content import Review
+from faildrill.reports.review.content import Review, shown
 
 MOST_BYTES: Final = 1_000_000
 """No page is larger; where a run has more to tell, the page tells less and its files hold the rest."""
@@ -196,7 +196,7 @@ def templates(longest: int) -> jinja2.Environment:
         finalize=finished,
     )
     found.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
-    found.globals |= {"Verdict": Verdict, "unproven": wording.unproven}
+    found.globals |= {"Verdict": Verdict, "unproven": wording.unproven, "shown": shown}
     return found
 
 

@@ -1,5 +1,6 @@
 """What a post-incident review says, before it is Markdown or HTML: each line with what it is taken from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -21,6 +22,21 @@ class Line:
     """Which person says it, and when they wrote it; empty where it is taken from the run's files."""
     remark: str = ""
     """What a reader has to know of it: that it was outside of the run, that it was corrected."""
+
+
+def shown(lines: Sequence[Line], most: int) -> list[Line]:
+    """Return the lines that a page has room for, in their order: the first of the run, and the first of people's.
+
+    What people wrote is never cut because a run has much to tell.
+    """
+    room = {"": most, "people": most}
+    found = []
+    for line in lines:
+        whose = "people" if line.by else ""
+        room[whose] -= 1
+        if room[whose] >= 0:
+            found.append(line)
+    return found
 
 
 @dataclass(frozen=True)

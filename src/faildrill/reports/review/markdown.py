@@ -5,7 +5,7 @@ from typing import Final
 
 from faildrill.judging.result import Finding, Result
 from faildrill.reports import wording
-from faildrill.reports.review.content import Line, Review, Task
+from faildrill.reports.review.content import Line, Review, Task, shown
 from faildrill.reports.wording import markdown
 
 _MOST: Final = 500
@@ -46,9 +46,9 @@ def _summary(review: Review) -> Iterator[str]:
 
 
 def _lines(lines: list[Line]) -> Iterator[str]:
-    yield from (f"- {_line(one)}" for one in lines[:_MOST])
-    if len(lines) > _MOST:
-        yield f"- and {wording.count(len(lines) - _MOST, 'more line')} in the files of the run"
+    yield from (f"- {_line(one)}" for one in shown(lines, _MOST))
+    if left := len(lines) - len(shown(lines, _MOST)):
+        yield f"- and {wording.count(left, 'more line')} in the files of the run"
 
 
 def _line(line: Line) -> str:
@@ -71,14 +71,15 @@ def _timeline(review: Review) -> Iterator[str]:
     yield "## Timeline (UTC)"
     yield ""
     day = ""
-    for line in review.timeline[:_MOST]:
+    told = shown(review.timeline, _MOST)
+    for line in told:
         if line.wall[:10] != day:
             day = line.wall[:10]
             yield from (f"{markdown(day)}:", "")
         since = f" ({line.since})" if line.since else ""
         yield f"- {markdown(line.wall[11:19])}{since}: {_line(line)}"
-    if len(review.timeline) > _MOST:
-        yield f"- and {wording.count(len(review.timeline) - _MOST, 'more line')} in the files of the run"
+    if left := len(review.timeline) - len(told):
+        yield f"- and {wording.count(left, 'more line')} in the files of the run"
     yield ""
     yield "What begins with + or − counts from the first step. How the drill itself went is in `report.html`."
 
@@ -144,7 +145,7 @@ def _free(review: Review) -> Iterator[str]:
     yield "## Notes"
     yield ""
     for name in review.edited:
-        yield f"- This page was edited by hand before it was written anew; that text is in `{_code(name)}`."
+        yield f"- A former `report.md`, edited by hand or written by another version, is kept in `{_code(name)}`."
     yield ""
     yield review.free.strip()
 
