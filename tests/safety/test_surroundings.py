@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, PhaseStarted
-from support.places import Place, ended, events, recorded
+from support.places import Place, ended, events, recorded, runner_of
 
+ABORTED = 5
 SET = {"backends": {"payments": {"servers": {"pay1": {"weight": 1}, "pay2": {"weight": 1}}}}}
 LEFT = {"backends": {"payments": {"servers": {"pay1": {"weight": 70}, "pay2": {"weight": 1}}}}}
 
@@ -57,6 +59,19 @@ def test_what_is_set_as_before_shows_no_difference(place: Place) -> None:
     code, told = residual(place)
     assert "no difference seen: what is set at board `surroundings:1` `surroundings:2`" in told
     assert code == 0
+
+
+def test_whoever_puts_back_after_the_runner_died_reads_it_too(place: Place) -> None:
+    place.wait(60)
+    started = place.start()
+    with ended(started):
+        recorded(started.folder, Confirmed)
+        board(place).write_text(json.dumps(LEFT), encoding="utf-8")
+        os.kill(runner_of(started.folder), signal.SIGKILL)
+        assert started.sentinel.wait(60) == ABORTED
+    assert place.state("pay") == "up"
+    review = (started.folder / "report.md").read_text(encoding="utf-8")
+    assert "not as before: what is set at board: weight of payments/pay1: 70, 1 before" in review
 
 
 @pytest.mark.parametrize("how", ["garbage", "gone", "a pipe", "silent"])

@@ -40,6 +40,7 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.fence import carries, fence, keepers, probers
 from faildrill.restoring.ledger_readback import read_back
+from faildrill.restoring.look_around import look_around
 from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.salvage import go_on, home, is_altered, remembered
@@ -148,7 +149,14 @@ class _Recovery:
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
         if is_clean and self._first:
             clear(PlaceKey.of(self._first), run)
+        await self._look_around(is_steady=is_steady)
         return is_clean
+
+    async def _look_around(self, *, is_steady: bool) -> None:
+        """Read once more what is set around the drill, where it had touched anything and all is steady."""
+        place = self.place if is_steady and self._touched() else None
+        if place is not None:
+            await look_around(self._folder, self._run, place, self._ground.clock, "after")
 
     def _given(self, intent: Intended) -> Intended:
         return intent if self.within is None else msgspec.structs.replace(intent, undo_within=self.within)

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from typing import Final
+from typing import Final, Literal
 
 from faildrill.acting.call import stuck
 from faildrill.acting.effects import look_before_undoing
@@ -33,11 +33,11 @@ from faildrill.record.timeline import (
     WarmedUp,
 )
 from faildrill.restoring.ledger_readback import read_back
+from faildrill.restoring.look_around import look_around
 from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.steadiness import Patience, steady
 from faildrill.running.interrupts import Interrupts
-from faildrill.running.look_around import look_around
 from faildrill.running.run_context import Scene
 from faildrill.running.step_sequence import Steps
 from faildrill.running.stop_request import Stop
@@ -70,14 +70,18 @@ class Course:
         """
         try:
             if not await self._objects():
-                await look_around(self._scene, "before")
+                await self._look_around("before")
                 if await self._warm_up():
                     await self._touch()
                     if not self._stop.hurried.is_set():
-                        await look_around(self._scene, "after")
+                        await self._look_around("after")
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event
             self._broke(error)
         await self._end()
+
+    async def _look_around(self, when: Literal["before", "after"]) -> None:
+        scene = self._scene
+        await look_around(scene.folder, scene.run, scene.environment, scene.clock, when)
 
     async def _end(self) -> None:
         """End the looking, have read back what the probes keep count of, and record the end, whatever breaks in it."""

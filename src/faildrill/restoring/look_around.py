@@ -1,15 +1,19 @@
 """Read what is set around a drill, through the `settings` that its environment lists: looked at, never changed."""
 
 import asyncio
+from pathlib import Path
 from typing import Final, Literal
 
+from pydantic import ValidationError
+
 from faildrill.acting.call import call, words
-from faildrill.errors import ActionError, CannotSee
+from faildrill.clock import Clock
+from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
+from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.record.surroundings import Sight, write
-from faildrill.running.run_context import Scene
 from faildrill.standards import SettingsRead
 from faildrill.system import redaction
 
@@ -17,23 +21,25 @@ WITHIN: Final = 5.0
 """Seconds that all of it may take."""
 
 
-async def look_around(scene: Scene, when: Literal["before", "after"]) -> None:
+async def look_around(
+    folder: Path, run: str, place: Environment, clock: Clock, when: Literal["before", "after"]
+) -> None:
     """Read all at once, and keep it beside the timeline; what can't be read, or kept, ends no run."""
-    listed = scene.environment.settings
+    listed = place.settings
     if not listed:
         return
-    read = await asyncio.gather(*(_read(use, scene.run) for use in listed.values()))
+    read = await asyncio.gather(*(_read(use, run) for use in listed.values()))
     found = {name: one for name, one in zip(listed, read, strict=True) if isinstance(one, SettingsRead)}
     silent = {name: [one] for name, one in zip(listed, read, strict=True) if isinstance(one, str)}
     parts = {name: [f"{part.what}: {part.why}" for part in one.unread] for name, one in found.items() if one.unread}
     sight = Sight(
         when=when,
-        wall=scene.clock.wall(),
+        wall=clock.wall(),
         settings={name: redaction.clean_all(one.live.model_dump(mode="json")) for name, one in found.items()},
         unread={name: [redaction.clean(one) for one in some] for name, some in {**parts, **silent}.items()},
         steered={name: [list(path) for path in one.steered] for name, one in found.items() if one.steered},
     )
-    await asyncio.to_thread(write, scene.folder, sight)
+    await asyncio.to_thread(write, folder, sight)
 
 
 async def _read(use: KindUse, run: str) -> SettingsRead | str:
@@ -41,4 +47,6 @@ async def _read(use: KindUse, run: str) -> SettingsRead | str:
         read: SettingsRead = await call(build(use, "settings").settings(CallContext(run, timeout=WITHIN)), WITHIN)
     except (ActionError, CannotSee) as error:
         return words(error)
+    except (FaildrillError, ValidationError) as error:  # another machine cleans up, which lacks the package of a kind
+        return f"{use.kind} can't be asked here: {error}"
     return read
