@@ -7,17 +7,15 @@ from faildrill.errors import Mistake
 from faildrill.kinds import Shape
 from faildrill.loading import runbook_text
 from faildrill.loading.cautions import refuse_unknown_steps, warn
-from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.drill_probes import read_probes
 from faildrill.loading.kind_use import Use, read_only_use
 from faildrill.loading.load import read_loads
+from faildrill.loading.opened_file import opened
 from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
 from faildrill.loading.ways_and_twins import SET_KEYS, read_failover, read_twin, read_ways
-from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import MappingReader, as_name, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
-from faildrill.loading.yaml.nodes import Entry, Place
 from faildrill.model.drill import WARM_UP, Drill, ProbePlan
 from faildrill.model.environment import Environment
 
@@ -41,11 +39,8 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     Raises InvalidFile with every mistake at its place, WrongUsage when the file can't be read. Without an
     environment its targets are taken on trust: good for checking a file by itself, never for a run.
     """
-    mistakes = Mistakes(str(path))
-    root = Entry(Place(1, 1), read(path, mistakes))
-    refuse_passwords(root.node, mistakes)
-    reading = MappingReader(root, KEYS, mistakes)
-    reading.refuse_others()
+    _, reading = opened(path, KEYS)
+    mistakes = reading.mistakes
     named = reading.name("environment", "which place is drilled?")
     probes = _probes(reading, environment, path.parent, mistakes)
     names = _probe_names(reading, environment)

@@ -7,14 +7,12 @@ from typing import Final
 from pydantic import BaseModel, JsonValue
 
 from faildrill.errors import InvalidFile, WrongUsage
-from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.loading.opened_file import opened
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import MappingReader, as_duration, as_text
-from faildrill.loading.yaml.mistakes import Mistakes
-from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar, plain
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Scalar, plain
 from faildrill.model.game_day import Announcement, GameDay, Times
 from faildrill.ports.target import KindUse
 
@@ -29,11 +27,7 @@ _MISSED: Final = "must be `skip`, or {late_within: TIME}: run it as long as it i
 
 def load_game_day(path: Path) -> GameDay:
     """Read a game day's file; InvalidFile has every mistake at its place, WrongUsage when it can't be read."""
-    mistakes = Mistakes(str(path))
-    root = Entry(Place(1, 1), read(path, mistakes))
-    refuse_passwords(root.node, mistakes)
-    reading = MappingReader(root, KEYS, mistakes)
-    reading.refuse_others()
+    _, reading = opened(path, KEYS)
     named = reading.name("game_day", "what is this game day called?")
     found = {
         "name": named or "unnamed",
@@ -50,7 +44,7 @@ def load_game_day(path: Path) -> GameDay:
         "blocked": _blocked(reading, path.parent),
         "late_within": _late_within(reading),
     }
-    mistakes.refuse()
+    reading.mistakes.refuse()
     return GameDay.model_validate(found)
 
 

@@ -4,14 +4,12 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import InvalidFile, WrongUsage
-from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.loading.opened_file import opened
 from faildrill.loading.scope import Scope
-from faildrill.loading.yaml.composer import read
 from faildrill.loading.yaml.mapping import MappingReader
-from faildrill.loading.yaml.mistakes import Mistakes
-from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Place, Scalar, plain
+from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Scalar, plain
 from faildrill.ports.target import KindUse
 from faildrill.standards import Standard
 
@@ -20,17 +18,14 @@ KEYS: Final = ("standard", *(name for name in Standard.model_fields if name != "
 
 def load_standard(path: Path) -> Standard:
     """Read a standard's file; InvalidFile has every mistake at its place, WrongUsage when it can't be read."""
-    mistakes = Mistakes(str(path))
-    root = Entry(Place(1, 1), read(path, mistakes))
-    refuse_passwords(root.node, mistakes)
-    reading = MappingReader(root, KEYS, mistakes)
-    reading.refuse_others()
+    root, reading = opened(path, KEYS)
+    mistakes = reading.mistakes
     name = reading.name("standard", "what is this standard called?")
     known = {key: entry for key in KEYS[1:] if (entry := reading.entry(key)) is not None}
-    node = Mapping(root.node.place, known)
+    node = Mapping(root.place, known)
     data = plain(node)
     assert isinstance(data, dict)  # noqa: S101 - a mapping was put in
-    found = check_model(Standard, {**data, "name": name or "unnamed"}, Entry(root.place, node), mistakes)
+    found = check_model(Standard, {**data, "name": name or "unnamed"}, Entry(reading.place, node), mistakes)
     mistakes.refuse()
     assert isinstance(found, Standard)  # noqa: S101 - otherwise there were mistakes
     return found

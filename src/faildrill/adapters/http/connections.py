@@ -29,6 +29,8 @@ MOST_LEAVING: Final = 64
 """Connections whose answer is whole and whose end is left to the server, at the most."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that ask for nothing to be changed (RFC 9110, 9.2.1): sent twice, they do what they do sent once."""
+_AN_ANSWER: Final = 200
+"""The lowest status of an answer: what is below only announces one (RFC 9110, 15.2)."""
 _TIMED_OUT: Final = 408
 
 
@@ -263,7 +265,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Learn that the answer is whole, and whether the connection goes on."""
-        self._whole = self._status >= 200  # noqa: PLR2004 - 1xx announces the answer, it is none
+        self._whole = self._status >= _AN_ANSWER
         self._usable = bool(self._parser.should_keep_alive())
 
     def eof_received(self) -> None:
@@ -272,7 +274,7 @@ class Connection(asyncio.Protocol):
         A proper farewell would leave the pair of ports waiting at the server for a minute. A new connection from
         the same port is then not refused when nobody listens, but tried again in silence, which blurs an outage.
         """
-        if self._parser and self._status >= 200 and not self._lengthy:  # noqa: PLR2004 - ends with its connection
+        if self._parser and self._status >= _AN_ANSWER and not self._lengthy:  # it ends with its connection
             self._weigh()
         elif self._parser:
             self._cut_off("closed")

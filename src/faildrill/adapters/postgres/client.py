@@ -22,8 +22,13 @@ LARGEST: Final = 1 << 20
 """Bytes of one frame, at the most."""
 MOST: Final = 1000
 """Frames of one answer, at the most: who floods us with small ones is no server that we would believe."""
+SMALLEST: Final = 4
+"""Bytes that the length of an empty frame tells: it counts its own."""
 _VERSION: Final = 196608
 _TLS: Final = struct.pack("!II", 8, 80877103)
+_GRANTED: Final = 0
+_SCRAM_FINAL: Final = 12
+"""Two of the answers to a login, by their numbers in PostgreSQL's protocol: `AuthenticationOk` and `…SASLFinal`."""
 _KEY: Final = 8
 """Bytes of what tells a session's process, and how to cancel it."""
 _KNOWN: Final = frozenset(b"RSKZTDCENAIv12n")
@@ -198,8 +203,8 @@ class Talk:
         """Answer one request for a proof of who we are."""
         try:
             how = struct.unpack_from("!I", content)[0]
-            if how in (0, 12):
-                if how == 12 and not (exchange and exchange.is_right(content[4:].decode())):  # noqa: PLR2004 - RFC 5802
+            if how in (_GRANTED, _SCRAM_FINAL):
+                if how == _SCRAM_FINAL and not (exchange and exchange.is_right(content[4:].decode())):
                     raise NotPostgres("it does not prove that it knows the password")
                 return exchange
             user, secret = who
@@ -237,7 +242,7 @@ class Talk:
             raise NotPostgres(f"an answer of more than {MOST:,} frames")
         kind = await self._read(1)
         [length] = struct.unpack("!I", await self._read(4))
-        if kind[0] not in _KNOWN or not 4 <= length <= LARGEST:  # noqa: PLR2004 - the length counts its own four bytes
+        if kind[0] not in _KNOWN or not SMALLEST <= length <= LARGEST:
             raise NotPostgres(f"a frame of type {kind!r} and {length} bytes")
         content = await self._read(length - 4)
         if kind == b"E":

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
-from faildrill.adapters.postgres.client import LARGEST, NotPostgres, Row, Talk, error_of, framed, row_of
+from faildrill.adapters.postgres.client import LARGEST, SMALLEST, NotPostgres, Row, Talk, error_of, framed, row_of
 from faildrill.adapters.postgres.conninfo import Login
 
 _HEAD: Final = struct.Struct("!cI")
@@ -129,7 +129,7 @@ class Insert(asyncio.Protocol):
         is_whole = False
         while len(self._arrived) >= _HEAD.size:
             kind, length = _HEAD.unpack_from(self._arrived)
-            if not 4 <= length <= LARGEST:  # noqa: PLR2004 - the length counts its own four bytes
+            if not SMALLEST <= length <= LARGEST:
                 raise NotPostgres(f"a frame of type {kind!r} and {length} bytes")
             if len(self._arrived) <= length:
                 return False
