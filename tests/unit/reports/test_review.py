@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from faildrill import judging, reports
-from faildrill.judging.result import Finding, Result, Verdict
+from faildrill.judging.result import Finding, Moment, Result, Verdict
 from faildrill.record import notes, timeline
 from faildrill.record.notes import Note, Notes
 from faildrill.reports.html import look_times
@@ -77,6 +77,16 @@ def test_the_impact_says_the_bounds_of_each_outage(recorded: Path) -> None:
 def test_the_drill_s_own_course_is_left_to_the_page(recorded: Path) -> None:
     texts = [one.text for one in reviewed(recorded).timeline]
     assert not [one for one in texts if "is on disk" in one or "the call returned" in one or "no objection" in one]
+
+
+def test_what_nothing_can_prove_is_told(recorded: Path) -> None:
+    entries = timeline.entries(recorded / timeline.FILE)
+    [place, *_] = [one.n for one in entries if isinstance(one.what, timeline.GuardAnswered)]
+    told = timeline.GuardAnswered(guard="identity", unproven="payments: an appliance that says nothing of itself")
+    entries[place] = msgspec.structs.replace(entries[place], what=told)
+    moments = [Moment(at=0.2, wall=entries[place].wall, text="Nothing proves what this is", entry=place)]
+    facts = run_facts.Facts(msgspec.structs.replace(judged.result(), moments=moments), entries, {})
+    assert [one.text for one in build.build(facts, Notes(())).timeline] == ["Nothing proves what this is"]
 
 
 def test_a_run_that_did_nothing_has_no_duration_and_no_impact(recorded: Path) -> None:

@@ -56,7 +56,8 @@ def _of_moment(facts: Facts, moment: Moment) -> Line | None:
         return None
     event = facts.entries[moment.entry].what if moment.entry < len(facts.entries) else None
     is_own = cited == f"timeline:{moment.entry}"
-    if is_own and isinstance(event, _OF_THE_ENGINE) and moment.level != "bad":
+    is_plain = isinstance(event, _OF_THE_ENGINE) and not (isinstance(event, GuardAnswered) and event.unproven)
+    if is_own and is_plain and moment.level != "bad":
         return None
     if is_own and isinstance(event, EffectGone) and _is_its_own(facts, event.step):
         return None
