@@ -40,6 +40,10 @@ def _measured(drill: Drill, env: str, among: Path) -> procedure.Measured:
     """Return what the runs say; nothing where there is no folder of runs yet."""
     if not among.is_dir():
         return procedure.Measured()
+    taken = [drill.taking(way) for way in drill.ways] or [drill]
+    kinds = {tuple(step.use.kind for step in actions(one.steps)) for one in taken}
     with indexed(among) as index:
         tell_untold(index)
-        return measured(index.runs_of((drill.name, env, "")), among, [one.use.kind for one in actions(drill.steps)])
+        series = [(drill.name, env, one.way.name if one.way else "") for one in taken]
+        runs = sorted((run for one in series for run in index.runs_of(one)), key=lambda run: run.started)
+        return measured(runs, among, kinds)

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,12 +28,14 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 _RESULT: Final = msgspec.json.Decoder(_Result)
 
 
-def measured(runs: Sequence[RunSummary], reports: Path, kinds: Sequence[str]) -> Measured:
-    """Return what runs of one drill say, the oldest first; only those that took the actions that it takes now count.
+def measured(runs: Sequence[RunSummary], reports: Path, kinds: Collection[tuple[str, ...]]) -> Measured:
+    """Return what runs of one drill say, the oldest first; only those count that took the actions that it takes now.
+
+    `kinds` are those of its actions, in their order; of a drill with several ways, of each of them.
 
     A step counts where its effect was seen, a putting back where it was seen, too.
     """
-    alike = [one for one in runs if list(one.actions) == list(kinds) and one.verdict is not Verdict.REFUSED][-MOST:]
+    alike = [one for one in runs if tuple(one.actions) in kinds and one.verdict is not Verdict.REFUSED][-MOST:]
     if not alike:
         return Measured()
     took: defaultdict[str, list[float]] = defaultdict(list)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Final, NamedTuple
 
 from faildrill import durations
@@ -14,6 +15,7 @@ from faildrill.reports import wording
 from faildrill.reports.wording import markdown
 from faildrill.running.wait import describe as condition
 
+_LETTERS: Final = [f"{before}{letter}" for before in ("", *ascii_lowercase) for letter in ascii_lowercase]
 _SENTENCE: Final = re.compile(r"(?<=[.:])\s+(?=[A-Z])")
 _REFUSED: Final = ("It is refused", "Refused")
 _SEEN: Final = ("Its effect is seen", "The effect is seen")
@@ -99,10 +101,10 @@ def _steps(drill: Drill, measured: Measured) -> Iterator[str]:
     yield "## 2. Do this, in this order"
     yield ""
     yield from _each(drill.steps, measured, "2.")
-    for way in drill.ways:
-        yield f"### Then, to answer it by: {markdown(way.name)}"
+    for letter, way in zip(_LETTERS, drill.ways, strict=False):
+        yield f"### 2{letter} Then, to answer it by: {markdown(way.name)}"
         yield ""
-        yield from _each(way.steps, measured, f"2.{markdown(way.name)}.")
+        yield from _each(way.steps, measured, f"2{letter}.")
 
 
 def _each(steps: Iterable[AnyStep], measured: Measured, prefix: str) -> Iterator[str]:
@@ -166,6 +168,9 @@ def _over(drill: Drill) -> Iterator[str]:
     yield ""
     for use in drill.expect:
         yield f"- {_what(describe(use.kind, 'expectation'))} {_with(use)}"
+    for letter, way in zip(_LETTERS, drill.ways, strict=False):
+        for use in way.expect:
+            yield f"- after 2{letter}: {_what(describe(use.kind, 'expectation'))} {_with(use)}"
 
 
 def _abort(drill: Drill) -> Iterator[str]:

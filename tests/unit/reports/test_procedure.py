@@ -87,6 +87,34 @@ def test_measured_times_are_those_of_runs_that_took_the_same_actions(called: Com
     assert "last proven by 20260102T020000Z" in text
 
 
+WAYS: Final = """\
+ways:
+  - name: left alone
+    steps:
+      - wait: 1s
+  - name: fail over
+    steps:
+      - name: hand over
+        patroni.switchover: {cluster: payments}
+        undo: none
+"""
+
+
+def test_of_a_drill_with_several_ways_the_runs_of_each_are_measured(tmp_path: Path) -> None:
+    text = DRILL.format(name="primary-crash", about="It crashes.").partition("  - name: put a server")
+    rest = text[2][text[2].index("expect:") :]
+    (tmp_path / "drill.yaml").write_text(text[0] + WAYS + rest, encoding="utf-8")
+    for number, (way, kinds) in enumerate({"left alone": [], "fail over": ["patroni.switchover"]}.items()):
+        declared = made.drill() | {"way": {"name": way}}
+        uses = [{"id": kind, "name": kind, "use": {"kind": kind, "params": {}}} for kind in kinds]
+        declared["steps"] = [*declared["steps"], *uses]
+        made.record(tmp_path / "reports", number, Bounds(at_least=19.0, at_most=21.0), declared=declared)
+    done = CliRunner().invoke(cli, ["runbook", str(tmp_path / "drill.yaml"), "--reports", str(tmp_path / "reports")])
+    assert "2 runs, the last of them 20260102T020000Z" in done.stdout
+    assert "### 2b Then, to answer it by: fail over" in done.stdout
+    assert "Hands the leadership of a Patroni cluster over" in done.stdout
+
+
 def test_the_procedure_can_be_written_to_a_file_and_is_the_same_each_time(called: Command, tmp_path: Path) -> None:
     assert called("-o", str(tmp_path / "a.md")).exit_code == 0
     assert (tmp_path / "a.md").read_text(encoding="utf-8") == called().stdout
