@@ -46,9 +46,9 @@ def step_of(result: Result) -> str:
 
 
 @pytest.mark.says(
-    "**The one who was asked is never the only witness.** Where nobody else can tell whether a step took effect "
-    "(HAProxy what was set through its socket, whatever is in a path what it passes on, a `reach` what state a member "
-    "without an address is in), it counts only if a probe of the drill noticed it, and the finding names that probe."
+    "**The one who was asked is never the only witness.** Where only the one who was asked can confirm an effect "
+    "(HAProxy what was set through its socket, a proxy in the path what it passes on, a `reach` the state of a member "
+    "without an address), the step counts only if a probe of the drill noticed it, and the finding names that probe."
 )
 def test_what_nobody_noticed_proves_nothing(tmp_path: Path) -> None:
     result = judge(drained().write(tmp_path))
@@ -61,9 +61,9 @@ def test_what_others_confirm_as_well_needs_no_probe(tmp_path: Path) -> None:
 
 
 @pytest.mark.says(
-    "**The one who was asked is never the only witness.** Where nobody else can tell whether a step took effect "
-    "(HAProxy what was set through its socket, whatever is in a path what it passes on, a `reach` what state a member "
-    "without an address is in), it counts only if a probe of the drill noticed it, and the finding names that probe."
+    "**The one who was asked is never the only witness.** Where only the one who was asked can confirm an effect "
+    "(HAProxy what was set through its socket, a proxy in the path what it passes on, a `reach` the state of a member "
+    "without an address), the step counts only if a probe of the drill noticed it, and the finding names that probe."
 )
 @pytest.mark.says(
     "A probe noticed it if, since it was confirmed, three looks in a row failed and none did before it, or it was dark "
