@@ -125,7 +125,9 @@ class Year:
                 continue
             self._at = at
             if at >= END or not host.is_down(at):
-                self._tick(host, is_last=at >= END)
+                self._tick(
+                    host, is_last=at >= END or at == START
+                )  # what was due before the first look was known to none
 
     def _moments(self) -> list[tuple[datetime, Host]]:
         """Return when who ticks: around whatever could be due by any of the clocks, and at times in between."""

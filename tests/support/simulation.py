@@ -47,7 +47,8 @@ from faildrill.record.timeline import (
 )
 from faildrill.restoring.fence import Swept
 from faildrill.restoring.steadiness import GRACE
-from faildrill.running.course import WARM_UP_PATIENCE, Course
+from faildrill.running.course import Course
+from faildrill.running.longest_course import WARM_UP_PATIENCE
 from faildrill.running.run_context import Scene
 from faildrill.running.stop_request import Stop
 from faildrill.testing import LoopClock, run

@@ -9,6 +9,7 @@ from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
 from faildrill.errors import InvalidFile, Mistake, WrongUsage
 from faildrill.loading import find_environment, load_drill, load_environment, read_environment
 from faildrill.loading.file_sort import environment_named_in, sort_of
+from faildrill.loading.game_day_file import load_game_day
 from faildrill.loading.standard_file import load_standard
 from faildrill.loading.yaml.nodes import Place
 from faildrill.model.environment import Environment
@@ -43,6 +44,8 @@ def check(path: Path, env: str | None) -> list[Checked]:
     if sort == "environment":
         environment = _noted(one, lambda: read_environment(path))
         one.warnings += environment.warnings if environment else ()
+    elif sort == "game day":
+        _noted(one, lambda: load_game_day(path))
     elif sort == "standard":
         _noted(one, lambda: load_standard(path))
     return [one]

@@ -114,7 +114,7 @@ def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
     for at in coming:
         blocked = blocking.foreseen(day, at)
         yield blocked is None, f"due: {schedule_text.when(day, at)}{f'; blocked then: {blocked}' if blocked else ''}"
-        for told in schedule_text.announced(day, at):
+        for told in schedule_text.announced(day, at, now):
             yield True, told
     blocked = blocking.objection(day)
     yield True, f"now it would be blocked: {blocked}" if blocked else "nothing blocks it now"

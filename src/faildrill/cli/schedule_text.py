@@ -55,19 +55,20 @@ def coming(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
     if day.roles:
         roles = (f"{role}: {', '.join(who)}" for role, who in day.roles.items())
         yield f"  roles: {plain('; '.join(roles), 400)}"
-    for line in announced(day, at):
+    for line in announced(day, at, now):
         yield f"  {line}"
     blocked = blocking.foreseen(day, at)
     if blocked is not None:
         yield f"  BLOCKED: {plain(blocked, 400)}"
 
 
-def announced(day: GameDay, at: datetime) -> Iterator[str]:
-    """Tell what is announced of an occurrence, when and to whom; the first one first."""
+def announced(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
+    """Tell what is announced of an occurrence, when and to whom, the first one first, and what should be by now."""
     zone = zone_of(day, at)
     for one in sorted(day.announce, key=lambda one: -one.before):
         moment = at - timedelta(seconds=one.before)
-        yield f"tell {plain(', '.join(one.to))} at {_local(zone, moment)}: {plain(one.text, 300)}"
+        told = " (should be told by now)" if moment <= now else ""
+        yield f"tell {plain(', '.join(one.to))} at {_local(zone, moment)}{told}: {plain(one.text, 300)}"
 
 
 def occurrence(day: GameDay, at: datetime) -> dict[str, object]:

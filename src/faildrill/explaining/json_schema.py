@@ -11,7 +11,7 @@ from faildrill.kinds.parameter_roles import parameter_names
 from faildrill.kinds.target_table import installed, sections
 from faildrill.loading.environment_rules import blast_radius_shape
 from faildrill.loading.load import RATE_PATTERN
-from faildrill.model.environment import Approvals
+from faildrill.model.environment import Approvals, DamageBudget
 from faildrill.ports import Duration
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.standards import Standard
@@ -159,6 +159,7 @@ def environment_schema() -> Schema:
             "lock": {**_one_of(locks), "description": "what keeps other hosts from drilling at the same time"},
             "blast_radius": _rule(blast_radius_shape(names("target"))),
             "approvals": _rule(Approvals),
+            "damage_budget": _rule(DamageBudget),
             "unproven": {
                 **_by_name(_text("why")),
                 "description": "by kind that acts through no target, why nothing can prove what it acts on",

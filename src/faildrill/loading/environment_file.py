@@ -11,7 +11,14 @@ from faildrill.kinds.parameter_roles import absolute
 from faildrill.kinds.target_table import sections, sort_of
 from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.drill_probes import read_probes
-from faildrill.loading.environment_rules import RULES, read_approvals, read_blast_radius, read_lock, read_unproven
+from faildrill.loading.environment_rules import (
+    RULES,
+    read_approvals,
+    read_blast_radius,
+    read_damage_budget,
+    read_lock,
+    read_unproven,
+)
 from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import MEMBER_RULE, NAME_RULE, is_member, is_name
 from faildrill.loading.scope import Scope
@@ -67,6 +74,7 @@ def read_environment(path: Path) -> LoadedEnvironment:
             "lock": read_lock(reading, scope),
             "blast_radius": read_blast_radius(reading, place),
             "approvals": read_approvals(reading),
+            "damage_budget": read_damage_budget(reading),
             "unproven": read_unproven(reading),
         }
     )

@@ -1,4 +1,4 @@
-"""What an environment file rules besides its guards: a lock between hosts, a blast radius, who must approve."""
+"""What an environment file rules besides its guards: a lock, a blast radius, who must approve, what drills may cost."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,10 +12,10 @@ from faildrill.loading.names import NAME_RULE, is_name
 from faildrill.loading.scope import Scope
 from faildrill.loading.yaml.mapping import MappingReader
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, plain
-from faildrill.model.environment import Approvals, BlastRadius, Environment, Limit, Unknown
+from faildrill.model.environment import Approvals, BlastRadius, DamageBudget, Environment, Limit, Unknown
 from faildrill.ports.target import BLAST_RADIUS, KindUse
 
-RULES: Final = ("lock", "blast_radius", "approvals", "unproven")
+RULES: Final = ("lock", "blast_radius", "approvals", "damage_budget", "unproven")
 _SHORTEST: Final = 8
 """Characters of a reason."""
 _LIMITS: Final = "by name, how many members of each one drill may touch"
@@ -74,6 +74,13 @@ def read_approvals(reading: MappingReader) -> Approvals | None:
             reading.mistakes.add(node.place, NAME_RULE)
     found = _model(Approvals, entry, reading)
     return found if isinstance(found, Approvals) else None
+
+
+def read_damage_budget(reading: MappingReader) -> DamageBudget | None:
+    """Read how much outage drills may cost the place."""
+    entry = reading.entry("damage_budget")
+    found = _model(DamageBudget, entry, reading) if entry is not None else None
+    return found if isinstance(found, DamageBudget) else None
 
 
 def read_unproven(reading: MappingReader) -> dict[str, str]:

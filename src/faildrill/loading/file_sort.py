@@ -12,11 +12,13 @@ from faildrill.loading.yaml.nodes import Listing, Mapping, Place, Scalar
 _ONLY_ENVIRONMENTS = frozenset((*FIRST, *LAST)) - {"environment", "about", "probes"}
 
 
-def sort_of(path: Path) -> Literal["drill", "environment", "standard"]:
+def sort_of(path: Path) -> Literal["drill", "environment", "standard", "game day"]:
     """Tell by its keys what a file is; InvalidFile when nothing can be made of it."""
     keys = read(path, Mistakes(str(path))).entries
     if "standard" in keys:
         return "standard"
+    if "game_day" in keys:
+        return "game day"
     if "drill" in keys:
         return "drill"
     others = keys.keys() - {*FIRST, *LAST}

@@ -20,6 +20,7 @@ from faildrill.kinds import UnknownKind, find
 from faildrill.kinds.parameter_roles import target_parameters
 from faildrill.kinds.target_table import installed
 from faildrill.model.drill import ProbePlan
+from faildrill.ports import Duration
 from faildrill.ports.target import KindUse, Target
 from faildrill.standards import Standard
 
@@ -70,6 +71,14 @@ class Approvals(BaseModel):
         return self
 
 
+class DamageBudget(BaseModel):
+    """What drills may cost a place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    outage: Duration = Field(gt=0, description="the outage that all drills together may cost it in any seven days")
+
+
 class Environment(BaseModel):
     """A place that is drilled; written with each section of targets under its own name, as a file has it."""
 
@@ -100,6 +109,7 @@ class Environment(BaseModel):
     lock: KindUse | None = Field(default=None, description="what keeps other hosts from drilling at the same time")
     blast_radius: BlastRadius | None = None
     approvals: Approvals | None = None
+    damage_budget: DamageBudget | None = None
 
     @model_validator(mode="before")
     @classmethod

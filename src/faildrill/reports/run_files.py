@@ -5,15 +5,17 @@ import traceback
 from pathlib import Path
 
 from faildrill import judging, reports
-from faildrill.errors import reason
+from faildrill.errors import JournalError, reason
 from faildrill.judging.result import Result
+from faildrill.record.timeline import FILE, entries, first_of
 
 
 def conclude(folder: Path) -> Result:
     """Judge the run in a folder, and write its result and its reports there.
 
-    A report that can't be written never hides the verdict: that is said on standard error. Raises WrongUsage when it
-    holds no run, JournalDamaged when its files were damaged, NotJudged for a defect.
+    Where its place has a damage budget, the run is charged to it. A report that can't be written never hides the
+    verdict: that is said on standard error. Raises WrongUsage when it holds no run, JournalDamaged when its files were
+    damaged, NotJudged for a defect.
     """
     result = judging.judge(folder)
     try:
@@ -25,4 +27,18 @@ def conclude(folder: Path) -> Result:
         sys.stderr.write(
             f"the reports in {folder} are not all written, because of a defect in faildrill:\n{traceback.format_exc()}"
         )
+    _charge(folder, result)
     return result
+
+
+def _charge(folder: Path, result: Result) -> None:
+    """Charge the run to the damage budget of its place, where that has one; what can't be is charged in full."""
+    first = first_of(entries(folder / FILE))
+    if first is None or not first.place.get("damage_budget"):
+        return
+    from faildrill.running import damage_budget  # noqa: PLC0415 - few places have a budget
+
+    try:
+        damage_budget.settle(first, result)
+    except (OSError, JournalError) as error:
+        sys.stderr.write(f"{folder.name} stays charged all that it could have cost its place: {error}\n")

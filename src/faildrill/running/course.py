@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from typing import Final, Literal
+from typing import Literal
 
 from faildrill.acting.call import stuck
 from faildrill.acting.effects import look_before_undoing
@@ -37,14 +37,13 @@ from faildrill.restoring.look_around import look_around
 from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.steadiness import Patience, steady
+from faildrill.running import damage_budget
 from faildrill.running.interrupts import Interrupts
+from faildrill.running.longest_course import WARM_UP_PATIENCE
 from faildrill.running.run_context import Scene
 from faildrill.running.step_sequence import Steps
 from faildrill.running.stop_request import Stop
 from faildrill.system import who
-
-WARM_UP_PATIENCE: Final = 20.0
-"""Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
 
 
 class Course:
@@ -108,7 +107,17 @@ class Course:
         async for answer in answers(self._scene.environment, self._scene.run, self._scene.drill):
             self._scene.timeline.record(answer)
             objections = objections or answer.objection is not None
-        return objections
+        return objections or self._overdraws()
+
+    def _overdraws(self) -> bool:
+        """Reserve what the run may cost its place, as the last thing before anything is touched."""
+        scene = self._scene
+        budget = scene.environment.damage_budget
+        if budget is None:
+            return False
+        objection = damage_budget.reserve(budget, scene.environment, scene.drill, scene.run)
+        scene.timeline.record(GuardAnswered(guard="damage_budget", objection=objection))
+        return objection is not None
 
     async def _warm_up(self) -> bool:
         """Watch until every probe was good for the warm-up; the drill is refused when one never is."""

@@ -10,23 +10,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from faildrill import __version__, durations
 from faildrill.clock import Clock, seconds
 from faildrill.locking.facts import proven
-from faildrill.model.drill import AnyStep, Drill, Parallel, Step, actions
+from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.record import series
-from faildrill.restoring import steadiness
-from faildrill.running.course import WARM_UP_PATIENCE
 from faildrill.running.layout import lay_out_as
+from faildrill.running.longest_course import longest
 from faildrill.running.series_layout import new_folder
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
-
-_LOOKING: Final = 10.0
-"""Seconds for which an effect is looked for beyond `within`, at the most."""
 
 
 @dataclass(frozen=True)
@@ -214,18 +209,3 @@ class Suite:
 
 def _word(code: int) -> str:
     return next((one.name for one in ExitCode if one == code), f"exit code {code}")
-
-
-def longest(drill: Drill) -> float:
-    """Return the seconds that a drill may take by its own limits: warm-up, steps, waits, undos, until steady again."""
-    undos = sum(
-        one.undo_within + min(one.undo_within, _LOOKING) for one in actions(drill.steps) if one.undo.how != "none"
-    )
-    acting = sum(_longest(one) for one in drill.steps)
-    return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadiness.limit(drill) + steadiness.GRACE
-
-
-def _longest(step: AnyStep) -> float:
-    if isinstance(step, Parallel):
-        return max((_longest(one) for one in step.steps), default=0.0)
-    return step.within + min(step.within, _LOOKING) if isinstance(step, Step) else step.within

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from faildrill.cli.main import cli
 from faildrill.errors import InvalidFile, WrongUsage
 from faildrill.loading.game_day_file import game_days, load_game_day
 
@@ -95,6 +97,19 @@ def test_all_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
         game_days([folder])
     assert "a.yaml:8:" in str(told.value)
     assert "b.yaml:6:" in str(told.value)
+
+
+def test_the_example_in_this_repository_is_one() -> None:
+    [day] = game_days([Path(__file__).parents[3] / "drills" / "game-days"]).values()
+    assert day.name == "quarterly-failover"
+
+
+def test_validate_knows_a_game_day_and_its_mistakes(folder: Path) -> None:
+    good = CliRunner().invoke(cli, ["validate", str(written(folder, GOOD))])
+    assert (good.exit_code, good.output.endswith("day.yaml: valid\n")) == (0, True)
+    bad = CliRunner().invoke(cli, ["validate", str(written(folder, GOOD.replace("when:", "wen:"), "bad.yaml"))])
+    assert bad.exit_code != 0
+    assert "7:1: unknown key 'wen'; did you mean 'when'?" in bad.output
 
 
 def test_two_files_can_t_have_one_name(folder: Path) -> None:

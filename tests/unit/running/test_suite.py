@@ -11,7 +11,8 @@ from faildrill.model.drill import Drill, Step, Undo, Wait
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.record import series
-from faildrill.running.suite import Begun, Ended, Member, Rules, Suite, longest
+from faildrill.running.longest_course import longest
+from faildrill.running.suite import Begun, Ended, Member, Rules, Suite
 
 PASSED, FAILED, REFUSED, INCONCLUSIVE, ABORTED, UNSAFE, ERROR = 0, 1, 3, 4, 5, 6, 7
 SAID = Callable[[Begun], int]

@@ -1,0 +1,47 @@
+"""What a run has cost its place in outage, at the most: a pure function of its result."""
+
+from faildrill.judging.result import Headline, ProbeFigures, Result, Verdict
+
+
+def cost(result: Result) -> float | None:
+    """Return the seconds of outage that a run has cost at the most; None until that is known.
+
+    The upper bounds of all outages of what stands for the users, added; where none was seen, the longest that could
+    hide between the looks. Where nobody looked at the users, or the end of an outage was not seen, it is all of the
+    run from its first step on. It isn't known while a run has no end, nor while an outage goes on in a place that was
+    not put back.
+    """
+    if result.verdict is Verdict.REFUSED:
+        return 0.0
+    if not result.whole:
+        return None
+    acted = _acted(result)
+    if result.headline is None:
+        return acted
+    headline = result.headline
+    names = {headline.probe, headline.failback_probe}
+    sums = [_of(one) for one in result.probes if one.probe in names]
+    known = [one for one in sums if one is not None]
+    if len(known) < len(sums):
+        return None if result.verdict is Verdict.UNSAFE else acted
+    return min(max(known, default=acted) or _hidden(headline), acted)
+
+
+def _acted(result: Result) -> float:
+    """Return the seconds from the first step to the end of the run; 0 where nothing was done."""
+    if "acting" not in result.phases:
+        return 0.0
+    return max(end for _, end in result.phases.values()) - result.phases["acting"][0]
+
+
+def _of(probe: ProbeFigures) -> float | None:
+    """Add the upper bounds of the outages of a probe; None where one has none. Those left out are shorter than any."""
+    bounds = [one.length.at_most for one in probe.outages]
+    known = [one for one in bounds if one is not None]
+    if len(known) < len(bounds):
+        return None
+    return sum(known) + probe.outages_left_out * min(known, default=0.0)
+
+
+def _hidden(headline: Headline) -> float:
+    return max(headline.unproven, headline.failback_unproven)

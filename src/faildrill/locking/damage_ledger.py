@@ -1,0 +1,174 @@
+"""What drills have cost a place in outage, and may still cost it: kept under each of its facts, in the state folder.
+
+A run's cost is reserved before its first step, by the longest that it may take, and settled when it is judged. Both
+are done under a lock, so that runs which begin at once never reserve more than there is.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from faildrill import durations
+from faildrill.errors import JournalDamaged
+from faildrill.locking.place_key import PlaceKey
+from faildrill.record.journal import Journal, read, seal
+from faildrill.system import atomic_file, state_folder
+
+WEEK: Final = timedelta(days=7)
+_FILE: Final = "damage.jsonl"
+_LOCK: Final = "damage.lock"
+_MANY: Final = 500
+"""Lines from which on those that count no more are dropped."""
+_KEPT: Final = 2 * WEEK
+
+
+class Reserved(msgspec.Struct, frozen=True, tag_field="event", tag="reserved", kw_only=True):
+    """A run may cost the place so much."""
+
+    run: str
+    at: datetime
+    seconds: float
+
+
+class Settled(msgspec.Struct, frozen=True, tag_field="event", tag="settled", kw_only=True):
+    """A run has cost the place so much at the most; the last word on a run counts."""
+
+    run: str
+    at: datetime
+    seconds: float
+
+
+_DECODER: Final = msgspec.json.Decoder(Reserved | Settled)
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a run is charged."""
+
+    run: str
+    seconds: float
+    is_settled: bool
+    """False: reserved, and not judged yet."""
+    until: datetime
+    """When it counts no more."""
+
+
+def charges(proven: PlaceKey, now: datetime) -> list[Charge]:
+    """Return what counts now, by the time at which it counts no more. JournalDamaged where it can't be trusted."""
+    reserved: dict[str, Reserved] = {}
+    settled: dict[str, Settled] = {}
+    for one in (one for key in proven.keys for one in _lines(_path(key))):
+        if isinstance(one, Reserved):
+            reserved[one.run] = one
+        else:
+            settled[one.run] = one
+    found = [_charge(one, settled.get(run)) for run, one in reserved.items()]
+    return sorted((one for one in found if one.seconds and now < one.until), key=lambda one: one.until)
+
+
+def _charge(reserved: Reserved, settled: Settled | None) -> Charge:
+    if settled is not None:
+        return Charge(reserved.run, settled.seconds, is_settled=True, until=settled.at + WEEK)
+    over = reserved.at + timedelta(seconds=reserved.seconds)
+    return Charge(reserved.run, reserved.seconds, is_settled=False, until=over + WEEK)
+
+
+def reserve(proven: PlaceKey, wanted: Reserved, allowed: float) -> str | None:
+    """Reserve what a run may cost and return None; or return why that is too much, and when it no longer is.
+
+    On return it survives a power loss. OSError or JournalError where it can't be read or written: nothing may be run.
+    """
+    with _held(proven):
+        counting = charges(proven, wanted.at)
+        spent = sum(one.seconds for one in counting)
+        if spent + wanted.seconds > allowed:
+            return _too_much(counting, wanted, allowed)
+        _append(proven, wanted)
+    return None
+
+
+def settle(proven: PlaceKey, settled: Settled) -> None:
+    """Charge a run what it has cost, where something was reserved for it here. OSError, JournalError as `reserve`."""
+    with _held(proven):
+        if any(
+            isinstance(one, Reserved) and one.run == settled.run for key in proven.keys for one in _lines(_path(key))
+        ):
+            _append(proven, settled)
+
+
+def _too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str:
+    rule = f"drills may cost this place {durations.show(allowed)} of outage in seven days (`damage_budget`)"
+    asked = f"this one may cost {durations.show(wanted.seconds)} by its own limits"
+    if wanted.seconds > allowed:
+        return f"{rule}, and {asked} alone; shorten its `within`, its waits and `steady_again`, or allow more"
+    spent = sum(one.seconds for one in counting)
+    open_ones = [one.run for one in counting if not one.is_settled]
+    told = f"{rule}: {durations.show(spent)} are charged at the most, and {asked}"
+    if open_ones:
+        told += f"; not judged yet, and so charged in full: {', '.join(open_ones[:3])}"
+    left = spent
+    for one in counting:
+        left -= one.seconds
+        if left + wanted.seconds <= allowed:
+            return f"{told}; there is room from {one.until:%Y-%m-%d %H:%M} UTC on"
+    return told
+
+
+def _path(key: str) -> Path:
+    return state_folder.folder() / "environments" / key / _FILE
+
+
+def _lines(path: Path) -> list[Reserved | Settled]:
+    found = read(path)
+    if found.damaged:
+        what = "nobody can tell what drills have cost this place, which counts as all that they may"
+        raise JournalDamaged(f"{path}: altered after byte {found.whole}: {what}; look at it, and move it away")
+    return [_DECODER.decode(one) for one in found.records]
+
+
+def _append(proven: PlaceKey, one: Reserved | Settled) -> None:
+    for key in proven.keys:
+        path = _path(key)
+        _drop_old(path, one.at)
+        try:
+            journal = Journal.create(path)
+        except FileExistsError:
+            journal = Journal.resume(path)
+        try:
+            journal.append(msgspec.json.encode(one), durable=True)
+        finally:
+            journal.close()
+
+
+def _drop_old(path: Path, now: datetime) -> None:
+    """Drop what counts no more, where there is much of it."""
+    known = _lines(path)
+    if len(known) < _MANY:
+        return
+    kept = [one for one in known if now - one.at < _KEPT]
+    atomic_file.write(path, b"".join(seal(msgspec.json.encode(one)) for one in kept), durable=True)
+
+
+@contextlib.contextmanager
+def _held(proven: PlaceKey) -> Iterator[None]:
+    """Hold the locks of all facts, taken in the one order in which everybody takes them."""
+    with contextlib.ExitStack() as taken:
+        for key in proven.keys:
+            path = _path(key).with_name(_LOCK)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            taken.callback(os.close, descriptor)
+            state_folder.lock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def now() -> datetime:
+    """Return the wall clock, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,35 @@
+"""The damage budget of a place: what drills may cost it in outage, reserved before a run and settled after it."""
+
+from faildrill.errors import JournalError
+from faildrill.judging.outage_cost import cost
+from faildrill.judging.result import Result
+from faildrill.locking import damage_ledger
+from faildrill.locking.damage_ledger import Reserved, Settled
+from faildrill.locking.facts import proven
+from faildrill.locking.place_key import PlaceKey
+from faildrill.model.drill import Drill
+from faildrill.model.environment import DamageBudget, Environment
+from faildrill.record.events import RunStarted
+from faildrill.running.longest_course import WARM_UP_PATIENCE, longest
+
+
+def estimate(drill: Drill) -> float:
+    """Return the seconds from its first step to its end that a drill may take, by its own limits."""
+    return longest(drill) - drill.warm_up - WARM_UP_PATIENCE
+
+
+def reserve(budget: DamageBudget, environment: Environment, drill: Drill, run: str) -> str | None:
+    """Reserve what a run may cost its place; return why that can't be. Nothing that can't be written down is run."""
+    wanted = Reserved(run=run, at=damage_ledger.now(), seconds=estimate(drill))
+    try:
+        return damage_ledger.reserve(proven(environment), wanted, budget.outage)
+    except (JournalError, OSError) as error:
+        return f"what drills have cost this place can't be kept: {error}"
+
+
+def settle(first: RunStarted, result: Result) -> None:
+    """Charge a run that was judged what it has cost; what is not known stays charged in full. OSError, JournalError."""
+    seconds = cost(result)
+    if seconds is not None:
+        settled = Settled(run=result.run, at=damage_ledger.now(), seconds=seconds)
+        damage_ledger.settle(PlaceKey.of(first), settled)

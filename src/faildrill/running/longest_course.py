@@ -1,0 +1,26 @@
+"""How long a drill may take by its own limits."""
+
+from typing import Final
+
+from faildrill.model.drill import AnyStep, Drill, Parallel, Step, actions
+from faildrill.restoring import steadiness
+
+WARM_UP_PATIENCE: Final = 20.0
+"""Seconds beyond the warm-up for which the probes may take to become good, before the drill is refused."""
+_LOOKING: Final = 10.0
+"""Seconds for which an effect is looked for beyond `within`, at the most."""
+
+
+def longest(drill: Drill) -> float:
+    """Return the seconds that a drill may take by its own limits: warm-up, steps, waits, undos, until steady again."""
+    undos = sum(
+        one.undo_within + min(one.undo_within, _LOOKING) for one in actions(drill.steps) if one.undo.how != "none"
+    )
+    acting = sum(_longest(one) for one in drill.steps)
+    return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadiness.limit(drill) + steadiness.GRACE
+
+
+def _longest(step: AnyStep) -> float:
+    if isinstance(step, Parallel):
+        return max((_longest(one) for one in step.steps), default=0.0)
+    return step.within + min(step.within, _LOOKING) if isinstance(step, Step) else step.within
