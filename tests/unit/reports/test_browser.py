@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from faildrill import reports
+from faildrill.record import notes
 from unit.reports import crash, hostile, judged
 from unit.reports.reading import Read
 
@@ -98,6 +99,13 @@ def test_a_hostile_drill_runs_nothing_in_the_browser(browser: str, tmp_path: Pat
     everything = hostile.put_into(" ".join(hostile.STRINGS[:-1]))
     crash.write(run, everything)
     (run / "notes.md").write_text("<script>document.title='owned'</script>", encoding="utf-8")
+    text = everything("<script>document.title='owned'</script>")
+    said = notes.Note(
+        by=text, account=text, written="2026-11-22T11:00:00Z", text=text, owner=text, due=text, given=text
+    )
+    for sort, at in (("line", "2026-11-22T10:30:09Z"), ("cause", ""), ("task", "")):
+        number = notes.append(run, msgspec.structs.replace(said, sort=sort, at=at))
+    notes.append(run, msgspec.structs.replace(said, corrects=number, sort="task"))
     reports.write(run, msgspec.structs.replace(judged.result(everything), runbook="javascript:alert(1)"))
     with served(run) as (address, asked):
         document, console = opened(browser, f"{address}/report.html", tmp_path / "profile")
