@@ -84,7 +84,7 @@ def stepped(place: Place, python: Path, clock: Path, by: str) -> tuple[Path, tup
         place.become("pay", "up")
         up.append(time.monotonic())
         assert run.wait(60) == 0
-    [folder] = (place.folder.parent / "reports").iterdir()
+    [folder] = (place.folder.parent / "reports").glob("*/")
     return folder, (up[0] - down[1], up[1] - down[0])
 
 

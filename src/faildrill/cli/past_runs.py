@@ -15,14 +15,16 @@ import msgspec
 from faildrill import judging
 from faildrill.cli.judge import FOLDER, find_one
 from faildrill.cli.options import seconds
+from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
 from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
 from faildrill.history.last_proven import runbook_change
 from faildrill.history.retention import removable
 from faildrill.history.run_summary import RunSummary, Unread, summarize
-from faildrill.record import notes
+from faildrill.record import chain, notes
 from faildrill.reports.wording import count, plain
+from faildrill.system import who
 
 REPORTS: Final = click.option(
     "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
@@ -182,7 +184,17 @@ def prune(older_than: float, among: Path, *, yes: bool) -> None:
         click.echo(f"{'removed' if yes else 'would remove'} {plain(one.folder)}")
         if yes:
             _remove(among / one.folder)
+            _note_removal(among, one.folder)
     click.echo(f"{count(len(old), 'run')} {'removed' if yes else 'could go; --yes removes them'}")
+
+
+def _note_removal(among: Path, run: str) -> None:
+    """Write into the chain of the history that a run was removed on purpose, where there is one."""
+    if (among / chain.FILE).exists():
+        try:
+            chain.append(among, chain.Removed(run=run, by=who.user()), SystemClock())
+        except OSError as error:
+            click.echo(f"{among / chain.FILE} can't be written: {error.strerror}", err=True)
 
 
 def _remove(folder: Path) -> None:

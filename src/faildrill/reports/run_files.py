@@ -5,8 +5,10 @@ import traceback
 from pathlib import Path
 
 from faildrill import judging, reports
+from faildrill.clock import SystemClock
 from faildrill.errors import JournalError, reason
 from faildrill.judging.result import Result
+from faildrill.record import manifest
 from faildrill.record.timeline import FILE, entries, first_of
 
 
@@ -28,6 +30,7 @@ def conclude(folder: Path) -> Result:
             f"the reports in {folder} are not all written, because of a defect in faildrill:\n{traceback.format_exc()}"
         )
     _charge(folder, result)
+    _seal(folder)
     return result
 
 
@@ -42,3 +45,11 @@ def _charge(folder: Path, result: Result) -> None:
         damage_budget.settle(first, result)
     except (OSError, JournalError) as error:
         sys.stderr.write(f"{folder.name} stays charged all that it could have cost its place: {error}\n")
+
+
+def _seal(folder: Path) -> None:
+    """Seal what the verdict rests on, now that all is written; a run that can't be sealed keeps its verdict."""
+    try:
+        manifest.seal(folder, SystemClock())
+    except OSError as error:
+        sys.stderr.write(f"the run in {folder} is not sealed: {reason(error)}\n")

@@ -1,5 +1,6 @@
 """Lay a run out on disk and start its sentinel. Everything that the run needs is in its timeline's first event."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -12,8 +13,8 @@ from faildrill.clock import Clock, boot_id
 from faildrill.locking.facts import proven
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.record import second_copy
-from faildrill.record.timeline import FORMAT, RunStarted, Timeline
+from faildrill.record import chain, second_copy
+from faildrill.record.timeline import FILE, FORMAT, RunStarted, Timeline
 from faildrill.restoring.fence import MARK, WATCHES
 from faildrill.system import python, who
 from faildrill.system.atomic_file import sync
@@ -63,6 +64,19 @@ def lay_out_as(
     timeline = Timeline.create(folder, clock, second=second_copy.make(folder.name))
     timeline.record(first)
     timeline.close()
+    _enter(folder, first, clock)
+
+
+def _enter(folder: Path, first: RunStarted, clock: Clock) -> None:
+    """Enter a run into the chain of its history; one that can't be entered is run all the same, and lacks there."""
+    begun = chain.Begun(
+        run=chain.name_of(folder),
+        drill=str(first.drill["name"]),
+        environment=first.environment,
+        start=chain.start_digest(folder / FILE),
+    )
+    with contextlib.suppress(OSError):
+        chain.append(chain.home(folder), begun, clock)
 
 
 def start(folder: Path) -> Started:

@@ -1,0 +1,198 @@
+"""The chain of a history: which runs a folder of runs has held, one checksummed JSON line each time one begins or ends.
+
+Each line holds the SHA-256 of the line before it, so that none can be taken out, put in or changed without breaking
+those that follow. A run that was removed is still in the chain; what was written of it can't be changed unseen.
+
+Nothing of a run waits for it: a line that can't be written is left out, and the run goes on. docs/evidence.md says what
+can be told from a chain, and what can't.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from faildrill.clock import Clock
+from faildrill.record import series
+from faildrill.record.journal import read, seal, unseal
+
+FILE: Final = "chain.jsonl"
+FORMAT: Final = 1
+_PATIENCE: Final = 2.0
+"""Seconds for which another process that writes a line is waited for."""
+_POLL: Final = 0.02
+_LONGEST_LINE: Final = 1 << 16
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True, omit_defaults=True):
+    """What became of a run; it is named by its folder, seen from the folder of all runs."""
+
+    run: str
+
+
+class Begun(Event, frozen=True, tag="begun", kw_only=True):
+    """A run was laid out; nothing was touched yet."""
+
+    drill: str
+    environment: str
+    start: str
+    """SHA-256 of the first line of its timeline: who, where and what, as it was before the first step."""
+
+
+class Sealed(Event, frozen=True, tag="sealed", kw_only=True):
+    """A run was judged, and its files were as its manifest says."""
+
+    manifest: str
+    """SHA-256 of that manifest."""
+
+
+class Removed(Event, frozen=True, tag="removed", kw_only=True):
+    """Somebody had faildrill remove the folder of a run."""
+
+    by: str
+
+
+AnyEvent = Begun | Sealed | Removed
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a chain."""
+
+    wall: str
+    """When it was written, UTC."""
+    previous: str
+    """SHA-256 of the line before it, without its end; empty for the first."""
+    what: AnyEvent
+
+
+class ChainRead(NamedTuple):
+    """What a chain holds, and at which of its lines (from 1) it breaks; it is read up to there."""
+
+    links: list[Link]
+    broken: int | None = None
+    because: str = ""
+
+    def of(self, run: str) -> list[Link]:
+        """Return the lines about a run."""
+        return [link for link in self.links if link.what.run == run]
+
+
+def home(folder: Path) -> Path:
+    """Return the folder of all runs that a run's folder lies in: a set of runs is one of its folders."""
+    parent = folder.resolve().parent
+    return parent.parent if (parent / series.FILE).is_file() else parent
+
+
+def name_of(folder: Path) -> str:
+    """Return what a chain calls the run in a folder."""
+    return folder.resolve().relative_to(home(folder)).as_posix()
+
+
+def append(runs: Path, event: AnyEvent, clock: Clock) -> None:
+    """Append a line to the chain in a folder of runs; it survives a power loss on return.
+
+    OSError where it can't be written within a few seconds; the chain is then as it was.
+    """
+    with _opened(runs / FILE) as descriptor:
+        size = _without_torn_tail(descriptor)
+        link = Link(wall=clock.wall(), previous=_digest_of_last(descriptor, size), what=event)
+        line = seal(msgspec.json.encode(link))
+        try:
+            _write(descriptor, line)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+
+
+def decode(content: bytes) -> ChainRead:
+    """Read a chain up to where it breaks."""
+    links: list[Link] = []
+    previous = ""
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        record = unseal(line)
+        try:
+            link = _DECODER.decode(record) if record is not None else None
+        except msgspec.MsgspecError:
+            link = None
+        if link is None:
+            return ChainRead(links, number, "it is not what was written")
+        if link.previous != previous:
+            return ChainRead(links, number, "it does not follow the line before it: lines were taken out or put in")
+        links.append(link)
+        previous = hashlib.sha256(line).hexdigest()
+    if lines[-1]:
+        return ChainRead(links, len(lines), "it is cut off")
+    return ChainRead(links)
+
+
+_DECODER: Final = msgspec.json.Decoder(Link)
+
+
+def start_digest(timeline: Path) -> str:
+    """Return the SHA-256 of the first line of a timeline; empty where there is none."""
+    found = read(timeline).records[:1]
+    return hashlib.sha256(seal(found[0])).hexdigest() if found else ""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a chain, whose only writer this is then; OSError where another one does not come to its end."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _lock(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, "the disk took only a part of it")
+    os.fdatasync(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL)
+        else:
+            return
+
+
+def _without_torn_tail(descriptor: int) -> int:
+    """Cut off a line that a writer died in, and return how many bytes are left."""
+    size = os.fstat(descriptor).st_size
+    tail = _tail(descriptor, size)
+    if len(tail) < size and b"\n" not in tail:
+        raise OSError(errno.EINVAL, "its last line is none that faildrill wrote")
+    whole = size - len(tail) + tail.rfind(b"\n") + 1
+    if whole != size:
+        os.ftruncate(descriptor, whole)
+    return whole
+
+
+def _digest_of_last(descriptor: int, size: int) -> str:
+    """Return the digest of the last line, whether or not it is one of ours: what breaks a chain stays visible."""
+    if not size:
+        return ""
+    last = _tail(descriptor, size)[:-1].rpartition(b"\n")[2]
+    return hashlib.sha256(last).hexdigest()
+
+
+def _tail(descriptor: int, size: int) -> bytes:
+    least = max(size - _LONGEST_LINE, 0)
+    return os.pread(descriptor, size - least, least)

@@ -1,0 +1,122 @@
+"""What the files of a run were when it was sealed: their sizes and SHA-256, in `manifest.json` of its folder.
+
+A run is sealed when it is judged. What is written to it later (by `faildrill recover`, or by judging it again with
+another version) is sealed again, and the earlier seals are kept: as records are only ever appended to, the beginning of
+a file still is what was sealed first.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from faildrill.clock import Clock
+from faildrill.record import chain
+from faildrill.system import atomic_file
+
+FILE: Final = "manifest.json"
+FORMAT: Final = 1
+RESULT: Final = "result.json"
+"""The only one of a run's files in it that is no record: it is derived, and may be written anew."""
+SUFFIXES: Final = (".samples", ".names", ".ledger", ".rows", ".spread")
+"""Of the records beside the timeline."""
+_BLOCK: Final = 1 << 20
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A file as it was when it was sealed."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a run by name, each time it was sealed, the first time first."""
+
+    run: str
+    seals: tuple[dict[str, Kept], ...]
+    format: int = FORMAT
+
+    def up_to(self, number: int) -> "Manifest":
+        """Return it as it was when the run had been sealed so many times."""
+        return msgspec.structs.replace(self, seals=self.seals[:number])
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Write a manifest as JSON, indented, ended by a newline: the same bytes for the same manifest."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+
+
+def decode(content: bytes) -> Manifest:
+    """Read a manifest; ValueError where it is none that this version reads."""
+    found = msgspec.json.decode(content, type=Manifest)
+    if found.format > FORMAT or not found.seals:
+        raise ValueError(f"a manifest of format {found.format}; this version reads {FORMAT}: update faildrill")
+    return found
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def records(folder: Path) -> list[str]:
+    """Name the files of a run that its verdict rests on, and its result, by name; links and folders are none."""
+    with os.scandir(folder) as entries:
+        return sorted(
+            one.name
+            for one in entries
+            if one.is_file(follow_symlinks=False)
+            and (one.name in ("timeline.jsonl", RESULT) or one.name.endswith(SUFFIXES))
+            and not one.name.startswith(".")
+        )
+
+
+class Sealing(NamedTuple):
+    """What sealing a run comes to."""
+
+    manifest: Manifest
+    is_new: bool
+    """Its files are not as they were when it was sealed before, if it was."""
+
+
+def seal(folder: Path, clock: Clock) -> None:
+    """Write the manifest of a run, and its digest into the chain of its history, unless they are there already.
+
+    Where there is no chain none is begun: a run that was copied to elsewhere is no part of a history there. OSError
+    where it can't be done. Reads every record once, so it is called when all was put back and judged.
+    """
+    name, runs = chain.name_of(folder), chain.home(folder)
+    made = sealing(folder)
+    content = encode(made.manifest)
+    if made.is_new:
+        atomic_file.write(folder / FILE, content, durable=True)
+    with suppress(FileNotFoundError):
+        links = chain.decode((runs / chain.FILE).read_bytes()).of(name)
+        seals = [link.what for link in links if isinstance(link.what, chain.Sealed)]
+        if not seals or seals[-1].manifest != digest(content):
+            chain.append(runs, chain.Sealed(run=name, manifest=digest(content)), clock)
+
+
+def sealing(folder: Path) -> Sealing:
+    """Return the manifest of a run as its files are now; OSError where one can't be read."""
+    now = {one: kept(folder / one) for one in records(folder)}
+    before: tuple[dict[str, Kept], ...] = ()
+    with suppress(FileNotFoundError, ValueError):
+        before = decode((folder / FILE).read_bytes()).seals
+    is_new = not before or before[-1] != now
+    return Sealing(Manifest(run=chain.name_of(folder), seals=(*before, now) if is_new else before), is_new)
+
+
+def kept(path: Path, size: int | None = None) -> Kept:
+    """Return the size and the digest of a file, or of its first `size` bytes; OSError."""
+    found, left = hashlib.sha256(), path.stat().st_size if size is None else size
+    total = 0
+    with path.open("rb") as file:
+        while part := file.read(min(_BLOCK, left - total)):
+            found.update(part)
+            total += len(part)
+    return Kept(total, found.hexdigest())
