@@ -75,7 +75,7 @@ def list_drills(folder: Path, output: str) -> None:
         told = [
             one["about"],
             f"needs {one['needs']}",
-            *(f"{key} {one[key]}" for key in ("tags", "ways", "twin") if one[key]),
+            *(f"{key} {one[key]}" for key in ("tags", "satisfies", "ways", "twin") if one[key]),
         ]
         click.echo("\n".join(f"  {line}" for line in told if line))
     if not listed:
@@ -104,6 +104,7 @@ def _listed(path: Path) -> dict[str, str]:
         "environment": drill.environment,
         "needs": ", ".join(needs(drill)) or "no target",
         "tags": ", ".join(drill.tags),
+        "satisfies": ", ".join(drill.satisfies),
         "ways": ", ".join(way.name for way in drill.ways),
         "twin": drill.twin,
         "failover": drill.failover or "",

@@ -96,8 +96,8 @@ def find(run: str, among: Path) -> Path:
     given = Path(run)
     if _is_recorded(given):
         return given
-    runs = _runs(among)
-    inner = [run for one in runs if is_set(one) for run in _runs(one)]
+    runs = runs_in(among)
+    inner = [run for one in runs if is_set(one) for run in runs_in(one)]
     named = [one for one in (*runs, *inner) if run and (one.name == run or one.name.rpartition("-")[2].startswith(run))]
     last = latest(runs) if run == LAST else None
     found = [last] if last else named
@@ -113,11 +113,12 @@ def find_one(run: str, among: Path) -> Path:
     """Return the folder of one run, as `find` does; WrongUsage for a set, with the runs in it that can be named."""
     folder = find(run, among)
     if is_set(folder):
-        raise WrongUsage(f"{folder} is a set of runs: name one of them, e.g. {_names(_runs(folder))}")
+        raise WrongUsage(f"{folder} is a set of runs: name one of them, e.g. {_names(runs_in(folder))}")
     return folder
 
 
-def _runs(among: Path) -> list[Path]:
+def runs_in(among: Path) -> list[Path]:
+    """Return the folders of runs and sets in a folder, by name; none where it can't be read."""
     try:
         return sorted(one for one in among.iterdir() if _is_recorded(one))
     except OSError:

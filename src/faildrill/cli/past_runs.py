@@ -194,7 +194,7 @@ def _note_removal(among: Path, run: str) -> None:
         try:
             chain.append(among, chain.Removed(run=run, by=who.user()), SystemClock())
         except OSError as error:
-            click.echo(f"{among / chain.FILE} can't be written: {error.strerror}", err=True)
+            click.echo(f"{among / chain.FILE} can't be written: {reason(error)}", err=True)
 
 
 def _remove(folder: Path) -> None:

@@ -20,6 +20,7 @@ Schema = dict[str, Any]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_REQUIREMENT: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 _ID: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _REFERENCE: Final[Schema] = {"type": "string", "pattern": r"\$\{", "description": "${…}, a value from elsewhere"}
 TARGET_WORDS: Final = "the name of one of the environment's {}"
@@ -90,6 +91,7 @@ def drill_schema() -> Schema:
             "owner": _text("who answers for it"),
             "runbook": _text("where it is written down what to do when this happens"),
             "tags": _list(_text("a name", pattern=_NAME), "labels by which `run --tag` chooses among drills", least=0),
+            "satisfies": _list(_text("e.g. DORA-24", pattern=_REQUIREMENT), "what its runs are evidence for", least=0),
             "warm_up": _duration("for how long every probe must be good before the first step (3s)"),
             "probes": {**_by_name({"$ref": "#/$defs/probe"}), "minProperties": 1, "description": "what is watched"},
             "load": {**_by_name({"$ref": "#/$defs/load"}), "description": "what is sent beside it, as users send it"},

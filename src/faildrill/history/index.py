@@ -19,7 +19,7 @@ from faildrill.record import series as sets
 from faildrill.record import timeline
 
 FILE: Final = ".history.sqlite"
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables and of what a summary holds; another one has the index made anew."""
 _TABLES: Final = f"""
 CREATE TABLE folders (

@@ -62,6 +62,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The kinds of its actions, in their order."""
     conditions: Conditions = {}
     baseline: Baseline | None = None
+    satisfies: list[str] = []
+    """Labels of what it is evidence for, as its drill said then."""
 
     @property
     def day(self) -> str:
@@ -117,6 +119,7 @@ class _Declared:
     actions: list[str]
     conditions: Conditions
     runbook_digest: str
+    satisfies: list[str]
 
 
 @lru_cache(maxsize=512)
@@ -125,7 +128,8 @@ def _declared(drill: bytes, place: bytes, probe: str) -> _Declared:
     declared = msgspec.json.decode(drill)
     way = (declared.get("way") or {}).get("name", "")
     measured = conditions(declared, msgspec.json.decode(place), probe)
-    return _Declared(way, kinds(declared), measured, declared.get("runbook_digest", ""))
+    labels = [str(label) for label in declared.get("satisfies") or ()]
+    return _Declared(way, kinds(declared), measured, declared.get("runbook_digest", ""), labels)
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
@@ -161,6 +165,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
         actions=declared.actions,
         conditions=declared.conditions,
         baseline=baseline(folder),
+        satisfies=declared.satisfies,
     )
 
 

@@ -1,5 +1,6 @@
 """A drill file into a `Drill`: every name resolved, every default filled in, or every mistake in it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,13 +15,14 @@ from faildrill.loading.opened_file import opened
 from faildrill.loading.scope import Scope
 from faildrill.loading.steps import Steps
 from faildrill.loading.ways_and_twins import SET_KEYS, read_failover, read_twin, read_ways
-from faildrill.loading.yaml.mapping import MappingReader, as_name, place_in
+from faildrill.loading.yaml.mapping import MappingReader, as_name, as_requirement, place_in
 from faildrill.loading.yaml.mistakes import Mistakes
+from faildrill.loading.yaml.nodes import Node
 from faildrill.model.drill import WARM_UP, Drill, ProbePlan
 from faildrill.model.environment import Environment
 
 KEYS: Final = (
-    *("drill", "about", "environment", "owner", "runbook", "tags"),
+    *("drill", "about", "environment", "owner", "runbook", "tags", "satisfies"),
     *("warm_up", "probes", "load", "steps", "expect", "abort_when"),
     *SET_KEYS,
 )
@@ -57,7 +59,8 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
         owner=reading.text("owner"),
         runbook=(cited := reading.text("runbook")),
         runbook_digest=runbook_text.digest(cited, path),
-        tags=_tags(reading),
+        tags=_labels(reading, "tags", as_name),
+        satisfies=_labels(reading, "satisfies", as_requirement),
         warm_up=reading.duration("warm_up", WARM_UP),
         probes=probes,
         load=load,
@@ -77,19 +80,19 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     return Loaded(drill, tuple(sorted(mistakes.warnings)))
 
 
-def _tags(reading: MappingReader) -> tuple[str, ...]:
-    """Read the labels of the drill, each a name that is there once."""
-    tags: list[str] = []
-    for node in reading.items("tags"):
+def _labels(reading: MappingReader, key: str, read_one: Callable[[Node], str]) -> tuple[str, ...]:
+    """Read labels of the drill, each of which is there once."""
+    labels: list[str] = []
+    for node in reading.items(key):
         try:
-            tag = as_name(node)
+            label = read_one(node)
         except ValueError as error:
             reading.mistakes.add(node.place, str(error))
             continue
-        if tag in tags:
-            reading.mistakes.add(node.place, f"the tag {tag!r} is there already")
-        tags.append(tag)
-    return tuple(tags)
+        if label in labels:
+            reading.mistakes.add(node.place, f"{label!r} is among the {key} already")
+        labels.append(label)
+    return tuple(labels)
 
 
 def _probes(

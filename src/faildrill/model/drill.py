@@ -111,6 +111,7 @@ class Drill(Plan):
     runbook: str = ""
     runbook_digest: str = Field(default="", description="of its text when the drill was loaded; empty: nobody read it")
     tags: tuple[str, ...] = Field(default=(), description="labels by which `run --tag` chooses among many drills")
+    satisfies: tuple[str, ...] = Field(default=(), description="labels of what it is evidence for, e.g. DORA-24")
     warm_up: float = WARM_UP
     probes: tuple[ProbePlan, ...]
     load: tuple[ProbePlan, ...] = Field(default=(), description="background traffic, sent by a prober of its own")

@@ -8,10 +8,8 @@ can be told from a chain, and what can't.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +20,12 @@ import msgspec
 from faildrill.clock import Clock
 from faildrill.record import series
 from faildrill.record.journal import read, seal, unseal
+from faildrill.system.file_lock import lock
 
 FILE: Final = "chain.jsonl"
 FORMAT: Final = 1
 _PATIENCE: Final = 2.0
 """Seconds for which another process that writes a line is waited for."""
-_POLL: Final = 0.02
 _LONGEST_LINE: Final = 1 << 16
 
 
@@ -148,7 +146,7 @@ def _opened(path: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
     try:
-        _lock(descriptor)
+        lock(descriptor, _PATIENCE)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -158,19 +156,6 @@ def _write(descriptor: int, line: bytes) -> None:
     if os.write(descriptor, line) != len(line):
         raise OSError(errno.ENOSPC, "the disk took only a part of it")
     os.fdatasync(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL)
-        else:
-            return
 
 
 def _without_torn_tail(descriptor: int) -> int:

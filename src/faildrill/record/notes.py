@@ -5,9 +5,7 @@ judge reads this file. It is written by one process at a time, each record whole
 """
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -18,12 +16,12 @@ from faildrill.errors import JournalDamaged, JournalError, reason
 from faildrill.record.journal import Disk, Journal, read
 from faildrill.system import bounded_read
 from faildrill.system.atomic_file import PRIVATE, sync
+from faildrill.system.file_lock import lock
 
 FILE: Final = "notes.jsonl"
 Sort = Literal["line", "cause", "impact", "resolution", "measure", "task"]
 _PATIENCE: Final = 10.0
 """Seconds to wait for somebody who writes a note at the same time: that takes milliseconds."""
-_POLL: Final = 0.01
 _LARGEST: Final = 1 << 24
 
 
@@ -148,13 +146,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise JournalError(f"{path}: somebody else has been writing a note for {_PATIENCE:g} s") from None
-            time.sleep(_POLL)
-        else:
-            return
+    try:
+        lock(descriptor, _PATIENCE)
+    except BlockingIOError:
+        raise JournalError(f"{path}: somebody else has been writing a note for {_PATIENCE:g} s") from None

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,9 @@ def test_each_line_names_the_one_before_it(tmp_path: Path) -> None:
         pytest.param(lambda all_of: all_of[:2], None, id="the last is gone, which nothing here tells"),
     ],
 )
-def test_it_is_read_up_to_where_it_breaks(change, broken, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a lambda of the table
+def test_it_is_read_up_to_where_it_breaks(
+    change: Callable[[list[bytes]], list[bytes]], broken: int | None, tmp_path: Path
+) -> None:
     content = b"".join(change(lines(tmp_path).splitlines(keepends=True)))
     assert chain.decode(content).broken == broken
 
@@ -79,3 +83,10 @@ def test_a_run_of_a_set_is_in_the_chain_of_the_folder_that_holds_the_set(tmp_pat
     assert chain.home(tmp_path / "set" / "run") == tmp_path
     assert chain.name_of(tmp_path / "set" / "run") == "set/run"
     assert chain.name_of(tmp_path / "set") == "set"
+
+
+def test_lines_that_are_written_at_once_are_all_there_and_linked(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: lines(tmp_path, 10), range(4)))
+    found = chain.decode((tmp_path / chain.FILE).read_bytes())
+    assert (found.broken, len(found.links)) == (None, 40)

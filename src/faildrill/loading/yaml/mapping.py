@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from faildrill import durations
 from faildrill.kinds import did_you_mean
-from faildrill.loading.names import NAME_RULE, is_name
+from faildrill.loading.names import NAME_RULE, REQUIREMENT_RULE, is_name, is_requirement
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import Entry, Listing, Mapping, Node, Place, Scalar
 
@@ -119,9 +119,18 @@ def as_text(node: Node) -> str:
 
 def as_name(node: Node) -> str:
     """Read a name."""
+    return _ruled(node, is_name, NAME_RULE)
+
+
+def as_requirement(node: Node) -> str:
+    """Read the label of a requirement, as those who wrote it down call it."""
+    return _ruled(node, is_requirement, REQUIREMENT_RULE)
+
+
+def _ruled(node: Node, keeps: Callable[[str], bool], rule: str) -> str:
     text = as_text(node)
-    if not is_name(text):
-        raise ValueError(NAME_RULE)
+    if not keeps(text):
+        raise ValueError(rule)
     return text
 
 
