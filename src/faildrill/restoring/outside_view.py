@@ -1,5 +1,6 @@
 """What probes say, while they still look, of what only the one who was asked says is put back."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ class OutsideView:
         written = itertools.chain(self._known, self._timeline.written)
         return any(isinstance(one.what, UndoVerified) and one.what.word_of for one in written)
 
-    def wants(self, waited: float, most: float) -> bool:
+    async def wants(self, waited: float, most: float) -> bool:
         """Tell whether it is worth to look on, after so many seconds of looks; at most for `most`.
 
         What no probe has noticed is looked for as long as it should take; what probes say is not put back, for `most`:
@@ -48,19 +49,23 @@ class OutsideView:
         if waited >= self._next or not self._asked:
             self._asked += 1
             self._next = waited * _MORE + _FIRST
-            self._found = self._ask(CHANCE / (self._asked * (self._asked + 1)))
+            self._found = await self._ask(CHANCE / (self._asked * (self._asked + 1)))
         open_ones = [one for one in self._found if not one.seen_by]
         return any(waited < (most if one.against else min(one.patience, most)) for one in open_ones)
 
-    def contradicted(self) -> list[str]:
+    async def contradicted(self) -> list[str]:
         """Record each step that probes say is not put back, and return their ids. It is open again, for `recover`."""
-        against = [one for one in self._ask(CHANCE) if one.against] if self.is_needed else []
+        against = [one for one in await self._ask(CHANCE) if one.against] if self.is_needed else []
         for one in against:
             because = f"{one.word_of} says that it is as before, and probes say that it is not: {one.against}"
             self._timeline.note(UndoNotVerified(step=one.step, because=because))
         return [one.step for one in against]
 
-    def _ask(self, level: float) -> "list[PutBack]":
+    async def _ask(self, level: float) -> "list[PutBack]":
+        """Weigh all looks so far; in a thread, as very many take seconds, and the runner must be seen to live."""
+        return await asyncio.to_thread(self._weighed, level)
+
+    def _weighed(self, level: float) -> "list[PutBack]":
         from faildrill.judging.evidence import so_far  # noqa: PLC0415 - few runs ask, and it takes as long as judging
         from faildrill.judging.put_back_witnesses import put_backs  # noqa: PLC0415 - the same
 

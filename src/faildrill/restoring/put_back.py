@@ -55,7 +55,7 @@ class OpenRun:
         is_steady = await watch(0.0 if dirty else GRACE)  # what is not put back won't be steady
         if not self.is_hurried():
             dirty += await fallen(kept, self.timeline, self.run)
-            against = self.view.contradicted() if self.view and is_steady else []
+            against = await self.view.contradicted() if self.view and is_steady else []
             dirty += [step for step in against if step not in dirty]
         return PutBack(dirty, is_steady)
 

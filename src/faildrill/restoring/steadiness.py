@@ -65,6 +65,6 @@ async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill:
 async def _noticed(watching: SampleWatch, clock: Clock, start: int, within: float, until: Patience) -> None:
     """Look on until probes have noticed what only the one who was asked says is put back, or it is no use any more."""
     most = within + until.grace
-    while until.view and not until.skip.is_set() and until.view.wants(seconds(clock.now_ns() - start), most):
+    while until.view and not until.skip.is_set() and await until.view.wants(seconds(clock.now_ns() - start), most):
         watching.poll()
         await asyncio.sleep(until.pace)

@@ -23,8 +23,8 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
     return await reader.read(-1)
 
 
-_COLUMNS: Final = {"ready": (6, "0"), "maint": (6, "1"), "drain": (6, "8")}
-"""By state, the column of `show servers state` that tells it, and its value."""
+_COLUMNS: Final = {"ready": {5: "2", 6: "0"}, "maint": {5: "0", 6: "1"}, "drain": {6: "8"}}
+"""By state, the columns of `show servers state` that tell it, and their values: what runs, and what was asked."""
 
 
 def _pretended(answer: bytes, request: bytes) -> bytes:
@@ -33,10 +33,11 @@ def _pretended(answer: bytes, request: bytes) -> bytes:
     for command in request.decode().split(";"):
         words = command.split()
         if words[:2] == ["set", "server"]:
-            column, value = (7, words[4]) if words[3] == "weight" else _COLUMNS[words[4]]
+            told = {7: words[4]} if words[3] == "weight" else _COLUMNS[words[4]]
             for row in rows:
-                if len(row) > column and f"{row[1]}/{row[3]}" == words[2]:
-                    row[column] = value
+                if len(row) > max(told) and f"{row[1]}/{row[3]}" == words[2]:
+                    for column, value in told.items():
+                        row[column] = value
     return "\n".join(" ".join(row) for row in rows).encode()
 
 

@@ -211,9 +211,9 @@ def test_a_short_step_is_noticed_where_what_it_has_foretold_is_seen(
 
 
 @pytest.mark.says(
-    "Where it takes all requests from them (a drain), fewer is all that counts: if a third of the looks were "
-    "theirs, 18 or 19 without one of them are enough, and the finding says how many it takes, and how long that "
-    "is at this rate."
+    "Where it takes all requests from them (a drain), fewer is all that counts: of three servers of one weight, "
+    "one must be missing in about 20 looks, and the finding says how many it takes, and how long that is at this "
+    "rate."
 )
 def test_a_step_that_was_too_short_says_how_long_it_must_last(tmp_path: Path) -> None:
     result = judge(short(("s2", "s3"), 1.8).write(tmp_path))

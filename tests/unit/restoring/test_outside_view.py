@@ -1,5 +1,6 @@
 """A run looks on until probes have noticed what was put back on one's word alone, and no longer than that is of use."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,16 @@ def view(run: Run, folder: Path) -> OutsideView:
 )
 def test_it_looks_on_for_nothing_that_is_seen_or_can_never_be(run: Run, tmp_path: Path) -> None:
     asked = view(run, tmp_path / "run")
-    assert not asked.wants(0.5, MOST)
-    assert asked.contradicted() == []
+    assert not asyncio.run(asked.wants(0.5, MOST))
+    assert asyncio.run(asked.contradicted()) == []
 
 
 @pytest.mark.says(LOOKS_ON)
 def test_what_probes_say_is_not_put_back_is_looked_for_to_the_end_and_then_told(tmp_path: Path) -> None:
     asked = view(answered("s2"), tmp_path / "run")
-    assert asked.wants(MOST - 1, MOST)
-    assert not asked.wants(MOST + 1, MOST)
-    assert asked.contradicted() == ["crash"]
+    assert asyncio.run(asked.wants(MOST - 1, MOST))
+    assert not asyncio.run(asked.wants(MOST + 1, MOST))
+    assert asyncio.run(asked.contradicted()) == ["crash"]
     [told] = [one.what for one in entries(tmp_path / "run" / FILE) if isinstance(one.what, UndoNotVerified)]
     assert told.because.startswith("haproxy says that it is as before, and probes say that it is not: pay: s1 answered")
 
@@ -57,13 +58,13 @@ def test_where_few_looks_came_it_waits_for_twice_as_long_as_the_step_had(tmp_pat
     run = answered("s2")
     run.samples["pay"] = [one for one in run.samples["pay"] if one.due < min(run.samples["pay"]).due + 15_550_000_000]
     asked = view(run, tmp_path / "run")
-    assert asked.wants(22.0, MOST)
-    assert not asked.wants(23.0, MOST)
-    assert asked.contradicted() == []
+    assert asyncio.run(asked.wants(22.0, MOST))
+    assert not asyncio.run(asked.wants(23.0, MOST))
+    assert asyncio.run(asked.contradicted()) == []
 
 
 def test_files_that_can_t_be_read_say_nothing_against_it(tmp_path: Path) -> None:
     asked = view(answered("s2"), tmp_path / "run")
     (tmp_path / "run" / FILE).write_bytes(b"nothing\n")
-    assert not asked.wants(0.5, MOST)
-    assert asked.contradicted() == []
+    assert not asyncio.run(asked.wants(0.5, MOST))
+    assert asyncio.run(asked.contradicted()) == []
