@@ -49,6 +49,7 @@ _COMMANDS = {
     "rebaseline": "faildrill.cli.trends:rebaseline",
     "coverage": "faildrill.cli.proven_cells:coverage",
     "next": "faildrill.cli.proven_cells:next_drills",
+    "metrics": "faildrill.cli.metrics:metrics",
     "schedule": "faildrill.cli.schedule:schedule",
     "lab": "faildrill.cli.lab:lab",
 }
@@ -85,6 +86,7 @@ _SHORT = {
     "rebaseline": "Say that a change is explained: what comes after it is the usual.",
     "coverage": "Say what was last proven, by which run and until when; fail where a drill is stale.",
     "next": "Say what to drill next, and why.",
+    "metrics": "Write what is recorded as metrics, for Prometheus.",
     "schedule": "Say when game days are due, and run what is due.",
     "lab": "The embedded staging of real parts on this machine.",
 }

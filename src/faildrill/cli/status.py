@@ -32,7 +32,7 @@ def status(output: str) -> None:
     Exits 6 when one is dirty, else 3 when one is halted, else 0.
     """
     running, halts = under_way() | under_way_elsewhere(), dict(all_halts())
-    dirty = _left(running)
+    dirty = dirty_places(running)
     if output == "json":
         click.echo(json.dumps(_plain(running, dirty, halts), indent=2))
     else:
@@ -61,7 +61,7 @@ def _words(pid: int) -> list[bytes]:
         return []
 
 
-def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
+def dirty_places(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     """Return the marks of runs that are over: one that is under way puts back what it touched itself."""
     found: dict[str, list[Mark]] = {}
     for identity, some in all_marks().items():
@@ -72,7 +72,7 @@ def _left(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     return found
 
 
-def _environment(folder: str) -> str:
+def environment_of(folder: str) -> str:
     """Return the name of the environment that a run is of, empty where its timeline can't be read."""
     first = first_of(remembered(Path(folder)))
     return first.environment if first is not None else ""
@@ -80,14 +80,14 @@ def _environment(folder: str) -> str:
 
 def _named(identity: str, folder: str) -> str:
     """Name an environment as people do, with its identity, which commands take."""
-    name = plain(_environment(folder), 120)
+    name = plain(environment_of(folder), 120)
     return f"{name} ({identity})" if name else identity
 
 
 def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
     return {
         "running": {
-            identity: {**asdict(one), "environment": _environment(one.folder)} for identity, one in running.items()
+            identity: {**asdict(one), "environment": environment_of(one.folder)} for identity, one in running.items()
         },
         "dirty": {identity: [_told(identity, one) for one in some] for identity, some in dirty.items()},
         "halted": {identity: asdict(one) for identity, one in halts.items()},
@@ -96,7 +96,7 @@ def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
 
 
 def _told(identity: str, one: Mark) -> dict[str, object]:
-    who = {"environment": _environment(one.folder), "put_back_by": _putting_back(identity, one)}
+    who = {"environment": environment_of(one.folder), "put_back_by": _putting_back(identity, one)}
     return {**asdict(one), **who}
 
 

@@ -83,6 +83,15 @@ class Index:
             ORDER BY started DESC, folder DESC LIMIT 1"""  # noqa: S608 - the text is ours
         return next(iter(self._read(query, (*series, *values))), None)
 
+    def verdicts(self) -> dict[tuple[str, str, str], dict[str, int]]:
+        """Return how many runs of each series have which verdict: (drill, environment, way) to verdict to number."""
+        query = """SELECT drill, environment, way, verdict, count(*) FROM folders WHERE sort = 'run'
+            GROUP BY drill, environment, way, verdict ORDER BY 1, 2, 3"""
+        found: dict[tuple[str, str, str], dict[str, int]] = {}
+        for drill, environment, way, verdict, number in self._database.execute(query):
+            found.setdefault((drill, environment, way), {})[verdict] = number
+        return found
+
     def before(self, run: RunSummary) -> RunSummary | None:
         """Return the run of the same series before a run."""
         query = """SELECT told FROM folders WHERE sort = 'run' AND drill = ? AND environment = ? AND way = ?

@@ -114,6 +114,11 @@ def folder_of(name: str) -> Path:
     return state_folder.folder() / _FOLDER / name
 
 
+def recorded() -> list[str]:
+    """Return the names of the game days that a tick ever looked at, on any host that shares the state folder."""
+    return sorted(path.parent.name for path in (state_folder.folder() / _FOLDER).glob(f"*/{_LOCK}"))
+
+
 def lines_of(name: str) -> list[Line]:
     """Return what was recorded of a game day, in order; JournalDamaged where it can't be trusted."""
     path = folder_of(name) / _FILE
