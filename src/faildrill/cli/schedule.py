@@ -18,7 +18,7 @@ from faildrill.cli.run_series import How
 from faildrill.errors import FaildrillError, JournalError, Objection, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading import load_drill
-from faildrill.loading.game_day_file import FOLDER, game_days
+from faildrill.loading.game_day_file import FOLDER, game_days, valid_game_days
 from faildrill.locking.occupancy import all_marks
 from faildrill.model.game_day import GameDay
 from faildrill.scheduling import blocking
@@ -164,7 +164,11 @@ def run_due(files: tuple[Path, ...], only: str | None, reports: Path, *, quiet: 
     4 where one was missed, 5 where one was cut short.
     """
     state_folder.check()
-    codes = [_see_to(day, reports, quiet=quiet) for day in _days(files, only).values()]
+    found, mistakes = valid_game_days(_asked(files))
+    for mistake in mistakes:  # it keeps no other game day from being seen to
+        click.echo(mistake, err=True)
+    codes = [_see_to(day, reports, quiet=quiet) for day in _chosen(found, only).values()] if found else []
+    codes += [ExitCode.WRONG_USAGE] if mistakes else []
     sys.exit(max(codes, key=_WORST.index, default=ExitCode.PASSED))
 
 
@@ -224,15 +228,25 @@ def _ready(day: GameDay, reports: Path, *, quiet: bool) -> Iterator[Run]:
 
 
 def _days(files: tuple[Path, ...], only: str | None) -> dict[Path, GameDay]:
-    """Load the game days that are asked for; WrongUsage where there is none."""
+    """Load the game days that are asked for; WrongUsage where there is none, or a mistake in one."""
+    asked = _asked(files)
+    found = game_days(asked)
+    if not found:
+        raise WrongUsage(f"no *.yaml in {', '.join(str(one) for one in asked)}")
+    return _chosen(found, only)
+
+
+def _asked(files: tuple[Path, ...]) -> list[Path]:
     if not files and not FOLDER.is_dir():
         raise WrongUsage(f"there is no {FOLDER}/ here: name the files or folders of game days (docs/schedules.md)")
-    found = game_days([*files] or [FOLDER])
-    if not found:
-        raise WrongUsage(f"no *.yaml in {', '.join(str(one) for one in files or [FOLDER])}")
-    if only is None:
-        return found
-    chosen = {file: day for file, day in found.items() if day.name == only}
+    return [*files] or [FOLDER]
+
+
+def _chosen(found: dict[Path, GameDay], only: str | None) -> dict[Path, GameDay]:
+    """Return the game day of that name, or all; WrongUsage where there is none of that name."""
+    chosen = {file: day for file, day in found.items() if only in (None, day.name)}
     if not chosen:
-        raise WrongUsage(f"no game day is called {only!r}{did_you_mean(only, [one.name for one in found.values()])}")
+        raise WrongUsage(
+            f"no game day is called {only!r}{did_you_mean(str(only), [one.name for one in found.values()])}"
+        )
     return chosen

@@ -49,26 +49,37 @@ def load_game_day(path: Path) -> GameDay:
 
 
 def game_days(paths: list[Path]) -> dict[Path, GameDay]:
-    """Load files, and all files of folders; WrongUsage with the mistakes of all of them.
-
-    Two that have one name are a mistake: what becomes of occurrences is kept under it.
-    """
-    found: dict[Path, GameDay] = {}
-    mistakes: list[str] = []
-    for path in paths:
-        for file in sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]:
-            try:
-                found[file] = load_game_day(file)
-            except InvalidFile as error:
-                mistakes.append(str(error))
-    by_name: dict[str, Path] = {}
-    for file, one in found.items():
-        if one.name in by_name:
-            mistakes.append(f"{file}:1:1: {by_name[one.name]} is called {one.name!r}, too: rename one of the two")
-        by_name[one.name] = file
+    """Load files, and all files of folders; WrongUsage with the mistakes of all of them."""
+    found, mistakes = valid_game_days(paths)
     if mistakes:
         raise WrongUsage("\n".join(mistakes))
     return found
+
+
+def valid_game_days(paths: list[Path]) -> tuple[dict[Path, GameDay], list[str]]:
+    """Load files, and all files of folders; return those without a mistake, and the mistakes of the others.
+
+    Of two that have one name the second is a mistake: what becomes of occurrences is kept under it.
+    """
+    found: dict[Path, GameDay] = {}
+    mistakes: list[str] = []
+    by_name: dict[str, Path] = {}
+    for file in (file for path in paths for file in _files(path)):
+        try:
+            one = load_game_day(file)
+        except (InvalidFile, WrongUsage) as error:
+            mistakes.append(str(error))
+            continue
+        if one.name in by_name:
+            mistakes.append(f"{file}:1:1: {by_name[one.name]} is called {one.name!r}, too: rename one of the two")
+            continue
+        by_name[one.name] = file
+        found[file] = one
+    return found, mistakes
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
 def _from(folder: Path, path: str) -> str:
