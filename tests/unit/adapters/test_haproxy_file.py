@@ -115,7 +115,7 @@ def test_quotes_and_comments_are_read_as_haproxy_reads_them() -> None:
     ("line", "told"),
     [
         ('timeout server "${SLOW}"', "`timeout` depends on an environment variable, and HAProxy didn't tell it"),
-        (".if defined(X)", "`.if defined(X)`: nobody could tell whether this is taken"),
+        (".if defined(X)", "`.if defined(X)`: whether this condition holds is unknown"),
         ('server-template "${P}" 3 x:80', "which servers it makes can't be known"),
         ('server "pay1', "no closing quotation"),
         ("timeout server soon", "'soon' is no time of HAProxy's"),
