@@ -128,7 +128,7 @@ class _Check:
     def _claim(self) -> Claim | Said:
         try:
             found = msgspec.json.decode(self._archive.read(CLAIM, _LARGEST), type=Claim)
-        except (KeyError, msgspec.MsgspecError) as error:
+        except (KeyError, *chain.UNREADABLE) as error:
             return Said(Level.WRONG, f"{CLAIM} is not there, or none that this version reads: {error}")
         if found.format > FORMAT:
             return Said(Level.UNTOLD, f"it is of format {found.format}, this version reads {FORMAT}: update faildrill")

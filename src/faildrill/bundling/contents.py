@@ -110,7 +110,7 @@ def _first(folder: Path) -> _First:
     try:
         with (folder / TIMELINE).open("rb") as file:
             return msgspec.json.decode(file.readline(_LONGEST_LINE), type=_First)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *chain.UNREADABLE) as error:
         raise WrongUsage(f"{folder}: nobody can tell when it began ({error}): name the runs one by one") from error
 
 

@@ -27,6 +27,8 @@ FORMAT: Final = 1
 _PATIENCE: Final = 2.0
 """Seconds for which another process that writes a line is waited for."""
 _LONGEST_LINE: Final = 1 << 16
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises of JSON that is none, is no text, or is nested without end."""
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True, omit_defaults=True):
@@ -118,7 +120,7 @@ def decode(content: bytes) -> ChainRead:
         record = unseal(line)
         try:
             link = _DECODER.decode(record) if record is not None else None
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             link = None
         if link is None:
             return ChainRead(links, number, "it is not what was written")

@@ -52,7 +52,10 @@ def encode(manifest: Manifest) -> bytes:
 
 def decode(content: bytes) -> Manifest:
     """Read a manifest; ValueError where it is none that this version reads."""
-    found = msgspec.json.decode(content, type=Manifest)
+    try:
+        found = msgspec.json.decode(content, type=Manifest)
+    except chain.UNREADABLE as error:
+        raise ValueError(str(error)) from error
     if found.format > FORMAT or not found.seals:
         raise ValueError(f"a manifest of format {found.format}; this version reads {FORMAT}: update faildrill")
     return found

@@ -94,6 +94,20 @@ def test_every_flipped_bit_is_found_wherever_it_is(runs: Path, bundle: Path, man
     figure(f"bundle: {number} of {number} flipped bits found, in headers, padding, digests, chain and records")
 
 
+@pytest.mark.parametrize("name", ["bundle.json", "manifest.json", chain.FILE, "SHA256SUMS"])
+def test_bytes_that_are_no_text_are_found_where_text_is_read(runs: Path, bundle: Path, name: str) -> None:
+    nights(runs, 1)
+    quarter(runs, bundle)
+    with tar_file.opened(bundle) as archive:
+        [full] = [one for one in archive.names if one.rpartition("/")[2] == name]
+        written = archive.read(full, 1 << 20)
+    content = bundle.read_bytes()
+    at = content.index(written)
+    for place in range(at, at + len(written), 7):
+        bundle.write_bytes(content[:place] + bytes([content[place] ^ 0x80]) + content[place + 1 :])
+        assert check(bundle, Trust()).exit_code == ExitCode.FAILED, place
+
+
 def test_every_byte_of_the_signature_counts(runs: Path, key: Path, allowed: Path, many: Many, figure: Figure) -> None:
     bundle = runs.parent / "bundle.tar"
     nights(runs, 1)
