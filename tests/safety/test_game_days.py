@@ -126,6 +126,13 @@ def test_next_and_check_say_what_is_to_come(ground: Path) -> None:
     assert "NO  due: Sun 2090-01-01 10:00 UTC in UTC (2090-01-01 10:00 UTC); blocked then" in out
 
 
+def test_check_tells_that_an_environment_is_missing(ground: Path) -> None:
+    workspace(ground, day=DAY + "environment: nowhere\n")
+    code, out = told(ground, "check")
+    assert code == 1
+    assert "NO  its drills can be loaded for their environments: no: nowhere:1:1: no environment is called" in out
+
+
 def test_a_drill_that_is_broken_is_missed_with_its_mistake_and_keeps_no_other_from_being_run(ground: Path) -> None:
     place = workspace(ground)
     text = DAY.format(at=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}").replace("nightly", "broken").replace("one.", "two.")

@@ -12,12 +12,12 @@ from typing import Final
 import click
 import msgspec
 
-from faildrill.cli import chosen_drills, schedule_text
+from faildrill.cli import chosen_drills, file_check, schedule_text
+from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
 from faildrill.cli.past_runs import OUTPUT
 from faildrill.cli.run_series import How
-from faildrill.errors import FaildrillError, JournalError, Objection, WrongUsage
+from faildrill.errors import FaildrillError, InvalidFile, JournalError, Objection, WrongUsage
 from faildrill.kinds import did_you_mean
-from faildrill.loading import load_drill
 from faildrill.loading.game_day_file import FOLDER, game_days, valid_game_days
 from faildrill.locking.occupancy import all_marks
 from faildrill.model.game_day import GameDay
@@ -107,7 +107,7 @@ def check(files: tuple[Path, ...], only: str | None) -> None:
 
 def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
     """Yield what was looked at of a game day, and whether it is well."""
-    yield _tried("its drills load", lambda: _load(day))
+    yield _tried("its drills can be loaded for their environments", lambda: _load(day))
     coming = upcoming(day.times, now, 1)
     if not coming:
         yield False, "due: never again; give it dates to come, or a cron"
@@ -147,8 +147,13 @@ def _tried(what: str, trying: Callable[[], object]) -> tuple[bool, str]:
 
 
 def _load(day: GameDay) -> None:
+    """Load the drills for their environments; InvalidFile or WrongUsage where one can't be run. No lab is started."""
+    named = day.environment
+    is_started = named is not None and lab_that_is_up(named) is None and may_be_started(named)
     for path in chosen_drills.drills_in(Path(one) for one in day.drills):
-        load_drill(path, None)
+        for one in file_check.check(path, None if is_started else named):
+            if one.mistakes:
+                raise InvalidFile(one.file, one.mistakes)
 
 
 @schedule.command("run-due")
