@@ -264,6 +264,14 @@ def test_a_look_is_good_when_its_program_exits_0(text: str, outcome: Outcome, de
     assert (seen.outcome, seen.detail, seen.who) == (outcome, detail, who)
 
 
+def test_a_program_that_names_two_whose_names_begin_alike_names_two() -> None:
+    one, other = (
+        asyncio.run(Look(argv=shell(f"printf '%090d' {number}"), says_who=True).look(GIVEN)).who for number in (1, 2)
+    )
+    assert one != other
+    assert one[:50] == other[:50] == "0" * 50
+
+
 def test_a_look_cut_off_at_its_deadline_leaves_nothing_running() -> None:
     marker = f"5{os.getpid()}.5"
 

@@ -15,6 +15,7 @@ from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.http.connections import Connection
 from faildrill.adapters.http.request import Request
+from faildrill.adapters.http.responder_name import LONGEST_WHO
 from faildrill.adapters.http.wire import wire
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
@@ -97,6 +98,21 @@ DOWN = "maintenance, zurück um 8"
 TWICE = gzip.compress(gzip.compress(b"ok", mtime=0), mtime=0)
 ZIPPED = ("Content-Encoding: gzip",)
 JSON = ("Content-Type: application/problem+json; charset=utf-8",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "params"),
+    [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Server: {}\r\n\r\nok", {}),
+        ('HTTP/1.1 200 OK\r\nContent-Length: 215\r\n\r\n{{"who": "{}"}}', {"who_field": "who"}),
+    ],
+)
+def test_names_that_differ_after_what_is_kept_of_them_stay_two(answer: str, params: dict[str, JsonValue]) -> None:
+    names = [(letter * 3).rjust(204, "x") for letter in "ab"]
+    one, other = (look(answer.format(name).encode(), **params).who for name in names)
+    assert one[:80] == other[:80] == "x" * 80
+    assert one != other
+    assert len(one) == len(other) == LONGEST_WHO
 
 
 @pytest.mark.parametrize(

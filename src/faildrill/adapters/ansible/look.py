@@ -10,6 +10,7 @@ from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen
 from faildrill.ports.target import FilePath
 from faildrill.record.samples import Outcome
+from faildrill.toolkit import answering_name
 
 _LONGEST: Final = 60
 
@@ -36,7 +37,7 @@ class Look(OnHosts):
             played = await plays.play(self.score(self.playbook, act="look"), key, given.timeout * 2, given.run)
         except CannotSee as error:
             return Seen(Outcome.BROKEN, detail=str(error)[:_LONGEST])
-        who = str(played.given.get("who", ""))[:_LONGEST]
+        who = answering_name.told(str(played.given.get("who", "")), _LONGEST)
         if played.code is None:
             return Seen(Outcome.TIMED_OUT)
         if played.unreachable:

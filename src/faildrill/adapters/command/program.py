@@ -12,6 +12,7 @@ from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Seen
 from faildrill.ports.effect import Effect
 from faildrill.record.samples import Outcome
 from faildrill.system import threads
+from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import GRACE, Argv, Surroundings
 
@@ -183,7 +184,7 @@ class Look(Surroundings):
     async def look(self, given: Given) -> Seen:
         """Run it once; OSError when it can't be started."""
         ended = await self.run(self.argv, given.timeout * 2, {_MARK: given.run})
-        who = ended.said.partition("\n")[0][:_LONGEST_NAME] if self.says_who else ""
+        who = told(ended.said.partition("\n")[0], _LONGEST_NAME) if self.says_who else ""
         if ended.code is None:
             return Seen(Outcome.TIMED_OUT)
         if ended.code == 0:

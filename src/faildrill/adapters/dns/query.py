@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 import time
@@ -13,11 +14,9 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.rrset
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from faildrill.adapters.dns import records
 from faildrill.adapters.tcp.connect import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen, Words
 from faildrill.ports.target import LAST_PORT
@@ -29,15 +28,17 @@ PAYLOAD: Final = 1232
 """Bytes of an answer over UDP that we say we take: what passes unfragmented nearly everywhere."""
 _LENGTH: Final = 2
 """Bytes before each message over TCP that give its length."""
-_MOST_NAMED: Final = 4
-"""Records of an answer that are named; of more, the first and how many."""
+_HOST: Final = re.compile(r"[\w.-]+")
+_KNOW_NO_EDNS: Final = (dns.rcode.FORMERR, dns.rcode.NOTIMP)
+"""What a server says to a question with EDNS in it that has never heard of that (RFC 6891, 7; RFC 2671, 5.3)."""
 
 Type = Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
 
 
 def _server(text: str) -> str:
     host, port = _place(text)
-    if not host or not 0 < port <= LAST_PORT:
+    named = is_address(host) if ":" in host or text.startswith("[") else _HOST.fullmatch(host)
+    if not named or not 0 < port <= LAST_PORT:
         raise ValueError("a server is HOST or HOST:PORT, e.g. 127.0.0.53 or [::1]:5353")
     return text
 
@@ -70,10 +71,13 @@ class Query(Kind):
     Every look is one question to this server: nothing is retried, so a lost packet is a look that timed out. The look
     is `wrong`, with the server's own code (`NXDOMAIN`, `SERVFAIL`), if there is no record of the type, if the answer
     was cut off (then ask over tcp), or if the values are not those of `expect`, in any order. Answers to another
-    question or from another server are ignored.
+    question or from another server are ignored, and so are records of another name than the one asked about, unless
+    CNAMEs in the answer lead there. A server that says it doesn't know EDNS is asked again without, as by any resolver.
 
-    `who` is the values of the answer, so that `never: {of, changes: true}` sees a record that moves. A caching server
-    goes on answering after the server behind it is gone, so give each server a probe of its own.
+    `who` is the values of the answer, so that `never: {of, changes: true}` sees a record that moves. The values of
+    `expect` may be spelled in any way that means the same. A TXT is what its strings say together: written so, or as in
+    a zone file, `'"v=1" "; x"'`. A caching server goes on answering after the server behind it is gone, so give each
+    server a probe of its own.
 
         probes:
           name: {dns.query: {server: 127.0.0.53, name: db.internal, expect: [10.0.0.7]}, every: 100ms}
@@ -95,24 +99,29 @@ class Query(Kind):
         """The server's host and port."""
         return _place(self.server)
 
-    @cached_property
-    def _wanted(self) -> frozenset[str] | None:
-        return None if self.expect is None else frozenset(_spelled(one) for one in self.expect)
+    @field_validator("expect")
+    @classmethod
+    def _can_come(cls, expect: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        for one in expect or ():
+            if "type" in info.data:
+                records.read(one, info.data["type"])
+        return expect
 
     @cached_property
-    def _question(self) -> dns.message.Message:
-        flags = dns.flags.RD if self.recurse else 0
-        return dns.message.make_query(
-            self.name, self.type, flags=flags, use_edns=0, payload=PAYLOAD if self.over == "udp" else 0
-        )
+    def _wanted(self) -> frozenset[str] | None:
+        return None if self.expect is None else frozenset(records.read(one, self.type) for one in self.expect)
+
+    @cached_property
+    def _without_edns(self) -> set[tuple[str, int]]:
+        """Holds the server, once it is known not to know EDNS."""
+        return set()
 
     async def look(self, given: Given) -> Seen:
         """Ask once."""
         del given
-        asked = _Asked(self._question)
         sent = time.monotonic_ns()
         try:
-            answer = await (_over_udp if self.over == "udp" else _over_tcp)(self.place, asked)
+            answer = await self._answer()
         except OSError as error:
             return failed(error, sent)
         answered = time.monotonic_ns()
@@ -121,18 +130,45 @@ class Query(Kind):
             return Seen(outcome, detail=answer, sent=sent, answered=answered)
         return self._weighed(answer)._replace(sent=sent, answered=answered)
 
+    async def _answer(self) -> "_Answer":
+        """Ask in the way that this server is known to understand, and in the other one where that is of no use.
+
+        Without EDNS only 512 bytes come over UDP, so where that cuts an answer off, it is tried again with it: another
+        server may have come behind the address.
+        """
+        plainly = bool(self._without_edns)
+        answer = await self._ask(edns=not plainly)
+        if not plainly and _knows_no_edns(answer):
+            answer = await self._ask(edns=False)
+            if not _knows_no_edns(answer):
+                self._without_edns.add(self.place)
+        elif plainly and isinstance(answer, dns.message.Message) and answer.flags & dns.flags.TC:
+            whole = await self._ask(edns=True)
+            if not _knows_no_edns(whole):
+                self._without_edns.clear()
+                return whole
+        return answer
+
+    async def _ask(self, *, edns: bool) -> "_Answer":
+        flags = dns.flags.RD if self.recurse else 0
+        payload = PAYLOAD if self.over == "udp" else 0
+        question = dns.message.make_query(
+            self.name, self.type, flags=flags, use_edns=0 if edns else False, payload=payload if edns else None
+        )
+        return await (_over_udp if self.over == "udp" else _over_tcp)(self.place, _Asked(question))
+
     def _weighed(self, answer: dns.message.Message) -> Seen:
         """Tell what an answer to our question is worth."""
         if answer.rcode() != dns.rcode.NOERROR:
             return Seen(Outcome.WRONG, detail=dns.rcode.to_text(answer.rcode()))
         if answer.flags & dns.flags.TC:
             return Seen(Outcome.WRONG, detail="cut off: ask over tcp")
-        asked = dns.rdatatype.from_text(self.type)
-        values = sorted({_spelled(one.to_text()) for rrset in answer.answer if rrset.rdtype == asked for one in rrset})
+        [asked] = dns.message.make_query(self.name, self.type).question
+        values = records.values(answer, asked)
         if not values:
-            return Seen(Outcome.WRONG, detail=f"no {self.type} record")
-        more = len(values) - _MOST_NAMED
-        who = ",".join(values[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            stray = any(one.rdtype == asked.rdtype for one in answer.answer)
+            return Seen(Outcome.WRONG, detail=f"no {self.type} record{' of this name, only of another' * stray}")
+        who = records.named(values)
         if self._wanted is not None and self._wanted != frozenset(values):
             return Seen(Outcome.WRONG, who, "not the expected answer")
         return Seen(Outcome.OK, who)
@@ -143,9 +179,8 @@ _Answer = dns.message.Message | str
 """What came back, or why nothing can any more."""
 
 
-def _spelled(value: str) -> str:
-    """Spell a value in one way: names in small letters without the last dot, texts without their quotes."""
-    return value.strip('"') if value.startswith('"') else value.lower().rstrip(".")
+def _knows_no_edns(answer: _Answer) -> bool:
+    return isinstance(answer, dns.message.Message) and answer.edns < 0 and answer.rcode() in _KNOW_NO_EDNS
 
 
 class _Asked:

@@ -17,6 +17,7 @@ from faildrill.adapters.tcp import connect
 from faildrill.adapters.tcp.connect import LARGEST
 from faildrill.ports import Given, Seen, TellEdge, sent_again
 from faildrill.record.samples import Outcome
+from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.connection_errors import CLOSING
 
 MOST_IDLE: Final = 64
@@ -236,7 +237,7 @@ class Connection(asyncio.Protocol):
         """Take in a header of the answer."""
         lower = name.lower()
         if lower == self._who_header:
-            self._who = value.decode("latin-1")[:LONGEST_WHO]
+            self._who = told(value.decode("latin-1"), LONGEST_WHO)
         elif lower in (b"content-length", b"transfer-encoding"):
             self._lengthy = True
         elif lower == b"content-encoding":

@@ -20,6 +20,7 @@ from faildrill.ports import Given, Kind, Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
 from faildrill.secrets import SecretReference
+from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
 from faildrill.toolkit.single_request import Once
@@ -197,7 +198,7 @@ class Ledger(Bookkeeping[_Anew]):
         turned = turned_away(answer.status, {name: answer.headers.get(name, "") for name in TELLING})
         if turned and ended.note is not Note.ACKNOWLEDGED:
             ended = ended._replace(seen=Seen(Outcome.THROTTLED, detail=turned))
-        return ended._replace(seen=ended.seen._replace(who=answer.headers.get(self.who_header, "")[:LONGEST_WHO]))
+        return ended._replace(seen=ended.seen._replace(who=told(answer.headers.get(self.who_header, ""), LONGEST_WHO)))
 
     def _weighed(self, status: int, body: Body) -> Ended:
         """Tell what an answer proves of its write; what says two things proves nothing."""

@@ -3,6 +3,8 @@
 import json
 from typing import Final
 
+from faildrill.toolkit.answering_name import told
+
 LONGEST_WHO: Final = 100
 """Characters of a name, at the most."""
 
@@ -14,4 +16,4 @@ def told_by(body: bytes, field: str) -> str:
     except (ValueError, RecursionError):
         return ""
     who = found.get(field) if isinstance(found, dict) else None
-    return who[:LONGEST_WHO] if isinstance(who, str) else ""
+    return told(who, LONGEST_WHO) if isinstance(who, str) else ""
