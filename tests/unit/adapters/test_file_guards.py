@@ -105,3 +105,25 @@ def test_a_program_must_tell_a_young_time(program: str, word: str | None) -> Non
 
 def test_a_program_that_is_not_there_objects() -> None:
     assert "can't be started" in str(said("command.younger", argv=["/no/such/program"], than="1h"))
+
+
+def test_a_file_that_is_there_objects_with_its_first_line_and_one_that_is_gone_does_not(tmp_path: Path) -> None:
+    mark = tmp_path / "INCIDENT"
+    assert said("file.absent", path=str(mark)) is None
+    mark.write_text("payments are slow\nsince noon\n", encoding="utf-8")
+    assert said("file.absent", path=str(mark)) == f"{mark} is there: payments are slow; drill when it is gone"
+
+
+def test_where_nobody_can_tell_whether_a_file_is_there_that_objects(tmp_path: Path) -> None:
+    assert "nobody can tell" in str(said("file.absent", path=str(tmp_path / "not-mounted" / "INCIDENT")))
+    (tmp_path / "INCIDENT").mkdir()
+    assert said("file.absent", path=str(tmp_path / "INCIDENT"))
+
+
+def test_a_program_agrees_by_ending_with_0_and_by_nothing_else() -> None:
+    assert said("command.agrees", argv=["true"]) is None
+    assert "ended with 3; it said: INC-7 is open" in str(
+        said("command.agrees", argv=["sh", "-c", "echo INC-7 is open; exit 3"])
+    )
+    assert "can't be started" in str(said("command.agrees", argv=["/nowhere/at/all"]))
+    assert "did not end in time" in str(said("command.agrees", argv=["sleep", "60"]))
