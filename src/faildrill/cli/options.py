@@ -1,10 +1,12 @@
 """What several commands take in the same way."""
 
 from datetime import date
+from typing import Final
 
 import click
 
 from faildrill import durations
+from faildrill.secrets import Reference
 
 
 def seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
@@ -21,3 +23,16 @@ def day(_: click.Context, __: click.Parameter, given: str | None) -> str:
         return date.fromisoformat(given).isoformat() if given else ""
     except ValueError as error:
         raise click.BadParameter(f"{given!r} is no date: write it as 2026-07-01") from error
+
+
+def references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[Reference, ...]:
+    """Read an option that names secrets, as in `env:NAME`; click tells what is none."""
+    try:
+        return tuple(Reference(one) for one in given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+NOTIFY: Final = click.option(
+    "--notify", callback=references, multiple=True, metavar="REF", help="An Apprise URL: env:NAME, file:PATH."
+)

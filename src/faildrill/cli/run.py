@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from faildrill.cli import notices
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import drive, exit_code
-from faildrill.cli.options import seconds
+from faildrill.cli.options import NOTIFY, seconds
 from faildrill.cli.run_series import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
@@ -22,6 +23,7 @@ from faildrill.model.environment import Environment
 from faildrill.reports import terminal
 from faildrill.running.layout import lay_out
 from faildrill.running.series_layout import Wanted
+from faildrill.secrets import Reference
 from faildrill.system import state_folder
 
 
@@ -37,6 +39,7 @@ from faildrill.system import state_folder
     help="What to print: words, the result at the end, or every event as it happens.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
+@NOTIFY
 @click.option("--leave-applied", is_flag=True, help="Do NOT put anything back. The environment stays dirty.")
 @click.option("--twins", is_flag=True, help="Run it and its twin in a secret random order, as one set.")
 @click.option("--times", type=click.IntRange(min=1), default=1, help="Run it this many times, as one set.")
@@ -60,6 +63,7 @@ def run(
     output: str,
     *,
     quiet: bool,
+    notify: tuple[Reference, ...],
     leave_applied: bool,
     twins: bool,
     times: int,
@@ -81,8 +85,9 @@ def run(
     times leaves it as it is.
     """
     state_folder.check()
+    notices.ready(notify)
     mode: Mode = "quiet" if quiet or output != "text" else "live" if sys.stdout.isatty() else "plain"
-    how = How(mode, output, reports)
+    how = How(mode, output, reports, notify)
     of_many = any((only, tags, keep_going, shuffle, seed is not None, jobs > 1, budget is not None, retry))
     if len(drills) == 1 and not drills[0].is_dir() and not of_many:
         sys.exit(_one(drills[0], env, Choice(twins=twins, times=times, way=way), how, leave_applied=leave_applied))
@@ -123,7 +128,10 @@ def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applie
         from faildrill.cli import github_job
 
         github_job.tell(result, folder, file)
-    return exit_code(result, folder, place)
+    code = exit_code(result, folder, place)
+    because = result.because if result is not None else "it was not judged"
+    notices.tell(how.to, notices.ended(f"{drill.name} in {place.name}", code, because, folder))
+    return code
 
 
 def _shown(folder: Path, place: Environment, how: How) -> Result | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from faildrill.cli import notices
 from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import Showing, drive, exit_code
 from faildrill.cli.standard_output import unread
@@ -18,6 +19,7 @@ from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
 from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
+from faildrill.secrets import Reference
 from faildrill.system.exit_codes import ExitCode
 
 
@@ -37,6 +39,8 @@ class How:
     mode: Mode
     output: str
     reports: Path
+    to: tuple[Reference, ...] = ()
+    """Who is told how it ended."""
 
 
 def asked(path: Path, place: Environment, choice: Choice) -> Drill | Wanted:
@@ -90,7 +94,9 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")
-    return ExitCode.UNSAFE if ExitCode.UNSAFE in codes else result.exit_code
+    code = ExitCode.UNSAFE if ExitCode.UNSAFE in codes else ExitCode(result.exit_code)
+    notices.tell(how.to, notices.ended(f"{result.drill} in {place.name}", code, result.because, running.folder))
+    return code
 
 
 def _kept(code: int, codes: list[int]) -> int:

@@ -12,8 +12,9 @@ from typing import Final
 import click
 import msgspec
 
-from faildrill.cli import chosen_drills, file_check, schedule_text
+from faildrill.cli import chosen_drills, file_check, notices, schedule_text
 from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
+from faildrill.cli.options import NOTIFY
 from faildrill.cli.past_runs import OUTPUT
 from faildrill.cli.run_series import How
 from faildrill.errors import FaildrillError, InvalidFile, JournalError, Objection, WrongUsage
@@ -25,6 +26,7 @@ from faildrill.scheduling import blocking
 from faildrill.scheduling.due import upcoming
 from faildrill.scheduling.occurrence_record import AnyEvent, Died, Ended, Known, Missed, last_looked_at, lines_of
 from faildrill.scheduling.tick import Outcome, Run, Ways, see_to
+from faildrill.secrets import Reference
 from faildrill.system import state_folder
 from faildrill.system.exit_codes import ExitCode
 
@@ -161,7 +163,10 @@ def _load(day: GameDay) -> None:
 @_ONLY
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="Print what was run or missed only, not how the runs go.")
-def run_due(files: tuple[Path, ...], only: str | None, reports: Path, *, quiet: bool) -> None:
+@NOTIFY
+def run_due(
+    files: tuple[Path, ...], only: str | None, reports: Path, notify: tuple[Reference, ...], *, quiet: bool
+) -> None:
     """Run what is due, write down what was missed and why, and end: to be called every few minutes, by anything.
 
     However many call it, on however many hosts that share the state folder, an occurrence is run once. Exits with 0
@@ -169,10 +174,11 @@ def run_due(files: tuple[Path, ...], only: str | None, reports: Path, *, quiet: 
     4 where one was missed, 5 where one was cut short.
     """
     state_folder.check()
+    notices.ready(notify)
     found, mistakes = valid_game_days(_asked(files))
     for mistake in mistakes:  # it keeps no other game day from being seen to
         click.echo(mistake, err=True)
-    codes = [_see_to(day, reports, quiet=quiet) for day in _chosen(found, only).values()] if found else []
+    codes = [_see_to(day, reports, notify, quiet=quiet) for day in _chosen(found, only).values()] if found else []
     codes += [ExitCode.WRONG_USAGE] if mistakes else []
     sys.exit(max(codes, key=_WORST.index, default=ExitCode.PASSED))
 
@@ -184,7 +190,7 @@ _WORST: Final = [
 """From what is well to what is worst."""
 
 
-def _see_to(day: GameDay, reports: Path, *, quiet: bool) -> ExitCode:
+def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bool) -> ExitCode:
     """See to one game day; what is wrong with it is said, and keeps no other one from being seen to."""
 
     def told(event: AnyEvent) -> None:
@@ -201,6 +207,7 @@ def _see_to(day: GameDay, reports: Path, *, quiet: bool) -> ExitCode:
     except (JournalError, OSError) as error:
         click.echo(f"{day.name}: nothing of it is run: {error}", err=True)
         return ExitCode.ERROR
+    notices.tell(to, schedule_text.notice(day, written))
     return max((_code(one) for one in written), key=_WORST.index, default=ExitCode.PASSED)
 
 

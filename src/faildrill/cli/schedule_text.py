@@ -7,7 +7,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from faildrill import durations
+from faildrill.cli import notices
 from faildrill.model.game_day import GameDay, Times
+from faildrill.ports.notice import Notice
 from faildrill.reports.wording import count, plain
 from faildrill.scheduling import blocking
 from faildrill.scheduling.due import planned, upcoming
@@ -112,6 +114,22 @@ def written(day: GameDay, event: AnyEvent) -> Iterator[str]:
     if isinstance(event, Known):
         return
     yield f"{plain(day.name)} {event.occurrence}: {_what(event)}"
+
+
+def notice(day: GameDay, events: Sequence[AnyEvent]) -> Notice | None:
+    """Say what became of the occurrences of a game day that a tick has seen to; None where there was none."""
+    seen = [one for one in events if isinstance(one, Ended | Died | Missed)]
+    if not seen:
+        return None
+    words = dict.fromkeys(_word(one) for one in seen)
+    lines = [line for one in seen for line in written(day, one)]
+    hands = dict.fromkeys(line for one in seen if isinstance(one, Ended) for line in notices.hand(one.code))
+    is_well = list(words) == [ExitCode.PASSED.name]
+    return notices.composed(f"drill {', '.join(words)}: game day {day.name}", [*lines, *hands], is_well=is_well)
+
+
+def _word(one: Ended | Died | Missed) -> str:
+    return ExitCode(one.code).name if isinstance(one, Ended) else type(one).__name__.upper()
 
 
 def _what(event: AnyEvent) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from faildrill import durations
-from faildrill.cli import github_job
+from faildrill.cli import github_job, notices
 from faildrill.cli.chosen_drills import Chosen
 from faildrill.cli.event_stream import Stream
 from faildrill.cli.live_display import show
@@ -72,6 +72,8 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
     if github_job.is_one():
         github_job.tell_of_suite(result, suite.folder, chosen.files)
     code = ExitCode.UNSAFE if ExitCode.UNSAFE in running.codes else ExitCode(result.exit_code)
+    what = f"{chosen.name}, {wording.count(len(suite.order), 'drill')}"
+    notices.tell(how.to, notices.ended(what, code, result.because, suite.folder))
     return Through(code, result, suite.folder)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from faildrill.cli.environment_choice import environment
-from faildrill.cli.options import seconds
+from faildrill.cli.options import NOTIFY, seconds
 from faildrill.errors import WrongUsage
 from faildrill.model.environment import Environment
 from faildrill.reports.wording import count
@@ -19,18 +19,9 @@ from faildrill.watching import Manner, Watch
 _LISTEN: Final = "127.0.0.1:9766"
 
 
-def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[Reference]:
-    try:
-        return [Reference(one) for one in given]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command()
 @click.argument("env", metavar="ENV")
-@click.option(
-    "--notify", callback=_references, multiple=True, metavar="REF", help="An Apprise URL: env:NAME, file:PATH."
-)
+@NOTIFY
 @click.option("--listen", default=_LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
 @click.option("--every", callback=seconds, default="30s", show_default=True, help="Between two audits.")
 @click.option(
@@ -43,7 +34,7 @@ def _references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 def watch(
     *,
     env: str,
-    notify: list[Reference],
+    notify: tuple[Reference, ...],
     listen: str,
     every: float,
     after: float,
@@ -61,7 +52,7 @@ def watch(
         resolver.run(_watched(place, Manner(every, after, calm, objective), notify, listen))
 
 
-async def _watched(place: Environment, manner: Manner, notify: list[Reference], listen: str) -> None:
+async def _watched(place: Environment, manner: Manner, notify: tuple[Reference, ...], listen: str) -> None:
     from faildrill.adapters.apprise.notifier import Way
     from faildrill.adapters.prometheus.metrics import Metrics
 

@@ -1,4 +1,4 @@
-"""What is told to people who are not looking: that something deviates, and that it is as it should be again."""
+"""What is told to people who are not looking: that something is wrong, and that it is well."""
 
 from typing import Literal, NamedTuple, Protocol
 
@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, Protocol
 class Notice(NamedTuple):
     """One message to people."""
 
-    sort: Literal["alert", "recovery"]
+    sort: Literal["alert", "recovery", "news"]
+    """Something is wrong, it is over, or it is as it should be and people wanted to hear of it."""
     title: str
     body: str
     """The evidence, and the next step."""

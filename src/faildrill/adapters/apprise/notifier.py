@@ -12,7 +12,11 @@ from faildrill.system import redaction
 
 _WITHIN: Final = 20.0
 """Seconds for one notice; Apprise's own time limits for sockets are 4 s each."""
-_SORTS: Final = {"alert": apprise.NotifyType.WARNING, "recovery": apprise.NotifyType.SUCCESS}
+_SORTS: Final = {
+    "alert": apprise.NotifyType.WARNING,
+    "recovery": apprise.NotifyType.SUCCESS,
+    "news": apprise.NotifyType.INFO,
+}
 
 
 class Way:

@@ -1,0 +1,345 @@
+"""People are told how drills ended by real receivers, and no receiver changes how a drill ends."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from click.testing import CliRunner
+
+from faildrill.cli import notices, schedule_text
+from faildrill.cli.main import cli
+from faildrill.errors import UnresolvedSecret
+from faildrill.locking.occupancy import all_marks
+from faildrill.model.game_day import GameDay, Times
+from faildrill.ports.notice import Notice
+from faildrill.record.timeline import FILE, RunEnded, entries
+from faildrill.scheduling.occurrence_record import Died, Ended, Known, Missed
+from faildrill.secrets import Reference
+from faildrill.system import redaction
+from faildrill.system.exit_codes import ExitCode
+from faildrill.testing import FakePlace
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "signals.md"
+HIDDEN: Final = "a-secret-path-of-the-hook"
+SOME: Final = Notice(
+    "alert", "drill FAILED: crash in staging", "pay was dark\nThis is a drill: it was done on purpose."
+)
+LONG: Final = 120.0
+"""Seconds for a receiver that answers: the machine may be busy."""
+DRILL = """\
+drill: alpha
+environment: here
+warm_up: 300ms
+probes:
+  pay: {{simulated.service: {{folder: "{place}", name: alpha}}, every: 20ms}}
+steps:
+  - name: break alpha
+    simulated.fault: {{folder: "{place}", name: {of}}}
+    within: 3s
+    undo_within: 3s
+  - wait: 200ms
+expect:
+  - outage: {{of: pay, at_most: {at_most}, hold: 0s}}
+"""
+ENVIRONMENT = 'environment: here\ndrillable: true\nidentity:\n  - simulated.word: {{about: "{place}"}}\n'
+
+
+class Hook:
+    """A real web hook, which may refuse; it keeps what it is sent, and what `then` finds at that moment."""
+
+    def __init__(self, status: int = 200, then: Callable[[], Any] = lambda: None) -> None:
+        self.got: list[dict[str, str]] = []
+        self.found: list[Any] = []
+        hook = self
+
+        class Answers(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                hook.found.append(then())
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+        self.url = f"json://127.0.0.1:{self.server.server_port}/{HIDDEN}"
+
+
+class Mailbox(socketserver.ThreadingTCPServer):
+    """A real receiver of mail, as far as a mail needs it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Talk)
+        self.mails: list[str] = []
+        self.url = f"mailto://127.0.0.1:{self.server_address[1]}/?from=drills@example.com&to=sre@example.com"
+
+
+class Talk(socketserver.StreamRequestHandler):
+    """One connection to it, as RFC 5321 has it."""
+
+    server: Mailbox
+
+    def handle(self) -> None:
+        self._say("220 here")
+        for line in self.rfile:
+            verb = line[:4].upper().strip()
+            if verb == b"DATA":
+                self._say("354 go on")
+                self.server.mails.append("".join(self._mail()))
+            self._say("221 bye" if verb == b"QUIT" else "250 well")
+
+    def _mail(self) -> Iterator[str]:
+        for line in self.rfile:
+            if line == b".\r\n":
+                return
+            yield line.decode()
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+@contextmanager
+def served(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A receiver that answers a byte now and then and never ends: no time limit of a socket sees anything wrong."""
+    listening, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip() -> None:
+        taken, _ = listening.accept()
+        with taken:
+            taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not over.wait(0.2):
+                try:
+                    taken.sendall(b"x")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    try:
+        yield f"json://127.0.0.1:{listening.getsockname()[1]}/{HIDDEN}"
+    finally:
+        over.set()
+        listening.close()
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Reference]:
+    def given(url: str, name: str = "HOOK") -> Reference:
+        monkeypatch.setenv(name, url)
+        return Reference(f"env:{name}")
+
+    return given
+
+
+def written(folder: Path, at_most: str = "30s", of: str = "alpha") -> Path:
+    """Write a drill on a place of its own."""
+    place = FakePlace(folder / "place").folder
+    (folder / "environments").mkdir()
+    (folder / "environments" / "here.yaml").write_text(ENVIRONMENT.format(place=place), encoding="utf-8")
+    file = folder / "alpha.yaml"
+    file.write_text(DRILL.format(place=place, at_most=at_most, of=of), encoding="utf-8")
+    return file
+
+
+def test_a_web_hook_and_a_mailbox_are_told_the_same(reference: Callable[..., Reference]) -> None:
+    hook, mailbox = Hook(), Mailbox()
+    with served(hook.server), served(mailbox):
+        notices.tell([reference(hook.url), reference(mailbox.url, "MAIL")], SOME, LONG)
+    [posted], [mail] = hook.got, mailbox.mails
+    assert (posted["title"], posted["message"], posted["type"]) == (SOME.title, SOME.body, "warning")
+    assert f"Subject: {SOME.title}" in mail
+    assert "This is a drill: it was done on purpose." in mail
+
+
+def test_one_that_refuses_and_one_that_is_not_there_are_told_by_name_and_keep_nothing_from_the_others(
+    reference: Callable[..., Reference], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, refusing, gone = Hook(), Hook(503), Hook()
+    gone.server.server_close()
+    with served(good.server), served(refusing.server):
+        to = [reference(one.url, name) for one, name in ((refusing, "NO"), (gone, "GONE"), (good, "YES"))]
+        notices.tell([*to, reference("no-url-of-apprise", "ODD")], SOME, LONG)
+    assert len(good.got) == 1
+    said = sorted(capsys.readouterr().err.splitlines())
+    assert [re.findall(r"people were not told: env:(\w+)", one) for one in said] == [["GONE"], ["NO"], ["ODD"]]
+    assert HIDDEN not in "".join(said)
+
+
+def test_one_that_drips_is_given_up_in_time(
+    reference: Callable[..., Reference], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with dripping() as url:
+        began = time.monotonic()
+        notices.tell([reference(url)], SOME, 3.0)
+        assert time.monotonic() - began < 10.0
+    assert capsys.readouterr().err == "people were not told: not all of them within 3 s\n"
+
+
+def test_a_signal_ends_the_sending_and_not_the_command(
+    reference: Callable[..., Reference], capsys: pytest.CaptureFixture[str]
+) -> None:
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with dripping() as url:
+        timer.start()
+        notices.tell([reference(url)], SOME, LONG)
+    assert capsys.readouterr().err == "people were not told: a signal ended it\n"
+
+
+def test_no_secret_that_is_known_is_told(reference: Callable[..., Reference]) -> None:
+    redaction.learn("hunter2-of-the-database")
+    hook = Hook()
+    with served(hook.server):
+        notices.tell([reference(hook.url)], SOME._replace(body="it said hunter2-of-the-database"), LONG)
+    assert hook.got[0]["message"] == f"it said {redaction.HIDDEN}"
+
+
+@pytest.mark.parametrize(("at_most", "verdict"), [("30s", "PASSED"), ("1ms", "FAILED")])
+def test_a_run_is_told_when_all_is_over_and_ends_as_it_would_have(
+    tmp_path: Path, at_most: str, verdict: str, reference: Callable[..., Reference]
+) -> None:
+    file, reports = written(tmp_path, at_most), tmp_path / "reports"
+
+    def over() -> bool:
+        [timeline] = reports.glob(f"*/{FILE}")
+        return isinstance(list(entries(timeline))[-1].what, RunEnded) and (timeline.parent / "result.json").exists()
+
+    hook, refusing = Hook(then=over), Hook(503)
+    with served(hook.server), served(refusing.server):
+        to = [word for name in ("HOOK", "NO") for word in ("--notify", f"env:{name}")]
+        reference(hook.url), reference(refusing.url, "NO")
+        words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(reports), "-q", *to]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode[verdict]
+    assert hook.found == [True]
+    [told] = hook.got
+    assert told["title"] == f"drill {verdict}: alpha in here"
+    assert told["type"] == ("info" if verdict == "PASSED" else "warning")
+    assert told["message"].endswith("\nThis is a drill: it was done on purpose.")
+    assert done.stderr == "people were not told: env:NO: refused or not reached\n"
+
+
+@pytest.mark.parametrize(("more", "what"), [("--times=2", "alpha in here"), ("--keep-going", "drills, 1 drill")])
+def test_many_runs_are_told_once(tmp_path: Path, more: str, what: str, reference: Callable[..., Reference]) -> None:
+    hook = Hook()
+    with served(hook.server):
+        words = ["run", str(written(tmp_path)), "--reports", str(tmp_path / "reports"), "-q", more]
+        done = subprocess.run(
+            [sys.executable, "-m", "faildrill", *words, "--notify", reference(hook.url).text],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    [told] = hook.got
+    assert told["title"] == f"drill PASSED: {what}"
+
+
+def test_a_run_that_puts_nothing_back_is_told_as_one_that_needs_a_hand(
+    tmp_path: Path, reference: Callable[..., Reference]
+) -> None:
+    hook = Hook(then=lambda: len(all_marks()))
+    file = written(tmp_path, of="beside, undo: lies")  # unseen by its probe, which soon is steady again
+    with served(hook.server):
+        words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(tmp_path / "reports"), "-q"]
+        done = subprocess.run([*words, "--notify", reference(hook.url).text], capture_output=True, check=False)
+    assert done.returncode == ExitCode.UNSAFE
+    assert hook.found == [1]
+    [told] = hook.got
+    assert told["title"] == "drill UNSAFE: alpha in here"
+    assert "It needs a hand: the place is not as it was." in told["message"]
+
+
+def test_where_nobody_could_be_told_nothing_is_begun(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    done = CliRunner().invoke(
+        cli, ["run", str(file), "--reports", str(tmp_path / "reports"), "--notify", "env:NOWHERE"]
+    )
+    assert done.exit_code == ExitCode.WRONG_USAGE
+    assert "env:NOWHERE: the variable is not set" in done.stderr
+    assert not (tmp_path / "reports").exists()
+    with pytest.raises(UnresolvedSecret):
+        notices.ready([Reference("env:NOWHERE")])
+
+
+def test_a_place_that_needs_a_hand_is_told_with_what_to_do() -> None:
+    told = notices.ended("crash in staging", ExitCode.UNSAFE, "the node is still down", Path("reports/one"))
+    assert told.title == "drill UNSAFE: crash in staging"
+    assert told.sort == "alert"
+    assert re.search(r"^It needs a hand: .*: faildrill status$", told.body, re.MULTILINE)
+
+
+def test_a_game_day_tells_what_was_run_and_what_was_missed_in_one_notice() -> None:
+    day = GameDay(name="quarterly", drills=("a",), times=(Times(zone="UTC", cron="0 3 * * 2"),))
+    at = "2027-05-04T08:00:00Z"
+    told = schedule_text.notice(
+        day,
+        [
+            Known(times=[]),
+            Missed(occurrence=at, because="a freeze", sort="blocked"),
+            Died(occurrence=at, because="its host was gone"),
+            Ended(occurrence=at, code=6, because="the node is still down"),
+        ],
+    )
+    assert told is not None
+    assert (told.sort, told.title) == ("alert", "drill MISSED, DIED, UNSAFE: game day quarterly")
+    assert f"quarterly {at}: MISSED (blocked): a freeze" in told.body.splitlines()
+    assert "It needs a hand: " in told.body
+
+
+def test_a_tick_tells_of_what_was_missed_and_exits_as_it_would_have(
+    tmp_path: Path, reference: Callable[..., Reference]
+) -> None:
+    written(tmp_path)
+    file = tmp_path / "day.yaml"
+    when = "when:\n  - {dates: ['2026-01-02 10:00'], zone: UTC}\n"
+    file.write_text(f"game_day: quarterly\ndrills: [alpha.yaml]\n{when}", encoding="utf-8")
+    hook = Hook()
+    with served(hook.server):
+        words = ["schedule", "run-due", str(file), "--notify", reference(hook.url).text]
+        first, second = CliRunner().invoke(cli, words), CliRunner().invoke(cli, words)
+    assert (first.exit_code, second.exit_code) == (ExitCode.INCONCLUSIVE, ExitCode.PASSED)
+    [told] = hook.got
+    assert (told["title"], told["type"]) == ("drill MISSED: game day quarterly", "warning")
+    assert "quarterly 2026-01-02T10:00:00Z: MISSED (late): " in told["message"]
+
+
+def test_a_tick_that_had_nothing_to_do_tells_nobody() -> None:
+    day = GameDay(name="quarterly", drills=("a",), times=(Times(zone="UTC", cron="0 3 * * 2"),))
+    assert schedule_text.notice(day, [Known(times=[])]) is None
+
+
+def test_the_commands_of_the_page_are_ones_that_there_are() -> None:
+    commands = re.findall(r"^\$ faildrill (.* --notify .*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(commands) >= 2
+    for words in (shlex.split(one, comments=True) for one in commands):
+        done = CliRunner().invoke(cli, [*words, "--help"])
+        assert done.exit_code == 0
+        assert "--notify REF" in done.stdout
