@@ -79,6 +79,11 @@ def strata(evidence: Evidence, times: StepTimes, name: str, formers: list[Time],
     return found
 
 
+def meeting(told: Mapping[str, Stratum]) -> list[str]:
+    """Name the probes that meet the one whose share it is at all, at one time or the other."""
+    return [probe for probe, (now, former) in told.items() if now.hits or former.hits]
+
+
 def looked(evidence: Evidence, probe: str, time: Time) -> Columns:
     """Return the looks of a time that prove something."""
     looks = evidence.looks(probe).between(*time)

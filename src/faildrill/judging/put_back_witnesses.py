@@ -20,6 +20,7 @@ from faildrill.judging.comparisons import (
     all_shares,
     failing_at_the_end,
     looked,
+    meeting,
     proven_dark,
     strata,
     witnesses,
@@ -151,7 +152,7 @@ class _Seen:
                 is_back = likely * 2 * len(self._times.moves) <= level
             if is_back:
                 shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
-                return f"{', '.join(told)} noticed its end: {shares}"
+                return f"{', '.join(meeting(told))} noticed its end: {shares}"
         return ""
 
     def _as_before(self, probe: str, after: Time, level: float) -> str:
@@ -190,7 +191,9 @@ class _Seen:
             if is_alike or self._likely(name, self._times.alone) > _DOUBT:
                 continue
             if self._likely(name, self._half) * len(self._times.moves) <= CHANCE:
-                told = ", ".join(strata(self._evidence, self._times, name, [self._times.untouched], self._half))
+                told = ", ".join(
+                    meeting(strata(self._evidence, self._times, name, [self._times.untouched], self._half))
+                )
                 return f"{told}: {name} answered {before} before it, {step} meanwhile and {now} since it was put back"
         return ""
 

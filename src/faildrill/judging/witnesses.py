@@ -18,6 +18,7 @@ from faildrill.judging.comparisons import (
     all_shares,
     long_enough,
     looked,
+    meeting,
     proven_dark,
     strata,
     witnesses,
@@ -82,15 +83,16 @@ def _foretold(evidence: Evidence, times: StepTimes) -> str:
         likely = fewer if times.empties else min(1.0, 2 * min(fewer, more))
         if told and likely * len(times.moves) <= CHANCE * FORETOLD:
             now, former = _seen(evidence, times, name)
-            who = f"{', '.join(told)} noticed it"
+            who = f"{', '.join(meeting(told))} noticed it"
             return f"{who}: {name} answered {former} before it and after it was put back, {now} meanwhile"
     return ""
 
 
 def _seen(evidence: Evidence, times: StepTimes, name: str) -> tuple[Share, Share]:
     """Return what share of the answers of all probes somebody had: meanwhile, and at other times."""
-    told = strata(evidence, times, name, [times.befores[-1], times.after], times.since).values()
-    return total(now for now, _ in told), total(former for _, former in told)
+    told = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
+    some = [told[probe] for probe in meeting(told)]
+    return total(now for now, _ in some), total(former for _, former in some)
 
 
 def _in_a_row(evidence: Evidence, probe: str, before: Time, since: Time) -> str:

@@ -216,7 +216,9 @@ def test_a_short_step_is_noticed_where_what_it_has_foretold_is_seen(
     "rate."
 )
 def test_a_step_that_was_too_short_says_how_long_it_must_last(tmp_path: Path) -> None:
-    result = judge(short(("s2", "s3"), 1.8).write(tmp_path))
+    run = short(("s2", "s3"), 1.8)
+    run.probes = [*run.probes, probe("writer", 0.1)]  # which never meets s1, and tells nothing of its share
+    result = judge(run.good("writer", 0.1, "pg1").write(tmp_path))
     assert result.verdict is Verdict.INCONCLUSIVE
     told = "it takes 19 looks without it: 1.9 s at this rate"
     assert f"s1 answered 54 of 162 before it and after it was put back and 0 of 18 meanwhile, and {told}" in step_of(
