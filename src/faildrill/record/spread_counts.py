@@ -27,6 +27,8 @@ class Kept(msgspec.Struct, frozen=True):
     """By server, how many of these requests failed."""
     seconds: dict[str, float] = {}
     """By server, how long its answers took lately, on average."""
+    unserved: float = 0.0
+    """Requests that no server was alive for, as far as who tells the counts sees them."""
 
 
 def path_of(folder: Path, name: str) -> Path:

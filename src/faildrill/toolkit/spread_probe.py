@@ -67,10 +67,11 @@ class Spreads(Kind):
                 self._kept.append(CountsKeeper(path_of(given.folder, given.name)))
             self._kept[0].keep(msgspec.structs.replace(kept, skewed=spread.verdict == "skewed"))
         if spread.verdict == "open":
-            return Seen(Outcome.BROKEN, detail=f"too few requests to tell: {self.at_least} are the fewest")
+            few = f"too few requests to tell: {self.at_least} are the fewest"
+            return Seen(Outcome.BROKEN, detail=few + _unserved(kept))
         if spread.verdict == "even":
             return Seen(Outcome.OK)
-        return Seen(Outcome.WRONG, ",".join(sorted(spread.overloaded)), in_words(spread, kept))
+        return Seen(Outcome.WRONG, ",".join(sorted(spread.overloaded)), in_words(spread, kept) + _unserved(kept))
 
     def hang_up(self) -> None:
         """Close what the counts are kept in."""
@@ -85,6 +86,11 @@ def in_words(spread: Spread, kept: Kept) -> str:
     told = [_one(name, spread, kept, long=name in first) for name in (first + rest)[:_MOST_NAMED]]
     more = len(spread.shares) - len(told)
     return "; ".join(told) + (f"; {more} more" if more > 0 else "")
+
+
+def _unserved(kept: Kept) -> str:
+    """Say for about how many requests no server was alive, empty where there were none."""
+    return f"; no live server for some {_nice(kept.unserved):g} requests" if kept.unserved else ""
 
 
 def _one(name: str, spread: Spread, kept: Kept, *, long: bool) -> str:
@@ -108,9 +114,13 @@ def _coarse(seconds: float) -> str:
     """Write a time as 1, 2 or 5 of its decade."""
     if seconds <= 0:
         return "0 ms"
-    decade = 10.0 ** math.floor(math.log10(seconds))
-    nice = decade * next(one for one in (1, 2, 5, 10) if seconds <= decade * one * 1.01)
+    nice = _nice(seconds)
     return f"{nice:g} s" if nice >= 1 else f"{nice * 1000:g} ms"
+
+
+def _nice(figure: float) -> float:
+    decade = 10.0 ** math.floor(math.log10(figure))
+    return decade * next(one for one in (1, 2, 5, 10) if figure <= decade * one * 1.01)
 
 
 def now() -> int:

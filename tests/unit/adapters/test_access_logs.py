@@ -1,14 +1,21 @@
 """Lines of access logs as HAProxy and NGINX write them, and files of them that are rotated, cut and torn."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.access_log.lines import COMBINED, Served, haproxy, nginx
+from faildrill.adapters.access_log.lines import COMBINED, NOBODY, Served, haproxy, nginx
 from faildrill.adapters.access_log.log_tail import MOST, Tail
+from faildrill.adapters.access_log.spread import Spread
+from faildrill.kinds.call_context import CallContext
+from faildrill.ports import Seen
+from faildrill.record.samples import Outcome
 
+GIVEN = CallContext(run="run-1", timeout=1.0, every=1.0)
+SHORT = "$status $upstream_addr $upstream_response_time"
 HEAD = "Feb  6 12:14:14 h haproxy[1]: 10.0.1.2:3 [06/Feb/2009:12:14:14.655] in"
 JSON = '{"at":"$time_iso8601","to":"$upstream_addr","took":"$upstream_response_time","status":$upstream_status}'
 
@@ -44,7 +51,11 @@ def test_what_haproxy_says_of_a_request(line: str, served: Served) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        f'{HEAD} static/<NOSRV> 0/-1/-1/-1/0 503 27 - - SC-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"',
+        f'{HEAD} static/<NOSRV> 0/-1/-1/-1/0 302 27 - - LR-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"',
+        f'{HEAD} static/<STATS> 0/0/0/0/0 200 27 - - LR-- 1/1/1/1/0 0/0 "GET /;csv HTTP/1.1"',
+        f'{HEAD} static/<PROMEX> 0/0/0/0/0 200 27 - - LR-- 1/1/1/1/0 0/0 "GET /metrics HTTP/1.1"',
+        f'{HEAD} static/<LUA.echo> 0/0/0/0/0 200 27 - - LR-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"',
+        f"{HEAD} static/<CLI> 0/0/5 212 LR 0/0/0/0/3 0/0",
         "Feb  6 12:14:14 host haproxy[14]: Server static/s1 is DOWN, reason: Layer4 timeout, check duration: 2001ms.",
         f"{HEAD} static/s1 10/0/30/69/109 20",
         "",
@@ -52,6 +63,55 @@ def test_what_haproxy_says_of_a_request(line: str, served: Served) -> None:
 )
 def test_what_is_no_request_to_a_server_counts_for_none(line: str) -> None:
     assert list(haproxy("static")(line)) == []
+    assert list(haproxy(None)(line)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{HEAD} static/<NOSRV> 0/-1/-1/-1/0 503 27 - - SC-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"',
+        f'{HEAD} static/<NOSRV> 0/5001/-1/-1/5001 503 27 - - sQ-- 1/1/1/1/0 0/0 "GET / HTTP/1.1"',
+        f"{HEAD} static/<NOSRV> -1/-1/0 0 SC 0/0/0/0/3 0/0",
+    ],
+)
+def test_a_request_that_haproxy_had_no_live_server_for_is_nobodys(line: str) -> None:
+    assert list(haproxy("static")(line)) == [ill(NOBODY, None)]
+    assert list(haproxy("other")(line)) == []
+
+
+def test_a_request_that_nginx_had_no_live_server_for_is_nobodys_and_not_its_groups() -> None:
+    head = '10.0.0.9 - - [06/Feb/2026:12:14:14 +0000] "GET / HTTP/1.1" 502 157 "-" "curl"'
+    assert list(nginx(COMBINED)(f"{head} backend 502 0.000")) == [ill(NOBODY, None)]
+    assert list(
+        nginx(COMBINED)(f"{head} [2001:db8::1]:80, unix:/run/a, api.example:8080 502, 502, 502 0.1, 0.1, 0.0")
+    ) == [
+        ill("[2001:db8::1]:80", 0.1),
+        ill("unix:/run/a", 0.1),
+        ill(NOBODY, None),
+    ]
+
+
+def test_a_log_in_which_no_server_was_alive_half_of_the_time_shows_no_skew_and_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("")
+    weights = {"10.0.0.1:80": 1, "10.0.0.2:80": 1}
+    probe = Spread.model_validate({"path": str(log), "format": "nginx", "log_format": SHORT, "weights": weights})
+
+    async def scene() -> tuple[Seen, Seen]:
+        await probe.open(GIVEN)
+        try:
+            log.write_text("200 10.0.0.1:80 0.001\n200 10.0.0.2:80 0.001\n" * 100 + "502 backend 0.000\n" * 200)
+            even = await probe.look(GIVEN)
+            with log.open("a") as file:
+                file.write("200 10.0.0.1:80 0.001\n" * 400 + "502 backend 0.000\n" * 150)
+            return even, await probe.look(GIVEN)
+        finally:
+            await probe.close()
+
+    even, skewed = asyncio.run(scene())
+    assert (even.outcome, even.who, even.detail) == (Outcome.OK, "", "")
+    assert (skewed.outcome, skewed.who) == (Outcome.WRONG, "10.0.0.1:80")
+    assert skewed.detail.endswith("; no live server for some 200 requests")
 
 
 def test_what_nginx_says_of_a_request_and_of_one_that_was_sent_again() -> None:

@@ -18,6 +18,7 @@ EVERY = 0.5
 def counted(folder: Path, skewed: tuple[float, float] = (0, 0), part: float = 0.8, **more: object) -> Finding:
     """Judge a run whose probe kept counts, skewed for a while."""
     requests = int(str(more.pop("requests", 60)))
+    unserved = float(str(more.pop("unserved", 0)))
     made = Run(expect=[{"spread": {"of": "spread", **more}}])
     made.probes.append(probe("spread", EVERY))
     made.usual().good().good("spread", EVERY).write(folder)
@@ -25,7 +26,9 @@ def counted(folder: Path, skewed: tuple[float, float] = (0, 0), part: float = 0.
     for at in ticks(0.4, END, EVERY):
         one = part if skewed[0] <= at < skewed[1] else 1 / 3
         parts = {"pay1": one, "pay2": (1 - one) / 2, "pay3": (1 - one) / 2}
-        keeping.keep(Kept(ns(at), {name: round(requests * part) for name, part in parts.items()}, EVEN))
+        keeping.keep(
+            Kept(ns(at), {name: round(requests * part) for name, part in parts.items()}, EVEN, unserved=unserved)
+        )
     keeping.close()
     return judge(folder).findings[0]
 
@@ -44,6 +47,15 @@ def test_a_skew_of_two_seconds_is_proven_in_the_whole_run(tmp_path: Path) -> Non
     assert found.verdict is FAILED
     assert found.because.startswith("pay1 80.0% (33.3% due)")
     assert "4.5 s after the start" in found.because
+
+
+@pytest.mark.parametrize(("skewed", "verdict"), [((0, 0), PASSED), ((FAULT + 1, FAULT + 3), FAILED)])
+def test_requests_that_no_server_was_alive_for_are_told_and_are_nobodys_share(
+    skewed: tuple[float, float], verdict: Verdict, tmp_path: Path
+) -> None:
+    found = counted(tmp_path, skewed, unserved=10)
+    assert found.verdict is verdict
+    assert found.because.endswith("for 390 requests more no server was alive")
 
 
 @pytest.mark.parametrize(("when", "verdict"), [("before", INCONCLUSIVE), ("during", FAILED), ("after", INCONCLUSIVE)])

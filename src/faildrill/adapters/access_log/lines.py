@@ -13,7 +13,13 @@ COMBINED: Final = (
     '"$http_user_agent" $upstream_addr $upstream_status $upstream_response_time'
 )
 """NGINX's `combined`, with the upstream behind it: what is expected where nobody says a format."""
-_NOBODY: Final = "<NOSRV>"
+NOBODY: Final = ""
+"""Stands for the server of a request that none could be chosen for."""
+_NO_SERVER: Final = "<NOSRV>"
+_OWN: Final = "<"
+"""Begins what HAProxy writes where it answers by itself, as `<STATS>` and `<LUA.echo>`."""
+_ADDRESS_OF_ONE: Final = re.compile(r"unix:.+|\[?[0-9A-Fa-f.:]+\]?:\d+")
+"""How NGINX writes a server; it writes the name of the group where it could choose none of it (`$upstream_addr`)."""
 _FAILED: Final = 500
 _HTTP: Final = re.compile(
     r" (?P<backend>[\w.:-]+)/(?P<server>[\w.:<>-]+) "
@@ -30,9 +36,10 @@ _PARTS: Final = re.compile(r"\s*,\s+|\s+:\s+")
 
 
 class Served(NamedTuple):
-    """One request that went to a server."""
+    """One request that went to a server, or that found none that lived."""
 
     server: str
+    """NOBODY where there was none to send it to."""
     failed: bool
     seconds: float | None
     """How long the server took; None where the line does not say."""
@@ -45,7 +52,7 @@ Reader = Callable[[str], Iterator[Served]]
 
 
 def haproxy(backend: str | None) -> Reader:
-    """Return a reader of HAProxy's lines; those of other backends, and of requests that no server got, are left out."""
+    """Return a reader of HAProxy's lines; those of other backends, and what HAProxy answers itself, are left out."""
 
     def read(line: str) -> Iterator[Served]:
         found = _HTTP.search(line)
@@ -53,7 +60,11 @@ def haproxy(backend: str | None) -> Reader:
             yield from _of_http(found, backend)
             return
         found = _TCP.search(line)
-        if found is not None and found["server"] != _NOBODY and backend in (None, found["backend"]):
+        if found is None or backend not in (None, found["backend"]):
+            return
+        if found["server"].startswith(_OWN):
+            yield from _unsent(found)
+        else:
             total = float(found["times"].split("/")[-1].lstrip("+"))
             yield Served(found["server"], found["state"][0] in "SsKR", total / 1000 if total >= 0 else None)
 
@@ -61,7 +72,10 @@ def haproxy(backend: str | None) -> Reader:
 
 
 def _of_http(found: re.Match[str], backend: str | None) -> Iterator[Served]:
-    if found["server"] == _NOBODY or backend not in (None, found["backend"]):
+    if backend not in (None, found["backend"]):
+        return
+    if found["server"].startswith(_OWN):
+        yield from _unsent(found)
         return
     status, response = int(found["status"]), float(found["times"].split("/")[3])
     failed = status >= _FAILED or status < 0
@@ -69,10 +83,17 @@ def _of_http(found: re.Match[str], backend: str | None) -> Iterator[Served]:
     yield Served(found["server"], failed, response / 1000 if response >= 0 else None, bound)
 
 
+def _unsent(found: re.Match[str]) -> Iterator[Served]:
+    """Tell of a request that no server got, where that is because none was there (manual, 8.5: `S`, `s`)."""
+    if found["server"] == _NO_SERVER and found["state"][0] in "Ss":
+        yield Served(NOBODY, failed=True, seconds=None)
+
+
 def nginx(log_format: str) -> Reader:
     """Return a reader of NGINX's lines; ValueError where the format does not say which upstream answered.
 
-    A request that was sent again to another server counts for each: `$upstream_addr` lists them all.
+    A request that was sent again to another server counts for each: `$upstream_addr` lists them all. Where no server
+    could be chosen, it has the name of their group: that is NOBODY.
     """
     names = [one or other for one, other in _VARIABLE.findall(log_format)]
     if "upstream_addr" not in names:
@@ -87,7 +108,9 @@ def nginx(log_format: str) -> Reader:
         statuses = _split(said.get("upstream_status") or said.get("status"))
         times = _split(said.get("upstream_response_time"))
         for number, server in enumerate(_split(said["upstream_addr"])):
-            if server != "-":
+            if server != "-" and not _ADDRESS_OF_ONE.fullmatch(server):
+                yield Served(NOBODY, failed=True, seconds=None)
+            elif server != "-":
                 yield Served(server, _failed(_at(statuses, number)), _seconds(_at(times, number)))
 
     return read

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.access_log.lines import COMBINED, Reader, Served, haproxy, nginx
+from faildrill.adapters.access_log.lines import COMBINED, NOBODY, Reader, Served, haproxy, nginx
 from faildrill.adapters.access_log.log_tail import Tail
 from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
@@ -24,7 +24,8 @@ class Spread(Spreads, Kind):
 
     Good while each server gets its due share within `tolerance`; otherwise `wrong`, with the overloaded servers as
     `who`. With too few lines it proves nothing. Each attempt counts for the server that it was sent to, except those of
-    clients that a cookie binds to their server. `weights` go by the server's name in the log; for NGINX that is the
+    clients that a cookie binds to their server; a request that no server was alive for counts for none, and the look
+    says that there were some. `weights` go by the server's name in the log; for NGINX that is the
     address in `$upstream_addr`.
 
     A log doesn't tell which servers are drained or down. With `load_balancer`, HAProxy is asked for that, so that a
@@ -101,7 +102,8 @@ class Spread(Spreads, Kind):
 
 def _kept(served: list[Served], due: dict[str, float]) -> Kept:
     counts = Counter(one.server for one in served)
-    failed = Counter(one.server for one in served if one.failed)
+    unserved = counts.pop(NOBODY, 0)
+    failed = Counter(one.server for one in served if one.failed and one.server != NOBODY)
     times: dict[str, list[float]] = {}
     for one in served:
         if one.seconds is not None:
@@ -110,6 +112,7 @@ def _kept(served: list[Served], due: dict[str, float]) -> Kept:
         at=now(),
         counts={name: float(one) for name, one in counts.items() if name not in due or due[name]},
         due=due,
+        unserved=float(unserved),
         errors={name: float(one) for name, one in failed.items()},
         seconds={name: sum(some) / len(some) for name, some in times.items()},
     )

@@ -61,8 +61,9 @@ class SpreadEvenly(Kind):
             seen = following.take(one.at, one.counts, one.due)
             if seen.verdict == "skewed":
                 at = durations.show(evidence.since_start(one.at))
-                return broken(f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}")
-        return lack(evidence, self.of) or self._unnamed(evidence, time) or self._even(kept)
+                proven = f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}"
+                return _beside(broken(proven), kept)
+        return lack(evidence, self.of) or self._unnamed(evidence, time) or _beside(self._even(kept), kept)
 
     def _within(self, evidence: Evidence, time: tuple[int, int]) -> list[Kept]:
         """Give the counts of a time alone: one that began to be counted before it is left out."""
@@ -125,6 +126,14 @@ class SpreadEvenly(Kind):
         if whole_time.verdict == "skewed":
             return broken(told)
         return cannot_tell(f"{told}: too few to prove it even", "let more requests come, or allow a wider tolerance")
+
+
+def _beside(weighed: Weighed, kept: list[Kept]) -> Weighed:
+    """Say how many requests, beside those that were weighed, found no server alive: they are nobody's share."""
+    unserved = round(sum(one.unserved for one in kept))
+    if not unserved:
+        return weighed
+    return weighed._replace(because=f"{weighed.because}; for {count(unserved, 'request')} more no server was alive")
 
 
 def in_words(spread: Spread) -> str:
