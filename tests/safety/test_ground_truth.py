@@ -15,7 +15,6 @@ import pytest
 
 from faildrill.judging.outages.bounds import Stretch, outages
 from faildrill.judging.outages.estimate import likely
-from faildrill.probing.backoff import WIDEST
 from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, load
 from unit.probing.darkening import EVERY, LOUD, PARTIAL, SILENT, SLOW, dropped, lacking, windows
@@ -152,10 +151,9 @@ def _is_sharp(found: Found, *, silent: bool) -> None:
 
 
 def _lateness(near: Columns) -> int:
-    """Tell how much further apart than an interval looks were sent, at most."""
-    sent = near.where(near.is_look)
-    is_restrained = bool(np.any(near.outcome == Outcome.SKIPPED))
-    return int(np.max(sent.sent - sent.due)) + is_restrained * WIDEST
+    """Tell how much further apart than an interval looks were sent, at most: held back, or not looked in time."""
+    sent = np.sort(near.where(near.is_look).sent)
+    return max(int(np.max(np.diff(sent))) - round(EVERY * 1e9), 0)
 
 
 def _figures(found: list[Found]) -> str:
