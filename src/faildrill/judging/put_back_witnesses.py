@@ -142,7 +142,7 @@ class _Seen:
             if not (before.total and step.total and now.total):
                 continue
             told = strata(self._evidence, self._times, name, [self._times.alone], after)
-            if any(ANSWERED in self._unlike_before(probe, after) for probe in told):
+            if any(ANSWERED in self._unlike_before(probe, after) for probe in meeting(told)):
                 continue
             fewer, more = tails(told.values())
             if self._times.empties and not step.hits:  # what gets nothing answers nothing

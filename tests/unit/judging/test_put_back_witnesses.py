@@ -165,6 +165,16 @@ def test_what_is_put_back_together_is_noticed_together(tmp_path: Path) -> None:
     assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["PASSED", "PASSED"]
 
 
+@pytest.mark.says(NAMED_END)
+def test_a_database_that_is_led_by_another_node_since_says_nothing_of_the_weights(tmp_path: Path) -> None:
+    run = answered("s1", "s2")
+    run.probes = [*run.probes, probe("writer", 0.1)]
+    run.saw(ticks(0.4, 9.0, 0.1), Outcome.OK, name="writer", who="pg1")
+    run.saw(ticks(9.0, END, 0.1), Outcome.OK, name="writer", who="pg2")
+    verdict, because = undo_of(judge(run.write(tmp_path)))
+    assert (verdict, because.partition("; ")[2][:23]) == ("PASSED", "pay noticed its end: s1")
+
+
 @pytest.mark.says(WITNESSED)
 def test_what_others_see_put_back_as_well_needs_no_probe(tmp_path: Path) -> None:
     run = said_back(drained(""), "").saw(ticks(5.0, 5.06), Outcome.RESET)
