@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -33,6 +34,11 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _AN_ANSWER: Final = 200
 """The lowest status of an answer: what is below only announces one (RFC 9110, 15.2)."""
 _TIMED_OUT: Final = 408
+_LISTS: Final = frozenset({b"connection", b"content-encoding"})
+"""Headers whose lines are one list (RFC 9110, 5.3)."""
+_ABOUT_THE_ASKER: Final = frozenset(name.encode() for name in TELLING)
+_HEARD: Final = _LISTS | _ABOUT_THE_ASKER | {b"content-type", b"content-length", b"transfer-encoding"}
+_MORE: Final = ", and more than this answer"
 
 
 class Asked(Sent, GoodAnswer):
@@ -176,6 +182,7 @@ class Connection(asyncio.Protocol):
         self._text = (request.text or "").encode()
         self._who_header = request.who_header.lower().encode()
         self._who_field = request.who_field
+        self._wanted = _HEARD | {self._who_header}
         self._body = bytearray()
         self.transport: asyncio.Transport | None = None
         self._parser: Any = None
@@ -194,14 +201,14 @@ class Connection(asyncio.Protocol):
         self.sent = began
         self._asked += 1
         self._length = self._status = 0
-        self._whole = self._lengthy = self._usable = False
+        self._whole = self._lengthy = self._usable = self._more = False
         self._who = ""
         self._tail = b""
+        self._heard = dict[bytes, bytes]()
         self._told = dict[str, str]()
-        self._coding = self._kind = ""
         self._body.clear()
         self._found = not self._text
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = _parser(self)
         answer = self._answer = asyncio.get_running_loop().create_future()
         if self.transport and self.stands:
             self.transport.write(wire)
@@ -226,37 +233,53 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._broken_off(Outcome.WRONG, "not HTTP")
-            return
+            if not self._whole:
+                self._broken_off(Outcome.WRONG, "not HTTP")
+                return
+            self._more = True
         if self._whole:
             self._weigh()
         elif self._length > LARGEST:
             self._broken_off(Outcome.WRONG, "an answer of more than 1 MiB")
 
+    def on_message_begin(self) -> None:
+        """Learn that a message begins; what follows the answer is none to this request, whatever it is."""
+        self._more = self._whole
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header of the answer."""
+        """Take in a header of a message, or of what follows its body: those come too late to count."""
         lower = name.lower()
-        if lower == self._who_header:
-            self._who = told(value.decode("latin-1"), LONGEST_WHO)
-        elif lower in (b"content-length", b"transfer-encoding"):
-            self._lengthy = True
-        elif lower == b"content-encoding":
-            self._coding = value.decode("latin-1")
-        elif lower == b"content-type":
-            self._kind = value.decode("latin-1")
-        elif (telling := lower.decode("latin-1")) in TELLING:
-            self._told[telling] = value.decode("latin-1")
+        if lower in self._wanted:
+            if b"\0" in value:
+                raise ValueError("NUL in a header, which no client takes")
+            heard = self._heard
+            heard[lower] = heard[lower] + b"," + value if lower in _LISTS and lower in heard else value
 
     def on_headers_complete(self) -> None:
-        """Learn the status, and how the body is to be read."""
+        """Learn the status and, of an answer, who gives it and how its body is to be read."""
+        if self._whole:
+            return
         self._status = self._parser.get_status_code()
-        self._sort = Sort(self._coding, self._kind)
+        heard = self._heard
+        if self._status < _AN_ANSWER:
+            heard.clear()  # they are about the announcement
+            return
+        if who := heard.get(self._who_header):
+            self._who = told(who.decode("latin-1"), LONGEST_WHO)
+        self._lengthy = b"content-length" in heard or b"transfer-encoding" in heard
+        if not _ABOUT_THE_ASKER.isdisjoint(heard):
+            self._told = {name.decode(): heard[name].decode("latin-1") for name in _ABOUT_THE_ASKER & heard.keys()}
+        self._sort = _sort(heard.get(b"content-encoding", b""), heard.get(b"content-type", b""))
         asks = self._request.reads_the_body or bool(self._who_field)
         self._reads = asks or (bool(self._text) and not self._sort.is_plain)
-        self._whole = self._head_only
+        if self._head_only:
+            self._whole, self._usable = True, self._goes_on()
 
     def on_body(self, data: bytes) -> None:
         """Take in a piece of the body."""
+        if self._whole:
+            self._more = True
+            return
         if self._reads:
             self._body += data
         if not self._found:
@@ -266,8 +289,17 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Learn that the answer is whole, and whether the connection goes on."""
-        self._whole = self._status >= _AN_ANSWER
-        self._usable = bool(self._parser.should_keep_alive())
+        if not self._whole and self._status >= _AN_ANSWER:
+            self._whole, self._usable = True, bool(self._parser.should_keep_alive())
+
+    def _goes_on(self) -> bool:
+        """Tell whether the connection goes on after an answer to HEAD, which ends with its head also without a length.
+
+        The parser, which knows nothing of the request, takes one without a length to end with its connection.
+        """
+        if self._lengthy:
+            return bool(self._parser.should_keep_alive())
+        return self._parser.get_http_version() == "1.1" and b"close" not in self._heard.get(b"connection", b"").lower()
 
     def eof_received(self) -> None:
         """Answer the server's end with a reset.
@@ -308,7 +340,7 @@ class Connection(asyncio.Protocol):
         else:
             self._who = self._who or (told_by(body.content, self._who_field) if self._who_field else "")
             self._end(*self._found_good(body))
-        self._links.released(self, usable=self._usable)
+        self._links.released(self, usable=self._usable and not self._more)
 
     def _found_good(self, body: Body | Unreadable) -> tuple[Outcome, str]:
         """Tell what a whole answer is worth, and why; one that can't be read may be good or not."""
@@ -331,6 +363,8 @@ class Connection(asyncio.Protocol):
         self.reset()
 
     def _end(self, outcome: Outcome, detail: str) -> None:
+        if self._more and outcome is Outcome.WRONG:
+            detail += _MORE
         wait = asked_to_wait(self._told) if outcome is Outcome.THROTTLED else 0.0
         seen = Seen(outcome, self._who, detail, self.sent, time.monotonic_ns(), wait)
         answer, self._answer, self._parser = self._answer, None, None
@@ -340,3 +374,21 @@ class Connection(asyncio.Protocol):
             self._links.late(seen)
         elif not answer.done():
             answer.set_result(seen)
+
+
+def _parser(links: Connection) -> Any:  # noqa: ANN401 - the library has no types
+    """Make a parser that takes the lines which every client takes, besides those that a server should write.
+
+    Lines that end in a bare LF (RFC 9112, 2.2), folded ones (5.2), and blanks after the size of a chunk (7.1.1).
+    """
+    parser = httptools.HttpResponseParser(links)
+    parser.set_dangerous_leniencies(
+        lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+    )
+    return parser
+
+
+@lru_cache(maxsize=16)
+def _sort(coding: bytes, kind: bytes) -> Sort:
+    """Read what says how a body is to be read; it rarely differs from one answer to the next."""
+    return Sort(coding.decode("latin-1"), kind.decode("latin-1"))
