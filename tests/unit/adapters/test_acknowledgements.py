@@ -1,6 +1,7 @@
 """What acknowledges a write over HTTP: a status, values of its JSON; what says two things proves nothing."""
 
 import asyncio
+import gzip
 import json
 from pathlib import Path
 
@@ -89,6 +90,31 @@ def test_who_is_turned_away_was_not_written_and_proves_nothing_of_the_service(tm
 
     seen = asyncio.run(looked(too_many, {}, tmp_path))
     assert (seen.outcome, seen.detail) == (Outcome.THROTTLED, "HTTP 429")
+
+
+TWO = gzip.compress(b'{"ok": true} ', mtime=0) + gzip.compress(b'"ok": false', mtime=0)
+CUT = gzip.compress(b'{"ok": true}', mtime=0)[:-9]
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "outcome", "detail"),
+    [
+        (TWO, NO, Outcome.WRONG, "HTTP 200, unwritten"),
+        (CUT, NO, Outcome.BROKEN, "a compressed answer that is cut short"),
+        (CUT, OK, Outcome.BROKEN, "a compressed answer that is cut short"),
+        (CUT, {}, Outcome.OK, ""),
+        (gzip.compress(b'{"ok": true}', mtime=0), OK, Outcome.OK, ""),
+    ],
+)
+def test_a_compressed_answer_is_read_to_its_end_or_proves_nothing(
+    tmp_path: Path, body: bytes, params: Params, outcome: Outcome, detail: str
+) -> None:
+    async def compressed(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+    seen = asyncio.run(looked(compressed, params, tmp_path))
+    assert (seen.outcome, seen.detail) == (outcome, detail)
 
 
 async def looked(answer: object, params: Params, folder: Path) -> Seen:

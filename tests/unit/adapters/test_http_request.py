@@ -65,6 +65,11 @@ def sent(content: bytes, *headers: str) -> bytes:
 DOWN = "maintenance, zurück um 8"
 TWICE = gzip.compress(gzip.compress(b"ok", mtime=0), mtime=0)
 ZIPPED = ("Content-Encoding: gzip",)
+WELL = gzip.compress(b"status: ok, " * 50, mtime=0)
+MEMBERS = WELL + gzip.compress(b"database: DOWN", mtime=0)
+BARE = zlib.compress(b"status: ok", wbits=-zlib.MAX_WBITS)
+CUT = "a compressed answer that is cut short"
+MIB = gzip.compress(bytes(1 << 20), mtime=0)
 JSON = ("Content-Type: application/problem+json; charset=utf-8",)
 
 
@@ -96,6 +101,10 @@ def test_names_that_differ_after_what_is_kept_of_them_stay_two(answer: str, para
         (sent(b'{"s": "zur\\u00fcck \\ud83d\\ude00 \\/ok"}', *JSON), {"text": "zurück 😀 /ok"}, ""),
         (sent(b"mainten\\u0061nce", "Content-Type: text/plain"), {"lacks": "maintenance"}, ""),
         (sent(b"ok", "Content-Encoding: identity"), {"text": "ok"}, ""),
+        (sent(MEMBERS, *ZIPPED), {"text": "status: ok", "lacks": "DOWN"}, "text that must not be there"),
+        (sent(MEMBERS, *ZIPPED), {"text": "ok, database"}, ""),
+        (sent(BARE, "Content-Encoding: deflate"), {"text": "status: ok"}, ""),
+        (sent(b"", *ZIPPED), {"lacks": "DOWN"}, ""),
     ],
 )  # fmt: skip
 def test_a_body_is_read_as_its_reader_sees_it(answer: bytes, params: dict[str, JsonValue], expected: str) -> None:
@@ -110,6 +119,15 @@ def test_a_body_is_read_as_its_reader_sees_it(answer: bytes, params: dict[str, J
         (sent(b"\x0b\x02", "Content-Encoding: br"), "an answer compressed by br, which can't be read"),
         (sent(b"plain", *ZIPPED), "an answer that is not compressed by gzip, as it says"),
         (sent(gzip.compress(bytes(2 << 20), mtime=0), *ZIPPED), "an answer of more than 1 MiB"),
+        (sent(WELL[:-1], *ZIPPED), CUT),
+        (sent(WELL[:-20], *ZIPPED), CUT),
+        (sent(MEMBERS[:-20], *ZIPPED), CUT),
+        (sent(WELL + WELL[:5], *ZIPPED), CUT),
+        (sent(BARE[:-1], "Content-Encoding: deflate"), CUT),
+        (sent(WELL + b"garbage", *ZIPPED), "an answer that is not compressed by gzip, as it says"),
+        (sent(b"plain", "Content-Encoding: deflate"), "an answer that is not compressed by deflate, as it says"),
+        (sent(MIB + WELL, *ZIPPED), "an answer of more than 1 MiB"),
+        (sent(gzip.compress(b"", mtime=0) * 300, *ZIPPED), "a compressed answer of more than 256 parts"),
         (sent(b"ok", "Content-Type: text/plain; charset=klingon"), "an answer in klingon, which can't be read"),
     ],
 )

@@ -9,6 +9,10 @@ LARGEST: Final = 1 << 20
 """Bytes of a body that are read at the most, also of one that was compressed."""
 _EITHER: Final = 32 + zlib.MAX_WBITS
 """For zlib: what follows tells by its first bytes whether it is gzip's format or zlib's."""
+_BARE: Final = -zlib.MAX_WBITS
+"""For zlib: there are no such first bytes, as some servers and every browser understand `deflate`."""
+_MOST_MEMBERS: Final = 256
+"""Members of a gzip file that are read at the most, as what remains is copied for each."""
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|/)")
@@ -33,7 +37,7 @@ class Sort:
         return not self._codings and not self._is_json and self._charset in _AS_IT_IS
 
     def body(self, received: bytes) -> "Body":
-        """Return the body; Unreadable where it is compressed by neither gzip nor deflate, or in no known charset."""
+        """Return the body; Unreadable where it is not whole, compressed otherwise, or in no known charset."""
         content = received
         for coding in reversed(self._codings):
             content = _uncompressed(content, coding)
@@ -68,11 +72,25 @@ class Body:
 def _uncompressed(content: bytes, coding: str) -> bytes:
     if coding not in _COMPRESSED:
         raise Unreadable(f"an answer compressed by {coding[:30]}, which can't be read")
-    reading = zlib.decompressobj(_EITHER)
-    try:
-        found = reading.decompress(content, LARGEST)
-    except zlib.error:
-        raise Unreadable(f"an answer that is not compressed by {coding}, as it says") from None
-    if reading.unconsumed_tail:
-        raise Unreadable("an answer of more than 1 MiB")
-    return found
+    for window in (_EITHER, _BARE) if coding == "deflate" else (_EITHER,):
+        try:
+            return _members(content, window)
+        except zlib.error:
+            continue
+    raise Unreadable(f"an answer that is not compressed by {coding}, as it says")
+
+
+def _members(content: bytes, window: int) -> bytes:
+    """Read all members of a compressed file (RFC 1952, 2.2), each to its end; zlib.error where it is none."""
+    found = bytearray()
+    for _ in range(_MOST_MEMBERS):
+        if not content:
+            return bytes(found)
+        reading = zlib.decompressobj(window)
+        found += reading.decompress(content, LARGEST - len(found) + 1)
+        if len(found) > LARGEST:
+            raise Unreadable("an answer of more than 1 MiB")
+        if not reading.eof:
+            raise Unreadable("a compressed answer that is cut short")
+        content = reading.unused_data
+    raise Unreadable(f"a compressed answer of more than {_MOST_MEMBERS} parts")

@@ -132,7 +132,11 @@ class Ledger(Bookkeeping[_Anew]):
             force_close=True, limit=0, use_dns_cache=False, resolver=aiohttp.ThreadedResolver()
         )
         self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), headers=self._secrets()
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._secrets(),
+            auto_decompress=False,  # the reader of `http.request` tells what is cut short, and what isn't
         )
 
     async def close(self) -> None:
@@ -190,8 +194,9 @@ class Ledger(Bookkeeping[_Anew]):
             return Ended(Seen(Outcome.TIMED_OUT), Note.UNKNOWN)
         except (OSError, aiohttp.ClientError):
             return Ended(Seen(Outcome.RESET), Note.UNKNOWN)
+        sort = Sort(", ".join(answer.headers.getall("Content-Encoding", ())), answer.headers.get("Content-Type", ""))
         try:
-            body = Sort(kind=answer.headers.get("Content-Type", "")).body(received)  # what was compressed is no longer
+            body = sort.body(received) if self.values or self.unwritten else Body(b"")
         except Unreadable as error:
             return Ended(Seen(Outcome.BROKEN, detail=str(error)), Note.UNKNOWN)
         ended = self._weighed(answer.status, body)
