@@ -7,7 +7,10 @@ from pathlib import Path
 from faildrill import judging, reports
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalError, reason
+from faildrill.judging.outage_cost import cost
 from faildrill.judging.result import Result
+from faildrill.locking import damage_ledger
+from faildrill.locking.place_key import PlaceKey
 from faildrill.record import manifest
 from faildrill.record.timeline import FILE, entries, first_of
 
@@ -35,14 +38,16 @@ def conclude(folder: Path) -> Result:
 
 
 def _charge(folder: Path, result: Result) -> None:
-    """Charge the run to the damage budget of its place, where that has one; what can't be is charged in full."""
+    """Charge the run what it has cost, where its place has a damage budget; what is not known stays charged in full."""
     first = first_of(entries(folder / FILE))
     if first is None or not first.place.get("damage_budget"):
         return
-    from faildrill.running import damage_budget  # noqa: PLC0415 - few places have a budget
-
+    seconds = cost(result)
+    if seconds is None:
+        return
+    settled = damage_ledger.Settled(run=result.run, at=damage_ledger.now(), seconds=seconds)
     try:
-        damage_budget.settle(first, result)
+        damage_ledger.settle(PlaceKey.of(first), settled)
     except (OSError, JournalError) as error:
         sys.stderr.write(f"{folder.name} stays charged all that it could have cost its place: {error}\n")
 

@@ -1,19 +1,12 @@
-"""The damage budget of a place: what drills may cost it in outage, reserved before a run and settled after it."""
-
-from typing import TYPE_CHECKING
+"""The damage budget of a place: what drills may cost it in outage, reserved before a run."""
 
 from faildrill.errors import JournalError
 from faildrill.locking import damage_ledger
-from faildrill.locking.damage_ledger import Reserved, Settled
+from faildrill.locking.damage_ledger import Reserved
 from faildrill.locking.facts import proven
-from faildrill.locking.place_key import PlaceKey
 from faildrill.model.drill import Drill
 from faildrill.model.environment import DamageBudget, Environment
-from faildrill.record.events import RunStarted
 from faildrill.running.longest_course import WARM_UP_PATIENCE, longest
-
-if TYPE_CHECKING:
-    from faildrill.judging.result import Result
 
 
 def estimate(drill: Drill) -> float:
@@ -28,13 +21,3 @@ def reserve(budget: DamageBudget, environment: Environment, drill: Drill, run: s
         return damage_ledger.reserve(proven(environment), wanted, budget.outage)
     except (JournalError, OSError) as error:
         return f"what drills have cost this place can't be kept: {error}"
-
-
-def settle(first: RunStarted, result: "Result") -> None:
-    """Charge a run that was judged what it has cost; what is not known stays charged in full. OSError, JournalError."""
-    from faildrill.judging.outage_cost import cost  # noqa: PLC0415 - the runner only reserves
-
-    seconds = cost(result)
-    if seconds is not None:
-        settled = Settled(run=result.run, at=damage_ledger.now(), seconds=seconds)
-        damage_ledger.settle(PlaceKey.of(first), settled)
