@@ -102,6 +102,13 @@ def test_an_alias_bomb_is_refused() -> None:
     assert said.endswith(f"more than {MOST_NODES:,} values, those repeated by aliases counted each time")
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0", "1.3", "2.0"])
+def test_a_file_that_says_it_is_another_yaml_is_refused_where_it_says_so(version: str) -> None:
+    [said] = _mistakes(f"# a drill\n%YAML {version}\n---\na: yes\n")
+    assert said == "2:1: this is YAML 1.2; leave the %YAML line out"
+    assert _plain("%YAML 1.2\n---\na: yes\n") == {"a": "yes"}
+
+
 def test_deep_nesting_is_refused() -> None:
     [said] = _mistakes("a: " + "[" * DEEPEST + "]" * DEEPEST)
     assert said.endswith(f"values nested more than {DEEPEST} deep")

@@ -28,6 +28,8 @@ MOST_NODES: Final = 3_000
 LONGEST: Final = 1 << 16
 """Characters in one value."""
 _LONGEST_KEY: Final = 128
+_VERSION: Final = (1, 2)
+"""The YAML that a file may say it is: `yes`, `010` and `1:30` mean something else in others."""
 _START: Final = Place(1, 1)
 _TOO_LARGE: Final = f"the file is larger than {LARGEST >> 20} MiB"
 
@@ -111,14 +113,21 @@ class _Composer:
     def document(self) -> Node | None:
         """Return the only document's node; None when there is none."""
         self._next()
-        if isinstance(self._next(), yaml.StreamEndEvent):
+        start = self._next()
+        if isinstance(start, yaml.StreamEndEvent):
             return None
+        self._refuse_version(start)
         node = self._node(self._next(), 1)
         self._next()
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
             self._mistakes.spoil(_place(after), "a second document; one file holds one drill or one environment")
         return node
+
+    def _refuse_version(self, start: yaml.Event) -> None:
+        version: tuple[int, int] | None = getattr(start, "version", None)
+        if version not in (None, _VERSION):
+            self._mistakes.spoil(_place(start), "this is YAML 1.2; leave the %YAML line out")
 
     def _next(self) -> yaml.Event:
         return cast("yaml.Event", self._events.get_event())
