@@ -75,9 +75,12 @@ def standing(backend: Backend) -> str | None:
 
 
 def serving(backend: Backend) -> dict[str, Server]:
-    """Return the servers that may be given requests: neither taken out, nor weighing nothing, nor without address."""
+    """Return the servers that may be given requests: neither taken out, nor without address.
+
+    What weighs nothing is given some where a rule assigns them.
+    """
     servers = (backend.servers or {}).items()
-    return {name: one for name, one in servers if one.state in (None, "ready") and one.weight != 0}
+    return {name: one for name, one in servers if one.state in (None, "ready") and (one.weight != 0 or one.assigned)}
 
 
 def last_resort(backend: Backend) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 from faildrill import durations
 from faildrill.auditing.detection_time import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
-from faildrill.standards import Backend, Failover, Settings, SettingsRead, differences, in_words, is_name
+from faildrill.standards import Backend, Failover, Settings, SettingsRead, differences, in_words, is_local, is_name
 from faildrill.standards.settings import Timeouts
 
 RULES: Final = {
@@ -198,16 +198,26 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if not settings.servers:
         return
     left = serving(settings)
+    balanced = [name for name, one in left.items() if one.weight != 0]
     if not left:
         said, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
         yield Remark("redundant", Grade.WARNING, name, said, why, "put one back in")
     elif len(left) == len(settings.servers) == 1 and is_name(next(iter(left.values())).address):
         said = f"{backend} has only {', '.join(left)} to send requests to"
         yield Remark("redundant", Grade.NOTE, name, said, "how many servers are behind one name is unknown here")
+    elif len(left) == len(settings.servers) == 1 and is_local(next(iter(left.values())).address):
+        # As PHP-FPM is behind its NGINX: it dies with this host or is started again on it, and a second one here would
+        # die with it, too. What is redundant is the host, or nothing; of that nobody here knows.
+        said = f"{backend} has only {', '.join(left)} to send requests to, on its own host"
+        yield Remark("redundant", Grade.NOTE, name, said, "whether another host takes over is not seen from here")
     elif len(left) == 1:
         said = f"{backend} has only {', '.join(left)} to send requests to"
         why = "if it dies, nobody is served"
         yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one back in")
+    elif len(balanced) <= 1:
+        said = f"{backend} has {'only ' * len(balanced)}{', '.join(balanced) or 'no server'} for what no rule assigns"
+        why = "without it neither that is served, nor what is assigned to a server that is down"
+        yield Remark("redundant", Grade.NOTE, name, said, why)
 
 
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:

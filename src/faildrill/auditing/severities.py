@@ -18,6 +18,7 @@ KNOWN: Final[dict[str, tuple[Grade, str]]] = {
     "weight": (_SEVERE, _WEIGHT),
     "algorithm": (_SEVERE, "it decides which server gets the next request"),
     "mode": (_SEVERE, "in another mode retries, checks and stickiness mean something else"),
+    "assigned": (_SEVERE, "a server that weighs nothing gets requests where a rule assigns them, and else none"),
     "address": (_SEVERE, "requests go somewhere else"),
     "backup": (_SEVERE, "a backup gets requests only when all others are down"),
     "state": (_WARNING, "the others carry the requests that this server does not take"),

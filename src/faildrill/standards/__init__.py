@@ -7,7 +7,7 @@ knows of which make a load balancer is.
 from faildrill.standards.differences import Difference, How, differences, in_words
 from faildrill.standards.overlay import overlaid
 from faildrill.standards.reader import PutsRight, ReadsSettings
-from faildrill.standards.server_address import canonical, is_name
+from faildrill.standards.server_address import canonical, is_local, is_name
 from faildrill.standards.settings import (
     Aside,
     Backend,
@@ -44,6 +44,7 @@ __all__ = [
     "canonical",
     "differences",
     "in_words",
+    "is_local",
     "is_name",
     "overlaid",
 ]

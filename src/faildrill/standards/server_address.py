@@ -6,7 +6,7 @@ from typing import Final
 
 _FAMILY: Final = re.compile(r"^(?:ipv4|ipv6|tcp|tcp4|tcp6|mptcp4?|mptcp6?|quic4|quic6|udp|udp4|udp6|stream|dgram)\+?@")
 _SOCKET: Final = re.compile(r"^(?:stream\+|dgram\+)?unix[@:]|(?=^/)")
-_PORT: Final = re.compile(r"([+-]?)([0-9]+)")
+_PORT: Final = re.compile(r"([+-]?)([0-9]{1,9})")
 _ANY: Final = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 """What `*`, or a port alone, stands for."""
 
@@ -36,6 +36,17 @@ def is_name(address: str | None) -> bool:
     except ValueError:
         return True
     return False
+
+
+def is_local(address: str | None) -> bool:
+    """Tell whether an address is on the host of whoever connects to it: a socket, or a loopback address."""
+    host = canonical(address or "").partition(" ")[0]
+    if host == "localhost" or host.startswith("unix:"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _host(text: str) -> str:

@@ -48,6 +48,9 @@ class Server(Part):
 
     address: str | None = None
     weight: int | None = Field(default=None, ge=0, description="its share is this in proportion to all others")
+    assigned: bool | None = Field(
+        default=None, description="a rule may give it requests whatever its weight (HAProxy's `use-server`)"
+    )
     state: State | None = Field(
         default=None,
         description="what an operator set it to, not what a check found; `unresolved`: its name has no address now",

@@ -4,7 +4,8 @@ import pytest
 
 from faildrill.adapters.haproxy.config_file import parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
-from faildrill.standards import Backend
+from faildrill.auditing.detection_time import serving
+from faildrill.standards import Backend, Unread
 
 BESIDE = Beside({}, version=(2, 8, 25))
 DEFAULTS = """
@@ -324,3 +325,70 @@ def test_a_check_that_only_connects_is_told_from_one_that_asks(lines: str, asks:
 def test_a_section_of_a_later_version_is_none_of_the_proxy_before_it() -> None:
     text = f"{DEFAULTS}\nbackend payments\n retries 1\nhealthcheck h\n retries 9\n type httpchk\n"
     assert backend(text).retries == 1
+
+
+def test_a_server_that_a_rule_assigns_requests_to_is_one_of_those_in_use() -> None:
+    found = backend(
+        "backend payments\n use-server www if { req.ssl_sni -i www.example.com }\n"
+        " server www 127.0.0.1:1 weight 0 check\n server spare 127.0.0.1:2 weight 0 check\n server other 127.0.0.1:3\n"
+    )
+    assert {name: one.assigned for name, one in (found.servers or {}).items()} == {
+        "www": True,
+        "spare": None,
+        "other": None,
+    }
+    assert list(serving(found)) == ["www", "other"]
+
+
+def test_a_rule_that_names_its_server_by_what_is_asked_for_may_mean_any() -> None:
+    text = (
+        "backend payments\n use-server %[req.hdr(x)] if TRUE\n server a 127.0.0.1:1 weight 0\n server b 127.0.0.1:2\n"
+    )
+    assert list(serving(backend(text))) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "lost"),
+    [
+        ("inter 0", "`inter 0` is not a time longer than 0", {"interval"}),
+        ("inter 0 fastinter 1s downinter 1s", "`inter 0` is not a time longer than 0", {"interval"}),
+        ("fastinter 0ms", "`fastinter 0ms` is not a time longer than 0", {"fast_interval"}),
+        ("downinter never", "`downinter never` is not a time longer than 0", {"down_interval"}),
+        ("fall 0", "`fall 0` is not a number of 1 or more", {"fall"}),
+        ("rise x", "`rise x` is not a number of 1 or more", {"rise"}),
+        (f"rise {'9' * 5000}", f"`rise {'9' * 40}` is not a number of 1 or more", {"rise"}),
+        (f"inter {'9' * 5000}", f"`inter {'9' * 40}` is not a time longer than 0", {"interval"}),
+    ],
+)
+def test_a_value_that_haproxy_refuses_is_lost_alone_and_told_at_its_line(words: str, told: str, lost: set[str]) -> None:
+    text = (
+        "backend payments\n timeout connect 1s\n timeout check 1s\n"
+        f" server a 127.0.0.1:1 check {words}\n server b 127.0.0.1:2 check\n"
+    )
+    files = parse(text, BESIDE)
+    assert Unread("backend payments, line 4", told) in files.unread
+    servers = (files.settings.backends or {})["payments"].servers or {}
+    assert servers["b"].check is not None
+    assert servers["b"].check.interval == 2
+    assert servers["a"].check is not None
+    known = {name for name, value in servers["a"].check if value is not None}
+    gone = {"interval", "fast_interval", "down_interval", "fall", "rise"} - known
+    assert gone >= lost
+    assert not gone & {"fall", "rise"} - lost
+
+
+def test_a_value_for_all_servers_that_haproxy_refuses_is_told_once() -> None:
+    text = "backend payments\n default-server inter 0\n server a 127.0.0.1:1 check\n server b 127.0.0.1:2 check\n"
+    assert parse(text, BESIDE).unread == (Unread("backend payments, line 2", "`inter 0` is not a time longer than 0"),)
+
+
+@pytest.mark.parametrize("word", ["weight", "maxconn", "retries"])
+def test_a_number_that_is_none_is_not_known(word: str) -> None:
+    line = f" retries {'9' * 5000}\n server a 127.0.0.1:1" if word == "retries" else f" server a 127.0.0.1:1 {word} x"
+    found = backend(f"backend payments\n{line}\n")
+    assert found.servers is not None
+    assert {
+        "weight": found.servers["a"].weight,
+        "maxconn": found.servers["a"].max_connections,
+        "retries": found.retries,
+    }[word] is None

@@ -206,6 +206,48 @@ def test_checks_are_read_as_they_are_meant_in_each_part_and_by_each_module(tmp_p
     assert (checks["app"].how, checks["app"].interval, checks["app"].fall) == ("tcp", 3.0, 5)
 
 
+@pytest.mark.parametrize(
+    ("inner", "told"),
+    [
+        ("server a:80 weight=x;", "`weight=x` is nothing that NGINX takes there"),
+        (f"server a:80 max_fails={'9' * 5000};", f"`max_fails={'9' * 40}` is nothing that NGINX takes there"),
+        ("server a:80 fail_timeout=soon;", "`fail_timeout=soon` is nothing that NGINX takes there"),
+        ("server a:80; check interval=0 fall=2;", "`interval=0` is nothing that NGINX takes there"),
+        ("server a:80; check interval=1000 fall=0;", "`fall=0` is nothing that NGINX takes there"),
+        ("server a:80; check interval=1000 timeout=x;", "`timeout=x` is nothing that NGINX takes there"),
+    ],
+)
+def test_a_value_that_nginx_refuses_is_lost_alone_and_told_at_its_line(tmp_path: Path, inner: str, told: str) -> None:
+    there = "upstream other { server c:80 weight=7; server d:80; } "
+    places = "server { location / { proxy_pass http://app; } location /x { proxy_pass http://other; } }"
+    found, reading = backends(tmp_path, f"{there}\nupstream app {{\n{inner}\nserver b:80; }} {places}")
+    assert [(one.what.startswith("upstream app, line "), one.why) for one in reading.unread] == [(True, told)]
+    assert (found["other"].servers or {})["c:80"].weight == 7
+    assert list(found["app"].servers or {}) == ["a:80", "b:80"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["health_check interval=0 fails=0;", "proxy_next_upstream_tries x;", f"proxy_next_upstream_tries {'9' * 5000};"],
+)
+def test_a_value_of_a_place_that_nginx_refuses_is_not_known(tmp_path: Path, words: str) -> None:
+    found, _ = backends(tmp_path, f"{TWO} server {{ location / {{ {words} proxy_pass http://app; }} }}")
+    assert list(found["app"].servers or {})
+
+
+@pytest.mark.parametrize("depth", [65, 3_000, 30_000])
+def test_blocks_that_are_nested_too_deep_are_refused_where_they_are(tmp_path: Path, depth: int) -> None:
+    (tmp_path / "nginx.conf").write_text("events {}\n" + "a {\n" * depth + "}\n" * depth, encoding="utf-8")
+    with pytest.raises(CannotSee, match=r"nginx.conf, line 66: blocks nested more than 64 deep"):
+        asyncio.run(Upstreams(file=str(tmp_path / "nginx.conf")).settings(GIVEN))
+
+
+def test_a_quotation_without_an_end_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf").write_text("events {} user 'www", encoding="utf-8")
+    with pytest.raises(CannotSee, match=r"nginx.conf: it ends within a word"):
+        asyncio.run(Upstreams(file=str(tmp_path / "nginx.conf")).settings(GIVEN))
+
+
 def test_a_server_that_is_alone_is_never_taken_out_and_a_name_may_be_several(tmp_path: Path) -> None:
     for address, how in (("10.0.0.1:80", "none"), ("app.example:80", "passive"), ("localhost:80", "passive")):
         found, _ = backends(tmp_path, f"server {{ location / {{ proxy_pass http://{address}; }} }}")

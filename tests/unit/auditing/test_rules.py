@@ -135,11 +135,35 @@ def test_the_last_resort_behind_checked_servers_needs_no_check_and_the_first_of_
     assert told == ["severe", "severe"]
 
 
+def test_servers_that_rules_assign_requests_to_are_not_missed_where_one_is_left_for_the_others() -> None:
+    backend = copy.deepcopy(GOOD)
+    for name in ("www", "mail"):
+        backend["servers"][name] = {**backend["servers"]["pay1"], "weight": 0, "assigned": True}
+    del backend["servers"]["pay2"]
+    told = [
+        f"{one.rule} {one.grade}: {one.what}"
+        for one in rules.remarks("x", SettingsRead("x", Settings.model_validate({"backends": {"sni": backend}})))
+    ]
+    assert told == ["redundant note: sni has only pay1 for what no rule assigns"]
+
+
 def test_a_name_alone_may_be_many_servers() -> None:
-    for address, grade in (("app.example:80", "note"), ("10.0.0.1:80", "warning"), ("localhost:80", "warning")):
+    for address, grade in (("app.example:80", "note"), ("10.0.0.1:80", "warning")):
         lone = {**copy.deepcopy(GOOD), "servers": {"a": {"address": address, "check": {"how": "passive"}}}}
         live = Settings.model_validate({"backends": {"payments": lone}})
         assert [one.grade for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "redundant"] == [grade]
+
+
+@pytest.mark.parametrize(
+    "address", ["unix:/run/php/php-fpm.sock", "/run/app.sock", "127.0.0.1:3000", "[::1]:3000", "localhost:3000"]
+)
+def test_a_server_of_the_load_balancers_own_host_is_alone_by_intent(address: str) -> None:
+    lone: dict[str, Any] = {**copy.deepcopy(GOOD), "servers": {"a": {"address": address, "check": {"how": "none"}}}}
+    told = rules.remarks("x", SettingsRead("x", Settings.model_validate({"backends": {"payments": lone}})))
+    assert [f"{one.rule} {one.grade}" for one in told] == ["checked note", "redundant note"]
+    lone["servers"]["b"] = {"address": "127.0.0.1:3001", "state": "maint", "check": {"how": "http"}}
+    told = rules.remarks("x", SettingsRead("x", Settings.model_validate({"backends": {"payments": lone}})))
+    assert "redundant warning" in [f"{one.rule} {one.grade}" for one in told]
 
 
 def test_an_agent_alone_is_no_health_check() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from faildrill.adapters.haproxy import lines, sections
 from faildrill.adapters.haproxy.lines import Beside, Line, Source
 from faildrill.adapters.haproxy.sections import Section
-from faildrill.adapters.haproxy.server_line import Checking, ServerLine, server
+from faildrill.adapters.haproxy.server_line import Checking, ServerLine, mistaken, server
 from faildrill.adapters.haproxy.words import Variables, in_address, known
 from faildrill.standards import Settings, Unread
 
@@ -29,10 +29,14 @@ _SPREADS_BY_CHANCE: Final = (3, 3)
 _COUNTS: Final = frozenset(
     {
         *("server", "server-template", "default-server", "timeout", "balance", "retries", "mode", "option"),
-        *("http-check", "use_backend", "default_backend"),
+        *("http-check", "use_backend", "default_backend", "use-server"),
     }
 )
 """Words of a line that is told where it depends on what nobody knows."""
+
+
+_WITH_VALUES: Final = {"server": 2, "server-template": 3, "default-server": 0}
+"""Lines on which values of servers stand, and behind how many other words."""
 
 
 class Files(NamedTuple):
@@ -73,12 +77,20 @@ class _Reader:
             self._tell("check intervals", f"`{' '.join(line.words)}` varies them by that many percent")
         elif line.words[0] in _PROXIES:
             self._begin(line)
-        elif self._current is not None and line.sure:
-            self._in_proxy(self._current, line.words)
         elif self._current is not None:
-            twin = copy.deepcopy(self._current)
+            self._in_section(self._current, line)
+
+    def _in_section(self, section: Section, line: Line) -> None:
+        """Take in one line of a section, which may be one that only perhaps counts."""
+        word, *rest = line.words
+        for why in mistaken(rest[_WITH_VALUES[word] :]) if word in _WITH_VALUES else ():
+            self._tell(f"{section.kind} {section.name}".strip() + f", {line.where}", why)
+        if line.sure:
+            self._in_proxy(section, line.words)
+        else:
+            twin = copy.deepcopy(section)
             self._in_proxy(twin, line.words)
-            self._current.doubt(twin)
+            section.doubt(twin)
 
     def _begin(self, line: Line) -> None:
         """Begin a section: a proxy takes what the last `defaults` said, or the one that it names with `from`."""
@@ -170,7 +182,7 @@ class _Proxies:
             timeouts.get("check", ""),
             timeouts.get("connect", ""),
         )
-        return server(words, checking)
+        return server(words, checking, assigned=section.assigned is None or name in section.assigned)
 
     def _followed(self, backend: str, name: str) -> dict[str, Any]:
         """Return a server's settings; one that tracks another has that one's check, and its being out."""

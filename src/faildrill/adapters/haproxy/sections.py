@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from faildrill.adapters.haproxy.server_line import CHECKS, Words, duration
+from faildrill.adapters.haproxy.server_line import CHECKS, Words, duration, number
 from faildrill.adapters.haproxy.words import UNKNOWN, known
 
 _RETRIES: Final = 3
@@ -14,7 +14,7 @@ _MOST: Final = 4096
 _SETS: Final = {"cookie": "cookie", "stick": "table", "tcp-check": "expects"}
 """Words of which it counts that they are there."""
 _CONNECTS: Final = ["tcp-check", "connect"]
-_OWN: Final = ("kind", "name", "disabled", "table", "servers", "leads_to", "elsewhere")
+_OWN: Final = ("kind", "name", "disabled", "table", "servers", "assigned", "leads_to", "elsewhere")
 """Fields of a section that another one does not inherit."""
 
 
@@ -41,6 +41,8 @@ class Section:
     timeouts: dict[str, str | None] = field(default_factory=dict)
     default_server: tuple[str, ...] = ()
     servers: dict[str, Words] | None = field(default_factory=dict)
+    assigned: list[str] | None = field(default_factory=list)
+    """The servers that a `use-server` may give requests to; None where that may be any."""
     leads_to: list[str] | None = field(default_factory=list)
     elsewhere: bool | None = False
     """It may lead to any backend: which one is chosen at run time, by a map or an expression."""
@@ -102,15 +104,12 @@ def add_template(section: Section, words: Words, address: str) -> bool:
     """Add the servers of a `server-template PREFIX NUMBER|FIRST-LAST ADDRESS`; False where they can't be known."""
     first, dash, last = words[1].partition("-")
     numbers = ("1", first) if not dash else (first, last)
-    if not known(words[0]) or not all(one.isascii() and one.isdecimal() for one in numbers):
+    start, end = (number(one) for one in numbers)
+    if not known(words[0]) or start is None or end is None or end - start >= _MOST:
         section.servers = None
         return False
-    start, end = (int(one) for one in numbers)
-    if end - start >= _MOST:
-        section.servers = None
-        return False
-    for number in range(start, end + 1):
-        add(section, f"{words[0]}{number}", (address, *section.default_server, *words[3:]))
+    for each in range(start, end + 1):
+        add(section, f"{words[0]}{each}", (address, *section.default_server, *words[3:]))
     return True
 
 
@@ -123,7 +122,7 @@ def take(section: Section, words: Words) -> None:
         section.default_server = (*section.default_server, *rest)
     elif word in ("disabled", "enabled"):
         section.disabled = word == "disabled"
-    elif word in ("use_backend", "default_backend"):
+    elif word in ("use_backend", "default_backend", "use-server"):
         _leading(section, word, rest[0] if rest else "")
     elif word == "http-check" and rest[:1] == ["send"]:
         _sending(section, rest)
@@ -140,17 +139,27 @@ def _value(section: Section, word: str, value: str) -> None:
     elif word == "balance":
         section.algorithm = maybe and maybe.partition("(")[0]
     else:
-        section.retries = int(value) if value.isascii() and value.isdecimal() else None
+        section.retries = number(value)
 
 
 def _leading(section: Section, word: str, backend: str) -> None:
-    """Take in what leads to a backend: its name, or what is known only of each request."""
-    if not known(backend) or "%[" in backend:
+    """Take in what leads to a backend, or within one to a server: its name, or what is known only of each request."""
+    if word == "use-server":
+        _assigning(section, backend)
+    elif not known(backend) or "%[" in backend:
         section.elsewhere = True
     elif word == "default_backend":
         section.default_backend = backend
     elif section.leads_to is not None:
         section.leads_to.append(backend)
+
+
+def _assigning(section: Section, server: str) -> None:
+    """Take in a server that requests are assigned to; any, where it is known only of each request."""
+    if not known(server) or "%[" in server:
+        section.assigned = None
+    elif section.assigned is not None:
+        section.assigned.append(server)
 
 
 def _sending(section: Section, words: Words) -> None:

@@ -1,7 +1,7 @@
 """The words of a `server` line of HAProxy: chapter 5.2 of its configuration manual."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from faildrill.adapters.haproxy.words import known
@@ -33,6 +33,10 @@ _ALONE: Final = frozenset(
 """Words of a server that take no value; so do all that begin with `no-` or `force-`."""
 _INTERVAL: Final = "2s"
 """HAProxy's own time between two checks, where nothing is said."""
+_DIGITS: Final = 10
+_LONGEST_NUMBER: Final = 19
+"""Digits of the largest number that HAProxy counts with, of things and of times."""
+_SHOWN: Final = 40
 _OFF: Final = {"disabled": "enabled", "enabled": "disabled"}
 
 
@@ -65,30 +69,40 @@ def duration(text: str) -> str | None:
     A number alone is in milliseconds; None where it is no time, or not known.
     """
     match = _TIME.fullmatch(text)
-    if match is None:
+    if match is None or len(match[1]) > _LONGEST_NUMBER:
         return None
     microseconds = min(int(match[1]) * _MICROSECONDS[match[2] or "ms"], _LONGEST)
     return f"{microseconds}us" if microseconds else "none"
 
 
-def server(words: Words, checking: Checking) -> ServerLine:
-    """Read a server's address and words; what can't be known is None."""
+def server(words: Words, checking: Checking, *, assigned: bool) -> ServerLine:
+    """Read a server's address and words; what can't be known is None. `assigned`: by a rule of its backend."""
     address = words[0] if known(words[0]) else None
     found = _sorted(words[1:])
     if found is None:
         return ServerLine({"address": address})
     values, alone = found
-    maximum = values.get("maxconn", "0")
+    maximum = number(values.get("maxconn", "0"))
     settings = {
         "address": address,
-        "weight": _number(values.get("weight", "1")),
+        "weight": number(values.get("weight", "1")),
+        "assigned": assigned or None,
         "state": "maint" if "disabled" in alone else "ready",
         "backup": "backup" in alone,
-        "max_connections": (_number(maximum) or "none") if known(maximum) else None,
+        "max_connections": "none" if maximum == 0 else maximum,
         "standing": _standing(values.get("on-marked-down", "")),
         "check": _check(values, alone, checking),
     }
     return ServerLine(settings, values.get("track"), "resolvers" in values)
+
+
+def mistaken(words: Words) -> Iterator[str]:
+    """Yield a sentence on each value that HAProxy refuses and that is therefore not known: of a server, or of all."""
+    values, _ = _sorted(words) or ({}, set())
+    for word, value in values.items():
+        reads, takes = _TAKES.get(word, (None, ""))
+        if reads is not None and known(value) and reads(value) is None:
+            yield f"`{word} {value[:_SHOWN]}` is not {takes}"
 
 
 def _sorted(words: Words) -> tuple[dict[str, str], set[str]] | None:
@@ -127,7 +141,7 @@ def _check(values: dict[str, str], alone: set[str], checking: Checking) -> dict[
         return {}  # its state is another server's, whose check is put here once all are read
     if "check" not in alone:
         return {"how": "agent" if "agent-check" in alone else "none"}
-    interval = duration(values.get("inter", _INTERVAL))
+    interval = _interval(values.get("inter", _INTERVAL))
     timeout = checking.timeout
     connect = (_smaller(checking.connect, interval) if timeout else "0us") if timeout is not None else None
     return {
@@ -135,12 +149,12 @@ def _check(values: dict[str, str], alone: set[str], checking: Checking) -> dict[
         "asks": checking.asks,
         "path": checking.path if checking.how == "http" else None,
         "interval": interval,
-        "fast_interval": duration(values["fastinter"]) if "fastinter" in values else interval,
-        "down_interval": duration(values["downinter"]) if "downinter" in values else interval,
+        "fast_interval": _interval(values["fastinter"]) if "fastinter" in values else interval,
+        "down_interval": _interval(values["downinter"]) if "downinter" in values else interval,
         "connect": connect,
         "timeout": None if timeout is None else timeout or interval,
-        "fall": _number(values.get("fall", "3")),
-        "rise": _number(values.get("rise", "2")),
+        "fall": _positive(values.get("fall", "3")),
+        "rise": _positive(values.get("rise", "2")),
     }
 
 
@@ -152,5 +166,24 @@ def _smaller(connect: str | None, interval: str | None) -> str | None:
     return min(given, key=lambda one: int(one.removesuffix("us")), default=None)
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else None
+def number(text: str) -> int | None:
+    """Return a number of HAProxy's; None where it is none, or larger than any that it takes."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def _positive(text: str) -> int | None:
+    return number(text) or None
+
+
+def _interval(text: str) -> str | None:
+    """Return the time between two checks; None where it is no time, or none passes."""
+    found = duration(text)
+    return found if found != "none" else None
+
+
+_TAKES: Final[dict[str, tuple[Callable[[str], object], str]]] = {
+    **dict.fromkeys(("inter", "fastinter", "downinter"), (_interval, "a time longer than 0")),
+    **dict.fromkeys(("fall", "rise"), (_positive, "a number of 1 or more")),
+    **dict.fromkeys(("weight", "maxconn"), (number, "a number")),
+}
+"""How a word's value is read, and what it must be."""

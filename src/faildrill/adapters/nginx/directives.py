@@ -4,7 +4,7 @@ The defaults here are those of NGINX's reference.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from faildrill import durations
@@ -17,7 +17,10 @@ _UNDERSTOOD: Final = re.compile(
 )
 """Directives of an upstream whose meaning is known here; any other may choose servers by itself."""
 _UNITS: Final = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400, "y": 365 * 86400}
-_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwMy]?)")
+_PART: Final = re.compile(r"([0-9]{1,19})(ms|[smhdwMy]?)")
+_DIGITS: Final = 10
+"""Digits of the largest number that NGINX counts with."""
+_SHOWN: Final = 40
 _CHECKED_BY: Final = {"tcp": "tcp", "http": "http", "ssl_hello": "tls", "mysql": "mysql"}
 """What the `check` of a module by another hand asks."""
 
@@ -52,6 +55,7 @@ class Read:
                 self.asides.append(Aside(f"nothing passes requests to upstream {name}", why))
                 here = [Pass("proxy_pass", name, frozenset(), mode, ("", ""), inherited(inner))]
             self._tell_of_strangers(name, block)
+            self._tell_of_mistakes(name, block)
             if not _count(block):
                 self.unread.append(Unread(f"upstream {name}", "lists no server: which it has is set at run time"))
             self.backends[name] = backend(block, here, mode)
@@ -59,6 +63,14 @@ class Read:
         for target in sorted({target for one in every for target in one.targets} - known):
             here = [one for one in every if target in one.targets]
             self.backends[target] = backend([{"directive": "server", "args": [target]}], here, mode)
+
+    def _tell_of_mistakes(self, name: str, block: list[Block]) -> None:
+        for one in block:
+            for word, value in _pairs(one["args"]).items():
+                reads = _TAKES.get((one["directive"], word))
+                if reads is not None and reads(value) is None:
+                    where = f"upstream {name}, line {one['line']}" if "line" in one else f"upstream {name}"
+                    self.unread.append(Unread(where, f"`{word}={value[:_SHOWN]}` is nothing that NGINX takes there"))
 
     def _tell_of_strangers(self, name: str, block: list[Block]) -> None:
         for directive in dict.fromkeys(one["directive"] for one in block if not _is_understood(one)):
@@ -109,12 +121,12 @@ def _routes(here: list[Pass], servers: int) -> list[tuple[str, dict[str, Any]]]:
 
 def _route(one: Pass, servers: int) -> dict[str, Any]:
     next_one = one.words.get(f"{one.family}_next_upstream", ["error"])
-    tries = _word(one.words, f"{one.family}_next_upstream_tries", "0")
+    tries = _number(_word(one.words, f"{one.family}_next_upstream_tries", "0"))
     server = f"{one.family}_read_timeout" if one.mode == "http" else "proxy_timeout"
     own = "60s" if one.mode == "http" else "10m"
     return {
         "redispatch": next_one[:1] != ["off"],
-        "retries": (int(tries) or max(1, servers)) - 1 if tries.isdecimal() else None,
+        "retries": None if tries is None else (tries or max(1, servers)) - 1,
         "timeouts": {
             "connect": duration(_word(one.words, f"{one.family}_connect_timeout", "60s")),
             "server": duration(_word(one.words, server, own)),
@@ -162,22 +174,22 @@ def _active(args: list[str], mode: str) -> dict[str, Any]:
         "path": words.get("uri", "/") if mode == "http" else None,
         "interval": interval,
         "fast_interval": interval,
-        "fall": _number(words.get("fails", "1")),
-        "rise": _number(words.get("passes", "1")),
+        "fall": _positive(words.get("fails", "1")),
+        "rise": _positive(words.get("passes", "1")),
     }
 
 
 def _by_module(args: list[str]) -> dict[str, Any]:
     """Read `check interval=MS rise=N fall=N timeout=MS type=…`, of a module that many builds have."""
     words = _pairs(args)
-    interval = f"{words.get('interval', '30000')}ms"
+    interval = _milliseconds(words.get("interval", "30000"))
     return {
         "how": _CHECKED_BY.get(words.get("type", "tcp")),
         "interval": interval,
         "fast_interval": interval,
-        "timeout": f"{words.get('timeout', '1000')}ms",
-        "fall": _number(words.get("fall", "5")),
-        "rise": _number(words.get("rise", "2")),
+        "timeout": _milliseconds(words.get("timeout", "1000")),
+        "fall": _positive(words.get("fall", "5")),
+        "rise": _positive(words.get("rise", "2")),
     }
 
 
@@ -206,8 +218,25 @@ def _pairs(args: Iterable[str]) -> dict[str, str]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def _positive(text: str) -> int | None:
+    return _number(text) or None
+
+
+def _milliseconds(text: str) -> str | None:
+    return f"{text}ms" if _positive(text) else None
 
 
 def _word(words: Mapping[str, list[str]], name: str, own: str) -> str:
     return (words.get(name) or [own])[0]
+
+
+_TAKES: Final[dict[tuple[str, str], Callable[[str], object]]] = {
+    **{("server", word): _number for word in ("weight", "max_conns", "max_fails")},
+    ("server", "fail_timeout"): duration,
+    **{("check", word): _positive for word in ("fall", "rise")},
+    **{("check", word): _milliseconds for word in ("interval", "timeout")},
+}
+"""How the value of a directive's word is read."""

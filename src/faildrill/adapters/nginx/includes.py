@@ -1,5 +1,6 @@
 """The configuration of an NGINX: its main file and all that it includes, each read within bounds, and parsed."""
 
+import contextlib
 import glob
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import crossplane
+import crossplane.errors
 
 from faildrill.adapters.nginx.passes import Block
 from faildrill.errors import reason
@@ -20,6 +22,10 @@ LARGEST: Final = 8 << 20
 _MOST_FILES: Final = 2_000
 _DEEPEST: Final = 16
 """Deeper than anybody includes."""
+DEEPEST_BLOCK: Final = 64
+"""Blocks inside of blocks: deeper than anybody nests them."""
+_OPEN: Final = "it ends within a word: is a quotation mark left open?"
+"""What the parser has no words for."""
 _MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 """What `nginx -T` writes above each file."""
 
@@ -70,11 +76,22 @@ def _parsed(name: str, text: str) -> list[Block]:
     with tempfile.TemporaryDirectory(prefix="faildrill-nginx-") as folder:
         copy = Path(folder, "nginx.conf")
         copy.write_text(text, encoding="utf-8")
+        _bound(name, copy)
         payload = crossplane.parse(str(copy), single=True, comments=False, check_ctx=False, check_args=False)
-    errors = [str(one["error"]).replace(str(copy), name) for one in payload["errors"]]
+    errors = [str(one["error"]).replace(str(copy), name) or f"{name}: {_OPEN}" for one in payload["errors"]]
     if errors:
         raise ValueError("; ".join(errors[:3]))
     return [block for config in payload["config"] for block in config["parsed"]]
+
+
+def _bound(name: str, copy: Path) -> None:
+    """Refuse blocks that are nested deeper than the parser can go; what else is wrong, it says itself."""
+    depth = 0
+    with contextlib.suppress(crossplane.errors.NgxParserBaseException):
+        for word, line, quoted in crossplane.lex(str(copy)):
+            depth += 0 if quoted else (word == "{") - (word == "}")
+            if depth > DEEPEST_BLOCK:
+                raise ValueError(f"{name}, line {line}: blocks nested more than {DEEPEST_BLOCK} deep")
 
 
 def _patterns(blocks: list[Block]) -> Iterator[str]:
