@@ -64,6 +64,10 @@ class ActionRefused(ActionError):
     """The target refused, provably before anything changed."""
 
 
+class NotStarted(ActionRefused):
+    """The program that does it, or puts it back, can't be started."""
+
+
 class ActionFailed(ActionError):
     """The action broke; whatever it did until then is to be put back."""
 

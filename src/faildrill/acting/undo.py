@@ -11,7 +11,7 @@ from faildrill.acting.comparison import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.late_effects import Late, Window, late
 from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
-from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError
+from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError, NotStarted
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Observed
@@ -169,6 +169,8 @@ class _Undo:
         """The earlier step during whose undo it stopped being as it was put back."""
         self._back_as = ""
         self._word_of = ""
+        self._unstarted = ""
+        """Why the program that puts it back can't be started; empty where it could."""
         self._times = 1
         self._given = CallContext(run, timeout=intent.undo_within)
 
@@ -266,6 +268,7 @@ class _Undo:
         count = await counted(action, self._given, intent.undo_within)
         started = loop.time()
         is_over = await self._put_back(undoing)
+        failed = f"{self._unstarted}; " if self._unstarted else ""
         returned = loop.time()
         deadline = returned + min(intent.undo_within, LOOKING)
         if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
@@ -274,7 +277,7 @@ class _Undo:
         if not seen.holds:
             looked = durations.show(loop.time() - returned)
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
-            return self._not_seen(f"{seen.because} ({given}, and it was looked for {looked})")
+            return self._not_seen(f"{failed}{seen.because} ({given}, and it was looked for {looked})")
         now = await counted(action, self._given, intent.undo_within) if count is not None else None
         self._times = max(1, now - count) if count is not None and now is not None else 1
         self._word_of = seen.word_of
@@ -288,7 +291,9 @@ class _Undo:
         except TookTooLong as error:
             note(UndoFailed(step=intent.step, because=f"{words(error)}: its undo_within is over"))
         except (ActionError, CannotSee) as error:
-            note(UndoFailed(step=intent.step, because=words(error)))
+            is_unstarted = isinstance(error, NotStarted)
+            self._unstarted = words(error) if is_unstarted else ""
+            note(UndoFailed(step=intent.step, because=words(error), is_unstarted=is_unstarted))
             return isinstance(error, ActionFailed | ActionRefused)
         else:
             note(Undone(step=intent.step))

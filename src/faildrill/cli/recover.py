@@ -17,7 +17,7 @@ from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJ
 from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_held, marks
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
-from faildrill.record.timeline import FILE, RunEnded
+from faildrill.record.timeline import FILE, RunEnded, UndoFailed, Undone, UndoVerified
 from faildrill.restoring.salvage import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode
@@ -27,6 +27,7 @@ _SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitC
 _RESULT: Final = "result.json"
 _JUST_LAID_OUT: Final = 3600.0
 """Seconds for which nobody need be at a run that is laid out."""
+_START_IT: Final = "see that the undo's program is there and can be started, then run `faildrill recover` again"
 _WHAT_NOW: Final = "put that back, or give the undos more time (--within 5m), then run `faildrill recover` again"
 
 
@@ -109,7 +110,7 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
     click.echo(f"{folder}: {'put back, and seen steady' if clean else 'NOT put back'}{judged}")
     if clean and folder == named:
         second_copy.forget(folder.name)
-    for line in [] if clean else [*unseen(remembered(folder)), *_by_hand(folder), _WHAT_NOW]:
+    for line in [] if clean else [*unseen(remembered(folder)), *_by_hand(folder), _what_now(folder)]:
         click.echo(f"  {line}")
     return clean
 
@@ -122,6 +123,20 @@ def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
     for line in lacking(folder):
         click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
     return resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
+
+
+def _what_now(folder: Path) -> str:
+    """Say what to do: no time helps an undo whose program can't be started."""
+    unstarted: dict[str, bool] = {}
+    for entry in remembered(folder):
+        match entry.what:
+            case UndoFailed(step=step, is_unstarted=is_unstarted):
+                unstarted[step] = is_unstarted
+            case Undone(step=step) | UndoVerified(step=step):
+                unstarted.pop(step, None)
+            case _:
+                pass
+    return _START_IT if any(unstarted.values()) else _WHAT_NOW
 
 
 def _by_hand(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from faildrill.ports import ProbeMark, StepMark
-from faildrill.ports.target import PathMark, Target
+from faildrill.ports.target import FolderMark, MaybePathMark, PathMark, Target
 
 
 def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -55,19 +55,50 @@ def probe_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
 @cache
 def path_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
     """Return the parameters of a model that hold a path."""
+    return _marked(kind, PathMark)
+
+
+@cache
+def _marked(kind: type[BaseModel], mark: type) -> tuple[str, ...]:
     return tuple(
         name
         for name, field in parameter_names(kind).items()
-        if any(isinstance(part, PathMark) for part in (*field.metadata, *_parts(field.annotation)))
+        if any(isinstance(part, mark) for part in (*field.metadata, *_parts(field.annotation)))
     )
 
 
 def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -> None:
-    """Have every path among the parameters of a model begin at the root, from the folder of the file that names it."""
+    """Have every path among the parameters of a model begin at the root, from the folder of the file that names it.
+
+    Programs and sockets with a slash are such paths, too; and programs begin in that folder where no other one is
+    given. So whoever puts a run back runs what was written down, wherever they stand.
+    """
     for name in path_parameters(kind):
-        path = given.get(name)
-        if isinstance(path, str) and path and "\0" not in path:
-            given[name] = os.path.abspath(folder / Path(path).expanduser())  # noqa: PTH100 - links stay, as Ansible looks beside them
+        named = given.get(name)
+        if isinstance(named, list):
+            given[name] = [_from(folder, one) for one in named]
+        elif named is not None:
+            given[name] = _from(folder, named)
+    for name in _marked(kind, FolderMark):
+        given.setdefault(name, _from(folder, "."))
+    for name in _marked(kind, MaybePathMark):
+        named = given.get(name)
+        if isinstance(named, list) and named:
+            given[name] = [_maybe_from(folder, named[0]), *named[1:]]
+        elif named is not None:
+            given[name] = _maybe_from(folder, named)
+
+
+def _maybe_from(folder: Path, named: JsonValue) -> JsonValue:
+    """Return a program or a socket as it is found from anywhere; what a step gives is known only later."""
+    is_path = isinstance(named, str) and "/" in named and not named.startswith("${")
+    return _from(folder, named) if is_path else named
+
+
+def _from(folder: Path, path: JsonValue) -> JsonValue:
+    if not isinstance(path, str) or not path or "\0" in path:
+        return path
+    return os.path.abspath(folder / Path(path).expanduser())  # noqa: PTH100 - links stay, as Ansible looks beside them
 
 
 def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:

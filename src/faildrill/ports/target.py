@@ -36,8 +36,22 @@ class PathMark:
     """Marks a field that holds a path of a file or folder."""
 
 
+class FolderMark(PathMark):
+    """Marks a field that holds the folder where something begins: that of the file that names it, if left out."""
+
+
+class MaybePathMark:
+    """Marks a field whose value, or the first of a list, is a path where it has a slash, and else a name or address."""
+
+
 FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
 """A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
+Folder = Annotated[str, FolderMark()]
+"""A field that holds the folder where a program begins."""
+Program = Annotated[str, MaybePathMark()]
+"""A field that holds a program; loading makes one with a slash absolute, from the folder of the file that names it."""
+Socket = Annotated[str, MaybePathMark()]
+"""A field that holds the path of a socket, or HOST:PORT."""
 
 
 def _host_and_port(value: str) -> str:

@@ -36,6 +36,8 @@ class RunStarted(Event, frozen=True, tag="run.started", kw_only=True):
     """Each fact of that identity by itself: a place with one of them is the same place."""
     leave_applied: bool = False
     """True when the person typed --leave-applied."""
+    path: str = ""
+    """The PATH on which its programs are looked for, by whoever puts it back, too; empty: not recorded."""
     format: int = 1
     """Of the timeline; one that does not say is of the first. Written by whoever lays a run out."""
 
@@ -254,6 +256,8 @@ class UndoFailed(Event, frozen=True, tag="undo.failed", kw_only=True):
 
     step: str
     because: str
+    is_unstarted: bool = False
+    """True where its program can't be started, so that more time would change nothing."""
 
 
 class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):

@@ -47,7 +47,7 @@ from faildrill.restoring.salvage import go_on, home, is_altered, remembered
 from faildrill.restoring.seams import Ground
 from faildrill.restoring.steadiness import Patience
 from faildrill.restoring.steadiness import steady as watch_until_steady
-from faildrill.system import processes
+from faildrill.system import processes, search_path
 
 By = Literal["sentinel", "recover"]
 FOUND_GONE: Final = "was found gone by `faildrill recover`"
@@ -116,7 +116,14 @@ class _Recovery:
                 os.kill(pid, signal.SIGTERM)
 
     async def run(self) -> bool:
-        """Fence, put back, see it steady, and tell whether it is clean."""
+        """Fence, put back, see it steady, and tell whether it is clean.
+
+        Programs are looked for on the PATH of whoever ran the drill: cron or sudo have another one.
+        """
+        with search_path.searched(self._first.path if self._first else ""):
+            return await self._clean()
+
+    async def _clean(self) -> bool:
         run = self._run
         if self._first is not None:
             keep_secret(Drill.model_validate(self._first.drill), Environment.model_validate(self._first.place))

@@ -16,7 +16,7 @@ from faildrill.model.environment import Environment
 from faildrill.record import chain, second_copy
 from faildrill.record.timeline import FILE, FORMAT, RunStarted, Timeline
 from faildrill.restoring.fence import MARK, WATCHES
-from faildrill.system import python, who
+from faildrill.system import python, search_path, who
 from faildrill.system.atomic_file import sync
 
 
@@ -59,6 +59,7 @@ def lay_out_as(
         host=who.machine(),
         user=who.user(),
         leave_applied=leave_applied,
+        path=search_path.current(),
         format=FORMAT,
     )
     timeline = Timeline.create(folder, clock, second=second_copy.make(folder.name))

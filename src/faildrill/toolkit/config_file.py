@@ -15,7 +15,7 @@ from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.ports.effect import Effect, Found
 from faildrill.system import processes, threads
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.programs import Argv, Surroundings
+from faildrill.toolkit.programs import Argv, Surroundings, unstarted
 
 _NOT_RUN: Final = (126, 127)
 """How a shell says that it could not start a program: no word of the server about its files."""
@@ -167,7 +167,7 @@ class OfFile(Kind):
         try:
             ended = await Surroundings().run(self._tests, within, {})
         except OSError as error:
-            raise CannotSee(f"{program} can't be started: {error}") from error
+            raise CannotSee(unstarted(program, error)) from error
         if ended.code is None:
             raise CannotSee(f"{program} did not test its files in time")
         if ended.code < 0 or ended.code in _NOT_RUN:

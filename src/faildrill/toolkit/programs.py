@@ -5,11 +5,14 @@ import os
 import signal
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
+from faildrill.errors import reason
 from faildrill.ports import Kind
+from faildrill.ports.target import Folder, MaybePathMark
 from faildrill.secrets import HIDDEN, SecretReference
 from faildrill.system import outlet
 from faildrill.toolkit.deadlines import SHARE
@@ -23,7 +26,7 @@ _PIECE: Final = 1 << 16
 _READS: Final = 32
 """Pieces that are read at the end, at the most: twice what a pipe holds, as somebody may go on writing."""
 
-Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+Argv = Annotated[tuple[str, ...], Field(min_length=1), MaybePathMark()]
 
 
 class Ended(NamedTuple):
@@ -55,7 +58,7 @@ class Surroundings(Kind):
 
     env: dict[str, str] = Field(default={}, description="variables besides PATH, HOME, USER, LANG, TZ, TMPDIR")
     secrets: dict[str, SecretReference] = Field(default={}, description="variables whose values are secret")
-    cwd: str | None = Field(default=None, description="the folder that it is started in")
+    cwd: Folder | None = Field(default=None, description="the folder that it is started in; default: that of this file")
 
     async def run(self, argv: Argv, within: float, marks: Mapping[str, str]) -> Ended:
         """Run a program to its end, or end it, with all of its process group, after `within` seconds.
@@ -81,6 +84,13 @@ class Surroundings(Kind):
             finally:
                 await outlet.keep([one.reading for one in (printed, complained) if one.is_held()])
         return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
+
+
+def unstarted(program: str, error: OSError) -> str:
+    """Say of a program that it can't be started, and why: an error of another file, its folder say, names that."""
+    other = f"{error.filename}: " if error.filename not in (None, program) else ""
+    away = "" if program.startswith("/") or "/" not in program else f", looked for from {Path.cwd()}"
+    return f"{program} can't be started: {other}{reason(error)}{away}"
 
 
 async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | None:

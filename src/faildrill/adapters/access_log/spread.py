@@ -13,6 +13,7 @@ from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import reason
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.target import FilePath
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
@@ -46,7 +47,7 @@ class Spread(Spreads, Kind):
 
     blocking: ClassVar[bool] = True
 
-    path: str = Field(min_length=1, description="the log file")
+    path: FilePath = Field(min_length=1, description="the log file")
     format: Literal["haproxy", "nginx"] = Field(description="whose log it is")
     log_format: str = Field(default=COMBINED, description="for NGINX: its log_format, with $upstream_addr in it")
     load_balancer: LoadBalancer | None = Field(

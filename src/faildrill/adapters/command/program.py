@@ -7,14 +7,14 @@ from typing import ClassVar, Final
 from pydantic import Field
 
 from faildrill import durations
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, NotStarted, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Seen
 from faildrill.ports.effect import Effect
 from faildrill.record.samples import Outcome
 from faildrill.system import threads
 from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.programs import GRACE, Argv, Surroundings
+from faildrill.toolkit.programs import GRACE, Argv, Surroundings, unstarted
 
 _MARK: Final = "FAILDRILL_RUN"
 """By this variable what a step starts is found and ended, should the run die; what an undo starts doesn't have it."""
@@ -95,7 +95,7 @@ class Run(Surroundings):
         try:
             ended = await self.run(self.argv, given.timeout, {_MARK: given.run})
         except OSError as error:
-            raise ActionRefused(f"{self.argv[0]} can't be started: {error}") from error
+            raise NotStarted(unstarted(self.argv[0], error)) from error
         if ended.code is None:
             raise OutcomeUnknown(f"{self.argv[0]} {ended}; it had {durations.show(given.timeout)} (`within`)")
         if ended.code != 0:
@@ -112,7 +112,7 @@ class Run(Surroundings):
         try:
             ended = await self.run(self.undo_argv, given.timeout, {})
         except OSError as error:
-            raise ActionFailed(f"{self.undo_argv[0]} can't be started: {error}") from error
+            raise NotStarted(unstarted(self.undo_argv[0], error)) from error
         if ended.code is None:
             given_to_it = f"it had {durations.show(given.timeout)} (`undo_within`)"
             raise ActionFailed(f"{self.undo_argv[0]} {ended}; {given_to_it}")
@@ -133,7 +133,7 @@ class Run(Surroundings):
         try:
             ended = await self.run(self.verify_argv, given.timeout * SHARE, {_MARK: given.run})
         except OSError as error:
-            raise CannotSee(f"{self.verify_argv[0]} can't be started: {error}") from error
+            raise CannotSee(unstarted(self.verify_argv[0], error)) from error
         if self._tested is not None and ended.code in (0, 1):
             await _look_at(self._tested, given.timeout * SHARE)
             return ended.code == 0

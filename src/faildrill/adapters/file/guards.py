@@ -16,7 +16,7 @@ from faildrill.ports.target import FilePath
 from faildrill.system import redaction, threads
 from faildrill.system.threads import aside
 from faildrill.toolkit.deadlines import SHARE
-from faildrill.toolkit.programs import Argv, Surroundings
+from faildrill.toolkit.programs import Argv, Surroundings, unstarted
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that proves what a host is, at the most."""
@@ -149,7 +149,7 @@ class CommandAgrees(Surroundings):
         try:
             ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
         except OSError as error:
-            return f"{self.argv[0]} can't be started: {reason(error)}"
+            return unstarted(self.argv[0], error)
         return None if ended.code == 0 else f"{self.argv[0]} {ended}"
 
 
@@ -173,7 +173,7 @@ class CommandYounger(Surroundings):
         try:
             ended = await self.run(self.argv, given.timeout * SHARE, {"FAILDRILL_RUN": given.run})
         except OSError as error:
-            return f"{self.argv[0]} can't be started: {reason(error)}"
+            return unstarted(self.argv[0], error)
         if ended.code != 0:
             return f"{self.argv[0]} {ended}"
         line = ended.printed.rpartition("\n")[2].strip()

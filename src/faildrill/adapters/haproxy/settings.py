@@ -16,6 +16,7 @@ from faildrill.adapters.haproxy.runtime_settings import Runtime
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind
+from faildrill.ports.target import FilePath, Program
 from faildrill.standards import Aside, Difference, SettingsRead, Unread, overlaid
 from faildrill.system import bounded_read
 from faildrill.toolkit.deadlines import SHARE
@@ -46,10 +47,10 @@ class Balancer(Kind):
     """
 
     load_balancer: LoadBalancer = Field(description="the load balancer that is asked")
-    file: str | list[str] | None = Field(
+    file: FilePath | list[FilePath] | None = Field(
         default=None, description="its configuration on this machine: a file, a folder, or a list, as for `-f`"
     )
-    binary: str | None = Field(default=None, description="the program that checks the file, e.g. haproxy")
+    binary: Program | None = Field(default=None, description="the program that checks the file, e.g. haproxy")
 
     async def settings(self, given: Given) -> SettingsRead:
         """Ask the socket, read the files, put both together."""

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from faildrill.ports.target import FilePath, Target
+from faildrill.ports.target import FilePath, Program, Socket, Target
 
 HAProxyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,255}$")]
 """What HAProxy lets a backend or a server be called; nothing else is ever written to its socket as one."""
@@ -21,12 +21,12 @@ class LoadBalancer(Target):
 
     section: ClassVar[str] = "load_balancers"
 
-    haproxy_socket: str = Field(description="path of its runtime socket, or HOST:PORT")
+    haproxy_socket: Socket = Field(description="path of its runtime socket, or HOST:PORT")
     backends: dict[HAProxyName, list[HAProxyName]] = Field(
         default={}, description="the servers that belong in each backend"
     )
-    master_socket: str | None = Field(default=None, description="the socket of its master process, as `-S` names it")
+    master_socket: Socket | None = Field(default=None, description="the socket of its master process, as `-S` names it")
     config_file: FilePath | None = Field(
         default=None, description="its configuration file (`-f`), if it is on this host"
     )
-    binary: str = Field(default="haproxy", description="the program that checks its configuration files")
+    binary: Program = Field(default="haproxy", description="the program that checks its configuration files")

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from faildrill.ports import Kind
+from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
 from faildrill.system import bounded_read
 
@@ -55,7 +56,7 @@ class Sent(Kind):
         default="fresh",
         description="a new connection for each look, or persistent ones; the two see different outages",
     )
-    ca: str | None = Field(default=None, description="a file of certificates to trust instead of the system's")
+    ca: FilePath | None = Field(default=None, description="a file of certificates to trust instead of the system's")
     server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from faildrill.errors import CannotSee, UnresolvedSecret, reason
 from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
 from faildrill.system import threads
 from faildrill.toolkit.deadlines import SHARE
@@ -65,7 +66,7 @@ class Lease(Kind):
 
     server: str = Field(description="the URL of the API server")
     token: SecretReference = Field(description="the token of a service account")
-    ca: str | None = Field(default=None, description="a file with the CA that signed the server's certificate")
+    ca: FilePath | None = Field(default=None, description="a file with the CA that signed the server's certificate")
     namespace: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="where the Leases are")
     lasts: Duration = Field(default=15.0, ge=3.0, le=300.0, description="how long the Lease of a dead holder lasts")
     _held: dict[str, _Object] = PrivateAttr(default_factory=dict)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Given, Kind, Told, Words
+from faildrill.ports.target import FilePath
 from faildrill.toolkit.links import LinkMode, Mode
 from faildrill.toolkit.listeners import listeners
 
@@ -45,7 +46,7 @@ class _Answer(msgspec.Struct):
 class Supervisor(Kind):
     """Reaches the nodes of a lab: signals a whole node, starts it again, sees whether it runs."""
 
-    socket: str = Field(description="path of the control socket of the lab's supervisor")
+    socket: FilePath = Field(description="path of the control socket of the lab's supervisor")
 
     async def signal(self, member: str, name: Literal["KILL", "STOP", "CONT", "TERM"]) -> None:
         """Send a signal to every process of a node; after KILL none of it is left. TERM goes to its main program.

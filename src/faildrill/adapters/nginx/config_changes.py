@@ -21,7 +21,7 @@ from faildrill.adapters.nginx.instance import Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.ports.effect import Effect, Found
-from faildrill.ports.target import of_url
+from faildrill.ports.target import FilePath, Program, of_url
 from faildrill.record.samples import Outcome
 from faildrill.system import processes, threads
 from faildrill.toolkit.config_file import OfBrokenFile, OfFile, digest
@@ -38,10 +38,10 @@ _ASKS: Final = 20
 class _OfNginx(OfFile):
     """What both actions share: the file, the test of it, and the signal that loads it."""
 
-    file: str = Field(description="the file that is changed, as NGINX includes it")
-    config: str = Field(default="/etc/nginx/nginx.conf", description="NGINX's main file, with which it is tested")
-    pid_file: str = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
-    binary: str = Field(default="nginx", description="the program that tests the files")
+    file: FilePath = Field(description="the file that is changed, as NGINX includes it")
+    config: FilePath = Field(default="/etc/nginx/nginx.conf", description="NGINX's main file, with which it is tested")
+    pid_file: FilePath = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
+    binary: Program = Field(default="nginx", description="the program that tests the files")
 
     @property
     def _server(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field
 from faildrill.adapters.nginx.instance import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
-from faildrill.ports.target import FilePath
+from faildrill.ports.target import FilePath, Program
 from faildrill.toolkit import machine_id
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.machine_id import MachineId
@@ -27,7 +27,7 @@ class Identity(Kind):
 
     config: FilePath = Field(default="/etc/nginx/nginx.conf", description="NGINX's main file")
     pid_file: FilePath = Field(default="/run/nginx.pid", description="where NGINX's master keeps its process id")
-    binary: str = Field(default="nginx", description="the program that prints its files")
+    binary: Program = Field(default="nginx", description="the program that prints its files")
     listens: tuple[Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")], ...] = Field(
         min_length=1, description="HOST:PORT where users reach it"
     )

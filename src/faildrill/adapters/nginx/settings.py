@@ -12,6 +12,7 @@ from faildrill.adapters.nginx.directives import Read
 from faildrill.adapters.nginx.passes import Block
 from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind
+from faildrill.ports.target import FilePath, Program
 from faildrill.standards import Aside, Difference, Settings, SettingsRead, Unread
 from faildrill.system import bounded_output
 from faildrill.system.threads import aside, read
@@ -33,9 +34,9 @@ class Upstreams(Kind):
           edge: {nginx.settings: {file: /etc/nginx/nginx.conf}}
     """
 
-    file: str | None = Field(default=None, description="the main configuration file, on this machine")
-    dump: str | None = Field(default=None, description="a file with the output of `nginx -T`")
-    binary: str | None = Field(default=None, description="the program that prints its configuration, e.g. nginx")
+    file: FilePath | None = Field(default=None, description="the main configuration file, on this machine")
+    dump: FilePath | None = Field(default=None, description="a file with the output of `nginx -T`")
+    binary: Program | None = Field(default=None, description="the program that prints its configuration, e.g. nginx")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

@@ -5,12 +5,12 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.errors import ActionFailed, CannotSee, reason
+from faildrill.errors import ActionFailed, CannotSee, NotStarted, reason
 from faildrill.ports import Kind, Words
-from faildrill.ports.target import FilePath
+from faildrill.ports.target import FilePath, Program
 from faildrill.system import processes, threads
 from faildrill.system.processes import Process
-from faildrill.toolkit.programs import Argv, Surroundings
+from faildrill.toolkit.programs import Argv, Surroundings, unstarted
 
 _ASKING: Final = 5.0
 """Seconds for the service manager to say which process it is."""
@@ -26,7 +26,7 @@ class Named(Kind):
     service: str | None = Field(
         default=None, pattern=r"^[^\s-]\S*$", description="its systemd service, instead of `pid_file`"
     )
-    control: str = Field(default="systemctl", description="the program that controls services")
+    control: Program = Field(default="systemctl", description="the program that controls services")
     command: Words = Field(description="text that its command line must contain; otherwise it is not touched")
     start: Argv | None = Field(
         default=None, description="the program that starts it and then exits; with `service`, `control` starts it"
@@ -67,7 +67,7 @@ class Named(Kind):
         try:
             ended = await Surroundings().run(self.starting, within, {})
         except OSError as error:
-            raise ActionFailed(f"{self.starting[0]} can't be started: {error}") from error
+            raise NotStarted(unstarted(self.starting[0], error)) from error
         if ended.code != 0:
             raise ActionFailed(f"{self.starting[0]} {ended}")
 
@@ -79,7 +79,7 @@ class Named(Kind):
             argv = (self.control, "show", "-p", "MainPID", "--value", self.service or "")
             ended = await Surroundings().run(argv, _ASKING, {})
         except OSError as error:
-            raise CannotSee(f"{self.control} can't be started: {error}") from error
+            raise CannotSee(unstarted(self.control, error)) from error
         if ended.code != 0 or not ended.printed.isdecimal():
             raise CannotSee(f"{self.control} does not say which process {self.service} is: it {ended}")
         return int(ended.printed)

@@ -1,0 +1,29 @@
+"""The PATH on which programs are looked for: that of whoever ran a drill, also for whoever puts it back."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_NAME: Final = "PATH"
+
+
+def current() -> str:
+    """Return the PATH, each of its folders from the root: it is to mean the same from any folder."""
+    path = os.environ.get(_NAME, os.defpath)
+    return os.pathsep.join(os.path.abspath(one) for one in path.split(os.pathsep))  # noqa: PTH100 - links stay
+
+
+@contextmanager
+def searched(path: str) -> Iterator[None]:
+    """Look for programs on another PATH meanwhile; on one's own where it is empty."""
+    own = os.environ.get(_NAME)
+    if path:
+        os.environ[_NAME] = path
+    try:
+        yield
+    finally:
+        if own is not None:
+            os.environ[_NAME] = own
+        elif path:
+            del os.environ[_NAME]

@@ -1,0 +1,58 @@
+"""What a file names by a path is the same from any folder: programs, where they begin, sockets."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+
+from faildrill.kinds import Shape, find
+from faildrill.kinds.parameter_roles import absolute
+
+FOLDER = Path("/srv/drills")
+
+
+def as_read(kind: str, shape: Shape, **given: JsonValue) -> dict[str, JsonValue]:
+    absolute(find(kind, shape), given, FOLDER)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("./rm.sh", "/srv/drills/rm.sh"),
+        ("bin/rm", "/srv/drills/bin/rm"),
+        ("../rm.sh", "/srv/rm.sh"),
+        ("/bin/rm", "/bin/rm"),
+        ("rm", "rm"),
+    ],
+)
+def test_a_program_with_a_slash_is_found_from_the_folder_of_its_file(written: str, read: str) -> None:
+    programs = as_read("command.run", "action", argv=[written, "./x"], undo_argv=[written], verify_argv=[written])
+    assert programs["argv"] == [read, "./x"]
+    assert programs["undo_argv"] == programs["verify_argv"] == [read]
+
+
+def test_a_program_begins_in_the_folder_of_its_file_and_in_another_that_is_named_from_there() -> None:
+    assert as_read("command.agrees", "guard", argv=["true"])["cwd"] == "/srv/drills"
+    assert as_read("command.look", "probe", argv=["true"], cwd="sub")["cwd"] == "/srv/drills/sub"
+
+
+def test_what_starts_a_process_and_what_tests_a_file_are_programs_too() -> None:
+    named = as_read("process.kill", "action", pid_file="one.pid", start=["./start"], control="./ctl")
+    assert (named["pid_file"], named["start"], named["control"]) == (
+        "/srv/drills/one.pid",
+        ["/srv/drills/start"],
+        "/srv/drills/ctl",
+    )
+    nginx = as_read("nginx.broken_file", "action", file="a.conf", config="n.conf", pid_file="n.pid", binary="./nginx")
+    assert {nginx[name] for name in ("file", "config", "pid_file", "binary")} == {
+        "/srv/drills/a.conf",
+        "/srv/drills/n.conf",
+        "/srv/drills/n.pid",
+        "/srv/drills/nginx",
+    }
+
+
+def test_what_a_step_gives_is_left_as_it_is() -> None:
+    given = as_read("command.run", "action", argv=["${steps.make.folder}/rm"])
+    assert given["argv"] == ["${steps.make.folder}/rm"]
