@@ -72,7 +72,7 @@ def test_what_a_parameter_takes_is_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("kind", "parameter", "takes"),
     [
-        ("http.request", "status", "list of whole numbers from 100 to 599"),
+        ("http.request", "status", "list of whole numbers from 200 to 599"),
         ("http.request", "headers", "mapping of texts"),
         ("http.request", "secret_headers", "mapping of references to secrets"),
         ("http.ledger", "tries", "whole number from 1 to 10"),

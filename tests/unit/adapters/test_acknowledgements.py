@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from faildrill.adapters.http.answer_values import NoValue, differing, parsed, value_at
 from faildrill.adapters.http.bodies import Body
@@ -69,6 +69,24 @@ def test_an_answer_proves_a_write_or_that_there_is_none_or_nothing(
     ended = ledger(params)._weighed(status, Body(body.encode()[: (1 << 20) + 1]))
     assert ended.note is note
     assert (ended.seen.outcome is Outcome.OK) is (note is Note.ACKNOWLEDGED)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"method": "HEAD", **OK}, "an answer to HEAD has no body, so neither `values` nor `unwritten` can be in it"),
+        ({"status": 204, **NO}, "an answer of 204 has no body, so neither `values` nor `unwritten` can be in it"),
+        ({"method": "CONNECT"}, "CONNECT asks for a tunnel"),
+        ({"status": [100]}, "a status below 200 only announces an answer"),
+        ({"headers": {"Content-Length": "5"}}, "the header Content-Length says how a message"),
+        ({"secret_headers": {"Connection": "env:A"}}, "the header Connection says how a message"),
+        ({"json": float("nan")}, "JSON has no number that is infinite, or none"),
+        ({"values": {"a": float("nan")}}, "JSON has no number that is infinite, or none"),
+    ],
+)
+def test_what_no_answer_could_tell_is_refused(params: Params, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ledger(params)
 
 
 def test_a_whole_answer_is_read_also_where_it_comes_in_pieces(tmp_path: Path) -> None:

@@ -216,12 +216,39 @@ def test_a_request_is_written_as_declared(monkeypatch: pytest.MonkeyPatch) -> No
         ({"url": "http://x/", "headers": {"A": "1\r\nB: 2"}}, "the header A has a character in it"),
         ({"url": "http://x/", "headers": {"A:": "1"}}, "'A:' can't be the name of a header"),
         ({"url": "http://x/", "json": 1, "body": "x"}, "not both"),
-        ({"url": "http://x/", "status": 99}, "greater than or equal to 100"),
+        ({"url": "http://x/", "status": 99}, "a status below 200 only announces an answer"),
+        ({"url": "http://x/", "status": [200, 101]}, "a status below 200 only announces an answer"),
+        ({"url": "http://x/", "method": "HEAD", "lacks": "DOWN"}, "an answer to HEAD has no body, so `lacks` proves"),
+        ({"url": "http://x/", "method": "HEAD", "text": "ok"}, "an answer to HEAD has no body, so `text` proves"),
+        ({"url": "http://x/", "method": "HEAD", "values": {"a": 1}}, "an answer to HEAD has no body, so `values`"),
+        ({"url": "http://x/", "method": "HEAD", "who_field": "by"}, "an answer to HEAD has no body, so `who_field`"),
+        ({"url": "http://x/", "status": 204, "lacks": "DOWN"}, "an answer of 204 has no body, so `lacks` proves"),
+        ({"url": "http://x/", "status": [204, 304], "text": "ok"}, "an answer of 204 or 304 has no body, so `text`"),
+        ({"url": "http://x/", "method": "CONNECT"}, "CONNECT asks for a tunnel"),
+        ({"url": "http://x/", "headers": {"Content-length": "5"}}, "the header Content-length says how a message"),
+        ({"url": "http://x/", "headers": {"Transfer-Encoding": "chunked"}}, "the header Transfer-Encoding says how"),
+        ({"url": "http://x/", "headers": {"connection": "close"}, "connection": "kept"}, "the header connection says"),
+        ({"url": "http://x/", "secret_headers": {"Connection": "env:A"}}, "the header Connection says how a message"),
+        ({"url": "http://x/", "secret_headers": {"A:": "env:A"}}, "'A:' can't be the name of a header"),
+        ({"url": "http://x/", "json": {"a": [float("nan")]}}, "JSON has no number that is infinite, or none"),
+        ({"url": "http://x/", "values": {"a": float("inf")}}, "JSON has no number that is infinite, or none"),
     ],
 )
 def test_a_request_that_can_not_be_right_is_refused(params: dict[str, JsonValue], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Request.model_validate(params)
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "205 Reset Content", "304 Not Modified"])
+def test_where_no_body_came_it_lacks_everything_and_proves_nothing(status: str) -> None:
+    seen = look(of_json("", status), status=[200, 204, 205, 304], lacks="DOWN")
+    assert seen.outcome is Outcome.BROKEN
+    assert seen.detail == f"HTTP {status[:3]}, which has no body to look for a text in"
+
+
+def test_a_status_without_a_body_is_good_where_nothing_is_said_of_one() -> None:
+    assert look(of_json("", "204 No Content"), status=204).outcome is Outcome.OK
+    assert look(of_json(""), lacks="DOWN").outcome is Outcome.OK
 
 
 def test_a_secret_that_would_inject_a_header_is_refused_unseen(

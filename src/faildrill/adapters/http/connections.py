@@ -3,14 +3,14 @@
 import asyncio
 import time
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httptools
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
-from faildrill.adapters.http.good_answer import GoodAnswer
+from faildrill.adapters.http.good_answer import GoodAnswer, no_body
 from faildrill.adapters.http.responder_name import LONGEST_WHO, told_by
 from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
 from faildrill.adapters.http.wire import Sent, trust, wire
@@ -48,6 +48,16 @@ class Asked(Sent, GoodAnswer):
     who_field: str = Field(
         default="", description="the field of a JSON answer that names who answered, if no header does"
     )
+
+    @model_validator(mode="after")
+    def _looks_for_what_can_come(self) -> Self:
+        words = ("text", "values", "lacks", "who_field")
+        why = no_body(self.method, self.status)
+        if why and (asked := [name for name in words if getattr(self, name)]):
+            raise ValueError(
+                f"{why}, so `{asked[0]}` proves nothing: ask with GET for a status with a body, or leave it out"
+            )
+        return self
 
 
 class Connections:
@@ -355,6 +365,8 @@ class Connection(asyncio.Protocol):
             return (Outcome.BROKEN, str(body)) if unread else (Outcome.OK, "")
         if not self._found and not (self._reads and body.holds(request.text or "")):
             return Outcome.WRONG, "not the expected text"
+        if request.tells_nothing(self._status, body):
+            return Outcome.BROKEN, f"HTTP {self._status}, which has no body to look for a text in"
         wrong = request.wrong_with(body) if request.reads_the_body else ""
         return (Outcome.WRONG, wrong) if wrong else (Outcome.OK, "")
 

@@ -11,15 +11,14 @@ from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_valida
 
 from faildrill.adapters.http.answer_values import NoValue, differing
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
-from faildrill.adapters.http.good_answer import Statuses
+from faildrill.adapters.http.good_answer import Statuses, Values, no_body
 from faildrill.adapters.http.responder_name import LONGEST_WHO
 from faildrill.adapters.http.turned_away import TELLING, turned_away
-from faildrill.adapters.http.wire import a_url, no_injection
+from faildrill.adapters.http.wire import Headers, JsonBody, Method, SecretHeaders, a_url, no_injection
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
-from faildrill.secrets import SecretReference
 from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, LedgerRead, Standing, Write, Writers
@@ -99,14 +98,14 @@ class Ledger(Bookkeeping[_Anew]):
     """
 
     url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL that each write is sent to")
-    method: str = Field(default="POST", pattern=r"^[A-Z]+$", description="the HTTP method")
-    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={}, description="request headers")
-    secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
-    json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
+    method: Method = "POST"
+    headers: Headers = Field(default={}, description="request headers")
+    secret_headers: SecretHeaders = Field(default={}, description="headers whose value is a secret")
+    json_body: JsonBody = Field(default=None, alias="json", description="sent as JSON")
     status: Statuses = Field(
         default=(), description="the statuses that acknowledge a write; by default 200 to 299 without 202 and 207"
     )
-    values: dict[str, JsonValue] = Field(
+    values: Values = Field(
         default={}, description="the values in a JSON answer that acknowledge a write, by path: {ok: true}"
     )
     unwritten: str | None = Field(
@@ -123,6 +122,15 @@ class Ledger(Bookkeeping[_Anew]):
     def _has_its_key(self) -> Self:
         if KEY not in formats.dumps([self.url, self.headers, self.json_body]):
             raise ValueError(f"put {KEY} where the endpoint keeps it: in the url, a header or the json")
+        return self
+
+    @model_validator(mode="after")
+    def _is_told_by_what_can_come(self) -> Self:
+        why = no_body(self.method, self.status)
+        if why and (self.values or self.unwritten):
+            raise ValueError(
+                f"{why}, so neither `values` nor `unwritten` can be in it: leave them out, or have one sent"
+            )
         return self
 
     async def open(self, given: Given) -> None:

@@ -21,7 +21,10 @@ class Request(Asked):
     WRONG: for NGINX's `limit_req` write `limit_req_status 429`.
 
     The body is decoded as a reader would see it: in its charset, unpacked from gzip or deflate, and in JSON also
-    without escapes. If it can't be decoded and `text`, `values` or `lacks` needs it, the look proves nothing.
+    without escapes. If it can't be decoded and `text`, `values` or `lacks` needs it, the look proves nothing. Nor does
+    an answer that has no body by its status (204, 205, 304), where all that is said of the body is what it `lacks`.
+
+    Of several messages on a connection the first with a status of 200 or more is the answer.
 
     After a closed kept connection, GET, HEAD, OPTIONS and TRACE are asked once more on a new connection, within the
     same look. With any other method the look is OPEN, and the report says how many there were.

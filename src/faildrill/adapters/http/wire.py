@@ -3,6 +3,7 @@
 import json as formats
 import re
 import ssl
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,8 @@ from faildrill.system import bounded_read
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
+"""Headers, in small letters, that tell where a message ends and its connection goes: the sender's own."""
 _NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
@@ -43,14 +46,58 @@ def a_url(url: str) -> str:
     return url
 
 
+def names_of_headers(names: Iterable[str]) -> None:
+    """ValueError when one of the names can't be a header's, or is one that only the sender can write."""
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} can't be the name of a header")
+        if name.lower() in _FRAMING:
+            raise ValueError(f"the header {name} says how a message is sent, which `body` and `connection` decide")
+
+
+def _declared(headers: dict[str, str]) -> dict[str, str]:
+    names_of_headers(headers)
+    return no_injection(headers)
+
+
+def _declared_secrets(headers: dict[str, SecretReference]) -> dict[str, SecretReference]:
+    names_of_headers(headers)
+    return headers
+
+
+def _a_method(method: str) -> str:
+    if method == "CONNECT":
+        raise ValueError("CONNECT asks for a tunnel, and nothing could be asked of the service through it")
+    return method
+
+
+def finite(value: JsonValue) -> JsonValue:
+    """Return a value as it is; ValueError when JSON can't say it."""
+    try:
+        formats.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ValueError("JSON has no number that is infinite, or none") from None
+    return value
+
+
+Method = Annotated[str, Field(pattern=r"^[A-Z]+$", description="the HTTP method"), AfterValidator(_a_method)]
+"""A field for a method that asks something of a service."""
+Headers = Annotated[dict[str, str], AfterValidator(_declared)]
+"""A field for headers, by name."""
+SecretHeaders = Annotated[dict[str, SecretReference], AfterValidator(_declared_secrets)]
+"""A field for headers whose values are secrets, by name."""
+JsonBody = Annotated[JsonValue, AfterValidator(finite)]
+"""A field for a body of JSON."""
+
+
 class Sent(Kind):
     """What is sent, and over which connections."""
 
     url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL to ask")
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$", description="the HTTP method")
-    headers: Annotated[dict[str, str], AfterValidator(no_injection)] = Field(default={}, description="request headers")
-    secret_headers: dict[str, SecretReference] = Field(default={}, description="headers whose value is a secret")
-    json_body: JsonValue = Field(default=None, alias="json", description="sent as JSON")
+    method: Method = "GET"
+    headers: Headers = Field(default={}, description="request headers")
+    secret_headers: SecretHeaders = Field(default={}, description="headers whose value is a secret")
+    json_body: JsonBody = Field(default=None, alias="json", description="sent as JSON")
     body: str | None = Field(default=None, description="sent as it is")
     connection: Literal["fresh", "kept"] = Field(
         default="fresh",
