@@ -149,6 +149,37 @@ def test_a_run_that_can_t_be_judged_for_want_of_room_says_so(
     assert "its disk is full, 0 KiB are free: make room first" in capsys.readouterr().err
 
 
+def test_a_run_that_is_put_back_and_only_lacks_its_verdict_sends_nobody_to_recover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAILDRILL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would cut off what it keeps of our modules, and trip
+    place = Place(tmp_path)
+    place.fault("pay")
+    folder = place.lay_out()
+
+    async def shown(done: asyncio.Event) -> None:
+        await done.wait()
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 10, hard))
+    try:
+        assert drive(folder, Environment(name="simulation"), shown) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert place.state("pay") == "up"
+    assert all_marks() == {}
+    said = capsys.readouterr().err
+    assert "recover /" not in said
+    assert (
+        f"it left nothing to recover, and has a verdict once its files can be written: faildrill report {folder}"
+        in said
+    )
+    command = [sys.executable, "-m", "faildrill", "report", str(folder)]
+    assert subprocess.run(command, check=False, timeout=60, capture_output=True).returncode == 0
+    assert (folder / "result.json").exists()
+
+
 def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / "one")
     journal.append(b'{"n":1}', durable=True)

@@ -65,13 +65,25 @@ def outcome(code: int, folder: Path, place: Environment) -> Result | None:
         await_release(proven(place))
     path = folder / FILE
     if not path.exists():
-        click.echo(
-            f"the run was not judged (sentinel: {code}{_shortage(folder)}); see {folder}/sentinel.log, then run: "
-            f"faildrill recover {folder}",
-            err=True,
-        )
+        why = f"the run was not judged (sentinel: {code}{_shortage(folder)}); see {folder}/sentinel.log"
+        click.echo(f"{why}{_what_now(folder, place)}", err=True)
         return None
     return msgspec.json.decode(path.read_bytes(), type=Result)
+
+
+def _what_now(folder: Path, place: Environment) -> str:
+    """Say what to do about a run without a verdict: only one that may have left something is recovered."""
+    try:
+        left = _is_marked(folder, place)
+    except OSError:
+        left = True
+    if left:
+        return f", then run: faildrill recover {folder}"
+    return f"; it left nothing to recover, and has a verdict once its files can be written: faildrill report {folder}"
+
+
+def _is_marked(folder: Path, place: Environment) -> bool:
+    return any(one.run == folder.name for one in marks(proven(place)))
 
 
 def _shortage(folder: Path) -> str:
@@ -85,7 +97,7 @@ def exit_code(result: Result | None, folder: Path, place: Environment) -> ExitCo
 
     Else as its verdict says; ERROR where it has none.
     """
-    if any(one.run == folder.name for one in marks(proven(place))):
+    if _is_marked(folder, place):
         click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
         return ExitCode.UNSAFE
     return ExitCode(result.exit_code) if result is not None else ExitCode.ERROR
