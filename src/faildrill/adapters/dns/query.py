@@ -22,6 +22,7 @@ from faildrill.ports import Given, Kind, Seen, Words
 from faildrill.ports.target import LAST_PORT
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import is_address
+from faildrill.toolkit.host_names import in_ascii
 
 PORT: Final = 53
 PAYLOAD: Final = 1232
@@ -40,6 +41,7 @@ def _server(text: str) -> str:
     named = is_address(host) if ":" in host or text.startswith("[") else _HOST.fullmatch(host)
     if not named or not 0 < port <= LAST_PORT:
         raise ValueError("a server is HOST or HOST:PORT, e.g. 127.0.0.53 or [::1]:5353")
+    in_ascii(host)
     return text
 
 
@@ -97,7 +99,8 @@ class Query(Kind):
     @cached_property
     def place(self) -> tuple[str, int]:
         """The server's host and port."""
-        return _place(self.server)
+        host, port = _place(self.server)
+        return in_ascii(host), port
 
     @field_validator("expect")
     @classmethod

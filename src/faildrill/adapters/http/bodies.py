@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 LARGEST: Final = 1 << 20
@@ -47,6 +47,12 @@ class Sort:
             except LookupError:
                 raise Unreadable(f"an answer in {self._charset[:30]}, which can't be read") from None
         return Body(content, is_json=self._is_json)
+
+
+@lru_cache(maxsize=16)
+def sort_of(coding: bytes, kind: bytes) -> Sort:
+    """Read the two headers as they came; they rarely differ from one answer to the next."""
+    return Sort(coding.decode("latin-1"), kind.decode("latin-1"))
 
 
 class Body:

@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from functools import lru_cache
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httptools
 from pydantic import Field, model_validator
 
-from faildrill.adapters.http.bodies import Body, Sort, Unreadable
+from faildrill.adapters.http.bodies import Body, Unreadable, sort_of
 from faildrill.adapters.http.good_answer import GoodAnswer, no_body
 from faildrill.adapters.http.responder_name import LONGEST_WHO, told_by
 from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
@@ -20,6 +19,7 @@ from faildrill.ports import Given, Seen, TellEdge, sent_again
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.connection_errors import CLOSING
+from faildrill.toolkit.host_names import in_ascii
 
 MOST_IDLE: Final = 64
 """Idle connections kept for the next looks, at the most."""
@@ -66,7 +66,7 @@ class Connections:
     def __init__(self, request: Asked) -> None:
         parts = urlsplit(request.url)
         self.request = request
-        self.way = connect.Way(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        self.way = connect.Way(in_ascii(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80))
         self._wire: bytes | None = None
         self._trust: dict[str, Any] = {}
         self._idle: list[Connection] = []
@@ -279,7 +279,7 @@ class Connection(asyncio.Protocol):
         self._lengthy = b"content-length" in heard or b"transfer-encoding" in heard
         if not _ABOUT_THE_ASKER.isdisjoint(heard):
             self._told = {name.decode(): heard[name].decode("latin-1") for name in _ABOUT_THE_ASKER & heard.keys()}
-        self._sort = _sort(heard.get(b"content-encoding", b""), heard.get(b"content-type", b""))
+        self._sort = sort_of(heard.get(b"content-encoding", b""), heard.get(b"content-type", b""))
         asks = self._request.reads_the_body or bool(self._who_field)
         self._reads = asks or (bool(self._text) and not self._sort.is_plain)
         if self._head_only:
@@ -398,9 +398,3 @@ def _parser(links: Connection) -> Any:  # noqa: ANN401 - the library has no type
         lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
     )
     return parser
-
-
-@lru_cache(maxsize=16)
-def _sort(coding: bytes, kind: bytes) -> Sort:
-    """Read what says how a body is to be read; it rarely differs from one answer to the next."""
-    return Sort(coding.decode("latin-1"), kind.decode("latin-1"))

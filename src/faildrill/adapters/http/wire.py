@@ -5,7 +5,7 @@ import re
 import ssl
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
@@ -13,6 +13,7 @@ from faildrill.ports import Kind
 from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
 from faildrill.system import bounded_read
+from faildrill.toolkit.host_names import in_ascii
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -43,6 +44,7 @@ def a_url(url: str) -> str:
         raise ValueError("a URL has no spaces or control characters in it")
     if parts.port == 0:
         raise ValueError("0 is no port")
+    in_ascii(parts.hostname)
     return url
 
 
@@ -104,7 +106,9 @@ class Sent(Kind):
         description="a new connection for each look, or persistent ones; the two see different outages",
     )
     ca: FilePath | None = Field(default=None, description="a file of certificates to trust instead of the system's")
-    server_name: str | None = Field(default=None, description="the name that the server's certificate must hold")
+    server_name: Annotated[str, AfterValidator(in_ascii)] | None = Field(
+        default=None, description="the name that the server's certificate must hold"
+    )
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -123,7 +127,7 @@ def wire(request: Sent) -> bytes:
     elif request.body is not None:
         body, sort = request.body.encode(), "text/plain; charset=utf-8"
     headers = {
-        "Host": parts.netloc,
+        "Host": parts.netloc if parts.netloc.isascii() else _host(parts),
         "User-Agent": "faildrill",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
@@ -141,6 +145,11 @@ def wire(request: Sent) -> bytes:
     return "\r\n".join([f"{request.method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body
 
 
+def _host(parts: SplitResult) -> str:
+    host = in_ascii(parts.hostname or "")
+    return f"{host}:{parts.port}" if parts.port else host
+
+
 def trust(request: Sent) -> dict[str, Any]:
     """Return the options that make a connection one over TLS; none for plain HTTP."""
     parts = urlsplit(request.url)
@@ -150,5 +159,5 @@ def trust(request: Sent) -> dict[str, Any]:
         bounded_read.check(request.ca)
     return {
         "ssl": ssl.create_default_context(cafile=request.ca),
-        "server_hostname": request.server_name or parts.hostname,
+        "server_hostname": request.server_name or in_ascii(parts.hostname or ""),
     }

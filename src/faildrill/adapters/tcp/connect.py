@@ -15,6 +15,7 @@ from faildrill.ports.target import LAST_PORT
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
 from faildrill.toolkit.connection_errors import outcome_of
+from faildrill.toolkit.host_names import in_ascii
 
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read at the most."""
@@ -101,6 +102,7 @@ def _checked(address: str) -> str:
     found = _ADDRESS.fullmatch(address)
     if found is None or not 0 < int(found["port"]) <= LAST_PORT:
         raise ValueError("an address is HOST:PORT, e.g. 127.0.0.1:5432 or [::1]:5432")
+    in_ascii(found["six"] or found["host"])
     return address
 
 
@@ -120,7 +122,7 @@ class Connect(Kind):
     def way(self) -> Way:
         """The way to the address."""
         found = _ADDRESS.fullmatch(self.address)
-        return Way(found["six"] or found["host"], int(found["port"])) if found else Way("", 0)
+        return Way(in_ascii(found["six"] or found["host"]), int(found["port"])) if found else Way("", 0)
 
     def is_cut(self, now: int) -> bool:
         """Tell whether a look would not even get to the address."""
