@@ -8,9 +8,11 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+T = TypeVar("T")
 LARGEST: Final = 1 << 20
 """Bytes, where the caller doesn't say."""
 WITHIN: Final = 2.0
@@ -26,25 +28,40 @@ def read(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes
     regular file, larger than `most` bytes, or not read `within` so many seconds.
     """
     name = os.fspath(path)
+    found = _in_time(name, lambda: _tried(name, most), within)
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:
+    """Raise what `read` would, for a file that a library is to read by itself."""
+    read(path, most, within)
+
+
+def real(path: Path | str, within: float = WITHIN) -> str:
+    """Return a path without links in it; as it is where nobody can tell `within` so many seconds."""
+    name = os.fspath(path)
+    try:
+        return _in_time(name, lambda: os.path.realpath(name), within)
+    except (OSError, ValueError):
+        return name
+
+
+def _in_time(name: str, work: Callable[[], T], within: float) -> T:
+    """Do it in a thread, and leave that behind when time is over: TimeoutError, and again as long as it hangs."""
     left = _reading.get(name)
     if left is not None and left.is_alive():
         raise _too_slow(name, within)
-    found: list[bytes | OSError] = []
-    thread = threading.Thread(target=lambda: found.append(_tried(name, most)), daemon=True)
+    found: list[T] = []
+    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
     thread.start()
     thread.join(within)
     if not found:
         _reading[name] = thread
         raise _too_slow(name, within)
     _reading.pop(name, None)
-    if isinstance(found[0], OSError):
-        raise found[0]
     return found[0]
-
-
-def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:
-    """Raise what `read` would, for a file that a library is to read by itself."""
-    read(path, most, within)
 
 
 def _tried(name: str, most: int) -> bytes | OSError:

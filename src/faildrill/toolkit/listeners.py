@@ -153,6 +153,16 @@ def parted(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def plain_address(address: str) -> str:
+    """Return HOST:PORT in one spelling: small letters, no dot at the end, this host's loopback by one name."""
+    host, _, port = address.rpartition(":")
+    name = host.strip("[]").lower().removesuffix(".")
+    with suppress(ValueError):
+        found = ipaddress.ip_address(name)
+        name = "localhost" if found.is_loopback else str(found)
+    return f"{name}:{int(port) if port.isdecimal() else port}"
+
+
 class _Row(NamedTuple):
     """A listening socket of this network namespace."""
 

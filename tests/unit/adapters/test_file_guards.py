@@ -52,6 +52,56 @@ def test_a_path_begins_at_the_folder_of_the_environment_file_wherever_somebody_s
     assert use.params["path"] == str(tmp_path.parent / "marks" / "place")
 
 
+def test_one_file_is_one_place_under_all_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "place").write_text("staging 7")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    def facts(folder: str) -> list[str]:
+        path = str(tmp_path / folder / "place")
+        proves = build(KindUse(kind="file.identity", params={"path": path, "content": "staging 7"}), "guard")
+        found: list[str] = proves.facts()
+        return found
+
+    assert set(facts("real")) < set(facts("link"))
+    former = [
+        f"file {tmp_path}/link/place {hashlib.sha256(text).hexdigest()}" for text in (b"staging 7", b"staging 7\n")
+    ]
+    assert set(former) < set(facts("link"))  # what a version before has marked stays marked
+
+
+def test_one_nginx_is_one_place_under_all_names_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    def facts(config: Path) -> list[str]:
+        params = {"config": str(config), "listens": ["127.0.0.1:80"], "machine": "0" * 32}
+        found: list[str] = build(KindUse(kind="nginx.identity", params=params), "guard").facts()
+        return found
+
+    assert set(facts(tmp_path / "nginx.conf")) < set(facts(tmp_path / "link" / "nginx.conf"))
+    assert f"machine {'0' * 32} nginx {tmp_path}/link/nginx.conf" in facts(tmp_path / "link" / "nginx.conf")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Staging.Internal.:8081", "staging.internal:8081"),
+        ("127.0.0.1:8081", "localhost:8081"),
+        ("[::1]:8081", "127.0.0.1:08081"),
+        ("[2001:db8:0::1]:80", "2001:DB8::1:80"),
+    ],
+)
+def test_what_listens_at_one_address_is_one_place_however_it_is_spelled(one: str, other: str) -> None:
+    def facts(address: str, **named: JsonValue) -> list[str]:
+        params = {**named, "command": "pay", "address": address, "machine": "0" * 32}
+        found: list[str] = build(KindUse(kind="process.identity", params=params), "guard").facts()
+        return found
+
+    assert set(facts(one, service="payments")) & set(facts(other, pid_file="/run/pay.pid"))
+    assert f"machine {'0' * 32} payments {one}" in facts(one, service="payments")
+
+
 def test_what_is_no_plain_file_of_a_sane_size_objects(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"x" * (LARGEST + 1))

@@ -13,7 +13,7 @@ from faildrill import durations
 from faildrill.errors import reason
 from faildrill.ports import THIS_HOST, Duration, Given, Kind, Told, Words
 from faildrill.ports.target import FilePath
-from faildrill.system import redaction, threads
+from faildrill.system import bounded_read, redaction, threads
 from faildrill.system.threads import aside
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv, Surroundings, unstarted
@@ -51,10 +51,15 @@ class Identity(Kind):
         return self
 
     def facts(self) -> list[str]:
-        """Return the path with the digest of its content: given as text, with and without a line's end."""
+        """Return the path with the digest of its content: given as text, with and without a line's end.
+
+        The path is told without links, so that one file is one place under all of its names; and as it was given, as
+        versions before told it.
+        """
         plain = (self.content or "").strip()
         digests = [self.sha256] if self.sha256 else [_sha256(plain), _sha256(f"{plain}\n")]
-        return [f"file {self.path} {one}" for one in digests]
+        paths = dict.fromkeys((bounded_read.real(self.path), self.path))
+        return [f"file {path} {one}" for path in paths for one in digests]
 
     def covers(self) -> list[str]:
         """Name the host that the file is on."""

@@ -9,6 +9,7 @@ from faildrill.adapters.nginx.instance import Nginx
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Kind, Told, at
 from faildrill.ports.target import FilePath, Program
+from faildrill.system import bounded_read
 from faildrill.toolkit import machine_id
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.machine_id import MachineId
@@ -34,8 +35,9 @@ class Identity(Kind):
     machine: MachineId
 
     def facts(self) -> list[str]:
-        """Tell the machine, and which NGINX of it."""
-        return [f"{machine_id.fact(self.machine)} nginx {self.config}"]
+        """Tell the machine, and which NGINX of it: by its file without links, and, as versions before, as given."""
+        paths = dict.fromkeys((bounded_read.real(self.config), self.config))
+        return [f"{machine_id.fact(self.machine)} nginx {path}" for path in paths]
 
     def covers(self) -> list[str]:
         """Name the host that it is on, and what users reach through it."""

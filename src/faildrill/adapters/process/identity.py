@@ -9,7 +9,7 @@ from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
 from faildrill.system import processes
 from faildrill.toolkit import machine_id
-from faildrill.toolkit.listeners import listeners
+from faildrill.toolkit.listeners import listeners, plain_address
 from faildrill.toolkit.machine_id import MachineId
 
 
@@ -38,8 +38,13 @@ class Identity(Named):
         return self
 
     def facts(self) -> list[str]:
-        """Tell the machine, and whose process it is: a machine may hold two places."""
-        return [f"{machine_id.fact(self.machine)} {self.called} {self.address}"]
+        """Tell the machine, and what listens where: a machine may hold two places.
+
+        The address is told in one spelling, so that it is one place under all of its names; and with the process as it
+        was given, as versions before told it.
+        """
+        machine = machine_id.fact(self.machine)
+        return [f"{machine} at {plain_address(self.address)}", f"{machine} {self.called} {self.address}"]
 
     def covers(self) -> list[str]:
         """Name the host that it is on."""
