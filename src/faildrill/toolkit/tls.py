@@ -4,6 +4,7 @@ import ssl
 from functools import cache
 from typing import Final
 
+from faildrill.errors import reason
 from faildrill.ports import causes
 from faildrill.ports.target import Encryption
 from faildrill.system import bounded_read
@@ -42,15 +43,46 @@ def context(how: Encryption) -> ssl.SSLContext | None:
 def _context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """Make it once: reading all authorities takes some ms."""
     try:
-        for one in filter(None, (ca, certificate, key)):
-            bounded_read.check(one)
+        if ca is not None:
+            check(ca)
         made = ssl.create_default_context(cafile=ca)
-        if certificate is not None:
-            made.load_cert_chain(certificate, key)
+    except NoFile:
+        raise
     except OSError as error:
-        raise NoFile(f"{ca or certificate}: {error}") from error
+        raise NoFile(f"{ca}: {error}") from error
+    if certificate is not None:
+        present(made, certificate, key)
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13 refuses much of what private authorities make
     return made
+
+
+def check(path: str) -> None:
+    """Raise NoFile, which names it, unless a file of certificates or of a key can be read: OpenSSL waits for a pipe."""
+    try:
+        bounded_read.check(path)
+    except OSError as error:
+        raise NoFile(f"{path}: {reason(error)}") from error
+
+
+def present(made: ssl.SSLContext, certificate: str, key: str | None) -> None:
+    """Have a client's certificate shown with its key, by default from the same file; NoFile names the file at fault.
+
+    Nobody is asked for a passphrase: a key that needs one is refused.
+    """
+    holds_key = key or certificate
+
+    def refused() -> str:
+        raise NoFile(f"{holds_key}: the key is encrypted, and nobody is asked for its passphrase; name one that is not")
+
+    for one in filter(None, (certificate, key)):
+        check(one)
+    try:
+        made.load_cert_chain(certificate, key, password=refused)
+    except NoFile:
+        raise
+    except OSError as error:
+        files = certificate if key is None else f"{certificate} with {key}"
+        raise NoFile(f"{files}: {error}") from error
 
 
 def anybody() -> ssl.SSLContext:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from faildrill.errors import UnresolvedSecret
+from faildrill.errors import UnresolvedSecret, reason
 from faildrill.secrets import Reference
 from faildrill.system import bounded_read, redaction
+from faildrill.toolkit import tls
 
 _LARGEST: Final = 1 << 20
 _PORT: Final = "5432"
@@ -294,15 +295,19 @@ def _context(mode: str, ca: str | None, certificate: str | None, key: str | None
             made.verify_mode = ssl.CERT_REQUIRED
             made.check_hostname = mode == "verify-full"
         if certificate is not None:
-            made.load_cert_chain(certificate, key)
-    except OSError as error:
-        files = ", ".join(one for one in (ca or "~/.postgresql/root.crt", certificate) if one)
-        raise Unreadable(f"a file of certificates can't be read: {files}") from error
+            tls.present(made, certificate, key)
+    except tls.NoFile as error:
+        raise Unreadable(f"a file of certificates can't be read: {error}") from error
     return made
 
 
 def _trust(made: ssl.SSLContext, ca: str | None) -> None:
     if ca == "system":
         made.load_default_certs()
-    else:
-        made.load_verify_locations(ca or str(Path("~/.postgresql/root.crt").expanduser()))
+        return
+    file = ca or str(Path("~/.postgresql/root.crt").expanduser())
+    tls.check(file)
+    try:
+        made.load_verify_locations(file)
+    except OSError as error:
+        raise tls.NoFile(f"{file}: {reason(error)}") from error
