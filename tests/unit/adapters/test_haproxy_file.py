@@ -334,8 +334,8 @@ def test_a_server_that_a_rule_assigns_requests_to_is_one_of_those_in_use() -> No
     )
     assert {name: one.assigned for name, one in (found.servers or {}).items()} == {
         "www": True,
-        "spare": None,
-        "other": None,
+        "spare": False,
+        "other": False,
     }
     assert list(serving(found)) == ["www", "other"]
 

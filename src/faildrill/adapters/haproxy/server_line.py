@@ -86,7 +86,7 @@ def server(words: Words, checking: Checking, *, assigned: bool) -> ServerLine:
     settings = {
         "address": address,
         "weight": number(values.get("weight", "1")),
-        "assigned": assigned or None,
+        "assigned": assigned,
         "state": "maint" if "disabled" in alone else "ready",
         "backup": "backup" in alone,
         "max_connections": "none" if maximum == 0 else maximum,
