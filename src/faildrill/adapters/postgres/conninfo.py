@@ -4,23 +4,30 @@ Connection strings of keywords and URLs, several hosts and `target_session_attrs
 `sslmode` and the files of certificates. What can't be done here is refused by name, never passed over.
 """
 
-import configparser
 import os
+import re
 import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from faildrill.errors import UnresolvedSecret, reason
+from faildrill.ports.target import LAST_PORT
 from faildrill.secrets import Reference
 from faildrill.system import bounded_read, redaction
 from faildrill.toolkit import tls
 
 _LARGEST: Final = 1 << 20
 _PORT: Final = "5432"
+_SOCKETS: Final = "/var/run/postgresql"
+"""The folder of sockets by default, as Debian and Red Hat build libpq."""
+_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,9}\s*", re.ASCII)
+_NO_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+_FIELD: Final = re.compile(r"(?:^|(?<=:))((?:\\.|[^:\\])*\\?)(?::|$)")
+_ESCAPED: Final = re.compile(r"\\(.)")
 _FIELDS: Final = 5
 SESSIONS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -109,8 +116,8 @@ class Endpoint(NamedTuple):
     @property
     def within(self) -> float | None:
         """Seconds that the string allows for connecting."""
-        seconds = self.settings.get("connect_timeout", "")
-        return float(seconds) if seconds.isdecimal() and int(seconds) else None
+        seconds = _number(self.settings.get("connect_timeout") or "0") or 0
+        return float(seconds) if seconds > 0 else None
 
     def context(self) -> ssl.SSLContext | None:
         """Return what encrypts the connection, and checks who answers where that was asked for; None for plain."""
@@ -145,32 +152,65 @@ def _check(settings: Mapping[str, str]) -> None:
     for name, known in (("sslmode", MODES), ("target_session_attrs", SESSIONS)):
         if settings.get(name, known[0]) not in known:
             raise Unreadable(f"{name} is one of {', '.join(known)}")
+    if _number(settings.get("connect_timeout") or "0") is None:
+        raise Unreadable("connect_timeout is a whole number of seconds")
     for name in ("gssencmode", "channel_binding"):
         if settings.get(name) == "require":
             raise Unreadable(f"{name}=require can't be done here")
 
 
 def _url(text: str) -> dict[str, str]:
-    parts = urlsplit(text)
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    hosts, ports = [], []
-    for one in filter(None, parts.netloc.rpartition("@")[2].split(",")):
-        host, port = one, ""
-        if not one.endswith("]") and ":" in one:
-            host, _, port = one.rpartition(":")
-        hosts.append(unquote(host).removeprefix("[").removesuffix("]"))
-        ports.append(port)
+    """Read a URL as libpq does: a plus is a plus, and what is no URL is said without telling what may be a password."""
+    rest = text.partition("://")[2]
+    before, at, after = rest.partition("@")
+    user = password = ""
+    if at and "/" not in before:
+        user, _, password = before.partition(":")
+        rest = after
+    place, path, query = _three(rest)
+    hosts, ports = zip(*(_host_and_port(one) for one in place.split(",")), strict=True)
     found = {
-        "host": ",".join(hosts),
-        "port": ",".join(ports) if any(ports) else "",
-        "dbname": unquote(parts.path.removeprefix("/")),
-        "user": unquote(user),
-        "password": unquote(password),
+        "host": _decoded(",".join(hosts), "host"),
+        "port": _decoded(",".join(ports), "port") if any(ports) else "",
+        "dbname": _decoded(path, "database"),
+        "user": _decoded(user, "user"),
+        "password": _decoded(password, "password"),
     }
-    extra = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if extra.pop("ssl", None) == "true":
-        extra["sslmode"] = "require"
-    return {name: value for name, value in found.items() if value} | extra
+    return {name: value for name, value in found.items() if value} | _parameters(query)
+
+
+def _three(rest: str) -> tuple[str, str, str]:
+    """Part what follows the user of a URL into hosts, database and parameters."""
+    before, _, query = rest.partition("?")
+    place, _, path = before.partition("/")
+    return place, path, query
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    if not text.startswith("["):
+        host, _, port = text.partition(":")
+        return host, port
+    host, closed, port = text[1:].partition("]")
+    if not closed or not host or (port and not port.startswith(":")):
+        raise Unreadable("in the URL, an IPv6 address is written [ADDRESS] or [ADDRESS]:PORT")
+    return host, port[1:]
+
+
+def _parameters(query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in query.split("&") if query else ():
+        name, equals, value = one.partition("=")
+        if not equals or "=" in value:
+            raise Unreadable("the parameters of the URL are NAME=VALUE&NAME=VALUE, with %3D for a = in a value")
+        name, value = _decoded(name, "parameters"), _decoded(value, "parameters")
+        found |= {"sslmode": "require"} if (name, value) == ("ssl", "true") else {name: value}
+    return found
+
+
+def _decoded(text: str, part: str) -> str:
+    if _NO_ESCAPE.search(text):
+        raise Unreadable(f"in the {part} of the URL, a % is written %25: what follows it are two hexadecimal digits")
+    return unquote(text)
 
 
 def _keywords(text: str) -> Iterator[tuple[str, str]]:
@@ -216,70 +256,88 @@ def _service(name: str) -> dict[str, str]:
         except (OSError, RuntimeError, UnicodeDecodeError):
             looked.append(str(path))
             continue
-        read = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
-        try:
-            read.read_string(text)
-        except configparser.Error as error:
-            raise Unreadable(f"{path} is no service file") from error
-        if read.has_section(name):
-            found = dict(read.items(name))
+        found = _section(text, name, path)
+        if found is not None:
             _check(found)
             return found
         looked.append(str(path))
     raise Unreadable(f"the service {name} is in none of {', '.join(looked)}")
 
 
+def _section(text: str, name: str, path: Path) -> dict[str, str] | None:
+    """Return the settings under a name, None where it has none; what stands in other sections is not looked at."""
+    found: dict[str, str] | None = None
+    for number, line in enumerate((one.strip() for one in text.split("\n")), 1):
+        if line.startswith("["):
+            if found is not None:
+                return found
+            found = {} if line.startswith(f"[{name}]") else None
+        elif found is not None and line and not line.startswith("#"):
+            key, equals, value = line.partition("=")
+            if not equals:
+                raise Unreadable(f"{path}:{number}: a line of a service is `name=value`")
+            if key == "service":
+                raise Unreadable(f"{path}:{number}: a service names no other service")
+            found.setdefault(key, value)
+    return found
+
+
 def _endpoints(settings: Mapping[str, str], password: Reference | None) -> Iterator[Endpoint]:
-    names = settings.get("host", "").split(",")
-    hosts = settings["hostaddr"].split(",") if settings.get("hostaddr") else names
+    named, addressed = settings.get("host", ""), settings.get("hostaddr", "")
+    user = settings.get("user", "")
+    if not (named or addressed) or not user:
+        raise Unreadable("no host or no user is named: in the environment file, its dsn or its service")
+    hosts = (addressed or named).split(",")
+    names = named.split(",") if named else [""] * len(hosts)
+    if len(names) != len(hosts):
+        raise Unreadable(f"{len(names)} hosts for {len(hosts)} addresses (`hostaddr`): give as many of both")
     ports = (settings.get("port") or _PORT).split(",")
     if len(ports) not in (1, len(hosts)):
         raise Unreadable(f"{len(ports)} ports for {len(hosts)} hosts: give one, or one each")
-    user = settings.get("user", "")
-    if not hosts[0] or not user:
-        raise Unreadable("no host or no user is named: in the environment file, its dsn or its service")
     database = settings.get("dbname") or user
-    for at, host in enumerate(hosts):
-        port = ports[at if len(ports) > 1 else 0] or _PORT
-        if not port.isdecimal():
-            raise Unreadable(f"{port!r} is no port")
-        name = names[at].strip() if len(names) == len(hosts) and names[at] else ""
-        yield Endpoint(host.strip(), int(port), database, user, password, settings, name or host.strip())
+    for at, (host, name) in enumerate(zip((one.strip() for one in hosts), (one.strip() for one in names), strict=True)):
+        port = _port(ports[at if len(ports) > 1 else 0])
+        yield Endpoint(host or name or _SOCKETS, port, database, user, password, settings, name or host or _SOCKETS)
+
+
+def _port(text: str) -> int:
+    port = _number(text or _PORT)
+    if port is None or not 0 < port <= LAST_PORT:
+        raise Unreadable(f"{text!r} is no port: a number from 1 to {LAST_PORT}")
+    return port
+
+
+def _number(text: str) -> int | None:
+    """Return a whole number as libpq reads one, with blanks around it; None where it is none."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _from_passfile(one: Endpoint) -> str | None:
-    """Return the password that a `.pgpass` has for a server; None where it has none, or others could read it."""
+    """Return the password that a `.pgpass` has for a server; None where it has none, or others could read it.
+
+    As libpq, by the host's name where there is one, and by `localhost` for sockets in the folder where they are by
+    default, and only there.
+    """
     path = Path(one.settings.get("passfile") or os.environ.get("PGPASSFILE") or "~/.pgpass")
     try:
         path = path.expanduser()
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             return None  # as libpq, which says so and goes on without
-        lines = bounded_read.read(path, _LARGEST).decode().splitlines()
+        lines = bounded_read.read(path, _LARGEST).decode().split("\n")
     except (OSError, RuntimeError, UnicodeDecodeError):
         return None
-    host = "localhost" if one.host.startswith("/") else one.host
-    wanted = (host, str(one.port), one.database, one.user)
+    host = one.name or one.host
+    wanted = ("localhost" if host == _SOCKETS else host, str(one.port), one.database, one.user)
     for line in lines:
-        fields = list(_pass_fields(line))
-        if len(fields) == _FIELDS and all(f in ("*", w) for f, w in zip(fields, wanted, strict=False)):
-            return fields[-1]
+        fields = [] if line.startswith("#") else _FIELD.findall(line.rstrip("\r"))
+        if len(fields) >= _FIELDS and all(f == "*" or _plain(f) == w for f, w in zip(fields, wanted, strict=False)):
+            return _plain(fields[_FIELDS - 1]) or None
     return None
 
 
-def _pass_fields(line: str) -> Iterator[str]:
-    """Yield the fields of a line: colons between them, a backslash before one that is none, and before itself."""
-    if line.startswith("#"):
-        return
-    field, rest = "", iter(line)
-    for one in rest:
-        if one == "\\":
-            field += next(rest, "")
-        elif one == ":":
-            yield field
-            field = ""
-        else:
-            field += one
-    yield field
+def _plain(field: str) -> str:
+    """Return a field of a `.pgpass` without the backslashes before colons, and before backslashes."""
+    return _ESCAPED.sub(r"\1", field)
 
 
 @cache
