@@ -1,6 +1,7 @@
 """An undo runs the program that was written down, whoever puts back and from wherever; one that can't start is told."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -123,4 +124,13 @@ def test_an_undo_that_is_gone_is_told_and_no_more_time_is_asked_for(drills: Path
     assert "more time" not in said
     (drills / "kept").rename(drills / "rm.sh")
     code, said = recover(drills.parent, own)
+    assert code == ExitCode.PASSED, said
+
+
+def test_an_undo_that_needs_nothing_of_the_checkout_outlives_it(drills: Path) -> None:
+    fault, own = drills.parent / "fault", os.environ["PATH"]
+    killed_with_the_fault_on(drills, f"touch, {fault}", f"rm, -f, {fault}", own)
+    shutil.rmtree(drills)
+    code, said = recover(drills.parent, own)
+    assert not fault.exists(), said
     assert code == ExitCode.PASSED, said

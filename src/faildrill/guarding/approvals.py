@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from faildrill.kinds.parameter_roles import portable
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Approvals, Environment
 from faildrill.system import atomic_file, state_folder, who
@@ -31,8 +32,8 @@ class Approval:
 
 
 def digest(drill: Drill) -> str:
-    """Return what tells this version of a drill, with the targets it names, from every other."""
-    data = json.dumps(drill.declared().model_dump(mode="json"), sort_keys=True)
+    """Return what tells this version of a drill, with the targets it names, from every other, in any checkout."""
+    data = json.dumps(portable(drill.declared().model_dump(mode="json")), sort_keys=True)
     return hashlib.sha256(data.encode()).hexdigest()[:32]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from faildrill import durations
+from faildrill.kinds.parameter_roles import portable
 from faildrill.record.events import FORMAT
 
 CADENCE: Final = "cadence"
@@ -57,7 +58,9 @@ def kinds(drill: Mapping[str, Any]) -> list[str]:
 
 def _named(uses: list[Mapping[str, Any]]) -> str:
     """Name kinds with a short digest of their parameters, so that other parameters are told as another one."""
-    return ", ".join(f"{use.get('kind', 'unknown')} ({_digested(_lasting(use.get('params', {})))})" for use in uses)
+    return ", ".join(
+        f"{use.get('kind', 'unknown')} ({_digested(_lasting(portable(use.get('params', {}))))})" for use in uses
+    )
 
 
 def _lasting(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from faildrill.ports import ProbeMark, StepMark
-from faildrill.ports.target import FolderMark, MaybePathMark, PathMark, Target
+from faildrill.ports.target import FolderMark, MaybePathMark, PathMark, Target, is_default_folder
+
+_FOLDER: Final = "cwd"
+"""The parameter of all kinds that run programs: where these begin."""
 
 
 def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -80,13 +83,30 @@ def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -
         elif named is not None:
             given[name] = _from(folder, named)
     for name in _marked(kind, FolderMark):
-        given.setdefault(name, _from(folder, "."))
+        given.setdefault(name, f"{_from(folder, '.')}/")
     for name in _marked(kind, MaybePathMark):
         named = given.get(name)
         if isinstance(named, list) and named:
             given[name] = [_maybe_from(folder, named[0]), *named[1:]]
         elif named is not None:
             given[name] = _maybe_from(folder, named)
+
+
+def portable(value: JsonValue) -> JsonValue:
+    """Return parameters as they are in every checkout: what begins in the folder of the file is told from there."""
+    if isinstance(value, list):
+        return [portable(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    defaults = [name for name, one in value.items() if name == _FOLDER and is_default_folder(one)]
+    folder = str(value[_FOLDER]) if defaults else ""
+    return {name: _within(folder, portable(one)) for name, one in value.items() if name not in defaults}
+
+
+def _within(folder: str, value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_within(folder, one) for one in value]
+    return f"./{value[len(folder) :]}" if folder and isinstance(value, str) and value.startswith(folder) else value
 
 
 def _maybe_from(folder: Path, named: JsonValue) -> JsonValue:

@@ -47,7 +47,7 @@ class MaybePathMark:
 FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
 """A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
 Folder = Annotated[str, FolderMark()]
-"""A field that holds the folder where a program begins."""
+"""A field that holds the folder where a program begins; one that was taken by default ends with a slash."""
 Program = Annotated[str, MaybePathMark()]
 """A field that holds a program; loading makes one with a slash absolute, from the folder of the file that names it."""
 Socket = Annotated[str, MaybePathMark()]
@@ -163,3 +163,8 @@ def of_url(url: str) -> str:
     except ValueError:
         return url
     return f"[{parts.hostname}]:{port}" if ":" in (parts.hostname or "") else f"{parts.hostname}:{port}"
+
+
+def is_default_folder(folder: object) -> bool:
+    """Tell whether a folder is that of the file, taken as none was written: only such a one ends with a slash."""
+    return isinstance(folder, str) and len(folder) > 1 and folder.endswith("/")

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from faildrill.errors import reason
 from faildrill.ports import Kind
-from faildrill.ports.target import Folder, MaybePathMark
+from faildrill.ports.target import Folder, MaybePathMark, is_default_folder
 from faildrill.secrets import HIDDEN, SecretReference
 from faildrill.system import outlet
 from faildrill.toolkit.deadlines import SHARE
@@ -77,13 +77,22 @@ class Surroundings(Kind):
                     stdout=stdout,
                     stderr=stderr,
                     env={**inherited, **self.env, **hidden, **marks},
-                    cwd=self.cwd,
+                    cwd=self._folder(argv),
                     start_new_session=True,
                 )
                 code = await _end_of(process, within)
             finally:
                 await outlet.keep([one.reading for one in (printed, complained) if one.is_held()])
         return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
+
+    def _folder(self, argv: Argv) -> str | None:
+        """Return where a program begins: at the root where the folder of the file is gone, and none of it is named.
+
+        So an undo outlives the checkout that its drill was run from.
+        """
+        names_a_path = any("/" in one and "://" not in one and not one.startswith(("/", "-")) for one in argv)
+        is_gone = is_default_folder(self.cwd) and not Path(str(self.cwd)).is_dir()
+        return "/" if is_gone and not names_a_path else self.cwd
 
 
 def unstarted(program: str, error: OSError) -> str:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from faildrill.kinds import Shape, find
-from faildrill.kinds.parameter_roles import absolute
+from faildrill.kinds.parameter_roles import absolute, portable
 
 FOLDER = Path("/srv/drills")
 
@@ -33,7 +33,7 @@ def test_a_program_with_a_slash_is_found_from_the_folder_of_its_file(written: st
 
 
 def test_a_program_begins_in_the_folder_of_its_file_and_in_another_that_is_named_from_there() -> None:
-    assert as_read("command.agrees", "guard", argv=["true"])["cwd"] == "/srv/drills"
+    assert as_read("command.agrees", "guard", argv=["true"])["cwd"] == "/srv/drills/"  # by default
     assert as_read("command.look", "probe", argv=["true"], cwd="sub")["cwd"] == "/srv/drills/sub"
 
 
@@ -56,3 +56,14 @@ def test_what_starts_a_process_and_what_tests_a_file_are_programs_too() -> None:
 def test_what_a_step_gives_is_left_as_it_is() -> None:
     given = as_read("command.run", "action", argv=["${steps.make.folder}/rm"])
     assert given["argv"] == ["${steps.make.folder}/rm"]
+
+
+def test_what_is_asked_of_another_checkout_is_the_same_but_for_a_folder_that_was_written() -> None:
+    def read_in(folder: str, **given: JsonValue) -> JsonValue:
+        absolute(find("command.run", "action"), given, Path(folder))
+        return portable({"steps": [{"use": {"params": given}}]})
+
+    given: dict[str, JsonValue] = {"argv": ["./make", "now"], "undo_argv": ["systemctl", "start", "x"]}
+    ada, bob = read_in("/home/ada/drills", **given), read_in("/home/bob/drills", **given)
+    assert ada == bob == {"steps": [{"use": {"params": given}}]}
+    assert read_in("/home/ada", cwd="/srv", **given) != read_in("/home/ada", **given)
