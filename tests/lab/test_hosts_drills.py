@@ -50,7 +50,11 @@ def test_a_service_that_is_stopped_on_every_host_fails_the_drill(tmp_path: Path)
 
 def test_a_promotion_that_is_not_seen_is_inconclusive_and_put_back(tmp_path: Path) -> None:
     stopped_only = changed(
-        "hosts-postgres-promote.yaml", tmp_path, ("began:  Stop PostgreSQL", "skip_tags: [promote]"), ("90s", "25s")
+        "hosts-postgres-promote.yaml",
+        tmp_path,
+        ("began:  Stop PostgreSQL", "skip_tags: [promote]"),
+        ("90s", "25s"),
+        ("at_most: 30s", "at_most: 90s"),  # it stays dark until it is put back
     )
     ran = run(stopped_only, tmp_path, "lab-hosts")
     assert ran.code == 4, ran.said

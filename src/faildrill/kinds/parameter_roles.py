@@ -118,7 +118,7 @@ def _maybe_from(folder: Path, named: JsonValue) -> JsonValue:
 def _from(folder: Path, path: JsonValue) -> JsonValue:
     if not isinstance(path, str) or not path or "\0" in path:
         return path
-    return os.path.abspath(folder / Path(path).expanduser())  # noqa: PTH100 - links stay, as Ansible looks beside them
+    return os.path.normpath(folder.absolute() / Path(path).expanduser())  # links stay, as Ansible looks beside them
 
 
 def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 _NAME: Final = "PATH"
@@ -11,7 +12,7 @@ _NAME: Final = "PATH"
 def current() -> str:
     """Return the PATH, each of its folders from the root: it is to mean the same from any folder."""
     path = os.environ.get(_NAME, os.defpath)
-    return os.pathsep.join(os.path.abspath(one) for one in path.split(os.pathsep))  # noqa: PTH100 - links stay
+    return os.pathsep.join(str(Path(one).absolute()) for one in path.split(os.pathsep))
 
 
 @contextmanager
