@@ -19,7 +19,7 @@ IN_A_ROW: Final = 3
 ANSWERED: Final = "answered"
 """The sort of what is compared that tells who answered; the others are one of a kind."""
 _MOST: Final = 10_000
-"""Looks of a time that are compared; of more than that about so many, from everywhere alike."""
+"""Looks of a time, or counted requests, that are compared; of more than that about so many, from everywhere alike."""
 _QUICK: Final = 0.9
 """The share of the looks before that were answered sooner than what counts as slower."""
 
@@ -100,14 +100,15 @@ def named(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
 
 
 def counted(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
-    """Add up what a spread probe counted within a time."""
+    """Add up what a spread probe counted within a time; of very many requests as many as of looks, rounded up."""
     found: Counter[str] = Counter()
     began = evidence.since
     for one in evidence.spreads.get(probe, ()):
         if time[0] <= began and one.at <= time[1]:
             found.update({name: round(many) for name, many in one.counts.items()})
         began = one.at
-    return found
+    many = found.total()
+    return Counter({name: -(-some * _MOST // many) for name, some in found.items()}) if many > _MOST else found
 
 
 def failing_at_the_end(evidence: Evidence, probe: str, time: Time) -> str:

@@ -30,7 +30,7 @@ from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.likeness import Share, tails, total
 from faildrill.judging.step_times import FOREVER, StepTimes, Time, put_back_since, times_of
 from faildrill.judging.witnesses import CHANCE, noticed
-from faildrill.record.timeline import Undoing, UndoNotVerified, UndoVerified
+from faildrill.record.timeline import RunnerDied, Undoing, UndoNotVerified, UndoVerified
 
 PARTS: Final = (1, 2, 4, 8)
 """The last part of the looks since it was put back, one in so many, may say that it is as before."""
@@ -78,6 +78,9 @@ _ENDS: Final = (Undoing, UndoVerified, UndoNotVerified)
 
 
 def _put_back(evidence: Evidence, step: str, word_of: str, level: float) -> PutBack:
+    if _is_after_a_reboot(evidence, step):
+        why = "the machine was started again before it was put back, and looks of then have another clock"
+        return PutBack(step, word_of, why=why)
     times = times_of(evidence, step, word_of)
     if times is None or not noticed(evidence, step, word_of):
         return PutBack(step, word_of, why="no probe noticed the step, so that none can notice its end")
@@ -89,6 +92,12 @@ def _put_back(evidence: Evidence, step: str, word_of: str, level: float) -> PutB
         return PutBack(step, word_of, why="no probe was unlike before it any more when it was put back")
     lasted = seconds(times.alone[1] - times.alone[0])
     return PutBack(step, word_of, against=against, patience=max(_SOME, _AGAIN * lasted))
+
+
+def _is_after_a_reboot(evidence: Evidence, step: str) -> bool:
+    backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
+    boots = [(entry.at, one.boot) for entry, one in evidence.events(RunnerDied)]
+    return any(boot != evidence.first.boot and at <= max(backs) for at, boot in boots)
 
 
 class _Seen:

@@ -2,12 +2,15 @@
 
 import asyncio
 import itertools
+import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from faildrill.errors import FaildrillError
 from faildrill.record.timeline import Entry, Timeline, UndoNotVerified, UndoVerified
+from faildrill.system.threads import aside
 
 if TYPE_CHECKING:
     from faildrill.judging.put_back_witnesses import PutBack
@@ -18,16 +21,22 @@ _MORE: Final = 1.25
 """So many times as many looks from one asking to the next, about: each costs a part of the chance."""
 _FIRST: Final = 0.2
 """Seconds of looks after which it is asked first."""
+_LAST: Final = 60.0
+"""Seconds that the last asking may take."""
 
 
 class OutsideView:
     """Asks the probes of a run again and again whether they noticed that steps were put back."""
 
-    def __init__(self, folder: Path, timeline: Timeline, known: Sequence[Entry] = ()) -> None:
+    def __init__(
+        self, folder: Path, timeline: Timeline, known: Sequence[Entry] = (), skip: asyncio.Event | None = None
+    ) -> None:
         self._folder = folder
         self._timeline = timeline
         self._known = known
         """What was written before this writer of the timeline came."""
+        self._skip = skip
+        """Ends an asking without an answer; None: nobody does."""
         self._asked = 0
         self._next = _FIRST
         self._found: list[PutBack] = []
@@ -44,32 +53,48 @@ class OutsideView:
         What no probe has noticed is looked for as long as it should take; what probes say is not put back, for `most`:
         traffic may settle late.
         """
-        if not self.is_needed:
+        if waited >= most or not self.is_needed:
             return False
         if waited >= self._next or not self._asked:
             self._asked += 1
             self._next = waited * _MORE + _FIRST
-            self._found = await self._ask(CHANCE / (self._asked * (self._asked + 1)))
+            self._found = await self._ask(CHANCE / (self._asked * (self._asked + 1)), most - waited)
         open_ones = [one for one in self._found if not one.seen_by]
         return any(waited < (most if one.against else min(one.patience, most)) for one in open_ones)
 
     async def contradicted(self) -> list[str]:
         """Record each step that probes say is not put back, and return their ids. It is open again, for `recover`."""
-        against = [one for one in await self._ask(CHANCE) if one.against] if self.is_needed else []
+        against = [one for one in await self._ask(CHANCE, _LAST) if one.against] if self.is_needed else []
         for one in against:
             because = f"{one.word_of} says that it is as before, and probes say that it is not: {one.against}"
             self._timeline.note(UndoNotVerified(step=one.step, because=because))
         return [one.step for one in against]
 
-    async def _ask(self, level: float) -> "list[PutBack]":
-        """Weigh all looks so far; in a thread, as very many take seconds, and the runner must be seen to live."""
-        return await asyncio.to_thread(self._weighed, level)
+    async def _ask(self, level: float, within: float) -> "list[PutBack]":
+        """Weigh all looks so far, aside, as very many take seconds; empty when it is skipped or takes too long."""
+        asking = asyncio.ensure_future(aside(lambda: self._weighed(level)))
+        racing: list[asyncio.Future[Any]] = [asking]
+        if self._skip:
+            racing.append(asyncio.ensure_future(self._skip.wait()))
+        try:
+            await asyncio.wait(racing, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else []
+        finally:
+            for one in racing:
+                one.cancel()
 
     def _weighed(self, level: float) -> "list[PutBack]":
-        from faildrill.judging.evidence import so_far  # noqa: PLC0415 - few runs ask, and it takes as long as judging
-        from faildrill.judging.put_back_witnesses import put_backs  # noqa: PLC0415 - the same
-
+        """Weigh all looks so far; empty where they can't be read, which judging tells, or where weighing breaks."""
         try:
+            from faildrill.judging.evidence import so_far  # noqa: PLC0415 - few runs ask, and it takes long to import
+            from faildrill.judging.put_back_witnesses import put_backs  # noqa: PLC0415 - the same
+
             return put_backs(so_far(self._folder), level)
         except (FaildrillError, OSError):
-            return []  # what can't be read tells nothing: judging says so
+            return []
+        except Exception:  # noqa: BLE001 - it only advises: no defect of it keeps a run from its end
+            sys.stderr.write(
+                "probes can't be asked whether all is put back, because of a defect in faildrill:\n"
+                f"{traceback.format_exc()}"
+            )
+            return []

@@ -59,7 +59,7 @@ class Course:
         self._slow: dict[str, float] = {}
         self._shared = scene.keeper or Shared(scene.environment, scene.run)
         self._heeding = Interrupts(scene, stop, self._shared)
-        self._view = OutsideView(scene.folder, scene.timeline)
+        self._view = OutsideView(scene.folder, scene.timeline, skip=stop.hurried)
         stop.on_asked = lambda by, because: self._note(AbortAsked(by=by, because=because))
 
     async def drive(self) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.judging import judge
+from faildrill.judging.comparisons import counted
+from faildrill.judging.evidence import gather
 from faildrill.judging.result import Result, Verdict
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
@@ -173,6 +175,29 @@ def test_what_a_spread_probe_counted_tells(counts: dict[str, float], verdict: st
         keeping.keep(Kept(ns(at), {"s1": 25.0, "s2": 25.0} if at < SEEN else counts, {"s1": 1.0, "s2": 1.0}))
     keeping.close()
     assert judge(run).verdict == verdict
+
+
+@pytest.mark.says(
+    "Of more than 10,000 requests that a spread probe counted within a time about so many are weighed, in the same "
+    "proportions, and whoever had any of them has one at least."
+)
+def test_very_many_requests_are_weighed_as_ten_thousand(tmp_path: Path) -> None:
+    run = drained(probes=[probe(), probe("spread", 0.5, "http.spread")]).write(tmp_path)
+    keeping = CountsKeeper(path_of(run, "spread"))
+    for at in ticks(0.5, 5.5, 0.5):
+        keeping.keep(Kept(ns(at), {"s1": 20_000.0, "s2": 40_000.0, "s3": 1.0}, {"s1": 1.0, "s2": 2.0}))
+    keeping.close()
+    evidence = gather(run)
+    assert counted(evidence, "spread", (ns(0.4), ns(1.0))) == {"s1": 3334, "s2": 6667, "s3": 1}
+    assert counted(evidence, "spread", (ns(0.4), ns(5.0))) == {"s1": 3334, "s2": 6667, "s3": 1}
+
+
+def test_few_requests_are_weighed_as_they_are(tmp_path: Path) -> None:
+    run = drained(probes=[probe(), probe("spread", 0.5, "http.spread")]).write(tmp_path)
+    keeping = CountsKeeper(path_of(run, "spread"))
+    keeping.keep(Kept(ns(0.5), {"s1": 2_000.0, "s2": 8_000.0}, {"s1": 1.0, "s2": 1.0}))
+    keeping.close()
+    assert counted(gather(run), "spread", (ns(0.4), ns(1.0))) == {"s1": 2_000, "s2": 8_000}
 
 
 NAMED = (

@@ -1,15 +1,18 @@
 """A run looks on until probes have noticed what was put back on one's word alone, and no longer than that is of use."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
+from faildrill.judging import judge
 from faildrill.record.samples import Outcome
-from faildrill.record.timeline import FILE, Timeline, UndoNotVerified, entries
+from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
+from faildrill.record.timeline import FILE, RunnerDied, Timeline, UndoNotVerified, entries
 from faildrill.restoring.outside_view import OutsideView
-from unit.judging.runs import Run, SetClock, ticks
-from unit.judging.test_put_back_witnesses import answered, said_back
+from unit.judging.runs import Run, SetClock, ns, probe, ticks
+from unit.judging.test_put_back_witnesses import answered, said_back, undo_of
 from unit.judging.test_witnesses import drained
 
 MOST = 120.0
@@ -19,11 +22,11 @@ LOOKS_ON = (
 )
 
 
-def view(run: Run, folder: Path) -> OutsideView:
+def view(run: Run, folder: Path, skip: asyncio.Event | None = None) -> OutsideView:
     """Return what a run asks when all is written that was seen until now."""
     run.write(folder)
     known = entries(folder / FILE)
-    return OutsideView(folder, Timeline.resume(folder, SetClock()), known)
+    return OutsideView(folder, Timeline.resume(folder, SetClock()), known, skip)
 
 
 @pytest.mark.says(LOOKS_ON)
@@ -68,3 +71,51 @@ def test_files_that_can_t_be_read_say_nothing_against_it(tmp_path: Path) -> None
     (tmp_path / "run" / FILE).write_bytes(b"nothing\n")
     assert not asyncio.run(asked.wants(0.5, MOST))
     assert asyncio.run(asked.contradicted()) == []
+
+
+def test_a_defect_of_the_weighing_is_told_and_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts below nought, which no probe of ours writes, are no share that NumPy could weigh."""
+    run = answered("s2")
+    run.probes = [probe(), probe("spread", 0.5, "http.spread")]
+    asked = view(run, tmp_path / "run")
+    keeping = CountsKeeper(path_of(tmp_path / "run", "spread"))
+    for at in ticks(0.5, 20.0, 0.5):
+        keeping.keep(Kept(ns(at), {"s1": -25.0, "s2": 50.0}, {"s1": 1.0, "s2": 1.0}))
+    keeping.close()
+    assert not asyncio.run(asked.wants(0.5, MOST))
+    assert asyncio.run(asked.contradicted()) == []
+    assert "ValueError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_skipped", [True, False], ids=["a person skips it", "its time is over"])
+def test_one_asking_that_takes_for_ever_is_left_behind(tmp_path: Path, *, is_skipped: bool) -> None:
+    """Whoever opens a FIFO to read it waits until somebody writes."""
+
+    fifo = path_of(tmp_path / "run", "pay")
+
+    async def ask() -> tuple[bool, list[str]]:
+        skip = asyncio.Event()
+        asked = view(answered("s2"), tmp_path / "run", skip)
+        os.mkfifo(fifo)
+        if not is_skipped:
+            return await asked.wants(0.5, 0.6), []
+        asyncio.get_running_loop().call_later(0.1, skip.set)
+        return await asked.wants(0.5, MOST), await asked.contradicted()
+
+    assert asyncio.run(ask()) == (False, [])
+    os.close(os.open(fifo, os.O_RDWR))
+
+
+@pytest.mark.says(
+    "What was put back after the machine was started again has no looks that could be compared, so that it is "
+    "INCONCLUSIVE at once."
+)
+def test_after_a_reboot_it_waits_for_nothing(tmp_path: Path) -> None:
+    """The looks of the new boot are on another clock, and left out."""
+    run = answered("s2").but(14.9, RunnerDied(how="was found gone", boot="b2"))
+    run.samples["pay"] = [one for one in run.samples["pay"] if one.due < ns(14.9)]
+    asked = view(run, tmp_path / "run")
+    assert not asyncio.run(asked.wants(0.5, MOST))
+    verdict, because = undo_of(judge(tmp_path / "run"))
+    assert verdict == "INCONCLUSIVE"
+    assert "the machine was started again before it was put back" in because
