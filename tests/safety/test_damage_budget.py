@@ -1,5 +1,6 @@
 """The damage budget of a place: never overdrawn, however many begin at once, and charged by the upper bounds."""
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -7,12 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from faildrill.errors import JournalDamaged, JournalError
+from faildrill.locking import damage_ledger
 from faildrill.locking.damage_ledger import WEEK, Reserved, Settled, charges, reserve, settle
 from faildrill.locking.facts import proven
 from faildrill.locking.place_key import PlaceKey
 from faildrill.model.environment import Environment
+from faildrill.record.journal import seal
 from faildrill.record.timeline import FILE, GuardAnswered, entries, start_in
 from faildrill.running.run_processes import Pipes
+from faildrill.system import state_folder
 from support.forks import fork
 from support.places import Place, ended, events
 
@@ -137,3 +144,55 @@ def test_a_run_that_is_not_judged_stays_charged_all_that_it_may_take(ground: Pat
     reserve(place, Reserved(run="one", at=NOW, seconds=50), 60)
     said = reserve(place, Reserved(run="two", at=NOW + timedelta(days=6), seconds=20), 60)
     assert "not judged yet, and so charged in full: one" in str(said)
+
+
+def test_a_run_that_is_judged_again_is_not_charged_anew(ground: Path) -> None:
+    place = PlaceKey(ground.name)
+    reserve(place, Reserved(run="one", at=NOW, seconds=50), 60)
+    settle(place, Settled(run="one", at=NOW, seconds=12))
+    written = ledger(ground.name).read_bytes()
+    settle(place, Settled(run="one", at=NOW + timedelta(days=30), seconds=12))
+    assert ledger(ground.name).read_bytes() == written
+    settle(place, Settled(run="one", at=NOW + timedelta(days=3), seconds=20))
+    assert [(one.seconds, one.until) for one in charges(place, NOW)] == [(20, NOW + WEEK)]
+
+
+def test_a_charge_that_one_of_two_facts_lacks_is_written_there_when_the_run_is_judged_again(ground: Path) -> None:
+    place = PlaceKey(f"{ground.name}a", ("fact-c",))
+    reserve(place, Reserved(run="one", at=NOW, seconds=50), 60)
+    reserved = ledger("fact-c").read_bytes()
+    settle(place, Settled(run="one", at=NOW, seconds=12))
+    ledger("fact-c").write_bytes(reserved)
+    settle(place, Settled(run="one", at=NOW + timedelta(days=3), seconds=12))
+    assert [(one.seconds, one.until) for one in charges(PlaceKey("fact-c"), NOW)] == [(12, NOW + WEEK)]
+
+
+def test_a_line_of_a_newer_version_is_told_with_its_file_and_what_to_do(ground: Path) -> None:
+    place = PlaceKey(ground.name)
+    reserve(place, Reserved(run="one", at=NOW, seconds=50), 60)
+    with ledger(ground.name).open("ab") as file:
+        file.write(seal(b'{"event":"forgiven","run":"one"}'))
+    for ask_of in (
+        lambda: charges(place, NOW),
+        lambda: settle(place, Settled(run="one", at=NOW, seconds=12)),
+        lambda: reserve(place, Reserved(run="two", at=NOW, seconds=1), 60),
+    ):
+        with pytest.raises(JournalDamaged, match=r"damage.jsonl:2: not a line that .* knows.*: update faildrill"):
+            ask_of()
+
+
+def test_a_ledger_that_a_stopped_process_holds_is_not_waited_for_without_end(
+    ground: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = PlaceKey(ground.name)
+    reserve(place, Reserved(run="one", at=NOW, seconds=50), 60)
+    monkeypatch.setattr(damage_ledger, "_PATIENCE", 0.05)
+    with ledger(ground.name).with_name("damage.lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(JournalError, match=r"damage.lock: another process has held it for 0.05 s"):
+            settle(place, Settled(run="one", at=NOW, seconds=12))
+    settle(place, Settled(run="one", at=NOW, seconds=12))
+
+
+def ledger(key: str) -> Path:
+    return state_folder.folder() / "environments" / key / "damage.jsonl"

@@ -5,8 +5,8 @@ are done under a lock, so that runs which begin at once never reserve more than 
 """
 
 import contextlib
-import fcntl
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,17 @@ from typing import Final
 import msgspec
 
 from faildrill import durations
-from faildrill.errors import JournalDamaged
+from faildrill.errors import JournalDamaged, JournalError
 from faildrill.locking.place_key import PlaceKey
+from faildrill.record.chain import UNREADABLE
 from faildrill.record.journal import Journal, read, seal
 from faildrill.system import atomic_file, state_folder
 
 WEEK: Final = timedelta(days=7)
 _FILE: Final = "damage.jsonl"
 _LOCK: Final = "damage.lock"
+_PATIENCE: Final = 10.0
+"""Seconds to wait for others who reserve or settle at the same time: that takes milliseconds."""
 _MANY: Final = 500
 """Lines from which on those that count no more are dropped."""
 _KEPT: Final = 2 * WEEK
@@ -38,14 +41,14 @@ class Reserved(msgspec.Struct, frozen=True, tag_field="event", tag="reserved", k
 
 
 class Settled(msgspec.Struct, frozen=True, tag_field="event", tag="settled", kw_only=True):
-    """A run has cost the place so much at the most; the last word on a run counts."""
+    """A run has cost the place so much at the most; the last word on a run counts, as of when the first was said."""
 
     run: str
     at: datetime
     seconds: float
 
 
-_DECODER: Final = msgspec.json.Decoder(Reserved | Settled)
+_DECODER: Final[msgspec.json.Decoder[Reserved | Settled]] = msgspec.json.Decoder(Reserved | Settled)
 
 
 @dataclass(frozen=True)
@@ -90,17 +93,30 @@ def reserve(proven: PlaceKey, wanted: Reserved, allowed: float) -> str | None:
         spent = sum(one.seconds for one in counting)
         if spent + wanted.seconds > allowed:
             return _too_much(counting, wanted, allowed)
-        _append(proven, wanted)
+        for key in proven.keys:
+            _append(_path(key), wanted)
     return None
 
 
 def settle(proven: PlaceKey, settled: Settled) -> None:
-    """Charge a run what it has cost, where something was reserved for it here. OSError, JournalError as `reserve`."""
+    """Charge a run what it has cost, where something was reserved for it here. OSError, JournalError as `reserve`.
+
+    A run that is judged again is charged what it has cost by then, as of when it was settled first.
+    """
     with _held(proven):
-        if any(
-            isinstance(one, Reserved) and one.run == settled.run for key in proven.keys for one in _lines(_path(key))
-        ):
-            _append(proven, settled)
+        known = {path: [one for one in _lines(path) if one.run == settled.run] for path in map(_path, proven.keys)}
+        words = [one for told in known.values() for one in told]
+        if not any(isinstance(one, Reserved) for one in words):
+            return
+        first = min((one.at for one in words if isinstance(one, Settled)), default=settled.at)
+        for path, told in known.items():
+            if _charged(told) != settled.seconds:
+                _append(path, msgspec.structs.replace(settled, at=first))
+
+
+def _charged(told: list[Reserved | Settled]) -> float | None:
+    """Return what a run was settled at last; None where it was not yet."""
+    return next((one.seconds for one in reversed(told) if isinstance(one, Settled)), None)
 
 
 def _too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str:
@@ -130,21 +146,26 @@ def _lines(path: Path) -> list[Reserved | Settled]:
     if found.damaged:
         what = "nobody can tell what drills have cost this place, which counts as all that they may"
         raise JournalDamaged(f"{path}: altered after byte {found.whole}: {what}; look at it, and move it away")
-    return [_DECODER.decode(one) for one in found.records]
+    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(found.records, 1)]
 
 
-def _append(proven: PlaceKey, one: Reserved | Settled) -> None:
-    for key in proven.keys:
-        path = _path(key)
-        _drop_old(path, one.at)
-        try:
-            journal = Journal.create(path)
-        except FileExistsError:
-            journal = Journal.resume(path)
-        try:
-            journal.append(msgspec.json.encode(one), durable=True)
-        finally:
-            journal.close()
+def _decoded(record: bytes, where: str) -> Reserved | Settled:
+    try:
+        return _DECODER.decode(record)
+    except UNREADABLE as error:
+        raise JournalDamaged(f"{where}: not a line that this version knows ({error}): update faildrill") from error
+
+
+def _append(path: Path, one: Reserved | Settled) -> None:
+    _drop_old(path, one.at)
+    try:
+        journal = Journal.create(path)
+    except FileExistsError:
+        journal = Journal.resume(path)
+    try:
+        journal.append(msgspec.json.encode(one), durable=True)
+    finally:
+        journal.close()
 
 
 def _drop_old(path: Path, now: datetime) -> None:
@@ -158,15 +179,24 @@ def _drop_old(path: Path, now: datetime) -> None:
 
 @contextlib.contextmanager
 def _held(proven: PlaceKey) -> Iterator[None]:
-    """Hold the locks of all facts, taken in the one order in which everybody takes them."""
+    """Hold the locks of all facts, taken in the one order in which everybody takes them; JournalError after 10 s."""
+    until = time.monotonic() + _PATIENCE
     with contextlib.ExitStack() as taken:
         for key in proven.keys:
             path = _path(key).with_name(_LOCK)
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             taken.callback(os.close, descriptor)
-            state_folder.lock(descriptor, fcntl.LOCK_EX)
+            _take(descriptor, path, until)
         yield
+
+
+def _take(descriptor: int, path: Path, until: float) -> None:
+    try:
+        state_folder.lock_within(descriptor, until - time.monotonic())
+    except BlockingIOError:
+        held = f"{path}: another process has held it for {_PATIENCE:g} s"
+        raise JournalError(f"{held}; `fuser {path}` names it: is it stopped, or does its disk hang?") from None
 
 
 def now() -> datetime:

@@ -20,6 +20,7 @@ import msgspec
 from faildrill.clock import Clock
 from faildrill.record import series
 from faildrill.record.journal import read, seal, unseal
+from faildrill.system import bounded_read
 from faildrill.system.file_lock import lock
 
 FILE: Final = "chain.jsonl"
@@ -27,6 +28,7 @@ FORMAT: Final = 1
 _PATIENCE: Final = 2.0
 """Seconds for which another process that writes a line is waited for."""
 _LONGEST_LINE: Final = 1 << 16
+_LARGEST: Final = 1 << 28
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises of JSON that is none, is no text, or is nested without end."""
 
@@ -109,6 +111,11 @@ def append(runs: Path, event: AnyEvent, clock: Clock) -> None:
         except OSError:
             os.ftruncate(descriptor, size)
             raise
+
+
+def content(runs: Path) -> bytes:
+    """Return what the chain in a folder of runs holds; OSError, FileNotFoundError among it, where it can't be read."""
+    return bounded_read.read(runs / FILE, _LARGEST)
 
 
 def decode(content: bytes) -> ChainRead:

@@ -5,6 +5,7 @@ another version) is sealed again, and the earlier seals are kept: as records are
 a file still is what was sealed first.
 """
 
+import errno
 import hashlib
 import os
 from contextlib import suppress
@@ -15,7 +16,7 @@ import msgspec
 
 from faildrill.clock import Clock
 from faildrill.record import chain
-from faildrill.system import atomic_file
+from faildrill.system import atomic_file, bounded_read
 
 FILE: Final = "manifest.json"
 FORMAT: Final = 1
@@ -24,6 +25,7 @@ RESULT: Final = "result.json"
 SUFFIXES: Final = (".samples", ".names", ".ledger", ".rows", ".spread")
 """Of the records beside the timeline."""
 _BLOCK: Final = 1 << 20
+_LARGEST: Final = 1 << 26
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -98,20 +100,29 @@ def seal(folder: Path, clock: Clock) -> None:
     if made.is_new:
         atomic_file.write(folder / FILE, content, durable=True)
     with suppress(FileNotFoundError):
-        links = chain.decode((runs / chain.FILE).read_bytes()).of(name)
+        links = chain.decode(chain.content(runs)).of(name)
         seals = [link.what for link in links if isinstance(link.what, chain.Sealed)]
         if not seals or seals[-1].manifest != digest(content):
             chain.append(runs, chain.Sealed(run=name, manifest=digest(content)), clock)
 
 
 def sealing(folder: Path) -> Sealing:
-    """Return the manifest of a run as its files are now; OSError where one can't be read."""
+    """Return the manifest of a run as its files are now; OSError where one can't be read, the manifest among them."""
     now = {one: kept(folder / one) for one in records(folder)}
-    before: tuple[dict[str, Kept], ...] = ()
-    with suppress(FileNotFoundError, ValueError):
-        before = decode((folder / FILE).read_bytes()).seals
+    before = _sealed(folder / FILE)
     is_new = not before or before[-1] != now
     return Sealing(Manifest(run=chain.name_of(folder), seals=(*before, now) if is_new else before), is_new)
+
+
+def _sealed(path: Path) -> tuple[dict[str, Kept], ...]:
+    """Return the seals of a run so far; OSError where they can't be read: then they would be lost by a new one."""
+    try:
+        return decode(bounded_read.read(path, _LARGEST)).seals
+    except FileNotFoundError:
+        return ()
+    except ValueError as error:
+        why = f"it can't be read ({error}), and its earlier seals would be lost: move it away to seal the run anew"
+        raise OSError(errno.EINVAL, why, str(path)) from error
 
 
 def kept(path: Path, size: int | None = None) -> Kept:

@@ -42,15 +42,21 @@ _DECODER: Final = msgspec.json.Decoder(Sight)
 
 def write(folder: Path, sight: Sight) -> bool:
     """Append what was read if the disk takes it, and tell whether it did: no run waits for it."""
-    path = folder / FILE
     with contextlib.suppress(JournalError, OSError):
-        journal = Journal.resume(path) if path.exists() else Journal.create(path)
+        journal = _opened(folder / FILE)
         try:
             journal.append(msgspec.json.encode(sight), durable=True)
         finally:
             journal.close()
         return True
     return False
+
+
+def _opened(path: Path) -> Journal:
+    if not path.exists():
+        return Journal.create(path)
+    bounded_read.check(path, _LARGEST)
+    return Journal.resume(path)
 
 
 def load(folder: Path) -> Surroundings:

@@ -57,4 +57,5 @@ def _seal(folder: Path) -> None:
     try:
         manifest.seal(folder, SystemClock())
     except OSError as error:
-        sys.stderr.write(f"the run in {folder} is not sealed: {reason(error)}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"the run in {folder} is not sealed: {where}{reason(error)}\n")

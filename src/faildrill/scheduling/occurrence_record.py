@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from faildrill.errors import JournalDamaged, Objection
+from faildrill.record.chain import UNREADABLE
 from faildrill.record.journal import Disk, Journal, read
 from faildrill.system import state_folder, who
 from faildrill.system.atomic_file import sync
@@ -128,7 +129,14 @@ def lines_of(name: str) -> list[Line]:
             f"{path}: altered after byte {found.whole}: nobody can tell any more what of {name} was run, so nothing "
             "of it is; look at the file, and move it away to begin anew"
         )
-    return [_DECODER.decode(one) for one in found.records]
+    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(found.records, 1)]
+
+
+def _decoded(record: bytes, where: str) -> Line:
+    try:
+        return _DECODER.decode(record)
+    except UNREADABLE as error:
+        raise JournalDamaged(f"{where}: not a line that this version knows ({error}): update faildrill") from error
 
 
 def last_looked_at(name: str) -> datetime | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import NoStateFolder, reason
+from faildrill.system import file_lock
 
 _ELSEWHERE: Final = "set FAILDRILL_STATE to a folder of yours that outlives runs"
 _NOT_YOURS: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -71,6 +72,14 @@ def lock(descriptor: int, how: int) -> None:
     """
     try:
         fcntl.flock(descriptor, how)
+    except OSError as error:
+        raise _or_lockless(error) from error
+
+
+def lock_within(descriptor: int, within: float) -> None:
+    """Lock a file alone as `lock` does, and wait for its holder for so many seconds at the most; raises the same."""
+    try:
+        file_lock.lock(descriptor, within)
     except OSError as error:
         raise _or_lockless(error) from error
 

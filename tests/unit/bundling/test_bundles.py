@@ -351,3 +351,15 @@ def test_a_run_that_can_not_be_entered_into_the_chain_is_laid_out_all_the_same(
     place.fault("pay")
     (place.reports / chain.FILE).mkdir(parents=True)
     assert (place.lay_out() / FILE).is_file()
+
+
+def test_a_run_whose_manifest_is_of_a_newer_version_keeps_its_verdict_and_its_seals(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [folder] = nights(runs, 1)
+    path = folder / manifest.FILE
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    before = path.read_bytes()
+    assert conclude(folder).verdict == "PASSED"
+    assert f"is not sealed: {path}: " in capsys.readouterr().err
+    assert path.read_bytes() == before

@@ -1,6 +1,7 @@
 """What is set around a drill and was left otherwise is found; what was not read twice is never called the same."""
 
 import copy
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -109,3 +110,8 @@ def test_what_was_read_is_kept_and_an_altered_file_tells_nothing(tmp_path: Path)
     path.write_bytes(path.read_bytes().replace(b'"weight":1', b'"weight":2', 1))
     assert load(tmp_path) == Surroundings()
     assert not write(tmp_path, after)
+
+
+def test_a_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "surroundings.jsonl")
+    assert not write(tmp_path, Sight(when="before", wall="2026-11-22T10:30:00Z", settings={}))

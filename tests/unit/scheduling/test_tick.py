@@ -13,6 +13,7 @@ import pytest
 
 from faildrill.errors import JournalDamaged, Objection, WrongUsage
 from faildrill.model.game_day import GameDay, Times
+from faildrill.record.journal import seal
 from faildrill.scheduling.occurrence_record import AnyEvent, Died, Ended, Known, Missed, Record, folder_of, lines_of
 from faildrill.scheduling.tick import TOGETHER, Outcome, Run, Ways, see_to
 
@@ -240,3 +241,13 @@ def test_a_date_of_before_the_first_tick_is_missed_and_said_so() -> None:
     [missed] = Host(hourly(times=[times.model_dump(mode="json")])).tick()
     assert isinstance(missed, Missed)
     assert "nothing had looked at it before 2027-06-01T12:00:00Z" in missed.because
+
+
+def test_a_line_of_a_newer_version_is_told_and_nothing_is_run() -> None:
+    host = Host(hourly())
+    host.tick()
+    with (folder_of("hourly") / "occurrences.jsonl").open("ab") as file:
+        file.write(seal(b'{"at":"2027-06-01T12:30:00Z","by":"host","what":{"event":"postponed"}}'))
+    with pytest.raises(JournalDamaged, match=r"occurrences.jsonl:2: not a line that .* knows.*: update faildrill"):
+        host.tick(31)
+    assert host.ran == []
