@@ -3,6 +3,7 @@
 import getpass
 import os
 import socket
+from pathlib import Path
 
 
 def user() -> str:
@@ -24,7 +25,7 @@ def here() -> str:
     State that is shared by two containers, or over a network, names processes of both.
     """
     try:
-        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - it is no path
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = "pid:[?]"
     return f"{machine()} {space}"
