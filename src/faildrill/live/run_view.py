@@ -19,7 +19,8 @@ from faildrill.durations import show as duration
 from faildrill.judging.event_sentences import Sentence, sentence
 from faildrill.judging.result import Level
 from faildrill.model.drill import Drill, ProbePlan, singly
-from faildrill.proofs.looks import SILENCE, proof
+from faildrill.proofs import limits
+from faildrill.proofs.looks import is_beyond, trouble
 from faildrill.record import journal
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Files, Follower, Sample
@@ -35,6 +36,8 @@ _HOLD: Final = NANOSECONDS
 """Nanoseconds for which a probe must be good before it counts as good again: flapping is one line, not many."""
 _FOLLOWED: Final = 1.0
 """Seconds within which what a quick probe saw has come through its file to those who watch."""
+_NO_LIMIT: Final = (1 << 63) - 1
+"""Nanoseconds that no answer takes: until the warm-up has told, nothing is slow or late."""
 _MOST_GOODS: Final = 4096
 _MOST_PROBES: Final = 64
 _MOST_STEPS: Final = 256
@@ -74,9 +77,9 @@ class ProbeSeen:
     goods: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_GOODS))
     """When the last good looks were sent and answered: a bad answer may come long after them, and was sent before."""
     bad_looks: int = 0
-    slow: int | None = None
+    slow: int = _NO_LIMIT
     """Nanoseconds after which silence is dark, once the warm-up has told, as judging sees it …"""
-    late: int | None = None
+    late: int = _NO_LIMIT
     """… and a good answer late."""
     strip: dict[int, Mark] = field(default_factory=dict)
     """By second, what the worst of its looks was."""
@@ -86,16 +89,17 @@ class ProbeSeen:
         """Take a look in; tell when it went dark, and when it is good again for a hold time."""
         self.last = sample
         self.looks += 1
-        good = sample.outcome.is_good and not _is_beyond(sample, self.slow)
-        is_late = good and _is_beyond(sample, self.late)
+        wrong = trouble(sample, self.slow)
+        good = wrong is None
+        is_late = good and is_beyond(sample, self.late)
         mark: Mark = "late" if is_late else ("good" if good else "dark")
         self._mark(sample.answered // BUCKET, "open" if sample.outcome.is_open else mark)
         if not sample.outcome.is_look:
             return
-        if good:
+        if wrong is None:
             yield from self._good(sample)
         else:
-            yield from self._bad(sample)
+            yield from self._bad(sample, wrong)
 
     def _mark(self, bucket: int, mark: Mark) -> None:
         """Keep the worst of what was seen in a second."""
@@ -117,16 +121,14 @@ class ProbeSeen:
             yield Line(sample.answered, "good", f"{self.name}: ok again after about {dark} ({bad}){who}")
             self.bad_since, self.bad_looks = None, 0
 
-    def _bad(self, sample: Sample) -> Iterator[Line]:
+    def _bad(self, sample: Sample, wrong: str) -> Iterator[Line]:
         sent = sample.sent or sample.due
         self.last_bad = max(self.last_bad, sent)
         self.good_since = next((answered for asked, answered in self.goods if asked >= self.last_bad), None)
         self.bad_looks += 1
         if self.bad_since is None:
             self.bad_since = sent
-            slow = f"too slow: {sample.detail}".removesuffix(": ")
-            told = slow if sample.outcome.is_good else sample.outcome.in_words(sample.detail)
-            yield Line(sample.answered, "bad", f"{self.name}: {told}")
+            yield Line(sample.answered, "bad", f"{self.name}: {wrong}")
 
     def rate(self, now: int) -> float:
         """Return the looks a second over the last two whole seconds."""
@@ -139,11 +141,6 @@ def _is_news(event: tl.AnyEvent) -> bool:
     if isinstance(event, tl.GuardAnswered):
         return event.objection is not None or bool(event.unproven)
     return not isinstance(event, _ONLY_REPORTED)
-
-
-def _is_beyond(sample: Sample, limit: int | None) -> bool:
-    """Tell whether a good answer came later than that (ns; None: there is no limit yet)."""
-    return limit is not None and proof(sample, limit)[1] is not None
 
 
 @dataclass
@@ -301,8 +298,8 @@ class Watch:
         """Take in from when on silence is dark, and an answer late."""
         for name, slow in event.slow.items():
             if (probe := self._probe(name)) is not None:
-                probe.slow = nanoseconds(min(slow, probe.timeout))
-                probe.late = nanoseconds(min(event.late.get(name, slow), slow))
+                probe.slow = limits.capped(slow, probe.timeout)
+                probe.late = limits.capped(event.late.get(name, slow), slow)
 
     def _step_entered(self, entry: tl.Entry) -> None:
         """Move the step that an event is about to its next state."""
@@ -338,7 +335,7 @@ class Watch:
     def silent(self, probe: ProbeSeen, now: int) -> bool:
         """Tell whether a probe should have looked since long, and did not."""
         latest = probe.last.answered if probe.last is not None else None
-        patience = nanoseconds(max(SILENCE * probe.every, _FOLLOWED) + probe.timeout)
+        patience = max(limits.unwatched(probe.every, probe.timeout), nanoseconds(_FOLLOWED + probe.timeout))
         return latest is not None and now - latest > patience
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from faildrill import durations
-from faildrill.clock import nanoseconds, seconds
+from faildrill.clock import seconds
 from faildrill.model.drill import ProbePlan
-from faildrill.proofs.looks import SILENCE, Question
+from faildrill.proofs import limits
+from faildrill.proofs.looks import Question, trouble
 from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from faildrill.record.samples import Files, Follower, Outcome, Sample
@@ -46,17 +47,14 @@ class View:
         """Say what is wrong with the probe at this moment, or None: for people, it decides nothing."""
         if self.last is None:
             return "no look yet" if self.told is None else f"no look yet that proves anything: {_in_words(self.told)}"
-        allowed = nanoseconds(self.plan.every * SILENCE + self.plan.timeout)
+        allowed = limits.unwatched(self.plan.every, self.plan.timeout)
         if now - self.heard > allowed:
             told = self.told
             why = f", the last one {_in_words(told)}" if told is not None and told is not self.last else ""
             return f"no look for {durations.show(seconds(now - self.heard))}{why}"
         if now - self.last.answered > allowed:
             return f"no answer for {durations.show(seconds(now - self.last.answered))}"
-        if self.last.outcome is not Outcome.OK:
-            return _in_words(self.last)
-        took = self.last.answered - self.last.sent
-        return f"too slow: {durations.show(seconds(took))}" if took > self.schedule.slow else None
+        return trouble(self.last, self.schedule.slow)
 
 
 def _in_words(sample: Sample) -> str:
@@ -75,7 +73,7 @@ class SampleWatch:
         """From now on, silence of these seconds, by probe, is dark, as judging sees it."""
         for name, view in self.views.items():
             if name in slow:
-                view.schedule.fix(nanoseconds(min(slow[name], view.plan.timeout)))
+                view.schedule.fix(limits.capped(slow[name], view.plan.timeout))
 
     def follow(self, files: Files) -> None:
         """Follow one more prober's samples, from their beginning."""

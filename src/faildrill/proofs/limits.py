@@ -5,6 +5,7 @@ from typing import Final
 from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.model.drill import ProbePlan
+from faildrill.proofs.looks import SILENCE
 
 SLOW_FACTOR: Final = 20
 """Silence is dark after this many times the slowest answer of the warm-up: no user would call that working."""
@@ -38,6 +39,16 @@ def slow(plan: ProbePlan, slowest: int) -> int:
 def late(plan: ProbePlan, slowest: int) -> int:
     """Return the ns after which a good answer is late, given the slowest answer of the warm-up."""
     return min(max(LATE_FACTOR * slowest, LATE_LEAST), slow(plan, slowest))
+
+
+def capped(slow: float, timeout: float) -> int:
+    """Return the ns after which silence is dark, as the warm-up told it in seconds: never beyond the timeout."""
+    return nanoseconds(min(slow, timeout))
+
+
+def unwatched(every: float, timeout: float) -> int:
+    """Return the ns without a look that proves anything after which nobody is watching; both are in seconds."""
+    return nanoseconds(SILENCE * every + timeout)
 
 
 def told(plan: ProbePlan) -> str:

@@ -14,6 +14,8 @@ With `s` when it was sent and `a` when it was answered or given up, it holds a m
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from faildrill import durations
+from faildrill.clock import seconds
 from faildrill.record.samples import SEEN_LATE, Sample
 
 SILENCE: Final = 3
@@ -42,6 +44,19 @@ def proof(sample: Sample, slow: int) -> Sides:
         told = Interval(sent, answered)
         return (told, None) if outcome.is_good else (None, told)
     return Interval(answered - slow, answered) if outcome.is_good else None, Interval(sent, sent + slow)
+
+
+def is_beyond(sample: Sample, limit: int) -> bool:
+    """Tell whether a good answer came later than that (ns), and not only to the prober."""
+    return sample.outcome.is_good and proof(sample, limit)[1] is not None
+
+
+def trouble(sample: Sample, slow: int) -> str | None:
+    """Say in words why a look is no good one: how it ended, or how long its answer took; None where it is one."""
+    if not sample.outcome.is_good:
+        return sample.outcome.in_words(sample.detail)
+    took = seconds(sample.answered - sample.sent)
+    return f"too slow: {durations.show(took)}" if is_beyond(sample, slow) else None
 
 
 class Question(NamedTuple):

@@ -14,7 +14,7 @@ SLOW, LATE = 250 * MS, 50 * MS
     [
         (2, Outcome.OK, "good", []),
         (90, Outcome.OK, "late", []),
-        (300, Outcome.OK, "dark", ["pay: too slow"]),
+        (300, Outcome.OK, "dark", ["pay: too slow: 300 ms"]),
         (2, Outcome.REFUSED, "dark", ["pay: refused"]),
         (0, Outcome.THROTTLED, "open", []),
     ],

@@ -21,7 +21,7 @@ from faildrill.judging.expectations.answers_to_findings import (
 from faildrill.judging.numbers.tallies import where
 from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind, ProbeName, StepName
-from faildrill.proofs.looks import SILENCE
+from faildrill.proofs import limits
 from faildrill.record.samples.columns import Columns, Mask
 from faildrill.record.timeline import Applied, Applying, Confirmed, Undoing
 
@@ -117,7 +117,7 @@ class Detected(Kind):
     def _blind(self, evidence: Evidence, step: "_Step") -> str | None:
         """Say for how long nobody looked until the limit was over, where that is too long to tell; or None."""
         plan, until = evidence.plans[self.of], step.effect + nanoseconds(self.within)
-        patience = nanoseconds(SILENCE * plan.every + plan.timeout)
+        patience = limits.unwatched(plan.every, plan.timeout)
         looks = evidence.looks(self.of).between(step.began - patience, until + 1)
         sent = np.sort(looks.sent[looks.is_look])
         sent = sent[(sent >= step.began) & (sent <= until)]
