@@ -61,6 +61,31 @@ class Dues:
         found = [gap.first + np.arange(gap.number, dtype=np.int64) * self.every for gap in self.gaps]
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
+    @cached_property
+    def seams(self) -> Integers:
+        """When looks were due that are not one interval after the one before: of another prober, or of no schedule."""
+        if self.looks.step == self.every and not self.gaps:
+            return np.empty(0, np.int64)
+        befores, afters, last = [np.empty(0, np.int64)], [np.empty(0, np.int64)], None
+        for _, part in self.looks.blocks():
+            due = part.due if last is None else np.concatenate((last, part.due))
+            last = due[-1:]
+            places = np.flatnonzero(np.diff(due) != self.every)
+            befores.append(due[places])
+            afters.append(due[places + 1])
+        before, after = np.concatenate(befores), np.concatenate(afters)
+        filled = {(gap.first - self.every, gap.first + gap.number * self.every) for gap in self.gaps}
+        return after[[pair not in filled for pair in zip(before.tolist(), after.tolist(), strict=True)]]
+
+    def near_seams(self, length: int) -> Integers:
+        """Return, in order, when all looks were due that a stretch of this length over a seam holds, and one before."""
+        found, since = [np.empty(0, np.int64)], -(1 << 62)
+        for seam in self.seams.tolist():
+            near = self.between(max(since, seam - length - self.every), seam + length + 1)
+            found += [near.looks.due, near.missing_at]
+            since = seam + length + 1
+        return np.sort(np.concatenate(found))
+
     def last_start(self, length: int) -> int | None:
         """Return when the last stretch of this length begins, at a look; None: there is none that long."""
         last = self._last_before(1 << 62)

@@ -1,5 +1,8 @@
 """Counts are over the schedule, each due look once: against the same, spelled out one by one."""
 
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faildrill.judging import judge
-from faildrill.judging.expectations.error_share import worst_stretch
+from faildrill.judging.expectations.error_share import Stretch, worst_stretch
+from faildrill.judging.numbers.look_share import exact
 from faildrill.judging.result import Finding, Verdict
 from faildrill.proofs.dues import Dues, Pace, dues
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample
@@ -77,25 +81,65 @@ def test_the_worst_stretch_is_that_of_all_that_there_are(looks: list[Look], leng
     found = made(looks)
     if keeps_none(looks):
         return
-    starts = [due for due in expected if due + length <= max(expected) + EVERY]
     worst = worst_stretch(found, length, at_most)
+    assert_worst(expected, EVERY, length, at_most, worst)
+
+
+def assert_worst(
+    expected: dict[int, Look | None], every: int, length: int, at_most: int | str, worst: Stretch | None
+) -> None:
+    """Hold the worst stretch against all that there are, each weighed by the looks that it holds itself."""
+    starts = [due for due in expected if due + length <= max(expected) + every]
+
+    def inside(start: int) -> list[Look | None]:
+        return [look for due, look in expected.items() if start <= due < start + length]
+
+    def beyond(start: int, *, surely: bool) -> Fraction:
+        looks = inside(start)
+        failed = sum(look is not None and look.outcome in (REFUSED, TIMED_OUT) for look in looks)
+        bad = failed if surely else sum(look is None or look.outcome is not OK for look in looks)
+        return bad - exact(at_most) * (len(looks) if isinstance(at_most, str) else 1)
+
     if not starts:
         assert worst is None
         return
     assert worst is not None
-
-    def bad(start: int, *, surely: bool) -> int:
-        inside = [look for due, look in expected.items() if start <= due < start + length]
-        failed = sum(look is not None and look.outcome in (REFUSED, TIMED_OUT) for look in inside)
-        return failed if surely else sum(look is None or look.outcome is not OK for look in inside)
-
-    total = -(-length // EVERY)
-    allowed = int(at_most[:-1]) * total / 100 if isinstance(at_most, str) else at_most
-    most = max(bad(start, surely=True) for start in starts)
-    if most > allowed:
-        assert bad(worst, surely=True) == most
+    assert worst.total == len(inside(worst.begin))
+    assert worst.fewest == min(len(inside(start)) for start in starts)
+    most = max(beyond(start, surely=True) for start in starts)
+    if most > 0:
+        assert beyond(worst.begin, surely=True) == most
     else:
-        assert bad(worst, surely=False) == max(bad(start, surely=False) for start in starts)
+        assert beyond(worst.begin, surely=False) == max(beyond(start, surely=False) for start in starts)
+
+
+@st.composite
+def of_two_probers(draw: st.DrawFn) -> dict[int, Look | None]:
+    """Give looks of a prober and of the one that took its place, some not recorded: by when each was due."""
+    seam = draw(st.integers(EVERY + 1, 200))
+    outcomes = st.sampled_from([OK, OK, OK, REFUSED, TIMED_OUT, SKIPPED, None])
+    found: dict[int, Look | None] = {}
+    for due in [*range(0, seam, EVERY), *range(seam, UNTIL + 1, EVERY)]:
+        outcome = OK if due in {0, seam} else draw(outcomes)
+        found[due] = None if outcome is None else Look(due, due, due + 1, outcome)
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    expected=of_two_probers(),
+    length=st.integers(1, 200),
+    at_most=st.sampled_from([0, 2, "20%", "40%", "33.333333333%"]),
+)
+def test_where_another_prober_took_over_a_stretch_is_weighed_by_the_looks_that_it_holds(
+    expected: dict[int, Look | None], length: int, at_most: int | str
+) -> None:
+    looks = [look for look in expected.values() if look is not None]
+    seams = [due for before, due in pairwise(expected) if due - before != EVERY]
+    starts = (0, *(seams or [due for due in expected if due % EVERY]))
+    found = dues(replace(columns(looks), starts=starts), Pace(EVERY, 0, UNTIL))
+    assert found.missing == sum(look is None for look in expected.values())
+    assert_worst(expected, EVERY, length, at_most, worst_stretch(found, length, at_most))
 
 
 def weighed(run: Run, folder: Path, expect: dict[str, Any]) -> Finding:

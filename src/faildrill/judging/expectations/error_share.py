@@ -1,7 +1,7 @@
 """An expectation on how many looks may fail."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -23,7 +23,7 @@ from faildrill.judging.expectations.answers_to_findings import (
     no_such_time,
     too_few,
 )
-from faildrill.judging.numbers.look_share import Share, allowed, fraction, is_more
+from faildrill.judging.numbers.look_share import Share, allowed, exact, fraction, is_more
 from faildrill.judging.numbers.tallies import Tally, first, tally
 from faildrill.judging.outages.spans import When, span, words
 from faildrill.judging.result import Finding
@@ -32,6 +32,33 @@ from faildrill.proofs.dues import Dues
 from faildrill.record.samples.columns import Columns, Integers, Mask
 
 _CITED: Final = 3
+
+
+_NEVER: Final = (1 << 63) - 1
+
+
+class Stretch(NamedTuple):
+    """A stretch of looks that were due."""
+
+    begin: int
+    """When it begins, monotonic ns."""
+    number: int
+    """Looks in it that failed, or may have failed."""
+    total: int
+    """All looks in it."""
+    fewest: int
+    """The looks of the shortest stretch that there is."""
+
+
+class _Moments(NamedTuple):
+    """Where stretches may begin."""
+
+    moments: Integers
+    """When looks were due that failed, or may have failed."""
+    near: Integers
+    """When all were due around the seams between probers."""
+    last: int
+    """When the last stretch begins."""
 
 
 class Errors(Kind):
@@ -82,10 +109,13 @@ class Errors(Kind):
         if worst is None:
             few = f"{self.of} looked for less than {durations.show(self.over)}"
             return lacks or cannot_tell(few, "watch for longer")
-        counted = due.between(worst, worst + length)
-        return self._counted(evidence, counted, tally(counted.looks)._replace(missing=counted.missing), lacks)
+        counted = due.between(worst.begin, worst.begin + length)
+        told = tally(counted.looks)._replace(missing=counted.missing)
+        return self._counted(evidence, counted, told, lacks, worst.fewest)
 
-    def _counted(self, evidence: Evidence, due: Dues, seen: Tally, lacks: Weighed | None) -> Weighed:
+    def _counted(
+        self, evidence: Evidence, due: Dues, seen: Tally, lacks: Weighed | None, fewest: int | None = None
+    ) -> Weighed:
         total, unknown = seen.looks, seen.unknown
         failed = first(due.looks, _is_failed, min(seen.failed, _CITED))
         told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
@@ -99,10 +129,7 @@ class Errors(Kind):
         if is_more(seen.failed + unknown, self.at_most, total):
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
-        fewest = total if self.over is None else min(total, -(-nanoseconds(self.over) // due.every))
-        most = allowed(
-            self.at_most, fewest
-        )  # another stretch may hold fewer looks than the worst, where probers changed
+        most = allowed(self.at_most, total if fewest is None else fewest)
         if fraction(self.at_most) and most < 1:
             because = f"{told}, but {self.at_most} of so few is less than one look"
             every = durations.show(nice(evidence.plans[self.of].every * most))
@@ -115,27 +142,42 @@ def _is_failed(part: Columns) -> Mask:
     return failed
 
 
-def worst_stretch(due: Dues, length: int, at_most: str | int) -> int | None:
-    """Return when the stretch begins in which most looks failed; where no more failed than may, or may have failed.
+def worst_stretch(due: Dues, length: int, at_most: str | int) -> Stretch | None:
+    """Return the stretch in which most looks failed beyond the limit; where none broke it, failed or may have failed.
 
     None where no stretch is that long. A stretch begins at a look and ends by an interval after the last one.
     """
     last = due.last_start(length)
     if last is None:
         return None
-    worst, number = _fullest(_when(due, _is_failed), length, last)
-    if is_more(number, at_most, -(-length // due.every)):
+    near = due.near_seams(length)
+    failed = _when(due, _is_failed)
+    worst = _fullest(due, _Moments(failed, near, last), length, at_most)
+    if is_more(worst.number, at_most, worst.total):
         return worst
-    doubtful = _when(due, lambda part: ~part.is_good)
-    return _fullest(np.sort(np.concatenate((doubtful, due.missing_at))), length, last)[0]
+    doubtful = np.sort(np.concatenate((_when(due, lambda part: ~part.is_good), due.missing_at)))
+    return _fullest(due, _Moments(doubtful, near, last), length, at_most)
 
 
-def _fullest(moments: Integers, length: int, last: int) -> tuple[int, int]:
-    """Return the stretch in which most of some moments lie, and how many: from one of them on, or the last there is."""
-    begins = np.append(moments[moments <= last], last)
-    numbers = np.searchsorted(moments, begins + length) - np.searchsorted(moments, begins)
-    fullest = int(np.argmax(numbers))
-    return int(begins[fullest]), int(numbers[fullest])
+def _fullest(due: Dues, of: _Moments, length: int, at_most: str | int) -> Stretch:
+    """Return the stretch that holds most of some moments beyond its limit."""
+    # As long as looks are due at one rate, all stretches hold as many: the fullest begins at one of the moments, or is
+    # the last. Where another prober takes over a stretch holds more, and its share allows more: there each is tried.
+    begins = np.unique(np.append(np.concatenate((of.moments, of.near)), of.last))
+    begins = begins[begins <= of.last]
+    ends = begins + length
+    numbers = np.searchsorted(of.moments, ends) - np.searchsorted(of.moments, begins)
+    seams = np.append(due.seams, _NEVER)
+    is_uneven = seams[np.searchsorted(seams, begins, side="right")] < ends
+    even = -(-length // due.every)
+    totals = np.where(is_uneven, np.searchsorted(of.near, ends) - np.searchsorted(of.near, begins), even)
+    limit = exact(at_most)
+    weight = limit.numerator if isinstance(at_most, str) else 0
+    # Python's integers where those of 64 bits could overflow: shares may have many digits.
+    exactly = np.int64 if limit.denominator * int(totals.max(initial=1)) < _NEVER else object
+    beyond = numbers.astype(exactly) * limit.denominator - totals.astype(exactly) * weight
+    fullest = int(np.argmax(beyond))
+    return Stretch(int(begins[fullest]), int(numbers[fullest]), int(totals[fullest]), int(totals.min()))
 
 
 def _when(due: Dues, is_it: Callable[[Columns], Mask]) -> Integers:
