@@ -3,10 +3,11 @@
 Compared are the looks since the last undo with those while the step alone was in effect, and with those before anything
 was done on the word of the same one. A probe noticed the end where its looks are unlike those of the step, and not
 unlike those before it. Traffic settles late, so the last part of the looks may say it: all of them, half of them, a
-quarter or an eighth.
+quarter or an eighth. What was as before again before anything was put back shows nothing of the end.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from faildrill.judging.comparisons import (
 )
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
-from faildrill.judging.likeness import Share, tails, total
+from faildrill.judging.likeness import Share, chance, tails, total
 from faildrill.judging.step_times import FOREVER, StepTimes, Time, put_back_since, times_of
 from faildrill.judging.witnesses import CHANCE, noticed
 from faildrill.record.timeline import RunnerDied, Undoing, UndoNotVerified, UndoVerified
@@ -37,7 +38,7 @@ PARTS: Final = (1, 2, 4, 8)
 _DOUBT: Final = 0.05
 """What chance may have made of a step, by the usual level of a test, tells nothing of its end."""
 _FEWEST: Final = 10
-"""Answers that make a median."""
+"""Answers that make a median, and looks that keep two steps apart."""
 _TIMES: Final = 2.0
 """So many times as long as before it, an answer takes that tells that a link is slow."""
 _AGAIN: Final = 2.0
@@ -59,19 +60,29 @@ class PutBack(NamedTuple):
     """Why none could notice it."""
     patience: float = 0.0
     """Seconds of looks after which one should have noticed it; 0 where none could."""
+    names: frozenset[str] = frozenset()
+    """Whose share it changes, as it says."""
 
 
 def put_backs(evidence: Evidence, level: float = CHANCE) -> list[PutBack]:
     """Weigh each step that is put back on the word of the one who was asked alone.
 
-    `level`: with which probability chance alone may make it look put back. Of steps on the word of the same one it is
-    enough that the end of one is noticed: it is compared with what was before all of them.
+    `level`: with which probability chance alone may make it look put back. All are compared with what was before the
+    first step on the word of the same one. So one that only puts right what another one changed, and is like nothing
+    that was before, is put back with the other one, if that names all that it names.
     """
     ends = {one.what.step: one.what for one in evidence.entries if isinstance(one.what, _ENDS)}
     words = {step: one.word_of for step, one in ends.items() if isinstance(one, UndoVerified) and one.word_of}
     found = [_put_back(evidence, step, word_of, level) for step, word_of in words.items()]
-    seen = {one.word_of: one.seen_by for one in found if one.seen_by}
-    return [one if one.against else one._replace(seen_by=seen.get(one.word_of, "")) for one in found]
+    return [_with_another(one, found) for one in found]
+
+
+def _with_another(one: PutBack, found: Sequence[PutBack]) -> PutBack:
+    """Tell of a step that shows nothing by itself what shows the end of another one that names the same."""
+    if one.seen_by or one.against or not one.names:
+        return one
+    others = [other for other in found if other.word_of == one.word_of and one.names <= other.names]
+    return one._replace(seen_by=next((other.seen_by for other in others if other.seen_by), ""))
 
 
 _ENDS: Final = (Undoing, UndoVerified, UndoNotVerified)
@@ -85,13 +96,14 @@ def _put_back(evidence: Evidence, step: str, word_of: str, level: float) -> PutB
     if times is None or not noticed(evidence, step, word_of):
         return PutBack(step, word_of, why="no probe noticed the step, so that none can notice its end")
     seen = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
+    found = PutBack(step, word_of, names=frozenset(times.moves))
     if told := seen.back(level):
-        return PutBack(step, word_of, seen_by=told)
+        return found._replace(seen_by=told)
     against = seen.still()
     if not against and not seen.can_tell():
-        return PutBack(step, word_of, why="no probe was unlike before it any more when it was put back")
-    lasted = seconds(times.alone[1] - times.alone[0])
-    return PutBack(step, word_of, against=against, patience=max(_SOME, _AGAIN * lasted))
+        return found._replace(why="no probe was unlike before it any more when it was put back")
+    lasted = seconds(seen.alone[1] - seen.alone[0])
+    return found._replace(against=against, patience=max(_SOME, _AGAIN * lasted))
 
 
 def _is_after_a_reboot(evidence: Evidence, step: str) -> bool:
@@ -107,6 +119,10 @@ class _Seen:
         self._evidence = evidence
         self._times = times
         self._probes = witnesses(evidence, times)
+        self._lasting_of: dict[str, set[str]] = {}
+        is_apart = any(len(looked(evidence, probe, times.alone)) >= _FEWEST for probe in self._probes)
+        self.alone = times.alone if is_apart else times.since
+        """Of steps between which hardly anybody looked, the time of all: they are one thing to all who looked."""
         last = max((self._last(probe) for probe in self._probes), default=after[0])
         self._afters = [(last - (last - after[0]) // part, after[1]) for part in PARTS if last > after[0]]
         self._half = self._afters[1] if self._afters else (FOREVER, FOREVER)
@@ -120,8 +136,8 @@ class _Seen:
 
         Where the share of somebody whom the step has named shows the step, nothing else shows its end.
         """
-        if any(self._likely(name, self._times.alone) <= _DOUBT for name in self._times.moves):
-            return next(filter(None, (self._shares_back(one, level / len(PARTS)) for one in self._afters)), "")
+        if shown := self._shown():
+            return next(filter(None, (self._all_back(shown, one, level / len(PARTS)) for one in self._afters)), "")
         each = level / max(1, len(self._probes) * len(PARTS))
         for after, probe in itertools.product(self._afters, self._probes):
             if told := self._good_again(probe, after) or self._as_before(probe, after, each):
@@ -134,47 +150,86 @@ class _Seen:
 
     def can_tell(self) -> bool:
         """Tell whether what a probe saw of the step when it was put back is unlike what it saw before."""
-        probes = self._probes
-        if any(self._likely(name, self._times.alone) <= _DOUBT for name in self._times.moves):
-            return True
-        return any(self._unlike_before(one, self._times.alone) or self._failed_to_the_end(one) for one in probes)
+        is_shown = any(self._lasting(one) or self._failed_to_the_end(one) for one in self._probes)
+        return is_shown or bool(self._shown())
+
+    def _shown(self) -> list[str]:
+        """Name those whose share the step has named, and which shows the step."""
+        return [name for name in self._times.moves if self._likely(name, self._times.own) <= _DOUBT]
 
     def _unlike_before(self, probe: str, now: Time) -> set[str]:
         """Return the sorts of what a probe tells that are unlike what it told before the step."""
-        compared = [one for one in all_shares(self._evidence, probe, self._times.untouched, now) if one.is_telling]
+        compared = [one for one in self._compared(probe, now) if one.is_telling]
         return {one.sort for one in compared if one.chance * len(compared) <= CHANCE}
 
-    def _shares_back(self, after: Time, level: float) -> str:
+    def _all_back(self, names: Sequence[str], after: Time, level: float) -> str:
+        """Tell of the shares that the step has named, if each of them is as it was before it."""
+        told = [self._share_back(name, after, level / len(self._times.moves)) for name in names]
+        return "; ".join(told) if all(told) else ""
+
+    def _share_back(self, name: str, after: Time, level: float) -> str:
         """Tell of a share that the step has named, as it was before it."""
-        for name in self._times.moves:
-            before, step, now = (self._share(name, time) for time in (self._times.untouched, self._times.alone, after))
-            if not (before.total and step.total and now.total):
-                continue
-            told = strata(self._evidence, self._times, name, [self._times.alone], after)
-            if any(ANSWERED in self._unlike_before(probe, after) for probe in meeting(told)):
-                continue
-            fewer, more = tails(told.values())
-            if self._times.empties and not step.hits:  # what gets nothing answers nothing
-                is_back = now.hits >= IN_A_ROW
-            else:
-                likely = more if before.part > step.part else fewer
-                is_back = likely * 2 * len(self._times.moves) <= level
-            if is_back:
-                shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
-                return f"{', '.join(meeting(told))} noticed its end: {shares}"
-        return ""
+        before, step, now = (self._share(name, time) for time in (self._times.untouched, self._times.own, after))
+        told = strata(self._evidence, self._times, name, [self._times.own], after)
+        if any(ANSWERED in self._unlike_before(probe, after) for probe in meeting(told)):
+            return ""
+        fewer, more = tails(told.values())
+        if self._times.empties and not step.hits:  # what gets nothing answers nothing
+            is_back = now.hits >= IN_A_ROW
+        else:
+            is_back = (more if before.part > step.part else fewer) * 2 <= level
+        shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
+        return f"{', '.join(meeting(told))} noticed its end: {shares}" if is_back and before.total else ""
 
     def _as_before(self, probe: str, after: Time, level: float) -> str:
         """Tell of what is unlike the step, and nearer to what was before it."""
         before = self._times.untouched
-        former = {one.what: one.now for one in all_shares(self._evidence, probe, before, before)}
-        compared = list(all_shares(self._evidence, probe, self._times.alone, after, before))
+        lasting = self._lasting(probe)
+        former = {one.what: one.now for one in all_shares(self._evidence, probe, before, before) if one.what in lasting}
+        compared = list(all_shares(self._evidence, probe, self.alone, after, before))
         unlike = self._unlike_before(probe, after)
         near = [one for one in compared if one.sort not in unlike and _is_nearer(one, former.get(one.what))]
         most = min(near, key=lambda one: one.chance, default=None)
         if most is None or most.chance * len(compared) > level:
             return ""
         return f"{most.what} {former[most.what]} before it, {most.former} meanwhile, {most.now} since it was put back"
+
+    def _lasting(self, probe: str) -> set[str]:
+        """Return what was unlike before the step, and was so to the end of its looks."""
+        if probe not in self._lasting_of:
+            self._lasting_of[probe] = self._found_lasting(probe)
+        return self._lasting_of[probe]
+
+    def _found_lasting(self, probe: str) -> set[str]:
+        ends = (self.alone, self._times.until_undone)
+        compared = [one for one in self._compared(probe, self.alone) if one.is_telling]
+        unlike = [one for one in compared if one.chance * len(compared) <= CHANCE]
+        return {one.what for one in unlike if all(self._lasted(probe, one, time) for time in ends)}
+
+    def _lasted(self, probe: str, step: Compared, time: Time) -> bool:
+        """Tell whether the last looks of a time are unlike before the step as well, in as few of them as can tell.
+
+        None of its last halves, quarters and so on may be unlike the step, and nearer to what was before it.
+        """
+        is_unlike, part = False, 1
+        while last := self._last_looks(probe, step.what, time, part):
+            is_over = _is_nearer(Compared(step.what, step.now, last.now), last.former)
+            if is_over and chance(step.now, last.now) <= CHANCE:
+                return False
+            if chance(last.former, step.now.usual_of(last.now.total, last.former)) <= CHANCE:
+                is_unlike = last.chance <= CHANCE and not is_over
+            part *= 2
+        return is_unlike
+
+    def _last_looks(self, probe: str, what: str, time: Time, part: int) -> Compared | None:
+        """Compare the last part of a time, one in so many, with before the step; None where it has too few looks."""
+        last = time[1] - (time[1] - time[0]) // part, time[1]
+        told = next((one for one in self._compared(probe, last) if one.what == what), None)
+        return told if told and told.now.total >= IN_A_ROW else None
+
+    def _compared(self, probe: str, now: Time) -> list[Compared]:
+        """Compare all that a probe tells with what it told before the step."""
+        return list(all_shares(self._evidence, probe, self._times.untouched, now))
 
     def _good_again(self, probe: str, after: Time) -> str:
         """Tell of looks that failed until the step was put back, and are good again."""
@@ -194,10 +249,10 @@ class _Seen:
         """Tell of a share that the step has named, that is still unlike before it, on the same side."""
         for name in self._times.moves:
             before, step, now = (
-                self._share(name, time) for time in (self._times.untouched, self._times.alone, self._half)
+                self._share(name, time) for time in (self._times.untouched, self._times.own, self._half)
             )
             is_alike = (step.part < before.part) != (now.part < before.part)
-            if is_alike or self._likely(name, self._times.alone) > _DOUBT:
+            if is_alike or self._likely(name, self._times.own) > _DOUBT:
                 continue
             if self._likely(name, self._half) * len(self._times.moves) <= CHANCE:
                 told = ", ".join(
@@ -208,7 +263,7 @@ class _Seen:
 
     def _slow_still(self, probe: str) -> str:
         """Tell of answers that take as long as those of the step: nearer to these than to those before it."""
-        times = (self._times.untouched, self._times.alone, self._half)
+        times = (self._times.untouched, self.alone, self._half)
         before, step, now = (self._median(probe, time) for time in times)
         if not before or not step or not now or step < _TIMES * before or now * now < before * step:
             return ""

@@ -37,6 +37,8 @@ class StepTimes(NamedTuple):
     since: Time
     alone: Time
     """The part of it in which nothing else was done, and it was still in effect."""
+    own: Time
+    """The same, with what one of its kin did that names others only."""
     until_undone: Time
     """Since it was confirmed, until anything was put back."""
     after: Time
@@ -57,7 +59,9 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
     first = min((begun[name] for name in kin if name in begun), key=lambda one: one.at)
     backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
     ends = [one.at for one in evidence.entries if one.at > seen.at and _ends(one, kin)]
-    over = [one.at for one in evidence.entries if one.at > seen.at and _is_over(one, step)]
+    over = [one for one in evidence.entries if one.at > seen.at and _is_over(one, step)]
+    apart = {name for name, (_, one) in confirmed.items() if name in kin and _are_apart(one.moves, event.moves)}
+    own = [one.at for one in over if not (isinstance(one.what, Applying) and one.what.step in apart)]
     last = min([*ends, evidence.until])
     return StepTimes(
         word_of=word_of,
@@ -67,7 +71,8 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
         befores=[(at, begun[step].at) for at in sorted(_starts(evidence, begun[step], kin))],
         untouched=(min(_starts(evidence, first, kin)), first.at),
         since=(seen.at, last),
-        alone=(seen.at, min([*over, last])),
+        alone=(seen.at, min([*(one.at for one in over), last])),
+        own=(seen.at, min([*own, last])),
         until_undone=(seen.at, evidence.put_back or evidence.until),
         after=(max(backs, default=evidence.until), evidence.until),
     )
@@ -95,6 +100,11 @@ def _is_over(entry: Entry, step: str) -> bool:
     """Tell whether another step changes something, or the effect of this one is gone."""
     is_gone = isinstance(entry.what, EffectGone) and entry.what.step == step
     return is_gone or (isinstance(entry.what, Applying) and entry.what.step != step)
+
+
+def _are_apart(some: list[str], others: list[str]) -> bool:
+    """Tell whether both name somebody, and nobody both."""
+    return bool(some and others) and not {*some} & {*others}
 
 
 def _step(entry: Entry) -> str:

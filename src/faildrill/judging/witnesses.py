@@ -42,7 +42,7 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
     `word_of` says who that is, where it was confirmed by others as well.
     """
     times = times_of(evidence, step, word_of)
-    if times is None:
+    if times is None or _goes_on(evidence, times):
         return ""
     compared: list[tuple[str, Compared]] = []
     for name, before in itertools.product(witnesses(evidence, times), times.befores):
@@ -62,6 +62,8 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
 def lacking(evidence: Evidence, step: str) -> str:
     """Say how many looks it would have taken to notice a step that takes all requests from those that it names."""
     times = times_of(evidence, step)
+    if times and (told := _goes_on(evidence, times)):
+        return told
     for name in times.moves if times and times.empties else ():
         assert times is not None  # noqa: S101 - there would be no name
         now, former = _seen(evidence, times, name)
@@ -72,6 +74,20 @@ def lacking(evidence: Evidence, step: str) -> str:
                 f"{name} answered {former} before it and after it was put back and {now} meanwhile, and it takes "
                 f"{count(needed, 'look')} without it: {durations.show(lasting)} at this rate"
             )
+    return ""
+
+
+def _goes_on(evidence: Evidence, times: StepTimes) -> str:
+    """Tell of one of several from which a step takes all requests, and which goes on answering; nothing of one alone.
+
+    Only one that so many looks would miss counts: it had enough of the requests before.
+    """
+    for name in times.moves if times.empties and len(times.moves) > 1 else ():
+        told = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
+        missed = tails([(Share(0, now.total), former) for now, former in told.values()])[0]
+        if told and missed <= CHANCE * FORETOLD < tails(told.values())[0]:
+            now, former = _seen(evidence, times, name)
+            return f"{name} answered {former} before it and after it was put back, and {now} meanwhile"
     return ""
 
 

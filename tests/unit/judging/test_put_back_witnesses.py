@@ -9,7 +9,7 @@ from faildrill.judging import judge
 from faildrill.judging.result import Result, Verdict
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
-from unit.judging.runs import END, FAULT, Run, intended, probe, ticks
+from unit.judging.runs import END, FAULT, Run, intended, ns, probe, ticks
 from unit.judging.test_witnesses import OUTAGE, SEEN, answering, drained
 
 BACK = 15.9
@@ -27,6 +27,15 @@ def answered(*after: str, meanwhile: tuple[str, ...] = ("s2",), moves: tuple[str
     """A step that moves the share of s1, noticed by who answers; those of `after` answer since it is put back."""
     run = said_back(drained(moves=list(moves)))
     return answering(answering(run, SEEN, BACK, *meanwhile), BACK, END, *(after or ("s1", "s2")))
+
+
+def with_the_next(run: Run, moves: str, begun: float = 9.0, word_of: str = "haproxy") -> Run:
+    """Have another step on the word of the same one follow, which moves another share, or none that it names."""
+    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next"}]
+    run.but(begun, intended("next"), tl.Applying(step="next"))
+    named = [moves] if moves else []
+    run.but(begun + 0.01, tl.Confirmed(step="next", because="done", word_of=word_of, moves=named))
+    return run.but(15.2, tl.Undoing(step="next", by="runner"), tl.UndoVerified(step="next", because="as before"))
 
 
 def undo_of(result: Result, name: str = "crash it") -> tuple[str, str]:
@@ -49,6 +58,16 @@ NOTICED_END = (
 NAMED_END = (
     "Where the step has named whose share it changes, and that share shows it, nothing else shows its end; one "
     "that got nothing at all meanwhile must answer three looks."
+)
+STILL_UNLIKE = (
+    "What was as before again while the step was still in effect shows nothing of its end: a standby took over behind "
+    "a link that is cut. So only what was unlike before in the last looks of the step counts, in as few of them as can "
+    "tell."
+)
+EACH_ONE = (
+    "Each step must be noticed to end, and of a step that names several servers each that showed it. Those between "
+    "which less than ten looks came are noticed together, and one that only puts right what another one changed is put "
+    "back with it."
 )
 AGAINST = (
     "It is UNSAFE, and stays open for `faildrill recover`, if in the last half of the looks since the share that "
@@ -112,7 +131,7 @@ def test_where_a_share_shows_the_step_the_end_of_slow_answers_shows_nothing(tmp_
             lambda run: run.saw(ticks(5.0, 15.2), Outcome.RESET),
             "the last 3 looks failed before it was put back, and 205",
         ),
-        (lambda run: run.saw(ticks(5.0, 12.0, 0.1), Outcome.RESET), "failed 0 of 155 before it, 70 of"),
+        (lambda run: run.saw(ticks(5.0, 15.0, 0.1), Outcome.RESET), "failed 0 of 155 before it, 100 of"),
         (lambda run: answering(run, SEEN, BACK, "s1", "s2", took=0.03), "slower 0 of 155 before it, 5"),
     ],
     ids=["failed until it was put back", "failed now and then", "slower"],
@@ -121,6 +140,39 @@ def test_whatever_noticed_a_step_may_notice_its_end(happens: Callable[[Run], Run
     verdict, because = undo_of(judge(happens(said_back(drained("in the path"), "in the path")).write(tmp_path)))
     assert verdict == "PASSED"
     assert told in because
+
+
+@pytest.mark.says(STILL_UNLIKE)
+@pytest.mark.parametrize("recovered", [6.0, 9.0, 12.0, 14.5])
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda run, until: run.saw(ticks(4.0, until, 0.04), Outcome.RESET),
+        lambda run, until: answering(run, SEEN, until, "s1", "s2", took=0.03),
+        lambda run, until: answering(run, SEEN, until, "s2"),
+    ],
+    ids=["failed now and then", "slower", "another one answered"],
+)
+def test_what_was_well_again_before_it_was_put_back_is_no_sight_of_its_end(
+    happens: Callable[[Run, float], Run], recovered: float, tmp_path: Path
+) -> None:
+    """A standby took over behind the cut link: whether the link was healed afterwards, no look can tell."""
+    run = happens(said_back(drained("in the path"), "in the path"), recovered)
+    verdict, because = undo_of(judge(run.write(tmp_path)))
+    assert verdict == "INCONCLUSIVE"
+    assert "no probe" in because
+
+
+@pytest.mark.says(STILL_UNLIKE)
+def test_what_was_well_again_before_something_else_was_done_is_no_sight_of_its_end(tmp_path: Path) -> None:
+    """The looks that fail until the undo are those of the next step."""
+    run = said_back(drained("in the path"), "in the path")
+    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next"}]
+    run.but(12.0, intended("next"), tl.Applying(step="next"))
+    run.but(12.2, tl.Confirmed(step="next", because="done"))
+    run.but(15.2, tl.Undoing(step="next", by="runner"), tl.UndoVerified(step="next", because="as before"))
+    run.saw(ticks(4.0, 8.0, 0.04), Outcome.RESET).saw(ticks(12.4, 14.9, 0.04), Outcome.RESET)
+    assert undo_of(judge(run.write(tmp_path)))[0] == "INCONCLUSIVE"
 
 
 @pytest.mark.says(NOTICED_END)
@@ -151,17 +203,63 @@ def test_where_nobody_looked_until_it_was_steady_a_share_that_is_unlike_proves_n
     assert undo_of(judge(run.write(tmp_path)))[0] == "INCONCLUSIVE"
 
 
-@pytest.mark.says(
-    "Of several steps on the word of the same one it is enough that the end of one is noticed, as it is compared with "
-    "what was before all of them."
-)
-def test_what_is_put_back_together_is_noticed_together(tmp_path: Path) -> None:
-    run = drained(moves=["s1"])
-    run.steps = [*run.steps, {**run.steps[0], "id": "next", "name": "the next"}]
-    run.but(9.0, intended("next"), tl.Applying(step="next"))
-    run.but(9.2, tl.Confirmed(step="next", because="right again", word_of="haproxy", moves=["s1"]))
-    run.but(15.2, tl.Undoing(step="next", by="runner"), tl.UndoVerified(step="next", because="as before"))
+@pytest.mark.says(EACH_ONE)
+def test_what_puts_right_what_another_step_changed_is_put_back_with_it(tmp_path: Path) -> None:
+    run = with_the_next(drained(moves=["s1"]), "s1")
     result = judge(answering(said_back(run), SEEN, 9.0, "s2").write(tmp_path))
+    assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["PASSED", "PASSED"]
+
+
+@pytest.mark.says(EACH_ONE)
+@pytest.mark.parametrize("begun", [SEEN, 9.0], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    ("after", "verdicts"),
+    [(("s1", "s2", "s3"), ["PASSED", "PASSED"]), (("s1", "s3"), ["INCONCLUSIVE", "INCONCLUSIVE"])],
+    ids=["both are back", "one is not back"],
+)
+def test_of_two_drains_each_end_must_be_noticed(
+    begun: float, after: tuple[str, ...], verdicts: list[str], tmp_path: Path
+) -> None:
+    """Of six looks, s1 has its three at once: that s2 has none may be chance, and proves nothing."""
+    run = with_the_next(drained(moves=["s1"]), "s2", begun)
+    answering(run, 0.4, FAULT, "s1", "s2", "s3")
+    answering(said_back(run), SEEN, begun, "s2", "s3")
+    answering(answering(run, begun, BACK, "s3"), BACK, END, *after)
+    few = ns(BACK + 0.02 * 3 * len(after))
+    run.samples["pay"] = [one for one in run.samples["pay"] if one.due < few]
+    result = judge(run.write(tmp_path))
+    assert undo_of(result, "the next")[0] == verdicts[1]
+    assert undo_of(result, "crash it")[0] == "PASSED"
+
+
+@pytest.mark.says(EACH_ONE)
+@pytest.mark.parametrize(("after", "verdict"), [(("s1", "s2", "s3"), "PASSED"), (("s1", "s3"), "INCONCLUSIVE")])
+def test_of_two_servers_that_one_step_drains_each_must_answer_again(
+    after: tuple[str, ...], verdict: str, tmp_path: Path
+) -> None:
+    run = said_back(drained(moves=["s1", "s2"]))
+    answering(answering(run, 0.4, FAULT, "s1", "s2", "s3"), SEEN, BACK, "s3")
+    answering(run, BACK, END, *after)
+    few = ns(BACK + 0.02 * 3 * len(after))
+    run.samples["pay"] = [one for one in run.samples["pay"] if one.due < few]
+    assert undo_of(judge(run.write(tmp_path)))[0] == verdict
+
+
+@pytest.mark.says(EACH_ONE)
+def test_of_two_cut_links_each_end_must_be_noticed(tmp_path: Path) -> None:
+    """The second one was not noticed at all, so that nobody knows whether it is put back."""
+    run = with_the_next(drained("in the path"), "", 9.0, "in the path")
+    run.saw(ticks(4.0, 8.9), Outcome.RESET)
+    result = judge(said_back(run, "in the path").write(tmp_path))
+    assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["INCONCLUSIVE", "INCONCLUSIVE"]
+
+
+@pytest.mark.says(EACH_ONE)
+def test_what_is_done_together_is_noticed_together(tmp_path: Path) -> None:
+    """Hardly a look came between the two: they are one thing to all who looked."""
+    run = with_the_next(drained("in the path"), "", SEEN, "in the path")
+    run.saw(ticks(SEEN, 15.2), Outcome.RESET)
+    result = judge(said_back(run, "in the path").write(tmp_path))
     assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["PASSED", "PASSED"]
 
 

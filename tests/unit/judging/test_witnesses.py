@@ -18,10 +18,11 @@ SEEN = FAULT + 0.2
 OUTAGE = {"outage": {"of": "pay", "at_most": "30s"}}
 
 
-def drained(word_of: str = "haproxy", moves: Sequence[str] = (), **more: object) -> Run:
+def drained(word_of: str = "haproxy", moves: Sequence[str] = (), *, empties: bool = False, **more: object) -> Run:
     """A run whose step is confirmed by nobody but the one who was asked; all looks are good, of s1 and s2 in turn."""
     run = Run(expect=[OUTAGE], **more).usual().without(tl.Confirmed)  # type: ignore[arg-type]
-    run.but(SEEN, tl.Confirmed(step="crash", because="s1 drains", word_of=word_of, moves=list(moves)))
+    told = tl.Confirmed(step="crash", because="s1 drains", word_of=word_of, moves=list(moves), empties=empties)
+    run.but(SEEN, told)
     return answering(run, 0.4, END, "s1", "s2")
 
 
@@ -45,6 +46,11 @@ def hanging(run: Run, since: float, until: float) -> Run:
 
 def step_of(result: Result) -> str:
     return next(one.because for one in result.findings if one.kind == "step" and "takes effect" in one.claim)
+
+
+EACH_DRAINED = (
+    "A drain of several servers is noticed only if none goes on answering that had enough requests before to be missed."
+)
 
 
 @pytest.mark.says(
@@ -262,3 +268,20 @@ def test_two_probes_notice_together_what_neither_would_alone(tmp_path: Path) -> 
     result = judge(run.write(tmp_path / "two"))
     assert result.verdict is Verdict.PASSED
     assert "pay, other noticed it: s1 answered" in step_of(result)
+
+
+@pytest.mark.says(EACH_DRAINED)
+@pytest.mark.parametrize(("meanwhile", "verdict"), [(("s3",), "PASSED"), (("s2", "s3"), "INCONCLUSIVE")])
+def test_of_two_servers_that_one_step_drains_none_may_go_on_answering(
+    meanwhile: tuple[str, ...], verdict: str, tmp_path: Path
+) -> None:
+    run = answering(drained(moves=["s1", "s2"], empties=True), 0.4, END, "s1", "s2", "s3")
+    result = judge(answering(run, SEEN, 15.0, *meanwhile).write(tmp_path))
+    assert result.verdict == verdict
+    assert ("; s2 answered " in step_of(result)) == (verdict == "INCONCLUSIVE")
+
+
+@pytest.mark.says(EACH_DRAINED)
+def test_one_that_had_too_few_requests_to_be_missed_may_be_drained_with_another(tmp_path: Path) -> None:
+    run = answering(drained(moves=["s1", "spare"], empties=True), SEEN, 15.0, "s2").saw([1.0], Outcome.OK, who="spare")
+    assert judge(run.write(tmp_path)).verdict is Verdict.PASSED
