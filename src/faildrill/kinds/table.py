@@ -70,6 +70,8 @@ GUARDS: Final = {
     "haproxy.identity": "faildrill.adapters.haproxy.identity:Identity",
     "http.answer": "faildrill.adapters.http.answers:Answer",
     "http.identity": "faildrill.adapters.http.identity:Identity",
+    "kubernetes.identity": "faildrill.adapters.kubernetes.identity_guard:Identity",
+    "kubernetes.marker": "faildrill.adapters.kubernetes.identity_guard:Marker",
     "lab.identity": "faildrill.adapters.lab.reach:Identity",
     "mariadb.identity": "faildrill.adapters.mariadb.identity:Identity",
     "nginx.identity": "faildrill.adapters.nginx.identity:Identity",
@@ -126,6 +128,7 @@ CHECKS: Final = {
     "databases.path": "faildrill.adapters.postgres.checks:UsersPath",
     "groups.members": "faildrill.adapters.member.capacity:Members",
     "hosts.ansible": "faildrill.adapters.ansible.checks:Machines",
+    "kubernetes.api": "faildrill.adapters.kubernetes.checks:Cluster",
     "load_balancers.haproxy": "faildrill.adapters.haproxy.checks:LoadBalancers",
     "mariadb.servers": "faildrill.adapters.mariadb.checks:Servers",
     "redis.sentinel": "faildrill.adapters.redis.checks:Watched",
@@ -156,6 +159,7 @@ TARGETS: Final = {
     "hosts": "faildrill.adapters.ansible.target:Hosts",
     "redis": "faildrill.adapters.redis.target:Redis",
     "mariadb": "faildrill.adapters.mariadb.target:MariaDB",
+    "kubernetes": "faildrill.adapters.kubernetes.target:Kubernetes",
 }
 """By section of an environment, in the order in which they are told, the class of the targets in it."""
 
