@@ -11,7 +11,7 @@ import pytest
 
 from faildrill.lab.core import control, startup, teardown
 from faildrill.lab.core.facts import Facts
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from lab import traces
 from lab.drilling import Ran, run
 

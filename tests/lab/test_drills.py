@@ -15,7 +15,7 @@ import pytest
 from faildrill.judging.evidence import gather
 from faildrill.judging.expectations.never import Never
 from faildrill.lab.core.facts import Facts
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record import series
 from faildrill.record.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
 from lab.conftest import Drilled, put_back

@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from faildrill.lab.hosts.plan import HOSTS
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, AbortAsked, AnyEvent, Applying, entries
 from lab.conftest import eventually
 from lab.drilling import folder_of, started

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, Applying, entries
 from lab.drilling import run
 from lab.hosts_lab import needs_ssh

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.lab.core.facts import Facts
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import (
     FILE,
     AnyEvent,

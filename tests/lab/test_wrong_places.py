@@ -20,7 +20,7 @@ from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core import startup, teardown
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.stores.system_programs import program
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, Confirmed, UndoNotVerified, entries
 from lab import kinds_here
 from lab.conftest import ask, eventually

@@ -21,7 +21,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, Confirmed, Entry, Undoing, entries
 from safety.test_interrupted import below
 from support.places import Place, until

@@ -12,7 +12,7 @@ import pytest
 
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalFull
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.locking.settled_marks import settlements
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, Confirmed, Intended, Timeline, Undoing, UndoVerified, entries

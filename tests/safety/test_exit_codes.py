@@ -15,7 +15,7 @@ from faildrill.cli.main import cli
 from faildrill.errors import JournalDamaged, NotJudged, WrongUsage
 from faildrill.judging import defects
 from faildrill.judging.result import Verdict
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, Confirmed, WaitStarted
 from faildrill.running.layout import Started, start
 from faildrill.system.exit_codes import ExitCode

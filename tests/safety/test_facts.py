@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from faildrill.errors import Objection
+from faildrill.locking.dirty_marks import Mark, all_marks, clear, mark, marks
 from faildrill.locking.halt_switch import Halt, halt, halted, resume
-from faildrill.locking.occupancy import Holder, Mark, all_marks, clear, hold, mark, marks, recalled
+from faildrill.locking.machine_lock import Holder, hold, recalled
 from faildrill.locking.place_key import PlaceKey
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import Confirmed, GuardAnswered

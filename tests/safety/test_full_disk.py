@@ -15,7 +15,7 @@ import pytest
 
 from faildrill.cli.one_run import drive
 from faildrill.errors import JournalFull
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.environment import Environment
 from faildrill.record.journal import Journal, read
 from faildrill.record.timeline import FILE, Confirmed, entries

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import FILE, Confirmed
 from faildrill.scheduling.occurrence_record import Claimed, Died, Ended, lines_of
 from support.places import Place, events, until

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from faildrill.errors import Objection
-from faildrill.locking.occupancy import Holder, hold
+from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import Confirmed, GuardAnswered
 from faildrill.running.run_processes import Pipes

@@ -17,7 +17,7 @@ import pytest
 
 from faildrill import judging
 from faildrill.judging.result import Verdict
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, AbortAsked, Intended, RunEnded, RunnerDied, entries
 from faildrill.restoring.salvage import home, remembered

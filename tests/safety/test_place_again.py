@@ -13,7 +13,7 @@ import pytest
 from faildrill.adapters.postgres.identity import Identity, Marker
 from faildrill.guarding.same_place import FRESH, since
 from faildrill.kinds.call_context import CallContext
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.ports import Told
 from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal, unseal

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.main import cli
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.drill import Step
 from faildrill.ports.target import KindUse
 from faildrill.record import second_copy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record.timeline import AbortAsked, Confirmed, Fenced, RunEnded, RunnerDied, SteadyAgain, Undoing
 from support.places import Place, ended, events, of_run, recorded, runner_of, until
 

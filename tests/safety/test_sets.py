@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from faildrill.cli import judge
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record import series
 from support.places import Place, of_run, several_under_way, until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.ports.target import KindUse
 from faildrill.record.timeline import AbortAsked, Confirmed, GuardAnswered, NotSteady, SteadyAgain
 from support.places import Place, ended, events, of_run, recorded, runner_of, until

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from faildrill.locking.abort_request import sentinel_of, under_way
-from faildrill.locking.occupancy import Holder, Mark, all_marks, mark
+from faildrill.locking.dirty_marks import Mark, all_marks, mark
+from faildrill.locking.machine_lock import Holder
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import (
     AbortAsked,

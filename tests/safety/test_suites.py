@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill.cli.main import cli
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.record import series
 from faildrill.record.timeline import FILE, RunStarted, entries
 from support.places import Place, events, of_run, several_under_way, until

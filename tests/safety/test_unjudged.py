@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
-from faildrill.locking.occupancy import Holder, all_marks, hold
+from faildrill.locking.dirty_marks import all_marks
+from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record.timeline import FILE
 from faildrill.restoring.recovery import started

@@ -9,7 +9,7 @@ from pathlib import Path
 from faildrill import judging
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Verdict
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from support.forks import recovered, spread, watched
 from support.places import Place
 

@@ -21,7 +21,7 @@ import msgspec
 from faildrill import judging
 from faildrill.adapters.simulated.place import burn
 from faildrill.kinds import Shape, find
-from faildrill.locking.occupancy import Holder, hold
+from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry

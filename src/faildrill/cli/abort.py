@@ -10,7 +10,8 @@ import msgspec
 from faildrill import durations
 from faildrill.errors import WrongUsage, reason
 from faildrill.locking.abort_request import Asked, Sentinel, leave_word, sentinel_of, under_way
-from faildrill.locking.occupancy import Holder, marks, recalled
+from faildrill.locking.dirty_marks import marks
+from faildrill.locking.machine_lock import Holder, recalled
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 

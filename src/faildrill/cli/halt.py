@@ -12,9 +12,9 @@ from faildrill.locking.abort_request import under_way
 from faildrill.locking.halt_switch import Halt
 from faildrill.locking.halt_switch import halt as throw
 from faildrill.locking.halt_switch import resume as take_back
-from faildrill.locking.occupancy import recalled
-from faildrill.locking.place_key import PlaceKey
-from faildrill.system import state_folder, who
+from faildrill.locking.machine_lock import recalled
+from faildrill.locking.place_key import PlaceKey, places
+from faildrill.system import who
 
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
 _ENV = click.argument("env", metavar="ENV")
@@ -51,7 +51,7 @@ def resume(env: str) -> None:
 
 def _identified(env: str) -> tuple[PlaceKey, str]:
     """Return what is proven of an environment, and what to call it."""
-    if _IDENTITY.fullmatch(env) and (state_folder.folder() / "environments" / env).is_dir():
+    if _IDENTITY.fullmatch(env) and (places() / env).is_dir():
         return recalled(env), env
     from faildrill.cli.environment_choice import environment
     from faildrill.locking.facts import proven

@@ -166,7 +166,7 @@ def _unless_marked(code: ExitCode) -> ExitCode:
 
     ABORTED and ERROR promise that all was put back, which nobody can promise then.
     """
-    from faildrill.locking.occupancy import all_marks
+    from faildrill.locking.dirty_marks import all_marks
 
     try:
         return ExitCode.UNSAFE if all_marks() else code

@@ -12,7 +12,7 @@ from faildrill.errors import JournalDamaged, WrongUsage, reason
 from faildrill.history.open_metrics import Family, Sample, encode
 from faildrill.history.run_metrics import LastRun, families, last_runs
 from faildrill.locking.abort_request import under_way, under_way_elsewhere
-from faildrill.locking.occupancy import holders
+from faildrill.locking.machine_lock import holders
 from faildrill.scheduling.occurrence_record import Died, Line, Missed, Reason, last_looked_at, lines_of, recorded
 from faildrill.system import atomic_file
 

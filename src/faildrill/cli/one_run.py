@@ -15,8 +15,9 @@ import msgspec
 
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
+from faildrill.locking.dirty_marks import marks
 from faildrill.locking.facts import proven
-from faildrill.locking.occupancy import await_release, marks
+from faildrill.locking.machine_lock import await_release
 from faildrill.model.environment import Environment
 from faildrill.running.layout import Started, start
 from faildrill.system.exit_codes import ExitCode

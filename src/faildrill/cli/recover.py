@@ -14,7 +14,8 @@ from faildrill.cli.options import seconds
 from faildrill.cli.settle import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
-from faildrill.locking.occupancy import Holder, all_marks, hold, holders, is_held, marks
+from faildrill.locking.dirty_marks import all_marks, marks
+from faildrill.locking.machine_lock import Holder, hold, holders, is_held
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, RunEnded, UndoFailed, Undone, UndoVerified

@@ -20,7 +20,7 @@ from faildrill.cli.run_series import How
 from faildrill.errors import FaildrillError, InvalidFile, JournalError, Objection, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading.game_day_file import FOLDER, game_days, valid_game_days
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.game_day import GameDay
 from faildrill.scheduling import blocking
 from faildrill.scheduling.due import upcoming

@@ -7,7 +7,7 @@ import click
 
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, WrongUsage
-from faildrill.locking.occupancy import Mark, all_marks
+from faildrill.locking.dirty_marks import Mark, all_marks
 from faildrill.locking.settled_marks import settle
 from faildrill.record.timeline import Settled
 from faildrill.restoring.salvage import go_on, home, remembered, unseen

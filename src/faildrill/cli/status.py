@@ -10,8 +10,9 @@ from typing import Final
 import click
 
 from faildrill.locking.abort_request import under_way, under_way_elsewhere
+from faildrill.locking.dirty_marks import Mark, all_marks
 from faildrill.locking.halt_switch import Halt, all_halts
-from faildrill.locking.occupancy import Holder, Mark, all_marks, holders, is_held
+from faildrill.locking.machine_lock import Holder, holders, is_held
 from faildrill.locking.settled_marks import settlements
 from faildrill.record.timeline import first_of
 from faildrill.reports.wording import plain

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.kinds.parameter_roles import portable
+from faildrill.locking.place_key import places
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Approvals, Environment
-from faildrill.system import atomic_file, state_folder, who
+from faildrill.system import atomic_file, who
 
 LONGEST: Final = 7 * 86400.0
 """Seconds for which an approval may hold, at the most."""
@@ -40,7 +41,7 @@ def digest(drill: Drill) -> str:
 def folder(environment: Environment) -> Path:
     """Return where an environment's approvals are."""
     named = environment.approvals.folder if environment.approvals else None
-    return Path(named) if named else state_folder.folder() / "environments" / environment.proven_identity / "approvals"
+    return Path(named) if named else places() / environment.proven_identity / "approvals"
 
 
 def approve(drill: Drill, environment: Environment, by: str, lasting: float) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill.locking.occupancy import Holder, holders, is_held
+from faildrill.locking.machine_lock import Holder, holders, is_held
 from faildrill.system import atomic_file, processes
 
 FILE: Final = "asked.json"

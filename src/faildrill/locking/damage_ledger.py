@@ -17,7 +17,7 @@ import msgspec
 
 from faildrill import durations
 from faildrill.errors import JournalDamaged, JournalError
-from faildrill.locking.place_key import PlaceKey
+from faildrill.locking.place_key import PlaceKey, places
 from faildrill.record.chain import UNREADABLE
 from faildrill.record.journal import Journal, read, seal
 from faildrill.system import atomic_file, state_folder
@@ -138,7 +138,7 @@ def _too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str:
 
 
 def _path(key: str) -> Path:
-    return state_folder.folder() / "environments" / key / _FILE
+    return places() / key / _FILE
 
 
 def _lines(path: Path) -> list[Reserved | Settled]:

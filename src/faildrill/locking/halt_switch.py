@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.errors import reason
-from faildrill.locking.place_key import PlaceKey
-from faildrill.system import atomic_file, state_folder
+from faildrill.locking.place_key import PlaceKey, places
+from faildrill.system import atomic_file
 from faildrill.system.atomic_file import sync
 
 FILE: Final = "halted"
@@ -93,7 +93,7 @@ def _halted(key: str) -> Halt | None:
 def all_halts() -> Iterator[tuple[str, Halt]]:
     """Yield every halt of this machine once, with the identity of its environment."""
     told: set[str] = set()
-    for place in sorted((state_folder.folder() / "environments").glob("*/")):
+    for place in sorted(places().glob("*/")):
         found = _halted(place.name)
         if found is not None and (found.identity or place.name) not in told:
             told.add(found.identity or place.name)
@@ -107,7 +107,7 @@ def objection(proven: PlaceKey) -> str | None:
 
 
 def _path(key: str) -> Path:
-    return state_folder.folder() / "environments" / key / FILE
+    return places() / key / FILE
 
 
 def _unreadable(why: str) -> Halt:

@@ -5,9 +5,11 @@ the sentinel imports it.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from faildrill.record.timeline import RunStarted
+from faildrill.system import state_folder
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,15 @@ class PlaceKey:
     def of(cls, first: RunStarted) -> Self:
         """Return what the place of a run was proven to be."""
         return cls(first.identity, tuple(first.facts))
+
+
+def places() -> Path:
+    """Return the folder of this machine's state with a folder for each key."""
+    return state_folder.folder() / "environments"
+
+
+def folder_of(key: str) -> Path:
+    """Return the folder in which all that concerns a key is kept, made where it was not there."""
+    found = places() / key
+    found.mkdir(parents=True, exist_ok=True)
+    return found

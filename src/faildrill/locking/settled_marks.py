@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill.locking.occupancy import Mark, clear_everywhere
+from faildrill.locking.dirty_marks import Mark, clear_everywhere
 from faildrill.system import state_folder
 from faildrill.system.atomic_file import sync
 

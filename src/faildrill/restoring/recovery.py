@@ -15,7 +15,7 @@ from faildrill.clock import boot_id, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.known_secrets import keep_secret
 from faildrill.guarding.same_place import TYPED, Trust, since
-from faildrill.locking.occupancy import clear
+from faildrill.locking.dirty_marks import clear
 from faildrill.locking.place_key import PlaceKey
 from faildrill.locking.shared_lock import kept_away
 from faildrill.model.drill import Drill

@@ -11,8 +11,8 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.objections import answers
 from faildrill.kinds import build
+from faildrill.locking.dirty_marks import Mark, clear, mark
 from faildrill.locking.facts import proven
-from faildrill.locking.occupancy import Mark, clear, mark
 from faildrill.locking.shared_lock import Shared
 from faildrill.ports import Aborts, Rate, Watcher, causes
 from faildrill.proofs import limits

@@ -20,7 +20,8 @@ from typing import Final
 
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection, reason
-from faildrill.locking.occupancy import Holder, hold, marks
+from faildrill.locking.dirty_marks import marks
+from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
 from faildrill.record.journal import Disk

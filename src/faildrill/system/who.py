@@ -29,3 +29,8 @@ def here() -> str:
     except OSError:
         space = "pid:[?]"
     return f"{machine()} {space}"
+
+
+def elsewhere(place: str) -> str:
+    """Return the machine of a place, as `here` told it there; empty where it is ours, or none was told."""
+    return place.partition(" ")[0] if place and place != here() else ""

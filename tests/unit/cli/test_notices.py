@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from faildrill.cli import notices, schedule_text
 from faildrill.cli.main import cli
 from faildrill.errors import UnresolvedSecret
-from faildrill.locking.occupancy import all_marks
+from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.game_day import GameDay, Times
 from faildrill.ports.notice import Notice
 from faildrill.record.timeline import FILE, RunEnded, entries

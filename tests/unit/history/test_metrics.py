@@ -23,7 +23,8 @@ from faildrill import judging
 from faildrill.cli.main import cli
 from faildrill.history.open_metrics import Family, Sample, encode
 from faildrill.judging.result import Bounds, Headline, Outage, Result, Verdict, Writes
-from faildrill.locking.occupancy import Holder, Mark, hold, mark
+from faildrill.locking.dirty_marks import Mark, mark
+from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.scheduling.occurrence_record import Died, Missed, Record, folder_of
 from unit.history import made

@@ -1,15 +1,14 @@
-"""Who may drill an environment: locks that die with their holder, and marks of runs that are not put back.
+"""Who drills an environment on this machine: locks that die with their holder.
 
-Both are kept under each of the facts that the environment proves, so that the same place is locked from every folder,
-under every name, and by every file that shares a fact with ours. Marks lie in the user's state folder. A lock is a
-file there, which tells the user's other runs who holds it, and an abstract socket, which all users of the machine
-share. Kept small: the sentinel imports it before anything else is loaded.
+They are kept under each of the facts that the environment proves, so that the same place is locked from every folder,
+under every name, and by every file that shares a fact with ours. A lock is a file in the user's state folder, which
+tells the user's other runs who holds it, and an abstract socket, which all users of the machine share. Kept small: the
+sentinel imports it before anything else is loaded.
 """
 
 import contextlib
 import errno
 import fcntl
-import glob
 import json
 import os
 import pwd
@@ -17,15 +16,12 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 from faildrill.errors import Objection
-from faildrill.locking.place_key import PlaceKey
+from faildrill.locking.place_key import PlaceKey, folder_of, places
 from faildrill.system import atomic_file, state_folder, who
-from faildrill.system.atomic_file import sync
 
 _FACTS: Final = "facts"
 _KEY: Final = re.compile("[0-9a-f]{16}")
@@ -54,17 +50,11 @@ class Holder:
     @property
     def elsewhere(self) -> str:
         """The machine that it runs on, where that is another one, or another container; empty where it is ours."""
-        return self.here.partition(" ")[0] if self.here and self.here != who.here() else ""
+        return who.elsewhere(self.here)
 
     def __str__(self) -> str:
         on = f" on {self.elsewhere}" if self.elsewhere else ""
         return f"run {self.run} of {self.user} (pid {self.pid}{on}, since {self.since})"
-
-
-def _place(key: str) -> Path:
-    found = state_folder.folder() / "environments" / key
-    found.mkdir(parents=True, exist_ok=True)
-    return found
 
 
 def hold(proven: PlaceKey, holder: Holder) -> tuple[int, ...]:
@@ -85,7 +75,7 @@ def hold(proven: PlaceKey, holder: Holder) -> tuple[int, ...]:
 
 def _remember(proven: PlaceKey) -> None:
     """Keep which facts an identity has, for those who know the identity only."""
-    path = _place(proven.identity) / _FACTS
+    path = folder_of(proven.identity) / _FACTS
     if not path.exists():
         atomic_file.write(path, json.dumps(proven.facts).encode())
 
@@ -93,7 +83,7 @@ def _remember(proven: PlaceKey) -> None:
 def recalled(identity: str) -> PlaceKey:
     """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
     try:
-        facts = json.loads((state_folder.folder() / "environments" / identity / _FACTS).read_bytes())
+        facts = json.loads((places() / identity / _FACTS).read_bytes())
         return PlaceKey(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
     except (OSError, ValueError, TypeError):
         return PlaceKey(identity)
@@ -171,13 +161,13 @@ def is_held(identity: str) -> bool:
 
 
 def _opened(key: str) -> int:
-    return os.open(_place(key) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(folder_of(key) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def holders() -> dict[str, Holder]:
     """Return, by identity, who was the last to take each lock of this machine; whether they live is not asked."""
     found: dict[str, Holder] = {}
-    for path in sorted((state_folder.folder() / "environments").glob("*/lock")):
+    for path in sorted(places().glob("*/lock")):
         with contextlib.suppress(OSError, ValueError, TypeError):
             holder = Holder(**json.loads(path.read_bytes()))
             found[holder.identity or path.parent.name] = holder
@@ -191,75 +181,3 @@ def _holder(descriptor: int) -> Holder | str:
         except (ValueError, TypeError):
             time.sleep(0.01)
     return "somebody whose name can't be read"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A run that has touched its environment and was not seen to put everything back."""
-
-    run: str
-    folder: str
-    drill: str
-    since: str
-    identity: str = ""
-    """Of the environment as a whole."""
-    here: str = ""
-    """Where it ran, as `who.here` tells; empty as versions before wrote it."""
-
-    @property
-    def elsewhere(self) -> str:
-        """The machine that it ran on, where that is another one, or another container; empty where it is ours."""
-        return self.here.partition(" ")[0] if self.here and self.here != who.here() else ""
-
-
-def mark(proven: PlaceKey, one: Mark) -> None:
-    """Mark the environment as touched by a run; durable on return. OSError when it can't be written."""
-    for key in proven.keys:
-        atomic_file.write(_place(key) / f"{one.run}.touched", json.dumps(asdict(one)).encode(), durable=True)
-
-
-def clear(proven: PlaceKey, run: str) -> None:
-    """Take a run's mark off: everything it touched was seen put back. Killed within, the environment stays marked."""
-    for key in proven.keys:
-        (_place(key) / f"{run}.touched").unlink(missing_ok=True)
-        sync(_place(key))
-
-
-def clear_everywhere(run: str) -> None:
-    """Take a run's mark off wherever it is, though nobody knows any more what its place is kept under."""
-    for path in sorted((state_folder.folder() / "environments").glob(f"*/{glob.escape(run)}.touched")):
-        path.unlink(missing_ok=True)
-        sync(path.parent)
-
-
-def marks(proven: PlaceKey) -> list[Mark]:
-    """List the runs that left the environment touched, oldest first; a mark that can't be read is one too."""
-    return _once(mark for key in proven.keys for mark in _marks_under(key))
-
-
-def all_marks() -> dict[str, list[Mark]]:
-    """List the marks of every environment of this machine, by identity."""
-    found: dict[str, list[Mark]] = {}
-    for place in sorted((state_folder.folder() / "environments").glob("*/")):
-        for one in _marks_under(place.name):
-            found.setdefault(one.identity or place.name, []).append(one)
-    return {identity: _once(some) for identity, some in found.items()}
-
-
-def _once(some: Iterable[Mark]) -> list[Mark]:
-    """Keep one mark of each run, the oldest run first; one that can be read, where there is one."""
-    found: dict[str, Mark] = {}
-    for one in sorted(some, key=lambda mark: (mark.run, mark.identity == "")):
-        found.setdefault(one.run, one)
-    return list(found.values())
-
-
-def _marks_under(key: str) -> list[Mark]:
-    return [_read(path) for path in sorted(_place(key).glob("*.touched"))]
-
-
-def _read(path: Path) -> Mark:
-    try:
-        return Mark(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return Mark(path.stem, "(its mark can't be read)", "?", "?")
