@@ -40,6 +40,10 @@ def _places(pattern: str) -> set[str]:
             {"errors.py", "system/state_folder.py", "adapters/command/program.py"},
             id="why something failed, in words",
         ),
+        pytest.param(r"list\(Verdict\)|\bmax\(codes", {"system/exit_codes.py"}, id="which verdict or code is worse"),
+        pytest.param(
+            r"\.folder\(\) / \"environments\"", {"locking/place_key.py"}, id="where what concerns a place is kept"
+        ),
         pytest.param(r"isinstance\([^)]*, RunStarted\)", {"record/timeline.py"}, id="what a run begins with"),
     ],
 )

@@ -10,7 +10,7 @@ import msgspec
 from faildrill import durations
 from faildrill.errors import WrongUsage, reason
 from faildrill.locking.abort_request import Asked, Sentinel, leave_word, sentinel_of, under_way
-from faildrill.locking.dirty_marks import marks
+from faildrill.locking.dirty_marks import is_marked
 from faildrill.locking.machine_lock import Holder, recalled
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
@@ -66,12 +66,12 @@ def _ask(sentinel: Sentinel, holder: Holder, why: str) -> None:
 
 
 def _conclude(identity: str, holder: Holder, waited: str | None) -> NoReturn:
-    dirty = any(one.run == holder.run for one in marks(recalled(identity)))
+    is_dirty = is_marked(recalled(identity), holder.run)
     if waited is not None:
         click.echo(f"not over after {waited}: it may still be putting back; look at it, and abort again to hurry it")
         sys.exit(ExitCode.UNSAFE)
     click.echo(f"{_verdict(Path(holder.folder))}; see {holder.folder}")
-    if dirty:
+    if is_dirty:
         click.echo(f"NOT everything is put back; run: faildrill recover {holder.folder}", err=True)
         sys.exit(ExitCode.UNSAFE)
     click.echo("nothing of it is left: everything it touched was put back")

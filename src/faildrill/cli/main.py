@@ -13,7 +13,7 @@ from faildrill import __version__, plain_text
 from faildrill.cli.standard_output import discard, is_gone, unread
 from faildrill.errors import FaildrillError, NotJudged
 from faildrill.system import redaction
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe
 from faildrill.system.lazy_imports import lazily, without_collecting, without_plugins
 
 _COMMANDS = {
@@ -144,34 +144,28 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except click.Abort:
         click.echo("interrupted", err=True)
-        code = _unless_marked(ExitCode.ABORTED)
+        code = _cut_short(ExitCode.ABORTED)
     except click.ClickException as error:
         error.show()
         code = ExitCode.WRONG_USAGE
     except OSError as error:
         if not is_gone(error):
             click.echo(traceback.format_exc(), err=True)
-        code = discard(error) if is_gone(error) else _unless_marked(ExitCode.ERROR)
+        code = discard(error) if is_gone(error) else _cut_short(ExitCode.ERROR)
     except Exception:  # noqa: BLE001 - the one place where a defect of the command line becomes an exit code
         click.echo(traceback.format_exc(), err=True)
-        code = _unless_marked(ExitCode.ERROR)
+        code = _cut_short(ExitCode.ERROR)
     with unread():  # what is still to be written
         pass
     gc.freeze()  # nothing is searched for garbage at the end, either
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unless_marked(code: ExitCode) -> ExitCode:
-    """Return the code of a command that was cut short, or UNSAFE where an environment of this machine is marked.
-
-    ABORTED and ERROR promise that all was put back, which nobody can promise then.
-    """
+def _cut_short(code: ExitCode) -> ExitCode:
+    """Return the code of a command that was cut short, or UNSAFE where an environment of this machine is marked."""
     from faildrill.locking.dirty_marks import all_marks
 
-    try:
-        return ExitCode.UNSAFE if all_marks() else code
-    except OSError:
-        return ExitCode.UNSAFE
+    return unless_unsafe(code, all_marks)
 
 
 def _nowhere() -> TextIO:

@@ -15,12 +15,12 @@ import msgspec
 
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
-from faildrill.locking.dirty_marks import marks
+from faildrill.locking.dirty_marks import is_marked
 from faildrill.locking.facts import proven
 from faildrill.locking.machine_lock import await_release
 from faildrill.model.environment import Environment
 from faildrill.running.layout import Started, start
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe
 
 Showing = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """Shows a run until the event is set."""
@@ -84,7 +84,7 @@ def _what_now(folder: Path, place: Environment) -> str:
 
 
 def _is_marked(folder: Path, place: Environment) -> bool:
-    return any(one.run == folder.name for one in marks(proven(place)))
+    return is_marked(proven(place), folder.name)
 
 
 def _shortage(folder: Path) -> str:
@@ -98,10 +98,9 @@ def exit_code(result: Result | None, folder: Path, place: Environment) -> ExitCo
 
     Else as its verdict says; ERROR where it has none.
     """
-    if _is_marked(folder, place):
+    if is_dirty := _is_marked(folder, place):
         click.echo(f"the environment is DIRTY; put it back with: faildrill recover {folder}", err=True)
-        return ExitCode.UNSAFE
-    return ExitCode(result.exit_code) if result is not None else ExitCode.ERROR
+    return unless_unsafe(ExitCode(result.exit_code) if result is not None else ExitCode.ERROR, lambda: is_dirty)
 
 
 class Signals:

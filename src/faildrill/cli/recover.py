@@ -14,16 +14,15 @@ from faildrill.cli.options import seconds
 from faildrill.cli.settle import settled
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
-from faildrill.locking.dirty_marks import all_marks, marks
+from faildrill.locking.dirty_marks import all_marks, is_marked
 from faildrill.locking.machine_lock import Holder, hold, holders, is_held
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
 from faildrill.record.timeline import FILE, RunEnded, UndoFailed, Undone, UndoVerified
 from faildrill.restoring.salvage import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe, worst
 
-_SEVERITY: Final = (ExitCode.PASSED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitCode.UNSAFE)
 """How the recovery of one run can end, the worst last."""
 _RESULT: Final = "result.json"
 _JUST_LAID_OUT: Final = 3600.0
@@ -64,7 +63,7 @@ def recover(run: Path | None, *, unproven: bool, within: float | None, settle: s
     ends = [_end(folder, unproven=unproven, within=within) for folder in folders]
     with suppress(NoStateFolder):  # told already: by each run that it keeps from being put back
         _forget_ended()
-    sys.exit(max(ends, key=_SEVERITY.index, default=ExitCode.PASSED))
+    sys.exit(worst(ends))
 
 
 def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
@@ -77,8 +76,12 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
     except Exception:  # noqa: BLE001 - a defect is told where it is, and the other runs are put back all the same
         click.echo(f"{folder}: NOT recovered, because of a defect in faildrill: {traceback.format_exc()}", err=True)
         code = ExitCode.ERROR
-    is_dirty = any(one.run == folder.name for some in all_marks().values() for one in some)
-    return ExitCode.UNSAFE if is_dirty else code
+    return unless_unsafe(code, lambda: _is_dirty(folder))
+
+
+def _is_dirty(folder: Path) -> bool:
+    """Tell whether a run is marked anywhere on this machine, whatever its place was proven to be."""
+    return any(one.run == folder.name for some in all_marks().values() for one in some)
 
 
 def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
@@ -91,7 +94,7 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
         click.echo(f"{named} is gone, or takes nothing any more: the copy in {folder} is used")
     first = started(folder)
     place = PlaceKey.of(first)
-    is_put_back = _is_over(folder) and not any(one.run == first.run for one in marks(place))
+    is_put_back = _is_over(folder) and not is_marked(place, first.run)
     was_judged = (folder / _RESULT).exists()
     if is_put_back and was_judged:
         click.echo(f"nothing to recover: {folder} ended with everything put back")
@@ -152,7 +155,7 @@ def _by_hand(folder: Path) -> list[str]:
 
 def _lost(folder: Path) -> bool:
     """Tell what to do about a run of which nothing is left but its mark; WrongUsage where there is no mark, either."""
-    if not any(one.run == folder.name for some in all_marks().values() for one in some):
+    if not _is_dirty(folder):
         raise WrongUsage(f"{folder} is no folder of a run; `faildrill status` lists the runs that are not put back")
     click.echo(f"{folder} is gone, and so is its copy in the state folder: nobody knows what is to be put back")
     click.echo(f"  look at the place; when all is well there: faildrill recover --settle WHY {folder}")

@@ -20,7 +20,7 @@ from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
 from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
 from faildrill.secrets import Reference
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")
-    code = ExitCode.UNSAFE if ExitCode.UNSAFE in codes else ExitCode(result.exit_code)
+    code = unless_unsafe(ExitCode(result.exit_code), lambda: ExitCode.UNSAFE in codes)
     notices.tell(how.to, notices.ended(f"{result.drill} in {place.name}", code, result.because, running.folder))
     return code
 

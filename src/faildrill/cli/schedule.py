@@ -28,7 +28,7 @@ from faildrill.scheduling.occurrence_record import AnyEvent, Died, Ended, Known,
 from faildrill.scheduling.tick import Outcome, Run, Ways, see_to
 from faildrill.secrets import Reference
 from faildrill.system import state_folder
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe, worst
 
 _FILES: Final = click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE|FOLDER]…")
 _ONLY: Final = click.option("--only", metavar="NAME", help="Only the game day of this name.")
@@ -180,14 +180,7 @@ def run_due(
         click.echo(mistake, err=True)
     codes = [_see_to(day, reports, notify, quiet=quiet) for day in _chosen(found, only).values()] if found else []
     codes += [ExitCode.WRONG_USAGE] if mistakes else []
-    sys.exit(max(codes, key=_WORST.index, default=ExitCode.PASSED))
-
-
-_WORST: Final = [
-    *(ExitCode.PASSED, ExitCode.INCONCLUSIVE, ExitCode.FAILED, ExitCode.REFUSED),
-    *(ExitCode.ABORTED, ExitCode.WRONG_USAGE, ExitCode.ERROR, ExitCode.UNSAFE),
-]
-"""From what is well to what is worst."""
+    sys.exit(worst(codes))
 
 
 def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bool) -> ExitCode:
@@ -208,14 +201,14 @@ def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bo
         click.echo(f"{day.name}: nothing of it is run: {error}", err=True)
         return ExitCode.ERROR
     notices.tell(to, schedule_text.notice(day, written))
-    return max((_code(one) for one in written), key=_WORST.index, default=ExitCode.PASSED)
+    return worst(_code(one) for one in written)
 
 
 def _code(event: AnyEvent) -> ExitCode:
     if isinstance(event, Ended):
         return ExitCode(event.code)
     if isinstance(event, Died):
-        return ExitCode.UNSAFE if all_marks() else ExitCode.ABORTED
+        return unless_unsafe(ExitCode.ABORTED, all_marks)
     if isinstance(event, Missed):
         return ExitCode.REFUSED if event.sort == "blocked" else ExitCode.INCONCLUSIVE
     return ExitCode.PASSED

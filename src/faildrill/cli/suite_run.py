@@ -25,7 +25,7 @@ from faildrill.judging.series_result import SetResult
 from faildrill.record import timeline
 from faildrill.reports import terminal, wording
 from faildrill.running.suite import Begun, Ended, Rules, Suite
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe
 
 _SEED_BYTES: Final = 4
 
@@ -71,7 +71,7 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
         tell(result, suite.folder, how.output, quiet=how.mode == "quiet")
     if github_job.is_one():
         github_job.tell_of_suite(result, suite.folder, chosen.files)
-    code = ExitCode.UNSAFE if ExitCode.UNSAFE in running.codes else ExitCode(result.exit_code)
+    code = unless_unsafe(ExitCode(result.exit_code), lambda: ExitCode.UNSAFE in running.codes)
     what = f"{chosen.name}, {wording.count(len(suite.order), 'drill')}"
     notices.tell(how.to, notices.ended(what, code, result.because, suite.folder))
     return Through(code, result, suite.folder)

@@ -5,11 +5,12 @@ event; bounds are [at least, at most].
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, worst
 
 FORMAT = 1
 """Version of result.json."""
@@ -18,7 +19,7 @@ Level = Literal["info", "good", "bad"]
 
 
 class Verdict(enum.StrEnum):
-    """The one word for a run. Where several apply, the one listed first here wins; PASSED needs all to hold."""
+    """The one word for a run. PASSED needs all to hold."""
 
     UNSAFE = "UNSAFE"
     ERROR = "ERROR"
@@ -37,6 +38,11 @@ class Verdict(enum.StrEnum):
     def exit_code(self) -> int:
         """The exit code of `faildrill run` for it."""
         return ExitCode[self.value].value
+
+    @classmethod
+    def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
+        """Return the one that wins where several apply, as the exit codes do; PASSED where there is none."""
+        return cls(worst(ExitCode[one.value] for one in verdicts).name)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

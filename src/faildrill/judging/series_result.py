@@ -163,7 +163,7 @@ def _result(read: _Read, folder: Path) -> SetResult:
         runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
         not_run, found, compared = [], list(_findings(read, runs)), runs
     deciding = [one for one in runs if not one.tried_again]
-    worst = min([*(one.verdict for one in deciding), *(one.verdict for one in found)], key=list(Verdict).index)
+    worst = Verdict.worst([*(one.verdict for one in deciding), *(one.verdict for one in found)])
     return SetResult(
         set=first.set,
         sort=first.sort,
@@ -269,7 +269,7 @@ def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) ->
     code = read.codes.get(begun.folder)
     said = next((one for one in Verdict if one.exit_code == code), Verdict.INCONCLUSIVE)
     later = any(one.member == begun.member and one.attempt > begun.attempt for one in read.began)
-    verdict = run.verdict if run.conclusive is not None else min(run.verdict, said, key=list(Verdict).index)
+    verdict = run.verdict if run.conclusive is not None else Verdict.worst((run.verdict, said))
     told = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}
     return msgspec.structs.replace(run, verdict=verdict, conclusive=verdict.conclusive, **told)
 
@@ -294,7 +294,7 @@ def _all_are_run(first: series.SetStarted, left: list[LeftOut]) -> Finding:
     claim = f"all {count(planned, 'drill')} of the suite are run"
     if not left:
         return Finding(kind="suite", claim=claim, verdict=Verdict.PASSED, because=f"{planned} of {planned} were")
-    worst = min((one.verdict for one in left), key=list(Verdict).index)
+    worst = Verdict.worst(one.verdict for one in left)
     why = "; ".join(dict.fromkeys(one.because for one in left))
     because = f"{planned - len(left)} of {planned} were; the rest was not: {why}"
     return Finding(kind="suite", claim=claim, verdict=worst, because=because)

@@ -23,7 +23,7 @@ class Decision(NamedTuple):
 
 def decide(evidence: Evidence, found: list[Finding]) -> Decision:
     """Take the worst verdict, and of the findings that say it the one whose cause came first, with its remedy."""
-    verdict = min((one.verdict for one in found), key=list(Verdict).index)
+    verdict = Verdict.worst(one.verdict for one in found)
     deciding = [number for number, one in enumerate(found) if one.verdict is verdict]
     number = min(deciding, key=lambda one: _when(evidence, found[one])) if verdict is not Verdict.PASSED else 0
     return Decision(verdict, _told(verdict, found, found[number], len(deciding) - 1), number)

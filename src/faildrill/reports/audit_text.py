@@ -61,7 +61,7 @@ def as_junit(audit: Audit) -> bytes:
 def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
     found = [one for one in remarks if one.source == name and one.rule == rule]
     counted = [one for one in found if one.grade in _VERDICTS]
-    verdict = min((_VERDICTS[one.grade] for one in counted), key=list(Verdict).index, default=Verdict.PASSED)
+    verdict = Verdict.worst(_VERDICTS[one.grade] for one in counted)
     because = "; ".join(one.what for one in found) or "nothing was found"
     advice = "; ".join(dict.fromkeys(one.remedy for one in counted if one.remedy))
     return Finding(kind=rule, claim=f"{name}: {claim}", verdict=verdict, because=because, advice=advice)

@@ -20,7 +20,7 @@ from typing import Final
 
 from faildrill.clock import SystemClock, boot_id
 from faildrill.errors import Objection, reason
-from faildrill.locking.dirty_marks import marks
+from faildrill.locking.dirty_marks import is_marked, marks
 from faildrill.locking.machine_lock import Holder, hold
 from faildrill.locking.place_key import PlaceKey
 from faildrill.record import second_copy
@@ -39,7 +39,7 @@ from faildrill.restoring.fence import fence, is_putting_back, keepers, probers
 from faildrill.restoring.salvage import go_on, is_altered, remembered
 from faildrill.running.run_processes import Child, Crew, Ending, Pipes, Processes
 from faildrill.system import who
-from faildrill.system.exit_codes import ExitCode
+from faildrill.system.exit_codes import ExitCode, unless_unsafe
 from faildrill.system.kernel import become_subreaper
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -242,7 +242,7 @@ class Sentinel:
 
     def _is_marked(self) -> bool:
         """Tell whether the run has left something behind."""
-        return any(one.run == self._first.run for one in marks(PlaceKey.of(self._first)))
+        return is_marked(PlaceKey.of(self._first), self._first.run)
 
     def _note(self, event: AnyEvent) -> None:
         timeline = go_on(self._folder, SystemClock(), self._disk)
@@ -257,11 +257,7 @@ def _is_at_end(descriptor: int) -> bool:
 
 def without_verdict(first: RunStarted) -> ExitCode:
     """Return how a run ends that nobody judged: UNSAFE where it may have left something behind, else ERROR."""
-    try:
-        is_marked = any(one.run == first.run for one in marks(PlaceKey.of(first)))
-    except OSError:
-        return ExitCode.UNSAFE  # nobody can tell
-    return ExitCode.UNSAFE if is_marked else ExitCode.ERROR
+    return unless_unsafe(ExitCode.ERROR, lambda: is_marked(PlaceKey.of(first), first.run))
 
 
 def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:

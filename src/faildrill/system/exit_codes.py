@@ -1,6 +1,8 @@
 """What the exit code of a command means: the one place where the numbers are."""
 
 import enum
+from collections.abc import Callable, Iterable
+from typing import Final
 
 
 class ExitCode(enum.IntEnum):
@@ -18,3 +20,32 @@ class ExitCode(enum.IntEnum):
     """An environment is marked as not put back. This wins over whatever else a command has to say."""
     ERROR = 7
     """faildrill itself broke, and nothing of what it did is left: where something may be, it is UNSAFE."""
+
+
+_BY_WEIGHT: Final = (
+    ExitCode.PASSED,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.FAILED,
+    ExitCode.REFUSED,
+    ExitCode.ABORTED,
+    ExitCode.WRONG_USAGE,
+    ExitCode.ERROR,
+    ExitCode.UNSAFE,
+)
+"""From what is well to what is worst."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins where several apply: UNSAFE over all; PASSED where there is none."""
+    return max(codes, key=_BY_WEIGHT.index, default=ExitCode.PASSED)
+
+
+def unless_unsafe(code: ExitCode, is_unsafe: Callable[[], object]) -> ExitCode:
+    """Return the code; UNSAFE where something may not be put back, or where asking for that raises OSError.
+
+    All other codes promise that everything was put back.
+    """
+    try:
+        return ExitCode.UNSAFE if is_unsafe() else code
+    except OSError:
+        return ExitCode.UNSAFE
