@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from faildrill.judging.put_back_witnesses import PutBack, put_backs
-from faildrill.judging.witnesses import noticed
+from faildrill.judging.noticed_steps import noticed
+from faildrill.judging.noticed_undos import PutBack, put_backs
 from faildrill.restoring.outside_view import CHANCE
 from unit.judging.simulated_steps import DRAINED, EVEN, SKEWED, WAYS, Simulated, simulated
 

@@ -231,7 +231,7 @@ def _run(session: _Session, path: Path, env: str, way: str = "") -> "tuple[Resul
 @contextlib.contextmanager
 def _turn(place: "Environment") -> Iterator[None]:
     """Wait, as a worker of xdist, until no other one drills this place: two at once, and the second is REFUSED."""
-    from faildrill.locking.facts import proven
+    from faildrill.locking.declared_facts import proven
     from faildrill.system import state_folder
 
     with contextlib.ExitStack() as stack:

@@ -8,8 +8,8 @@ from typing import Any
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.model.drill import ProbePlan
 from faildrill.ports import Rate, Watcher
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Interval, Question
-from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from oracle import conditions
 from oracle.conditions import Word

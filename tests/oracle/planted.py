@@ -73,7 +73,7 @@ FAULTS: Final = {
         "asked",
     ),
     "what ought to have been answered is no matter": Fault(
-        "proofs.schedule", "[Interval(one, one + grace) for one in late]", "[]", "asked"
+        "proofs.look_schedule", "[Interval(one, one + grace) for one in late]", "[]", "asked"
     ),
     "silence lasts until it is given up": Fault(
         "proofs.looks", "Interval(sent, sent + slow)", "Interval(sent, answered)", "asked"

@@ -13,7 +13,7 @@ import pytest
 from faildrill.errors import JournalDamaged, JournalError
 from faildrill.locking import damage_ledger
 from faildrill.locking.damage_ledger import WEEK, Reserved, Settled, charges, reserve, settle
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.place_key import PlaceKey
 from faildrill.model.environment import Environment
 from faildrill.record.journal import seal

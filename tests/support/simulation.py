@@ -21,8 +21,8 @@ from faildrill.adapters.simulated.place import Fault, end_timers
 from faildrill.clock import nanoseconds
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Verdict
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import marks
-from faildrill.locking.facts import proven
 from faildrill.locking.place_key import PlaceKey
 from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Undo, Wait
 from faildrill.model.environment import Environment

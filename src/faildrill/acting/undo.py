@@ -267,7 +267,7 @@ class _Undo:
         loop = asyncio.get_running_loop()
         count = await counted(action, self._given, intent.undo_within)
         started = loop.time()
-        is_over = await self._put_back(undoing)
+        is_over = await self._call(undoing)
         failed = f"{self._unstarted}; " if self._unstarted else ""
         returned = loop.time()
         deadline = returned + min(intent.undo_within, LOOKING)
@@ -283,11 +283,11 @@ class _Undo:
         self._word_of = seen.word_of
         return self._seen_back(seen.because)
 
-    async def _put_back(self, undoing: Action) -> bool:
+    async def _call(self, undoing: Action) -> bool:
         """Call what puts it back, and record how that ended; tell whether it has failed: then nothing comes of it."""
         intent, note = self.intent, self._timeline.note
         try:
-            await call(_put_back(undoing, intent, self._given), intent.undo_within + ending(undoing))
+            await call(_undo(undoing, intent, self._given), intent.undo_within + ending(undoing))
         except TookTooLong as error:
             note(UndoFailed(step=intent.step, because=f"{words(error)}: its undo_within is over"))
         except (ActionError, CannotSee) as error:
@@ -320,7 +320,7 @@ def _undoing(intent: Intended) -> Action:
     return named
 
 
-async def _put_back(undoing: Action, intent: Intended, given: CallContext) -> None:
+async def _undo(undoing: Action, intent: Intended, given: CallContext) -> None:
     if intent.undo == "own":
         await undoing.undo(intent.before, given)
         return

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from faildrill import loading
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import marks
-from faildrill.locking.facts import proven
 from faildrill.model.environment import Environment
 
 

@@ -54,7 +54,7 @@ def _identified(env: str) -> tuple[PlaceKey, str]:
     if _IDENTITY.fullmatch(env) and (places() / env).is_dir():
         return recalled(env), env
     from faildrill.cli.environment_choice import environment
-    from faildrill.locking.facts import proven
+    from faildrill.locking.declared_facts import proven
 
     with environment(env, Path("drill.yaml"), start_lab=False) as found:
         return proven(found), found.name

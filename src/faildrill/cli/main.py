@@ -40,7 +40,7 @@ _COMMANDS = {
     "note": "faildrill.cli.note:note",
     "export": "faildrill.cli.export:export",
     "bundle": "faildrill.cli.bundle:bundle",
-    "evidence": "faildrill.cli.evidence:evidence",
+    "evidence": "faildrill.cli.label_evidence:evidence",
     "history": "faildrill.cli.past_runs:history",
     "show": "faildrill.cli.past_runs:show",
     "compare": "faildrill.cli.past_runs:compare",

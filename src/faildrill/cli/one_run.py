@@ -15,8 +15,8 @@ import msgspec
 
 from faildrill.judging import FILE
 from faildrill.judging.result import Result
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import is_marked
-from faildrill.locking.facts import proven
 from faildrill.locking.machine_lock import await_release
 from faildrill.model.environment import Environment
 from faildrill.running.layout import Started, start

@@ -106,7 +106,7 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
             judged = _judged(folder)
             click.echo(f"nothing to recover: {folder} ended with everything put back; it had no verdict yet: {judged}")
             return True
-        clean = _put_back(folder, unproven=unproven, within=within)
+        clean = _see_put_back(folder, unproven=unproven, within=within)
     finally:
         for lock in locks:
             os.close(lock)
@@ -119,14 +119,14 @@ def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
     return clean
 
 
-def _put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
-    from faildrill.restoring.recovery import recover as put_back
+def _see_put_back(folder: Path, *, unproven: bool, within: float | None) -> bool:
+    from faildrill.restoring import recovery
     from faildrill.restoring.required_secrets import lacking
 
     click.echo(f"recovering {folder} …")
     for line in lacking(folder):
         click.echo(f"  a secret is missing, and what needs it can't be put back or seen: {line}")
-    return resolver.run(put_back(folder, "recover", unproven=unproven, within=within))
+    return resolver.run(recovery.recover(folder, "recover", unproven=unproven, within=within))
 
 
 def _what_now(folder: Path) -> str:

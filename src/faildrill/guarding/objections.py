@@ -11,7 +11,7 @@ from faildrill.guarding.coverage import cover
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
 from faildrill.locking import halt_switch
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.model.drill import Drill, Parallel, Step, actions
 from faildrill.model.environment import Environment
 from faildrill.ports import NEEDS_HEIR, Foresees, Guard, Previews

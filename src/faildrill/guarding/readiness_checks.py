@@ -18,8 +18,8 @@ from faildrill.guarding import reach_proofs
 from faildrill.guarding.objections import Patient, answers
 from faildrill.kinds import build, names
 from faildrill.kinds.call_context import CallContext
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import marks
-from faildrill.locking.facts import proven
 from faildrill.model.drill import ProbePlan
 from faildrill.model.environment import Environment
 from faildrill.ports import NO_RUN, Checked, Examines, Opens, Probe, Seen, causes

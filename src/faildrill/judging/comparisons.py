@@ -48,7 +48,7 @@ class Compared(NamedTuple):
         return self.what != "slower" or self.now.hits * 2 > self.now.total
 
 
-def witnesses(evidence: Evidence, times: StepTimes) -> list[str]:
+def asking_others(evidence: Evidence, times: StepTimes) -> list[str]:
     """Name the probes that ask somebody else than whoever's word it is."""
     return [name for name, plan in evidence.plans.items() if plan.use.kind.partition(".")[0] != times.word_of]
 
@@ -68,7 +68,7 @@ def all_shares(evidence: Evidence, probe: str, before: Time, now: Time, then: Ti
 def strata(evidence: Evidence, times: StepTimes, name: str, formers: list[Time], now: Time) -> dict[str, Stratum]:
     """Return by probe what share of the answers somebody had: first now, then in all former times."""
     found: dict[str, Stratum] = {}
-    for probe in witnesses(evidence, times):
+    for probe in asking_others(evidence, times):
         for tell in (named, counted):
             seen, former = tell(evidence, probe, now), Counter[str]()
             for time in formers:

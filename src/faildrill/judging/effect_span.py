@@ -52,14 +52,14 @@ def in_effect(step: str, known: Iterable[Entry]) -> InEffect:
             return _gone(entry, entry.what, span)
     last = looks[-1]
     if isinstance(last.what, EffectUntold):
-        length = span.length(None, span.put_back)
+        length = span.length(None, span.put_back_at)
         because = f"nobody could tell right before it was put back: {last.what.because}; {lasted(length)}"
         return InEffect("can't be told", length, because)
     if isinstance(last.what, EffectGone):
         length = span.length(last.what.last, min(last.what.gone, last.at))
         excuse = _excuse(last, last.what, span, _deeds(step, entries))
         return InEffect(excuse, length, f"{_EXCUSES[excuse]}; {lasted(length)}: {last.what.because}")
-    length = span.length(None, span.put_back)
+    length = span.length(None, span.put_back_at)
     return InEffect("lasted", length, f"{lasted(length)}; it was there right before it was put back")
 
 
@@ -83,7 +83,7 @@ class _Span(NamedTuple):
     own: list[Entry]
 
     @property
-    def put_back(self) -> int | None:
+    def put_back_at(self) -> int | None:
         """When it was over for certain."""
         return next((one.at for one in self.own if isinstance(one.what, UndoVerified)), None)
 

@@ -133,7 +133,7 @@ class Evidence:
         return [self.dated(entry) for entry in self.entries if isinstance(entry.what, Applying | Undoing)]
 
     @cached_property
-    def put_back(self) -> int | None:
+    def put_back_at(self) -> int | None:
         """When something was first put back; None: nothing was."""
         return next((entry.at for entry, _ in self.events(Undoing)), None)
 

@@ -6,9 +6,9 @@ import msgspec
 
 from faildrill.judging.effect_span import in_effect
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.put_back_witnesses import PutBack, put_backs
+from faildrill.judging.noticed_steps import lacking, noticed
+from faildrill.judging.noticed_undos import NoticedUndo, noticed_undos
 from faildrill.judging.result import StepFigures
-from faildrill.judging.witnesses import lacking, noticed
 from faildrill.model.drill import Step, Wait
 from faildrill.record.timeline import (
     AnyEvent,
@@ -45,7 +45,7 @@ def figures(evidence: Evidence) -> list[StepFigures]:
         step = getattr(entry.what, "step", None)
         if step in by_step:
             by_step[step].append(entry)
-    backs = {one.step: one for one in put_backs(evidence)}
+    backs = {one.step: one for one in noticed_undos(evidence)}
     found = [
         _wait(evidence, step, by_step[step.id]) if isinstance(step, Wait) else _step(evidence, step, by_step[step.id])
         for step in evidence.steps
@@ -96,7 +96,7 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
     )
 
 
-def _seen_back(evidence: Evidence, step: StepFigures, back: PutBack) -> StepFigures:
+def _seen_back(evidence: Evidence, step: StepFigures, back: NoticedUndo) -> StepFigures:
     """Ask the probes of the drill where only the one who was asked says that it was put back."""
     told: Undo = "verified"
     because = back.seen_by
@@ -163,7 +163,7 @@ def _failed(entries: list[Entry], failed: Entry, what: ApplyFailed) -> _Ended:
     return _Ended("unknown", what.because, failed)
 
 
-class _PutBack(NamedTuple):
+class _UndoState(NamedTuple):
     """How a step was put back, why, and with which entry."""
 
     undo: Undo
@@ -171,22 +171,22 @@ class _PutBack(NamedTuple):
     entry: Entry | None
 
 
-def _undo(entries: list[Entry], outcome: Outcome) -> _PutBack:
+def _undo(entries: list[Entry], outcome: Outcome) -> _UndoState:
     """How it was put back: what was not seen put back is not put back."""
     if _last(entries, Intended) is None:
-        return _PutBack("", "", None)
+        return _UndoState("", "", None)
     end = next((entry for entry in reversed(entries) if isinstance(entry.what, UNDO_ENDS)), None)
     begun = _last(entries, Undoing)
     if begun is not None and (end is None or begun.n > end.n):
-        return _PutBack("not verified", "its undo began and nobody saw how it ended", None)
+        return _UndoState("not verified", "its undo began and nobody saw how it ended", None)
     if end is None:
         if outcome == "refused":
-            return _PutBack("not needed", "it was refused before it changed anything", None)
-        return _PutBack("not verified", "nothing was put back", None)
+            return _UndoState("not needed", "it was refused before it changed anything", None)
+        return _UndoState("not verified", "nothing was put back", None)
     if isinstance(end.what, UndoNotVerified):
-        return _PutBack("not verified", _undo_trouble(entries, end), end)
+        return _UndoState("not verified", _undo_trouble(entries, end), end)
     ends: dict[type[AnyEvent], Undo] = {UndoVerified: "verified", LeftApplied: "left", UndoFailed: "failed"}
-    return _PutBack(ends[type(end.what)], _because(end), end)
+    return _UndoState(ends[type(end.what)], _because(end), end)
 
 
 def _undo_trouble(entries: list[Entry], end: Entry) -> str:

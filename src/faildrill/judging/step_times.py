@@ -73,7 +73,7 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
         since=(seen.at, last),
         alone=(seen.at, min([*(one.at for one in over), last])),
         own=(seen.at, min([*own, last])),
-        until_undone=(seen.at, evidence.put_back or evidence.until),
+        until_undone=(seen.at, evidence.put_back_at or evidence.until),
         after=(max(backs, default=evidence.until), evidence.until),
     )
 

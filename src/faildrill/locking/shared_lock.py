@@ -9,7 +9,7 @@ from faildrill.acting.call import call
 from faildrill.errors import ActionError, CannotSee
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.model.environment import Environment
 from faildrill.ports import Lock
 from faildrill.system import who

@@ -9,8 +9,8 @@ from faildrill import durations
 from faildrill.clock import seconds
 from faildrill.model.drill import ProbePlan
 from faildrill.proofs import limits
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Question, trouble
-from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from faildrill.record.samples import Files, Follower, Outcome, Sample
 

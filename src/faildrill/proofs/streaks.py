@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Final
 
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Interval, Question
-from faildrill.proofs.schedule import Schedule
 from faildrill.record.samples import Sample
 
 _RECENT: Final = 256

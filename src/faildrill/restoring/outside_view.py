@@ -13,7 +13,7 @@ from faildrill.record.timeline import Entry, Timeline, UndoNotVerified, UndoVeri
 from faildrill.system.threads import aside
 
 if TYPE_CHECKING:
-    from faildrill.judging.put_back_witnesses import PutBack
+    from faildrill.judging.noticed_undos import NoticedUndo
 
 CHANCE: Final = 1e-3
 """With which probability all that is asked while looks come in may call put back what is not."""
@@ -39,7 +39,7 @@ class OutsideView:
         """Ends an asking without an answer; None: nobody does."""
         self._asked = 0
         self._next = _FIRST
-        self._found: list[PutBack] = []
+        self._found: list[NoticedUndo] = []
 
     @property
     def is_needed(self) -> bool:
@@ -70,7 +70,7 @@ class OutsideView:
             self._timeline.note(UndoNotVerified(step=one.step, because=because))
         return [one.step for one in against]
 
-    async def _ask(self, level: float, within: float) -> "list[PutBack]":
+    async def _ask(self, level: float, within: float) -> "list[NoticedUndo]":
         """Weigh all looks so far, aside, as very many take seconds; empty when it is skipped or takes too long."""
         asking = asyncio.ensure_future(aside(lambda: self._weighed(level)))
         racing: list[asyncio.Future[Any]] = [asking]
@@ -83,13 +83,13 @@ class OutsideView:
             for one in racing:
                 one.cancel()
 
-    def _weighed(self, level: float) -> "list[PutBack]":
+    def _weighed(self, level: float) -> "list[NoticedUndo]":
         """Weigh all looks so far; empty where they can't be read, which judging tells, or where weighing breaks."""
         try:
             from faildrill.judging.evidence import so_far  # noqa: PLC0415 - few runs ask, and it takes long to import
-            from faildrill.judging.put_back_witnesses import put_backs  # noqa: PLC0415 - the same
+            from faildrill.judging.noticed_undos import noticed_undos  # noqa: PLC0415 - the same
 
-            return put_backs(so_far(self._folder), level)
+            return noticed_undos(so_far(self._folder), level)
         except (FaildrillError, OSError):
             return []
         except Exception:  # noqa: BLE001 - it only advises: no defect of it keeps a run from its end

@@ -17,7 +17,7 @@ Steady = Callable[[float], Awaitable[bool]]
 """Watches until all is steady, for so many seconds more where something may still come back; tells whether it is."""
 
 
-class PutBack(NamedTuple):
+class EndState(NamedTuple):
     """What became of the steps that were open."""
 
     dirty: list[str]
@@ -43,7 +43,7 @@ class OpenRun:
 
     async def put_back(
         self, intents: list[Intended], undo: Undo, steady: Steady, unasked: Steady | None = None
-    ) -> PutBack:
+    ) -> EndState:
         """Put all intents back, and see it. Where it is another place by now, nothing is touched.
 
         `unasked` takes the place of `steady` there: what is looked at then isn't what was drilled.
@@ -57,7 +57,7 @@ class OpenRun:
             dirty += await fallen(kept, self.timeline, self.run)
             against = await self.view.contradicted() if self.view and is_steady else []
             dirty += [step for step in against if step not in dirty]
-        return PutBack(dirty, is_steady)
+        return EndState(dirty, is_steady)
 
     async def _is_the_place(self, intents: list[Intended]) -> bool:
         """Ask the place what it is, and record of every step that it stays where this is another one."""

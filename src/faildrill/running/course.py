@@ -11,8 +11,8 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.errors import FaildrillError
 from faildrill.guarding.objections import answers
 from faildrill.kinds import build
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import Mark, clear, mark
-from faildrill.locking.facts import proven
 from faildrill.locking.shared_lock import Shared
 from faildrill.ports import Aborts, Rate, Watcher, causes
 from faildrill.proofs import limits
@@ -167,7 +167,7 @@ class Course:
             await self._act()
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event, then all is put back
             self._broke(error)
-        if await self._put_back():
+        if await self._restore():
             clear(place, scene.run)
 
     async def _act(self) -> None:
@@ -207,7 +207,7 @@ class Course:
             if reason is not None:
                 self._stop.ask("condition", reason)
 
-    async def _put_back(self) -> bool:
+    async def _restore(self) -> bool:
         """Undo all that is open and see it steady; True when nothing is left to do."""
         scene = self._scene
         self._phase("undoing")

@@ -3,7 +3,7 @@
 from faildrill.errors import JournalError
 from faildrill.locking import damage_ledger
 from faildrill.locking.damage_ledger import Reserved
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.model.drill import Drill
 from faildrill.model.environment import DamageBudget, Environment
 from faildrill.running.longest_course import WARM_UP_PATIENCE, longest

@@ -8,7 +8,7 @@ from faildrill.errors import ActionError, CannotSee
 from faildrill.guarding import abort_guards
 from faildrill.kinds.call_context import CallContext
 from faildrill.locking import halt_switch
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.lock_keeper import LockKeeper
 from faildrill.locking.shared_lock import Shared
 from faildrill.running.run_context import Scene

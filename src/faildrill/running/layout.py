@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faildrill import __version__
 from faildrill.clock import Clock, boot_id
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.record import chain, second_copy

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from faildrill import __version__, durations
 from faildrill.clock import Clock, seconds
-from faildrill.locking.facts import proven
+from faildrill.locking.declared_facts import proven
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.record import series

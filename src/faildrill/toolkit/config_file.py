@@ -179,7 +179,7 @@ class OfFile(Kind):
         if said := await self._tested(given.timeout * SHARE):
             raise ActionRefused(f"{self._server}'s files are not good as they are: {said}")
 
-    async def _put_back(self, text: str, before: Captured, given: Given) -> None:
+    async def _write_back(self, text: str, before: Captured, given: Given) -> None:
         """Write a text where it is another one; ActionFailed when it can't be loaded then, and nothing else with it."""
         if text != await self._text():
             self._write(text)
@@ -273,7 +273,7 @@ class OfBrokenFile(OfFile):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Take the line out, test, and load where that was not loaded yet."""
-        await self._put_back((await self._text()).replace(self._line, ""), before, given)
+        await self._write_back((await self._text()).replace(self._line, ""), before, given)
         if not (await self._loaded(before, given)).holds:
             await self._load(before, given)
 

@@ -69,10 +69,12 @@ def _of_modules(modules: Sequence[Module]) -> Iterator[Figure]:
     doubled = [f"{stem} ({count} times)" for stem, count in stems.most_common() if count > 1]
     yield Figure("basenames of several modules", len(doubled), where=doubled)
     engine = Counter(
-        module.stem for module in modules if module.stem not in ENTRIES and not module.name.startswith("adapters/")
+        module.stem
+        for module in modules
+        if module.stem not in ENTRIES and not module.name.startswith(("adapters/", "lab/"))
     )
     doubled = [f"{stem} ({count} times)" for stem, count in engine.most_common() if count > 1]
-    yield Figure("the same, outside of the adapters", len(doubled), where=doubled)
+    yield Figure("the same, outside of the adapters and the lab", len(doubled), at_most=0, where=doubled)
 
 
 def _of_functions(modules: Sequence[Module]) -> Iterator[Figure]:

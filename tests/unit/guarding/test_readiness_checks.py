@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.guarding.readiness_checks import examine
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import Mark, mark
-from faildrill.locking.facts import proven
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
 from faildrill.toolkit.clock_skew import clock_check

@@ -2,8 +2,8 @@
 
 import pytest
 
-from faildrill.judging.put_back_witnesses import put_backs
-from faildrill.judging.witnesses import noticed
+from faildrill.judging.noticed_steps import noticed
+from faildrill.judging.noticed_undos import noticed_undos
 from unit.judging.simulated_steps import DRAINED, EVEN, SKEWED, simulated
 
 FIGURES = (
@@ -31,7 +31,7 @@ def test_what_is_not_put_back_is_never_seen_put_back_and_what_is_put_back_never_
     weights: dict[str, int],
 ) -> None:
     for seed in range(FEW // 3):
-        [left_on] = put_backs(simulated(seed, 60, weights, put_back=False, after=60).evidence())
-        [put_back] = put_backs(simulated(seed, 60, weights, after=60).evidence())
+        [left_on] = noticed_undos(simulated(seed, 60, weights, put_back=False, after=60).evidence())
+        [put_back] = noticed_undos(simulated(seed, 60, weights, after=60).evidence())
         assert not left_on.seen_by
         assert not put_back.against

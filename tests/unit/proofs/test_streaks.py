@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from faildrill.model.drill import ProbePlan
 from faildrill.ports.target import KindUse
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Interval, Question, Word
 from faildrill.proofs.records import Cadence, Heard
-from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from faildrill.record.samples import SEEN_LATE, Outcome, Sample
 from unit.judging.worlds import MODES, MS, Look, Window, World, columns, seeded

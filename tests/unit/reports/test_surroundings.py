@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from faildrill.record.surroundings import Sight, Surroundings, load, write
-from faildrill.reports.review.surroundings import lines
+from faildrill.reports.review.surroundings_lines import lines
 from faildrill.standards import Settings
 
 SET: Final[dict[str, Any]] = Settings.model_validate(

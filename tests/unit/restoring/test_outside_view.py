@@ -12,8 +12,8 @@ from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from faildrill.record.timeline import FILE, RunnerDied, Timeline, UndoNotVerified, entries
 from faildrill.restoring.outside_view import OutsideView
 from unit.judging.runs import Run, SetClock, ns, probe, ticks
-from unit.judging.test_put_back_witnesses import answered, said_back, undo_of
-from unit.judging.test_witnesses import drained
+from unit.judging.test_noticed_steps import drained
+from unit.judging.test_noticed_undos import answered, said_back, undo_of
 
 MOST = 120.0
 LOOKS_ON = (

@@ -9,8 +9,8 @@ import pytest
 
 from faildrill.acting.step import do
 from faildrill.errors import JournalFull
+from faildrill.locking.declared_facts import proven
 from faildrill.locking.dirty_marks import marks
-from faildrill.locking.facts import proven
 from faildrill.locking.place_key import PlaceKey
 from faildrill.model.drill import Step, Undo
 from faildrill.ports.target import KindUse

@@ -17,8 +17,8 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.expectations.answers_to_findings import FEWEST
 from faildrill.judging.numbers.look_share import Share, exact
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
+from faildrill.proofs.look_schedule import SETTLED
 from faildrill.proofs.looks import SILENCE, proof
-from faildrill.proofs.schedule import SETTLED
 from faildrill.record.samples import Sample
 from faildrill.record.samples.columns import Integers
 

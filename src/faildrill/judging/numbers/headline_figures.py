@@ -37,7 +37,7 @@ def headline(evidence: Evidence, probes: list[ProbeFigures]) -> Headline | None:
         failback_probe=failback.probe if failback is not None else probe,
         failback=failback,
         failback_allowed=_limit(evidence, failback.probe if failback is not None else probe, PUTTING_BACK),
-        was_put_back=evidence.put_back is not None,
+        was_put_back=evidence.put_back_at is not None,
         unproven=_unproven(evidence, probe, FAULT),
         failback_unproven=_unproven(evidence, failback.probe if failback is not None else probe, PUTTING_BACK),
         writes=writes(evidence),

@@ -63,7 +63,7 @@ def span(evidence: Evidence, when: str) -> tuple[int, int] | None:
         return _of_step(evidence, when)
     if not evidence.faults:
         return (evidence.since, _FOREVER) if when == "before" else None
-    fault, back, steady = evidence.faults[0].at, evidence.put_back, evidence.steady_since
+    fault, back, steady = evidence.faults[0].at, evidence.put_back_at, evidence.steady_since
     return {
         "before": (evidence.since, fault),
         "during": (fault, steady or _FOREVER),
@@ -104,7 +104,7 @@ def follows(evidence: Evidence, one: Stretch) -> Literal["fault", "putting back"
     followed = cause(evidence, one)
     if followed is None:
         return ""
-    is_back = evidence.put_back is not None and followed.at >= evidence.put_back
+    is_back = evidence.put_back_at is not None and followed.at >= evidence.put_back_at
     return PUTTING_BACK if is_back else FAULT
 
 

@@ -18,7 +18,7 @@ from faildrill.record.samples.columns import Columns
 from faildrill.record.timeline import SteadyAgain, UndoVerified, WarmedUp
 from faildrill.reports import wording
 from faildrill.reports.html.look_times import Looks
-from faildrill.reports.review import surroundings
+from faildrill.reports.review import surroundings_lines
 from faildrill.reports.review.content import Line
 from faildrill.reports.review.run_facts import Facts
 
@@ -64,8 +64,8 @@ def lines(facts: Facts) -> Iterator[Line]:
             alike = [f"{one.what} of {one.probe} ({one.because})" for one in told if one.state == state]
             if alike:
                 yield Line(f"{state}: {'; '.join(alike)}", cited)
-    yield from surroundings.lines(facts.around)
-    yield Line(f"can't be told: {surroundings.UNASKED}", ("timeline:0",))
+    yield from surroundings_lines.lines(facts.around)
+    yield Line(f"can't be told: {surroundings_lines.UNASKED}", ("timeline:0",))
 
 
 def _cited(facts: Facts) -> tuple[str, ...]:

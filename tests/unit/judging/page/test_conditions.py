@@ -10,8 +10,8 @@ import pytest
 from faildrill.judging.result import Finding, Verdict
 from faildrill.model.drill import Condition, Wait
 from faildrill.probing.health import SampleWatch
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Interval, Question, Word
-from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Files, Outcome, Recorder, Sample

@@ -7,8 +7,8 @@ import pytest
 from faildrill.judging.aborts.abort_conditions import ErrorsAbove, OutageLonger
 from faildrill.judging.result import Verdict
 from faildrill.ports import Rate
+from faildrill.proofs.look_schedule import Schedule
 from faildrill.proofs.looks import Question
-from faildrill.proofs.schedule import Schedule
 from faildrill.proofs.streaks import Asked
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome, Sample

@@ -19,18 +19,18 @@ from faildrill.judging.comparisons import (
     IN_A_ROW,
     Compared,
     all_shares,
+    asking_others,
     failing_at_the_end,
     looked,
     meeting,
     proven_dark,
     strata,
-    witnesses,
 )
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.likeness import Share, chance, tails, total
+from faildrill.judging.noticed_steps import CHANCE, noticed
 from faildrill.judging.step_times import FOREVER, StepTimes, Time, put_back_since, times_of
-from faildrill.judging.witnesses import CHANCE, noticed
 from faildrill.record.timeline import RunnerDied, Undoing, UndoNotVerified, UndoVerified
 
 PARTS: Final = (1, 2, 4, 8)
@@ -47,7 +47,7 @@ _SOME: Final = 5.0
 """… and for so many seconds at least."""
 
 
-class PutBack(NamedTuple):
+class NoticedUndo(NamedTuple):
     """What the probes of a run say of a step that only the one who was asked says is put back."""
 
     step: str
@@ -64,7 +64,7 @@ class PutBack(NamedTuple):
     """Whose share it changes, as it says."""
 
 
-def put_backs(evidence: Evidence, level: float = CHANCE) -> list[PutBack]:
+def noticed_undos(evidence: Evidence, level: float = CHANCE) -> list[NoticedUndo]:
     """Weigh each step that is put back on the word of the one who was asked alone.
 
     `level`: with which probability chance alone may make it look put back. All are compared with what was before the
@@ -73,11 +73,11 @@ def put_backs(evidence: Evidence, level: float = CHANCE) -> list[PutBack]:
     """
     ends = {one.what.step: one.what for one in evidence.entries if isinstance(one.what, _ENDS)}
     words = {step: one.word_of for step, one in ends.items() if isinstance(one, UndoVerified) and one.word_of}
-    found = [_put_back(evidence, step, word_of, level) for step, word_of in words.items()]
+    found = [_noticed_undo(evidence, step, word_of, level) for step, word_of in words.items()]
     return [_with_another(one, found) for one in found]
 
 
-def _with_another(one: PutBack, found: Sequence[PutBack]) -> PutBack:
+def _with_another(one: NoticedUndo, found: Sequence[NoticedUndo]) -> NoticedUndo:
     """Tell of a step that shows nothing by itself what shows the end of another one that names the same."""
     if one.seen_by or one.against or not one.names:
         return one
@@ -88,15 +88,15 @@ def _with_another(one: PutBack, found: Sequence[PutBack]) -> PutBack:
 _ENDS: Final = (Undoing, UndoVerified, UndoNotVerified)
 
 
-def _put_back(evidence: Evidence, step: str, word_of: str, level: float) -> PutBack:
+def _noticed_undo(evidence: Evidence, step: str, word_of: str, level: float) -> NoticedUndo:
     if _is_after_a_reboot(evidence, step):
         why = "the machine was started again before it was put back, and looks of then have another clock"
-        return PutBack(step, word_of, why=why)
+        return NoticedUndo(step, word_of, why=why)
     times = times_of(evidence, step, word_of)
     if times is None or not noticed(evidence, step, word_of):
-        return PutBack(step, word_of, why="no probe noticed the step, so that none can notice its end")
+        return NoticedUndo(step, word_of, why="no probe noticed the step, so that none can notice its end")
     seen = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
-    found = PutBack(step, word_of, names=frozenset(times.moves))
+    found = NoticedUndo(step, word_of, names=frozenset(times.moves))
     if told := seen.back(level):
         return found._replace(seen_by=told)
     against = seen.still()
@@ -118,7 +118,7 @@ class _Seen:
     def __init__(self, evidence: Evidence, times: StepTimes, after: Time) -> None:
         self._evidence = evidence
         self._times = times
-        self._probes = witnesses(evidence, times)
+        self._probes = asking_others(evidence, times)
         self._lasting_of: dict[str, set[str]] = {}
         is_apart = any(len(looked(evidence, probe, times.alone)) >= _FEWEST for probe in self._probes)
         self.alone = times.alone if is_apart else times.since

@@ -10,7 +10,7 @@ from faildrill.judging.result import Result, Verdict
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, intended, ns, probe, ticks
-from unit.judging.test_witnesses import OUTAGE, SEEN, answering, drained
+from unit.judging.test_noticed_steps import OUTAGE, SEEN, answering, drained
 
 BACK = 15.9
 """When it was said to be put back."""

@@ -16,12 +16,12 @@ from faildrill.judging.comparisons import (
     IN_A_ROW,
     Compared,
     all_shares,
+    asking_others,
     long_enough,
     looked,
     meeting,
     proven_dark,
     strata,
-    witnesses,
 )
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import count
@@ -45,7 +45,7 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
     if times is None or _goes_on(evidence, times):
         return ""
     compared: list[tuple[str, Compared]] = []
-    for name, before in itertools.product(witnesses(evidence, times), times.befores):
+    for name, before in itertools.product(asking_others(evidence, times), times.befores):
         seen = _in_a_row(evidence, name, before, times.since) or _in_the_dark(evidence, name, before, times.since)
         if seen:
             return f"{name} noticed it: {seen}"
