@@ -8,8 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from faildrill import percentages
-from faildrill.ports import Duration, Given, Kind, Seen
+from faildrill.ports import Duration, Given, Kind, Seen, percentages
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import CountsKeeper, Kept, path_of
 from faildrill.spread import AT_LEAST, TOLERANCE, Spread

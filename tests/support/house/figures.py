@@ -61,6 +61,8 @@ def figures(modules: Sequence[Module]) -> list[Figure]:
 
 def _of_modules(modules: Sequence[Module]) -> Iterator[Figure]:
     yield Figure("modules", len(modules))
+    root = [module.name for module in modules if "/" not in module.name]
+    yield Figure("files at the root of the package", len(root), at_most=8, where=root)
     yield Figure("lines with anything in them", sum(module.lines for module in modules))
     lengths = [len(module.text.splitlines()) for module in modules]
     yield Figure("lines of the median module", statistics.median(lengths))

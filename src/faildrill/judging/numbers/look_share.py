@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from faildrill import percentages
+from faildrill.ports import percentages
 
 _WHOLE = 100.0
 
