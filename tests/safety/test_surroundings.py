@@ -86,7 +86,7 @@ def test_a_board_that_tells_nothing_ends_no_run_and_is_never_called_the_same(pla
         os.mkfifo(board(place))
     code, told = residual(place)
     assert code == 0
-    assert "can't be told: what is set at board: " in told
+    assert "not known: what is set at board: " in told
     assert "what is set at board `" not in told
 
 

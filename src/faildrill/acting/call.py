@@ -109,7 +109,7 @@ def _answer(task: "asyncio.Task[T]") -> T:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
         told = f"{type(error).__name__} at {where}: {words(error)}"
-        raise ActionFailed(f"{told} - a fault of the kind itself: it says nothing of the target") from error
+        raise ActionFailed(f"{told} - a defect of the kind itself, not of the target") from error
 
 
 def words(what: object) -> str:
@@ -142,7 +142,7 @@ async def observe(
             seen = Observed(holds=False, because=f"could not be seen: {trouble.told}{saw}")
         patience.took(loop.time() - start, is_cut_off=trouble.is_cut_off)
         if seen.holds:
-            agreed.append(seen.because or "as it is to be")
+            agreed.append(seen.because or "as it should be")
             if len(agreed) >= needed:
                 return seen._replace(because=words(seen.because))
         elif loop.time() + LOOK_AGAIN >= deadline:

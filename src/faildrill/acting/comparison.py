@@ -21,7 +21,7 @@ async def of_others(action: Action, before: Captured, given: Given, within: floa
     """Say what somebody else has made of it; the empty string where nobody has. Two looks in a row must agree.
 
     Where they never do for float seconds, and one of them saw somebody else's, that is told: it may be his. None where
-    it can't be told at all: it is put back all the same, as it is the fault, as far as anybody knows.
+    no look could see it: it is put back all the same, as it is the fault, as far as anybody knows.
     """
     if not _compares(action):
         return ""
@@ -35,14 +35,14 @@ async def of_others(action: Action, before: Captured, given: Given, within: floa
         patience.took(loop.time() - start, is_cut_off=found is None)
         former = seen[-1] if seen else None
         if found and former and _is_theirs(found) == _is_theirs(former):
-            return _not_ours(found) if _is_theirs(found) else ""
+            return f"nothing is touched, because {_not_ours(found)}" if _is_theirs(found) else ""
         seen.append(found)
         if loop.time() + LOOK_AGAIN >= deadline:
             break
         await asyncio.sleep(LOOK_AGAIN)
     theirs = [one for one in seen if one and _is_theirs(one)]
     if theirs:
-        return f"looks don't agree whether somebody has: {_not_ours(theirs[-1])}"
+        return f"nothing is touched, because looks don't agree; by the last one that differs, {_not_ours(theirs[-1])}"
     return "" if any(seen) else None
 
 
@@ -52,8 +52,8 @@ def _is_theirs(found: Found) -> bool:
 
 def _not_ours(found: Found) -> str:
     return (
-        f"somebody else has changed it, so nothing is touched: it is {found.now}; the step had made it "
-        f"{found.expected}. To put back what was before: {found.remedy}"
+        f"somebody else has changed it: it is {found.now} now; the step had made it {found.expected}. "
+        f"To put back what was before: {found.remedy}"
     )
 
 
@@ -112,13 +112,13 @@ async def beside(
             for name, former in picture.items()
             if name not in spared and now.get(name, former) != former  # one that can't be seen proves nothing
         ]
-        return Observed(not others, f"not only its own has changed: {', '.join(others)}" if others else "")
+        return Observed(not others, f"more than what the step names has changed: {', '.join(others)}" if others else "")
 
     return await observe(look, deadline) if picture else Observed(holds=True, because="")
 
 
 async def counted(action: Action, given: Given, within: float) -> int | None:
-    """Return how often it was done and put back so far, by whomever; None where nobody counts, or it can't be told."""
+    """Return how often it was done and put back so far, by whomever; None where nobody counts, or no count was read."""
     if not _counts(action):
         return None
     with suppress(ActionError, CannotSee):

@@ -40,7 +40,7 @@ LOOK: Final = 10.0
 COSTLY_LOOK: Final = 30.0
 """The same for the one look of a kind whose looks cost: a play of many hosts on a busy machine takes its time."""
 AGAIN: Final = 2.0
-"""Seconds for which a failed look before an undo is tried again: what can't be told must not keep the fault on."""
+"""Seconds for which a failed look before an undo is tried again: a look that fails must not keep the fault on."""
 
 
 def seen_in_effect(entries: Iterable[Entry]) -> set[str]:
@@ -123,7 +123,7 @@ class Effect:
             self._tell_seen()
 
     async def look_before_undo(self) -> None:
-        """Look right before it is put back; what can't be told for a while is told as that. Two looks must agree.
+        """Look right before it is put back; where looks fail for a while, that is recorded. Two looks must agree.
 
         One that is silent gets its share first: whatever it is, the next one has all of the time.
         """

@@ -57,7 +57,7 @@ class Window(NamedTuple):
         if self.until <= self.last:
             return ""
         more = durations.show(self.until - self.last)
-        return f"what it asked for may still be done for {more} beyond the time of its undo"
+        return f"its request may still be carried out for {more} after the time that its undo has"
 
 
 def acts_late(action: Action, before: Captured) -> float:
@@ -91,7 +91,9 @@ async def late(action: Action, before: Captured, given: Given, window: Window) -
         else:
             seen, back = await effect(action, before, given), await restored(action, before, given)
         if was_back and back.holds and seen.holds:
-            raise CannotSee(f"it is put back ({back.because}), and in effect ({seen.because})")
+            raise CannotSee(
+                f"looks contradict each other: it is put back ({back.because}), and it is in effect ({seen.because})"
+            )
         comes = not back.holds if was_back else seen.holds
         return Observed(comes, seen.because if seen.holds else back.because)
 
@@ -133,4 +135,4 @@ async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, neede
 
 
 def _split(found: Late) -> str:
-    return f"two looks in a row never said the same; the last one: {found.because}"
+    return f"no two looks in a row agreed; the last one: {found.because}"

@@ -36,7 +36,9 @@ async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> l
         until = asyncio.get_running_loop().time() + min(one.undo_within, LOOKING)
         seen = await _look(one, run, until)
         if not seen.holds:
-            timeline.note(UndoNotVerified(step=one.step, because=f"was put back, and is so no more: {seen.because}"))
+            timeline.note(
+                UndoNotVerified(step=one.step, because=f"it was put back, and did not stay so: {seen.because}")
+            )
             found.append(one.step)
     return found
 

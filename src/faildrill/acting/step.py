@@ -62,10 +62,10 @@ async def do(step: Step, timeline: Timeline, run: str, is_elsewhere: Asked | Non
     except (ActionError, CannotSee) as error:
         return _refused(step, timeline, words(error))
     if not _is_data(before):
-        return _refused(step, timeline, "the state to go back to can't be written down exactly: nothing was done")
+        return _refused(step, timeline, "nothing was done: the state to go back to can't be written down exactly")
     intended = intent(step, before, picture)
     if redaction.holds_secret([intended.params, intended.before, intended.undo_params]):
-        return _refused(step, timeline, "its parameters or the state to go back to hold a secret: nothing was done")
+        return _refused(step, timeline, "nothing was done: its parameters or the state to go back to hold a secret")
     if is_elsewhere is not None and (because := await is_elsewhere(intended)):
         return _refused(step, timeline, because)
     timeline.record(intended)
@@ -150,7 +150,7 @@ async def _seen_after(action: Action, before: Captured, given: CallContext) -> s
     """Look after a refusal: it is the word of the one who was asked."""
     now = asyncio.get_running_loop().time()
     seen = await observe(lambda: effect(action, before, given), now, twice=not looks_cost(action), each=AFTER)
-    return f"{'and yet' if seen.holds else 'seen after it'}: {seen.because}"
+    return f"{'but it took effect' if seen.holds else 'looked at afterwards'}: {seen.because}"
 
 
 class _Called(NamedTuple):

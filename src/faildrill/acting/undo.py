@@ -35,7 +35,7 @@ from faildrill.record.timeline import (
 By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2
 """Undos without an outcome after which the others go first."""
-UNSEEN: Final = "what is there could not be seen, so it is put back whoever has made it"
+UNSEEN: Final = "it is put back without comparing, because what is there could not be seen"
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
@@ -197,7 +197,9 @@ class _Undo:
         seen = await self._back(action, deadline)
         if seen.holds:
             return self._seen_back(f"it was refused, and seen: {seen.because}")
-        return self._not_seen(f"it was refused, so nothing is put back, and yet it is not as before: {seen.because}")
+        return self._not_seen(
+            f"nothing is put back, because the step was refused; but the target is not as before: {seen.because}"
+        )
 
     async def _back(self, action: Action, deadline: float) -> Observed:
         """Look until what was before is there again, and all others are as they were."""
@@ -228,7 +230,7 @@ class _Undo:
         window = Window.of(action, intent, over)
         lost_to = self.lost_to
         if lost_to and lost_to.kind != intent.kind:
-            because = f"it is not as it was put back any more, since {lost_to.step} was: that, or it, may be why"
+            because = f"it did not stay put back: it has changed since {lost_to.step} was put back, which may be why"
             return Late(came=False, is_told=False, because=because)
         before = lost_to.before if lost_to and await self._is_as(lost_to, window.start) else intent.before
         found = await late(action, before, self._given, window)
@@ -241,11 +243,11 @@ class _Undo:
         return found
 
     async def settle(self, found: Late) -> bool:
-        """Put back again what came, by comparing as before; nothing is asked for again where that can't be told."""
+        """Put back again what came, by comparing as before; nothing is asked for again where that could not be seen."""
         if not found.is_told:
-            return self._not_seen(f"whether it stays put back can't be told: {found.because}")
+            return self._not_seen(f"it could not be seen whether it stays put back: {found.because}")
         if found.came and self.was_refused:
-            return self._not_seen(f"it was refused, and yet it was done later: {found.because}")
+            return self._not_seen(f"it was done later, though it had been refused: {found.because}")
         self.is_watched = False
         return await self.run() if found.came else self._seen_back(self._back_as)
 

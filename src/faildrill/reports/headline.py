@@ -62,7 +62,7 @@ def _in_words(one: Figure) -> str:
 def writes(one: Writes) -> str:
     """Say what became of the writes of a ledger."""
     if not one.was_read:
-        return f"{one.probe}: nobody can tell, no node that takes writes was read back"
+        return f"{one.probe}: not known, as no node that takes writes was read back"
     told = f"{one.probe}: {one.lost:,} of {one.acknowledged:,} acknowledged writes lost, {one.duplicated:,} there twice"
     return f"{told}, {one.phantom:,} rejected and there" if one.phantom else told
 

@@ -18,7 +18,7 @@ _FINE: Final = 0.05
 
 
 class Figure(NamedTuple):
-    """One figure: its words, and how much it is, for a bar; the size None where nobody can tell."""
+    """One figure: its words, and how much it is, for a bar; the size None where it is not known."""
 
     text: str
     size: float | None

@@ -180,7 +180,7 @@ def _abort(drill: Drill) -> Iterator[str]:
         yield f"- {_what(describe(use.kind, 'abort'))} {_with(use)}"
     if not drill.abort_when:
         yield "- whoever is responsible says so: the drill names no condition of its own."
-    yield "- nobody can tell any more how users are."
+    yield "- it is not known any more how users are."
 
 
 def _measured(measured: Measured) -> Iterator[str]:

@@ -165,6 +165,6 @@ def failovers(result: SetResult) -> list[str]:
     told = []
     for counted, words in ((result.warranted, "is warranted"), (result.needless, "is needless")):
         if counted.runs:
-            unknown = f", {counted.unknown} can't be told" if counted.unknown else ""
+            unknown = f", {counted.unknown} not known" if counted.unknown else ""
             told.append(f"done in {counted.done} of {wording.count(counted.runs, 'run')} in which it {words}{unknown}")
     return told

@@ -191,7 +191,12 @@ class _Recovery:
         """Watch until every probe is good again: with the probers of the run that still look, or with new ones."""
         timeline.note(PhaseStarted(phase="steadying"))
         if self._first is None:
-            timeline.note(NotSteady(probes={"all": "nobody knows the probes: the first event is lost"}, waited=0.0))
+            timeline.note(
+                NotSteady(
+                    probes={"all": "the probes are not known, because the first event of the timeline is lost"},
+                    waited=0.0,
+                )
+            )
             return False
         drill = Drill.model_validate(self._first.drill)
         place = Environment.model_validate(self._first.place)

@@ -81,7 +81,7 @@ def _takes_files(folder: Path) -> bool:
 
 
 def is_altered(path: Path) -> bool:
-    """Tell whether a timeline is not what was written, so that nobody can tell what else was in it."""
+    """Tell whether a timeline is not what was written, so that what else was in it is not known."""
     try:
         return read(path).damaged or len(salvage(path)) < len(read(path).records)
     except OSError:

@@ -65,8 +65,9 @@ def test_what_somebody_else_has_made_of_it_is_left_and_the_command_that_puts_bac
     result = drive(simulation, (5.0, "maintained"))
     assert result.verdict is Verdict.UNSAFE
     assert state(simulation) == "maintained"
-    assert "somebody else has changed it, so nothing is touched: it is maintained; the step had made it down" in told(
-        result
+    assert (
+        "nothing is touched, because somebody else has changed it: it is maintained now; the step had made it down"
+        in told(result)
     )
     assert "To put back what was before: write up into" in told(result)
 
@@ -75,7 +76,7 @@ def test_what_was_refused_is_looked_at_and_not_undone(simulation: Simulation) ->
     simulation.fault("pay", apply="refuses")
     result = drive(simulation)
     assert result.verdict is Verdict.INCONCLUSIVE
-    assert "refuses; seen after it: nothing changed" in told(result)
+    assert "refuses; looked at afterwards: nothing changed" in told(result)
     assert "it was refused, and seen: as it was before" in told(result)
     assert simulation.events(Undoing) == []
 
@@ -84,8 +85,8 @@ def test_a_refusal_that_is_not_true_is_unsafe_and_left_to_a_person(simulation: S
     simulation.fault("pay", apply="refuses after")
     result = drive(simulation)
     assert result.verdict is Verdict.UNSAFE
-    assert "having done it; and yet: the captured state changed" in told(result)
-    assert "it was refused, so nothing is put back, and yet it is not as before" in told(result)
+    assert "having done it; but it took effect: the captured state changed" in told(result)
+    assert "nothing is put back, because the step was refused; but the target is not as before" in told(result)
 
 
 def test_where_looks_do_not_agree_whose_it_is_it_is_left(simulation: Simulation) -> None:
@@ -94,7 +95,7 @@ def test_where_looks_do_not_agree_whose_it_is_it_is_left(simulation: Simulation)
     result = drive(simulation, (5.0, "maintained"))
     assert result.verdict is Verdict.UNSAFE
     assert state(simulation) == "maintained"
-    assert "looks don't agree whether somebody has" in told(result)
+    assert "nothing is touched, because looks don't agree" in told(result)
 
 
 def test_where_looks_do_not_agree_whether_it_lasted_it_is_told(simulation: Simulation) -> None:
@@ -109,7 +110,7 @@ def test_a_defect_of_a_kind_is_named_as_that_and_never_as_a_word_of_the_target(s
     simulation.fault("pay", apply="crashes")
     because = next(one.because for one in drive(simulation).findings if "a defect in the adapter" in one.because)
     assert "RuntimeError at place.py:" in because
-    assert because.endswith("a fault of the kind itself: it says nothing of the target")
+    assert because.endswith("a defect of the kind itself, not of the target")
 
 
 def test_one_look_among_others_that_say_no_is_no_proof() -> None:

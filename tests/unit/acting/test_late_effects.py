@@ -55,7 +55,7 @@ def test_what_comes_within_some_seconds_is_put_back_whatever_its_kind_says(simul
 def test_what_may_come_later_than_its_undo_may_take_is_never_clean(simulation: Simulation) -> None:
     simulation.fault("pay", apply="comes late", delay="50s", acts_late="60s")
     assert drive(simulation).verdict is Verdict.UNSAFE
-    assert "what it asked for may still be done for 54.8 s" in told(simulation)
+    assert "its request may still be carried out for 54.8 s" in told(simulation)
 
 
 @pytest.mark.parametrize("apply", ["comes late", "refuses, comes late"])
@@ -72,14 +72,14 @@ def test_who_goes_on_where_another_one_died_looks_for_it_as_well(simulation: Sim
 def test_what_was_refused_and_is_done_later_is_told_and_left(simulation: Simulation) -> None:
     simulation.fault("pay", apply="refuses, comes late", delay="3s")
     assert drive(simulation).verdict is Verdict.UNSAFE
-    assert "it was refused, and yet it was done later" in told(simulation)
+    assert "it was done later, though it had been refused" in told(simulation)
     assert simulation.events(Undoing) == []
 
 
 def test_where_reads_do_not_agree_whether_it_came_nothing_is_asked_for_again(simulation: Simulation) -> None:
     simulation.fault("pay", apply="comes late", delay="8s", reads="alternating")
     assert drive(simulation).verdict is Verdict.UNSAFE
-    assert "whether it stays put back can't be told: two looks in a row never said the same" in told(simulation)
+    assert "it could not be seen whether it stays put back: no two looks in a row agreed" in told(simulation)
     assert simulation.deeds("pay") == ["undo", "came"]
     assert len(simulation.events(Undoing)) == 1
 

@@ -120,24 +120,24 @@ def test_where_nothing_was_left_hardly_ever_something_is_found() -> None:
     chance = np.random.default_rng(7)
     told = [compared(usual(chance, LOOKS), usual(chance, LOOKS)) for _ in range(300)]
     assert sum("not as before" in one.values() for one in told) <= 3
-    assert all("can't be told" not in one.values() for one in told)
+    assert all("not known" not in one.values() for one in told)
 
 
 @pytest.mark.parametrize("looks", [(0, LOOKS), (LOOKS, 0), (4, 4), (LOOKS, 3)])
 def test_too_few_looks_are_never_called_the_same(looks: tuple[int, int]) -> None:
     chance = np.random.default_rng(1)
     told = compared(usual(chance, looks[0]), usual(chance, looks[1]))
-    assert set(told.values()) == {"can't be told"}
+    assert set(told.values()) == {"not known"}
 
 
 def test_a_run_without_looks_and_what_lies_around_are_said_to_be_untold() -> None:
     chance = np.random.default_rng(1)
     made = facts(usual(chance, LOOKS), usual(chance, LOOKS))
     texts = [line.text for line in residual.lines(made)]
-    assert texts[-1].startswith("can't be told: what no `settings`")
+    assert texts[-1].startswith("not known: what no `settings`")
     assert [one for one in texts if one.startswith("no difference seen")]
     blind = Facts(made.result, [one for one in made.entries if not isinstance(one.what, tl.UndoVerified)], made.looks)
-    assert next(residual.lines(blind)).text.startswith("can't be told")
+    assert next(residual.lines(blind)).text.startswith("not known")
 
 
 def test_exact_chances_are_those_of_fisher() -> None:

@@ -113,7 +113,7 @@ def test_a_step_that_is_to_stay_is_what_was_done_about_it_and_no_cause(recorded:
 def test_the_review_says_what_is_not_as_it_was_and_what_nobody_asked(recorded: Path) -> None:
     texts = [line.text for line in reviewed(recorded).residual]
     assert "not as before: who answers of rows: pg1 answers no more, 108 of 108 before; pg2 answers now" in texts[1]
-    assert texts[-1].startswith("can't be told: what no `settings`")
+    assert texts[-1].startswith("not known: what no `settings`")
 
 
 def test_what_the_findings_advise_is_to_be_improved_with_the_finding_named(recorded: Path) -> None:

@@ -79,13 +79,13 @@ def test_what_something_sets_again_and_again_was_left_by_nobody() -> None:
 def test_what_was_not_read_at_both_times_is_never_called_the_same() -> None:
     after = copy.deepcopy(SET)
     after["failover"]["ttl"] = None
-    assert seen(after) == ["can't be told: what is set at lb: ttl: 20 s before, and can't be read after"]
+    assert seen(after) == ["not known: what is set at lb: ttl: 20 s before, and can't be read after"]
     silent = Sight(when="after", wall="2026-11-22T10:31:00Z", settings={}, unread={"lb": ["no answer within 5 s"]})
     before = Sight(when="before", wall="2026-11-22T10:30:00Z", settings={"lb": SET})
     [line] = lines(Surroundings(before, silent))
-    assert line.text == "can't be told: what is set at lb: no answer within 5 s after"
+    assert line.text == "not known: what is set at lb: no answer within 5 s after"
     [line] = lines(Surroundings(before, None))
-    assert line.text == "can't be told: what is set was read before, and not after"
+    assert line.text == "not known: what is set was read before, and not after"
 
 
 def test_a_part_that_was_not_read_hides_no_difference_elsewhere() -> None:
@@ -94,7 +94,7 @@ def test_a_part_that_was_not_read_hides_no_difference_elsewhere() -> None:
     told = seen(after, unread={"lb": ["check of payments: garbage"]})
     assert told == [
         "not as before: what is set at lb: weight of payments/pay1: 70, 1 before",
-        "can't be told: what is set at lb: check of payments: garbage after",
+        "not known: what is set at lb: check of payments: garbage after",
     ]
 
 

@@ -63,7 +63,7 @@ class Review:
     """No person has said yet why it went as it did."""
     resolution: list[Line]
     residual: list[Line]
-    """What is not as it was before, what can't be told, and what was compared."""
+    """What is not as it was before, what is not known, and what was compared."""
     improve: list[Line]
     tasks: list[Task]
     changed: list[Line] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Residual impact: what is not as it was before the first step, after everything was put back, as far as looks tell.
 
 Three questions of each probe: are its answers slower, do more of its looks fail, and does somebody answer who did not,
-or nobody any more who did. Where there are too few looks for one, nobody can tell: that is said, and never *as before*.
+or nobody any more who did. Where there are too few looks for one, it is *not known*, and never *as before*.
 What is set around and answers no probe is in `surroundings`.
 """
 
@@ -28,7 +28,7 @@ MATTERS: Final = 0.2
 """By how much answers must surely be slower to be told: caches are cold, and a standby is another machine."""
 _MOST: Final = 1_000
 """Looks of a span that are gone through; of more, the nearest to its end after, and to the first step before."""
-State = Literal["not as before", "no difference seen", "can't be told"]
+State = Literal["not as before", "no difference seen", "not known"]
 
 
 class Told(NamedTuple):
@@ -49,23 +49,23 @@ class Spans(NamedTuple):
 
 
 def lines(facts: Facts) -> Iterator[Line]:
-    """Yield what is told: differences, what shows none, and what can't be told."""
+    """Yield what is told: differences, what shows none, and what not known."""
     if not facts.acted:
         yield Line("Nothing was done, so nothing could be left.", ("timeline:0",))
         return
     cited, found = _cited(facts), spans(facts)
     if found is None:
-        yield Line("can't be told: the probes were not seen good before, or nothing was seen put back", cited)
+        yield Line("not known: the probes were not seen good before, or nothing was seen put back", cited)
     else:
         told = list(compared(facts, found))
         for one in (one for one in told if one.state == "not as before"):
             yield Line(f"{one.state}: {one.what} of {one.probe}: {one.because}", cited, level="bad")
-        for state in ("no difference seen", "can't be told"):
+        for state in ("no difference seen", "not known"):
             alike = [f"{one.what} of {one.probe} ({one.because})" for one in told if one.state == state]
             if alike:
                 yield Line(f"{state}: {'; '.join(alike)}", cited)
     yield from surroundings_lines.lines(facts.around)
-    yield Line(f"can't be told: {surroundings_lines.UNASKED}", ("timeline:0",))
+    yield Line(f"not known: {surroundings_lines.UNASKED}", ("timeline:0",))
 
 
 def _cited(facts: Facts) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def compared(facts: Facts, spans: Spans) -> Iterator[Told]:
     for probe in (one.probe for one in facts.result.probes):
         seen = facts.looks.get(probe)
         if seen is None:
-            yield Told(probe, "answer times", "can't be told", "none of its looks is there")
+            yield Told(probe, "answer times", "not known", "none of its looks is there")
             continue
         before = _part(seen, spans.since, spans.until)
         after = _part(seen, spans.back, facts.result.duration + 1)
@@ -111,7 +111,7 @@ def _times(probe: str, before: Columns, after: Columns) -> Told:
     found = slower(_bounds(before), _bounds(after), probe)
     of = f"{wording.count(len(before), 'look')} before, {len(after):,} after"
     if found is None:
-        return Told(probe, "answer times", "can't be told", f"too few looks: {of}")
+        return Told(probe, "answer times", "not known", f"too few looks: {of}")
     medians = f"median {_median(before)} before, {_median(after)} after"
     if found.p <= RARE and found.surely > MATTERS:
         return Told(probe, "answer times", "not as before", f"{medians}, {_surely(found)} (p {found.p:.2g}; {of})")
@@ -138,14 +138,14 @@ def _failures(probe: str, before: Columns, after: Columns) -> Told:
     failed = [int(np.count_nonzero(~one.is_good)) for one in (before, after)]
     of = f"{failed[0]:,} of {wording.count(len(before), 'look')} before, {failed[1]:,} of {len(after):,} after"
     if not len(before) or not len(after):
-        return Told(probe, "failed looks", "can't be told", f"too few looks: {of}")
+        return Told(probe, "failed looks", "not known", f"too few looks: {of}")
     p = at_least_so_many(failed[1], len(after), sum(failed), len(before) + len(after))
     if p <= RARE:
         return Told(probe, "failed looks", "not as before", f"{of} (p {p:.2g})")
     # With fewer looks not even that each fifth of them fails could be proven.
     fifth = math.ceil(len(after) / 5)
     if at_least_so_many(fifth, len(after), fifth, len(before) + len(after)) > RARE:
-        return Told(probe, "failed looks", "can't be told", f"too few looks: {of}")
+        return Told(probe, "failed looks", "not known", f"too few looks: {of}")
     return Told(probe, "failed looks", "no difference seen", of)
 
 
@@ -169,7 +169,7 @@ def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
         return
     sizes = [sum(one.values()) for one in counts]
     if not all(sizes):
-        yield Told(probe, "who answers", "can't be told", f"nobody was named {'after' if sizes[0] else 'before'}")
+        yield Told(probe, "who answers", "not known", f"nobody was named {'after' if sizes[0] else 'before'}")
         return
     gone = [name for name in names if name not in counts[1]]
     new = [name for name in names if name not in counts[0]]
@@ -181,9 +181,9 @@ def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
     if proven:
         yield Told(probe, "who answers", "not as before", "; ".join(proven))
     elif told:
-        yield Told(probe, "who answers", "can't be told", f"too few looks: {'; '.join(told)}")
+        yield Told(probe, "who answers", "not known", f"too few looks: {'; '.join(told)}")
     elif any(at_least_so_many(many, sizes[0], many, sum(sizes)) > RARE for many in counts[0].values()):
-        yield Told(probe, "who answers", "can't be told", f"too few looks to miss one of {', '.join(names)}")
+        yield Told(probe, "who answers", "not known", f"too few looks to miss one of {', '.join(names)}")
     else:
         yield Told(probe, "who answers", "no difference seen", ", ".join(names))
 

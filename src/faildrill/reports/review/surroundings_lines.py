@@ -1,4 +1,4 @@
-"""What is set around a drill, before and after: what differs, and what nobody can tell."""
+"""What is set around a drill, before and after: what differs, and what is not known."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -13,7 +13,7 @@ from faildrill.standards.settings import Path
 
 UNASKED: Final = (
     "what no `settings` of the environment reads (rules of networks and hosts, paused jobs, further replicas) was not "
-    "asked: nobody can tell whether it is as before"
+    "asked, and may not be as before"
 )
 _BEFORE: Final = ("surroundings:1",)
 _BOTH: Final = ("surroundings:1", "surroundings:2")
@@ -25,7 +25,7 @@ def lines(seen: Surroundings) -> Iterator[Line]:
     if before is None:
         return
     if after is None:
-        yield Line("can't be told: what is set was read before, and not after", _BEFORE)
+        yield Line("not known: what is set was read before, and not after", _BEFORE)
         return
     for name in dict.fromkeys((*before.settings, *before.unread)):
         yield from _of(name, before, after)
@@ -49,7 +49,7 @@ def _of(name: str, before: Sight, after: Sight) -> Iterator[Line]:
             elif not unread:
                 yield Line(f"no difference seen: what is set at {name}", _BOTH)
     if unread:
-        yield Line(f"can't be told: what is set at {name}: {'; '.join(unread)}", _BOTH)
+        yield Line(f"not known: what is set at {name}: {'; '.join(unread)}", _BOTH)
 
 
 def changed(before: Settings, after: Settings, steered: Collection[Path] = ()) -> tuple[list[str], list[str]]:
