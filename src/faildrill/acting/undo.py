@@ -273,6 +273,8 @@ class _Undo:
         failed = f"{self._unstarted}; " if self._unstarted else ""
         returned = loop.time()
         deadline = returned + min(intent.undo_within, LOOKING)
+        # An undo that was cut off may still be carried out by the target until the time that the drill gives it is
+        # over.
         if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
             deadline = max(deadline, started + intent.undo_within)
         seen = await self._back(action, deadline)
@@ -281,6 +283,8 @@ class _Undo:
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
             return self._not_seen(f"{failed}{seen.because} ({given}, and it was looked for {looked})")
         now = await counted(action, self._given, intent.undo_within) if count is not None else None
+        # Somebody else may have put it back at the same time: counted more than once, the drill proves less than it
+        # says.
         self._times = max(1, now - count) if count is not None and now is not None else 1
         self._word_of = seen.word_of
         return self._seen_back(seen.because)

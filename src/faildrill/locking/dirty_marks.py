@@ -47,6 +47,8 @@ def mark(proven: PlaceKey, one: Mark) -> None:
 def clear(proven: PlaceKey, run: str) -> None:
     """Take a run's mark off: everything it touched was seen put back. Killed within, the environment stays marked."""
     for key in proven.keys:
+        # Synced after each: a power loss between two keys leaves a mark too many, which `recover` takes off, never
+        # one too few.
         (folder_of(key) / f"{run}{_ENDING}").unlink(missing_ok=True)
         sync(folder_of(key))
 

@@ -64,6 +64,8 @@ def hold(proven: PlaceKey, holder: Holder) -> tuple[int, ...]:
     """
     with contextlib.ExitStack() as taken:
         descriptors: list[int] = []
+        # Files first: they name the holder. All keys in one order (`PlaceKey.keys`): of two runs at once one
+        # gets all of them, and not each of them some.
         for take in (_take_file, _take_socket):
             for key in proven.keys:
                 descriptors.append(take(key, holder))
@@ -92,11 +94,14 @@ def recalled(identity: str) -> PlaceKey:
 def _take_file(key: str, holder: Holder) -> int:
     descriptor = _opened(key)
     try:
+        # flock(2) belongs to the open file, which children inherit: it is free when the last of them is gone, however
+        # it died.
         state_folder.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         other = _holder(descriptor)
         os.close(descriptor)
         raise _taken_by(f"{other}") from error
+    # Emptied before it is written: a shorter name must not end in the rest of the one before.
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
     return descriptor
@@ -112,10 +117,14 @@ def _take_socket(key: str, _: Holder) -> int:
                 raise
             raise _taken_by(_owner(key)) from error
         lock.listen(_WAITING)  # for those who ask who holds it: nobody ever answers them
+        # unix(7): an abstract name has no file to be left behind. The kernel frees it with the last descriptor that
+        # holds it.
         return lock.detach()
 
 
 def _address(key: str) -> str:
+    # The leading zero byte makes it abstract: it is in no folder, so neither a mount nor rights hide it from other
+    # users.
     return f"\0faildrill/{key}"
 
 
@@ -129,6 +138,7 @@ def _owner(key: str) -> str:
         asking.setblocking(False)  # noqa: FBT003 - its only parameter
         try:
             asking.connect(_address(key))
+            # unix(7): for a connected stream socket these are of who called listen(2), filled in by the kernel.
             told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         except OSError:
             return "somebody on this machine who has just let go of it, or is asked by too many"
@@ -152,6 +162,7 @@ def is_held(identity: str) -> bool:
     """Tell whether a process of this user holds the environment of that identity, alive as it is."""
     descriptor = _opened(identity)
     try:
+        # Shared, so that two who only ask don't take each other for a holder.
         state_folder.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -88,6 +88,7 @@ class Dues:
 
     def last_start(self, length: int) -> int | None:
         """Return when the last stretch of this length begins, at a look; None: there is none that long."""
+        # Later than any moment of a run: the last look of all.
         last = self._last_before(1 << 62)
         return None if last is None else self._last_before(last + self.every - length + 1)
 
@@ -118,6 +119,7 @@ def dues(looks: Columns, pace: Pace) -> Dues:
         return Dues(looks, pace.every)
     starts = sorted({*looks.starts} or {looks.due_at(0)})
     found = [_of_one(looks, Pace(pace.every, *span, pace.most), start) for start, span in _spans(starts, pace, looks)]
+    # More beside the schedule than on it: its times are no multiples of `every` at all.
     if sum(one.beside for one in found) * 2 > len(looks):  # it keeps no schedule, so nothing tells what was due
         return Dues(looks, pace.every)
     gaps = tuple(gap for one in found for gap in one.gaps)
@@ -132,6 +134,7 @@ def _spans(starts: list[int], pace: Pace, looks: Columns) -> Iterator[tuple[int,
     """Give each prober's first due time, with the span that its schedule fills: up to the next one's."""
     end = max(pace.until, looks.due_at(len(looks) - 1)) + 1
     for start, following in pairwise([*starts, end]):
+        # `-(-a // b)` rounds up, here and below: the first due time at `since` or later.
         first = start + max(-(-(pace.since - start) // pace.every), 0) * pace.every
         if first < following:
             yield start, (first, following)
@@ -157,14 +160,18 @@ def _of_one(looks: Columns, pace: Pace, start: int) -> _Found:
             places.append(range(first + before, first + before + len(part)))
             expected += len(part) * pace.every
             continue
+        # What is due off the schedule is a look of its own accord: between two refusals, or the end of one given up.
         beside += int(np.count_nonzero((due - start) % pace.every))
         inside = _kept(part, start, pace.every, expected)
         if not len(inside):
             continue
         here = due[inside]
+        # How many intervals lie between neighbours: one where none is missing.
         steps = np.diff(here, prepend=expected - pace.every) // pace.every
         for place in np.flatnonzero(steps > 1).tolist():
             number = int(steps[place]) - 1
+            # The gap begins one interval after the look before it, so as many intervals before this one as looks are
+            # missing.
             gaps.append(Gap(int(here[place]) - number * pace.every, number))
         places.append(inside + before + first)
         expected = int(here[-1]) + pace.every

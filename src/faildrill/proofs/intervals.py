@@ -15,7 +15,9 @@ from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import BLOCK, Columns, Integers, Mask
 
 _UNSEEN: Final = -(1 << 63)
+"""Before every moment, so that the first life is compared with nothing."""
 _NEVER: Final = (1 << 63) - 1
+"""After every moment that a clock of this century counts in ns."""
 _FEW: Final = 3
 """Of so few looks there is nothing to leave out."""
 
@@ -114,14 +116,21 @@ def proven(part: Columns, slow: int, marked: "Mask | None") -> Proven:
     sent, answered = np.ascontiguousarray(part.sent), np.ascontiguousarray(part.answered)
     took = answered - sent
     good = part.is_good
+    # Nearly every block of a run is like this: no mask, no copy and no darkness is made for it.
     if good.all() and int(took.max(initial=0)) <= slow:
         none = np.empty(0, np.int64)
         return Proven(sent, answered, Dark(none, none, none))
     timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
+    # Mirrors `looks.proof`, a whole block at a time. Seen late: the prober was held up, so the time taken says
+    # nothing.
     late = (took > slow) & ~timely
+    # A refusal that came late is dark over its whole wait, too: it is `late` here, and so ends at `slow` after it was
+    # sent.
     silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
     since, by = sent[good], answered[good]
+    # Such an answer shows life only shortly before it came: until then it may have been dark, as nobody was answered.
     since = np.where(late[good], np.maximum(since, by - slow), since)
+    # What is good and late is in both: it proves darkness while it was waited for, and life when it came.
     numbers = np.flatnonzero(part.is_look & (~good | late))
     still_at, begun_by = sent[numbers], answered[numbers]
     begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + slow), begun_by)
@@ -133,6 +142,8 @@ def _together(parts: Sequence[Dark]) -> Dark:
         none = np.empty(0, np.int64)
         return Dark(none, none, none)
     still_at, begun_by, sample = (np.concatenate(some) for some in zip(*parts, strict=True))
+    # Stable: of looks sent at the same moment the one recorded first stays first, so that judging again cites the
+    # same one.
     order = np.argsort(still_at, kind="stable")
     return Dark(still_at[order], begun_by[order], sample[order])
 
@@ -179,6 +190,8 @@ def _summary(found: Proven, numbers: tuple[int, int], later: int) -> _Block:
     """Sum up the lives of a block; `later`: the smallest right end of all later blocks."""
     since, by = found.since, found.by
     falling = by
+    # A later look may have been answered before an earlier one: a life counts from when it is certain, whoever told
+    # of it.
     if int(by[-1]) > later or not (by[1:] >= by[:-1]).all():
         falling = np.minimum(np.minimum.accumulate(by[::-1])[::-1], later)
     return _Block(
@@ -200,6 +213,7 @@ def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> I
     """
     begun_by = np.maximum.accumulate(dark.begun_by)
     # For each block the smallest left end of all later ones: gathered from the last one on, then turned round.
+    # `accumulate` with an initial value gives one more than there are blocks; the last one has seen the block itself.
     next_since = [*accumulate((one.since[0] for one in reversed(blocks)), min, initial=_NEVER)][-2::-1]
     highest, counted, was_near = _UNSEEN, 0, False
     for one, following in zip(blocks, next_since, strict=True):
@@ -207,8 +221,10 @@ def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> I
         before = int(np.searchsorted(dark.still_at, last, side="right"))
         is_near = before > counted or (before > 0 and int(begun_by[before - 1]) >= one.since[0])
         is_near |= any(one.since[0] <= mark <= last for mark in marks)
+        # Lives of neighbours may not interleave: else the pair that spans the border belongs to neither block.
         apart = highest <= one.since[0] and one.since[1] <= following
         highest = max(highest, one.since[1])
+        # The block after a dark one is kept whole as well: in it lies the first life that ended the outage.
         yield is_near or was_near or not apart or not one.is_ordered or one.end - one.first < _FEW
         counted, was_near = before, is_near
 
@@ -221,6 +237,7 @@ def _life(parts: Sequence[_Kept]) -> Life:
     if not np.all(since[1:] >= since[:-1]):
         order = np.argsort(since, kind="stable")
         since, lowest, highest, gap = since[order], lowest[order], highest[order], gap[order]
+    # From the right: the smallest right end of this and all that follow, as `Life.by` promises.
     by = np.minimum.accumulate(lowest[::-1])[::-1]
     pairs = np.concatenate(([0], by[1:] - since[:-1]))
     return Life(since, by, np.maximum.accumulate(highest), np.where(gap > 0, gap, pairs))

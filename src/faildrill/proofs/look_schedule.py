@@ -22,6 +22,7 @@ class Schedule:
     def __init__(self, plan: ProbePlan) -> None:
         self.plan = plan
         self.every = nanoseconds(plan.every)
+        # Due times are compared with answers: a look may take its whole timeout, and is written a moment after.
         self._settled = nanoseconds(plan.timeout) + SETTLED
         self._sources: list[object] = []
         self._origins: list[int] = []
@@ -112,6 +113,7 @@ class Schedule:
             self._origins.append(due)
             self._next = due
         elif source is self._sources[-1] and (begin - due) % self.every == 0:
+            # Looks are told when they are answered, so the first one that is told need not be the first that was due.
             self._origins[-1], self.begins_earlier = due, True
         else:
             return
@@ -136,6 +138,8 @@ class Schedule:
         """Wait for the looks that were due before a moment, of which none is told; of very many for the last ones."""
         number = -(-(until - self._next) // self.every)
         if number > 0:
+            # After a prober was stopped for long (SIGSTOP) very many would be waited for; those too old
+            # to be answered are left out.
             kept = min(number, self._settled // self.every + 1)
             self._next += number * self.every
             self._waited += range(self._next - kept * self.every, self._next, self.every)
@@ -145,6 +149,8 @@ class Schedule:
         self._learn(sample)
         self._heard = max(self._heard, sample.answered)
         heard, waited = self._heard, self._waited
+        # An answer later than the next due time says that the prober's clock has passed it, though nothing was told
+        # of it yet.
         if self._next < heard:
             self._miss(heard)
         grace = self.slow + self.every
@@ -164,6 +170,7 @@ class Schedule:
         """Take in how long an answer took, and what follows from it for what is slow."""
         slowest = self.slowest
         if not sample.outcome.is_good:
+            # After a failure the service may be another one (a standby): what the former one took says nothing of it.
             self.slowest = 0
         elif sample.answered - sample.sent > slowest and not sample.detail.endswith(SEEN_LATE):
             self.slowest = sample.answered - sample.sent

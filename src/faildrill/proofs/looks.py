@@ -40,6 +40,7 @@ def proof(sample: Sample, slow: int) -> Sides:
     _, _, sent, answered, outcome, _, detail = sample
     if not outcome.is_look:
         return _NOTHING
+    # One comparison decides for nearly all looks; `_, _, sent…` unpacks once, as this is called for each of them.
     if answered - sent <= slow or detail.endswith(SEEN_LATE):
         told = Interval(sent, answered)
         return (told, None) if outcome.is_good else (None, told)

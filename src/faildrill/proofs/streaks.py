@@ -137,7 +137,11 @@ class Streak:
         pieces = self._pieces(sample)
         if self._window:
             last = self._window[-1]
+            # Heap and window are ordered by their left ends; a piece that comes late belongs before some that were
+            # settled already.
             pieces = [one for one in pieces if one > last or not self._is_known(one)]
+            # Weighed again from the window's begin: a streak that seemed to be long enough may be broken by what was
+            # told late.
             if self._schedule.begins_earlier or (pieces and min(pieces) < last):
                 pieces += self._window
                 self._window = []
@@ -174,16 +178,21 @@ class Streak:
             _, other, until = self._window[number]
             if other == _CON and until >= by:
                 return True
+        # It lies before all that is kept, so only what was settled by then can say the same.
         return place == 0 and self._before.is_over(by)
 
     def _settle(self) -> None:
         """Take in what nothing can come before any more."""
         unsettled = self._schedule.unsettled(wait_for_silent=not self._is_ok)
         patience = self._schedule.patience
+        # What was due before the first look of which nobody has heard can't be followed by anything that lies further
+        # left.
         while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
             piece = heapq.heappop(self._coming)
             self._streaks.take(piece, patience)
             self._window.append(piece)
+            # Two states a window apart, the older one forgotten in turn: a copy for every piece would cost more than
+            # weighing does.
             if len(self._window) == 2 * _WINDOW:
                 del self._window[:_WINDOW]
                 self._before = self._amid
@@ -225,5 +234,7 @@ class Asked:
         for other in self._by_probe.values() if self._of_each else ():
             pairs = product(common, other.stretches)
             both = (Interval(max(one.since, two.since), min(one.by, two.by)) for one, two in pairs)
+            # The overlap of two long streaks may be too short: all must have been so together for the whole hold
+            # time.
             common = [one for one in both if one.by - one.since >= self._hold]
         return min(common, default=None)

@@ -25,10 +25,13 @@ from faildrill.system.file_lock import lock
 
 FILE: Final = "chain.jsonl"
 FORMAT: Final = 1
+"""Version of the chain's lines."""
 _PATIENCE: Final = 2.0
 """Seconds for which another process that writes a line is waited for."""
 _LONGEST_LINE: Final = 1 << 16
+"""Bytes from the end of the file in which its last line must begin."""
 _LARGEST: Final = 1 << 28
+"""Bytes of a chain that are read: some hundred thousand runs."""
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises of JSON that is none, is no text, or is nested without end."""
 
@@ -88,6 +91,7 @@ class ChainRead(NamedTuple):
 
 def home(folder: Path) -> Path:
     """Return the folder of all runs that a run's folder lies in: a set of runs is one of its folders."""
+    # Resolved first: a run that is reached through a link belongs to the history that its folder lies in.
     parent = folder.resolve().parent
     return parent.parent if (parent / series.FILE).is_file() else parent
 
@@ -141,6 +145,7 @@ def decode(content: bytes) -> ChainRead:
 
 
 _DECODER: Final = msgspec.json.Decoder(Link)
+"""Made once: it costs more than a line."""
 
 
 def start_digest(timeline: Path) -> str:
@@ -152,6 +157,8 @@ def start_digest(timeline: Path) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     """Open a chain, whose only writer this is then; OSError where another one does not come to its end."""
+    # O_NOFOLLOW and O_NONBLOCK: somebody who may write here must not lead us to another file, nor to a pipe that
+    # hangs.
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -164,6 +171,7 @@ def _opened(path: Path) -> Iterator[int]:
 def _write(descriptor: int, line: bytes) -> None:
     if os.write(descriptor, line) != len(line):
         raise OSError(errno.ENOSPC, "the disk took only a part of it")
+    # fdatasync(2) writes the new size as well, without which the line could not be read; times may be lost.
     os.fdatasync(descriptor)
 
 
@@ -171,6 +179,7 @@ def _without_torn_tail(descriptor: int) -> int:
     """Cut off a line that a writer died in, and return how many bytes are left."""
     size = os.fstat(descriptor).st_size
     tail = _tail(descriptor, size)
+    # A line longer than any of ours: cutting there would take somebody else's file apart.
     if len(tail) < size and b"\n" not in tail:
         raise OSError(errno.EINVAL, "its last line is none that faildrill wrote")
     whole = size - len(tail) + tail.rfind(b"\n") + 1

@@ -18,7 +18,9 @@ from faildrill.errors import JournalDamaged, JournalError, JournalFull, reason
 from faildrill.system.atomic_file import sync
 
 _HEAD: Final = re.compile(rb'\{"crc":"([0-9a-f]{8})",')
+"""How every line begins."""
 _HEAD_LENGTH: Final = len(b'{"crc":"xxxxxxxx",')
+"""Bytes of it; what follows is the record without its brace."""
 
 
 def seal(record: bytes) -> bytes:
@@ -67,6 +69,7 @@ def read(path: Path) -> JournalRead:
         records.append(record)
         position = end + 1
     tail = content[position:]
+    # From the second line on: the first one is what broke.
     beyond = [record for line in tail.split(b"\n")[1:] if (record := unseal(line)) is not None]
     return JournalRead(records, position, len(tail), b"\n" in tail, beyond)
 
@@ -92,6 +95,7 @@ class Disk:
 
 
 _DISK: Final = Disk()
+"""The real one."""
 
 
 class Journal:
@@ -101,9 +105,12 @@ class Journal:
         self._descriptor = descriptor
         self._path = path
         self._size = size
+        # Where the last record begins, which `drop_last` cuts.
         self._before = size
         self._disk = disk
         self._torn = False
+        # After a failed fsync(2) Linux marks the pages clean, so that a second one succeeds without the data being on
+        # disk.
         self._unsynced = False
 
     @classmethod
@@ -111,6 +118,8 @@ class Journal:
         """Start a new journal; it and its folder entry are durable on return. FileExistsError if there."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            # fsync(2): syncing a file does not sync its name; without this the journal could be gone after a power
+            # loss.
             disk.sync_folder(path.parent)
         except OSError:
             os.close(descriptor)
@@ -152,6 +161,8 @@ class Journal:
                 f"{self._path}: the disk failed to keep an earlier record, so it is not trusted with more"
             )
         self._take_back()
+        # Before the write: whatever interrupts it (a full disk, a signal's exception) leaves a tail that is
+        # cut.
         self._torn = True
         try:
             self._write(line)
@@ -166,6 +177,7 @@ class Journal:
     def drop_last(self) -> None:
         """Cut the record that was appended last: what it announces is not done. At the next append where not now."""
         self._size, self._torn = self._before, True
+        # It stays marked as torn, so the next append cuts it; whoever drops a record has no use for an error.
         with contextlib.suppress(JournalFull):
             self._take_back()
 

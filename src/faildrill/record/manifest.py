@@ -20,12 +20,15 @@ from faildrill.system import atomic_file, bounded_read
 
 FILE: Final = "manifest.json"
 FORMAT: Final = 1
+"""Version of the manifest."""
 RESULT: Final = "result.json"
 """The only one of a run's files in it that is no record: it is derived, and may be written anew."""
 SUFFIXES: Final = (".samples", ".names", ".ledger", ".rows", ".spread")
 """Of the records beside the timeline."""
 _BLOCK: Final = 1 << 20
+"""Bytes that are read at once."""
 _LARGEST: Final = 1 << 26
+"""Bytes of a manifest: its seals are kept, so that it grows each time a run is judged anew."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -102,6 +105,8 @@ def seal(folder: Path, clock: Clock) -> None:
     with suppress(FileNotFoundError):
         links = chain.decode(chain.content(runs)).of(name)
         seals = [link.what for link in links if isinstance(link.what, chain.Sealed)]
+        # Asked even where the files are as before: the run may have died between the manifest and its line in the
+        # chain.
         if not seals or seals[-1].manifest != digest(content):
             chain.append(runs, chain.Sealed(run=name, manifest=digest(content)), clock)
 
@@ -130,6 +135,7 @@ def kept(path: Path, size: int | None = None) -> Kept:
     found, left = hashlib.sha256(), path.stat().st_size if size is None else size
     total = 0
     with path.open("rb") as file:
+        # A record that grows while it is read is taken as it was when its size was asked.
         while part := file.read(min(_BLOCK, left - total)):
             found.update(part)
             total += len(part)

@@ -23,6 +23,7 @@ Sort = Literal["line", "cause", "impact", "resolution", "measure", "task"]
 _PATIENCE: Final = 10.0
 """Seconds to wait for somebody who writes a note at the same time: that takes milliseconds."""
 _LARGEST: Final = 1 << 24
+"""Bytes of all notes of a run."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +99,7 @@ def standing(records: Sequence[Note]) -> list[Standing]:
     """
     found: dict[int, Standing] = {}
     for number, note in enumerate(records, 1):
+        # By number of the note that it began with: a correction of a correction is about the first one, too.
         about = note.corrects or note.withdraws
         former = found.get(about)
         if former is None:

@@ -13,11 +13,13 @@ from faildrill.system import state_folder
 from faildrill.system.atomic_file import sync
 
 _RUNS: Final = "runs"
+"""The folder within the state folder."""
 
 
 def folder_of(run: str) -> Path | None:
     """Return where the second copy of a run is, or would be; None where there is nowhere to keep state."""
     try:
+        # The id of a run comes from a file: it must not lead out of the folder.
         return state_folder.where() / _RUNS / run if run and "/" not in run and run not in (".", "..") else None
     except NoStateFolder:
         return None

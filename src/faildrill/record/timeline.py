@@ -188,6 +188,8 @@ class Timeline:
             journal, other = Journal.resume(where / FILE), read(where / FILE).records
         except (JournalError, OSError):
             return
+        # Either copy may have missed the last events (a full disk); what they share tells whether they are of one
+        # run.
         common = min(len(own), len(other))
         if own[:common] != other[:common]:
             journal.close()
@@ -210,7 +212,10 @@ class Timeline:
             try:
                 second.append(record, durable=durable)
             except JournalFull:
+                # Both copies or none: an intent in one alone would be undone by who reads that one, and done by
+                # nobody.
                 if isinstance(event, Intended):
+                    # The step is not done without it, so no reader may find it and undo what never was.
                     first.journal.drop_last()
                     raise
                 second.owe(record)
@@ -270,6 +275,7 @@ def _without_secrets(event: AnyEvent) -> AnyEvent:
     """
     if isinstance(event, RunStarted | Intended):
         return event
+    # Only fields of words: a secret can't stand in a name or an id, and those must stay what references lead to.
     changed: dict[str, Json] = {}
     for name in _WORDS & set(event.__struct_fields__):
         value = getattr(event, name)

@@ -31,9 +31,12 @@ def draft(path: Path, mode: int = PRIVATE, *, durable: bool = False) -> Iterator
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        # Made with its mode before anything is in it: nobody may read the content while it is still a draft.
         beside.touch(mode)
         yield beside
         if durable:
+            # Content before name: rename(2) is atomic, but without this the new name may lead to an empty file after
+            # a crash.
             sync(beside)
         beside.replace(path)
         if durable:

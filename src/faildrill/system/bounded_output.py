@@ -10,7 +10,9 @@ from typing import Final
 LARGEST: Final = 16 << 20
 """Bytes of stdout, and as many of stderr: more than the configuration of any server or the inventory of any site."""
 _PART: Final = 1 << 16
+"""Bytes that are read at once: what a pipe of Linux holds (`man 7 pipe`)."""
 _REAPED_WITHIN: Final = 5.0
+"""Seconds for which the end of a killed program is waited for."""
 
 
 async def communicate(
@@ -32,6 +34,8 @@ async def communicate(
         await asyncio.gather(*reading, return_exceptions=True)  # no stream is read by two at once
         if process.returncode is None:
             with suppress(ProcessLookupError):
+                # Its group, not its descendants: a service that it started for good has a session of its own, and
+                # lives on.
                 os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
             await _reap(process)
     return out, errors

@@ -50,10 +50,13 @@ def real(path: Path | str, within: float = WITHIN) -> str:
 
 def _in_time(name: str, work: Callable[[], T], within: float) -> T:
     """Do it in a thread, and leave that behind when time is over: TimeoutError, and again as long as it hangs."""
+    # A file system that hangs holds one thread for each path, not one for each look: threads in the kernel can't be
+    # ended.
     left = _reading.get(name)
     if left is not None and left.is_alive():
         raise _too_slow(name, within)
     found: list[T] = []
+    # Daemon: a process must be able to end while a read in the kernel (state D) can't be interrupted.
     thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
     thread.start()
     thread.join(within)
@@ -74,11 +77,14 @@ def _tried(name: str, most: int) -> bytes | OSError:
 
 
 def _content(name: str, most: int) -> bytes:
+    # O_NONBLOCK: fifo(7), an open for reading waits for a writer otherwise. O_NOCTTY: a terminal must not become
+    # ours.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", name)
         found = b""
+        # One byte more than allowed tells that it is too large; a file that grows is never read to its end.
         while len(found) <= most and (part := os.read(descriptor, most + 1 - len(found))):
             found += part
     finally:

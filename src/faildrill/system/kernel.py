@@ -7,9 +7,12 @@ import ctypes
 import os
 
 _PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h, as Python has no names for them; `man 2 prctl`."""
 _PR_SET_CHILD_SUBREAPER = 36
 _CLONE_NEWUSER = 0x10000000
+"""From linux/sched.h; `os.unshare` came with Python 3.12."""
 _libc = ctypes.CDLL(None, use_errno=True)
+"""The C library that this Python is linked to, whatever its file is called (musl, glibc)."""
 
 
 def _check(result: int, what: str) -> None:
@@ -33,9 +36,11 @@ def enter_user_namespace(uid: int, gid: int) -> None:
 
     Raises OSError where the system does not permit it.
     """
+    # Asked before unshare(2): within the new namespace every id is the overflow id (65534) until it is mapped.
     outside_uid, outside_gid = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER), "unshare(CLONE_NEWUSER)")
     for name, text in (
+        # user_namespaces(7): who has no rights outside may write `gid_map` only after `setgroups` was denied.
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {outside_uid} 1"),
         ("gid_map", f"{gid} {outside_gid} 1"),

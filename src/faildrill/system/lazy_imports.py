@@ -55,6 +55,8 @@ def lazily(names: Sequence[str] = HEAVY) -> None:
 @contextlib.contextmanager
 def without_collecting() -> Iterator[None]:
     """Import within this: what is imported is no garbage, and is not searched for any, now or later."""
+    # Importing makes very many objects that live as long as the process: each collection would go through all of
+    # them.
     gc.disable()
     try:
         yield

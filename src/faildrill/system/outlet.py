@@ -16,7 +16,9 @@ from typing import Final
 from faildrill.system import python
 
 _PROGRAM: Final = "faildrill.system.outlet"
+"""This module, as `python -m` calls it."""
 _CHUNK: Final = 1 << 16
+"""Bytes that are read at once: what a pipe of Linux holds (`man 7 pipe`)."""
 
 
 async def keep(pipes: Collection[int]) -> None:
@@ -34,12 +36,15 @@ async def keep(pipes: Collection[int]) -> None:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             env=python.surroundings(),
+            # From the root: it may outlive the folder of the run, and must not keep its file system from being
+            # unmounted.
             cwd="/",
             pass_fds=tuple(pipes),
             start_new_session=True,
         )
     except OSError:
         for one in pipes:
+            # An end for reading that stays open: without any, the service's next line would end it (SIGPIPE).
             os.dup(one)
         return
     await process.wait()
@@ -56,6 +61,8 @@ def main() -> int:
         waiting.register(one, select.POLLIN)
     while left:
         for one, _ in waiting.poll():
+            # Another process that holds the same end (whoever started us) may have emptied it since
+            # poll(2) told of it.
             with contextlib.suppress(BlockingIOError):
                 if not os.read(one, _CHUNK):
                     waiting.unregister(one)

@@ -40,6 +40,7 @@ class Process(NamedTuple):
 
 def pids() -> list[int]:
     """List the numbers of all processes that this user may see."""
+    # What is no number in /proc is no process: `self`, `net`, `meminfo`.
     return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
 
 
@@ -47,6 +48,7 @@ def read(pid: int) -> Process:
     """Return a process as it is now, or what remains of it; OSError when there is none, or it can't be read."""
     # The name stands in brackets and may hold blanks and brackets itself: what counts begins behind the last one.
     fields = _content(pid, "stat").rpartition(b")")[2].split()
+    # proc_pid_stat(5), counted behind the name: state is the 3rd field there, ppid the 4th, starttime the 22nd.
     return Process(pid, int(fields[19]), int(fields[1]), fields[0].decode())
 
 
@@ -80,6 +82,8 @@ def name(pid: int) -> str:
 
 def command_line(pid: int) -> list[bytes]:
     """Return the words that a process was started with, or has put in their place; none for a kernel's or a zombie."""
+    # proc_pid_cmdline(5): parted and ended by zero bytes; a program may have written over it, e.g. PostgreSQL and
+    # NGINX do.
     words = _content(pid, "cmdline").rstrip(b"\0")
     return words.split(b"\0") if words else []
 
@@ -150,6 +154,7 @@ def descendants(root: int) -> list[Process]:
     for process in filter(None, map(look, pids())):
         children_of.setdefault(process.parent, []).append(process)
     found = list(children_of.get(root, ()))
+    # Parents before children: who ends them in this order leaves no parent to start a child anew.
     for one in found:  # which grows meanwhile
         found += children_of.get(one.pid, ())
     return found

@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 _INHERITED: Final = ("PATH", "LANG", "PYTHONPATH")
+"""What Python needs to find its modules and to write texts, and nothing else."""
 
 
 def module(name: str, *words: str) -> list[str]:

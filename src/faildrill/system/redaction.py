@@ -15,11 +15,15 @@ HIDDEN: Final = "•••"
 SHORTEST: Final = 4
 """Characters of a value below which it can't be told from other text, and so not be kept out of it."""
 _SHORTEST_LINE: Final = 8
+"""Characters of a line of a longer secret (a key in PEM) below which it may be any word."""
 _SHORTEST_ENCODED: Final = 8
+"""Bytes below which base64 or hexadecimal digits of a value may come about by chance."""
 T = TypeVar("T")
 
 _forms: Final[set[str]] = set()
+"""Of all values that were learnt: as they are, and as encodings write them."""
 _patterns: Final[list[re.Pattern[str]]] = []
+"""One, or none as long as nothing was learnt: a list, so that it can be exchanged in place."""
 
 
 def learn(value: str) -> None:
@@ -28,6 +32,8 @@ def learn(value: str) -> None:
         raise ValueError(f"a secret of less than {SHORTEST} characters can't be kept out of reports")
     if value not in _forms:
         _forms.update(_forms_of(value))
+        # An alternation takes the first that fits: a secret that begins with another one would leave its end
+        # readable.
         longest_first = sorted(_forms, key=len, reverse=True)
         _patterns[:] = [re.compile("|".join(re.escape(one) for one in longest_first))]
 
@@ -66,8 +72,10 @@ def _forms_of(value: str) -> set[str]:
     lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
     forms = {value, *lines}
     for one in (value, *lines):
+        # `quote` raises for half characters, which a value read from a file may hold.
         plain = one.encode("utf-8", "replace").decode()
         forms |= {quote(plain, safe=""), quote_plus(plain), quote(plain)}
+        # Without the quotes around them: within a longer text the value has other neighbours.
         forms |= {json.dumps(one)[1:-1], json.dumps(one, ensure_ascii=False)[1:-1]}
         forms |= {repr(one)[1:-1], repr(plain.encode())[2:-1], ascii(one)[1:-1]}
     if len(raw) >= _SHORTEST_ENCODED:
@@ -84,6 +92,7 @@ def _base64(raw: bytes) -> set[str]:
         first = (shift * 8 + 5) // 6  # characters that hold bits of what comes before
         last = (shift + len(raw)) * 8 // 6  # behind it are bits of what follows
         core = encoded[first:last]
+        # Both alphabets: of RFC 4648, 4 and of its section 5, as tokens of JWT have it.
         found |= {core, core.replace("+", "-").replace("/", "_")}
     return found
 
@@ -97,6 +106,7 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Write the whole lines that there are by now."""
+        # Whole lines only: a value that is written in two parts is in none of them.
         whole, newline, self._begun = (self._begun + text).rpartition("\n")
         if newline:
             self._stream.write(clean(whole) + newline)

@@ -46,7 +46,9 @@ STACK: Final = 1 << 20
 RESETTING: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: closing resets. The port is free at once, where a thousand closings a second would use all of them up."""
 _OF_THE_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What connecting by a family of addresses says on a host that has no address of it."""
 _HOW: Final = ("family", "type", "proto", "flags")
+"""The arguments of `loop.getaddrinfo` besides host and port, in the order in which the C library takes them."""
 T = TypeVar("T")
 Addresses = list[tuple[Any, ...]]
 """What getaddrinfo gives."""
@@ -65,6 +67,7 @@ class Unanswered(socket.gaierror):
 
 _patience: ContextVar[float | None] = ContextVar("seconds that a name may take", default=None)
 _UNANSWERED: Final = "a name was asked for, and nobody had answered yet"
+"""The note on an exception by which `was_unanswered` knows it."""
 
 
 @contextmanager
@@ -94,6 +97,7 @@ def is_waiting(task: "asyncio.Task[Any] | None") -> bool:
 
 
 _waiting: "Final[set[asyncio.Task[Any] | None]]" = set()
+"""Tasks that wait for an answer now."""
 
 
 class _Question:
@@ -117,6 +121,8 @@ class _Question:
             self._addresses = socket.getaddrinfo(*self._words)
         except OSError as error:
             self._error = _or_ours(error)
+        # What IDNA can't encode (a part too long, nothing between two dots) is a name that nobody has, not a defect
+        # of ours.
         except UnicodeError as error:
             self._error = socket.gaierror(socket.EAI_NONAME, str(error))
 
@@ -174,6 +180,8 @@ class Resolver:
         patience = _patience.get()
         if patience is not None and self._is_unanswered(words[0], patience):
             raise Unanswered(words[0])
+        # A question whose thread has not begun yet is asked after we asked for it; one under way might have been
+        # asked before.
         questions = self._open.setdefault(words, [])
         if not questions or questions[-1].begun:
             try:
@@ -192,6 +200,7 @@ class Resolver:
         except TimeoutError as error:
             raise Unanswered(words[0]) from error
         except asyncio.CancelledError as error:
+            # Whoever's deadline this was finds it on the way: a resolver's silence must not be told as the server's.
             error.add_note(_UNANSWERED)
             raise
         finally:
@@ -207,9 +216,13 @@ class Resolver:
         if self._count >= MOST:
             raise NotAsked("too many names are asked for at once")
         if len(questions) >= FREELY:
+            # The longer it hangs, the wider they are spaced: threads grow with the logarithm of the
+            # silence, until `WIDEST` bounds it.
             apart = min((now - questions[0].opened) // PART, WIDEST)
             if now - questions[-1].opened < apart:
                 raise NotAsked(f"many questions about {words[0]} are open")
+        # getaddrinfo(3) has no timeout and can't be cancelled: each open question holds a thread of its own until it
+        # is answered.
         thread = self._idle.pop() if self._idle else self._started()
         question = _Question(words, now)
         questions.append(question)
@@ -218,6 +231,7 @@ class Resolver:
 
     def _started(self) -> _Thread:
         thread = _Thread(self._answered)
+        # For the next thread only: the size is one setting of the process, so it is set back at once.
         before = threading.stack_size(STACK)
         try:
             thread.start()
@@ -229,6 +243,7 @@ class Resolver:
 
     def _answered(self, thread: _Thread, question: _Question) -> None:
         """Hand an answer over from its thread to the loop's."""
+        # Everything but the question itself happens in the loop's thread, so nothing here needs a lock.
         self._loop.call_soon_threadsafe(self._take, thread, question)
 
     def _take(self, thread: _Thread, question: _Question) -> None:
@@ -278,6 +293,7 @@ def refuse_itself(connection: socket.socket) -> None:
     except OSError:
         return  # it is gone by now, so somebody ended it
     if is_itself:
+        # Reset rather than closed: TIME_WAIT would keep the port from whoever is to listen there (`man 7 socket`).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
         raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
@@ -305,11 +321,14 @@ class ResolvesApart(asyncio.AbstractEventLoop):
         """Connect as `loop.create_connection` does, but not to itself; to a name, to one address after the other."""
         if host is None or more.get("sock") is not None or is_address(host):
             return await self._connected(protocol_factory, host, port, **more)
+        # asyncio takes the name that is to be proven by the certificate from `host`, which is an address from here
+        # on.
         if more.get("ssl") and more.get("server_hostname") is None:
             more["server_hostname"] = host
         errors: list[OSError] = []
         asked = {name: more.pop(name, 0) for name in ("family", "proto", "flags")}
         for *_, where in await self.getaddrinfo(host, port, type=socket.SOCK_STREAM, **asked):
+            # A link-local IPv6 address means nothing without its scope (RFC 4007, 11).
             address = f"{where[0]}%{where[3]}" if len(where) > 3 and where[3] else where[0]  # noqa: PLR2004 - a scope
             try:
                 return await self._connected(protocol_factory, address, where[1], **more)

@@ -14,7 +14,9 @@ from faildrill.errors import NoStateFolder, reason
 from faildrill.system import file_lock
 
 _ELSEWHERE: Final = "set FAILDRILL_STATE to a folder of yours that outlives runs"
+"""What to do, wherever the folder is the trouble."""
 _NOT_YOURS: Final = stat.S_IWGRP | stat.S_IWOTH
+"""Rights of a folder with which somebody else could put a mark or a lock there, or take one away."""
 
 
 def where() -> Path:
@@ -31,6 +33,7 @@ def where() -> Path:
     except RuntimeError as error:
         lacks = f"HOME is not set, and user {os.getuid()} has none"
         raise NoStateFolder(f"nowhere to keep state: {lacks}; {_ELSEWHERE}") from error
+    # Without links, and from the root: what is started in another folder must find the same one.
     return (base / "faildrill").resolve()
 
 
@@ -106,6 +109,7 @@ def _try(path: Path) -> None:
         lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # over NFS both are one lock, of two owners
         lock_record(descriptor)
+        # A quota or a full disk is told by some file systems only when a block is really written and synced.
         os.write(descriptor, b"x" * 4096)
         os.fsync(descriptor)
     finally:

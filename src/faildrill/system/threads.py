@@ -48,6 +48,7 @@ async def aside(work: Callable[[], T]) -> T:
             done: tuple[T | None, BaseException | None] = (work(), None)
         except Exception as error:  # noqa: BLE001 - carried to who awaits it
             done = (None, error)
+        # The work may end after the program's course did: a closed loop takes no calls, and nobody awaits the result.
         if not loop.is_closed():
             loop.call_soon_threadsafe(tell, *done)
 

@@ -15,6 +15,7 @@ def clock_check(what: str, told: float, asked: tuple[float, float], grain: float
     `grain` is what the target's way of telling leaves out, e.g. a second. The skew is at least what lies outside.
     """
     before, after = asked
+    # The target read its clock at some moment between the two: only what lies outside of both is certainly skew.
     skew = max(before - (told + grain), told - after, 0.0)
     ahead = "ahead of" if told > after else "behind"
     words = "agrees with ours" if skew == 0 else f"is {durations.show(skew)} {ahead} ours, at least"

@@ -22,6 +22,7 @@ _NOT_RUN: Final = (126, 127)
 GRAIN: Final = 2 / processes.TICKS
 """Seconds by which the start of a process may seem too early."""
 _SIGN: Final = "# put here by faildrill"
+"""Ends the line that is put in, so that a person who finds it knows whose it is."""
 
 
 def started(pid: int) -> float | None:
@@ -85,12 +86,16 @@ class OfFile(Kind):
         try:
             path = self._path.resolve()
             kept = path.stat()
+            # In the same folder, as rename(2) can't cross file systems; with a leading dot, as `include *.conf` takes
+            # no such name.
             draft = path.with_name(f".{path.name}.faildrill")
             try:
                 draft.write_bytes(text.encode("utf-8", "surrogateescape"))
                 made = draft.stat()
                 if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
+                    # Before the mode: chown(2) takes the set-user-id bits away.
                     os.chown(draft, kept.st_uid, kept.st_gid)
+                # Only then its attributes: an access list changes the bits of the group.
                 draft.chmod(kept.st_mode & 0o7777)
                 _keep_attributes(path, draft)
                 draft.replace(path)
@@ -109,6 +114,7 @@ class OfFile(Kind):
     async def _take_back(self, changed: str, text: str, kept: os.stat_result) -> None:
         """Write what was there before a change that was never loaded, with the time that it had: it is what runs."""
         await self._exchange(changed, text)
+        # With its old time, or the next drill would take it for an edit that the server has not loaded.
         os.utime(self._path.resolve(), ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
     def _refuse_changed(self, text: str, before: Captured) -> None:
@@ -170,6 +176,7 @@ class OfFile(Kind):
             raise CannotSee(unstarted(program, error)) from error
         if ended.code is None:
             raise CannotSee(f"{program} did not test its files in time")
+        # Below 0: ended by a signal (out of memory, a time limit), so it said nothing of the files.
         if ended.code < 0 or ended.code in _NOT_RUN:
             raise CannotSee(f"{program} did not test its files: it {ended}")
         return (ended.said or f"it ended with {ended.code}") if ended.code else ""
@@ -227,6 +234,7 @@ class OfBrokenFile(OfFile):
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
+        # The time is read before the change: it is what tells later whether what runs is what the file says.
         text, kept = await self._text(), await self._state()
         self._refuse_changed(text, before)
         await self._exchange(text, text + self._line)

@@ -24,6 +24,7 @@ from faildrill.system.resolver import NotAsked, was_unanswered
 from faildrill.toolkit import tls
 
 _FORBIDDEN: Final = "a route or a firewall forbids it"
+"""In words that repeat, as they are interned with each sample."""
 _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
     errno.ECONNREFUSED: (Outcome.REFUSED, ""),
     errno.ECONNRESET: (Outcome.RESET, "reset"),
@@ -48,6 +49,7 @@ _PROVES: Final[dict[int, tuple[Outcome, str]]] = {
         )
     },
 }
+"""By number of the error: what it proves of the service, and in which words; empty where the outcome says it all."""
 _OURS: Final = (socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_FAMILY, socket.EAI_BADFLAGS)
 """Of what resolving a name may say, what is about this host; the rest is about the name, or who should know it."""
 
@@ -57,6 +59,7 @@ class Ending(ConnectionError):
 
 
 CLOSING: Final = "the server was ending the connection"
+"""In words that repeat, as above."""
 
 
 def outcome_of(error: OSError) -> tuple[Outcome, str]:
@@ -86,11 +89,14 @@ _CLASSES: Final[tuple[tuple[type[OSError], int], ...]] = (
     (ConnectionRefusedError, errno.ECONNREFUSED),
     (ConnectionError, errno.ECONNRESET),
 )
+"""For errors that Python makes without a number: the more special class first."""
 
 
 def _of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Outcome.WRONG, f"certificate: {error.verify_message}"
+    # Ended within the handshake or without close_notify (RFC 8446, 6.1): what a server that dies does, not a wrong
+    # answer.
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Outcome.RESET, "closed"
     return Outcome.WRONG, f"TLS: {reason(error)}"
@@ -147,6 +153,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ConnectionError, causes.RESET),
     (UnresolvedSecret, "no password"),
 )
+"""By class, the more special one first: ConnectionRefusedError is a ConnectionError, and both are OSErrors."""
 
 
 def why_silent(error: BaseException, own: Iterable[tuple[type[BaseException], str]] = ()) -> str:

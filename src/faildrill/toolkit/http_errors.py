@@ -13,6 +13,7 @@ def in_words(error: BaseException) -> str:
     """Tell how a server failed to answer, in a few words that repeat."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return tls.in_words(error.certificate_error) or "certificate refused"
+    # aiohttp wraps the kernel's error, whose number says more than the class around it.
     seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if (encrypted := tls.in_words(seen)) is not None:
         return encrypted
@@ -20,6 +21,7 @@ def in_words(error: BaseException) -> str:
 
 
 @cache
+# Made when it is needed first: aiohttp is loaded lazily, and naming its classes would load it.
 def _words() -> tuple[tuple[type[Exception], str], ...]:
     return (
         (TimeoutError, causes.TIMED_OUT),

@@ -10,7 +10,9 @@ from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
 
 PROVED, DIFFERS, SILENT = range(3)
+"""Where an answer goes in `Told`: its three lists have this order."""
 _SHOWN: Final = 80
+"""Characters of somebody's answer that are shown."""
 L = TypeVar("L")
 
 

@@ -39,6 +39,8 @@ class LedgerRead:
         self._name = given.name
         self.read_at = time.monotonic_ns()
         try:
+            # Counted before the nodes are read: what is noted later was written after, and its absence proves
+            # nothing.
             self._noted = path_of(self._folder, self._name).stat().st_size // SIZE
         except FileNotFoundError:
             self._noted = 0
@@ -156,11 +158,15 @@ class Bookkeeping(Kind, Generic[C]):
             standing = await self._stand(books, writer, given)
         except OSError as error:
             return self._proven(error)
+        # Noted before it is sent: killed in between it is a write that is unknown, never one that nobody
+        # knows of.
         number = books.send(writer)
         seen, note = _OPEN
         try:
             seen, note = await self._put(standing, Write(given, writer, number))
         except OSError as error:
+            # Only on a connection that has taken a write: a fresh one that ends at once is a server that refuses to
+            # serve.
             is_ending = writer in books.proven and self._is_ending(error)
             seen, note = self._proven(Ending() if is_ending else error), self._note(error)
             seen = seen._replace(who=standing.node)
@@ -170,6 +176,7 @@ class Bookkeeping(Kind, Generic[C]):
                 books.proven.add(writer)
             else:
                 books.proven.discard(writer)
+                # Whatever came of it, a late answer to this write must never be taken for that of the next one.
                 books.standing.pop(writer).connection.end()
         return Seen(seen.outcome, seen.who, seen.detail, answered=answered)
 

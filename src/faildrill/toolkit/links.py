@@ -11,6 +11,7 @@ from faildrill.toolkit.time_limits import AtMost
 Mode = Literal["open", "cut", "blackhole", "delay"]
 How = Literal["silent", "reset", "delayed"]
 MODES: Final[dict[How, Mode]] = {"silent": "blackhole", "reset": "cut", "delayed": "delay"}
+"""What a drill calls it, and what whatever is in the path does."""
 
 
 class LinkMode(NamedTuple):
@@ -39,6 +40,7 @@ class LinkMode(NamedTuple):
 
 
 OPEN: Final = LinkMode("open")
+"""As a link is when nobody has changed it."""
 IN_THE_PATH: Final = "whatever is in the path"
 """Who tells what a link does."""
 
@@ -73,6 +75,7 @@ class OfLink(Kind):
             raise ValueError("`delayed` needs a `delay`, and only `delayed` has one")
         if self.jitter > self.delay:
             raise ValueError("a `jitter` is not more than its `delay`: nothing comes before it was sent")
+        # In microseconds first: 0.001 s is no exact float, so a remainder of seconds would refuse whole milliseconds.
         if any(round(one * 1_000_000) % 1000 for one in (self.delay, self.jitter)):
             raise ValueError("a link is delayed by whole milliseconds: less would be none")
         return self

@@ -15,9 +15,11 @@ from faildrill.system import processes
 from faildrill.toolkit.connection_errors import of_name, outcome_of
 
 _LISTEN: Final = "0A"
+"""TCP_LISTEN of the kernel's tcp_states.h, in hexadecimal as /proc/net/tcp has it."""
 _STOPPED: Final = "Tt"
 """States of processes that are held: by a signal, by a tracer."""
 _TABLES: Final = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6))
+"""proc_pid_net(5): a file for each family; a socket of IPv6 may take connections of IPv4 as well."""
 _Host = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -64,6 +66,7 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise CannotSee(_unresolved(address, error)) from error
+    # Without its scope (`fe80::1%eth0`), which no table of the kernel has.
     hosts = {ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found}
     if far := [one for one in hosts if not _is_here(one)]:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
@@ -129,6 +132,7 @@ async def is_held(address: str) -> bool | None:
     except CannotSee:
         return None
     states = [state for pid in found.pids if (state := processes.state(pid))]
+    # All: a connection goes to any process that holds the socket, so one that runs is enough to answer.
     return all(state in _STOPPED for state in states) if found.is_seen and states else None
 
 
@@ -179,6 +183,7 @@ def _rows(port: int) -> Iterator[_Row]:
         except OSError as error:
             raise CannotSee(f"/proc/net/{table} can't be read: {error}") from error
         for line in lines:
+            # Columns of /proc/net/tcp: sl, local_address, rem_address, st, …; the 10th is the socket's inode.
             fields = line.split()
             raw, _, at = fields[1].partition(":")
             if fields[3] == _LISTEN and int(at, 16) == port:
@@ -194,6 +199,7 @@ def _host(raw: str, family: int) -> _Host:
 
 def _taking(host: _Host, rows: list[_Row]) -> list[str]:
     """Return the sockets that take connections to an address, by the most special of the addresses they have."""
+    # As the kernel looks it up: the very address wins over all addresses, those of one family over those of both.
     for same in ({host, _mapped(host)}, {_any(host)}, {ipaddress.IPv6Address("::")}):
         if taking := [row.inode for row in rows if row.host in same]:
             return taking
@@ -227,6 +233,8 @@ def _is_here(host: _Host) -> bool:
     family = socket.AF_INET6 if isinstance(host, ipaddress.IPv6Address) else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as one:
         try:
+            # ip(7): only a local address can be bound, unless `ip_nonlocal_bind` is set. Nothing is sent, port 0 is
+            # any.
             one.bind((str(host), 0))
         except OSError:
             return False

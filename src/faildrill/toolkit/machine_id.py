@@ -8,7 +8,9 @@ from pydantic import Field
 from faildrill.system import bounded_read
 
 _LARGEST: Final = 4096
+"""Bytes; it has 33."""
 _FILE: Final = Path("/etc/machine-id")
+"""Made once when the system is installed; copies of one image that keep it are one machine here."""
 MachineId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="what this host's /etc/machine-id holds")]
 """A field that holds the id of a machine."""
 

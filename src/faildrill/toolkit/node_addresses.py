@@ -42,11 +42,14 @@ class Directory:
 
     def member(self, address: Address) -> str | None:
         """Return the one node that an address means; None where it means none, or more than one could be meant."""
+        # By spelling first: two nodes behind one address (a host with two instances) are told apart by how they are
+        # declared.
         spelled = canonical(address.host), address.port
         for name, own in self._members.items():
             if any((canonical(one.host), one.port) == spelled for one in own):
                 return name
         found = [name for name, own in self._members.items() if any(self._same(one, address) for one in own)]
+        # Several that could be meant are none: a node that is taken for another one would be acted on in its place.
         return found[0] if len(found) == 1 else None
 
     def _same(self, one: Address, other: Address) -> bool:
@@ -63,6 +66,7 @@ def canonical(host: str) -> str:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         return host.lower().rstrip(".")
+    # RFC 4291, 2.5.5.2: a socket that serves both families tells its IPv4 peers so.
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
 
@@ -92,6 +96,7 @@ def _is_address(host: str) -> bool:
 
 
 _answers: Final[dict[str, tuple[float, frozenset[str]]]] = {}
+"""By name: when it was answered (monotonic seconds), and with which addresses."""
 
 
 async def _resolved(name: str) -> frozenset[str]:

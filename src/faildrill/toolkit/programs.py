@@ -20,9 +20,11 @@ from faildrill.toolkit.deadlines import SHARE
 GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL, at the most; less where the call's time is short."""
 _INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+"""Variables that most programs can't do without; nothing else of ours is theirs, secrets least of all."""
 _KEPT: Final = 4096
 """Bytes of output that are kept: the last ones."""
 _PIECE: Final = 1 << 16
+"""Bytes that are read at once: what a pipe of Linux holds (`man 7 pipe`)."""
 _READS: Final = 32
 """Pieces that are read at the end, at the most: twice what a pipe holds, as somebody may go on writing."""
 
@@ -78,6 +80,8 @@ class Surroundings(Kind):
                     stderr=stderr,
                     env={**inherited, **self.env, **hidden, **marks},
                     cwd=self._folder(argv),
+                    # A group of its own, so that a signal to it reaches all that the program started, and none of
+                    # ours.
                     start_new_session=True,
                 )
                 code = await _end_of(process, within)
@@ -91,6 +95,7 @@ class Surroundings(Kind):
         So an undo outlives the checkout that its drill was run from.
         """
         names_a_path = any("/" in one and "://" not in one and not one.startswith(("/", "-")) for one in argv)
+        # A folder that was named must be there; the default one only says where the drill's file lay.
         is_gone = is_default_folder(self.cwd) and not Path(str(self.cwd)).is_dir()
         return "/" if is_gone and not names_a_path else self.cwd
 
@@ -110,6 +115,8 @@ async def _end_of(process: asyncio.subprocess.Process, within: float) -> int | N
     except TimeoutError:
         _signal(process, signal.SIGTERM)
         with suppress(TimeoutError):
+            # What is left of the call's time after its share, halved: the other half is for SIGKILL and for telling
+            # of it.
             async with asyncio.timeout(min(GRACE, within * (1 - SHARE) / 2)):
                 await process.wait()
         return None
@@ -142,6 +149,7 @@ class _Output:
     def is_held(self) -> bool:
         """Take what was written by now, and no more; tell whether somebody else holds the end that is written to."""
         asyncio.get_running_loop().remove_reader(self.reading)
+        # Our own copy first: as long as any is open the pipe has no end, and nobody could tell who holds it.
         os.close(self._writing)
         try:
             for _ in range(_READS):
@@ -169,5 +177,7 @@ class _Output:
         """Take a piece; False where all is read, and nobody writes any more."""
         piece = os.read(self.reading, _PIECE)
         self.tail.extend(piece)
+        # Twice what is shown: a secret that is hidden may make the text shorter, and a character may be cut in its
+        # middle.
         del self.tail[: -2 * _KEPT]
         return bool(piece)

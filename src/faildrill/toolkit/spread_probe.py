@@ -15,9 +15,11 @@ from faildrill.spread import AT_LEAST, TOLERANCE, Spread
 from faildrill.spread.current import OVER, SETTLE, CurrentSpread
 
 _MOST_NAMED: Final = 4
+"""Servers that a detail names; the others are counted."""
 _ROUND: Final = 20
 """Shares in words are rounded to a twentieth, as words are interned: the exact ones are kept beside the samples."""
 _LARGEST: Final = 1_000_000
+"""Far above any weight in use: HAProxy's go up to 256, NGINX's have no limit."""
 
 
 def _share(value: object) -> object:
@@ -119,6 +121,7 @@ def _coarse(seconds: float) -> str:
 
 def _nice(figure: float) -> float:
     decade = 10.0 ** math.floor(math.log10(figure))
+    # One in a hundred more than it: a figure that floats put just above 5 is 5, not 10.
     return decade * next(one for one in (1, 2, 5, 10) if figure <= decade * one * 1.01)
 
 

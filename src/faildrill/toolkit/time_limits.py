@@ -28,6 +28,7 @@ async def send(reach: Reach, member: str, name: Literal["KILL", "STOP"], at_most
     if at_most is None:
         await reach.signal(member, name)
     elif isinstance(reach, SignalsFor):
+        # One order for both: sent after the signal, the limit would never arrive where we die in between.
         await reach.signal_for(member, name, at_most)
     else:
         refuse_unheld(reach, member, at_most)

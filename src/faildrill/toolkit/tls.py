@@ -71,6 +71,7 @@ def present(made: ssl.SSLContext, certificate: str, key: str | None) -> None:
     """
     holds_key = key or certificate
 
+    # OpenSSL asks on the terminal otherwise, and a probe would wait for somebody to type.
     def refused() -> str:
         raise NoFile(f"{holds_key}: the key is encrypted, and nobody is asked for its passphrase; name one that is not")
 
@@ -88,6 +89,7 @@ def present(made: ssl.SSLContext, certificate: str, key: str | None) -> None:
 def anybody() -> ssl.SSLContext:
     """Return what takes any certificate: to see whether a server speaks TLS at all, and for nothing else."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # In this order: Python refuses CERT_NONE as long as names are checked.
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
     return made
@@ -103,6 +105,7 @@ def in_words(error: BaseException) -> str | None:
         reason = str(getattr(error, "reason", None) or "")
         if reason in _NO_TLS:
             return causes.NO_TLS
+        # An alert is the other side's word (RFC 8446, 6.2): it refuses us, not we its certificate.
         if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
             return "refuses our certificate" if "CERT" in reason or "UNKNOWN_CA" in reason else "ends the TLS"
         return f"TLS {reason.lower().replace('_', ' ')}".strip()

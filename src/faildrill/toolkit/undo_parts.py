@@ -7,6 +7,7 @@ from faildrill.errors import ActionError, ActionFailed, CannotSee
 
 Part = Callable[[], Awaitable[object]]
 _TROUBLES: Final = (ActionError, CannotSee)
+"""What a kind raises of its target; a defect of the kind itself ends the undo at once."""
 
 
 async def try_each(*parts: Part) -> None:

@@ -20,11 +20,17 @@ from pathlib import Path
 from typing import Final
 
 RECORD: Final = struct.Struct("<QQ")
+"""Two little-endian words: the time, and the rest packed into one."""
 SIZE: Final = RECORD.size
+"""Bytes."""
 CHECK: Final = 0xA5
+"""What the exclusive or of a whole record comes to: not 0, so that a hole of zeros in a file is no note."""
 MOST: Final = (1 << 40) - 1
+"""The largest number that 40 bits hold: 34 years of a thousand writes a second."""
 MOST_WRITERS: Final = 256
+"""What 8 bits can tell apart."""
 _NUMBER: Final = MOST
+"""Takes the number out of a record's last word: its lowest 40 bits."""
 
 
 class Note(enum.IntEnum):
@@ -51,6 +57,8 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            # Two probers of one ledger would give one number to two writes: the second one finds out before it sends
+            # any.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._descriptor)
@@ -65,6 +73,7 @@ class Ledger:
         """Give a write its number and note that it is about to be sent; OSError, and no number, when it can't be."""
         number = self._last + 1
         self._append(at, number, writer, Note.SENT)
+        # Only when the note is in the file: a number whose note failed is given to the next write.
         self._last = number
         return number
 
@@ -75,6 +84,7 @@ class Ledger:
     def sync(self) -> None:
         """Put what was noted where it survives a power loss; blocks, so call it in a thread."""
         if self._unsynced:
+            # Before the sync: a note that comes while it runs, in another thread, asks for one more.
             self._unsynced = False
             os.fdatasync(self._descriptor)
 

@@ -17,6 +17,7 @@ Integers: TypeAlias = "np.typing.NDArray[np.int64]"
 Notes: TypeAlias = "np.typing.NDArray[np.uint8]"
 _Words: TypeAlias = "np.typing.NDArray[np.uint64]"
 _EXAMPLES: Final = 20
+"""Numbers of lost writes that are named."""
 _UNREADABLE: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 """What NumPy raises of a file that is not what it wrote: cut, altered, or of somebody else."""
 _BLOCK: Final = 1 << 16
@@ -56,6 +57,7 @@ class Rows:
         scalars = (("read_at", self.read_at), ("writer", self.writer), ("noted", self.noted), ("boot", self.boot))
         content = {name: np.array(value) for name, value in scalars}
         with atomic_file.draft(path) as draft, draft.open("wb") as file:
+            # Steps from row to row: nearly all are 1, so a million rows take about as much as one.
             np.savez_compressed(file, allow_pickle=False, steps=_narrow(np.diff(self.numbers, prepend=0)), **content)
 
     @classmethod
@@ -172,6 +174,7 @@ def read(path: Path, first: int = MOST) -> Writes:
 def weigh(writes: Writes, rows: Rows) -> Account:
     """Compare what was sent with what is there: the rows, with the notes from before they were read."""
     size = len(writes.note)
+    # A number that was never given is somebody else's row, or a damaged one: it is counted as strange, not looked up.
     known = rows.numbers[(rows.numbers > 0) & (rows.numbers < size)]
     times = np.bincount(known, minlength=size)
     there = times > 0
@@ -191,6 +194,7 @@ def weigh(writes: Writes, rows: Rows) -> Account:
         out_of_order=_out_of_order(writes, _first(known, times)),
         unknown_there=int((unknown & there).sum()),
         unknown_absent=int((unknown & ~there).sum()),
+        # From the oldest sending to the newest acknowledgement: all that was promised within it is in doubt.
         loss_window=float(writes.ended[lost].max() - writes.sent[lost].min()) / 1e9 if len(lost) else 0.0,
         lost_numbers=tuple(lost[:_EXAMPLES].tolist()),
         damaged=writes.damaged,

@@ -27,14 +27,21 @@ from typing import Final, NamedTuple, TypeAlias
 from faildrill.system import redaction
 
 RECORD: Final = struct.Struct("<QQQQ")
+"""Four little-endian words: due, sent, answered, and the rest packed into one."""
 SIZE: Final = RECORD.size
+"""Bytes."""
 _CHECK: Final = 0xA5
+"""What the exclusive or of a whole record comes to: not 0, so that a hole of zeros in a file is no sample."""
 _CHECKS: Final = tuple((folded ^ _CHECK) << 56 for folded in range(256))
 """The check that makes a record right, in its place, by what its words fold into."""
 _NO_CHECK: Final = (1 << 56) - 1
+"""Takes the check off a record's last word: it is its highest byte."""
 _PACKED: Final = RECORD.pack
+"""Looked up once: it is called for every look."""
 _MOST_NAMES: Final = 0xFFFF
+"""What 16 bits can tell apart; number 0 is nobody's."""
 _OVERFLOW: Final = "(more names than are kept apart)"
+"""What shares the last number."""
 
 LOAD: Final = "load"
 """The name of the prober that sends the load, and so of its samples; a later one's has a number behind it."""
@@ -170,6 +177,7 @@ class Disk:
     def _took(self, descriptor: int, content: bytearray, written: int, whole: int) -> None:
         del content[:whole]
         if whole != written:
+            # write(2) on a full disk may take a part: it is cut off again, so that the file ends with a whole record.
             os.ftruncate(descriptor, os.fstat(descriptor).st_size - (written - whole))
             raise OSError(errno.ENOSPC, "a sample could not be written whole")
 
@@ -185,6 +193,7 @@ def _opened(path: Path) -> int:
 
 def _cut(descriptor: int, size: int) -> None:
     """Cut off what is no whole record."""
+    # A kill in the middle of a write leaves part of a record: whatever follows it would be read off its place.
     torn = os.fstat(descriptor).st_size % size
     if torn:
         os.ftruncate(descriptor, os.fstat(descriptor).st_size - torn)
@@ -225,6 +234,7 @@ class Recorder:
             | names.number_of_words(sample.detail) << 32
             | sample.outcome << 48
         )
+        # Bounded: a service that puts a request id into each answer would fill the memory of the prober otherwise.
         if len(self._tails) < _MOST_NAMES:
             self._tails[sample.probe, sample.outcome, sample.who, sample.detail] = tail
         return tail
@@ -250,6 +260,7 @@ class Recorder:
 def pack(due: int, sent: int, answered: int, tail: int) -> bytes:
     """Pack the four words of a record; `tail` is the last word without its check, which is added."""
     folded = due ^ sent ^ answered ^ tail
+    # Halves, quarters, eighths: the exclusive or of all bytes of the four words comes to be in the lowest one.
     folded ^= folded >> 32
     folded ^= folded >> 16
     folded ^= folded >> 8
@@ -294,6 +305,7 @@ class Follower:
     def new(self, most: int = 1_000_000) -> Iterator[Sample]:
         """Give the whole samples appended since the last call, `most` at the most."""
         content = self._content(most * SIZE)
+        # The writer may be in the middle of a record: what there is of it is read with the next call.
         whole = len(content) - len(content) % SIZE
         self._offset += whole
         for due, sent, answered, tail in RECORD.iter_unpack(content[:whole]):
@@ -326,6 +338,7 @@ class Follower:
         return told
 
     def _name(self, number: int) -> str:
+        # Names are on disk before the samples that use them, so one that is not known yet can be read now.
         if number > len(self._names):
             self._names = read_names(self._files.names)
         return self._names[number - 1] if number else ""

@@ -21,11 +21,16 @@ from faildrill.record.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, re
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"
+"""Times in ns, and places."""
 Numbers: TypeAlias = "np.typing.NDArray[np.uint16]"
+"""Numbers of interned names."""
 Octets: TypeAlias = "np.typing.NDArray[np.uint8]"
+"""Outcomes."""
 Words: TypeAlias = "np.typing.NDArray[np.uint64]"
+"""Records, four words each."""
 Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
 Places: TypeAlias = "np.typing.NDArray[np.uint32]"
+"""Numbers of records in their file: 32 bits are enough for a run, and half as much memory."""
 Column = TypeVar("Column", "np.typing.NDArray[np.int64]", "np.typing.NDArray[np.uint8]", "np.typing.NDArray[np.uint16]")
 
 _WHO, _DETAIL = 13, 14
@@ -33,6 +38,7 @@ _WHO, _DETAIL = 13, 14
 _OK, _PROVES_NOTHING = int(Outcome.OK), int(Outcome.SKIPPED)
 """A good look; and the first of the outcomes that prove nothing, which are the last."""
 _NEVER: Final = (1 << 63) - 1
+"""After every moment that a clock of this century counts in ns."""
 BLOCK: Final = 1 << 14
 """Samples that are gone through at once: as many as fit a processor's cache."""
 _FORGET_EVERY: Final = 1 << 6
@@ -148,6 +154,8 @@ class Columns:
     def forget(self) -> None:
         """Give back the memory of what was read of the file; it can be read again."""
         if self.source is not None:
+            # madvise(2): pages of a mapped file are read again when they are needed, so a day of samples takes no
+            # memory of a day.
             self.source.madvise(mmap.MADV_DONTNEED)
 
     def where(self, mask: Mask) -> "Columns":
@@ -246,11 +254,13 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     if not count:
         return
     with files.samples.open("rb") as file:
+        # Whole records only, of the size that was asked: what is appended meanwhile is not looked at half written.
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
     whole = Columns(np.frombuffer(source, "<u8").reshape(-1, SIZE // 8), names, source=source)
     found: dict[int, _Found] = {}
     highest = 0
     for first, part in whole.blocks():
+        # Nearly all samples of a quiet time differ in their times alone: one of them tells for the whole block.
         told = part.part(0, 1) if record_words.say_the_same(part.records) else part
         probes = record_words.probes(told.records, record_words.holds(part.records), len(names))
         highest = max(highest, int(told.who.max()), int(told.detail.max()))
@@ -347,9 +357,12 @@ def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
     for run, floor in zip(runs, floors, strict=True):
         if not held and run.is_ordered and run.high <= floor:
             start = run.end
+        # Twice as much as was held back each time: every record is sorted a bounded number of times, however far it
+        # is off.
         elif run is runs[-1] or run.end - start >= 2 * held:
             here = order[start : run.end]
             due = replace(whole, order=here).due
+            # Stable, so that of those due at one moment the first recorded stays first.
             by = np.argsort(due, kind="stable")
             here[:] = here[by]
             start += int(np.searchsorted(due[by], floor, side="right"))

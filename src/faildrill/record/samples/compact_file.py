@@ -24,8 +24,11 @@ from faildrill.record.samples.columns import Columns, Integers, Octets, empty, o
 from faildrill.system import atomic_file
 
 NEVER: Final = -1 << 62
+"""In place of a time after `due`: no look is sent centuries before it is due."""
 PIECE: Final = 1 << 20
+"""Looks that are taken at once: 32 MiB of records."""
 _PLAIN: Final = ("outcome", "who", "detail")
+"""Columns that are small as they are."""
 
 
 def write_compact(path: Path, probes: Mapping[str, Columns], about: Mapping[str, str], piece: int = PIECE) -> int:
@@ -87,6 +90,7 @@ def _probe(file: Any, name: str, names: tuple[str, ...]) -> Columns:  # noqa: AN
 
 
 def _planes(values: Integers) -> Octets:
+    # Transposed: a row for each of the eight bytes of an integer, the lowest first, whatever this machine's order is.
     return np.ascontiguousarray(values.astype("<i8").view(np.uint8).reshape(-1, 8).T)
 
 

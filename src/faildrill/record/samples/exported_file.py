@@ -24,9 +24,11 @@ from faildrill.record.samples.columns import Columns
 from faildrill.system import atomic_file
 
 FIELDS: Final = ("probe", "due_utc", "due_ns", "sent_ns", "answered_ns", "outcome", "who", "detail")
+"""The columns, in their order."""
 CHUNK: Final = 65_536
 """Samples that are in memory at once."""
 _OUTCOMES: Final = tuple("" if not known else Outcome(known).name.lower() for known in range(max(Outcome) + 1))
+"""By number of an outcome; 0 is none."""
 
 
 class Origin(NamedTuple):

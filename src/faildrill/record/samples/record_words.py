@@ -10,6 +10,7 @@ Words: TypeAlias = "np.typing.NDArray[np.uint64]"
 Numbers: TypeAlias = "np.typing.NDArray[np.uint16]"
 Mask: TypeAlias = "np.typing.NDArray[np.bool_]"
 _CHECK: Final = 0xA5
+"""As in `samples`."""
 _CHECK_BITS: Final = 8
 """The highest ones of the last word are the check."""
 _PROBE: Final = 12
@@ -17,11 +18,13 @@ _PROBE: Final = 12
 OUTCOME: Final = 30
 """… as is how it ended."""
 _FIRST_OUTCOME: Final = int(min(Outcome))
+"""Below it a record is none, whatever its check says."""
 _LAST_OUTCOME: Final = int(max(Outcome))
 
 
 def say_the_same(records: Words) -> bool:
     """Tell whether records say the same but for their times: of one probe, with one end."""
+    # The check differs with the times, so its bits are shifted out before they are compared.
     return not ((records[:, -1] ^ records[0, -1]) << np.uint64(_CHECK_BITS)).any()
 
 

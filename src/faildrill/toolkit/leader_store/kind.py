@@ -63,6 +63,7 @@ class OfStore(Kind, Generic[S]):
     async def _until(self, holds: Callable[[S], bool], within: float) -> S | None:
         """Look until something holds; None when it doesn't in float seconds, by the loop's clock."""
         clock = asyncio.get_running_loop().time
+        # By the loop's clock, which tests turn forward; the wall's may be set meanwhile.
         last = clock() + within
         while not holds(sight := await self._once(min(PATIENCE, within / 2))):
             if clock() + _INTERVAL >= last:

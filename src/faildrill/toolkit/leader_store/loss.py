@@ -15,7 +15,9 @@ from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
 S = TypeVar("S", bound=LeaderStore[Any])
 _SIGNALS: Final[dict[str, Literal["KILL", "STOP"]]] = {"killed": "KILL", "hung": "STOP"}
+"""By what is done, the signal that does it: neither can be caught (`man 7 signal`)."""
 _STATES: Final = {"killed": "absent", "hung": "stopped"}
+"""By what is done, the state that the reach must tell of then."""
 
 
 class Loss(OfStore[S]):
@@ -75,6 +77,7 @@ class Loss(OfStore[S]):
         """Let it go on, or start it, whichever it needs."""
         name = self._taken(before)
         reach = self._reach(name, given)
+        # A stopped process takes no SIGTERM until it goes on, so whoever is to start it anew could not end it first.
         if await reach.state(name) == "stopped":
             await reach.signal(name, "CONT")
         await reach.start(name)

@@ -12,6 +12,7 @@ from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.store import LeaderStore
 
 _LONGEST: Final = 200
+"""Characters of a detail: it is interned, and shown on a line."""
 S = TypeVar("S", bound=LeaderStore[Any])
 
 
@@ -46,6 +47,7 @@ class WritersProbe(OfStore[S]):
         who = ",".join(sight.leading)
         if sight.leader is not None:
             return Seen(Outcome.OK, who, answered=max(getattr(one, "answered", 0) for one in sight.nodes.values()))
+        # Where somebody leads, the others' silence changes nothing; where nobody does, a silent one may be who leads.
         undecided = None if who else unheard(silences(sight.nodes))
         return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])
 
@@ -54,6 +56,7 @@ def tried(says: Mapping[str, str]) -> Seen:
     """Tell what a look saw that tried every node: `says` is why each takes no writes, empty where it does."""
     who = sorted(name for name, said in says.items() if not said)
     if len(who) == 1:
+        # Now, not when the first answered: that exactly one takes writes was known only with the last answer.
         return Seen(Outcome.OK, who[0], answered=time.monotonic_ns())
     first = f"{len(who)} writers" if who else "no writer"
     others = [f"{name} {said}" for name, said in sorted(says.items()) if said]

@@ -194,6 +194,8 @@ class LeaderStore(ABC, Generic[N]):
         """Tell which nodes are others than in an earlier `as_data`, though they have the same name."""
         known, now, started = before.get("who", {}), self.who(), self.started()
         changed = [name for name, was in known.items() if was and now.get(name) and now[name] != was]
+        # Started before the earlier look and yet not seen then: another process has its name. One started since is a
+        # restart.
         ran = [name for name in changed if started.get(name, 0.0) < before.get("at", math.inf)]
         return [f"{name} is another one: {now[name]}, it was {known[name]}" for name in ran]
 
@@ -223,9 +225,12 @@ async def observed(look: Callable[[], Awaitable[S]], within: float) -> S:
     at = _positions(first)
     still = {name for name in first.others if at.get(name, 0) < at.get(first.leader or "", 0)}
     now = first
+    # At the most a second of the time that is given: the rest is for what the caller has to do after it.
     while still and clock() + _PACE < min(last, last - within + _MOVING):
         await asyncio.sleep(_PACE)
         now = await look()
+        # Positions are compared with one leader's; after a failover the timelines differ, and so do the numbers'
+        # meaning.
         if now.leader != first.leader:
             return now
         then = _positions(now)
