@@ -106,7 +106,7 @@ class Liar:
         if content:
             self.bodies.append(json.loads(content))
         lie = self.lies.get(method, "")
-        if method != "GET" and "before" not in lie and not path.endswith("reviews"):
+        if method != "GET" and "before" not in lie and "dryRun=All" not in path and not path.endswith("reviews"):
             self.effects += 1
             self.on_effect(method, path)
         lie = lie.removesuffix(" before")

@@ -126,12 +126,6 @@ class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
     match_expressions: list[Expression] | None = None
 
 
-class BudgetSpec(msgspec.Struct, frozen=True):
-    """What a budget allows at the most."""
-
-    selector: LabelSelector | None = None
-
-
 class BudgetStatus(msgspec.Struct, frozen=True, rename="camel"):
     """What a budget allows now, and by which of its generations that was counted."""
 
@@ -139,10 +133,15 @@ class BudgetStatus(msgspec.Struct, frozen=True, rename="camel"):
     observed_generation: int | None = None
 
 
-class Budget(msgspec.Struct, frozen=True):
-    """A PodDisruptionBudget."""
+class BudgetSpec(msgspec.Struct, frozen=True):
+    """What a budget allows at the most."""
 
-    kind: str = ""
+    selector: LabelSelector | None = None
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """A PodDisruptionBudget, as a list of them has it."""
+
     metadata: Meta = Meta()
     spec: BudgetSpec = BudgetSpec()
     status: BudgetStatus = BudgetStatus()
@@ -211,10 +210,8 @@ class WorkloadStatus(msgspec.Struct, frozen=True, rename="camel"):
     """How many there are, in the words of Deployments, StatefulSets, ReplicaSets and DaemonSets."""
 
     observed_generation: int | None = None
-    ready_replicas: int | None = None
     updated_replicas: int | None = None
     desired_number_scheduled: int | None = None
-    number_ready: int | None = None
 
 
 class Workload(msgspec.Struct, frozen=True):

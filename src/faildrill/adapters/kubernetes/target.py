@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from faildrill.ports.target import BLAST_RADIUS, FilePath, Target
+from faildrill.ports.target import BLAST_RADIUS, FilePath, Kind, Target
 
 MARKER: Final = "faildrill/environment"
 """The label by which a namespace says to which environment it belongs."""
@@ -68,3 +68,19 @@ class Kubernetes(Target):
     def touched(self, touches: Collection[str]) -> list[str]:
         """Return which pods are among those that previews name as `TARGET/NAMESPACE/POD`, sorted."""
         return sorted(one.removeprefix(f"{self.name}/") for one in touches if one.startswith(f"{self.name}/"))
+
+
+class InKubernetes(Kind):
+    """A kind that looks or acts in one namespace of a cluster."""
+
+    kubernetes: Kubernetes = Field(description="the cluster")
+    namespace: Namespace = Field(description="one of the target's namespaces")
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_declared(cls, value: str, info: ValidationInfo) -> str:
+        target = info.data.get("kubernetes")
+        if isinstance(target, Kubernetes) and value not in target.namespaces:
+            there = ", ".join(target.namespaces)
+            raise ValueError(f"{value!r} is none of the namespaces of {target.name}: {there}")
+        return value
