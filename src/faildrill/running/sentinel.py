@@ -40,7 +40,7 @@ from faildrill.restoring.salvage import go_on, is_altered, remembered
 from faildrill.running.run_processes import Child, Crew, Ending, Pipes, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode, unless_unsafe
-from faildrill.system.kernel import become_subreaper
+from faildrill.system.kernel import become_subreaper, wait_for_signal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ASKED: Final = signal.SIGUSR1
@@ -150,9 +150,9 @@ class Sentinel:
         """Wait for the end of a child, and pass signals on to it; one that is stuck is killed."""
         looks = 0
         while (ending := child.ending()) is None:
-            got = signal.sigtimedwait(WATCHED, _POLL)
+            got = wait_for_signal(WATCHED, _POLL)
             if got is not None:
-                self._heard(child, signal.Signals(got.si_signo))
+                self._heard(child, signal.Signals(got))
                 continue
             looks += 1
             self._look_at_starter(child)

@@ -153,18 +153,33 @@ def test_a_file_may_be_tested_by_exit_code(argv: tuple[str, ...], means_there: b
 
 
 @pytest.mark.parametrize("operator", [("-e",), ("!", "-e")])
-@pytest.mark.parametrize("path", ["folder/gone/ballast", "file/ballast", "loop", "a" * 300])
+@pytest.mark.parametrize("path", ["folder/gone/ballast", "file/ballast", "loop", "astray", "a" * 300])
 def test_a_file_that_can_not_be_looked_at_is_not_told_to_be_gone(
     path: str, operator: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "astray").symlink_to("folder/gone/ballast")
     argv = ("test", *operator, str(tmp_path / path))
     action = Run(argv=("true",), undo_argv=("true",), verify_argv=argv)
     for call in (action.capture(GIVEN), action.confirm({}, GIVEN), action.restored({}, GIVEN)):
         with pytest.raises(CannotSee, match="is there is unknown"):
             asyncio.run(call)
+
+
+@pytest.mark.parametrize(("operator", "is_there"), [("-e", False), ("-L", True)])
+def test_a_link_into_a_folder_that_is_there_says_what_test_says(operator: str, is_there: bool, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/gone")
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=("test", operator, str(tmp_path / "link")))
+    assert asyncio.run(action.confirm({}, GIVEN)).holds is is_there
+
+
+def test_a_link_itself_is_there_wherever_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "astray").symlink_to("folder/gone/ballast")
+    action = Run(argv=("true",), undo_argv=("true",), verify_argv=("test", "-h", str(tmp_path / "astray")))
+    assert asyncio.run(action.confirm({}, GIVEN)).holds
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ _ANSWERS: Final = {"in_effect: true": True, "in_effect: false": False}
 _TESTS: Final = ("test", "[")
 """They print nothing, but POSIX keeps 1 for "it is not so" and more for trouble of their own."""
 _OF_A_FILE: Final = ("-e", "-f", "-d", "-h", "-L", "-s")
+_OF_A_LINK: Final = ("-h", "-L")
 _SAYS_NOTHING: Final = (*_TESTS, "true", "false")
 _CONTRACT: Final = "the last line of its stdout must be `in_effect: true` or `in_effect: false`, and it must exit 0"
 _FOR_EXAMPLE: Final = (
@@ -135,7 +136,7 @@ class Run(Surroundings):
         except OSError as error:
             raise CannotSee(unstarted(self.verify_argv[0], error)) from error
         if self._tested is not None and ended.code in (0, 1):
-            await _look_at(self._tested, given.timeout * SHARE)
+            await _look_at(*self._tested, given.timeout * SHARE)
             return ended.code == 0
         answer = _ANSWERS.get(ended.printed.rpartition("\n")[2].strip().lower())
         if ended.code != 0 or answer is None:
@@ -147,8 +148,8 @@ class Run(Surroundings):
         return answer
 
     @property
-    def _tested(self) -> str | None:
-        """The file whose existence `verify_argv` tests by test(1); None where it does anything else."""
+    def _tested(self) -> "tuple[str, str] | None":
+        """By which operator of test(1) `verify_argv` tests which file's existence; None: it doesn't."""
         program, *words = self.verify_argv
         if _program(self.verify_argv) not in _TESTS:
             return None
@@ -158,7 +159,7 @@ class Run(Surroundings):
         if len(asked) != 2 or asked[0] not in _OF_A_FILE:  # noqa: PLR2004 - an operator and a path
             return None
         path = os.path.join(self.cwd or "", asked[1])
-        return path if os.path.isabs(path) else None
+        return (asked[0], path) if os.path.isabs(path) else None
 
 
 class Look(Surroundings):
@@ -196,18 +197,19 @@ def _program(argv: Argv) -> str:
     return os.path.basename(argv[0])
 
 
-async def _look_at(path: str, within: float) -> None:
+async def _look_at(operator: str, path: str, within: float) -> None:
     """Raise CannotSee where nobody could tell whether a file is there: test(1) exits 1 then, as if it were not."""
     try:
         async with asyncio.timeout(within):
-            await threads.aside(lambda: _stat(path))
+            await threads.aside(lambda: _stat(operator, path))
     except OSError as error:  # TimeoutError among them
         why = error.strerror or f"no answer within {durations.show(within)}"
         raise CannotSee(f"whether {path} is there is unknown: {error.filename or path}: {why}") from error
 
 
-def _stat(path: str) -> None:
+def _stat(operator: str, path: str) -> None:
+    is_of_link = operator in _OF_A_LINK
     try:
-        os.stat(path)
+        (os.lstat if is_of_link else os.stat)(path)
     except FileNotFoundError:
-        os.stat(os.path.dirname(path))
+        os.stat(os.path.dirname(path if is_of_link else os.path.realpath(path)))
