@@ -59,15 +59,15 @@ NAMED_END = (
     "Where the step has named whose share it changes, and that share shows it, nothing else shows its end; one "
     "that got nothing at all meanwhile must answer three looks."
 )
-STILL_UNLIKE = (
+WELL_AGAIN = (
     "What was as before again while the step was still in effect shows nothing of its end: a standby took over behind "
-    "a link that is cut. So only what was unlike before in the last looks of the step counts, in as few of them as can "
-    "tell."
+    "a link that is cut."
 )
-EACH_ONE = (
-    "Each step must be noticed to end, and of a step that names several servers each that showed it. Those between "
-    "which less than ten looks came are noticed together, and one that only puts right what another one changed is put "
-    "back with it."
+STILL_UNLIKE = "So only what was unlike before in the last looks of the step counts, in as few of them as can tell."
+EACH_ONE = "Each step must be noticed to end, and of a step that names several servers each that showed it."
+TOGETHER = (
+    "Those between which less than ten looks came are noticed together, and one that only puts right what another one "
+    "changed is put back with it."
 )
 AGAINST = (
     "It is UNSAFE, and stays open for `faildrill recover`, if in the last half of the looks since the share that "
@@ -142,6 +142,7 @@ def test_whatever_noticed_a_step_may_notice_its_end(happens: Callable[[Run], Run
     assert told in because
 
 
+@pytest.mark.says(WELL_AGAIN)
 @pytest.mark.says(STILL_UNLIKE)
 @pytest.mark.parametrize("recovered", [6.0, 9.0, 12.0, 14.5])
 @pytest.mark.parametrize(
@@ -163,6 +164,7 @@ def test_what_was_well_again_before_it_was_put_back_is_no_sight_of_its_end(
     assert "no probe" in because
 
 
+@pytest.mark.says(WELL_AGAIN)
 @pytest.mark.says(STILL_UNLIKE)
 def test_what_was_well_again_before_something_else_was_done_is_no_sight_of_its_end(tmp_path: Path) -> None:
     """The looks that fail until the undo are those of the next step."""
@@ -203,7 +205,7 @@ def test_where_nobody_looked_until_it_was_steady_a_share_that_is_unlike_proves_n
     assert undo_of(judge(run.write(tmp_path)))[0] == "INCONCLUSIVE"
 
 
-@pytest.mark.says(EACH_ONE)
+@pytest.mark.says(TOGETHER)
 def test_what_puts_right_what_another_step_changed_is_put_back_with_it(tmp_path: Path) -> None:
     run = with_the_next(drained(moves=["s1"]), "s1")
     result = judge(answering(said_back(run), SEEN, 9.0, "s2").write(tmp_path))
@@ -254,7 +256,7 @@ def test_of_two_cut_links_each_end_must_be_noticed(tmp_path: Path) -> None:
     assert [undo_of(result, name)[0] for name in ("crash it", "the next")] == ["INCONCLUSIVE", "INCONCLUSIVE"]
 
 
-@pytest.mark.says(EACH_ONE)
+@pytest.mark.says(TOGETHER)
 def test_what_is_done_together_is_noticed_together(tmp_path: Path) -> None:
     """Hardly a look came between the two: they are one thing to all who looked."""
     run = with_the_next(drained("in the path"), "", SEEN, "in the path")
