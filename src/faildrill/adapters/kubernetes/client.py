@@ -100,7 +100,7 @@ class Api:
 
     way: Access
     run: str
-    _session: aiohttp.ClientSession
+    _session: "aiohttp.ClientSession"
     _shown: login.Credentials
     _trust: Any = field(repr=False)
 
@@ -187,7 +187,7 @@ class Api:
 
     async def _call(
         self,
-        session: aiohttp.ClientSession,
+        session: "aiohttp.ClientSession",
         method: str,
         path: str,
         body: Mapping[str, object] | None,
@@ -218,7 +218,7 @@ class _Sending:
     def __init__(self) -> None:
         self.began: int | None = None
 
-    def trace(self) -> aiohttp.TraceConfig:
+    def trace(self) -> "aiohttp.TraceConfig":
         async def connected(*_: object) -> None:
             self.began = time.monotonic_ns()
 
@@ -251,7 +251,7 @@ def _plain() -> dict[str, Any]:
     return {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar(), "auto_decompress": False}
 
 
-async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes | None:
+async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes | None:
     """Read a body; None where it is longer than it may be, or ends too early."""
     found = bytearray()
     try:
@@ -265,7 +265,7 @@ async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes | None:
     return bytes(found)
 
 
-def _wait(answer: aiohttp.ClientResponse) -> float:
+def _wait(answer: "aiohttp.ClientResponse") -> float:
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
