@@ -31,8 +31,10 @@ SHARES: Final = 4
 SHARE: Final = 2.5
 """Seconds that a look has all the same, up to half of the time: a kind waits 2 s for a node that is silent."""
 UNANSWERED: Final = "no answer within"
+"""How the words of a call that was cut off begin."""
 
 _stuck: "set[asyncio.Task[Any]]" = set()
+"""Calls that were cut short and have not ended yet; emptied by their own ends."""
 
 
 class TookTooLong(ActionError):
@@ -51,6 +53,7 @@ async def call(what: Awaitable[T], within: float) -> T:
     itself be cancelled. Whatever else a kind raises is a defect in it, and becomes ActionFailed with the place: a
     foreign kind must not bring the runner down.
     """
+    # A task of its own, so that one that swallows its cancellation can be left behind.
     task = asyncio.ensure_future(_awaited(what))
     task.add_done_callback(_forget)
     try:
@@ -93,6 +96,7 @@ def _forget(task: "asyncio.Task[Any]") -> None:
     """Take note of how a call ended, as perhaps nobody waits for it any more."""
     _stuck.discard(task)
     if not task.cancelled():
+        # Fetched, though nobody wants it: asyncio complains on standard error about one that was never asked for.
         task.exception()
 
 
@@ -103,6 +107,7 @@ def _answer(task: "asyncio.Task[T]") -> T:
         raise
     except FaildrillError as error:
         raise ActionFailed(words(error)) from error
+    # Ours never arrives here, as the task was awaited from outside: it is the kind's own doing.
     except asyncio.CancelledError as error:
         raise ActionFailed("it cancelled itself") from error
     except Exception as error:  # a crash of a kind becomes an event
@@ -149,6 +154,7 @@ async def observe(
             disagree = f"{seen.because}; a moment before it was {agreed[-1]}" if agreed else seen.because
             return seen._replace(because=words(disagree))
         else:
+            # A look that failed takes nothing back, so it asks for no further one.
             needed += bool(agreed) and not trouble.told and twice
             agreed = []
         await asyncio.sleep(LOOK_AGAIN)
@@ -184,5 +190,6 @@ class Patience:
     def took(self, seconds: float, *, is_cut_off: bool) -> None:
         """Learn from a look: one that was cut off was silent, or takes longer than its share."""
         if is_cut_off:
+            # Cut off once, the next look has all that is left: it may be slow rather than silent.
             self._share = math.inf
         self._longest = 0.0 if is_cut_off else seconds

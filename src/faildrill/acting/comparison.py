@@ -43,6 +43,7 @@ async def of_others(action: Action, before: Captured, given: Given, within: floa
     theirs = [one for one in seen if one and _is_theirs(one)]
     if theirs:
         return f"nothing is touched, because looks don't agree; by the last one that differs, {_not_ours(theirs[-1])}"
+    # Seen, and never theirs twice in a row: that two looks differ is no proof of somebody else.
     return "" if any(seen) else None
 
 

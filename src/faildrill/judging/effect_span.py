@@ -93,6 +93,8 @@ class _Span(NamedTuple):
         It can have begun as early as it was called for. Moments of another boot are on no clock of this one: then only
         the order of the entries is known.
         """
+        # After a reboot a look of before has a larger number than the entry that tells of it: only the order is known
+        # then.
         looks = [min(one.what.at, one.at) for one in self.own if isinstance(one.what, EffectSeen)]
         until = max([self.seen, *looks] if last is None else [self.seen, last])
         most = None if over is None else seconds(max(over - self.began, until - self.seen))
@@ -109,6 +111,8 @@ def _excuse(entry: Entry, event: EffectGone, span: _Span, deeds: Iterator[tuple[
     """Say what of this drill may have ended an effect; nothing where it was somebody else."""
     last, gone = max(event.last, span.seen), min(event.gone, entry.at)
     if event.limit is not None:
+        # Gone no earlier than it was due, and seen until shortly before: in between nobody else is needed to explain
+        # it.
         due = span.began + nanoseconds(event.limit - _GRAIN)
         if gone >= due and last >= due - nanoseconds(max(_LATE, event.limit / 10)):
             return "own limit"

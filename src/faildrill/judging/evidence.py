@@ -72,7 +72,9 @@ _WATCHED_UNTIL: Final = (
     SteadyAgain,
     NotSteady,
 )
+"""Events until which the run needed its probes; what they saw after the last of them is nobody's claim."""
 _FOREVER: Final = (1 << 63) - 1
+"""After every moment that a clock of this century counts in ns."""
 E = TypeVar("E", bound=Event)
 
 
@@ -142,11 +144,13 @@ class Evidence:
         if not isinstance(entry.what, Applying):
             return entry
         began = self._began.get(entry.what.step)
+        # Never earlier than the call: a target's clock may be behind ours, and nothing begins before it is asked for.
         return msgspec.structs.replace(entry, at=max(entry.at, began)) if began is not None else entry
 
     @cached_property
     def _began(self) -> dict[str, int]:
         """By step, when its effect began, where the action has told of it: the first time."""
+        # Reversed, so that the first of a step's tellings is the one that stays.
         return {one.step: one.at for _, one in reversed(list(self.events(Happened))) if one.began}
 
     @cached_property
@@ -174,6 +178,8 @@ class Evidence:
         if steady is None:
             return None
         entry, event = steady
+        # A recovery on another boot counts `since` on a clock of its own; then the entry's place on ours is all there
+        # is.
         return min(entry.at, event.since) if event.since >= self.since else entry.at
 
     def looks(self, probe: str) -> Columns:
@@ -244,6 +250,7 @@ class Evidence:
     def heard(self, probe: str, question: Question, span: Interval) -> Heard:
         """Return what the looks of a probe, those of before the warm-up too, say to a question within a span (ns)."""
         plan = self.plans[probe]
+        # Sent long before the span and answered within it: such a look says something of the span, too.
         looks = self.columns[probe].between(span.since - limits.reach(plan), span.by + 1)
         return Heard(looks, question, Cadence(nanoseconds(plan.every), self.slow(probe)), span)
 
@@ -348,6 +355,7 @@ def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:
             continue
         if isinstance(entry.what, ProberStarted):
             foreign.add(entry.what.samples)
+        # By the wall clock, which may have been set meanwhile; never back, as the order of the entries is certain.
         at = max(first.at + _apart(first.wall, entry.wall), timed[-1].at)
         timed.append(msgspec.structs.replace(entry, at=at))
     return timed, foreign
@@ -356,4 +364,5 @@ def _on_one_clock(found: list[Entry]) -> tuple[list[Entry], set[str]]:
 def _apart(start: str, end: str) -> int:
     """Nanoseconds between two wall times; for entries that no monotonic clock compares."""
     apart = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    # In integers: `total_seconds` is a float, in which the microseconds of years are no longer exact to the ns.
     return (apart.days * 86_400_000_000 + apart.seconds * 1_000_000 + apart.microseconds) * (NANOSECONDS // 1_000_000)

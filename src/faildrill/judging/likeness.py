@@ -53,6 +53,7 @@ def total(shares: Iterable[Share]) -> Share:
 
 def chance(one: Share, other: Share) -> float:
     """Return with which probability two shares of one kind differ at least so much, on either side."""
+    # Twice the smaller tail: nobody says beforehand on which side it will differ.
     fewer, more = tails([(one, other)])
     return min(1.0, 2 * min(fewer, more))
 
@@ -62,6 +63,7 @@ def tails(strata: Iterable[Stratum]) -> tuple[float, float]:
     ways, at = np.ones(1), 0
     for one, other in strata:
         each, least = _ways_to_part(one, other)
+        # The sum of independent counts has the convolution of their distributions.
         ways, at = np.convolve(ways, each), at + one.hits - least
     return min(1.0, float(ways[: at + 1].sum())), min(1.0, float(ways[at:].sum()))
 
@@ -71,6 +73,7 @@ def looks_needed(before: Share, level: float) -> int | None:
     if not before.hits:
         return None
     lacking, enough = 0, 1
+    # Doubled until it is enough, then halved into place: a formula would not be exact for so few.
     while tails([(Share(0, enough), before)])[0] > level:
         lacking, enough = enough, 2 * enough
         if enough > _LONGEST:
@@ -95,4 +98,5 @@ def _ways_to_part(one: Share, other: Share) -> "tuple[np.typing.NDArray[np.float
 
 def _ways(many: int, chosen: int) -> float:
     """Return the logarithm of the number of ways to choose."""
+    # n! as a logarithm: the factorials themselves overflow from 171 on.
     return math.lgamma(many + 1) - math.lgamma(chosen + 1) - math.lgamma(many - chosen + 1)

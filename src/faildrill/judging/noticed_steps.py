@@ -53,7 +53,9 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
     if told := _foretold(evidence, times):
         return told
     probe, most = min(compared, key=lambda one: one[1].chance, default=("", None))
+    # The foretold shares had their part of the chance already: spent twice, a run would err twice as often.
     level = CHANCE * (1 - FORETOLD) if times.moves else CHANCE
+    # Bonferroni: of so many comparisons one may be rare by chance, so the rarest must be rarer by as much.
     if most is None or most.chance * len(compared) > level:
         return ""
     return f"{probe} noticed it: {most.what} {most.former} before it, {most.now} since"
@@ -117,6 +119,7 @@ def _in_a_row(evidence: Evidence, probe: str, before: Time, since: Time) -> str:
     if not len(former) or not former.is_good.all() or len(now) < IN_A_ROW:
         return ""
     failed = (~now.is_good).astype(np.int64)
+    # A sliding sum over as many looks: it reaches their number where all of them in a row failed.
     most = int(np.convolve(failed, np.ones(IN_A_ROW, np.int64), "valid").max())
     told = f"{count(len(former), 'look')} before it were good"
     return f"{told}, {IN_A_ROW} in a row failed since" if most == IN_A_ROW else ""

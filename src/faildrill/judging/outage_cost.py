@@ -24,6 +24,7 @@ def cost(result: Result) -> float | None:
     known = [one for one in sums if one is not None]
     if len(known) < len(sums):
         return None if result.verdict is Verdict.UNSAFE else acted
+    # Never more than the run lasted: upper bounds that overlap may add up to more than there was time.
     return min(max(known, default=acted) or _hidden(headline), acted)
 
 

@@ -13,6 +13,7 @@ HEARTBEAT: Final = 1_000_000
 NOTICEABLE: Final = 300_000
 """A lateness of the alarm (ns) that is more than the usual course of things."""
 NEVER: Final = 1 << 62
+"""Later than every moment of CLOCK_MONOTONIC; still far below what a timer's seconds can hold."""
 
 Call = Callable[[int, int], None]
 """Called with the moment it was set for and the moment it is (ns)."""
@@ -52,6 +53,8 @@ class Agenda:
     def at(self, moment: int, call: Call) -> Entry:
         """Put a call on the agenda."""
         entry = Entry(call)
+        # The number breaks ties: of two entries of one moment the one that was put on first is called first, as Calls
+        # don't compare.
         self._number += 1
         heapq.heappush(self._entries, (moment, self._number, entry))
         # While entries are being called the alarm is set once, after the last of them.
@@ -64,6 +67,7 @@ class Agenda:
 
         The difference between two calls bounds what a time measured between them owes to ourselves.
         """
+        # The alarm should have rung at `_armed`; that we are asked now and it has not been served is our own delay.
         late = now - self._armed
         return self._held + late if late > NOTICEABLE else self._held
 
@@ -85,6 +89,7 @@ class Agenda:
                     entry.call(moment, now)
         finally:
             self._running = False
+            # Anew, not `now`: what was called took time, and the heartbeat counts from its end.
             self._arm(time.monotonic_ns())
 
     def _arm(self, now: int) -> None:

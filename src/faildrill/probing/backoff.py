@@ -21,6 +21,7 @@ PART_OF_LONG: Final = 200
 WIDEST: Final = 25_000_000
 """… and nothing is ever spaced by more than this."""
 _NEVER: Final = -(1 << 62)
+"""Before every moment, so that every answer counts as sent since."""
 FORGETTING: Final = 10
 """The slowest answer known is forgotten by a 2 to the power of this part with each other one."""
 MOST: Final = 512
@@ -38,6 +39,7 @@ class Reaches(Protocol):
 
 def most_in_flight(every: float, timeout: float) -> int:
     """Return how many looks may be under way at once where the drill says nothing."""
+    # As many as can be due while one waits for its deadline, the one that is due and the one that is just given up.
     return min(MOST, int(timeout / every) + 2)
 
 
@@ -53,6 +55,7 @@ class Restraint:
 
     def allows(self, now: int, pending: int, *, is_cut: bool = False) -> bool:
         """Tell whether a look may be sent now, `pending` looks being under way; `is_cut`: it would not get there."""
+        # The order matters: a look that would not get there is bounded by the most as well, or descriptors run out.
         if pending == 0:  # with nothing under way nobody would notice that the silence is over
             return True
         if pending >= self._most:
@@ -74,7 +77,10 @@ class Restraint:
         if now - self._quiet_since > self._tolerated():
             self._back_since = now
         self._quiet_since = now
+        # Only looks that were sent after the silence ended: the others were answered by its end, not by the service's
+        # speed.
         if now - took >= self._back_since:
+            # A slow decay by shifting: one hiccup of minutes ago must not widen the spacing for the rest of the run.
             self._slowest = max(took, self._slowest - (self._slowest >> FORGETTING))
 
     def _tolerated(self) -> int:

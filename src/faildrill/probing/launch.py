@@ -15,6 +15,7 @@ from faildrill.probing.prober_plan import ProberPlan
 from faildrill.system import python
 
 READY: Final = b"ready"
+"""What a prober says on its stdout once it looks."""
 READY_WITHIN: Final = 20.0
 """Seconds from its start until a prober must say that it is ready."""
 GONE_WITHIN: Final = 0.5
@@ -48,12 +49,15 @@ async def start(folder: Path, name: str, plans: tuple[ProbePlan, ...], run: str,
             stdout=PIPE,
             stderr=log,
             env=_environment(plan),
+            # Ctrl-C on the terminal goes to the whole group (`man 7 signal`): looks must go on while everything is
+            # put back.
             start_new_session=True,
         )
     try:
         await asyncio.wait_for(_ready(process), READY_WITHIN)
     except (TimeoutError, EOFError) as error:
         raise ProberNotStarted(f"{await _ended(process)}; {_last_words(folder, name)}") from error
+    # The lifeline is not enough: it ends with the run, and this prober would look into files that another one writes.
     except BaseException:  # also when cancelled: a prober that nobody waits for any more is ended first
         await _ended(process)
         raise

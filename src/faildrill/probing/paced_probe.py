@@ -34,7 +34,9 @@ CATCH_UP: Final = 1_000_000_000
 LONGEST_WAIT: Final = 5_000_000_000
 """For so long (ns) an answer that turns us away may have us look at nothing; then one more look asks how it is now."""
 LONGEST_DETAIL: Final = 120
+"""Characters of a detail that a defect of a probe gives."""
 TOO_MANY: Final = "too many looks under way"
+"""Details of looks that were not made; they repeat, as words are interned."""
 HELD_BACK: Final = "held back, as Retry-After asks"
 TOO_LATE: Final = "the prober itself was late"
 
@@ -105,12 +107,14 @@ class PacedProbe:
 
     def _due(self, due: int, now: int) -> None:
         # Whole intervals that passed while this process did not run.
+        # Whole intervals only: a look that is late by less than one is made now, and its sample says when it was due.
         missed = (now - due) // self._every
         for number in range(max(0, missed - MOST_MISSED), missed):
             self._missed(due + number * self._every, now)
         due += missed * self._every
         if self._end_at is not None and due >= self._end_at:
             return
+        # First of all, so that neither a slow answer nor a defect below takes the next look away.
         self._next = self._agenda.at(due + self._every, self._due)
         if now < self._held_back_until:
             self._record(Sample(self.plan.name, due, 0, now, Outcome.THROTTLED, detail=HELD_BACK))
@@ -144,6 +148,7 @@ class PacedProbe:
     async def _look(self, look: _Look) -> None:
         look.sent = time.monotonic_ns()
         look.held = self._agenda.held(look.sent)
+        # Within the look's own task: the kind calls back through a context variable, which other looks don't see.
         hear_sent_again(lambda at: self._sent_again(look, at))
         try:
             seen = await self.probe.look(self.given)
@@ -153,6 +158,7 @@ class PacedProbe:
             self._looks.discard(look)
             if not look.over:
                 self._agenda.awaiting -= 1
+        # Given up by its deadline meanwhile: its sample is written, and an answer now proves nothing any more.
         if not look.over:
             self._end(look, seen, time.monotonic_ns())
 
@@ -161,6 +167,7 @@ class PacedProbe:
         look.sent, look.held, look.again = at, self._agenda.held(at), True
 
     def _give_up(self, look: _Look, deadline: int, now: int) -> None:
+        # Not sent yet although its deadline is over: all of that time was the prober's own.
         held = self._agenda.held(now) - look.held if look.sent else now - deadline
         # The answer may have come while this process was held up and did not read it: it gets that time back, once.
         if not look.sent or (held > LATE and not look.grace):
@@ -169,6 +176,7 @@ class PacedProbe:
             look.deadline = self._agenda.at(now + more, lambda at, now: self._give_up(look, at, now))
             return
         self._agenda.awaiting -= 1
+        # Silence of the resolver, not of the service: what is told apart must be known before the task is cancelled.
         detail = causes.NO_RESOLVER if is_waiting(look.task) else ""
         self._end(look, Seen(Outcome.TIMED_OUT, detail=detail), time.monotonic_ns())
         if look.task:
@@ -187,6 +195,7 @@ class PacedProbe:
         if seen.outcome is not Outcome.TIMED_OUT:
             self._restraint.answered(now, answered - sent)
         if seen.wait and not self._is_load:  # users don't stop coming because some are turned away
+            # RFC 9110, 10.2.3: Retry-After; bounded, as an hour of not looking would hide any outage.
             self._held_back_until = now + min(nanoseconds(seen.wait), LONGEST_WAIT)
         sample = Sample(self.plan.name, look.due, sent, answered, seen.outcome, seen.who, detail)
         if look.between:
@@ -234,6 +243,7 @@ class _RefusalFollowUp:
         if sample.outcome is Outcome.REFUSED:
             if not self.is_on:
                 self.is_on, self._since = True, sample.answered
+            # Of a row of refusals between two regular looks only the last is kept: it dates the end from the left.
             self._last = sample if between else None
             return [] if between else [sample]
         edge = [self._last] if self._last else []

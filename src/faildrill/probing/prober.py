@@ -37,6 +37,7 @@ CLOSE_WITHIN: Final = 1.0
 HEAD_START: Final = 5_000_000
 """Nanoseconds between getting ready and the first look."""
 STDIN: Final = 0
+"""The lifeline: its end says that runner and sentinel are gone."""
 
 
 class Loop(ResolvesApart, uvloop.Loop):  # type: ignore[misc] # uvloop is untyped
@@ -57,6 +58,7 @@ class Unbuilt:
 
 def main(folder: Path, name: str) -> int:
     """Look until told to stop; return the exit code."""
+    # A prober ends when it is told to, not when a terminal or a login ends: the end of the outage must be on record.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     plan = prober_plan.read(folder, name)
@@ -75,12 +77,15 @@ async def _live(files: Files, plan: prober_plan.ProberPlan) -> None:
     looking = [_looking(probe, plan.run, files.folder, agenda, recording) for probe in plan.probes]
     await asyncio.gather(*(_open(one) for one in looking))
     gc.collect()
+    # What is there now lives until the end; a collection in mid-run would hold looks up for as long as it goes
+    # through it.
     gc.freeze()
     if not any(is_blocking(type(one.probe)) or one.plan.by == "load" for one in looking):
         hurry()
     _start(looking, agenda)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    # Looks first, then probes, then the recorder: each may still have something for the one after it.
     await told.wait()
     await asyncio.gather(*(one.stop() for one in looking))
     await asyncio.gather(*(_close(one) for one in looking))

@@ -77,6 +77,7 @@ def references(plan: ProberPlan) -> set[str]:
             left += one
         elif isinstance(one, str) and one.startswith("env:"):
             found.add(one.removeprefix("env:"))
+    # What is no variable here is a value that only looks like a reference: nothing is passed on for it.
     return found & set(os.environ)
 
 

@@ -42,6 +42,8 @@ class RecordingThread:
     def __call__(self, sample: Sample) -> None:
         """Record a sample."""
         writer = self._writer or self._started()
+        # Both count bytes and only grow, each in one thread alone: read without a lock, the difference is at worst
+        # too large.
         if self._handed - writer.done >= MOST_KEPT:
             writer.lost += 1
             return
@@ -110,6 +112,8 @@ class _Writer(threading.Thread):
     def _take_in(self, kept: Batch) -> bool:
         """Take in all that there is, and wait for something where nothing is left to do; False when it was the end."""
         with contextlib.suppress(queue.Empty):
+            # While the disk refuses, new batches are only collected; waiting for one would keep the kept ones from
+            # being tried.
             batch = self.batches.get(block=not self._refused)
             while batch is not None:
                 kept.names.extend(batch.names)

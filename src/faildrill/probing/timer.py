@@ -78,6 +78,7 @@ class Alarm:
 
     def set(self, at_ns: int) -> None:
         """Ring at this moment of CLOCK_MONOTONIC, at once when it has passed; what rang before is forgotten."""
+        # timerfd_create(2): a moment of zero would disarm the timer instead of ringing at once.
         _set(self._descriptor, max(at_ns, 1))
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ def fence(run: str, root: int | None, spare: Collection[int] = (), patience: flo
     """
     found: dict[int, str] = {}
     deadline = time.monotonic() + patience
+    # Until a look finds none: a process may start another one between being listed and being ended.
     while there := _of(run, root) - set(spare) - {os.getpid()}:
         for pid in there:
             found.setdefault(pid, f"{pid} {processes.name(pid) or '?'}")
@@ -98,6 +99,8 @@ def _environment(pid: int) -> list[bytes]:
 def _kill(pid: int, run: str, root: int | None) -> None:
     """Kill a process through a descriptor of it, so that its number can't have become somebody else's meanwhile."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
+        # Opened before it is asked again whether it is the run's: from here on the descriptor means this very
+        # process.
         descriptor = os.pidfd_open(pid)
         try:
             if pid in _of(run, root, [pid]):
@@ -109,6 +112,7 @@ def _kill(pid: int, run: str, root: int | None) -> None:
 def _of(run: str, root: int | None, among: list[int] | None = None) -> set[int]:
     everyone = processes.pids() if among is None else among
     found = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
+    # A zombie has ended, and only its parent can take it away; an empty state is one that is gone meanwhile.
     return {pid for pid in found if processes.state(pid) not in ("Z", "X", "")}
 
 

@@ -28,5 +28,6 @@ async def read_back(plans: Iterable[ProbePlan], run: str, folder: Path) -> dict[
         try:
             found[plan.name] = await call(probe.read_back(given), WITHIN)
         except (ActionError, CannotSee) as error:
+            # Told, and nothing more: a standby that is still being rebuilt must not keep a run from its end.
             found[plan.name] = str(error)
     return found

@@ -57,7 +57,10 @@ class OutsideView:
             return False
         if waited >= self._next or not self._asked:
             self._asked += 1
+            # Farther and farther apart: a look more changes little when there are thousands, and each asking costs a
+            # part.
             self._next = waited * _MORE + _FIRST
+            # 1/(1·2) + 1/(2·3) + … = 1: however often it is asked, all askings together stay within CHANCE.
             self._found = await self._ask(CHANCE / (self._asked * (self._asked + 1)), most - waited)
         open_ones = [one for one in self._found if not one.seen_by]
         return any(waited < (most if one.against else min(one.patience, most)) for one in open_ones)

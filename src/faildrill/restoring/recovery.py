@@ -148,12 +148,15 @@ class _Recovery:
             await self._end_looking(timeline)
             return False
 
+        # Where nothing is open nothing is undone, so nothing needs to prove what it is.
         trust = self._trust() if intents and self.place else TYPED
         of = OpenRun(run, self.place, timeline, trust, self._view(timeline))
         dirty, is_steady = await of.put_back(intents, undo, steady, unasked)
         timeline.note(RunEnded(by=self._by))
         timeline.close()
         is_clean = not dirty and is_steady and not swept.left and self._is_whole
+        # The timeline is closed and whole by now: a mark that is off while its end is not on disk would hide an open
+        # run.
         if is_clean and self._first:
             clear(PlaceKey.of(self._first), run)
         await self._look_around(is_steady=is_steady)
@@ -173,6 +176,7 @@ class _Recovery:
         if self._unproven:
             return TYPED
         its_own = [*itertools.takewhile(lambda entry: not _is_found_gone(entry), self._known)]
+        # CLOCK_MONOTONIC begins anew with each boot: times of another one can't be subtracted from ours.
         boots = [entry.what.boot for entry in its_own if isinstance(entry.what, RunStarted | RunnerDied)]
         left = max(entry.at for entry in its_own)
         return since(boots[-1] == boot_id(), seconds(self._ground.clock.now_ns() - left))

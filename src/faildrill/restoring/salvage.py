@@ -34,6 +34,7 @@ def salvage(path: Path) -> list[Entry]:
 
 def remembered(folder: Path) -> list[Entry]:
     """Return all that is known of a run: what its folder holds, and what only its second copy does."""
+    # Reversed, so that of two entries with one number the first wins: it is the one that others were written after.
     found = {entry.n: entry for entry in reversed(salvage(folder / FILE))}
     second = folder_of(folder.name)
     for entry in salvage(second / FILE) if second is not None and second != folder else ():
@@ -83,6 +84,7 @@ def _takes_files(folder: Path) -> bool:
 def is_altered(path: Path) -> bool:
     """Tell whether a timeline is not what was written, so that what else was in it is not known."""
     try:
+        # Whole lines that are no event this version knows count as altered, too: what they announced is not known.
         return read(path).damaged or len(salvage(path)) < len(read(path).records)
     except OSError:
         return True

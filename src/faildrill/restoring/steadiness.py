@@ -17,6 +17,7 @@ WITHIN: Final = 60.0
 GRACE: Final = 60.0
 """Seconds for which the runner looks on after the limit: late is FAILED, never is UNSAFE."""
 POLL: Final = 0.02
+"""Seconds, where a recovery has no pace of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ async def steady(watching: SampleWatch, clock: Clock, timeline: Timeline, drill:
         while not until.skip.is_set():
             watching.poll()
             now = clock.now_ns()
+            # Asked before the time is: what was proven within the limit stays so, however late this loop comes to see
+            # it.
             if (good := asked.met) is not None:
                 timeline.note(SteadyAgain(since=good.since, after=seconds(good.since - start)))
                 await _noticed(watching, clock, start, limit(drill), until)

@@ -127,6 +127,7 @@ class Course:
         await scene.probers.start(scene.plans, scene.watching, scene.timeline)
         start = scene.clock.now_ns()
         patience = scene.drill.warm_up + WARM_UP_PATIENCE + SILENCE * max((one.every for one in scene.plans), default=0)
+        # At least 1 ns: a hold of 0 asks for a single look, whatever came after it.
         with scene.watching.asking(Question("ok"), start, max(nanoseconds(scene.drill.warm_up), 1)) as asked:
             while not self._stop.asked.is_set():
                 scene.watching.poll()
@@ -167,6 +168,8 @@ class Course:
             await self._act()
         except Exception as error:  # noqa: BLE001 - a crash of the runner becomes an event, then all is put back
             self._broke(error)
+        # Only what was seen put back takes the mark off; whatever else happens, the place stays dirty for the next
+        # run.
         if await self._restore():
             clear(place, scene.run)
 
@@ -184,6 +187,8 @@ class Course:
             for task in (acting, watching, asked):
                 if not task.done():
                     task.cancel()
+            # Waited for though cancelled: a step that is being cut short may still act, and nothing is undone before
+            # it has ended.
             results = await asyncio.gather(acting, watching, return_exceptions=True)
             await self._heeding.stop()
         for result in results:

@@ -67,5 +67,6 @@ class Interrupts:
             if reason is not None:
                 self._stop.ask("condition", f"{one.kind}: {reason}")
                 return
+            # A slow answer delays the next question, and never makes two of them follow each other at once.
             due = max(due + one.every, loop.time())
             await asyncio.sleep(due - loop.time())

@@ -23,4 +23,5 @@ def longest(drill: Drill) -> float:
 def _longest(step: AnyStep) -> float:
     if isinstance(step, Parallel):
         return max((_longest(one) for one in step.steps), default=0.0)
+    # What is seen of an effect may take as long as the call itself, after it returned; see `acting.call.LOOKING`.
     return step.within + min(step.within, _LOOKING) if isinstance(step, Step) else step.within

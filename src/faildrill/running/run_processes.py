@@ -85,6 +85,8 @@ class Processes:
             stdout=subprocess.DEVNULL,
             pass_fds=lines.kept,
             start_new_session=True,
+            # A blocked signal mask is inherited through fork and exec (`man 7 signal`): without this the child would
+            # be deaf.
             preexec_fn=_hear_signals,  # noqa: PLW1509 - there are no threads here
             env={**os.environ, **told},
         )
@@ -111,9 +113,12 @@ class Child:
 
     def ending(self) -> Ending | None:
         """Return how it ended, or that it was stopped, which is as good; None while it runs."""
+        # WSTOPPED as well: a runner that is stopped can neither act nor put back, and the environment waits for
+        # nobody.
         found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOHANG)
         if found is None:
             return None
+        # waitid(2) reaps only what has ended; one that is stopped keeps its number.
         self._is_reaped = found.si_code != os.CLD_STOPPED
         if found.si_code == os.CLD_EXITED:
             return Ending(found.si_status, f"exited with {found.si_status}")
@@ -125,6 +130,8 @@ class Child:
         if self._beat < 0:
             return 0
         ready, _, _ = select.select([self._beat], [], [], 0)
+        # At the end of the pipe a read gives nothing, too: silence goes on counting, and the child's end is seen by
+        # waitid.
         self._silent = 0 if ready and os.read(self._beat, 4096) else self._silent + 1
         return self._silent
 

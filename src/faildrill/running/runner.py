@@ -37,6 +37,7 @@ from faildrill.system.lazy_imports import lazily, without_plugins
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the sentinel is stopped."""
 _STDIN: Final = 0
+"""A pipe of the sentinel's: its end is the sentinel's death."""
 
 
 def scene(folder: Path, lifeline: int, ground: Ground) -> Scene:
@@ -70,6 +71,7 @@ def _spared(scene: Scene) -> list[int]:
 
 def _give_up(scene: Scene) -> None:
     if carries(os.getppid(), scene.run, WATCHES):
+        # From here on only the sentinel can end what holds on: it sees us die, ends it, and puts everything back.
         leave(1)
 
 
@@ -105,6 +107,7 @@ async def _watch_sentinel(pid: int, is_gone: Callable[[str], None]) -> None:
     before = False
     while True:
         now = is_stopped(pid)
+        # Twice in a row: a debugger, or a stop and go within half a second, is no death.
         if now and before:
             is_gone("was stopped")
             return
@@ -145,6 +148,7 @@ def main() -> None:
     without_plugins()
     gc.freeze()  # what is imported stays: no collection goes through it again
     lines = Pipes.heard(os.environ.pop(LINES, "-1,-1,-1"), _STDIN)
+    # Ours by now, not to be passed on: a program of a step that lives on would hold the environment's lock.
     for descriptor in lines.kept:
         os.set_inheritable(descriptor, False)
     resolver.run(_main(Path(sys.argv[1]), lines))

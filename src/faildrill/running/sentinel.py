@@ -43,11 +43,15 @@ from faildrill.system.exit_codes import ExitCode, unless_unsafe
 from faildrill.system.kernel import become_subreaper, wait_for_signal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By these a run is asked to end from outside."""
 ASKED: Final = signal.SIGUSR1
 """By this `faildrill abort` asks."""
 WATCHED: Final = {*SIGNALS, ASKED, signal.SIGCHLD}
+"""All that it waits for at once; blocked, so that none is lost between two waits."""
 _STDIN: Final = 0
+"""Held by whoever started the run; its end says that they are gone."""
 _POLL: Final = 0.1
+"""Seconds between two looks at its child."""
 _SAME: Final = 0.2
 """Seconds within which a signal that comes again is the same one: sent to the command and to us."""
 _LEAVES: Final = 3
@@ -91,6 +95,8 @@ class Sentinel:
             return self._judge()
         try:
             how = self._watch(runner)
+            # A runner that was stopped or hangs would act again when it goes on: it ends here, before anything is
+            # undone.
             runner.kill()  # nothing where it has ended by itself
             if how is None:
                 self._sweep()
@@ -169,6 +175,8 @@ class Sentinel:
             return
         now = time.monotonic()
         before = self._signals.setdefault(number, [])
+        # A terminal signals the whole group: the command passes Ctrl-C on that we got ourselves, which must not count
+        # twice.
         if before and now - before[-1] < _SAME:
             return
         before.append(now)
@@ -212,6 +220,8 @@ class Sentinel:
     def _fence(self, how: str) -> None:
         self._let_go()
         known = remembered(self._folder)
+        # After the undo has begun descent proves nothing: what it started again is the target's, and only the mark
+        # tells.
         root = None if is_putting_back(known) else os.getpid()
         swept = fence(self._first.run, root, [*probers(known, self._first.run), *keepers(known, self._first.run)])
         self._note(RunnerDied(how=how, boot=boot_id()))
@@ -225,6 +235,7 @@ class Sentinel:
 
     def _let_go(self) -> None:
         """Forget the runner: signals are no more for it. What tells the probers that we live stays open."""
+        # The first one only: the other end keeps the probers looking until everything is put back.
         for descriptor in self._kept[:1]:
             os.close(descriptor)
         self._kept = []
@@ -235,6 +246,8 @@ class Sentinel:
         Without a verdict a run that may have left something behind is UNSAFE, any other one ERROR.
         """
         with contextlib.suppress(OSError, _Left):
+            # Its exit code is not asked: what counts is the result on disk, also where the report died after writing
+            # it.
             self._wait(Child(self._crew.report(self._folder, Pipes(locks=self._locks))), _SILENCE, _REPORTING)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(json.loads((self._folder / "result.json").read_bytes())["exit_code"])
@@ -265,7 +278,10 @@ def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
 
     A defect of the sentinel itself ends it like its death: the runner sees that, and puts everything back.
     """
+    # Before the child is started: sigtimedwait(2) gets only what is blocked, and a SIGCHLD before it would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    # prctl(2): what loses its parent becomes our child, not init's, so that the fence finds all that descends from
+    # us.
     become_subreaper()
     first: RunStarted | None = None
     try:

@@ -34,6 +34,8 @@ class Steps:
                 return False
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._one(one)) for one in step.steps]
+            # A step that fails raises nothing, so the group waits for all of them: none is undone while it still
+            # acts.
             return all(task.result() for task in tasks)
         scene = self._scene
         if isinstance(step, Wait):

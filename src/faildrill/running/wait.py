@@ -16,6 +16,7 @@ from faildrill.proofs.looks import Question
 from faildrill.record.timeline import Timeline, WaitEnded, WaitStarted
 
 POLL: Final = 0.02
+"""Seconds between two looks at whether it is met; the looks themselves are dated, so this costs no exactness."""
 
 
 async def wait(
@@ -41,6 +42,7 @@ async def wait(
     timeline.record(WaitStarted(step=step.id, until=words, within=step.within, who=question.who or None))
     start = clock.now_ns()
     with watching.asking(question, start, nanoseconds(step.hold), step.until.probe) as asked:
+        # Samples are taken in by whoever watches for abort conditions; here it is only asked what they have come to.
         while clock.now_ns() - start <= nanoseconds(step.within):
             if asked.met is not None:
                 timeline.record(WaitEnded(step=step.id, met=True, because=words))

@@ -26,6 +26,7 @@ from faildrill.record.samples.columns import Columns, Mask
 from faildrill.record.timeline import Applied, Applying, Confirmed, Undoing
 
 _FOREVER: Final = (1 << 63) - 1
+"""In place of a moment that never came."""
 
 
 class Detected(Kind):
@@ -93,8 +94,11 @@ class Detected(Kind):
         told = f"{bounded(max(since - step.effect, 0), answered - step.began)} after it: {self._words(looks, place)}"
         cited = f"sample:{self.of}:{evidence.number(self.of, place)}"
         limit = nanoseconds(self.within)
+        # The latest it can have been, from the earliest that the step can have taken effect: within the limit
+        # whatever was so.
         if answered - step.began <= limit:
             return holds(told, cited)
+        # The earliest it can have been, from the latest moment of the effect: beyond the limit whatever was so.
         if since - step.effect > limit and not self._blind(evidence, step):
             return broken(told, cited)
         because = f"{told}; {self._blind(evidence, step) or 'the limit lies between'}"
@@ -121,6 +125,8 @@ class Detected(Kind):
         looks = evidence.looks(self.of).between(step.began - patience, until + 1)
         sent = np.sort(looks.sent[looks.is_look])
         sent = sent[(sent >= step.began) & (sent <= until)]
+        # With both ends of the time put in, so that not looking at its beginning or end counts as much as in the
+        # middle.
         longest = int(np.max(np.diff(sent, prepend=step.began, append=until)))
         if longest <= patience:
             return None

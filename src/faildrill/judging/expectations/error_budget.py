@@ -16,6 +16,7 @@ from faildrill.ports import Duration, Kind, ProbeName
 from faildrill.record.samples.columns import Columns, Mask
 
 _CITED: Final = 3
+"""Bad looks that a finding cites."""
 
 
 def _below_all(objective: str) -> str:
@@ -60,6 +61,8 @@ class ErrorBudget(Kind):
         bad: Mask = part.is_look & ~part.is_good
         if self.slower_than is None:
             return bad
+        # From the sending, where the prober was late: what it cost is not surely the service's. `_may_be_bad` counts
+        # from `due`.
         took = part.answered - np.maximum(part.sent, part.due)
         return bad | (part.is_good & (took > nanoseconds(self.slower_than)) & ~part.is_seen_late)
 
@@ -75,6 +78,7 @@ class ErrorBudget(Kind):
         bad = where(due.looks, self._is_bad, most=_CITED)
         least = bad.number * every
         most = (where(due.looks, self._may_be_bad, most=0).number + due.missing) * every
+        # In fractions: 1 - 0.999 as floats is a hair more than a thousandth, which could decide at the limit.
         allowed = exact(self.at_most) * (1 - exact(self.objective)) * nanoseconds(self.over)
         told = f"{durations.show(seconds(least))} of bad service, {seconds(least) / self._budget:.3%} of the budget"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(one))}" for one in bad.first)
@@ -85,6 +89,8 @@ class ErrorBudget(Kind):
         if most > allowed:
             because = f"{told}, and {durations.show(seconds(most - least))} that nobody looked at: too much to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
+        # One bad look alone would break it, and one that was bad between two looks would not be seen: no claim can
+        # hold.
         if allowed < every:
             because = f"{told}, but {self.at_most} of it is less than one look stands for"
             often = durations.show(seconds(int(allowed)))

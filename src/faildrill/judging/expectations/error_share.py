@@ -32,9 +32,11 @@ from faildrill.proofs.dues import Dues
 from faildrill.record.samples.columns import Columns, Integers, Mask
 
 _CITED: Final = 3
+"""Failed looks that a finding cites."""
 
 
 _NEVER: Final = (1 << 63) - 1
+"""Beyond every moment, and what 64 bits can count."""
 
 
 class Stretch(NamedTuple):
@@ -122,10 +124,12 @@ class Errors(Kind):
         if self.over is not None and len(due.looks):
             told += f" in the worst, {durations.show(evidence.since_start(due.looks.due_at(0)))} after the start"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(number))}" for number in failed)
+        # Broken is asked first: looks that prove nothing can't mend what is broken already.
         if is_more(seen.failed, self.at_most, total):
             return broken(told, *cited)
         if lacks is not None:
             return lacks
+        # As if all that proved nothing had failed: only then can it be said to hold.
         if is_more(seen.failed + unknown, self.at_most, total):
             because = f"{told}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
@@ -169,6 +173,7 @@ def _fullest(due: Dues, of: _Moments, length: int, at_most: str | int) -> Stretc
     numbers = np.searchsorted(of.moments, ends) - np.searchsorted(of.moments, begins)
     seams = np.append(due.seams, _NEVER)
     is_uneven = seams[np.searchsorted(seams, begins, side="right")] < ends
+    # Rounded up: a stretch that begins at a look holds that one as well.
     even = -(-length // due.every)
     totals = np.where(is_uneven, np.searchsorted(of.near, ends) - np.searchsorted(of.near, begins), even)
     limit = exact(at_most)

@@ -53,6 +53,8 @@ class Flaps(Kind):
         if not len(dark.sample):
             return 0
         good_before = _good_before(evidence.looks(self.of), evidence.slow(self.of), dark.still_at)
+        # As far apart as they can be: the earlier one may have ended as soon as it was sent, the later begun with its
+        # answer.
         long_enough = dark.begun_by[1:] - dark.still_at[:-1] >= nanoseconds(self.hold)
         return 1 + int(np.count_nonzero(good_before[1:] & long_enough))
 
@@ -71,6 +73,7 @@ def _good_before(looks: Columns, slow: int, sent: Integers) -> Mask:
         beyond = (good.answered - moments > slow) & ~good.is_seen_late
         moments = np.where(beyond, good.answered, moments)
         places = np.searchsorted(sent, [moments.min(), moments.max()])
+        # Most blocks lie between two sendings as a whole: one search for their ends instead of one for each look.
         found[places if places[0] == places[1] else np.searchsorted(sent, moments)] = True
     return found[:-1]
 

@@ -30,6 +30,7 @@ from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Integers
 
 FOREVER: Final = (1 << 63) - 1
+"""In place of a time that nobody knows."""
 
 
 class Between(NamedTuple):
@@ -129,6 +130,8 @@ def percentile(looks: Columns, rank: int, missing: int = 0) -> Between:
 
     `missing`: how many more looks there were, of which nothing is known.
     """
+    # What is missing is counted as the quickest, so each missing look moves the rank among the known ones down by
+    # one.
     at_least = of_ranks(looks, _least, [rank - missing], len(looks))[0] if rank >= missing else 0
     at_most = of_ranks(looks, _most, [rank], len(looks))[0] if rank < len(looks) else FOREVER
     return Between(at_least, at_most)
@@ -142,6 +145,7 @@ def _least(looks: Columns) -> Integers:
         return took
     known = looks.is_look
     failed = known & ~looks.is_good & (looks.outcome != Outcome.TIMED_OUT)
+    # A refusal is quick, but no answer: a percentile that it could lower would reward a service for failing fast.
     return np.where(failed, FOREVER, np.where(known, took, 0))
 
 

@@ -50,6 +50,7 @@ class LostWrites(Kind):
             return cannot_tell(f"{self.of} left no ledger: no data is never a pass", "name a probe that keeps one")
         if not writers:
             return cannot_tell(f"{self.of} was not read back from a node that takes writes", "see the run's timeline")
+        # A loss that is proven by one node stays one, whatever became of the file of another.
         unreadable = [node for node, one in writers.items() if one.unreadable]
         if unreadable and not any(one.lost > self.at_most for one in writers.values()):
             because = f"what {self.of} read back of {', '.join(unreadable)} can't be read: its file was cut or damaged"

@@ -29,6 +29,7 @@ _BIAS: Final = 6.0
 """Divided by the number of lengths: what an estimate of likeness falls short by, around a split that was chosen. By
 trial: with less, nights that are alike by 0.6 alarm in more than one of ten rows of forty."""
 _MOST_ALIKE: Final = 0.9
+"""Beyond it a row is nearly one night again and again, and taking it out would leave noise."""
 _FAR: Final = 3.0
 """Deviations from the median beyond which a night foretells no more than one that far off."""
 _NORMAL: Final = 1.4826
@@ -59,6 +60,7 @@ def best_split(at_least: Floats, at_most: Floats, names: Sequence[str]) -> Split
     if not scores.any():
         return Split(1.0, len(scores), 0.0)
     alike = _alike(scores)
+    # Shifts both bounds of a night alike, so that they stay bounds of what is left to explain.
     foretold = alike * _deviations(at_least, at_most)
     scores = gehan(at_least - foretold, at_most - foretold)
     found = _standardized(scores[None])[0]
@@ -109,8 +111,10 @@ def _chance(scores: Floats, found: float, names: Sequence[str]) -> float:
     for stage, enough in STAGES:
         for wanted in _parts(stage - drawn):
             order = bits.random_raw(wanted * n).reshape(wanted, n).argsort(axis=1)
+            # Floats: the hair of tolerance is for the order in which scores were added.
             as_good += int((_standardized(scores[order]).max(axis=1) >= found - 1e-9).sum())
         drawn = stage
+        # No more orders than decide: most rows are plainly nothing after the first stage.
         if (as_good + 1) / (drawn + 1) > enough:
             break
     return (as_good + 1) / (drawn + 1)
@@ -127,6 +131,7 @@ def adjusted(chances: Sequence[float]) -> list[float]:
     order = sorted(range(len(chances)), key=lambda number: -chances[number])
     found, least = [0.0] * len(chances), 1.0
     for rank, number in zip(range(len(chances), 0, -1), order, strict=True):
+        # From the largest p down, never rising again: a smaller p must not count as less sure than a larger one.
         least = min(least, chances[number] * (len(chances) / rank))
         found[number] = least
     return found

@@ -51,6 +51,7 @@ def _cure(evidence: Evidence, plan: ProbePlan) -> str:
     """Say what to do about requests that were not sent."""
     looks = evidence.looks(plan.name)
     last = looks.due_at(len(looks) - 1) if len(looks) else evidence.since
+    # Two looks of slack: the first one may be due before the warm-up counts, and the last one may not be answered.
     if plan.most and len(looks) and last - evidence.since >= nanoseconds(plan.every) * (plan.most - 2):
         return f"it ended after {durations.show(plan.most * plan.every)}, before the run: raise its at_most"
     says = np.array(["late" in name for name in looks.names])

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from faildrill.ports import percentages
 
 _WHOLE = 100.0
+"""Of a share in percent."""
 
 
 def _share(value: object) -> object:
@@ -60,6 +61,7 @@ def is_more(number: int, share: str | int, total: int) -> bool:
 
 def exact(share: str | int) -> Fraction:
     """Return a share as an exact fraction, a count as itself."""
+    # From the text: 0.1 as a float is no tenth, and a verdict at the limit must not hang on that.
     return Fraction(share.removesuffix("%").strip()) / 100 if isinstance(share, str) else Fraction(share)
 
 

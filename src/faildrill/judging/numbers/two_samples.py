@@ -20,6 +20,7 @@ MOST: Final = 40
 _TOGETHER: Final = 3
 """Answers in a stretch, at the least."""
 _ORDERS: Final = 9_999
+"""Random orders that are drawn: with the one that is there ten thousand, so that p has four digits."""
 
 
 class Span(NamedTuple):
@@ -51,9 +52,12 @@ def slower(before: Span, after: Span, name: str) -> Slower | None:
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")
     bits = np.random.PCG64(seed)
     orders = bits.random_raw(_ORDERS * len(scores)).reshape(_ORDERS, len(scores)).argsort(axis=1)
+    # Sums of whole numbers as floats: the hair of tolerance is for the order in which they were added.
     as_slow = int((scores[orders][:, len(one.at_least) :].sum(axis=1) >= found - 1e-9).sum())
     first, second = float(np.median(one.at_most)), float(np.median(other.at_least))
+    # The least of the one against the most of the other: what the bounds leave open counts against the claim.
     surely = (second - first) / first if 0 < first < np.inf else -np.inf
+    # The order that is there counts as one of those drawn, so that no p is ever 0 (Phipson and Smyth 2010).
     return Slower((as_slow + 1) / (_ORDERS + 1), surely)
 
 

@@ -106,9 +106,12 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
         outage=_longest([one for one in dark if one not in failbacks]),
         failback=_longest(failbacks),
         outages=len(dark),
+        # Of all looks, failed ones as the slowest: a service that refuses half of its requests is not made quicker by
+        # that.
         p50=_at(looks, 0.5),
         p99=_at(looks, 0.99),
         p99_good=_at(looks.where(looks.is_good), 0.99),
+        # Whole seconds from the first step on, each once: the same in runs with different rates.
         hurt=len(np.unique((looks.due[hurt] - fault) // NANOSECONDS)),
         tail=_tail(evidence, looks, hurt) if over else None,
         is_over=over,

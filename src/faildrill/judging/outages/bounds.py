@@ -20,7 +20,9 @@ from faildrill.record.samples import Outcome
 from faildrill.record.samples.columns import Columns, Integers, Mask
 
 _NEVER: Final = (1 << 63) - 1
+"""In place of the end of what has none."""
 _UNSEEN: Final = -(1 << 63)
+"""In place of the beginning of what has none."""
 _NEAR: Final = 4096
 """Looks that are gone through at once to find the next life."""
 
@@ -74,8 +76,11 @@ class Darkness:
         """
         if not len(self.dark.sample):
             return []
+        # Where no life lies between two dark intervals they share a window, and with it an outage.
         starts, ends = _windows(self.life, self.dark)
         parted = _parted(starts, self.dark)
+        # Life must have been proven for `hold` since the last answer before it: from its first good answer to its
+        # last good look.
         first_of = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted
         first_of[0] = True
         groups = np.cumsum(first_of) - 1
@@ -115,6 +120,8 @@ class Darkness:
             return one.at_most
         looks, start, end, answered = self.looks, one.last_good, _NEVER, one.first_good
         for first in range(looks.first_due(one.last_good), -1, -_NEAR):
+            # Gone through afresh: of lives far from any darkness only a few were kept (see `intervals`), and these
+            # may be missing.
             found = proven(looks.part(max(first - _NEAR, 0), first), self.slow, looks.seen_late)
             start = min(start, int(found.since.min(initial=start)))
             before = found.since[found.by <= one.last_good - hold]
@@ -153,6 +160,8 @@ class _Shape(NamedTuple):
 
 def _windows(life: Life, dark: Dark) -> tuple[Integers, Integers]:
     """For each dark interval: when the last life wholly before it began, and the first wholly after it ended."""
+    # `by` is the smallest right end of this life and all later ones, so it is sorted, and every life before the place
+    # found lies wholly before.
     before = np.concatenate(([_UNSEEN], life.since))[np.searchsorted(life.by, dark.still_at, side="right")]
     after = np.concatenate((life.by, [_NEVER]))[np.searchsorted(life.since, dark.begun_by, side="left")]
     return before, after
@@ -174,6 +183,7 @@ def _at_least(life: Life, dark: Dark, groups: Integers, hold: int) -> Integers:
     """For each group, the longest time that it was surely dark, or not good for as long as `hold`."""
     lives_before = np.searchsorted(life.since, dark.begun_by, side="left")
     reach = np.concatenate(([_UNSEEN], life.reach))[lives_before]
+    # No life that may have begun before it reaches into it: nothing can cut its darkness in two.
     alone = reach <= dark.still_at
     # Dark intervals that no life touches and no life lies between make one solid stretch; the others are moments.
     solids = _solids(Dark(*(one[alone] for one in dark)), lives_before[alone], groups[alone])
@@ -183,11 +193,13 @@ def _at_least(life: Life, dark: Dark, groups: Integers, hold: int) -> Integers:
     group = np.concatenate((solids[2], groups[touched]))
     order = np.argsort(begun_by, kind="stable")
     begun_by, still_at, group = begun_by[order], still_at[order], group[order]
+    # Halved, so that the difference from the first one stays within 64 bits.
     breaks = (begun_by - _before(still_at, _UNSEEN // 2) >= hold) | (group != np.roll(group, 1))
     breaks[0] = True
     chains = np.flatnonzero(breaks)
     lengths = np.maximum.reduceat(still_at, chains) - begun_by[chains]
     least = np.zeros(int(groups[-1]) + 1, np.int64)
+    # Unbuffered: several chains of one group write to the same place, and the longest has to win.
     np.maximum.at(least, group[chains], lengths)
     return least
 
