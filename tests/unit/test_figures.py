@@ -13,6 +13,7 @@ REACHED = {
     "lines of the 95th in a hundred",
     "lines of the longest",
     "kinds that the engine decides by, by name",
+    "comments and notes in a hundred lines",
     "noqa",
     "noqa without a reason",
     "pairs of places that say the same",
@@ -60,7 +61,7 @@ def test_one_of_one_or_two_statements_is_counted_apart_its_docstring_not_among_t
 def test_a_text_behind_a_name_is_a_note_and_a_docstring_is_none() -> None:
     made = 'class A:\n    """Says so."""\n    b: int\n    """Metres."""\n    def _c(): _c()\n'
     text = '"""Says what."""\nLONG = 3\n"""Seconds."""\n' + made
-    assert _one("notes on a value in a hundred lines", text).where == ["part_0/module_0.py:3", "part_0/module_0.py:7"]
+    assert _one("of these, notes on a value", text).where == ["part_0/module_0.py:3", "part_0/module_0.py:7"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,11 @@ def test_a_comment_is_what_a_reader_is_told_and_no_order_to_a_program() -> None:
         "first = 1  # because it is the first\nsecond = 2  # noqa: E501 - it is long\nthird = 3  # type: ignore[misc]\n"
     )
     text += "\n\nfourth = '# no comment'\ndef _of(): ...\n"
-    assert _one("comments in a hundred lines", text).value == 20.0
+    assert _one("of these, comments", text).value == 20.0
+    assert (
+        _one("comments and notes in a hundred lines", text + '"""Why it is."""\nfifth = 5\n"""Seconds."""\n').value
+        == 25.0
+    )
     assert _one("noqa", text).value == 1
 
 

@@ -107,9 +107,10 @@ def _of_comments(modules: Sequence[Module]) -> Iterator[Figure]:
     ]
     told = [text for _, text in comments if not _ASIDE.match(text)]
     lines = sum(module.lines for module in modules)
-    yield Figure("comments in a hundred lines", 100 * len(told) / lines, at_least=4)
     notes = [place for module in modules for place in _notes(module)]
-    yield Figure("notes on a value in a hundred lines", 100 * len(notes) / lines, where=notes)
+    yield Figure("comments and notes in a hundred lines", 100 * (len(told) + len(notes)) / lines, at_least=4)
+    yield Figure("of these, comments", 100 * len(told) / lines)
+    yield Figure("of these, notes on a value", 100 * len(notes) / lines, where=notes)
     exempt = [(place, match["why"]) for place, text in comments if (match := _EXEMPT.match(text))]
     yield Figure("noqa", len(exempt), at_most=150, where=[place for place, _ in exempt])
     bare = [place for place, why in exempt if not re.search(r"\w", why)]

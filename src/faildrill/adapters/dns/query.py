@@ -25,11 +25,13 @@ from faildrill.system.resolver import is_address
 from faildrill.toolkit.host_names import in_ascii
 
 PORT: Final = 53
+"""Of DNS, where none is named (RFC 1035, 4.2)."""
 PAYLOAD: Final = 1232
 """Bytes of an answer over UDP that we say we take: what passes unfragmented nearly everywhere."""
 _LENGTH: Final = 2
 """Bytes before each message over TCP that give its length."""
 _HOST: Final = re.compile(r"[\w.-]+")
+"""What a host's name or address may be made of; whether it can be one is asked later."""
 _KNOW_NO_EDNS: Final = (dns.rcode.FORMERR, dns.rcode.NOTIMP)
 """What a server says to a question with EDNS in it that has never heard of that (RFC 6891, 7; RFC 2671, 5.3)."""
 
@@ -50,6 +52,7 @@ def _place(text: str) -> tuple[str, int]:
     if text.startswith("["):
         host, closed, port = text[1:].partition("]")
         port = port.removeprefix(":") if closed else "none"
+    # An IPv6 address without brackets, so it has no port behind it.
     elif text.count(":") > 1:
         host, port = text, ""
     else:
@@ -166,6 +169,7 @@ class Query(Kind):
             return Seen(Outcome.WRONG, detail=dns.rcode.to_text(answer.rcode()))
         if answer.flags & dns.flags.TC:
             return Seen(Outcome.WRONG, detail="cut off: ask over tcp")
+        # Made anew, as servers and aliases may spell the name in other letters; names compare without regard to case.
         [asked] = dns.message.make_query(self.name, self.type).question
         values = records.values(answer, asked)
         if not values:
@@ -178,6 +182,7 @@ class Query(Kind):
 
 
 _CLOSED: Final = "closed"
+"""What a connection that the server has ended comes to."""
 _Answer = dns.message.Message | str
 """What came back, or why nothing can any more."""
 
@@ -190,6 +195,7 @@ class _Asked:
     """One question under a number of its own, and what answers it."""
 
     def __init__(self, question: dns.message.Message) -> None:
+        # At random (RFC 5452): an answer to another look's question, or a forged one, must not fit by counting on.
         self._number = secrets.randbits(16)
         self._asked = question.question
         self.wire = self._number.to_bytes(2, "big") + question.to_wire()[2:]
@@ -210,6 +216,8 @@ async def _over_udp(place: tuple[str, int], asked: _Asked) -> _Answer:
     if not is_address(place[0]):
         [*_, where] = (await loop.getaddrinfo(*place, type=socket.SOCK_DGRAM))[0]
         place = str(where[0]), place[1]
+    # Connected: the kernel hands over only what this server sends, and tells ICMP's "port unreachable" as an error
+    # (udp(7)).
     transport, hearing = await loop.create_datagram_endpoint(lambda: _Datagrams(asked), remote_addr=place)
     try:
         transport.sendto(asked.wire)
@@ -224,6 +232,7 @@ async def _over_tcp(place: tuple[str, int], asked: _Asked) -> _Answer:
         transport.write(len(asked.wire).to_bytes(_LENGTH, "big") + asked.wire)
         return await hearing.answer
     finally:
+        # Reset: a look a hundred times a second would fill this host with ports in TIME_WAIT.
         reset(transport)
 
 
@@ -255,6 +264,7 @@ class _Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read += data
+        # Several messages may come (RFC 7766, 6.2.1.1); those that are none of ours are passed over.
         while len(self._read) >= _LENGTH:
             end = _LENGTH + int.from_bytes(self._read[:_LENGTH], "big")
             if len(self._read) < end:

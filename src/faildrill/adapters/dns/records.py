@@ -20,6 +20,7 @@ LONGEST: Final = 1_200
 _MOST_ALIASES: Final = 16
 """CNAMEs that are followed, one after the other; resolvers follow about as many."""
 _IN: Final = dns.rdataclass.IN
+"""The class of the Internet; others are history."""
 
 
 def values(answer: dns.message.Message, asked: dns.rrset.RRset) -> list[str]:
@@ -29,6 +30,7 @@ def values(answer: dns.message.Message, asked: dns.rrset.RRset) -> list[str]:
     """
     held = {(one.name, one.rdtype): one for one in answer.answer if one.rdclass == _IN}
     name = asked.name
+    # Bounded: CNAMEs that lead to each other would go round for ever.
     for _ in range(_MOST_ALIASES + 1):
         found = held.get((name, asked.rdtype))
         if found is not None:
@@ -69,6 +71,7 @@ def _spelled(record: dns.rdata.Rdata) -> str:
     """Spell a value: names in small letters without the last dot, texts as what their strings say together."""
     if isinstance(record, TXT):
         return _plain(b"".join(record.strings))
+    # Names are the same in any case (RFC 4343), and with or without the dot of the root.
     return record.to_text().lower().rstrip(".")
 
 

@@ -20,9 +20,12 @@ from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.http_errors import in_words
 
 LARGEST: Final = 1 << 20
+"""Bytes of an answer that are read."""
 _OK: Final = 200
 _SHOWN: Final = 80
+"""Characters of an answer that are shown."""
 _ALERTS_SHOWN: Final = 3
+"""Names of alerts that are told; more are counted."""
 
 
 def _web_address(url: str) -> str:
@@ -65,6 +68,7 @@ class _Asks(Kind):
         headers = {"Authorization": f"Bearer {self.bearer.resolve().reveal()}"} if self.bearer else {}
         connector = aiohttp.TCPConnector(force_close=True)
         async with (
+            # No proxy of whoever runs this, and no memory: two askings are to be alike, on any machine.
             aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.get(url, params=query, headers=headers, allow_redirects=False) as response,
         ):
@@ -125,6 +129,7 @@ class Answer(_Bounded):
             found = _inner(found, key)
         shown = f"{self.url}: {self.value or 'the answer'} is {redaction.clean(str(found))[:_SHOWN]!r}"
         if self.equals is not None and (
+            # Python takes True for 1: a service that says `true` must not pass where the number 1 was declared.
             found != self.equals or isinstance(found, bool) != isinstance(self.equals, bool)
         ):
             return f"{shown}, not {self.equals!r}"

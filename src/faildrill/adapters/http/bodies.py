@@ -14,9 +14,13 @@ _BARE: Final = -zlib.MAX_WBITS
 _MOST_MEMBERS: Final = 256
 """Members of a gzip file that are read at the most, as what remains is copied for each."""
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+"""Codings that can be read here (RFC 9110, 8.4.1)."""
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+"""The charset in a Content-Type (RFC 9110, 8.3.2)."""
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|/)")
+"""What JSON may write in place of a character that a text can be searched for."""
 _AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+"""Charsets of which every text that is searched for has the same bytes in UTF-8."""
 
 
 class Unreadable(ValueError):
@@ -72,6 +76,8 @@ class Body:
         if "\\" not in text:
             return text
         plain = _ESCAPED.sub(lambda one: chr(int(one[1], 16)) if one[1] else "/", text)
+        # JSON escapes characters beyond 16 bits as two halves (RFC 8259, 7): through UTF-16 each pair becomes one
+        # character.
         return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -93,6 +99,7 @@ def _members(content: bytes, window: int) -> bytes:
         if not content:
             return bytes(found)
         reading = zlib.decompressobj(window)
+        # One byte more than allowed tells that it is too large, without ever holding what a bomb unpacks to.
         found += reading.decompress(content, LARGEST - len(found) + 1)
         if len(found) > LARGEST:
             raise Unreadable("an answer of more than 1 MiB")

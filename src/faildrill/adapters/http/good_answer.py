@@ -11,9 +11,11 @@ from faildrill.adapters.http.wire import finite
 from faildrill.ports import Kind, Words
 
 _GOOD: Final = range(200, 300)
+"""Success (RFC 9110, 15.3)."""
 BODILESS: Final = frozenset({204, 205, 304})
 """Statuses of answers that have no body, whatever is asked for (RFC 9110, 15.3.5, 15.3.6, 15.4.5)."""
 _AN_ANSWER: Final = 200
+"""The lowest status of an answer; below it one is only announced (RFC 9110, 15.2)."""
 
 
 def _a_list(value: object) -> object:

@@ -16,7 +16,9 @@ from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 16
+"""Bytes of an answer that are read."""
 _SHOWN: Final = 80
+"""Characters of an answer that are shown."""
 _OK: Final = 200
 _ASKS: Final = 8
 """So many answers on connections of their own that all come from one of two who share an address: once in 128 times."""
@@ -94,6 +96,7 @@ class Identity(Kind):
     async def _all(self, session: "aiohttp.ClientSession", url: str) -> _Said:
         """Ask several times, as several may answer there: whoever differs counts, then who proves it, then silence."""
         answers = await asyncio.gather(*(self._one(session, url) for _ in range(_ASKS)))
+        # The worst of them counts: one in eight that is another place is enough to be drilled by mistake.
         return min(answers, key=lambda one: (_DIFFERS, _PROVED, _SILENT).index(one.place))
 
     async def _one(self, session: "aiohttp.ClientSession", url: str) -> _Said:

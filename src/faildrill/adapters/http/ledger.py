@@ -25,20 +25,27 @@ from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, Ledg
 from faildrill.toolkit.single_request import Once
 
 KEY: Final = "{key}"
+"""Stands for the key of a write."""
 PREFIX: Final = "{prefix}"
+"""Stands for what all keys of a run share."""
 NODE: Final = "path"
 """What the rows are kept under: they were read by the users' path."""
 _SHARE: Final = 0.9
 """The part of a look's time that its tries may take, so that the last one is told before the look is cut off."""
 _GOOD: Final = range(200, 300)
+"""Success (RFC 9110, 15.3)."""
 _REFUSALS: Final = range(400, 500)
+"""Client errors (RFC 9110, 15.5): they say that it was not done, but for those of `_OPEN`."""
 _OPEN: Final = (408, 409, 425)
 """Refusals that prove nothing: it took too long, or it is being done."""
 _PROMISES: Final = (202, 207)
 """Good statuses that say by themselves that the write is still to be done, or of which part it is."""
 _LARGEST: Final = 1 << 20
+"""Bytes of an answer to a write that are read."""
 _LARGEST_BACK: Final = 1 << 30
+"""Bytes of all keys that are read back."""
 _AGAIN_EVERY: Final = 0.5
+"""Seconds between two tries to read back."""
 
 
 class _Anew:
@@ -137,7 +144,12 @@ class Ledger(Bookkeeping[_Anew]):
         """Open the record."""
         self._books = LedgerFiles(given, self.writers)
         connector = aiohttp.TCPConnector(
-            force_close=True, limit=0, use_dns_cache=False, resolver=aiohttp.ThreadedResolver()
+            # Each write connects anew and asks where the name leads: a failover that moves the name is seen by the
+            # next one.
+            force_close=True,
+            limit=0,
+            use_dns_cache=False,
+            resolver=aiohttp.ThreadedResolver(),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -195,6 +207,7 @@ class Ledger(Bookkeeping[_Anew]):
                 ) as answer,
             ):
                 received = await _whole(answer.content)
+        # No connection, so nothing was sent: the only failure that proves that nothing was written.
         except aiohttp.ClientConnectorError as error:
             outcome, words = outcome_of(error.os_error)
             return Ended(Seen(outcome, detail=words or "no connection"), Note.REJECTED)

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from typing import Final
 
 TOO_MANY: Final = 429
+"""Too Many Requests (RFC 6585, 4)."""
 _FORBIDDEN: Final = 403
+"""What GitHub and others answer to a client whose requests are used up."""
 RETRY_AFTER: Final = "retry-after"
+"""Seconds, or a date (RFC 9110, 10.2.3)."""
 _LEFT: Final = ("x-ratelimit-remaining", "ratelimit-remaining")
+"""How many requests the asker has left, in the spelling of most services and of the IETF's draft."""
 _FILTERS: Final = {
     "cf-mitigated": frozenset({"challenge"}),
     "x-amzn-waf-action": frozenset({"challenge", "captcha"}),
@@ -41,6 +45,7 @@ def asked_to_wait(headers: Mapping[str, str]) -> float:
     """Return the seconds for which an answer asks to send nothing more (`Retry-After`); 0 where it doesn't."""
     told = headers.get(RETRY_AFTER, "").strip()
     if told.isdecimal() and told.isascii():
+        # Nine digits are thirty years: a longer number is no time, and must not overflow.
         return float(told[:9])
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - takes long to import, and few answers hold a date
 

@@ -16,11 +16,16 @@ from faildrill.system import bounded_read
 from faildrill.toolkit.host_names import in_ascii
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2): what the name of a header is made of."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""What would end a line of a request, or be taken for its end by somebody on the way."""
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 """Headers, in small letters, that tell where a message ends and its connection goes: the sender's own."""
 _NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+"""All but what a field's value may hold (RFC 9110, 5.5)."""
 _SAFE: Final = "/%:@!$&'()*+,;=~-._"
+"""What stays as it is in a target: reserved characters of RFC 3986, and % as the author may have escaped some
+already."""
 
 
 def no_injection(headers: dict[str, str]) -> dict[str, str]:
@@ -130,11 +135,14 @@ def wire(request: Sent) -> bytes:
         "Host": parts.netloc if parts.netloc.isascii() else _host(parts),
         "User-Agent": "faildrill",
         "Accept": "*/*",
+        # Not compressed: `text` is looked for as bytes come, and a probe must not cost the server more than a user
+        # does.
         "Accept-Encoding": "identity",
         "Connection": "close" if request.connection == "fresh" else "keep-alive",
     }
     if sort:
         headers["Content-Type"] = sort
+    # RFC 9110, 8.6: methods that have a body send its length also where it is empty.
     if body or request.method in ("POST", "PUT", "PATCH"):
         headers["Content-Length"] = str(len(body))
     secrets = {name: reference.resolve().reveal() for name, reference in request.secret_headers.items()}
@@ -142,6 +150,7 @@ def wire(request: Sent) -> bytes:
     overridden = {name.lower() for name in given}
     lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() not in overridden]
     lines += [f"{name}: {value}" for name, value in given.items()]
+    # Latin-1, as header values are bytes (RFC 9110, 5.5); anything beyond was refused when the file was read.
     return "\r\n".join([f"{request.method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body
 
 

@@ -15,9 +15,12 @@ from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 16
+"""Bytes of an answer that are read."""
 _UNAVAILABLE: Final = 503
+"""What both applications and load balancers say; only the former's has JSON in it."""
 _OK: Final = 200
 _LOST: Final = "it can't reach its database"
+"""How the words of an application begin that can't reach its database."""
 
 
 class Timing(Kind):

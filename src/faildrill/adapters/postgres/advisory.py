@@ -16,26 +16,33 @@ from faildrill.ports import Given, Kind
 from faildrill.toolkit.deadlines import SHARE
 
 _CHECKED_EVERY: Final = 1.0
+"""Seconds between two looks at whether the lock is still ours."""
 _CHECKED_WITHIN: Final = 2.0
+"""Seconds that such a look may take."""
 _CLOSED_WITHIN: Final = 2.0
+"""Seconds that the server has to close the session at the end."""
 _LONGEST_NAME: Final = 63
 """Characters of `application_name` that PostgreSQL keeps."""
 _KEEPALIVE: Final = (
     "SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false), "
     "set_config('tcp_keepalives_count', '3', false), pg_is_in_recovery() AS standby"
 )
+"""5 s idle, then three probes 2 s apart: a holder whose host died is gone after 11 s, and with it the lock."""
 _HELD: Final = (
     "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
     "AND l.classid = (({key}::bigint >> 32) & 4294967295)::oid "
     "AND l.objid = ({key}::bigint & 4294967295)::oid "
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+"""How pg_locks shows a lock of one bigint: its high half in `classid`, the low one in `objid`, and `objsubid` is 1."""
 _MINE: Final = f"SELECT count(*) FROM pg_locks l WHERE l.pid = pg_backend_pid() AND {_HELD}"  # noqa: S608 - keys are numbers
+"""Whether this session has it: after a failover, or behind a pooler, another session may answer."""
 _WHOSE: Final = (
     "SELECT coalesce(nullif(a.application_name, ''), 'a session without a name') || ' from ' "  # noqa: S608 - constant
     "|| coalesce(host(a.client_addr), 'the server itself') "
     f"FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE {_HELD} LIMIT 1"
 )
+"""Who has it: as it calls itself, and from which address."""
 
 
 class Advisory(Kind):
@@ -139,4 +146,5 @@ class Advisory(Kind):
 
 def _number(key: str) -> int:
     """Return the number that a key has among the server's locks."""
+    # 64 bits of a digest, with its sign: a bigint is signed, and other users of advisory locks count from 1.
     return int.from_bytes(hashlib.sha256(f"faildrill {key}".encode()).digest()[:8], "big", signed=True)

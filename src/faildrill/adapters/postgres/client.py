@@ -25,7 +25,9 @@ MOST: Final = 1000
 SMALLEST: Final = 4
 """Bytes that the length of an empty frame tells: it counts its own."""
 _VERSION: Final = 196608
+"""3.0 of the protocol: major and minor number in 16 bits each."""
 _TLS: Final = struct.pack("!II", 8, 80877103)
+"""SSLRequest: the length of the message, and 1234 and 5679 in 16 bits each, which is no version."""
 _GRANTED: Final = 0
 _SCRAM_FINAL: Final = 12
 """Two of the answers to a login, by their numbers in PostgreSQL's protocol: `AuthenticationOk` and `…SASLFinal`."""
@@ -89,6 +91,8 @@ class Talk:
     @classmethod
     async def at(cls, one: Endpoint, purpose: str) -> Self:
         """Connect to one server and log in; raises as `begin` does."""
+        # The password is asked for before the connection: a reference that leads nowhere must not look like a silent
+        # server.
         secret = one.secret  # so that one that leads nowhere is told, whoever answers
         if one.host.startswith("/"):
             reader, writer = await asyncio.open_unix_connection(f"{one.host}/.s.PGSQL.{one.port}")
@@ -133,6 +137,7 @@ class Talk:
         self._send(b"P", f"{name}\0{statement}\0".encode() + struct.pack("!H", 0))
         self._send(b"S", b"")
         self._frames = 0
+        # ReadyForQuery ends every answer, also one of which nothing else is wanted.
         while (await self._frame())[0] != b"Z":
             continue
 
@@ -144,6 +149,7 @@ class Talk:
         transport = self._writer.transport
         transport.set_protocol(protocol)
         with contextlib.suppress(TimeoutError):
+            # What came with the last frame lies in the reader's buffer, and the new protocol would never hear of it.
             async with asyncio.timeout(0):
                 rest = await self._reader.read(LARGEST)  # at once what is there; else it waits, and in vain
                 if not rest:
@@ -174,6 +180,7 @@ class Talk:
 
     async def _encrypt(self, context: ssl.SSLContext, one: Endpoint) -> None:
         self._writer.write(_TLS)
+        # A single byte, S or N, and nothing behind it may be read before TLS begins (CVE-2021-23222).
         answer = await self._read(1)
         if answer == b"S":
             await self._writer.start_tls(context, server_hostname=one.name or one.host)
@@ -217,6 +224,7 @@ class Talk:
     def _prove(self, how: int, rest: bytes, who: tuple[str, str], exchange: Scram | None) -> Scram | None:
         user, password = who
         match how:
+            # AuthenticationCleartextPassword; 5 is …MD5Password, 10 …SASL, 11 …SASLContinue.
             case 3:
                 self._send(b"p", password.encode() + b"\0")
             case 5:
@@ -241,6 +249,7 @@ class Talk:
         if self._frames > MOST:
             raise NotPostgres(f"an answer of more than {MOST:,} frames")
         kind = await self._read(1)
+        # The length counts itself but not the type.
         [length] = struct.unpack("!I", await self._read(4))
         if kind[0] not in _KNOWN or not SMALLEST <= length <= LARGEST:
             raise NotPostgres(f"a frame of type {kind!r} and {length} bytes")
@@ -269,6 +278,7 @@ def row_of(content: bytes) -> Row:
         for _ in range(count):
             [length] = struct.unpack_from("!i", content, at)
             at += 4
+            # -1 stands for NULL; no bytes follow it.
             row.append(None if length == -1 else content[at : at + length].decode())
             at += max(length, 0)
             if length < -1 or at > len(content):

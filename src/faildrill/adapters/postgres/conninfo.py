@@ -21,20 +21,30 @@ from faildrill.system import bounded_read, redaction
 from faildrill.toolkit import tls
 
 _LARGEST: Final = 1 << 20
+"""Bytes of a service or password file."""
 _PORT: Final = "5432"
+"""PostgreSQL's, where none is named."""
 _SOCKETS: Final = "/var/run/postgresql"
 """The folder of sockets by default, as Debian and Red Hat build libpq."""
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,9}\s*", re.ASCII)
+"""A whole number as libpq reads one: with blanks around it, and a sign."""
 _NO_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+"""A percent sign that begins no escape, or one for a zero byte, which no C string can hold."""
 _FIELD: Final = re.compile(r"(?:^|(?<=:))((?:\\.|[^:\\])*\\?)(?::|$)")
+"""A field of `.pgpass`: up to a colon that no backslash stands before."""
 _ESCAPED: Final = re.compile(r"\\(.)")
+"""A backslash, and what it stands before."""
 _FIELDS: Final = 5
+"""host:port:database:user:password."""
 SESSIONS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+"""What `target_session_attrs` may ask for."""
 MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""What `sslmode` may be, from no encryption to the strictest check."""
 _USED: Final = frozenset(
     {"host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "options", "connect_timeout"}
     | {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"}
 )
+"""Settings of libpq that are heeded here."""
 _PASSED_OVER: Final = frozenset(
     {"application_name", "fallback_application_name", "client_encoding", "tcp_user_timeout", "load_balance_hosts"}
     | {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"}
@@ -164,6 +174,7 @@ def _url(text: str) -> dict[str, str]:
     rest = text.partition("://")[2]
     before, at, after = rest.partition("@")
     user = password = ""
+    # An @ behind the first slash is part of the database's name or of a parameter.
     if at and "/" not in before:
         user, _, password = before.partition(":")
         rest = after
@@ -203,6 +214,7 @@ def _parameters(query: str) -> dict[str, str]:
         if not equals or "=" in value:
             raise Unreadable("the parameters of the URL are NAME=VALUE&NAME=VALUE, with %3D for a = in a value")
         name, value = _decoded(name, "parameters"), _decoded(value, "parameters")
+        # JDBC's spelling, which libpq understands as well.
         found |= {"sslmode": "require"} if (name, value) == ("ssl", "true") else {name: value}
     return found
 
@@ -278,6 +290,7 @@ def _section(text: str, name: str, path: Path) -> dict[str, str] | None:
                 raise Unreadable(f"{path}:{number}: a line of a service is `name=value`")
             if key == "service":
                 raise Unreadable(f"{path}:{number}: a service names no other service")
+            # The first of two lines counts, as libpq has it.
             found.setdefault(key, value)
     return found
 
@@ -321,6 +334,8 @@ def _from_passfile(one: Endpoint) -> str | None:
     path = Path(one.settings.get("passfile") or os.environ.get("PGPASSFILE") or "~/.pgpass")
     try:
         path = path.expanduser()
+        # libpq ignores a password file that its group or others may read, and so must whoever claims to read as it
+        # does.
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             return None  # as libpq, which says so and goes on without
         lines = bounded_read.read(path, _LARGEST).decode().split("\n")
@@ -343,6 +358,7 @@ def _plain(field: str) -> str:
 @cache
 def _context(mode: str, ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """Make it once for each set of files. `require` with an authority checks as `verify-ca` does, as libpq has it."""
+    # libpq's documentation: with a root certificate `require` behaves like `verify-ca`, for the sake of old set-ups.
     checks = mode in ("verify-ca", "verify-full") or (mode == "require" and ca is not None)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False

@@ -17,9 +17,11 @@ from faildrill.ports import Words
 from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves, unproven
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
+"""As text: it is a number of 64 bits, which JSON and YAML may round."""
 _OF_STATEMENTS: Final = "42"
 """Class of SQLSTATE of a statement that is wrong or not allowed."""
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
+"""A name that needs no quotes, with its schema or without; 63 bytes are what PostgreSQL keeps of one."""
 
 
 def _digits(value: object) -> object:

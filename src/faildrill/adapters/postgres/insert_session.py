@@ -14,13 +14,17 @@ from faildrill.adapters.postgres.client import LARGEST, SMALLEST, NotPostgres, R
 from faildrill.adapters.postgres.conninfo import Login
 
 _HEAD: Final = struct.Struct("!cI")
+"""Type and length of a frame; the length counts itself, not the type."""
 _LENGTH: Final = struct.Struct("!I")
+"""Bytes of a value, before it."""
 _ANSWER: Final = b"2DCZ"
 """The types of frames that an insert is answered with: bound, a row, done, committed."""
 _ASIDE: Final = b"NSA"
 """Those that may come at any time: notices, settings, notifications."""
 _NAME: Final = "faildrill"
+"""Of the prepared statement, within its session."""
 _DONE: Final = framed(b"E", b"\0" + _LENGTH.pack(0)) + framed(b"S", b"")
+"""Execute without a limit on rows, and Sync, which commits."""
 
 
 class Statement(NamedTuple):
@@ -108,6 +112,7 @@ class Insert(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take in what the server sent, for whoever waits."""
         is_new = not self._arrived and not self._frames
+        # Byte for byte the answer before: nothing in it is new, so it is not parsed again.
         if data == self._usual[0] and is_new and self._waiting is not None:
             self._answer(self._usual[1])
             return
@@ -118,6 +123,7 @@ class Insert(asyncio.Protocol):
             self._fail(error)
         else:
             if is_new and is_whole:
+                # Only an answer that came whole and alone: parts of it could look like another one's.
                 self._usual = data, self._said
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -131,6 +137,7 @@ class Insert(asyncio.Protocol):
             kind, length = _HEAD.unpack_from(self._arrived)
             if not SMALLEST <= length <= LARGEST:
                 raise NotPostgres(f"a frame of type {kind!r} and {length} bytes")
+            # A frame is one byte longer than its length tells.
             if len(self._arrived) <= length:
                 return False
             content, self._arrived = self._arrived[_HEAD.size : length + 1], self._arrived[length + 1 :]

@@ -12,8 +12,11 @@ from faildrill.adapters.postgres.sessions import Login, ask, connect, failures, 
 from faildrill.toolkit.ledger_probe import LedgerRead
 
 _ROLE: Final = "SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
+"""Whether it is a standby, and where the primary writes: `pg_current_wal_lsn` fails on a standby."""
 _REACHED: Final = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
+"""Also true of one that was promoted meanwhile: it replays nothing any more."""
 _CATCH_UP_EVERY: Final = 0.1
+"""Seconds between two looks at how far a standby is."""
 
 
 class What(NamedTuple):
@@ -56,6 +59,7 @@ async def _caught_up(connection: Connection, primary: "asyncio.Future[str]") -> 
         if not primary.done():
             primary.set_result(position)
         return True
+    # Shielded: a node that is cut off must not take the answer from the others.
     position = await asyncio.shield(primary)
 
     async def reached() -> bool:
@@ -74,6 +78,7 @@ async def _numbers(connection: Connection, what: What) -> "np.typing.NDArray[np.
         f"SELECT id, number FROM {what.table} "  # noqa: S608 - a constant
         "WHERE run = $1 AND ledger = $2 AND id > $3 ORDER BY id LIMIT $4"
     )
+    # Eight bytes a number, all in one value: a million rows of text would be made and read one by one.
     query = f"SELECT count(*), max(id), string_agg(int8send(number), '' ORDER BY id) FROM ({page}) AS page"  # noqa: S608 - the same
     found, last, count = [np.zeros(0, np.int64)], 0, what.page
     while count == what.page:

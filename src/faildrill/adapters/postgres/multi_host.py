@@ -9,6 +9,7 @@ from faildrill.adapters.postgres.conninfo import Endpoint, Login
 _EACH: Final = 1.0
 """Seconds in which one of several servers must answer, where the login says nothing: libpq waits for ever."""
 ROLE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+"""What `target_session_attrs` asks, as libpq does: `transaction_read_only` is on where a default makes it so, too."""
 C = TypeVar("C")
 
 

@@ -105,6 +105,7 @@ def batch(query: str, values: list[str | None]) -> bytes:
         + framed(b"B", b"\0\0" + struct.pack("!HH", 0, len(values)) + bound + struct.pack("!H", 0))
         + framed(b"D", b"P\0")
         + framed(b"E", b"\0" + struct.pack("!I", 0))
+        # One Sync for all: up to it everything is one transaction, which a pooler gives to one server as a whole.
         + framed(b"S", b"")
     )
 

@@ -9,7 +9,9 @@ import unicodedata
 from typing import Final
 
 MECHANISM: Final = "SCRAM-SHA-256"
+"""The only one of PostgreSQL's without channel binding (its protocol's chapter on SASL)."""
 _HEADER: Final = "n,,"
+"""GS2: no channel binding, and no other name to act as (RFC 5802, 7)."""
 _MOST: Final = 200_000
 """Rounds of hashing that a server may ask for: more would only keep this process busy."""
 _FORBIDDEN: Final = (
@@ -61,6 +63,7 @@ class Scram:
     def second(self, said: str) -> bytes:
         """Return the answer to the server's first message; ValueError when that is none."""
         nonce, salt, rounds = _fields(said, "r", "s", "i")
+        # RFC 5802, 5.1: the server's nonce must begin with ours, or its answer is to somebody else's exchange.
         if not nonce.startswith(self._bare.partition("r=")[2]) or not 0 < int(rounds) <= _MOST:
             raise ValueError("the server's part of the exchange is not right")
         without_proof = f"c={base64.b64encode(_HEADER.encode()).decode()},r={nonce}"
@@ -75,6 +78,7 @@ class Scram:
     def is_right(self, said: str) -> bool:
         """Tell whether the server's last message proves that it knows the password too; ValueError when it is none."""
         [verifier] = _fields(said, "v")
+        # Compared in constant time; and a server that knows the password is not yet the one that was meant.
         return bool(self._proof) and hmac.compare_digest(base64.b64decode(verifier), self._proof)
 
 

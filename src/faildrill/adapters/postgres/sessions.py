@@ -23,6 +23,7 @@ from faildrill.toolkit.connection_errors import CLOSING, Ending, Silence, outcom
 from faildrill.toolkit.tls import NoTLS
 
 _LONGEST: Final = 200
+"""Characters of a detail."""
 _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _ROLE_IS_FULL: Final = "InitializeSessionUserId"

@@ -12,7 +12,9 @@ from faildrill.toolkit.connection_errors import unheard
 _WHAT: Final = (
     "SELECT CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END"
 )
+"""The first eight digits of the name of a WAL file are its timeline, in hexadecimal."""
 _LONGEST: Final = 200
+"""Characters of a detail."""
 
 
 class Timeline(EveryNode):

@@ -26,7 +26,9 @@ _QUESTION: Final = (
     "(SELECT status FROM pg_stat_wal_receiver), "
     "(SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time) FROM pg_stat_wal_receiver)"
 )
+"""One question for all, so that its parts are of one moment; the waits are those of a commit (`pg_stat_activity`)."""
 _REFUSED: Final = "refused"
+"""What a host says that is there and at which nobody listens."""
 
 
 class _Heard(NamedTuple):
@@ -95,6 +97,8 @@ class Nodes(Kind):
         if primaries:
             return self._alive(primaries[0])
         told = "; ".join(f"{one.name} {one.trouble}" for one in silent) or "no member takes writes"
+        # Silence may be a cut network between us and it: only a host that lives and refuses says that nobody is
+        # there.
         is_proof = all(one.trouble == _REFUSED for one in silent)
         return Testimony("primary", Says.DEAD if is_proof else Says.NOTHING, told, {"standbys": ", ".join(standbys)})
 
