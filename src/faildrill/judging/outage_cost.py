@@ -1,6 +1,6 @@
 """What a run has cost its place in outage, at the most: a pure function of its result."""
 
-from faildrill.judging.result import Headline, ProbeFigures, Result, Verdict
+from faildrill.judging.result import ProbeFigures, Result, Verdict
 
 
 def cost(result: Result) -> float | None:
@@ -24,8 +24,9 @@ def cost(result: Result) -> float | None:
     known = [one for one in sums if one is not None]
     if len(known) < len(sums):
         return None if result.verdict is Verdict.UNSAFE else acted
+    hidden = max(headline.unproven, headline.failback_unproven)
     # Never more than the run lasted: upper bounds that overlap may add up to more than there was time.
-    return min(max(known, default=acted) or _hidden(headline), acted)
+    return min(max(known, default=acted) or hidden, acted)
 
 
 def _acted(result: Result) -> float:
@@ -42,7 +43,3 @@ def _of(probe: ProbeFigures) -> float | None:
     if len(known) < len(bounds):
         return None
     return sum(known) + probe.outages_left_out * min(known, default=0.0)
-
-
-def _hidden(headline: Headline) -> float:
-    return max(headline.unproven, headline.failback_unproven)

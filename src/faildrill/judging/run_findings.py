@@ -50,10 +50,6 @@ def is_refused(evidence: Evidence) -> bool:
     return any(True for _ in _refusals(evidence))
 
 
-def _cited(*found: Entry) -> list[str]:
-    return [f"timeline:{entry.n}" for entry in found]
-
-
 def _refusals(evidence: Evidence) -> Iterator[Finding]:
     for entry, answer in evidence.events(GuardAnswered):
         if answer.objection is not None:
@@ -174,4 +170,6 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _finding(kind: str, claim: str, verdict: Verdict, because: str, *cited: Entry) -> Finding:
-    return Finding(kind=kind, claim=claim, verdict=verdict, because=because, evidence=_cited(*cited))
+    return Finding(
+        kind=kind, claim=claim, verdict=verdict, because=because, evidence=[f"timeline:{one.n}" for one in cited]
+    )

@@ -103,7 +103,7 @@ class Observer:
     async def _node(self, cluster: Cluster, member: ClusterMember, within: float) -> Node:
         try:
             async with asyncio.timeout(within):
-                status = await self._status(cluster, member)
+                status = msgspec.json.decode(await self._get(cluster, member, "patroni"), type=Status)
         except (OSError, aiohttp.ClientError) as error:
             return Node(member.name, silent=in_words(error))
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
@@ -113,9 +113,6 @@ class Observer:
         if status.patroni.name not in ("", member.name):
             return Node(member.name, silent="is another member")
         return Node(member.name, status, answered=time.monotonic_ns())
-
-    async def _status(self, cluster: Cluster, member: ClusterMember) -> Status:
-        return msgspec.json.decode(await self._get(cluster, member, "patroni"), type=Status)
 
     async def _get(self, cluster: Cluster, member: ClusterMember, what: str) -> bytes:
         """Read one answer; OSError, ClientError, or ValueError where it is none of Patroni's."""

@@ -126,7 +126,9 @@ class RedisStaging(staging.Staging):
                 }
             },
             "groups": {
-                group: {"members": {name: _reached(planned, name) for name in names}}
+                group: {
+                    "members": {name: {"address": f"{LOOPBACK}:{planned.port(name)}", "reach": "lab"} for name in names}
+                }
                 for group, names in (("redis-nodes", NODES), ("sentinels", SENTINELS))
             },
             "identity": [
@@ -206,7 +208,3 @@ def _recipe(planned: plan.Plan, name: str, text: str, binary: Path) -> Recipe:
     config.write_text(text, encoding="utf-8")
     folder = planned.folder(name)
     return Recipe(name, [str(binary), str(config)], folder, planned.log(name), part="redis")
-
-
-def _reached(planned: plan.Plan, name: str) -> dict[str, str]:
-    return {"address": f"{LOOPBACK}:{planned.port(name)}", "reach": "lab"}

@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 from markupsafe import Markup
 
-from faildrill.judging.numbers.user_impact import Pain
 from faildrill.judging.result import Result, Verdict
 from faildrill.judging.series_result import RunOfSet, SetResult
 from faildrill.reports import suite_rows, wording
@@ -79,11 +78,8 @@ def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, 
     rows = [figures(pain, run.books) for run, pain in found]
     longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
     cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
-    return _late(found), [(run, row) for (run, _), row in zip(found, cells, strict=True)]
-
-
-def _late(found: list[tuple[RunOfSet, Pain]]) -> float:
-    return max((pain.late_after for _, pain in found), default=0.0)
+    late_after = max((pain.late_after for _, pain in found), default=0.0)
+    return late_after, [(run, row) for (run, _), row in zip(found, cells, strict=True)]
 
 
 def _cell(figure: Figure, most: float) -> Cell:

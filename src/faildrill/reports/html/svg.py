@@ -17,16 +17,12 @@ def element(tag: str, *children: Markup | str, **attributes: str | Number | None
     Texts are made printable here; a text in an attribute has to be so already, as coordinates must not be cut.
     """
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value if isinstance(value, str) else number(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
     inside = "".join(child if isinstance(child, Markup) else escape(plain(child)) for child in children)
     return Markup(f"<{tag}{written}>{inside}</{tag}>" if children else f"<{tag}{written}/>")  # noqa: S704 - escaped above
-
-
-def _value(value: str | Number) -> str:
-    return value if isinstance(value, str) else number(value)
 
 
 def number(value: Number) -> str:
