@@ -16,23 +16,30 @@ COMBINED: Final = (
 NOBODY: Final = ""
 """Stands for the server of a request that none could be chosen for."""
 _NO_SERVER: Final = "<NOSRV>"
+"""What HAProxy writes where it could choose no server."""
 _OWN: Final = "<"
 """Begins what HAProxy writes where it answers by itself, as `<STATS>` and `<LUA.echo>`."""
 _ADDRESS_OF_ONE: Final = re.compile(r"unix:.+|\[?[0-9A-Fa-f.:]+\]?:\d+")
 """How NGINX writes a server; it writes the name of the group where it could choose none of it (`$upstream_addr`)."""
 _FAILED: Final = 500
+"""Statuses from here on are the server's failures (RFC 9110, 15.6)."""
 _HTTP: Final = re.compile(
     r" (?P<backend>[\w.:-]+)/(?P<server>[\w.:<>-]+) "
     r"(?P<times>[+-]?\d+(?:/[+-]?\d+){4}) (?P<status>-?\d+) \+?\d+ \S+ \S+ (?P<state>\S{4}) \+?\d+/"
 )
+"""`backend/server TR/Tw/Tc/Tr/Ta status bytes cookies state counters/…`."""
 _TCP: Final = re.compile(
     r" (?P<backend>[\w.:-]+)/(?P<server>[\w.:<>-]+) (?P<times>[+-]?\d+(?:/[+-]?\d+){2}) \+?\d+ (?P<state>\S\S) \+?\d+/"
 )
+"""`backend/server Tw/Tc/Tt bytes state counters/…`."""
 _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+"""A variable of `log_format`, with braces or without."""
 _ADDRESS: Final = r"[^\s,\"]+(?:\s*[,:]\s+[^\s,\"]+)*"
+"""One or several servers: commas part attempts, colons part the groups of an internal redirect (`$upstream_addr`)."""
 _INSIDE: Final = {'"': r'(?:[^"\\]|\\.)*', "]": r"[^\]]*"}
 """What a variable may hold, by what stands behind it; anything else ends at a space."""
 _PARTS: Final = re.compile(r"\s*,\s+|\s+:\s+")
+"""What parts them; the blanks keep the colon of an IPv6 address or a port from being one."""
 
 
 class Served(NamedTuple):
@@ -65,6 +72,7 @@ def haproxy(backend: str | None) -> Reader:
         if found["server"].startswith(_OWN):
             yield from _unsent(found)
         else:
+            # A plus in front says that the line was written before the session was over (`option logasap`).
             total = float(found["times"].split("/")[-1].lstrip("+"))
             yield Served(found["server"], found["state"][0] in "SsKR", total / 1000 if total >= 0 else None)
 

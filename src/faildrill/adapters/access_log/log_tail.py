@@ -66,6 +66,7 @@ class Tail:
         if size - self._at > MOST:
             self.left_out += size - self._at - MOST
             self._at, self._torn = size - MOST, b""
+            # After a jump the first line is the rest of one.
             content = os.pread(self._descriptor, MOST, self._at).partition(b"\n")[2]
             self._at = size
         else:

@@ -14,11 +14,15 @@ import yaml
 from faildrill.system import bounded_read
 
 _LARGEST: Final = 1 << 20
+"""Bytes of a file of tasks."""
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """The host that plays: what waits or asks there is often delegated to it."""
 _ITSELF: Final = re.compile(r"\{\{\s*(inventory_hostname|ansible_host)\s*\}\}")
+"""The host of the play itself, as a delegation may name it."""
 _INCLUDES: Final = frozenset({"import_playbook", "import_tasks", "include_tasks", "include"})
+"""Keys that name a file of plays or tasks."""
 _ROLES: Final = frozenset({"include_role", "import_role"})
+"""Keys that name a role."""
 
 
 class Delegated(NamedTuple):

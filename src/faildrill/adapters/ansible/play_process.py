@@ -15,7 +15,7 @@ _TASKS: Final = {
     "runner_on_unreachable": "unreachable",
     "runner_on_skipped": "skipped",
 }
-_ITEM: Final = "runner_item_on_"
+"""By ansible-runner's name of an event, what became of a task on a host."""
 _MOST: Final = 1 << 16
 """Characters of what a task returned that are passed on; more is left out."""
 

@@ -31,9 +31,13 @@ SHARE: Final = 0.9
 RUN: Final = "FAILDRILL_RUN"
 """By this variable the engine's fence finds what a step has started; an undo's plays don't carry it."""
 _LONGEST_LINE: Final = 1 << 20
+"""Bytes of a line of the process that plays: it passes on less than that of each task."""
 BEGIN: Final = str(Path(__file__).with_name("begin.yml"))
+"""Played before a step's own: with it, what lies in `shell_plugins` is found by all that follows."""
 FENCE: Final = str(Path(__file__).with_name("fence.yml"))
+"""Played before an undo: it ends what earlier plays have left on the hosts."""
 _PERSIST: Final = "-o ControlMaster=auto -o ControlPersist=30s"
+"""One connection for all tasks of a play; it ends by itself soon after."""
 Heard = Callable[[Task, int], None]
 """Takes a task that has ended, and when it had begun, in monotonic ns."""
 
@@ -113,6 +117,7 @@ async def _follow(process: asyncio.subprocess.Process, spec: dict[str, Any], pla
     began = time.monotonic_ns()
     with contextlib.suppress(ConnectionError):
         process.stdin.write(json.dumps(spec).encode())
+        # json.load there reads to the end: without it the process would wait for more.
         process.stdin.close()
     complaints = asyncio.create_task(process.stderr.read())
     async for line in process.stdout:
@@ -133,6 +138,7 @@ def _moment(at: str | None, earliest: int) -> int:
         told = datetime.fromisoformat(at or "")
     except ValueError:
         return now
+    # Ansible tells wall clock; by its age it comes onto ours, so that a clock that was set long ago does no harm.
     age = time.time() - (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     return min(now, max(earliest, now - int(age * NANOSECONDS)))
 

@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 from faildrill.ports import causes
 
 _LONGEST: Final = 300
-_GATHERED: Final = ("ansible_", "discovered_")
-"""How the names of facts begin that nobody set on purpose."""
+"""Characters of what a task said."""
 
 
 class Task(NamedTuple):

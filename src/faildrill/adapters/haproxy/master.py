@@ -8,10 +8,13 @@ from typing import Final, NamedTuple, Self
 from faildrill.adapters.haproxy.client import tell
 
 _TRIES: Final = 20
+"""How often a master is asked that resets whoever asks."""
 _AGAIN: Final = 0.05
 """Seconds between two of them."""
 _MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+)(?:\s+\[failed:\s*(\d+)\])?", re.MULTILINE)
+"""The master's line of `show proc`: pid, type, reloads, and since 2.5 how many of the last ones failed."""
 _WORKERS: Final = re.compile(r"^# workers\n(?P<rows>(?:\d+\s+worker\s.*\n?)*)", re.MULTILINE)
+"""The workers that run now; those of before a reload stand under a heading of their own."""
 
 
 class Standing(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 
 COMMAND: Final = "show info"
+"""What makes a worker tell who it is."""
 _END: Final = "\n\n"
 """What a whole answer ends with."""
 
@@ -28,6 +29,7 @@ class Process(NamedTuple):
         pid, uptime = told.get("Pid", "").strip(), told.get("Uptime_sec", "").strip()
         if not pid or not uptime.isdecimal():
             return None
+        # Whole seconds, rounded down: it may have been started up to a second earlier than this says.
         return cls(pid, time.time() - int(uptime), told.get("node", "").strip())
 
     def captured(self) -> dict[str, JsonValue]:

@@ -13,18 +13,25 @@ from faildrill.standards import Path, Settings, canonical
 COMMAND: Final = "show stat -1 6 -1;show servers state;show info"
 """Backends and servers with their counters, the state of every server, and the process: one connection."""
 _SERVERS_STATE: Final = "# be_id be_name "
+"""How the table of `show servers state` begins, behind the line with its version."""
 _BACKEND: Final = "BACKEND"
+"""The name of a backend's own row in `show stat`."""
 _MAINT: Final = 0x01 | 0x02
 """Bits of `srv_admin_state`: in maintenance, by command or inherited. 0x04 only says that the file once had it so."""
 _DRAIN: Final = 0x08 | 0x10
+"""Bits of `srv_admin_state`: drained, by command or inherited."""
 _UNRESOLVED: Final = 0x20
 """The same: for want of an address."""
 _CONFIGURED: Final = 0x02
+"""CHK_ST_CONFIGURED; 0x04 is CHK_ST_ENABLED."""
 _CHECKED: Final = _CONFIGURED | 0x04
 """Bits of a check's or an agent's state: there is one, and it is enabled."""
 _MODES: Final = ("http", "tcp")
+"""Modes that a standard may name."""
 _BY_AGENT: Final = "its agent"
+"""Who sets a server's weight and state where an agent check is on."""
 _BY_DNS: Final = "the DNS records that it follows"
+"""Who sets them where the server comes from an SRV record."""
 
 Rows = list[dict[str, str]]
 _Key = tuple[str, str]
@@ -66,6 +73,7 @@ async def variables(socket: str) -> dict[str, str] | None:
         name, equals, value = line.partition("=")
         if equals and name.replace("_", "a").isalnum():
             last, found[name] = name, value
+        # A variable of several lines: what holds no `NAME=` goes on with the one before.
         elif last and line:
             found[last] += f"\n{line}"
     return found or None

@@ -20,9 +20,11 @@ from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview
 from faildrill.ports.effect import Effect, Found
 
 _FORCED_MAINT: Final = 0x01
+"""SRV_ADMF_FMAINT."""
 _FORCED_DRAIN: Final = 0x08
 """Bits of `srv_admin_state` that a command sets."""
 _HEAVIEST: Final = 256
+"""The largest weight (manual, 5.2, `weight`)."""
 _ENOUGH: Final = ("operator", "admin")
 """Levels of a socket through which servers can be changed."""
 Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
@@ -199,6 +201,7 @@ class _OfServers(Kind):
         """Tell the process that was looked at; who took it is told in the same answer."""
         line = self._line(wanted)
         try:
+            # In one connection: the process that took the command is the one that says who it is.
             answer = await tell(self.load_balancer.haproxy_socket, f"{line}; {COMMAND}")
         except (ConnectionRefusedError, FileNotFoundError, PermissionError) as error:
             raise ActionRefused(f"{self.load_balancer.name} does not take the command: {reason(error)}") from error
@@ -211,6 +214,8 @@ class _OfServers(Kind):
         if not objections.isprintable():
             raise OutcomeUnknown(f"{self.load_balancer.name} says what HAProxy never does: {objections[:100]!r}")
         if objections:
+            # HAProxy goes on with the next command of a line after one that it refuses: of several, some may have
+            # been done.
             sort = ActionRefused if line.count("set server ") == 1 else ActionFailed
             raise sort(f"{self.load_balancer.name} says: {objections}")
 

@@ -20,8 +20,11 @@ CHECKS: Final = {
 }
 """What an `option` makes of a health check."""
 _TIME: Final = re.compile(r"([0-9]+)(us|ms|s|m|h|d)?")
+"""A time of the manual (2.5): a number with a unit, or in milliseconds."""
 _MICROSECONDS: Final = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
+"""By unit."""
 _LONGEST: Final = 366 * 86400 * 10**6
+"""In microseconds: what is longer than a year is endless for a check."""
 _ALONE: Final = frozenset(
     {
         *("agent-check", "allow-0rtt", "backup", "check", "check-reuse-pool", "check-send-proxy", "check-sni-auto"),
@@ -34,10 +37,13 @@ _ALONE: Final = frozenset(
 _INTERVAL: Final = "2s"
 """HAProxy's own time between two checks, where nothing is said."""
 _DIGITS: Final = 10
+"""Digits of a number that fits into 32 bits."""
 _LONGEST_NUMBER: Final = 19
 """Digits of the largest number that HAProxy counts with, of things and of times."""
 _SHOWN: Final = 40
+"""Characters of a wrong value that are shown."""
 _OFF: Final = {"disabled": "enabled", "enabled": "disabled"}
+"""Words that take each other back, besides those with `no-`."""
 
 
 class Checking(NamedTuple):
@@ -82,6 +88,7 @@ def server(words: Words, checking: Checking, *, assigned: bool) -> ServerLine:
     if found is None:
         return ServerLine({"address": address})
     values, alone = found
+    # 0 stands for no limit (5.2, `maxconn`).
     maximum = number(values.get("maxconn", "0"))
     settings = {
         "address": address,

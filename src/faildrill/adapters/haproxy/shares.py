@@ -25,6 +25,7 @@ class Servers(NamedTuple):
     def followers(self, leaders: set[Place]) -> set[Place]:
         """Return who takes over the state of one of these, also by way of another one."""
         found: set[Place] = set()
+        # Until nobody is new: a server that is tracked may track another one itself.
         while more := {one for one, other in self.tracks.items() if other in leaders | found} - found:
             found |= more
         return found

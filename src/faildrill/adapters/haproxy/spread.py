@@ -15,6 +15,7 @@ from faildrill.standards import Standard
 from faildrill.toolkit.spread_probe import Spreads, now
 
 _MILLISECOND = 1e-3
+"""HAProxy's times are in milliseconds."""
 
 
 class _Counters:
@@ -26,6 +27,7 @@ class _Counters:
     def since(self, rows: list[Row]) -> dict[str, Row] | None:
         """Return those of the look before; None where there was none, or where they have begun anew since."""
         former, self.rows = self.rows, {row.name: row for row in rows}
+        # Counters only grow: one that is smaller was begun anew by a reload, or cleared (`clear counters all`).
         anew = any(row.number("lbtot") < _count(former, row, "lbtot") for row in rows)
         return None if anew else former or None
 

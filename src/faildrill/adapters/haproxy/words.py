@@ -14,15 +14,23 @@ Lookup = Callable[[str], str | None]
 """From the name of a variable to its value: None where it is not set, UNKNOWN where nobody knows."""
 
 _END: Final = re.compile(r"[\0\n\r]")
+"""What ends a line for HAProxy's own reader of files."""
 _VARIABLE: Final = re.compile(
     r"\$(?:\{(?P<braced>\.?\w+)(?P<each>\[\*\])?(?:-(?P<default>[^}]*))?\}|(?P<bare>\.?\w+))", re.ASCII
 )
+"""`$name`, `${name}`, `${name-default}`, `${name[*]}` (2.3)."""
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([ \\tnr#'\"]))")
+"""What a backslash may stand before outside of quotes, and within weak ones (2.2)."""
 _MEANS: Final = {"t": "\t", "n": "\n", "r": "\r"}
+"""Escapes that stand for another character."""
 _SPACES: Final = re.compile(r"[ \t\v\f]+")
+"""What parts words."""
 _ADDRESS_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+"""Variables in an address, which are taken there also without quotes (11)."""
 _ASSIGNS: Final = re.compile(r"^\s*(?:setenv|presetenv)\s+[\"']?(\w+)", re.MULTILINE | re.ASCII)
+"""Lines of `global` that set a variable."""
 _TAKES_AWAY: Final = re.compile(r"^\s*(?:unsetenv|resetenv)\b", re.MULTILINE)
+"""Lines that take some away."""
 
 
 def known(*words: str) -> bool:
@@ -129,6 +137,7 @@ class _Line:
         match = _ESCAPE.match(self._text, self._at)
         if match:
             self._put(chr(int(match[1], 16)) if match[1] else _MEANS.get(match[2], match[2]), match.end() - self._at)
+        # Within weak quotes a backslash also keeps a dollar sign from naming a variable (2.2).
         elif self._quoted and self._text.startswith("\\$", self._at):
             self._put("$", 2)
         else:

@@ -18,8 +18,11 @@ _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS faildrill_ledger (id bigint AUTO_INCREMENT PRIMARY KEY, run varchar(64) NOT NULL, "
     "ledger varchar(64) NOT NULL, writer smallint NOT NULL, number bigint NOT NULL)"
 )
+"""`id` is the server's own order of the rows, by which they are read back."""
 _FORGET: Final = "DELETE FROM faildrill_ledger WHERE run <> %s LIMIT 100000"
+"""Bounded: one huge transaction would hold replication up on every replica."""
 _WRITE: Final = "INSERT INTO faildrill_ledger (run, ledger, writer, number) VALUES (%s, %s, %s, %s)"
+"""One row, and one transaction with autocommit."""
 _READ: Final = "SELECT number FROM faildrill_ledger WHERE run = %s AND ledger = %s ORDER BY id"
 _NOT_OURS: Final = (1142, 1146)
 """Errors of a table that is another's, and of one that is not there."""
@@ -134,6 +137,7 @@ async def _numbers(login: Login, written: dict[str, str], given: Given, within: 
     talk = await Talk.begin(login, within)
     try:
         for position in filter(None, written.values()):
+            # Its answer isn't asked: one that has not applied all in time holds fewer rows, and is told as it is.
             await talk.ask("SELECT MASTER_GTID_WAIT(%s, %s)", position, within / 4)
         return [int(row["number"]) for row in await talk.ask(_READ, given.run, given.name)]
     finally:

@@ -23,11 +23,15 @@ _ANSWER: Final = 0.5
 _ENDING: Final = 2.0
 """Seconds to see a statement ended, at the most."""
 _AGAIN: Final = 0.1
+"""Seconds between two looks at whether a statement is gone."""
 _TIME_OVER: Final = (1969, 1205)
 """The server ended it by itself: its own time was over, or that for waiting behind somebody's lock."""
 _NOBODY: Final = 1094
+"""ER_NO_SUCH_THREAD: whoever is to be ended is gone already."""
 _OURS: Final = "SELECT id, info FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()"
+"""Statements that begin with the mark of the run; our own question holds it as a value, so it is left out by its id."""
 _IS_THERE: Final = "SELECT COUNT(*) AS there FROM information_schema.processlist WHERE id = %s"
+"""KILL only sets a flag: the connection is gone when the server comes to look at it."""
 
 
 class Left(NamedTuple):
@@ -97,6 +101,7 @@ class Told:
         if left <= 0:
             raise ActionFailed(f"{self._where}: no time was left for `{statement}`; it was not sent")
         # the server's limit counts from when the statement begins there: by then its time is over for us, too
+        # lock_wait_timeout takes whole seconds only, and 0 would mean not to wait at all.
         limit = f"SET SESSION max_statement_time = {left:.3f}, lock_wait_timeout = {math.ceil(left)}"
         try:
             async with asyncio.timeout(left + min(_ANSWER, left)):

@@ -20,6 +20,7 @@ from faildrill.system import bounded_read
 LARGEST: Final = 8 << 20
 """Bytes of one file."""
 _MOST_FILES: Final = 2_000
+"""Files that a configuration may have."""
 _DEEPEST: Final = 16
 """Deeper than anybody includes."""
 DEEPEST_BLOCK: Final = 64
@@ -38,6 +39,8 @@ def read(file: str) -> tuple[list[Block], list[Unread]]:
     OSError where the file itself can't be read; ValueError where one of them is wrong. The library that parses would
     open a named pipe or a device, too, and wait there for ever: so it is given copies of what was read.
     """
+    # A relative `include` counts from the folder of the main file, wherever the including one lies
+    # (ngx_conf_full_name).
     main = os.path.abspath(file)  # noqa: PTH100 - links are not followed: what it includes is relative to this place
     folder, files, missing = Path(main).parent, Files(), list[Unread]()
     waiting = [main]

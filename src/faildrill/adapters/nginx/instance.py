@@ -12,13 +12,17 @@ from faildrill.toolkit.listeners import listeners
 _MOST_OF_A_NUMBER: Final = 4096
 """Bytes of the file that holds the number of the master."""
 _MASTER: Final = b"nginx: master"
+"""How NGINX's master calls itself (ngx_setproctitle)."""
 _MARK: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 """What `nginx -T` writes above each file."""
 _COMMENT: Final = re.compile(r"#.*")
+"""To the end of its line."""
 _LISTEN: Final = re.compile(r"(?:^|[{;])\s*listen\s+([^\s;]+)([^;]*);", re.MULTILINE)
+"""The address of a `listen`, and its parameters."""
 _ANY: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound to
 """Where one that listens everywhere can be met."""
 _PID: Final = re.compile(r"^\s*pid\s+[\"']?([^;\"'\s]+)[\"']?\s*;", re.MULTILINE)
+"""The file of the master's number, as the configuration names it."""
 
 
 class Nginx(NamedTuple):

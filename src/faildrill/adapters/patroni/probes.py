@@ -15,6 +15,7 @@ from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.leader_store import OfStore, RedundancyProbe, Words, WritersProbe
 
 _LONGEST: Final = 200
+"""Characters of a detail."""
 
 
 class _Looking(OfStore[Sight]):

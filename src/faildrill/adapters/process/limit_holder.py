@@ -21,13 +21,16 @@ def main() -> int:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return 1
+    # Looked at after it was opened: if it is still the one, the descriptor is, too.
     held = processes.look(pid)
     if held is None or held.start != start:
         return 1
     os.write(1, b"ready\n")
+    # The pipe is given back: whoever started this reads it to its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
+    # pidfd_open(2): it becomes readable when the process ends, so the time is over only where nothing came.
     if not waiting.poll(seconds * 1000):
         tree.go_on(held)
     return 0

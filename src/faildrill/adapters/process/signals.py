@@ -68,6 +68,8 @@ class _OfProcess(Named):
         told = await self.acts_through(given)
         if wrong := [*told.differs, *told.silent]:
             raise ActionRefused("; ".join(wrong))
+        # CLOCK_BOOTTIME: the starts of processes in /proc are counted by it, also while the machine sleeps
+        # (proc_pid_stat(5)).
         now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS)
         held: list[JsonValue] = [list(one.identity) for one in processes.tree(process) if one.state in STOPPED]
         command = processes.title(process.pid)
@@ -239,6 +241,7 @@ def _is_younger(found: Listeners, before: Captured) -> bool:
     Such a socket is another one than before: the address was dark between the two.
     """
     started = [one.start if (one := processes.look(pid)) else 0 for pid in found.pids]
+    # Each socket: one that is shared with an older process was there before, and nobody was cut off.
     return found.belong_to(found.pids) and all(start > int(str(before["at"])) for start in started)
 
 

@@ -27,6 +27,8 @@ def send(process: Process, number: signal.Signals) -> bool:
         return False
     try:
         now = look(process.pid)
+        # Looked at after it was opened: from here on the descriptor means this very process, whatever its number
+        # becomes.
         if now is None or now.identity != process.identity:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -40,6 +42,7 @@ def send(process: Process, number: signal.Signals) -> bool:
 def stop(root: Process, within: float) -> None:
     """Hold a process and all below it, again and again until all are held at once; TimeoutError after float seconds."""
     deadline = time.monotonic() + within
+    # Until a look finds none running: what was not stopped yet may have started another one meanwhile.
     while running := [one for one in tree(root) if one.state not in STOPPED]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {[one.pid for one in running]} do not stop")

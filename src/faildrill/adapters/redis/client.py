@@ -19,6 +19,7 @@ from faildrill.toolkit import tls
 from faildrill.toolkit.connection_errors import why_silent
 
 _CHUNK: Final = 1 << 16
+"""Bytes that are read at once."""
 _ALERT: Final = b"\x15\x03"
 """How an alert of TLS begins, with which a server answers what is not TLS."""
 _LARGEST: Final = 1 << 26
@@ -105,6 +106,7 @@ class Talk:
         finally:
             if not whole:
                 self.end()
+        # A refusal is a whole answer: the connection goes on, unlike after garbage or a cut.
         if isinstance(answer, hiredis.ReplyError):
             raise Said(str(answer))
         return answer
@@ -157,6 +159,7 @@ _CODES: Final = {
     "WRONGPASS": causes.LOGIN,
     "NOPERM": causes.NO_RIGHT,
 }
+"""By the code of an error, the words for it, which repeat."""
 
 
 def what_to_do(words: str, login: Login) -> str:

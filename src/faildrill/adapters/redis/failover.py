@@ -19,12 +19,15 @@ from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 from faildrill.toolkit.undo_parts import try_each
 
 _INTERVAL: Final = 0.25
+"""Seconds between two looks at what the Sentinels do."""
 _NEVER: Final = "0"
 """The priority of a replica that is not promoted."""
 _NOTHING_DONE: Final = ("NOGOODSLAVE", "ERR", "NOAUTH", "NOPERM", "WRONGPASS")
 """What a Sentinel says that has begun nothing; INPROG says that a failover is under way, perhaps ours."""
 _UNDER_WAY: Final = "INPROG"
+"""What a Sentinel says that has a failover under way."""
 _HAS_ONE: Final = "has a failover under way"
+"""How the words end of one that has."""
 
 
 class Failover(OfRedis, Handover[Sight]):
@@ -114,6 +117,8 @@ class Failover(OfRedis, Handover[Sight]):
             return
         others = {name: _NEVER for name in self.redis.members if name not in (first, ready.leader)}
         await self._set_priorities(others, patience(given))
+        # In this order: a Sentinel chooses by the priorities that it has seen, not by those that are set (it asks
+        # every 10 s).
         await self._until_seen(first, others, given.timeout / 3)
         with suppress(OutcomeUnknown):  # whether it happens is seen: nothing is asked for twice
             await self._ask_for_it(patience(given))

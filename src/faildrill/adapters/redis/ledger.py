@@ -17,7 +17,9 @@ from faildrill.toolkit.ledger_probe import Bookkeeping, Ended, LedgerFiles, Ledg
 from faildrill.toolkit.node_addresses import Address, directory, own_addresses
 
 _KEYS: Final = "faildrill:ledger:"
+"""Begins the keys of all ledgers."""
 _PAGE: Final = 10_000
+"""Entries that are read at a time: Redis serves nobody else meanwhile."""
 _NOTHING_WRITTEN: Final = ("READONLY", "NOREPLICAS", "MISCONF", "OOM", "LOADING", "MASTERDOWN", "NOAUTH", "NOPERM")
 """Refusals that come before anything is done."""
 
@@ -129,6 +131,8 @@ async def _forget_others(talk: Talk, run: str) -> None:
         cursor, keys = await talk.ask("SCAN", cursor, "MATCH", f"{_KEYS}*", "COUNT", 1000)
         others = [key for key in keys if not key.startswith(f"{_KEYS}{run}:")]
         if others:
+            # UNLINK frees the memory in a thread of its own; DEL of a long list would hold up every user of the
+            # server.
             await talk.ask("UNLINK", *others)
         if cursor == "0":
             return

@@ -192,6 +192,7 @@ class Sight(LeaderStore[Node]):
     def started(self) -> dict[str, float]:
         """Tell since when each runs: in whole seconds, rounded down, so that none seems older than it is."""
         uptimes = {name: node.info.get("uptime_in_seconds", "") for name, node in self.nodes.items()}
+        # `uptime_in_seconds` is rounded down, so the start seems later than it was, by less than a second.
         return {name: time.time() - int(one) for name, one in uptimes.items() if one.isdecimal()}
 
     def as_data(self) -> dict[str, Any]:

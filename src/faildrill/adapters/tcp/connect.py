@@ -29,6 +29,7 @@ FORGETTING: Final = 10
 """The slowest is forgotten by a 2 to the power of this part with each other attempt."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+)):(?P<port>\d{1,5})")
+"""HOST:PORT, or an IPv6 address in brackets."""
 
 
 def failed(error: OSError, sent: int) -> Seen:
@@ -55,6 +56,7 @@ class Way:
         A service that hangs goes on being connected to, by its kernel. So whoever can't connect is not noticed by it:
         packets are dropped on the way, or its queue of connections is full.
         """
+        # A dict keeps the order of insertion, so the first one is the oldest.
         oldest = next(iter(self._waiting.values()), None)
         tolerated = min(max(CUT_AFTER * self._slowest, CUT_FROM), CUT_BY)
         return oldest is not None and now - max(oldest, self._reached) > tolerated
@@ -169,6 +171,7 @@ class _Talk(asyncio.Protocol):
             self._end(Outcome.OK)
         elif self._length > LARGEST:
             self._end(Outcome.WRONG, "more than 1 MiB, and not what is expected")
+        # Only as much is kept as the begun text could need: the rest can't become part of it any more.
         del self._read[: 1 - len(self._expect) or None]
 
     def connection_lost(self, exc: Exception | None) -> None:
