@@ -103,3 +103,15 @@ def test_every_module_that_a_page_names_by_its_path_is_there() -> None:
         there = [path for path in named if path.split("/")[0] in folders]
         gone += [f"{page.relative_to(ROOT)}: {path}" for path in there if not (source / path).is_file()]
     assert gone == []
+
+
+def test_every_module_and_test_that_the_page_of_promises_names_is_there() -> None:
+    there = [
+        path.relative_to(ROOT).as_posix()
+        for part in ("src", "tests", "contrib")
+        for path in (ROOT / part).rglob("*.py")
+    ]
+    named = re.findall(r"`([\w./-]+\.py)`", (DOCS / "safety.md").read_text(encoding="utf-8"))
+    missing = [name for name in named if not any(path.endswith(f"/{name}") or path == name for path in there)]
+    assert named
+    assert missing == []

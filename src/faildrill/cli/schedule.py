@@ -22,7 +22,7 @@ from faildrill.kinds import did_you_mean
 from faildrill.loading.game_day_file import FOLDER, game_days, valid_game_days
 from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.game_day import GameDay
-from faildrill.scheduling import blocking
+from faildrill.scheduling import blockers
 from faildrill.scheduling.due import upcoming
 from faildrill.scheduling.occurrence_record import AnyEvent, Died, Ended, Known, Missed, last_looked_at, lines_of
 from faildrill.scheduling.tick import Outcome, Run, Ways, see_to
@@ -114,11 +114,11 @@ def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
     if not coming:
         yield False, "due: never again; give it dates to come, or a cron"
     for at in coming:
-        blocked = blocking.foreseen(day, at)
+        blocked = blockers.foreseen(day, at)
         yield blocked is None, f"due: {schedule_text.when(day, at)}{f'; blocked then: {blocked}' if blocked else ''}"
         for told in schedule_text.announced(day, at, now):
             yield True, told
-    blocked = blocking.objection(day)
+    blocked = blockers.objection(day)
     yield True, f"now it would be blocked: {blocked}" if blocked else "nothing blocks it now"
     last = last_looked_at(day.name)
     if last is None:
@@ -190,7 +190,7 @@ def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bo
         for line in schedule_text.written(day, event):
             click.echo(line)
 
-    ways = Ways(blocking.objection, lambda one: _ready(one, reports, quiet=quiet), told=told)
+    ways = Ways(blockers.objection, lambda one: _ready(one, reports, quiet=quiet), told=told)
     try:
         written = see_to(day, ways)
     except Objection as error:

@@ -11,7 +11,7 @@ from faildrill.cli import notices
 from faildrill.model.game_day import GameDay, Times
 from faildrill.ports.notice import Notice
 from faildrill.reports.wording import count, plain
-from faildrill.scheduling import blocking
+from faildrill.scheduling import blockers
 from faildrill.scheduling.due import planned, upcoming
 from faildrill.scheduling.occurrence_record import AnyEvent, Claimed, Died, Ended, Known, Line, Missed, key
 from faildrill.system.exit_codes import ExitCode
@@ -59,7 +59,7 @@ def coming(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
         yield f"  roles: {plain('; '.join(roles), 400)}"
     for line in announced(day, at, now):
         yield f"  {line}"
-    blocked = blocking.foreseen(day, at)
+    blocked = blockers.foreseen(day, at)
     if blocked is not None:
         yield f"  BLOCKED: {plain(blocked, 400)}"
 
@@ -87,7 +87,7 @@ def occurrence(day: GameDay, at: datetime) -> dict[str, object]:
             {"at": (at - timedelta(seconds=one.before)).isoformat(), "to": list(one.to), "text": one.text}
             for one in sorted(day.announce, key=lambda one: -one.before)
         ],
-        "blocked": blocking.foreseen(day, at),
+        "blocked": blockers.foreseen(day, at),
     }
 
 
