@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from faildrill.acting.comparison import counted
 from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core.facts import Facts
@@ -117,6 +118,9 @@ async def done(what: Whole, seconds: float = 30.0) -> Captured:
 
 
 async def put_back(what: Whole, before: Captured, seconds: float = 60.0) -> Observed:
-    """Undo and see it undone."""
+    """Undo and see it undone, once where anybody counts."""
+    former = await counted(what, before, given(), seconds)
     await what.undo(before, given(seconds))
-    return await holds(lambda: what.restored(before, given()), seconds)
+    seen = await holds(lambda: what.restored(before, given()), seconds)
+    assert (await counted(what, before, given(), seconds)).since(former) == (1, "")
+    return seen

@@ -27,7 +27,7 @@ from lab.haproxies import Balancer
 from lab.kinds_here import environment
 from support.liars import haproxy, http, mysql, program, redis, supervisor
 from support.liars.between import Where
-from support.liars.stands import Stand, nothing
+from support.liars.stands import Cell, Stand, nothing
 
 Params = dict[str, Any]
 READY = "; ".join(
@@ -336,6 +336,11 @@ MAKERS: Mapping[str, Callable[[str, Any], Stand]] = {
     "redis.failover": of_failover,
     "command.run": of_program,
 }
+
+
+def log(cell: Cell, request: pytest.FixtureRequest) -> None:
+    """Keep how a cell went with its test, where `--junitxml=FILE` finds it."""
+    request.node.user_properties += cell.told().items()
 
 
 def stand_of(kind: str, request: pytest.FixtureRequest) -> Stand:

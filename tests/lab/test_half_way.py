@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from lab.liar_stands import stand_of
+from lab.liar_stands import log, stand_of
 from lab.test_liars import fronts as fronts
 from lab.test_liars import mariadb_lab as mariadb_lab
 from lab.test_liars import redis_lab as redis_lab
@@ -52,5 +52,6 @@ def lost(how: str, number: int) -> Lie:
 def test_each_half_way_state_is_put_back_by_one_undo(
     kind: str, undoing: bool, lie: Lie, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    wrong = asyncio.run(stand_of(kind, request).half_way(lie, undoing=undoing, folder=tmp_path))
-    assert wrong == [], "\n".join(wrong)
+    cell = asyncio.run(stand_of(kind, request).half_way(lie, undoing=undoing, folder=tmp_path))
+    log(cell, request)
+    assert cell.wrong == [], "\n".join(cell.wrong)

@@ -11,7 +11,7 @@ import pytest
 from faildrill.kinds.table import ACTIONS
 from faildrill.lab.core.facts import Facts
 from lab.haproxies import Balancer, balancer
-from lab.liar_stands import MAKERS, REACHED, SERVERS, stand_of
+from lab.liar_stands import MAKERS, REACHED, SERVERS, log, stand_of
 from lab.stores import lab_of
 from support.liars.lies import LIES, Lie
 
@@ -100,5 +100,6 @@ def test_among_liars_nothing_false_is_said_and_nobodys_work_is_undone(
     kind: str, lie: Lie, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     (tmp_path / "run").mkdir()
-    wrong = asyncio.run(stand_of(kind, request).wrong(lie, tmp_path))
-    assert wrong == [], "\n".join(wrong)
+    cell = asyncio.run(stand_of(kind, request).walked(lie, tmp_path))
+    log(cell, request)
+    assert cell.wrong == [], "\n".join(cell.wrong)

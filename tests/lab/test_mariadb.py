@@ -78,6 +78,9 @@ def test_a_planned_promotion_is_done_with_one_writer_at_most_and_put_back(paymen
         assert await writers_of(payments) == other_than(payments, first)
         with pytest.raises(ActionRefused, match="takes writes already"):
             await action("mariadb.promote", mariadb=payments, to=other_than(payments, first)).capture(given(10))
+        await told(payments, other_than(payments, first), "RESET SLAVE ALL")  # as whoever promotes it once more
+        seen_again = await step.confirm(before, given(10))
+        assert (seen_again.holds, seen_again.because.endswith("promoted 2 times")) == (False, True)
         await put_back(step, before, 30)
         assert await writers_of(payments) == first
 

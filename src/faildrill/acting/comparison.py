@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Final, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
-from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe
+from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe, words
 from faildrill.acting.effects import action_of
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.call_context import CallContext
@@ -118,13 +118,30 @@ async def beside(
     return await observe(look, deadline) if picture else Observed(holds=True, because="")
 
 
-async def counted(action: Action, given: Given, within: float) -> int | None:
-    """Return how often it was done and put back so far, by whomever; None where nobody counts, or no count was read."""
+class Count(NamedTuple):
+    """How often it was done and put back so far, by whomever; None, and why, where no count was read."""
+
+    number: int | None = None
+    trouble: str = ""
+    """Empty where nobody counts."""
+
+    def since(self, former: "Count") -> tuple[int, str]:
+        """Return how often it was done since then, as far as that shows, and why it doesn't show."""
+        if self.number is None or former.number is None:
+            return 1, former.trouble or self.trouble
+        if self.number < former.number:
+            return 1, f"it counts {self.number} now, and {former.number} before"
+        return max(1, self.number - former.number), ""
+
+
+async def counted(action: Action, before: Captured, given: Given, within: float) -> Count:
+    """Ask how often it was done and put back so far."""
     if not _counts(action):
-        return None
-    with suppress(ActionError, CannotSee):
-        return await call(action.count(given), min(within, WITHIN))
-    return None
+        return Count()
+    try:
+        return Count(await call(action.count(before, given), min(within, WITHIN)))
+    except (ActionError, CannotSee) as error:
+        return Count(trouble=words(error))
 
 
 def _counts(action: Action) -> TypeGuard[Counts]:

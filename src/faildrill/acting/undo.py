@@ -267,7 +267,7 @@ class _Undo:
         if others is None:
             note(Happened(step=intent.step, at=self._timeline.now(), told=UNSEEN))
         loop = asyncio.get_running_loop()
-        count = await counted(action, self._given, intent.undo_within)
+        former = await counted(action, intent.before, self._given, intent.undo_within)
         started = loop.time()
         is_over = await self._call(undoing)
         failed = f"{self._unstarted}; " if self._unstarted else ""
@@ -282,12 +282,13 @@ class _Undo:
             looked = durations.show(loop.time() - returned)
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
             return self._not_seen(f"{failed}{seen.because} ({given}, and it was looked for {looked})")
-        now = await counted(action, self._given, intent.undo_within) if count is not None else None
         # Somebody else may have put it back at the same time: counted more than once, the drill proves less than it
         # says.
-        self._times = max(1, now - count) if count is not None and now is not None else 1
+        now = await counted(action, intent.before, self._given, intent.undo_within)
+        self._times, unknown = now.since(former)
         self._word_of = seen.word_of
-        return self._seen_back(seen.because)
+        uncounted = f"; how often that was done is not known: {unknown}" if unknown else ""
+        return self._seen_back(f"{seen.because}{uncounted}")
 
     async def _call(self, undoing: Action) -> bool:
         """Call what puts it back, and record how that ended; tell whether it has failed: then nothing comes of it."""

@@ -21,6 +21,7 @@ from faildrill.ports.parameters import StepMark as StepMark
 from faildrill.ports.parameters import StepName as StepName
 from faildrill.ports.parameters import Words as Words
 from faildrill.ports.reach import ITS_REACH as ITS_REACH
+from faildrill.ports.reach import CountsStarts as CountsStarts
 from faildrill.ports.reach import Leads as Leads
 from faildrill.ports.reach import Reach as Reach
 from faildrill.ports.reach import SignalsFor as SignalsFor

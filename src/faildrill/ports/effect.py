@@ -87,8 +87,8 @@ class Pictures(Protocol):
 
 @runtime_checkable
 class Counts(Protocol):
-    """An action whose target counts how often it was done and put back, whoever did it."""
+    """An action whose target, or what reaches it, counts how often it was done and put back, whoever did it."""
 
-    async def count(self, given: Given) -> int | None:
-        """Return a number that is one more each time; None where it can't be told now. Raises CannotSee."""
+    async def count(self, before: Captured, given: Given) -> int | None:
+        """Return a number that is one more each time; None where nobody counts there. Raises CannotSee."""
         ...

@@ -35,6 +35,20 @@ class SignalsFor(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsStarts(Protocol):
+    """A reach that counts how often it has started a member, whoever asked it to."""
+
+    async def starts(self, member: str) -> int:
+        """Return a number that is one more each time; CannotSee where it doesn't tell."""
+        ...
+
+
+async def starts(reach: Reach, member: str) -> int | None:
+    """Return how often a member was started by its reach; None where that one doesn't count. Raises CannotSee."""
+    return await reach.starts(member) if isinstance(reach, CountsStarts) else None
+
+
 class Told(NamedTuple):
     """What a place, or what leads to a member of it, says of itself when it is asked."""
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faildrill.acting.call import call, observe
 from faildrill.acting.sight import effect, restored
@@ -26,6 +26,23 @@ Look = Callable[[], Awaitable[Any]]
 
 async def nothing() -> None:
     """Do nothing: it is as it should be, or there is nobody else."""
+
+
+class Cell(NamedTuple):
+    """One cell of the table as it went: what was said, what is true, and what of that is wrong."""
+
+    verdict: str
+    before: object
+    after: object
+    asked: int
+    """How many changing requests were made."""
+    wrong: list[str]
+
+    def told(self) -> dict[str, str]:
+        """Return it for a log of all cells: `--junitxml=FILE` keeps it with each test."""
+        truth = "as before" if self.after == self.before else f"{self.after}, it was {self.before}"
+        told = {"verdict": self.verdict, "truth": truth, "asked": str(self.asked)}
+        return {**told, "wrong": self.wrong[0]} if self.wrong else told
 
 
 @dataclass(frozen=True)
@@ -59,13 +76,13 @@ class Stand:
     serves: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
     """Serves what is real, where a test does that itself."""
 
-    async def wrong(self, lie: Lie, folder: Path) -> list[str]:
-        """Have the step done among liars, and list what is wrong about what was said and done."""
+    async def walked(self, lie: Lie, folder: Path) -> Cell:
+        """Have the step done among liars, and tell what is wrong about what was said and done."""
         async with self.serves():
-            return await self._wrong(lie, folder)
+            return await self._walked(lie, folder)
 
-    async def half_way(self, lie: Lie, *, undoing: bool, folder: Path) -> list[str]:
-        """Have one request of the step, or of its undo, lost or refused; list what one undo more does not put back."""
+    async def half_way(self, lie: Lie, *, undoing: bool, folder: Path) -> Cell:
+        """Have one request of the step, or of its undo, lost or refused; tell what one undo more does not put back."""
         await self.reset()
         before, asked = await self.truth(), list[bytes]()
         liars: list[Liar] = []
@@ -95,9 +112,10 @@ class Stand:
         wrong = [] if seen.holds else [f"not put back: {seen.because}"]
         wrong += [f"clean with {after}, it was {before}"] if seen.holds and after != before else []
         wrong += [f"there is no request {lie.about}: {made} were made"] if made < lie.about else []
-        return [*wrong, told, *map(repr, asked)] if wrong else []
+        story = [*wrong, told, *map(repr, asked)] if wrong else []
+        return Cell("clean" if seen.holds else "not put back", before, after, len(asked), story)
 
-    async def _wrong(self, lie: Lie, folder: Path) -> list[str]:
+    async def _walked(self, lie: Lie, folder: Path) -> Cell:
         await self.reset()
         before = await self.truth()
         meddled: list[Any] = []
@@ -121,7 +139,8 @@ class Stand:
         most, comes_late = max(Counter(asked).values(), default=0), bool(lie.late)  # which is put back again
         if most > self.alike + comes_late or len(asked) > self.asks + comes_late:
             wrong.append("asked more than once")
-        return [*wrong, *map(repr, asked), went.story] if wrong else []
+        story = [*wrong, *map(repr, asked), went.story] if wrong else []
+        return Cell(went.verdict, before, after, len(asked), story)
 
     async def _went(self, lie: Lie, folder: Path, meddle: Look, asked: list[bytes]) -> Went:
         async with self._between(lie, folder, meddle, asked, []) as found:

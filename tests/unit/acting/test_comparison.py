@@ -7,12 +7,13 @@ import pytest
 
 from faildrill import judging
 from faildrill.acting.call import observe
+from faildrill.acting.comparison import Count
 from faildrill.adapters.simulated.place import Fault
 from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
-from faildrill.ports.effect import EFFECT_IS, Compares
+from faildrill.ports.effect import EFFECT_IS, Compares, Counts
 from faildrill.record.timeline import Undoing
 from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
@@ -28,6 +29,26 @@ WRITE_OVER_NOTHING = {
     "command.run": "its author's",
 }
 """Kinds whose effect is a state, or may be one, and which compare nothing before it is put back, and why."""
+
+
+AGAIN_IS_NOTHING = "told again, it is what it is: a server's state, a setting, a link, a process that goes on"
+COUNT_NOTHING = {
+    "haproxy.drain": AGAIN_IS_NOTHING,
+    "haproxy.maintenance": AGAIN_IS_NOTHING,
+    "haproxy.weights": AGAIN_IS_NOTHING,
+    "patroni.configure": AGAIN_IS_NOTHING,
+    "patroni.cut_replication": AGAIN_IS_NOTHING,
+    "member.cut": AGAIN_IS_NOTHING,
+    "process.kill": "it starts nothing again: whoever supervises the process does",
+    "process.stop": AGAIN_IS_NOTHING,
+    "nginx.upstream": "the free NGINX counts no loads, and the kernel counts no children of its master",
+    "nginx.broken_file": "the same",
+    "ansible.playbook": "its author's",
+    "command.run": "its author's",
+    "simulated.fault": "its lies are those of tests/safety/test_simulation.py",
+    "simulated.member_fault": "the same",
+}
+"""Kinds of whose undo nobody counts how often it is done, and why."""
 
 
 @pytest.fixture
@@ -139,3 +160,27 @@ def test_every_kind_whose_effect_is_a_state_compares_before_it_is_put_back_or_sa
     if getattr(kind, EFFECT_IS) == "event":
         return
     assert issubclass(kind, Compares) != (name in WRITE_OVER_NOTHING)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_every_kind_is_counted_when_it_is_put_back_or_says_why_nobody_counts(name: str) -> None:
+    assert issubclass(find(name, "action"), Counts) is (name not in COUNT_NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "told"),
+    [
+        (Count(3), Count(4), (1, "")),
+        (Count(3), Count(6), (3, "")),
+        (Count(3), Count(3), (1, "")),
+        (Count(3), Count(0), (1, "it counts 0 now, and 3 before")),
+        (Count(3), Count(trouble="m2 timed out"), (1, "m2 timed out")),
+        (Count(trouble="refused"), Count(4), (1, "refused")),
+        (Count(), Count(), (1, "")),
+    ],
+    ids=["once", "three times", "somebody else did", "counted anew", "silent", "was silent", "nobody counts"],
+)
+def test_what_is_counted_tells_how_often_it_was_put_back_or_why_that_can_not_be_told(
+    former: Count, now: Count, told: tuple[int, str]
+) -> None:
+    assert now.since(former) == told

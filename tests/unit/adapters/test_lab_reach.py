@@ -55,3 +55,15 @@ def test_one_that_refuses_is_heard(tmp_path: Path) -> None:
         asked(tmp_path, says, lambda reach: reach.signal("pay1", "KILL"))
     with pytest.raises(CannotSee, match="not now"):
         asked(tmp_path / "again", says, lambda reach: reach.state("pay1"))
+
+
+def test_how_often_a_node_was_started_is_told_or_can_not_be_seen(tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    async def hear(reach: Supervisor) -> None:
+        heard.append(await reach.starts("pay1"))
+
+    asked(tmp_path, b'{"ok": true, "nodes": {"pay1": {"state": "running", "starts": 3}}}\n', hear)
+    assert heard == [3]
+    with pytest.raises(CannotSee, match="does not tell how often it has started pay1"):
+        asked(tmp_path / "again", b'{"ok": true, "nodes": {"pay1": {"state": "running"}}}\n', hear)

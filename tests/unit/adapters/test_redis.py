@@ -128,3 +128,11 @@ def test_a_sentinel_that_takes_a_replica_for_a_master_still_would_undo_a_failove
     known = Replica(Address("127.0.0.1", 2), run_id="p2", reported=reported)
     nodes = {"r1": Node("r1", leads=True), "r2": Node("r2", info={"run_id": "p2"})}
     assert [one.told for one in Sight(nodes, watches=[Watch("s1", replicas=(known,))]).belated()] == told
+
+
+@pytest.mark.parametrize(("epochs", "told"), [([4, 5, None], 5), ([None], None), ([], None)])
+def test_the_newest_epoch_that_a_sentinel_knows_counts_the_failovers(
+    epochs: list[int | None], told: int | None
+) -> None:
+    watches = [Watch(f"s{number}", epoch=one) for number, one in enumerate(epochs)]
+    assert Sight({"r1": Node("r1", leads=True)}, watches=watches).epoch() == told

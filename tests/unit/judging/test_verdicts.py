@@ -409,8 +409,8 @@ def test_events_of_a_later_boot_are_put_onto_the_first_ones_clock(tmp_path: Path
 
 
 @pytest.mark.says(
-    "Where the target counts (Patroni: timelines), an undo that was asked for once and done more often is "
-    "INCONCLUSIVE, though all is as before."
+    "Where the target counts (Patroni: timelines; Redis: epochs; MariaDB: resets; HAProxy: reloads; a reach: starts), "
+    "an undo that was asked for once and done more often is INCONCLUSIVE, though all is as before."
 )
 @pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.PASSED), (3, Verdict.INCONCLUSIVE)])
 def test_an_undo_that_was_done_more_often_than_it_was_asked_for_proves_nothing(

@@ -148,6 +148,10 @@ class BrokenFile(OfBrokenFile):
         because = f"worker {now.worker} serves; other than before: {', '.join(told) or 'none of its servers'}"
         return Observed(not told, because)
 
+    async def count(self, before: Captured, given: Given) -> int:
+        """Return how often the master was told to load its files."""
+        return (await self._standing()).reloads
+
     async def _set_by_others(self, before: Captured, given: Given) -> list[str]:
         now = await self._standing()
         if now.worker != before["worker"]:

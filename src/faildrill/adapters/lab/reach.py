@@ -25,6 +25,7 @@ _LOST = (OSError, TimeoutError, ValueError, EOFError)
 class _Node(msgspec.Struct):
     state: Literal["running", "stopped", "absent"]
     pids: list[int] = []
+    starts: int | None = None
 
 
 class _Link(msgspec.Struct):
@@ -66,6 +67,13 @@ class Supervisor(Kind):
     async def state(self, member: str) -> Literal["running", "stopped", "absent"]:
         """Tell whether a node runs, is held by a signal, or is down."""
         return (await self._node(member)).state
+
+    async def starts(self, member: str) -> int:
+        """Tell how often a node was started since the lab is up."""
+        starts = (await self._node(member)).starts
+        if starts is None:
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not tell how often it has started {member}")
+        return starts
 
     async def leads(self, member: str, addresses: Sequence[str]) -> Told:
         """Compare the processes of the node with those that listen at each address of it."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from faildrill.adapters.mariadb.client import Login, Row, Talk, as_admin, in_words
 from faildrill.adapters.mariadb.status import Node, positions
 from faildrill.adapters.mariadb.succession import WORDS, Sight
-from faildrill.adapters.mariadb.target import MariaDB
+from faildrill.adapters.mariadb.target import MariaDB, MariaDBMember
 from faildrill.errors import UnresolvedSecret
 from faildrill.toolkit.leader_store import OfStore, Words
 from faildrill.toolkit.node_addresses import Address, directory, own_addresses
@@ -22,6 +22,7 @@ _SETTINGS: Final = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'hostname', 'log_bin', 'log_slave_updates', "
     "'slave_skip_errors', 'slave_exec_mode')"
 )
+_RESETS: Final = "SHOW GLOBAL STATUS LIKE 'Com_reset'"
 _FILTERS: Final = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",
@@ -58,6 +59,23 @@ class OfMariaDB(OfStore[Sight]):
 
     async def _look(self, within: float) -> Sight:
         return await sighted(self.mariadb, within)
+
+
+async def promotions(mariadb: MariaDB, within: float) -> dict[str, int]:
+    """Return by server how often it was told to forget whom it follows (`RESET`), as whoever promotes it has to.
+
+    It counts since it was started, whoever told it; one that gives no answer is left out.
+    """
+
+    async def resets(member: MariaDBMember) -> int | None:
+        try:
+            [row] = await asked(as_admin(mariadb, member), _RESETS, within=within)
+            return int(str(row["Value"]))
+        except (OSError, UnresolvedSecret, ValueError, KeyError):
+            return None
+
+    told = await asyncio.gather(*(resets(one) for one in mariadb.members.values()))
+    return {name: count for name, count in zip(mariadb.members, told, strict=True) if count is not None}
 
 
 async def asked(login: Login, statement: str, *values: str | float, within: float) -> list[Row]:

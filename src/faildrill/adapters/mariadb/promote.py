@@ -6,11 +6,11 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.mariadb.changes import follow, hand_over, refuse_silent
 from faildrill.adapters.mariadb.grants import refuse_a_writer_past_read_only
-from faildrill.adapters.mariadb.nodes import OfMariaDB
+from faildrill.adapters.mariadb.nodes import OfMariaDB, promotions
 from faildrill.adapters.mariadb.statements import Errand, end_left, left_of
 from faildrill.adapters.mariadb.succession import LATE, Sight
 from faildrill.adapters.mariadb.target import MariaDB
-from faildrill.errors import ActionRefused
+from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Duration, Given, Observed, Preview
 from faildrill.toolkit.deadlines import SHARE, patience
 from faildrill.toolkit.leader_store import Handover, in_full
@@ -36,6 +36,8 @@ class Promote(OfMariaDB, Handover[Sight]):
             within: 30s
     """
 
+    NUMBER: ClassVar[str] = "promotions"
+    """In what `capture` returns: how often each server was promoted, by its own count."""
     acts_late: ClassVar[float] = 0.0
     """What a server has been asked for and not done is told by it, and ended before the undo."""
 
@@ -127,10 +129,29 @@ class Promote(OfMariaDB, Handover[Sight]):
         others = sight.candidates() if sight.leader else sight.heirs()
         return Preview(names, effect, back, sorted({*names, *map(self._where, others)}))
 
-    async def _noted(self, sight: Sight, given: Given) -> dict[str, str]:
-        """Refuse an application that would go on writing to the former writer; nothing more is to be known."""
+    async def count(self, before: Captured, given: Given) -> int:
+        """Return how often servers were told to forget whom they follow, as each one that is promoted is."""
+        told = await promotions(self.mariadb, patience(given))
+        if silent := sorted(set(self.mariadb.members) - set(told)):
+            raise CannotSee(f"{', '.join(silent)} of {self.mariadb.name} doesn't tell")
+        return sum(told.values())
+
+    async def confirm(self, before: Captured, given: Given) -> Observed:
+        """See the one that was chosen take writes, and that exactly one was promoted, where servers tell how many."""
+        seen, known = await super().confirm(before, given), before.get(self.NUMBER)
+        if not seen.holds or not isinstance(known, dict):
+            return seen
+        now = await promotions(self.mariadb, patience(given))
+        grown = {name: now[name] - int(str(was)) for name, was in known.items() if name in now}
+        if str(before["to"]) not in grown or min(grown.values()) < 0:
+            return seen._replace(because=f"{seen.because}; how often servers were promoted is not known")
+        times = sum(grown.values())  # of one that was started since it would be too few
+        return seen if times == 1 else seen._replace(holds=False, because=f"{seen.because}; promoted {times} times")
+
+    async def _noted(self, sight: Sight, given: Given) -> dict[str, Any]:
+        """Refuse an application that would go on writing to the former writer; note how often each was promoted."""
         await refuse_a_writer_past_read_only(self.mariadb, sight.leader or self._next(sight), patience(given))
-        return {}
+        return {self.NUMBER: await promotions(self.mariadb, patience(given))}
 
     async def _left(self, before: Captured, given: Given) -> list[str]:
         """Tell which statements of the run are still under way, and who was healthy and doesn't tell."""

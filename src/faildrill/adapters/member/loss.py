@@ -11,6 +11,7 @@ from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import ITS_REACH, Captured, Given, Kind, Observed, Preview, Reach
 from faildrill.ports.effect import Effect
+from faildrill.ports.reach import starts
 from faildrill.toolkit.listeners import is_dark, is_held, unaccepting
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
 
@@ -103,6 +104,10 @@ class _OneOfGroup(Kind):
         why = await unaccepting(address, min(_PATIENCE, given.timeout / 2))
         takes = f"accepts no connection at {address}: {why}" if why else f"accepts connections at {address}"
         return Observed(not why, f"{self.member} is running and {takes}", {"state": state, "accepts": not why})
+
+    async def count(self, before: Captured, given: Given) -> int | None:
+        """Return how often its reach has started it."""
+        return await starts(self._reach(given), self.member)
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""

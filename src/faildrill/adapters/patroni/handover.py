@@ -12,7 +12,7 @@ from faildrill.adapters.patroni.contradiction import contradicted
 from faildrill.adapters.patroni.interface_proof import OfCluster
 from faildrill.adapters.patroni.succession import LAG, PAUSED, Sight, acts_late
 from faildrill.adapters.postgres.target import Cluster
-from faildrill.errors import OutcomeUnknown
+from faildrill.errors import CannotSee, OutcomeUnknown
 from faildrill.ports import Captured, Checked, Given, Preview
 from faildrill.ports.effect import ACTS_LATE
 from faildrill.toolkit.deadlines import SHARE, patience
@@ -63,9 +63,12 @@ class _Handover(OfCluster, Handover[Sight]):
         with suppress(OutcomeUnknown):  # whether it happened is for `restored` to see: nothing is sent twice
             await tell(self.cluster, sight.leader, Call("POST", "/switchover"), body, given.timeout * SHARE / 2)
 
-    async def count(self, given: Given) -> int | None:
+    async def count(self, before: Captured, given: Given) -> int:
         """Return the timeline: each time, whoever gets the lead begins one."""
-        return (await self._once(patience(given))).timeline
+        timeline = (await self._once(patience(given))).timeline
+        if timeline is None:
+            raise CannotSee(f"nobody leads {self.cluster.name} and tells its timeline")
+        return timeline
 
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over to whom now."""

@@ -81,6 +81,13 @@ class Failover(OfRedis, Handover[Sight]):
             lambda: self._set_priorities(former, patience(given), over=_NEVER),
         )
 
+    async def count(self, before: Captured, given: Given) -> int:
+        """Return the number that the Sentinels have given to the last failover."""
+        epoch = (await self._once(patience(given))).epoch()
+        if epoch is None:
+            raise CannotSee(f"no Sentinel tells the epoch of {self.redis.master}")
+        return epoch
+
     async def preview(self, given: Given) -> Preview:
         """Look who would hand over now."""
         sight = await self._weighed(patience(given))

@@ -97,6 +97,7 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
             where,
             address=Address(str(said[0]), int(said[1])),
             run_id=seen.get("runid", ""),
+            epoch=int(seen["config-epoch"]) if "config-epoch" in seen else None,
             can_decide=because,
             remedy=remedy,
             replicas=tuple(_replica(one) for one in replicas),

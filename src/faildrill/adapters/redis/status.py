@@ -66,6 +66,8 @@ class Watch:
     """What it gives to clients."""
     run_id: str = ""
     """Of the process that it takes for the master."""
+    epoch: int | None = None
+    """The number of the failover that made that one the master: each one that is begun takes the next."""
     can_decide: str = ""
     """Why no failover could be authorised; empty where one could."""
     remedy: str = ""

@@ -185,6 +185,13 @@ class Sight(LeaderStore[Node]):
             return []
         return [f"its history does not go on from that of {before['master']}: there was more than one failover"]
 
+    def epoch(self) -> int | None:
+        """Return the number of the last failover, as the Sentinel has it that knows the newest one; None: none tells.
+
+        Each failover that a Sentinel begins takes the next number, and gives it to the master that it makes.
+        """
+        return max((one.epoch for one in self.watches if one.epoch is not None), default=None)
+
     def who(self) -> dict[str, str]:
         """Tell the processes (`run_id`)."""
         return {name: node.run_id for name, node in self.nodes.items()}

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from faildrill.ports import ITS_REACH, Captured, Given, Observed, Preview, Reach
 from faildrill.ports.effect import Effect
+from faildrill.ports.reach import starts
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
 from faildrill.toolkit.leader_store.reasons import in_full
@@ -89,6 +90,11 @@ class Loss(OfStore[S]):
         name = self._taken(before)
         does = f"{words.leads} again" if sight.leader == name else f"{words.follows} {sight.leader}"
         return Observed(not lost, "; ".join(lost) or f"{name} {does}", sight.as_data())
+
+    async def count(self, before: Captured, given: Given) -> int | None:
+        """Return how often its reach has started it."""
+        name = self._taken(before)
+        return await starts(self._reach(name, given), name)
 
     async def preview(self, given: Given) -> Preview:
         """Look who would be lost now."""
