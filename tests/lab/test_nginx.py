@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -313,6 +313,62 @@ def test_a_mistake_that_is_loaded_takes_nothing_down_and_is_taken_out_again(ngin
         assert nginx.file.read_text() == former
 
     asyncio.run(story())
+
+
+def workers(nginx: Nginx) -> list[int]:
+    return sorted(children(int((nginx.folder / "pid").read_text())))
+
+
+@contextmanager
+def another_one(folder: Path, of: Nginx) -> Iterator[Nginx]:
+    """Run a second NGINX of the same files, which listens elsewhere and keeps its number elsewhere."""
+    with closing(Reservations()) as reservations:
+        own = Nginx(folder, {name: reservations.port(f"other-{name}") for name in of.ports}, of.binary)
+        lay_out(own)
+        with subprocess.Popen([of.binary, "-c", folder / "nginx.conf", "-g", "daemon off;"]) as process:
+            try:
+                deadline = time.monotonic() + 20
+                while not (folder / "pid").exists() or not answers(own):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+                yield own
+            finally:
+                os.kill(process.pid, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("kind", ["nginx.upstream", "nginx.broken_file"])
+def test_an_nginx_that_ran_already_behind_the_same_number_is_never_told_to_load(
+    nginx: Nginx, tmp_path: Path, kind: str
+) -> None:
+    """Changed one, looked at the other: neither is seen, nor put back, and what is told names both."""
+
+    async def story(other: Nginx) -> None:
+        pid, theirs, held = nginx.folder / "pid", (other.folder / "pid").read_text(), workers(other)
+        own = pid.read_text()
+        step = nginx.of("pay1", down=True) if kind == "nginx.upstream" else nginx.step(kind)
+        former = nginx.file.read_text()
+        early = await step.capture(given(10))
+        pid.write_text(theirs)
+        told = rf"it leads to two: NGINX's master {own.strip()} was looked at first, and now {theirs.strip()} is"
+        with pytest.raises(ActionRefused, match=told):
+            await step.apply(early, given(10))
+        assert nginx.file.read_text() == former
+        pid.write_text(own)
+        before = await done(step, 20)
+        pid.write_text(theirs)
+        assert not (await step.confirm(before, given(10))).holds
+        found = await step.found(before, given(10))
+        assert (found.whose, "it leads to two" in found.now) == ("others", True)
+        with pytest.raises(ActionFailed, match=told):
+            await step.undo(before, given(10))
+        assert not (await step.restored(before, given(10))).holds
+        assert workers(other) == held
+        pid.write_text(own)
+        await put_back(step, before, 20)
+        assert nginx.file.read_text() == former
+
+    with another_one(tmp_path / "other", nginx) as other:
+        asyncio.run(story(other))
 
 
 def test_the_playbook_takes_a_server_out_and_has_it_back_and_leaves_no_file(nginx: Nginx, tmp_path: Path) -> None:

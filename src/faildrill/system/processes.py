@@ -4,7 +4,9 @@ Standard library only, and no pathlib: the init of every node of a lab starts wi
 limit. What can't be read raises OSError, as the kernel says it: only who asks knows whether that means "gone".
 """
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -158,6 +160,29 @@ def descendants(root: int) -> list[Process]:
     for one in found:  # which grows meanwhile
         found += children_of.get(one.pid, ())
     return found
+
+
+def send(process: Process, number: signal.Signals) -> bool:
+    """Send a signal to a process, and to no other that has its number now; false when it is gone.
+
+    PermissionError where this user may not.
+    """
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        now = look(process.pid)
+        # Looked at after it was opened: from here on the descriptor means this very process, whatever its number
+        # becomes.
+        if now is None or now.identity != process.identity:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, number)
+            return True
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _content(pid: int, file: str) -> bytes:

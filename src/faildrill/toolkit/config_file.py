@@ -117,8 +117,10 @@ class OfFile(Kind):
         # With its old time, or the next drill would take it for an edit that the server has not loaded.
         os.utime(self._path.resolve(), ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
-    def _refuse_changed(self, text: str, before: Captured) -> None:
-        """Raise ActionRefused where the file is not what it was when it was looked at."""
+    async def _refuse_changed(self, text: str, before: Captured) -> None:
+        """Raise ActionRefused where the file, or the server, is not what it was when it was looked at."""
+        if another := await self._another(before):
+            raise ActionRefused(f"{another}: nothing is touched")
         if digest(text) != before["text"]:
             raise ActionRefused(f"{self._path} has been changed since it was looked at: it is left as it is")
 
@@ -129,6 +131,10 @@ class OfFile(Kind):
     @abstractmethod
     async def _since(self) -> float | None:
         """Return when what runs was started, in seconds after boot; None where it can't be seen here."""
+
+    async def _another(self, before: Captured) -> str:
+        """Say that what runs is another server than was looked at, and ran already then; the empty string: it isn't."""
+        return ""
 
     async def _beside(self, before: Captured, within: float) -> list[Path]:
         """List the same; as they were when it was captured, where the files are not good now."""
@@ -155,6 +161,8 @@ class OfFile(Kind):
 
     async def _edited(self, text: str, before: Captured, within: float) -> str:
         """Tell, right before a load, what it would load beside this text and what runs; the empty string: nothing."""
+        if another := await self._another(before):
+            return another
         others = await self._beside(before, within)
         since = await self._since()
         if await self._text() != text:
@@ -163,9 +171,13 @@ class OfFile(Kind):
         return f"{late} has been changed by somebody else, who has not loaded it" if late else ""
 
     async def _unloaded_beside(self, before: Captured, within: float) -> list[str]:
-        """Name files beside this one that somebody has changed and not loaded: loading this one would load them."""
+        """Name files beside this one that somebody has changed and not loaded: loading this one would load them.
+
+        And tell where what would load them is another server.
+        """
+        another = await self._another(before)
         late = await _written_since(await self._beside(before, within), await self._since())
-        return [f"{late} has been changed, and is not loaded"] if late else []
+        return [*([another] if another else []), *([f"{late} has been changed, and is not loaded"] if late else [])]
 
     async def _tested(self, within: float) -> str:
         """Have the server test its files; return what it says against them, the empty string when nothing."""
@@ -188,6 +200,8 @@ class OfFile(Kind):
 
     async def _write_back(self, text: str, before: Captured, given: Given) -> None:
         """Write a text where it is another one; ActionFailed when it can't be loaded then, and nothing else with it."""
+        if another := await self._another(before):
+            raise ActionFailed(f"{another}: nothing is touched")
         if text != await self._text():
             self._write(text)
         if said := await self._tested(given.timeout * SHARE / 2):
@@ -236,7 +250,7 @@ class OfBrokenFile(OfFile):
         """Break the file, and have it loaded; what the server accepts is no mistake, and is taken out unloaded."""
         # The time is read before the change: it is what tells later whether what runs is what the file says.
         text, kept = await self._text(), await self._state()
-        self._refuse_changed(text, before)
+        await self._refuse_changed(text, before)
         await self._exchange(text, text + self._line)
         try:
             said = await self._tested(given.timeout * SHARE / 2)

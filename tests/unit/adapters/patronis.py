@@ -35,6 +35,16 @@ class TwoNodes:
     config: dict[str, Any] = field(default_factory=lambda: {"ttl": 20, "postgresql": {"parameters": {"jit": "on"}}})
     behind: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What a node tells as the configuration, by name, where it has not read the newest one yet."""
+    system: str = "7001"
+    """The database system that both say they are of."""
+    at: int = 5_000_000
+    """How much of the log the primary has written; the standby has the same."""
+    grows: int = 0
+    """By how much more, at each look at the primary."""
+    stuck_at: int | None = None
+    """What the standby has, where it gets nothing more."""
+    sends: str = "streaming"
+    """What the primary says of the connection to its standby."""
     synchronous_after: int = 0
     """After how many looks at a node its standby is synchronous, where it is configured to be."""
 
@@ -42,14 +52,17 @@ class TwoNodes:
         said: dict[str, Any] = {
             "state": "running",
             "timeline": self.timeline,
+            "database_system_identifier": self.system,
             "patroni": {"scope": self.scope, "name": name},
         }
         if self.paused:
             said["pause"] = True
         if name in (self.leader, self.also):
-            receiver = {"application_name": "pg2", "state": "streaming", "sync_state": self.sync_state()}
-            return said | {"role": "primary", "xlog": {"location": 5_000_000}, "replication": [receiver]}
-        healthy = {"role": "replica", "replication_state": "streaming", "xlog": {"replayed_location": 5_000_000}}
+            receiver = {"application_name": "pg2", "state": self.sends, "sync_state": self.sync_state()}
+            self.at += self.grows
+            return said | {"role": "primary", "xlog": {"location": self.at}, "replication": [receiver]}
+        has = self.at if self.stuck_at is None else self.stuck_at
+        healthy = {"role": "replica", "replication_state": "streaming", "xlog": {"replayed_location": has}}
         return said | healthy | self.standby
 
     def sync_state(self) -> str:

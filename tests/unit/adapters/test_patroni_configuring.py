@@ -86,6 +86,22 @@ def test_a_node_that_has_not_read_the_newest_configuration_is_never_taken_for_al
     asyncio.run(story())
 
 
+def test_a_configuration_of_another_cluster_by_now_is_not_put_back() -> None:
+    async def story() -> None:
+        nodes = TwoNodes()
+        async with cluster(nodes) as place:
+            action = Configure(cluster=place, set={"ttl": 30})
+            before = await action.capture(GIVEN)
+            await action.apply(before, GIVEN)
+            assert (await action.found(before, GIVEN)).whose == "ours"
+            nodes.system = "7002"
+            found = await action.found(before, GIVEN)
+        assert found.whose == "others"
+        assert found.now.startswith("pg1 is another one: 7002, it was 7001; pg2 is another one")
+
+    asyncio.run(story())
+
+
 def test_rules_that_two_nodes_tell_differently_are_none() -> None:
     async def story() -> None:
         nodes = TwoNodes(config={"maximum_lag_on_failover": 1 << 20}, behind={"pg2": {}})

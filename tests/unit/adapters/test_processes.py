@@ -176,7 +176,7 @@ def test_a_number_that_belongs_to_another_process_by_now_is_never_signalled(plac
             with pytest.raises(ActionRefused, match="gone or another one by now"):
                 await step.apply(other, GIVEN)
             await step.undo(other, GIVEN)
-        assert not tree.send(place.process._replace(start=1), signal.SIGKILL)
+        assert not processes.send(place.process._replace(start=1), signal.SIGKILL)
         assert "T" not in place.states()
 
     asyncio.run(story())

@@ -1,6 +1,7 @@
 """`haproxy.broken_file`: a configuration that HAProxy can't read is put in place, and it is told to reload."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -94,7 +95,14 @@ class BrokenFile(OfBrokenFile):
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
         beside = await self._refuse_unloaded(given.timeout * SHARE)
         servers: Captured = {"/".join(name): list(one) for name, one in (await self._servers()).items()}
-        return {"master": now.pid, "worker": now.worker, "reloads": now.reloads, "servers": servers, "beside": beside}
+        told: Captured = {"master": now.pid, "at": time.time(), "worker": now.worker, "reloads": now.reloads}
+        return {**told, "servers": servers, "beside": beside}
+
+    async def _another(self, before: Captured) -> str:
+        now = await self._standing()
+        if now.pid == before["master"] or now.started >= float(str(before.get("at", 0.0))):
+            return ""
+        return f"it leads to two: HAProxy's master {before['master']} was looked at first, and now {now.pid} answers"
 
     async def _load(self, before: Captured, given: Given) -> None:
         former = await self._standing()

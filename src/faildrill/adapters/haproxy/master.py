@@ -1,7 +1,9 @@
 """HAProxy's master process: it reloads, and tells of its workers (HAProxy's management guide, 9.4)."""
 
 import asyncio
+import math
 import re
+import time
 from contextlib import suppress
 from typing import Final, NamedTuple, Self
 
@@ -11,8 +13,10 @@ _TRIES: Final = 20
 """How often a master is asked that resets whoever asks."""
 _AGAIN: Final = 0.05
 """Seconds between two of them."""
-_MASTER: Final = re.compile(r"^(\d+)\s+master\s+(\d+)(?:\s+\[failed:\s*(\d+)\])?", re.MULTILINE)
-"""The master's line of `show proc`: pid, type, reloads, and since 2.5 how many of the last ones failed."""
+_MASTER: Final = re.compile(
+    r"^(\d+)\s+master\s+(\d+)(?:\s+\[failed:\s*(\d+)\])?(?:\s+(\d+)d(\d+)h(\d+)m(\d+)s)?", re.MULTILINE
+)
+"""The master's line of `show proc`: pid, type, reloads, since 2.5 how many of the last ones failed, since when it runs."""
 _WORKERS: Final = re.compile(r"^# workers\n(?P<rows>(?:\d+\s+worker\s.*\n?)*)", re.MULTILINE)
 """The workers that run now; those of before a reload stand under a heading of their own."""
 
@@ -27,6 +31,8 @@ class Standing(NamedTuple):
     """How many of the last ones failed, one after the other; 0: what runs is what it was told last."""
     worker: int
     """The process that takes connections; 0 where there is none."""
+    started: float = math.inf
+    """When the master was, in seconds since the epoch by this host's clock; infinite where it doesn't say."""
 
     @classmethod
     def read(cls, answer: str) -> Self:
@@ -35,7 +41,10 @@ class Standing(NamedTuple):
         if master is None or workers is None or master[3] is None:
             raise ValueError(f"no answer of a HAProxy 2.5 or newer to `show proc`: {' '.join(answer.split())[:100]!r}")
         first = workers["rows"].split(maxsplit=1)
-        return cls(int(master[1]), int(master[2]), int(master[3]), int(first[0]) if first else 0)
+        days, hours, minutes, seconds = (int(one or 0) for one in master.groups()[3:])
+        age = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        started = time.time() - age if master[4] is not None else math.inf
+        return cls(int(master[1]), int(master[2]), int(master[3]), int(first[0]) if first else 0, started)
 
 
 async def standing(socket: str) -> Standing:

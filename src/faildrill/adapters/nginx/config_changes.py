@@ -5,7 +5,6 @@ its running workers were started with is told by when they were started. All of 
 playbook does it.
 """
 
-import os
 import re
 import signal
 import time
@@ -17,7 +16,7 @@ from typing import ClassVar, Final, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from faildrill.adapters.http.request import Request
-from faildrill.adapters.nginx.instance import Nginx, children, master
+from faildrill.adapters.nginx.instance import Master, Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.ports.effect import Effect, Found
@@ -94,13 +93,29 @@ class _OfNginx(OfFile):
     def _master(self) -> int:
         return master(self.pid_file)
 
-    async def _hang_up(self) -> None:
-        """Have the master load its files."""
-        pid = await threads.aside(self._master)
+    async def _now(self) -> Master:
+        return await threads.aside(lambda: Master.now(self.pid_file))
+
+    async def _another(self, before: Captured) -> str:
+        return (await self._now()).differs(before)
+
+    async def _hang_up(self, before: Captured) -> None:
+        """Have the master load its files: the one that was looked at first, or what a restart has made of it."""
+        now = await self._now()
+        if another := now.differs(before):
+            raise ActionFailed(f"{another}: neither is told to load its files")
         try:
-            os.kill(pid, signal.SIGHUP)
+            is_told = processes.send(now.process, signal.SIGHUP)
         except OSError as error:
             raise ActionFailed(f"NGINX can't be told to load its files: {error}") from error
+        if not is_told:
+            raise ActionFailed(f"NGINX's master {now.process.pid} is gone, so it can't be told to load its files")
+
+    async def _seen_loaded(self, before: Captured, told: str, unloaded: str) -> Observed:
+        """Tell whether the same NGINX runs with what the file holds; `unloaded` is what is told where it doesn't."""
+        another = await self._another(before)
+        loaded = not another and await self._is_loaded()
+        return Observed(loaded, told if loaded else another or unloaded)
 
     async def _is_loaded(self) -> bool:
         """Tell whether every worker that takes connections was started since the file was written."""
@@ -162,12 +177,13 @@ class Upstream(_OfNginx):
         beside = await self._refuse_another(given)
         if self.down and self.url is not None:
             await self._refuse_unseen(given)
-        return {"line": line, "at": number + 1, "text": digest(text), "beside": beside}
+        who = (await self._now()).captured()
+        return {"line": line, "number": number + 1, "text": digest(text), "beside": beside, **who}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the line, test, and load; a file that NGINX refuses is put back first."""
         text, kept = await self._text(), await self._state()
-        self._refuse_changed(text, before)
+        await self._refuse_changed(text, before)
         changed = self._changed(text)
         await self._exchange(text, changed)
         try:
@@ -180,24 +196,25 @@ class Upstream(_OfNginx):
         if edited := await self._edited(changed, before, given.timeout * SHARE / 4):
             await self._take_back(changed, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self.file} is as it was")
-        await self._hang_up()
+        await self._hang_up(before)
         return {"server": self.server, "line": before["line"]}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the line, workers that were started since, and who answers."""
-        _, line = self._line(await self._text())
-        loaded = line == self._wanted(line) and await self._is_loaded()
-        if not loaded or self.url is None:
-            return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
+        seen = await self.lasts(before, given)
+        if not seen.holds or self.url is None:
+            return seen
         answered = await self._who_answers(given)
         holds = (self.who in answered) != bool(self.down)
-        return Observed(holds, f"{line.strip()} is loaded; {', '.join(sorted(answered)) or 'nobody'} answers")
+        return Observed(holds, f"{seen.because}; {', '.join(sorted(answered)) or 'nobody'} answers")
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
         _, line = self._line(await self._text())
-        loaded = line == self._wanted(line) and await self._is_loaded()
-        return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not what was loaded'}")
+        told = line.strip()
+        if line != self._wanted(line):
+            return Observed(holds=False, because=f"{self.file} has {told}")
+        return await self._seen_loaded(before, f"{told} is loaded", f"{told} is not loaded yet")
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the line and all others with what they were, and with what this made of the one."""
@@ -216,15 +233,15 @@ class Upstream(_OfNginx):
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
         await self._write_back(self._unchanged(await self._text(), before), before, given)
-        await self._hang_up()
+        await self._hang_up(before)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the line as it was, and workers that were started since."""
         _, line = self._line(await self._text())
+        told = line.strip()
         if line != before["line"]:
-            return Observed(False, f"{self.file} has {line.strip()}")
-        loaded = await self._is_loaded()
-        return Observed(loaded, f"{line.strip()} {'is loaded' if loaded else 'is not loaded yet'}")
+            return Observed(holds=False, because=f"{self.file} has {told}")
+        return await self._seen_loaded(before, f"{told} is loaded", f"{told} is not loaded yet")
 
     async def preview(self, given: Given) -> Preview:
         """Read what would be changed now."""
@@ -338,18 +355,19 @@ class BrokenFile(OfBrokenFile, _OfNginx):
 
     async def _running(self, given: Given) -> Captured:
         beside = await self._refuse_another(given)
-        return {"master": await threads.aside(self._master), "beside": beside}
+        return {"beside": beside, **(await self._now()).captured()}
 
     async def _load(self, before: Captured, given: Given) -> None:
-        await self._hang_up()
+        await self._hang_up(before)
 
     async def _went_on(self, before: Captured, given: Given) -> Observed:
-        there = await threads.aside(self._master) == before["master"]
+        now = (await self._now()).process
+        there = now.identity == (before["master"], before.get("start", now.start))
         return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:
-        loaded = await self._is_loaded()
-        return Observed(loaded, f"{self.file} is good again{'' if loaded else ', and not loaded yet'}")
+        told = f"{self.file} is good again"
+        return await self._seen_loaded(before, told, f"{told}, and not loaded yet")
 
 
 def _with_line(text: str, number: int, line: str) -> str:

@@ -1,12 +1,18 @@
 """Which NGINX it is: its master's process, the files that it reads, and where it listens."""
 
 import re
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pydantic import JsonValue
+
 from faildrill.adapters.nginx.settings import printed
+from faildrill.clock import boot_id
 from faildrill.errors import CannotSee
+from faildrill.ports import Captured
 from faildrill.system import bounded_read, processes, threads
+from faildrill.system.processes import Process
 from faildrill.toolkit.listeners import listeners
 
 _MOST_OF_A_NUMBER: Final = 4096
@@ -23,6 +29,40 @@ _ANY: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noq
 """Where one that listens everywhere can be met."""
 _PID: Final = re.compile(r"^\s*pid\s+[\"']?([^;\"'\s]+)[\"']?\s*;", re.MULTILINE)
 """The file of the master's number, as the configuration names it."""
+
+
+class Master(NamedTuple):
+    """The process that an NGINX is, whatever it has loaded: the file of its number may lead to another one."""
+
+    process: Process
+    boot: str
+    """Of this machine: starts of processes are counted from it."""
+
+    @classmethod
+    def now(cls, pid_file: str) -> "Master":
+        """Look who is; CannotSee where the file names none."""
+        pid = master(pid_file)
+        try:
+            return cls(processes.read(pid), boot_id())
+        except OSError as error:
+            raise CannotSee(f"NGINX's master {pid} can't be looked at: {error}") from error
+
+    def captured(self) -> dict[str, JsonValue]:
+        """Return it as data, with the moment in ticks of this boot."""
+        at = int(time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS)
+        return {"master": self.process.pid, "start": self.process.start, "at": at, "boot": self.boot}
+
+    def differs(self, before: Captured) -> str:
+        """Say that this is another one than was captured, which ran already then; the empty string where it isn't.
+
+        One that was started since is what a restart has made of it. An earlier version did not ask.
+        """
+        known = before.get("master"), before.get("start")
+        if "boot" not in before or known == self.process.identity or before["boot"] != self.boot:
+            return ""
+        if self.process.start > int(str(before["at"])):
+            return ""
+        return f"it leads to two: NGINX's master {known[0]} was looked at first, and now {self.process.pid} is there"
 
 
 class Nginx(NamedTuple):

@@ -49,7 +49,8 @@ class Configure(OfCluster):
         former = _former(config, self.set)
         if former == _former(self.set, self.set):
             raise ActionRefused(f"{self.cluster.name} is configured like this already: there is nothing to change")
-        return {"former": former, ACTS_LATE: float(number(config, "retry_timeout", int(self.acts_late)))}
+        who: dict[str, JsonValue] = {**(await self._once(patience(given))).who()}
+        return {"former": former, "who": who, ACTS_LATE: float(number(config, "retry_timeout", int(self.acts_late)))}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Tell the leader, once."""
@@ -70,12 +71,13 @@ class Configure(OfCluster):
             raise ActionFailed("what was set before is not on record")
         told = await self._told(self.set, given)
         known = all(_is_known(now, self.set, former) for now in told.values())
-        whose: Literal["ours", "before", "others"] = "ours" if known else "others"
-        if all(now == former for now in told.values()):
+        others = (await self._once(patience(given))).strangers(before)
+        whose: Literal["ours", "before", "others"] = "ours" if known and not others else "others"
+        if not others and all(now == former for now in told.values()):
             whose = "before"
         body = json.dumps(former)
         remedy = f"curl -X PATCH -d '{body}' on /config of the leader of {self.cluster.name}"
-        return Found(whose, self._in_words(told), str(self.set), remedy)
+        return Found(whose, "; ".join([*others, self._in_words(told)]), str(self.set), remedy)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the former values back, and remove what was not set."""

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from typing import Final
 
-from faildrill.adapters.process import tree
 from faildrill.adapters.process.limit_holder import PROGRAM
 from faildrill.errors import ActionRefused
 from faildrill.system import processes, python
@@ -41,4 +40,4 @@ def lift(process: Process) -> None:
     words = f" -m {PROGRAM} {process.pid} {process.start} "
     for one in map(processes.look, processes.pids()):
         if one is not None and words in f"{processes.title(one.pid)} ":
-            tree.send(one, signal.SIGKILL)
+            processes.send(one, signal.SIGKILL)

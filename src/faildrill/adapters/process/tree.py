@@ -4,39 +4,15 @@ Standard library only: the process that holds a time limit starts with it.
 """
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Collection
 from typing import Final
 
-from faildrill.system.processes import STOPPED, Process, look, tree
+from faildrill.system.processes import STOPPED, Process, look, send, tree
 
 _PAUSE: Final = 0.002
 """Seconds between two looks at processes that are being changed."""
-
-
-def send(process: Process, number: signal.Signals) -> bool:
-    """Send a signal to a process, and to no other that has its number now; false when it is gone.
-
-    PermissionError where this user may not.
-    """
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return False
-    try:
-        now = look(process.pid)
-        # Looked at after it was opened: from here on the descriptor means this very process, whatever its number
-        # becomes.
-        if now is None or now.identity != process.identity:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(descriptor, number)
-            return True
-        return False
-    finally:
-        os.close(descriptor)
 
 
 def stop(root: Process, within: float) -> None:

@@ -1,0 +1,88 @@
+"""Which NGINX, and which HAProxy, it is: one that ran already when another one was looked at is never acted on."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from faildrill.adapters.haproxy.broken_file import BrokenFile
+from faildrill.adapters.haproxy.master import Standing
+from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.adapters.nginx.instance import Master
+from faildrill.errors import CannotSee
+from faildrill.ports import Captured
+from faildrill.system.processes import Process
+
+ROWS = (
+    "#<PID>          <type>          <reloads>       <uptime>        <version>\n"
+    "{pid}          master          7 [failed: 0]   {uptime}     2.8.25\n"
+    "# workers\n"
+    "4012           worker          0               0d00h00m02s     2.8.25\n"
+    "# old workers\n# programs\n\n"
+)
+SEEN: Captured = {"master": 70, "start": 100, "at": 5000, "boot": "b1"}
+
+
+def master(pid: int, start: int, boot: str = "b1") -> Master:
+    return Master(Process(pid, start, 1, "S"), boot)
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (master(70, 100), ""),
+        (master(71, 4000), "it leads to two: NGINX's master 70 was looked at first, and now 71 is there"),
+        (master(70, 4000), "it leads to two: NGINX's master 70 was looked at first, and now 70 is there"),
+        (master(71, 5001), ""),
+        (master(71, 90, boot="b2"), ""),
+    ],
+    ids=["the same", "another that ran already", "another with its number", "restarted since", "after a reboot"],
+)
+def test_an_nginx_that_ran_already_is_another_one_and_one_that_was_started_since_is_a_restart(
+    now: Master, told: str
+) -> None:
+    assert now.differs(SEEN) == told
+    assert now.differs({"line": "server a;", "at": 3}) == ""  # of an earlier version, which did not ask
+
+
+@pytest.mark.parametrize(
+    ("uptime", "age"), [("0d00h00m09s", 9), ("2d03h04m05s", 183_845), ("", None)], ids=["seconds", "days", "untold"]
+)
+def test_since_when_a_master_runs_is_read_from_what_it_tells(uptime: str, age: int | None) -> None:
+    seen = Standing.read(ROWS.format(pid=70, uptime=uptime))
+    assert (seen.pid, seen.reloads, seen.failed, seen.worker) == (70, 7, 0, 4012)
+    assert seen.started == (float("inf") if age is None else pytest.approx(time.time() - age, abs=2))
+
+
+@pytest.mark.parametrize(
+    ("pid", "uptime", "told"),
+    [
+        (70, "0d01h00m00s", ""),
+        (71, "0d01h00m00s", "it leads to two: HAProxy's master 70 was looked at first, and now 71 answers"),
+        (71, "0d00h00m01s", ""),
+    ],
+    ids=["the same", "another that ran already", "restarted since"],
+)
+def test_a_master_socket_that_leads_to_another_haproxy_by_now_is_told_with_both_names(
+    pid: int, uptime: str, told: str, tmp_path: Path
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(ROWS.format(pid=pid, uptime=uptime).encode())
+        writer.close()
+
+    async def story() -> list[str]:
+        socket, config = tmp_path / "master.sock", tmp_path / "haproxy.cfg"
+        config.write_text("global\n")
+        here = {"master_socket": str(socket), "config_file": str(config), "haproxy_socket": str(socket)}
+        step = BrokenFile(load_balancer=LoadBalancer.model_validate({"name": "front", **here}))
+        async with await asyncio.start_unix_server(answer, socket):
+            return await step._unloaded_beside({"master": 70, "at": time.time() - 60, "beside": []}, 1.0)
+
+    assert asyncio.run(story()) == ([told] if told else [])
+
+
+def test_a_master_that_tells_nothing_can_not_be_seen(tmp_path: Path) -> None:
+    with pytest.raises(CannotSee, match="names no running process"):
+        Master.now(str(tmp_path / "none.pid"))
