@@ -53,6 +53,8 @@ NO_ROW: Final[Mapping[str, str]] = {
     "nginx.upstream": _FILES,
     "nginx.broken_file": _FILES,
     "haproxy.broken_file": "the same, in test_haproxy_breaking.py",
+    "kubernetes.evict": "no cluster runs here: an API server that lies is in unit/adapters/kubernetes/test_removal.py",
+    "kubernetes.delete_pods": "the same",
     "process.kill": _KERNEL,
     "process.stop": _KERNEL,
     "ansible.playbook": "what it has done is told by the verification that its author has written, and nobody else",

@@ -25,6 +25,8 @@ WRITE_OVER_NOTHING = {
     "process.stop": "it lets processes go on, but those that were held before",
     "redis.lose_master": "as member.stop; a link is opened",
     "mariadb.lose_writer": "as member.stop",
+    "kubernetes.evict": "its undo asks for nothing",
+    "kubernetes.delete_pods": "the same",
     "ansible.playbook": "its author's",
     "command.run": "its author's",
 }
@@ -41,6 +43,8 @@ COUNT_NOTHING = {
     "member.cut": AGAIN_IS_NOTHING,
     "process.kill": "it starts nothing again: whoever supervises the process does",
     "process.stop": AGAIN_IS_NOTHING,
+    "kubernetes.evict": "its undo asks for nothing: it waits until the workload's controller has others in their place",
+    "kubernetes.delete_pods": "the same",
     "nginx.upstream": "the free NGINX counts no loads, and the kernel counts no children of its master",
     "nginx.broken_file": "the same",
     "ansible.playbook": "its author's",

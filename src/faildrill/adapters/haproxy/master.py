@@ -16,7 +16,7 @@ _AGAIN: Final = 0.05
 _MASTER: Final = re.compile(
     r"^(\d+)\s+master\s+(\d+)(?:\s+\[failed:\s*(\d+)\])?(?:\s+(\d+)d(\d+)h(\d+)m(\d+)s)?", re.MULTILINE
 )
-"""The master's line of `show proc`: pid, type, reloads, since 2.5 how many of the last ones failed, since when it runs."""
+"""The master's line of `show proc`: pid, type, reloads, since 2.5 how many of the last ones failed, and its age."""
 _WORKERS: Final = re.compile(r"^# workers\n(?P<rows>(?:\d+\s+worker\s.*\n?)*)", re.MULTILINE)
 """The workers that run now; those of before a reload stand under a heading of their own."""
 
