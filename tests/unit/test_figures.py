@@ -8,6 +8,7 @@ from support.house.source import Module, read
 
 REACHED = {
     "lines of the longest module",
+    "the same, of adapters, but for roles",
     "the same, outside of the adapters and the lab",
     "files at the root of the package",
     "lines of the 95th in a hundred",
@@ -62,6 +63,12 @@ def test_a_text_behind_a_name_is_a_note_and_a_docstring_is_none() -> None:
     made = 'class A:\n    """Says so."""\n    b: int\n    """Metres."""\n    def _c(): _c()\n'
     text = '"""Says what."""\nLONG = 3\n"""Seconds."""\n' + made
     assert _one("of these, notes on a value", text).where == ["part_0/module_0.py:3", "part_0/module_0.py:7"]
+
+
+def test_two_worlds_may_call_a_file_alike_where_it_is_a_role_of_both() -> None:
+    names = ["adapters/a/identity.py", "adapters/b/identity.py", "adapters/a/lines.py", "adapters/b/lines.py"]
+    found = figures([Module(name, "def _of(): ...\n") for name in names])
+    assert next(one for one in found if one.name == "the same, of adapters, but for roles").where == ["lines"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,17 @@ WORLDS: Final = ("adapters/", "kinds/", "lab/", "testing/")
 """Who may write a kind's name: the world it belongs to, the table of all, the lab, which writes environments, and what
 ships for tests of kinds: the face of the simulated world."""
 
+ROLES: Final = frozenset(
+    {
+        *("changes", "checks", "client", "identity", "ledger", "loss", "nodes", "probes", "settings", "spread"),
+        *("status", "succession", "target", "witness"),
+    }
+)
+"""What a file of a world is called by what it does for it: the same name is the same role in each."""
+
+SHORT: Final = 40
+"""A module of fewer lines needs a reason: something that several others share, or that is loaded by itself."""
+
 SMALL: Final = 2
 """So few statements may be a fragment: the line that they take the place of might say as much."""
 
@@ -75,6 +86,12 @@ def _of_modules(modules: Sequence[Module]) -> Iterator[Figure]:
         for module in modules
         if module.stem not in ENTRIES and not module.name.startswith(("adapters/", "lab/"))
     )
+    worlds = Counter(module.stem for module in modules if module.name.startswith("adapters/"))
+    other = sorted(stem for stem, count in worlds.items() if count > 1 and stem not in {*ROLES, *ENTRIES})
+    yield Figure("the same, of adapters, but for roles", len(other), at_most=0, where=other)
+    short = [f"{module.name} ({length})" for module, length in zip(modules, lengths, strict=True) if 0 < length < SHORT]
+    short = [one for one in short if not any(f"/{name}.py" in one for name in ENTRIES)]
+    yield Figure("modules of less than 40 lines", len(short), where=short)
     doubled = [f"{stem} ({count} times)" for stem, count in engine.most_common() if count > 1]
     yield Figure("the same, outside of the adapters and the lab", len(doubled), at_most=0, where=doubled)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faildrill.adapters.access_log.lines import COMBINED, NOBODY, Served, haproxy, nginx
+from faildrill.adapters.access_log.log_lines import COMBINED, NOBODY, Served, haproxy, nginx
 from faildrill.adapters.access_log.log_tail import MOST, Tail
 from faildrill.adapters.access_log.spread import Spread
 from faildrill.kinds.call_context import CallContext

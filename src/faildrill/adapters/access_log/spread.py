@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from faildrill.adapters.access_log.lines import COMBINED, NOBODY, Reader, Served, haproxy, nginx
+from faildrill.adapters.access_log.log_lines import COMBINED, NOBODY, Reader, Served, haproxy, nginx
 from faildrill.adapters.access_log.log_tail import Tail
 from faildrill.adapters.haproxy.due_shares import dues
 from faildrill.adapters.haproxy.target import LoadBalancer

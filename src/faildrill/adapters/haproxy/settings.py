@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.haproxy import program, runtime_settings
+from faildrill.adapters.haproxy import own_program, runtime_settings
 from faildrill.adapters.haproxy.config_file import Files, parse
 from faildrill.adapters.haproxy.lines import Beside, Source, conditions
 from faildrill.adapters.haproxy.runtime_settings import Runtime
@@ -81,7 +81,7 @@ class Balancer(Kind):
             *files.unread,
             *said.unread,
             *_not_loaded([Path(one.name) for one in sources], live.info),
-            *await program.doubtful(live.named, files.resolving, within / 2),
+            *await own_program.doubtful(live.named, files.resolving, within / 2),
         )
         return _reading(f"{source} and {self._files}", live, unread, files, said.asides)
 
@@ -114,14 +114,14 @@ class Balancer(Kind):
                 variables = await runtime_settings.variables(self.load_balancer.haproxy_socket)
         except (OSError, ValueError):
             variables = None
-        decided = await program.decided(self.binary, live.info, asked, variables, within / 2) if asked else {}
+        decided = await own_program.decided(self.binary, live.info, asked, variables, within / 2) if asked else {}
         return Beside(variables, decided, live.version)
 
-    async def _checked(self, variables: Mapping[str, str] | None, within: float) -> program.Said:
+    async def _checked(self, variables: Mapping[str, str] | None, within: float) -> own_program.Said:
         """Let the program check the files, where one is named."""
         if self.binary is None:
-            return program.Said()
-        return await program.checked(self.binary, self._named, variables, within)
+            return own_program.Said()
+        return await own_program.checked(self.binary, self._named, variables, within)
 
 
 def _reading(
