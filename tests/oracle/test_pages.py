@@ -38,6 +38,8 @@ def disagreements(seed: int, folder: Path) -> list[str]:
         pytest.param(
             6678, id="where a prober took over, the stretch with most failures is not the one with the largest share"
         ),
+        pytest.param(16200, id="a late answer ends a brown-out without a hold, and nothing more is seen"),
+        pytest.param(17826, id="a late answer ends an outage without a hold, and nothing more is seen"),
         pytest.param(5327, id="the same two are seen in another order"),
     ],
 )

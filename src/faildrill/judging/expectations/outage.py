@@ -224,6 +224,8 @@ class _Weighing:
 
     def _is_short(self, one: Stretch) -> bool:
         """Tell whether it was not seen good for the hold time after it."""
+        if not self._limits.hold:
+            return False  # a late answer ends it when it comes, and proves nothing of what is after it: nor need it
         good_until = self._proofs.good_until
         return good_until is None or one.first_good is None or good_until - one.first_good < self._limits.hold
 
