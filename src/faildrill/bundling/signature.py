@@ -13,11 +13,14 @@ from faildrill.errors import WrongUsage, reason
 NAMESPACE: Final = "faildrill-bundle"
 """What a signature is for: one that was made for something else, with the same key, doesn't count."""
 LARGEST: Final = 1 << 16
+"""Bytes of a signature."""
 _PROGRAM: Final = "ssh-keygen"
+"""OpenSSH's, from 8.1 on with `-Y`."""
 _WITHIN: Final = 60.0
 """Seconds for checking a signature; signing may wait for a person, who types a passphrase."""
 _HEAD, _TAIL = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
 _WIDTH: Final = 70
+"""Characters of a line (OpenSSH's PROTOCOL.sshsig)."""
 
 
 class Checked(NamedTuple):
@@ -82,6 +85,7 @@ def _checked(message: bytes, signature: Path, allowed: Path | None) -> Checked:
 
 
 def _called(message: bytes, what: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    # Finding whose key it is asks for no namespace; verifying does, so that a signature for git does not count here.
     scope = () if what == "find-principals" else ("-n", NAMESPACE)
     return subprocess.run(
         [_PROGRAM, "-Y", what, *scope, *words], input=message, capture_output=True, check=False, timeout=_WITHIN

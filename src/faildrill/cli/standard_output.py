@@ -28,6 +28,7 @@ def is_gone(error: OSError) -> bool:
 def discard(error: OSError) -> int:
     """Write nothing more to standard output, say why on standard error, and return the exit code that says so."""
     with contextlib.suppress(OSError, ValueError):
+        # In its place, not closed: the next file that is opened would get its number, and be written to by mistake.
         os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE

@@ -58,6 +58,7 @@ async def refusal(
     another part of the place is enough, and where nothing answers at all, `silent` decides. `--unproven` is for
     silence only: a place that says that it is another one is never touched.
     """
+    # Begun at once, so that both questions together take no longer than one.
     leading = asyncio.ensure_future(_leading(intents, run))
     told = [
         await asked for asked in asyncio.as_completed([agreed(partial(_asked, use, run)) for use in place.identity])
@@ -66,6 +67,7 @@ async def refusal(
     proved, differs, quiet = ([words(line) for one in told for line in one[part]] for part in range(3))
     differs += led.differs
     because = None
+    # One part that says it is another place outweighs all that prove it: an address may lead elsewhere for some only.
     if differs:
         because = f"this is not the place that the run has proven, so nothing is touched: {'; '.join(differs)}"
     elif not proved and silent.refused:

@@ -30,7 +30,9 @@ CREATE INDEX by_start ON folders (sort, started);
 CREATE INDEX by_drill ON folders (sort, drill, environment, way, started);
 PRAGMA user_version = {VERSION};
 """
+"""By start and by drill: what is asked for most often is read without going through all rows."""
 _SUMMARY: Final = msgspec.json.Decoder(RunSummary)
+"""Made once: it costs more than a row."""
 _TAKEN_OVER: Final = 10.0
 """Seconds to wait for another command that brings the index up to date."""
 
@@ -62,6 +64,7 @@ class Index:
     def latest(self, most: int, drill: str | None = None) -> list[RunSummary]:
         """Return the last runs, of one drill or of all, the oldest first."""
         which, values = ("", ()) if drill is None else (" AND drill = ?", (drill,))
+        # By folder as well: of two that began in one second the order must be the same each time.
         query = f"SELECT told FROM folders WHERE sort = 'run'{which} ORDER BY started DESC, folder DESC LIMIT ?"  # noqa: S608 - the text is ours
         return self._read(query, (*values, most))[::-1]
 
@@ -164,6 +167,8 @@ def _connected(where: str) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = OFF")  # it can be made anew
         [[version]] = database.execute("PRAGMA user_version")
         if version != VERSION:  # the tables of another version are there already, which is an error as well
+            # At once the writer (SQLite's manual, "Transactions"): of two that find no tables, the second waits and
+            # then fails.
             database.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
     except sqlite3.DatabaseError:
         database.close()

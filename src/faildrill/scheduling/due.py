@@ -14,6 +14,7 @@ SKEW: Final = timedelta(minutes=1)
 """How much the clocks of hosts that tick may differ. What is dated later than that was written by a clock that was
 ahead, or ours was put back."""
 _BEFORE_ALL: Final = datetime(1, 1, 2, tzinfo=UTC)
+"""The second day there is: a zone's offset may be subtracted from it."""
 
 
 def planned(times: Iterable[Times], after: datetime, until: datetime) -> list[datetime]:
@@ -64,6 +65,7 @@ def decided(lines: Iterable[Line], now: datetime) -> Decided:
     opened: Claimed | None = None
     claimed: set[str] = set()
     missed: list[Missed] = []
+    # What another host claimed counts at once; what it says to have missed has to be past by our clock, too.
     here, ahead = key(now), key(now + SKEW)  # names are in the order of their moments
     for line in lines:
         match line.what:

@@ -32,6 +32,7 @@ from faildrill.system.exit_codes import ExitCode
 TOGETHER: Final = 20
 """More missed occurrences than these, of one reason and one tick, are written down as one line that counts them."""
 _INSTANT: Final = timedelta(seconds=1)
+"""Less than the minute that times of cron have: it asks for an occurrence at this very moment."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def see_to(day: GameDay, ways: Ways) -> list[AnyEvent]:
     Objection where another process is at it, which is no miss: that one, or the next tick, sees to it. JournalError
     and OSError where nothing can be written down: nothing is run then.
     """
+    # Before the lock is taken: taking it counts as looking.
     last = last_looked_at(day.name)
     with Record.held(day.name, ways.now(), ways.disk) as record:
         tick = _Tick(day, record, ways, last)
@@ -143,6 +145,7 @@ class _Tick:
     def _run(self, at: datetime, run: Run) -> None:
         """Claim an occurrence, and see it through; on disk before anything of it is begun."""
         name = key(at)
+        # Asked anew: making ready (a lab that is started) may take minutes, in which the clock may have been set.
         if self._ways.now() < at:
             return  # the clock was put back meanwhile: it will come again
         self._write(Claimed(occurrence=name, host=who.machine(), user=who.user(), pid=os.getpid()))

@@ -16,8 +16,11 @@ from faildrill.system.threads import aside
 LARGEST: Final = 8 << 20
 """Bytes of a calendar, at the most."""
 _LONGEST: Final = 7 * 86400.0
+"""Seconds of room that a drill may ask for."""
 _MOMENT: Final = timedelta(seconds=1)
+"""At the least this much is asked for: an interval without length would hold no event at all."""
 _MOST: Final = 3
+"""Events that an objection names; more are counted."""
 
 
 class Calendar(Kind):
@@ -65,6 +68,7 @@ class Calendar(Kind):
             raise CannotSee("calendars can't be read here: pip install 'faildrill[calendar]'") from error
         content = _content(Path(self.file))
         try:
+            # What the libraries raise of a broken calendar is of many classes, none of them their own.
             events = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between(since, until)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise CannotSee(f"{self.file} is no calendar that can be read ({error})") from error

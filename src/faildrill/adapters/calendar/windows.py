@@ -12,9 +12,13 @@ from faildrill.ports.calendar import Zone
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""In the order of `date.weekday`, which begins on Monday."""
 _STEP: Final = timedelta(minutes=1)
+"""Hours are given in minutes, so no window can begin and end between two of these."""
 _LONGEST: Final = 86400.0
+"""Seconds of room that a drill may ask for."""
 _MIDNIGHT: Final = "24:00"
+"""The end of a day, as ISO 8601 writes it; Python's `time` has no such hour."""
 
 
 class _Span(NamedTuple):
@@ -102,6 +106,8 @@ class _Window(Kind):
             elif minute >= span.start:
                 yield local.date()
             elif minute < span.end:
+                # After midnight: such hours belong to the day on which they began, also where the clock was changed
+                # in between.
                 yield local.date() - timedelta(days=1)
 
     def _is_day(self, begun: date) -> bool:
@@ -114,6 +120,7 @@ class _Window(Kind):
         last = now + timedelta(seconds=self.room)
         while now < last:
             yield now
+            # In UTC, not by the zone's clock: a minute is added also where the clock is put forward or back.
             now += _STEP
         yield last
 

@@ -85,6 +85,7 @@ class CutReplication(OfCluster, OfLink):
         await asyncio.sleep(_A_MOMENT)
         wrote = (await self._once(each)).nodes[primary].position or 0
         last = (await self._once(each)).nodes
+        # Only where something was written meanwhile does it show who gets it: standbys that have all prove nothing.
         is_news = wrote > (first[primary].position or wrote)
         passed = [name for name in standbys if is_news and (last[name].position or 0) >= wrote]
         if passed:

@@ -16,17 +16,25 @@ Config = Mapping[str, JsonValue]
 _FITTED: Final = {"loop_wait": (10, 1), "retry_timeout": (10, 3), "ttl": (30, 20)}
 """What holds where nothing is set, and the smallest that is taken; in seconds."""
 _FITS_SINCE: Final = (3, 2)
+"""The version from which on Patroni fits them."""
 _START: Final = 300
+"""Seconds that a primary may take to start again, where nothing is set."""
 LAG: Final = 1 << 20
+"""Bytes that a standby may be behind and is promoted, where nothing is set (`maximum_lag_on_failover`)."""
 _ON: Final = ("on", "true", "yes", "1")
+"""What Patroni takes for true (`parse_bool`), which is less than YAML does."""
 _OFF: Final = ("off", "false", "no", "0")
+"""What it takes for false."""
 _INTEGERS: Final = (
     (re.compile(r"[-+]?0x[0-9a-fA-F]+"), 16),
     (re.compile(r"[-+]?0[0-7]*"), 8),
     (re.compile(r"[-+]?[1-9][0-9]*"), 10),
 )
+"""As C's strtol with base 0 reads them: hexadecimal, octal and decimal, in this order."""
 _NUMBER: Final = re.compile(r"[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?")
+"""With a fraction or an exponent: tried where it is no whole number."""
 _LONGEST: Final = 366 * 86400
+"""Seconds; a longer time is none that anybody waits for."""
 _WHY: Final = "whoever reads the configuration counts on something else than what is in force"
 
 
@@ -160,6 +168,8 @@ def fitted(times: Mapping[str, int]) -> dict[str, int]:
     loop_wait, retry_timeout, ttl = (max(times[name], least) for name, (_, least) in _FITTED.items())
     shortest = _FITTED["loop_wait"][1]
     if shortest + 2 * retry_timeout > ttl:
+        # Patroni's own arithmetic (`config.py`, 3.2): the retries are shortened only where the shortest loop does not
+        # help.
         loop_wait, retry_timeout = shortest, (ttl - shortest) // 2
     elif loop_wait + 2 * retry_timeout > ttl:
         loop_wait = ttl - 2 * retry_timeout

@@ -49,6 +49,8 @@ class _Handover(OfCluster, Handover[Sight]):
         leader = str(before["leader"])
         body = {"candidate": self._to} if self._to else {}
         if self._call == "switchover":
+            # Patroni refuses a switchover whose `leader` doesn't lead any more: nobody is handed over who was not
+            # looked at.
             body["leader"] = leader
         said = await tell(self.cluster, leader, Call("POST", f"/{self._call}"), body, given.timeout * SHARE)
         return {"from": leader, "answer": said}

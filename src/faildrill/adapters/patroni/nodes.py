@@ -22,6 +22,7 @@ from faildrill.toolkit import tls
 from faildrill.toolkit.http_errors import in_words
 
 _LARGEST: Final = 1 << 18
+"""Bytes of one answer."""
 
 
 class Observer:
@@ -108,6 +109,7 @@ class Observer:
             return Node(member.name, silent=in_words(error))
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
             return Node(member.name, silent="garbage")
+        # An address may lead to another cluster by now: its word is none about this one.
         if status.patroni.scope != cluster.scope:
             return Node(member.name, silent="is of another cluster")
         if status.patroni.name not in ("", member.name):

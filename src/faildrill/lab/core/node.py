@@ -19,12 +19,15 @@ from faildrill.system.processes import STOPPED, Process, descendants
 
 State = Literal["running", "stopped", "absent"]
 SIGNALS = ("KILL", "STOP", "CONT", "TERM", "INT", "HUP", "USR1", "USR2")
+"""Those that a node can be sent, by the names of `man 7 signal` without SIG."""
 ANSWER_WITHIN = 30.0
 """Seconds that an init may take to do what it is told."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """Nothing of a drill is among it."""
 _ROOT = str(Path(faildrill.__file__).parent.parent)
+"""The folder that this package is imported from: an init is started without the site's packages."""
 _INIT = f"import sys; sys.path.insert(0, {_ROOT!r}); from faildrill.lab.core.init import main; main()"
+"""What an init runs."""
 
 
 def environment() -> dict[str, str]:
@@ -123,6 +126,8 @@ class Node:
         try:
             return os.posix_spawn(
                 sys.executable,
+                # -I and -S: no variables, no site-packages. An init is to be small, and to start in some hundredths
+                # of a second.
                 [sys.executable, "-I", "-S", "-c", _INIT, self.recipe.name, str(self.recipe.folder)],
                 self._environment(),
                 file_actions=[
@@ -130,6 +135,7 @@ class Node:
                     (os.POSIX_SPAWN_DUP2, log, 1),
                     (os.POSIX_SPAWN_DUP2, log, 2),
                 ],
+                # A session of its own: Ctrl-C on the terminal is for the lab's user, not for each of its servers.
                 setsid=True,
             )
         finally:

@@ -25,6 +25,7 @@ from faildrill.system import kernel
 from faildrill.system.processes import descendants
 
 WATCH_EVERY = 1.0
+"""Seconds between two looks at whether the lab's folders are still there."""
 ANSWERED = 0.01
 """Seconds for an answer to leave before the end begins."""
 
@@ -231,11 +232,13 @@ def supervise(place: Place, starter: socket.socket, options: list[str]) -> None:
 def main() -> None:
     """Supervise one lab in this process."""
     os.umask(0o077)
+    # Until the loop hears it: a Ctrl-C while it starts would leave nodes behind that nobody takes down.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernel.become_subreaper()
     name, root, *options = sys.argv[1:]
     place = folders.place(name, Path(root))
     starter = socket.socket(fileno=os.dup(0))
+    # Nodes inherit descriptor 0: the channel to the starter must close when this process lets go of it.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     starter.setblocking(False)  # noqa: FBT003 - its name says it
     if not lock.acquire(place.lock):

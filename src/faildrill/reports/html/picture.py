@@ -15,17 +15,27 @@ from faildrill.reports.html.axes import AnswerTimes, Time
 from faildrill.reports.html.look_times import Looks
 
 WIDTH: Final = 1120.0
+"""Of the picture, in its own units: pixels at full size."""
 LEFT: Final = 150.0
+"""Where the axis of time begins; names stand before it …"""
 RIGHT: Final = 1066.0
+"""… and where it ends."""
 _LANE: Final = 86.0
+"""The height of a probe's answers."""
 _ROW: Final = 13.0
+"""The height of a row of those who answered."""
 _BAND: Final = 20.0
+"""The height of a phase or a step."""
 MOST_LANES: Final = 20
+"""Probes that are drawn."""
 _MOST_STEPS: Final = 12
+"""Steps that are drawn; all are listed below."""
 _MOST_LABELS: Final = 3
+"""Outages of a probe that have a label."""
 _APART: Final = 8.0
 """Pixels on either side of a label that are its own."""
 _SOLVED: Final = ("done", "met")
+"""Outcomes of a step, and of a wait, that are good."""
 
 
 @dataclass(frozen=True)
