@@ -52,6 +52,38 @@ def test_an_answer_is_weighed(answer: bytes, params: dict[str, JsonValue], expec
     assert seen.sent < seen.answered
 
 
+CHUNKED_LF = b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"2\nok\r\n0\r\n\r\n",
+        b"2;a=b\nok\r\n0\r\n\r\n",
+        b"2\r\nok\n0\r\n\r\n",
+        b"2\r\nok\r\n0\n\n",
+        b"2\r\nok\r\n0\r\n\n",
+        b"2\r\nok\r\n0\r\nA: b\n\r\n",
+    ],
+    ids=["size", "extension", "content", "last size", "end", "trailer"],
+)
+def test_a_chunk_whose_line_ends_in_a_bare_line_feed_is_neither_good_nor_dark(chunks: bytes) -> None:
+    """curl 7.88, wget 1.21 and Python 3.11 take most of them, Go 1.26 and Node 20 none."""
+    seen = look(CHUNKED_LF + chunks, text="ok")
+    assert seen.outcome is Outcome.BROKEN
+    assert seen.detail == "a chunk with a line that ends in LF without CR: some clients take it, and others refuse it"
+
+
+@pytest.mark.parametrize("chunks", [b"2\rok\r\n0\r\n\r\n", b"x\r\n", b"2\r\nokX0\r\n\r\n", b"\n2\r\nok\r\n"])
+def test_chunks_that_no_client_takes_are_not_http(chunks: bytes) -> None:
+    assert look(CHUNKED + chunks)[:3:2] == (Outcome.WRONG, "not HTTP")
+
+
+@pytest.mark.parametrize("chunks", [b"2\r\nok\r\n0\r\n\r\n", b"2 \r\nok\r\n0\r\nA: b\r\n\r\n"])
+def test_lines_of_the_head_may_end_in_a_bare_line_feed(chunks: bytes) -> None:
+    assert look(CHUNKED_LF + chunks, text="ok").outcome is Outcome.OK
+
+
 def of_json(body: str, status: str = "200 OK", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", body]
     return "\r\n".join(lines).encode()

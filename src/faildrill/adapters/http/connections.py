@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httptools
 from pydantic import Field, model_validator
 
+from faildrill.adapters.http import answer_parser
 from faildrill.adapters.http.bodies import Body, Unreadable, sort_of
 from faildrill.adapters.http.good_answer import GoodAnswer, no_body
 from faildrill.adapters.http.responder_name import LONGEST_WHO, told_by
@@ -218,7 +219,7 @@ class Connection(asyncio.Protocol):
         self._told = dict[str, str]()
         self._body.clear()
         self._found = not self._text
-        self._parser = _parser(self)
+        self._parser = answer_parser.lenient(self)
         answer = self._answer = asyncio.get_running_loop().create_future()
         if self.transport and self.stands:
             self.transport.write(wire)
@@ -242,9 +243,10 @@ class Connection(asyncio.Protocol):
         self._length += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._whole:
-                self._broken_off(Outcome.WRONG, "not HTTP")
+                is_chunked = b"transfer-encoding" in self._heard
+                self._broken_off(*answer_parser.refused(str(error), is_chunked=is_chunked))
                 return
             self._more = True
         if self._whole:
@@ -277,6 +279,7 @@ class Connection(asyncio.Protocol):
         if who := heard.get(self._who_header):
             self._who = told(who.decode("latin-1"), LONGEST_WHO)
         self._lengthy = b"content-length" in heard or b"transfer-encoding" in heard
+        self._parser.set_dangerous_leniencies(**answer_parser.OF_CHUNKS)
         if not _ABOUT_THE_ASKER.isdisjoint(heard):
             self._told = {name.decode(): heard[name].decode("latin-1") for name in _ABOUT_THE_ASKER & heard.keys()}
         self._sort = sort_of(heard.get(b"content-encoding", b""), heard.get(b"content-type", b""))
@@ -386,15 +389,3 @@ class Connection(asyncio.Protocol):
             self._links.late(seen)
         elif not answer.done():
             answer.set_result(seen)
-
-
-def _parser(links: Connection) -> Any:  # noqa: ANN401 - the library has no types
-    """Make a parser that takes the lines which every client takes, besides those that a server should write.
-
-    Lines that end in a bare LF (RFC 9112, 2.2), folded ones (5.2), and blanks after the size of a chunk (7.1.1).
-    """
-    parser = httptools.HttpResponseParser(links)
-    parser.set_dangerous_leniencies(
-        lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-    )
-    return parser
