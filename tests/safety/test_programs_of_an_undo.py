@@ -134,3 +134,14 @@ def test_an_undo_that_needs_nothing_of_the_checkout_outlives_it(drills: Path) ->
     code, said = recover(drills.parent, own)
     assert not fault.exists(), said
     assert code == ExitCode.PASSED, said
+
+
+def test_a_program_that_the_path_of_the_run_has_no_more_is_looked_for_on_that_of_who_recovers(drills: Path) -> None:
+    """An image of another release has its tools elsewhere."""
+    own, elsewhere = os.environ["PATH"], drills.parent / "elsewhere"
+    killed_with_the_fault_on(drills, "mk.sh", "rm.sh", f"{drills}:{own}")
+    elsewhere.mkdir()
+    (drills / "rm.sh").rename(elsewhere / "rm.sh")
+    code, said = recover(drills, f"{elsewhere}:{own}")
+    assert code == ExitCode.PASSED, said
+    assert not (drills.parent / "fault").exists()

@@ -36,6 +36,8 @@ RUNS: Final = "runs/"
 _WORDS: Final = (".jsonl", ".json", ".names", ".spread")
 """How the files end that hold text, in which a secret could be."""
 _LONGEST_LINE: Final = 1 << 26
+_PIECE: Final = 1 << 22
+_OVERLAP: Final = 1 << 20
 _README: Final = b"""These are the records of failover drills, as faildrill wrote them.
 
     sha256sum -c SHA256SUMS              are all files as they were when this was made?
@@ -74,12 +76,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 def begun_in(span: Span, runs: Path) -> list[Path]:
     """Return the folders of the runs that began in a span, in that order; those within sets are among them.
 
-    WrongUsage where one holds a run of which nobody can tell when it began.
+    WrongUsage where one holds a run of which nobody can tell when it began, or the chain can't be read.
     """
-    entered: dict[str, chain.Link] = {}
-    with suppress(FileNotFoundError):
-        links = chain.decode((runs / chain.FILE).read_bytes()).links
-        entered = {link.what.run: link for link in links if isinstance(link.what, chain.Begun)}
+    links = chain.decode(_chain_in(runs) or b"").links
+    entered = {link.what.run: link for link in links if isinstance(link.what, chain.Begun)}
     folders = [path.parent for path in (*runs.glob(f"*/{TIMELINE}"), *runs.glob(f"*/*/{TIMELINE}"))]
     found: list[tuple[str, Path]] = []
     for folder in folders:
@@ -89,6 +89,16 @@ def begun_in(span: Span, runs: Path) -> list[Path]:
         if span.holds(began, first.what.drill.name):
             found.append((began, folder))
     return [folder for _, folder in sorted(found)]
+
+
+def _chain_in(runs: Path) -> bytes | None:
+    """Return the chain of a history; None where there is none. WrongUsage where it can't be read."""
+    try:
+        return chain.content(runs)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WrongUsage(f"no bundle is written: {runs / chain.FILE}: {reason(error)}") from error
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -141,8 +151,8 @@ def _members(folders: Sequence[Path], home: Path, span: Span | None, clock: Cloc
     claim = Claim(made_by=f"faildrill {__version__}", runs=[chain.name_of(one) for one in folders], complete=span)
     yield Member(ABOUT, _README)
     yield Member(CLAIM, msgspec.json.format(msgspec.json.encode(claim), indent=2) + b"\n")
-    with suppress(FileNotFoundError):
-        yield Member(chain.FILE, (home / chain.FILE).read_bytes())
+    if (content := _chain_in(home)) is not None:
+        yield Member(chain.FILE, content)
     yield from runs
 
 
@@ -169,9 +179,14 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
         first = start_in(folder, entries(folder / TIMELINE))
         keep_secret(Drill.model_validate(first.drill), Environment.model_validate(first.place))
     for name in names:
-        if name.endswith(_WORDS) and redaction.holds_secret(_text(folder / name)):
+        if name.endswith(_WORDS) and any(map(redaction.holds_secret, _pieces(folder / name))):
             raise WrongUsage(f"{folder / name} holds a secret that the drill refers to: nothing is bundled")
 
 
-def _text(path: Path) -> str:
-    return os.fsdecode(path.read_bytes())
+def _pieces(path: Path) -> Iterator[str]:
+    """Read a text, however long, in pieces that overlap by more than a secret has in any form."""
+    with path.open("rb") as file:
+        tail = b""
+        while piece := file.read(_PIECE):
+            yield os.fsdecode(tail + piece)
+            tail = piece[-_OVERLAP:]

@@ -10,10 +10,16 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from faildrill.ports import ProbeMark, StepMark
-from faildrill.ports.target import FolderMark, MaybePathMark, PathMark, Target, is_default_folder
+from faildrill.ports.target import FolderMark, MaybePathMark, MaybeSecretMark, PathMark, Target, is_default_folder
+from faildrill.secrets import Reference
 
 _FOLDER: Final = "cwd"
 """The parameter of all kinds that run programs: where these begin."""
+_FILE: Final = "file:"
+"""How a reference to a secret in a file begins."""
+_FOUND_ANYWHERE: Final = ("", "/", "~", "$")
+"""How the path of such a file begins that is the same from any folder; of what a step gives nobody knows yet."""
+_ENDS: Final = "/./"
 
 
 def parameter_names(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -73,15 +79,13 @@ def _marked(kind: type[BaseModel], mark: type) -> tuple[str, ...]:
 def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -> None:
     """Have every path among the parameters of a model begin at the root, from the folder of the file that names it.
 
-    Programs and sockets with a slash are such paths, too; and programs begin in that folder where no other one is
-    given. So whoever puts a run back runs what was written down, wherever they stand.
+    Programs and sockets with a slash are such paths, too, and files that hold secrets; and programs begin in that
+    folder where no other one is given. So whoever puts a run back runs what was written down, wherever they stand.
     """
     for name in path_parameters(kind):
         named = given.get(name)
-        if isinstance(named, list):
-            given[name] = [_from(folder, one) for one in named]
-        elif named is not None:
-            given[name] = _from(folder, named)
+        if named is not None:
+            given[name] = [_from(folder, one) for one in named] if isinstance(named, list) else _from(folder, named)
     for name in _marked(kind, FolderMark):
         given.setdefault(name, f"{_from(folder, '.')}/")
     for name in _marked(kind, MaybePathMark):
@@ -90,12 +94,33 @@ def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -
             given[name] = [_maybe_from(folder, named[0]), *named[1:]]
         elif named is not None:
             given[name] = _maybe_from(folder, named)
+    given |= {name: _secrets_from(folder, given[name]) for name in _secret_parameters(kind) if name in given}
+
+
+@cache
+def _secret_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the parameters of a model that refer to secrets, each of them or its items."""
+    parts = {name: [*_parts(field.annotation)] for name, field in parameter_names(kind).items()}
+    return (*_marked(kind, MaybeSecretMark), *(name for name, some in parts.items() if Reference in some))
+
+
+def _secrets_from(folder: Path, value: JsonValue) -> JsonValue:
+    """Have references to files begin at the root; a part `.` says where the folder of the file that names them ends."""
+    if isinstance(value, list):
+        return [_secrets_from(folder, one) for one in value]
+    if isinstance(value, dict):
+        return {name: _secrets_from(folder, one) for name, one in value.items()}
+    if not isinstance(value, str) or not value.startswith(_FILE) or value[len(_FILE) :][:1] in _FOUND_ANYWHERE:
+        return value
+    return f"{_FILE}{_from(folder, '.')}{_ENDS}{value[len(_FILE) :]}"
 
 
 def portable(value: JsonValue) -> JsonValue:
     """Return parameters as they are in every checkout: what begins in the folder of the file is told from there."""
     if isinstance(value, list):
         return [portable(one) for one in value]
+    if isinstance(value, str) and value.startswith(_FILE) and _ENDS in value:
+        return _FILE + value.partition(_ENDS)[2]
     if not isinstance(value, dict):
         return value
     defaults = [name for name, one in value.items() if name == _FOLDER and is_default_folder(one)]

@@ -44,6 +44,10 @@ class MaybePathMark:
     """Marks a field whose value, or the first of a list, is a path where it has a slash, and else a name or address."""
 
 
+class MaybeSecretMark:
+    """Marks a field of text that may be a reference to a secret instead."""
+
+
 FilePath = Annotated[str, PathMark(), Field(description="a path, from the folder of the file that names it")]
 """A field that holds a path; loading makes it absolute, so that whoever works with it may stand in any folder."""
 Folder = Annotated[str, FolderMark()]

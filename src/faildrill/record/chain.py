@@ -157,15 +157,30 @@ def start_digest(timeline: Path) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     """Open a chain, whose only writer this is then; OSError where another one does not come to its end."""
-    # O_NOFOLLOW and O_NONBLOCK: somebody who may write here must not lead us to another file, nor to a pipe that
-    # hangs.
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = _there_or_new(path)
     try:
         lock(descriptor, _PATIENCE)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _there_or_new(path: Path) -> int:
+    """Open a chain; a new one may be read and written by whoever may do so in the folder of runs, whatever the umask.
+
+    One that is there is opened as what is there: of another user's file in a folder like /tmp, the kernel refuses more.
+    """
+    # O_NOFOLLOW and O_NONBLOCK: somebody who may write here must not lead us to another file, nor to a pipe that
+    # hangs.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+    mine = os.fstat(descriptor)
+    if mine.st_uid == os.geteuid() and not mine.st_size:
+        os.fchmod(descriptor, 0o600 | path.parent.stat().st_mode & 0o666)
+    return descriptor
 
 
 def _write(descriptor: int, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The PATH on which programs are looked for: that of whoever ran a drill, also for whoever puts it back."""
+"""The PATH on which programs are looked for: that of whoever ran a drill, first, also for whoever puts it back."""
 
 import os
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ def current() -> str:
 
 @contextmanager
 def searched(path: str) -> Iterator[None]:
-    """Look for programs on another PATH meanwhile; on one's own where it is empty."""
+    """Look for programs on another PATH meanwhile, and for those that it has not on one's own."""
     own = os.environ.get(_NAME)
     if path:
-        os.environ[_NAME] = path
+        os.environ[_NAME] = os.pathsep.join(dict.fromkeys([*path.split(os.pathsep), *current().split(os.pathsep)]))
     try:
         yield
     finally:

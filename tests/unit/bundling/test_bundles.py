@@ -323,6 +323,27 @@ def test_a_secret_that_got_into_a_record_all_the_same_is_not_bundled(runs: Path,
     assert not bundle.exists()
 
 
+@pytest.mark.timeout(20)
+def test_a_chain_that_nobody_writes_to_is_not_waited_for(runs: Path, bundle: Path) -> None:
+    [folder] = nights(runs, 1)
+    (runs / chain.FILE).unlink()
+    os.mkfifo(runs / chain.FILE)
+    with pytest.raises(WrongUsage, match=r"chain\.jsonl: it is no regular file"):
+        contents.write(bundle, [folder], None, None, Night(9))
+    with pytest.raises(WrongUsage, match=r"chain\.jsonl: it is no regular file"):
+        quarter(runs, bundle)
+    assert not bundle.exists()
+
+
+def test_a_secret_in_the_middle_of_a_long_record_is_found(runs: Path, bundle: Path) -> None:
+    redaction.learn("s3cr3t-far-within")
+    [folder] = nights(runs, 1)
+    with (folder / "probes.names").open("ab") as file:
+        file.write(b"x" * (4 << 20) + b"s3cr3t-far-within\n")
+    with pytest.raises(WrongUsage, match="holds a secret"):
+        contents.write(bundle, [folder], None, None, Night(9))
+
+
 def test_only_what_verdicts_rest_on_is_bundled(runs: Path, bundle: Path) -> None:
     [folder] = nights(runs, 1)
     for name in ("prober.log", "report.html", "notes.md", ".hidden.samples"):

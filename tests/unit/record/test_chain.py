@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +76,25 @@ def test_it_is_never_a_link_to_somewhere_else(tmp_path: Path) -> None:
     (tmp_path / chain.FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
         lines(tmp_path, 1)
+
+
+@pytest.mark.parametrize(("folder", "mode"), [(0o700, 0o600), (0o755, 0o644), (0o2775, 0o664), (0o750, 0o640)])
+def test_whoever_may_write_in_the_folder_of_runs_may_write_its_chain(tmp_path: Path, folder: int, mode: int) -> None:
+    tmp_path.chmod(folder)
+    before = os.umask(0o077)
+    try:
+        lines(tmp_path, 2)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / chain.FILE).stat().st_mode) == mode
+
+
+def test_a_chain_that_somebody_has_made_his_own_stays_so(tmp_path: Path) -> None:
+    lines(tmp_path, 1)
+    (tmp_path / chain.FILE).chmod(0o600)
+    tmp_path.chmod(0o2775)
+    lines(tmp_path, 1)
+    assert stat.S_IMODE((tmp_path / chain.FILE).stat().st_mode) == 0o600
 
 
 def test_a_run_of_a_set_is_in_the_chain_of_the_folder_that_holds_the_set(tmp_path: Path) -> None:

@@ -68,3 +68,13 @@ def _ran_beside(folder: Path, program: str) -> str:
         check=False,
     )
     return done.stdout
+
+
+def test_a_limit_of_the_size_of_files_leaves_no_compiled_module_cut_off(tmp_path: Path) -> None:
+    """CPython 3.11 renames what a limit, or a full disk, cut off, and nothing imports that module ever after."""
+    told = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    told["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    words = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", sys.executable, "-m", "faildrill", "--version"]
+    subprocess.run(words, env=told, check=True, capture_output=True)
+    cut = [one.name for one in tmp_path.glob("**/src/faildrill/**/*.pyc") if one.stat().st_size == 8 * 512]
+    assert cut == []  # what this Python imports before anything of ours is beyond us

@@ -1,11 +1,11 @@
 """A database as its users reach it, and a cluster of PostgreSQL nodes, as an environment file declares them."""
 
 import re
-from typing import ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from faildrill.ports.target import LAST_PORT, Address, FilePath, Member, Target, of_url
+from faildrill.ports.target import LAST_PORT, Address, FilePath, MaybeSecretMark, Member, Target, of_url
 from faildrill.secrets import SecretReference
 
 _PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
@@ -53,7 +53,7 @@ class Database(Target, Libpq):
     database: str = Field(default="", description="the database to connect to")
     user: str = Field(default="", description="the user to log in as")
     password: SecretReference | None = Field(default=None, description="the password of `user`")
-    dsn: str = Field(
+    dsn: Annotated[str, MaybeSecretMark()] = Field(
         default="",
         description="a connection string of libpq (`host=a,b dbname=…`, `postgresql://…`), or `env:NAME`, `file:PATH`",
     )

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from faildrill.errors import ActionFailed, CannotSee, NotStarted, reason
 from faildrill.ports import Kind, Words
-from faildrill.ports.target import FilePath, Program
+from faildrill.ports.target import FilePath, Folder, Program
 from faildrill.system import processes, threads
 from faildrill.system.processes import Process
 from faildrill.toolkit.programs import Argv, Surroundings, unstarted
@@ -30,6 +30,10 @@ class Named(Kind):
     command: Words = Field(description="text that its command line must contain; otherwise it is not touched")
     start: Argv | None = Field(
         default=None, description="the program that starts it and then exits; with `service`, `control` starts it"
+    )
+
+    cwd: Folder | None = Field(
+        default=None, description="the folder that `start` begins in; default: that of this file"
     )
 
     @model_validator(mode="after")
@@ -65,7 +69,7 @@ class Named(Kind):
         if self.starting is None:
             raise ActionFailed(f"{self.called} is gone, and no `start` says how it is started")
         try:
-            ended = await Surroundings().run(self.starting, within, {})
+            ended = await Surroundings(cwd=self.cwd).run(self.starting, within, {})
         except OSError as error:
             raise NotStarted(unstarted(self.starting[0], error)) from error
         if ended.code != 0:
