@@ -107,6 +107,16 @@ def test_sticky_clients_are_no_skew(place: Path) -> None:
         assert load(path_of(place, "spread"))[-1].counts == {"s1": 40, "s2": 40, "s3": 40}
 
 
+def test_requests_that_a_rule_gives_to_a_server_are_no_skew(place: Path) -> None:
+    async def scene(probe: Spread, given: CallContext) -> None:
+        assigned = of.ask(MANY, header="X-To: s2\r\n")
+        assert (await looked(probe, given, of.ask(120), assigned)).outcome is Outcome.OK
+
+    with balancer(place, backend="balance roundrobin\n    use-server s2 if { req.hdr(X-To) s2 }") as of:
+        play(of, scene)
+        assert load(path_of(place, "spread"))[-1].counts == {"s1": 40, "s2": 40, "s3": 40}
+
+
 @pytest.mark.parametrize("mode", ["http", "tcp"])
 def test_a_connection_that_is_kept_is_no_skew(mode: str, place: Path) -> None:
     """In HTTP every request on it is balanced, in TCP it is one choice however much goes over it."""

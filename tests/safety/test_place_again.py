@@ -18,7 +18,7 @@ from faildrill.ports import Told
 from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal, unseal
 from faildrill.record.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
-from support.places import Place, ended, events, recorded, runner_of
+from support.places import PATIENCE, Place, ended, events, recorded, runner_of
 from unit.adapters.sockets import Serve, serving, silent
 from unit.adapters.test_postgres import a_web_server, closing, starting
 from unit.guarding.postgres_says import message, says_marker, says_text
@@ -53,7 +53,7 @@ def stopped(place: Asked, says: str) -> tuple[Path, int]:
         recorded(started.folder, Confirmed)
         place.now.write_text(says)
         started.sentinel.terminate()
-        return started.folder, started.sentinel.wait(30)
+        return started.folder, started.sentinel.wait(PATIENCE)
 
 
 def killed(place: Asked) -> Path:
@@ -64,7 +64,7 @@ def killed(place: Asked) -> Path:
         runner = runner_of(started.folder)
         os.kill(started.sentinel.pid, signal.SIGKILL)
         os.kill(runner, signal.SIGKILL)
-        started.sentinel.wait(10)
+        started.sentinel.wait(PATIENCE)
     return started.folder
 
 

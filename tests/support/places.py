@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from faildrill.clock import SystemClock
 from faildrill.model.drill import Drill, Parallel, ProbePlan, Step, Wait
@@ -17,6 +17,9 @@ from faildrill.record.timeline import FILE, AnyEvent, Confirmed, ProberStarted, 
 from faildrill.restoring.fence import carries
 from faildrill.running.layout import Started, lay_out, start
 from faildrill.testing import FakePlace
+
+PATIENCE: Final = 90.0
+"""Seconds for what takes one on a quiet machine: a test shares its own with others."""
 
 
 class Place(FakePlace):
@@ -88,7 +91,7 @@ def events(folder: Path, *kinds: type[AnyEvent]) -> list[AnyEvent]:
     return [event for event in found if not kinds or isinstance(event, kinds)]
 
 
-def until(condition: Callable[[], object], within: float = 20.0) -> None:
+def until(condition: Callable[[], object], within: float = PATIENCE) -> None:
     """Wait until a condition is met; AssertionError when it is not in time."""
     deadline = time.monotonic() + within
     while not condition():
@@ -96,7 +99,7 @@ def until(condition: Callable[[], object], within: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-def recorded(folder: Path, kind: type[AnyEvent], within: float = 20.0) -> None:
+def recorded(folder: Path, kind: type[AnyEvent], within: float = PATIENCE) -> None:
     """Wait until an event of a kind is in the timeline of a run."""
     until(lambda: events(folder, kind), within)
 

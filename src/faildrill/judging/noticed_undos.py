@@ -23,6 +23,7 @@ from faildrill.judging.comparisons import (
     failing_at_the_end,
     looked,
     meeting,
+    named,
     proven_dark,
     strata,
 )
@@ -41,6 +42,11 @@ _FEWEST: Final = 10
 """Answers that make a median, and looks that keep two steps apart."""
 _TIMES: Final = 2.0
 """So many times as long as before it, an answer takes that tells that a link is slow."""
+_BOUND: Final = (
+    "each client had one server at a time: where it is bound to {} since (a stick table, a hash, a connection that "
+    "stays), no client is back, but new ones may be. Let a probe look that nothing binds (new connections, from "
+    "another address or with another key); if it is that, faildrill recover --settle ends it"
+)
 _AGAIN: Final = 2.0
 """So many times as long as the step was looked at, its end is looked for …"""
 _SOME: Final = 5.0
@@ -258,8 +264,22 @@ class _Seen:
                 told = ", ".join(
                     meeting(strata(self._evidence, self._times, name, [self._times.untouched], self._half))
                 )
-                return f"{told}: {name} answered {before} before it, {step} meanwhile and {now} since it was put back"
+                shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
+                return f"{told}: {shares}{self._bound()}"
         return ""
+
+    def _bound(self) -> str:
+        """Say what else it may be where each probe that tells who answered had one server at a time.
+
+        A place with a spare looks the same when it is left on, so it stays a contradiction.
+        """
+        times = (self._times.untouched, self._times.own, self._half)
+        told = [[named(self._evidence, probe, time) for time in times] for probe in self._probes]
+        of_one = [some[-1] for some in told if all(len(one) == 1 for one in some)]
+        if not of_one or any(max(map(len, some)) > 1 for some in told):
+            return ""
+        now = ", ".join(sorted({name for one in of_one for name in one}))
+        return f"; {_BOUND.format(now)}"
 
     def _slow_still(self, probe: str) -> str:
         """Tell of answers that take as long as those of the step: nearer to these than to those before it."""

@@ -59,6 +59,10 @@ NAMED_END = (
     "Where the step has named whose share it changes, and that share shows it, nothing else shows its end; one "
     "that got nothing at all meanwhile must answer three looks."
 )
+BOUND = (
+    "Clients that are bound to another server since (a stick table, a connection that stays) look the same: where each "
+    "had one server at a time the finding says so, and what to look by."
+)
 WELL_AGAIN = (
     "What was as before again while the step was still in effect shows nothing of its end: a standby took over behind "
     "a link that is cut."
@@ -97,6 +101,18 @@ def test_a_server_that_is_said_to_be_ready_and_gets_nothing_is_not_put_back(
     verdict, because = undo_of(result)
     assert (result.verdict, verdict) == (Verdict.UNSAFE, "UNSAFE")
     assert "haproxy says so, and probes say that it is not: pay: s1 answered" in because
+
+
+@pytest.mark.says(BOUND)
+@pytest.mark.parametrize(("before", "is_told"), [(("s1",), True), (("s1", "s2"), False)])
+def test_where_each_client_had_one_server_at_a_time_it_is_told_that_it_may_be_bound(
+    before: tuple[str, ...], is_told: bool, tmp_path: Path
+) -> None:
+    """A stick table keeps users where they went, and so does the same socket that lies."""
+    verdict, because = undo_of(judge(answering(answered("s2"), 0.4, FAULT, *before).write(tmp_path)))
+    assert verdict == "UNSAFE"
+    assert ("where it is bound to s2 since (a stick table, " in because) == is_told
+    assert ("faildrill recover --settle ends it" in because) == is_told
 
 
 @pytest.mark.says(WITNESSED)
