@@ -1,12 +1,15 @@
 """What several commands take in the same way."""
 
 from datetime import date
-from typing import Final
+from typing import Final, Literal, get_args
 
 import click
 
 from faildrill import durations
 from faildrill.secrets import Reference
+
+Moment = Literal["start", "abort", "hand", "end"]
+"""Of a run: healthy, and faults are next · ended early · something is not put back · over and judged."""
 
 
 def seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
@@ -35,4 +38,11 @@ def references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
 
 NOTIFY: Final = click.option(
     "--notify", callback=references, multiple=True, metavar="REF", help="An Apprise URL: env:NAME, file:PATH."
+)
+NOTIFY_AT: Final = click.option(
+    "--notify-at",
+    multiple=True,
+    type=click.Choice(get_args(Moment)),
+    default=get_args(Moment),
+    help="What to tell them of; may be repeated. Default: all of it.",
 )

@@ -1,16 +1,19 @@
 """`faildrill run`: a drill, a set of runs, or many drills, from their files to their verdict."""
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from faildrill.cli import notices
+from faildrill.cli.announcer import Announcer, People, Subject, foretold
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.live_display import Mode, show
-from faildrill.cli.one_run import drive, exit_code
-from faildrill.cli.options import NOTIFY, seconds
+from faildrill.cli.one_run import Showing, drive, exit_code
+from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment, seconds
 from faildrill.cli.run_series import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
@@ -40,6 +43,7 @@ from faildrill.system import state_folder
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @NOTIFY
+@NOTIFY_AT
 @click.option("--leave-applied", is_flag=True, help="Do NOT put anything back. The environment stays dirty.")
 @click.option("--twins", is_flag=True, help="Run it and its twin in a secret random order, as one set.")
 @click.option("--times", type=click.IntRange(min=1), default=1, help="Run it this many times, as one set.")
@@ -64,6 +68,7 @@ def run(
     *,
     quiet: bool,
     notify: tuple[Reference, ...],
+    notify_at: tuple[Moment, ...],
     leave_applied: bool,
     twins: bool,
     times: int,
@@ -87,7 +92,7 @@ def run(
     state_folder.check()
     notices.ready(notify)
     mode: Mode = "quiet" if quiet or output != "text" else "live" if sys.stdout.isatty() else "plain"
-    how = How(mode, output, reports, notify)
+    how = How(mode, output, reports, People(notify, frozenset(notify_at)))
     of_many = any((only, tags, keep_going, shuffle, seed is not None, jobs > 1, budget is not None, retry))
     if len(drills) == 1 and not drills[0].is_dir() and not of_many:
         sys.exit(_one(drills[0], env, Choice(twins=twins, times=times, way=way), how, leave_applied=leave_applied))
@@ -123,19 +128,21 @@ def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applie
         folder = lay_out(drill, place, how.reports, SystemClock(), leave_applied=leave_applied)
     except OSError as error:
         raise WrongUsage(f"no folder for the run can be made in {how.reports}: {reason(error)}") from error
-    result = _streamed(folder, place) if how.output == "ndjson" else _shown(folder, place, how)
+    people = Announcer(how.people, Subject(f"{drill.name} in {place.name}", foretold([drill])))
+    beside = functools.partial(people.beside, folder=folder)
+    result = _streamed(folder, place, beside) if how.output == "ndjson" else _shown(folder, place, how, beside)
     if result is not None and os.environ.get("GITHUB_ACTIONS") == "true":
         from faildrill.cli import github_job
 
         github_job.tell(result, folder, file)
     code = exit_code(result, folder, place)
     because = result.because if result is not None else "it was not judged"
-    notices.tell(how.to, notices.ended(f"{drill.name} in {place.name}", code, because, folder))
+    people.ended(code, because, folder)
     return code
 
 
-def _shown(folder: Path, place: Environment, how: How) -> Result | None:
-    result = drive(folder, place, lambda done: show(folder, done, mode=how.mode, out=sys.stdout))
+def _shown(folder: Path, place: Environment, how: How, beside: Callable[[Showing], Showing]) -> Result | None:
+    result = drive(folder, place, beside(lambda done: show(folder, done, mode=how.mode, out=sys.stdout)))
     if result is not None:
         with unread():
             if how.output == "json":
@@ -145,11 +152,11 @@ def _shown(folder: Path, place: Environment, how: How) -> Result | None:
     return result
 
 
-def _streamed(folder: Path, place: Environment) -> Result | None:
+def _streamed(folder: Path, place: Environment, beside: Callable[[Showing], Showing]) -> Result | None:
     from faildrill.cli.event_stream import Stream
 
     stream = Stream(sys.stdout)
-    result = drive(folder, place, lambda done: stream.of_run(folder, done))
+    result = drive(folder, place, beside(lambda done: stream.of_run(folder, done)))
     if result is not None:
         stream.judged(result, folder)
     return result

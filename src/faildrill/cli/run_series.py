@@ -1,12 +1,12 @@
 """`faildrill run` of a set: which runs it is made of, and one after the other seen through to one verdict."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
-from faildrill.cli import notices
+from faildrill.cli.announcer import Announcer, People, Subject, foretold
 from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import Showing, drive, exit_code
 from faildrill.cli.standard_output import unread
@@ -19,7 +19,6 @@ from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
 from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
-from faildrill.secrets import Reference
 from faildrill.system.exit_codes import ExitCode, unless_unsafe
 
 
@@ -39,8 +38,8 @@ class How:
     mode: Mode
     output: str
     reports: Path
-    to: tuple[Reference, ...] = ()
-    """Who is told how it ended."""
+    people: People = field(default_factory=People)
+    """Who is told of it."""
 
 
 def asked(path: Path, place: Environment, choice: Choice) -> Drill | Wanted:
@@ -86,8 +85,9 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     if how.mode != "quiet":
         click.echo(f"{_told(wanted, running)}; its folder is {running.folder}")
     codes: list[int] = []
+    people = Announcer(how.people, _subject(wanted, place))
     try:
-        running.see_through(lambda one: _kept(_one(one, wanted, place, how), codes))
+        running.see_through(lambda one: _kept(_one(one, wanted, place, how, people), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
     from faildrill.cli.series_end import conclude, tell
@@ -95,7 +95,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")
     code = unless_unsafe(ExitCode(result.exit_code), lambda: ExitCode.UNSAFE in codes)
-    notices.tell(how.to, notices.ended(f"{result.drill} in {place.name}", code, result.because, running.folder))
+    people.ended(code, result.because, running.folder)
     return code
 
 
@@ -112,12 +112,18 @@ def _told(wanted: Wanted, running: RunningSeries) -> str:
     return f"a set of {runs}, in an order that is shown at the end: {names}\nthe order is sealed: {running.seal}"
 
 
-def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How) -> int:
+def _subject(wanted: Wanted, place: Environment) -> Subject:
+    about = foretold([one for one in wanted.members.values() for _ in range(wanted.times)])
+    return Subject(f"{wanted.drill} in {place.name}", about, is_blinded=wanted.is_blinded)
+
+
+def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How, people: Announcer) -> int:
     title = f"run {one.number} of {one.of}"
     if how.mode != "quiet":
         click.echo(f"\n{title}")
-    result = drive(one.folder, place, _showing(one, wanted, title, how))
+    result = drive(one.folder, place, people.beside(_showing(one, wanted, title, how), one.folder, title))
     code = exit_code(result, one.folder, place)
+    people.over(code, result, one.folder, title)
     if result is not None and how.mode != "quiet":
         with unread():
             if wanted.is_blinded:

@@ -13,8 +13,9 @@ import click
 import msgspec
 
 from faildrill.cli import chosen_drills, file_check, notices, schedule_text
+from faildrill.cli.announcer import People
 from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
-from faildrill.cli.options import NOTIFY
+from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment
 from faildrill.cli.past_runs import OUTPUT
 from faildrill.cli.run_series import How
 from faildrill.errors import FaildrillError, InvalidFile, JournalError, Objection, WrongUsage
@@ -164,8 +165,15 @@ def _load(day: GameDay) -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="Print what was run or missed only, not how the runs go.")
 @NOTIFY
+@NOTIFY_AT
 def run_due(
-    files: tuple[Path, ...], only: str | None, reports: Path, notify: tuple[Reference, ...], *, quiet: bool
+    files: tuple[Path, ...],
+    only: str | None,
+    reports: Path,
+    notify: tuple[Reference, ...],
+    notify_at: tuple[Moment, ...],
+    *,
+    quiet: bool,
 ) -> None:
     """Run what is due, write down what was missed and why, and end: to be called every few minutes, by anything.
 
@@ -178,19 +186,20 @@ def run_due(
     found, mistakes = valid_game_days(_asked(files))
     for mistake in mistakes:  # it keeps no other game day from being seen to
         click.echo(mistake, err=True)
-    codes = [_see_to(day, reports, notify, quiet=quiet) for day in _chosen(found, only).values()] if found else []
+    people = People(notify, frozenset(notify_at))
+    codes = [_see_to(day, reports, people, quiet=quiet) for day in _chosen(found, only).values()] if found else []
     codes += [ExitCode.WRONG_USAGE] if mistakes else []
     sys.exit(worst(codes))
 
 
-def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bool) -> ExitCode:
+def _see_to(day: GameDay, reports: Path, people: People, *, quiet: bool) -> ExitCode:
     """See to one game day; what is wrong with it is said, and keeps no other one from being seen to."""
 
     def told(event: AnyEvent) -> None:
         for line in schedule_text.written(day, event):
             click.echo(line)
 
-    ways = Ways(blockers.objection, lambda one: _ready(one, reports, quiet=quiet), told=told)
+    ways = Ways(blockers.objection, lambda one: _ready(one, reports, people, quiet=quiet), told=told)
     try:
         written = see_to(day, ways)
     except Objection as error:
@@ -200,7 +209,8 @@ def _see_to(day: GameDay, reports: Path, to: tuple[Reference, ...], *, quiet: bo
     except (JournalError, OSError) as error:
         click.echo(f"{day.name}: nothing of it is run: {error}", err=True)
         return ExitCode.ERROR
-    notices.tell(to, schedule_text.notice(day, written))
+    if "end" in people.at:
+        notices.tell(people.to, schedule_text.notice(day, written))
     return worst(_code(one) for one in written)
 
 
@@ -215,13 +225,14 @@ def _code(event: AnyEvent) -> ExitCode:
 
 
 @contextlib.contextmanager
-def _ready(day: GameDay, reports: Path, *, quiet: bool) -> Iterator[Run]:
+def _ready(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Iterator[Run]:
     """Load the drills of a game day for their environments, and give what runs them."""
     from faildrill.cli import suite_run
     from faildrill.running.suite import Rules
 
     paths = [Path(one) for one in day.drills]
-    how = How("quiet" if quiet else "plain", "text", reports)
+    meanwhile = replace(people, at=people.at - {"end"})  # that is told once, with what was missed
+    how = How("quiet" if quiet else "plain", "text", reports, meanwhile)
     with chosen_drills.chosen(paths, chosen_drills.Choice(), day.environment, tell=not quiet) as found:
 
         def run() -> Outcome:

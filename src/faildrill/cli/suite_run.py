@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 from faildrill import durations
-from faildrill.cli import github_job, notices
+from faildrill.cli import github_job
+from faildrill.cli.announcer import Announcer, Subject, foretold
 from faildrill.cli.chosen_drills import Chosen
 from faildrill.cli.event_stream import Stream
 from faildrill.cli.live_display import show
@@ -60,7 +61,10 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
         suite = Suite(chosen.name, chosen.members, rules, how.reports, SystemClock())
     except OSError as error:
         raise WrongUsage(f"no folder for the suite can be made in {how.reports}: {reason(error)}") from error
-    running = _Running(suite, rules, how)
+    tries = range(1 + rules.retries)
+    about = foretold([one.drill for one in suite.order for _ in tries])
+    people = Announcer(how.people, Subject(f"{chosen.name}, {wording.count(len(suite.order), 'drill')}", about))
+    running = _Running(suite, rules, how, people)
     if how.mode != "quiet":
         _open(suite, chosen, rules)
     asyncio.run(running.all())
@@ -72,8 +76,7 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
     if github_job.is_one():
         github_job.tell_of_suite(result, suite.folder, chosen.files)
     code = unless_unsafe(ExitCode(result.exit_code), lambda: ExitCode.UNSAFE in running.codes)
-    what = f"{chosen.name}, {wording.count(len(suite.order), 'drill')}"
-    notices.tell(how.to, notices.ended(what, code, result.because, suite.folder))
+    people.ended(code, result.because, suite.folder)
     return Through(code, result, suite.folder)
 
 
@@ -92,10 +95,11 @@ def _open(suite: Suite, chosen: Chosen, rules: Rules) -> None:
 class _Running:
     """The runs of a suite, as the command follows them."""
 
-    def __init__(self, suite: Suite, rules: Rules, how: How) -> None:
+    def __init__(self, suite: Suite, rules: Rules, how: How, people: Announcer) -> None:
         self._suite = suite
         self._rules = rules
         self._how = how if rules.jobs == 1 or how.mode == "quiet" else replace(how, mode="plain")
+        self._people = people
         self._signals = Signals()
         self.stream = Stream(sys.stdout, suite.folder.name) if how.output == "ndjson" else None
         self.codes: list[int] = []
@@ -115,11 +119,13 @@ class _Running:
         title = self._title(begun)
         if self._how.mode != "quiet":
             click.echo(f"\n{title}" if self._rules.jobs == 1 else title)
-        status = await follow(begun.folder, self._showing(begun), self._signals)
+        showing = self._people.beside(self._showing(begun), begun.folder, title)
+        status = await follow(begun.folder, showing, self._signals)
         place = begun.member.place
         result = await asyncio.to_thread(outcome, status, begun.folder, place)
         code = exit_code(result, begun.folder, place)
         self.codes.append(code)
+        self._people.over(code, result, begun.folder, title)
         if result is not None:
             self._tell(result, begun)
         return Ended(code, _stopped(result, begun))

@@ -8,7 +8,9 @@ from typing import Any, Final
 import click
 import msgspec
 
+from faildrill.cli import notices
 from faildrill.cli.judge import find_one
+from faildrill.cli.options import NOTIFY
 from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, summary_of, tell_untold
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
@@ -16,7 +18,9 @@ from faildrill.history import trend_page
 from faildrill.history.index import Index
 from faildrill.history.run_summary import BASELINE, Baseline
 from faildrill.history.trend import Level, Trend, together, weigh
+from faildrill.ports.notice import Notice
 from faildrill.reports.wording import plain
+from faildrill.secrets import Reference
 from faildrill.system import atomic_file, who
 from faildrill.system.exit_codes import ExitCode
 
@@ -34,6 +38,7 @@ _OF_EACH: Final = 365
 @click.option(
     "--fail-on-regression", is_flag=True, help="Exit with 1 if a regression is proven; a notice does not count."
 )
+@NOTIFY
 def trend(
     drill: str | None,
     among: Path,
@@ -41,6 +46,7 @@ def trend(
     env: str | None,
     page: Path | None,
     *,
+    notify: tuple[Reference, ...],
     join: bool,
     fail_on_regression: bool,
 ) -> None:
@@ -50,6 +56,7 @@ def trend(
     `regression`: in one of 2,000, and outages are surely longer by more than 2 %. Fewer than ten comparable runs are
     too few. Without DRILL the last 365 runs of each are looked at.
     """
+    notices.ready(notify)
     with indexed(among) as index:
         tell_untold(index)
         trends = _trends(index, drill, env, join=join)
@@ -60,8 +67,20 @@ def trend(
     else:
         for one in trends:
             _tell(one)
-    regressed = any(one.level is Level.REGRESSION for one in trends)
+    regressed = [one for one in trends if one.level is Level.REGRESSION]
+    notices.tell(notify, _notice(regressed))
     sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
+
+
+def _notice(regressed: list[Trend]) -> Notice | None:
+    """Tell of regressions; None where there is none."""
+    if not regressed:
+        return None
+    lines = [f"{one.name}: {one.because}" for one in regressed]
+    title = f"drill REGRESSION: {', '.join(one.name for one in regressed)}"
+    return notices.composed(
+        title, [*lines, "When it is explained: faildrill rebaseline RUN --because WHY"], is_well=False
+    )
 
 
 def _trends(index: Index, drill: str | None, env: str | None, *, join: bool) -> list[Trend]:

@@ -1,21 +1,16 @@
 """People are told how drills ended by real receivers, and no receiver changes how a drill ends."""
 
-import json
 import os
 import re
 import shlex
 import signal
-import socket
-import socketserver
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from click.testing import CliRunner
@@ -31,142 +26,15 @@ from faildrill.scheduling.occurrence_record import Died, Ended, Known, Missed
 from faildrill.secrets import Reference
 from faildrill.system import redaction
 from faildrill.system.exit_codes import ExitCode
-from faildrill.testing import FakePlace
+from unit.cli.declared import written
+from unit.cli.receivers import HIDDEN, Hook, Mailbox, dripping, served
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "signals.md"
-HIDDEN: Final = "a-secret-path-of-the-hook"
 SOME: Final = Notice(
     "alert", "drill FAILED: crash in staging", "pay was dark\nThis is a drill: it was done on purpose."
 )
 LONG: Final = 120.0
 """Seconds for a receiver that answers: the machine may be busy."""
-DRILL = """\
-drill: alpha
-environment: here
-warm_up: 300ms
-probes:
-  pay: {{simulated.service: {{folder: "{place}", name: alpha}}, every: 20ms}}
-steps:
-  - name: break alpha
-    simulated.fault: {{folder: "{place}", name: {of}}}
-    within: 3s
-    undo_within: 3s
-  - wait: 200ms
-expect:
-  - outage: {{of: pay, at_most: {at_most}, hold: 0s}}
-"""
-ENVIRONMENT = 'environment: here\ndrillable: true\nidentity:\n  - simulated.word: {{about: "{place}"}}\n'
-
-
-class Hook:
-    """A real web hook, which may refuse; it keeps what it is sent, and what `then` finds at that moment."""
-
-    def __init__(self, status: int = 200, then: Callable[[], Any] = lambda: None) -> None:
-        self.got: list[dict[str, str]] = []
-        self.found: list[Any] = []
-        hook = self
-
-        class Answers(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                hook.found.append(then())
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-        self.url = f"json://127.0.0.1:{self.server.server_port}/{HIDDEN}"
-
-
-class Mailbox(socketserver.ThreadingTCPServer):
-    """A real receiver of mail, as far as a mail needs it."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Talk)
-        self.mails: list[str] = []
-        self.url = f"mailto://127.0.0.1:{self.server_address[1]}/?from=drills@example.com&to=sre@example.com"
-
-
-class Talk(socketserver.StreamRequestHandler):
-    """One connection to it, as RFC 5321 has it."""
-
-    server: Mailbox
-
-    def handle(self) -> None:
-        self._say("220 here")
-        for line in self.rfile:
-            verb = line[:4].upper().strip()
-            if verb == b"DATA":
-                self._say("354 go on")
-                self.server.mails.append("".join(self._mail()))
-            self._say("221 bye" if verb == b"QUIT" else "250 well")
-
-    def _mail(self) -> Iterator[str]:
-        for line in self.rfile:
-            if line == b".\r\n":
-                return
-            yield line.decode()
-
-    def _say(self, text: str) -> None:
-        self.wfile.write(text.encode() + b"\r\n")
-
-
-@contextmanager
-def served(server: socketserver.BaseServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@contextmanager
-def dripping() -> Iterator[str]:
-    """A receiver that answers a byte now and then and never ends: no time limit of a socket sees anything wrong."""
-    listening, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
-
-    def drip() -> None:
-        taken, _ = listening.accept()
-        with taken:
-            taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-            while not over.wait(0.2):
-                try:
-                    taken.sendall(b"x")
-                except OSError:
-                    return
-
-    thread = threading.Thread(target=drip, daemon=True)
-    thread.start()
-    try:
-        yield f"json://127.0.0.1:{listening.getsockname()[1]}/{HIDDEN}"
-    finally:
-        over.set()
-        listening.close()
-
-
-@pytest.fixture
-def reference(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Reference]:
-    def given(url: str, name: str = "HOOK") -> Reference:
-        monkeypatch.setenv(name, url)
-        return Reference(f"env:{name}")
-
-    return given
-
-
-def written(folder: Path, at_most: str = "30s", of: str = "alpha") -> Path:
-    """Write a drill on a place of its own."""
-    place = FakePlace(folder / "place").folder
-    (folder / "environments").mkdir()
-    (folder / "environments" / "here.yaml").write_text(ENVIRONMENT.format(place=place), encoding="utf-8")
-    file = folder / "alpha.yaml"
-    file.write_text(DRILL.format(place=place, at_most=at_most, of=of), encoding="utf-8")
-    return file
 
 
 def test_a_web_hook_and_a_mailbox_are_told_the_same(reference: Callable[..., Reference]) -> None:
@@ -233,7 +101,7 @@ def test_a_run_is_told_when_all_is_over_and_ends_as_it_would_have(
 
     hook, refusing = Hook(then=over), Hook(503)
     with served(hook.server), served(refusing.server):
-        to = [word for name in ("HOOK", "NO") for word in ("--notify", f"env:{name}")]
+        to = ["--notify-at=end", *(word for name in ("HOOK", "NO") for word in ("--notify", f"env:{name}"))]
         reference(hook.url), reference(refusing.url, "NO")
         words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(reports), "-q", *to]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -252,7 +120,7 @@ def test_many_runs_are_told_once(tmp_path: Path, more: str, what: str, reference
     with served(hook.server):
         words = ["run", str(written(tmp_path)), "--reports", str(tmp_path / "reports"), "-q", more]
         done = subprocess.run(
-            [sys.executable, "-m", "faildrill", *words, "--notify", reference(hook.url).text],
+            [sys.executable, "-m", "faildrill", *words, "--notify-at=end", "--notify", reference(hook.url).text],
             capture_output=True,
             text=True,
             check=False,
@@ -269,7 +137,8 @@ def test_a_run_that_puts_nothing_back_is_told_as_one_that_needs_a_hand(
     file = written(tmp_path, of="beside, undo: lies")  # unseen by its probe, which soon is steady again
     with served(hook.server):
         words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(tmp_path / "reports"), "-q"]
-        done = subprocess.run([*words, "--notify", reference(hook.url).text], capture_output=True, check=False)
+        words += ["--notify-at=end", "--notify", reference(hook.url).text]
+        done = subprocess.run(words, capture_output=True, check=False)
     assert done.returncode == ExitCode.UNSAFE
     assert hook.found == [1]
     [told] = hook.got

@@ -9,6 +9,7 @@ from faildrill import judging
 from faildrill.cli.main import cli
 from faildrill.judging.result import Bounds, Verdict
 from faildrill.record import notes
+from unit.cli.receivers import Hook, served
 from unit.history import made
 from unit.history.nights import Sort, drawn
 from unit.reports import crash
@@ -55,6 +56,16 @@ def test_only_a_regression_gates_and_only_when_asked_to(called: Command) -> None
     done = called("trend", made.DRILL, "--fail-on-regression")
     assert done.exit_code == 1
     assert done.stdout.startswith("primary-crash in staging: REGRESSION\n  outages are longer since ")
+
+
+def test_people_are_told_of_a_regression_by_a_real_web_hook(called: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Hook()
+    monkeypatch.setenv("HOOK", hook.url)
+    with served(hook.server):
+        assert called("trend", made.DRILL, "--notify", "env:HOOK").exit_code == 0
+    [told] = hook.got
+    assert (told["title"], told["type"]) == ("drill REGRESSION: primary-crash in staging", "warning")
+    assert "outages are longer since" in told["message"]
 
 
 def test_a_person_explains_a_regression_and_it_gates_no_more(called: Command, reports: Path) -> None:
