@@ -1,4 +1,4 @@
-"""`faildrill metrics`: what is recorded on this machine, as a text file for Prometheus."""
+"""`faildrill metrics`: what is recorded on this machine, as a text file or an endpoint for Prometheus."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +22,24 @@ from faildrill.system import atomic_file
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write; default: stdout."
 )
-def metrics(among: Path, output: Path | None) -> None:
+@click.option("--listen", metavar="HOST:PORT", help="Serve them at /metrics until it is stopped, made anew each time.")
+def metrics(among: Path, output: Path | None, listen: str | None) -> None:
     """Write what is recorded as metrics in the format of OpenMetrics.
 
     Of each drill in each environment: its last run, and how many are recorded. Of this machine: which places are dirty,
     and which occurrences of game days were missed. FILE is there whole or as it was before, so that the textfile
-    collector of node_exporter can read it at any time: let its name end with .prom.
+    collector of node_exporter can read it at any time: let its name end with .prom. SIGTERM and Ctrl-C end an endpoint
+    with 0.
     """
-    with indexed(among) as index:
-        last = last_runs(index, among)
-        text = encode([*families(index, last), _places(last), *_game_days()])
-        tell_untold(index)
+    if listen is not None:
+        if output is not None:
+            raise WrongUsage("-o and --listen are two ways to have the metrics read: choose one")
+        from faildrill.cli.metrics_endpoint import serve
+
+        _text(among)  # what is wrong with the folder is said now, and not to the first who reads
+        serve(listen, lambda: _text(among))
+        return
+    text = _text(among)
     if output is None:
         click.echo(text.decode(), nl=False)
         return
@@ -41,6 +48,13 @@ def metrics(among: Path, output: Path | None) -> None:
             beside.write_bytes(text)
     except OSError as error:
         raise WrongUsage(f"{output} can't be written: {reason(error)}") from error
+
+
+def _text(among: Path) -> bytes:
+    with indexed(among) as index:
+        last = last_runs(index, among)
+        tell_untold(index)
+        return encode([*families(index, last), _places(last), *_game_days()])
 
 
 def _places(last: list[LastRun]) -> Family:

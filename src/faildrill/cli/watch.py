@@ -3,12 +3,11 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import Final
 
 import click
 
 from faildrill.cli.environment_choice import environment
-from faildrill.cli.options import NOTIFY, seconds
+from faildrill.cli.options import LISTEN, NOTIFY, address, seconds
 from faildrill.errors import WrongUsage
 from faildrill.model.environment import Environment
 from faildrill.reports.wording import count
@@ -16,13 +15,11 @@ from faildrill.secrets import Reference
 from faildrill.system import redaction, resolver
 from faildrill.watching import Manner, Watch
 
-_LISTEN: Final = "127.0.0.1:9766"
-
 
 @click.command()
 @click.argument("env", metavar="ENV")
 @NOTIFY
-@click.option("--listen", default=_LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
+@click.option("--listen", default=LISTEN, show_default=True, help="Where Prometheus reads; `none` for nowhere.")
 @click.option("--every", callback=seconds, default="30s", show_default=True, help="Between two audits.")
 @click.option(
     "--after", callback=seconds, default="5s", show_default=True, help="How long something must be bad before an alert."
@@ -64,7 +61,7 @@ async def _watched(place: Environment, manner: Manner, notify: tuple[Reference, 
         loop.add_signal_handler(number, ending.set)
     try:
         if listen != "none":
-            host, port = _address(listen)
+            host, port = address(listen)
             _say(f"metrics at http://{host}:{metrics.serve(host, port)}/metrics")
         _say(f"watching {place.name}: {_what(place)}, told {_where(len(ways))}")
         await Watch(place, manner, ways, metrics, _say).run(ending)
@@ -79,13 +76,6 @@ def _what(place: Environment) -> str:
 
 def _where(ways: int) -> str:
     return f"here and in {count(ways, 'other way')}" if ways else "here only"
-
-
-def _address(given: str) -> tuple[str, int]:
-    host, colon, port = given.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise WrongUsage(f"{given!r} is no HOST:PORT to listen on, e.g. {_LISTEN}, or none")
-    return host.strip("[]"), int(port)
 
 
 def _say(text: str) -> None:
