@@ -1,5 +1,6 @@
 """`faildrill judge` and `faildrill report`: a recorded run, judged and reported again from its files."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -7,7 +8,8 @@ from typing import Final
 import click
 
 from faildrill import judging
-from faildrill.cli.latest_run import latest
+from faildrill.cli.latest_run import folders_in, is_recorded, latest
+from faildrill.cli.latest_run import is_set as is_set
 from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage, reason
 from faildrill.judging.result import Result
@@ -82,11 +84,6 @@ def _judge_set(folder: Path, output: str) -> int:
     return result.exit_code
 
 
-def is_set(folder: Path) -> bool:
-    """Tell whether a folder holds a set of runs."""
-    return (folder / series.FILE).is_file()
-
-
 def find(run: str, among: Path) -> Path:
     """Return the folder of a run or a set: named by its path, by `last`, or by its id or folder's name among them.
 
@@ -94,19 +91,32 @@ def find(run: str, among: Path) -> Path:
     be named instead.
     """
     given = Path(run)
-    if _is_recorded(given):
+    if is_recorded(given):
         return given
-    runs = runs_in(among)
-    inner = [run for one in runs if is_set(one) for run in runs_in(one)]
-    named = [one for one in (*runs, *inner) if run and (one.name == run or one.name.rpartition("-")[2].startswith(run))]
-    last = latest(runs) if run == LAST else None
-    found = [last] if last else named
+    last = latest(among) if run == LAST else None
+    found = [last] if last else _named(run, among)
     if len(found) == 1:
         return found[0]
     if found:
         raise WrongUsage(f"{run!r} could be any of these: {_names(found)}")
+    runs = runs_in(among)
     known = f"the latest there: {_names(runs)}" if runs else "there are none"
     raise WrongUsage(f"no run {run!r}: no folder with a {timeline.FILE}, and none of the runs in {among}; {known}")
+
+
+def _named(run: str, among: Path) -> list[Path]:
+    """Return those of this name, or whose id begins so; of a hundred thousand only those are looked into, and sets."""
+    folders = folders_in(among) if run else []
+    if run in folders and is_recorded(among / run):
+        return [among / run]  # no other one has the time, the drill and the id
+    outer = [among / one for one in folders if _is_called(one, run)]
+    sets = (one for one in folders if os.access(f"{among}/{one}/{series.FILE}", os.F_OK))
+    inner = [among / one / name for one in sets for name in folders_in(among / one) if _is_called(name, run)]
+    return [one for one in (*outer, *inner) if is_recorded(one)]
+
+
+def _is_called(name: str, run: str) -> bool:
+    return name == run or name.rpartition("-")[2].startswith(run)
 
 
 def find_one(run: str, among: Path) -> Path:
@@ -119,14 +129,7 @@ def find_one(run: str, among: Path) -> Path:
 
 def runs_in(among: Path) -> list[Path]:
     """Return the folders of runs and sets in a folder, by name; none where it can't be read."""
-    try:
-        return sorted(one for one in among.iterdir() if _is_recorded(one))
-    except OSError:
-        return []
-
-
-def _is_recorded(folder: Path) -> bool:
-    return (folder / timeline.FILE).is_file() or is_set(folder)
+    return [among / one for one in folders_in(among) if is_recorded(among / one)]
 
 
 def _names(folders: list[Path]) -> str:

@@ -25,6 +25,7 @@ from faildrill.history.run_summary import RunSummary, Unread, summarize
 from faildrill.record import chain, notes
 from faildrill.reports.wording import count, plain
 from faildrill.system import who
+from faildrill.system.lazy_imports import without_collecting
 
 REPORTS: Final = click.option(
     "--reports", "among", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Where runs are."
@@ -38,7 +39,7 @@ ALL: Final = 1 << 40
 def indexed(among: Path, *, anew: bool = False) -> Iterator[Index]:
     """Give the index of the runs in a folder; WrongUsage where there is no such folder, or the index breaks."""
     try:
-        with opened(among, anew=anew) as index:
+        with without_collecting(), opened(among, anew=anew) as index:  # the runs that are read are all kept
             yield index
     except OSError as error:
         raise WrongUsage(f"{among} can't be read: {reason(error)}; name the folder of runs with --reports") from error
@@ -178,7 +179,7 @@ def prune(older_than: float, among: Path, *, yes: bool) -> None:
     """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     with indexed(among) as index:
-        old = [one for one in removable(index.latest(ALL), before) if not (among / one.folder / notes.FILE).exists()]
+        old = [one for one in removable(index.dated(), before) if not (among / one.folder / notes.FILE).exists()]
         tell_untold(index)
     for one in old:
         click.echo(f"{'removed' if yes else 'would remove'} {plain(one.folder)}")

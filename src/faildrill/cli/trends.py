@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,13 +68,14 @@ def trend(
     else:
         for one in trends:
             _tell(one)
-    regressed = [one for one in trends if one.level is Level.REGRESSION]
-    notices.tell(notify, _notice(regressed))
+    notices.tell(notify, notice(trends))
+    regressed = any(one.level is Level.REGRESSION for one in trends)
     sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
 
 
-def _notice(regressed: list[Trend]) -> Notice | None:
-    """Tell of regressions; None where there is none."""
+def notice(trends: Sequence[Trend]) -> Notice | None:
+    """Tell of the regressions among trends; None where there is none."""
+    regressed = [one for one in trends if one.level is Level.REGRESSION]
     if not regressed:
         return None
     lines = [f"{one.name}: {one.because}" for one in regressed]

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from faildrill.history.run_summary import RunSummary, Unread, summarize
+from faildrill.history.run_summary import Dated, RunSummary, Unread, summarize
 from faildrill.record import series as sets
 from faildrill.record import timeline
 
@@ -33,6 +33,7 @@ PRAGMA user_version = {VERSION};
 """By start and by drill: what is asked for most often is read without going through all rows."""
 _SUMMARY: Final = msgspec.json.Decoder(RunSummary)
 """Made once: it costs more than a row."""
+_DATED: Final = msgspec.json.Decoder(Dated)
 _TAKEN_OVER: Final = 10.0
 """Seconds to wait for another command that brings the index up to date."""
 
@@ -67,6 +68,10 @@ class Index:
         # By folder as well: of two that began in one second the order must be the same each time.
         query = f"SELECT told FROM folders WHERE sort = 'run'{which} ORDER BY started DESC, folder DESC LIMIT ?"  # noqa: S608 - the text is ours
         return self._read(query, (*values, most))[::-1]
+
+    def dated(self) -> list[Dated]:
+        """Return all runs, in no order, with what tells whether they may go."""
+        return [_DATED.decode(told) for [told] in self._database.execute("SELECT told FROM folders WHERE sort = 'run'")]
 
     def series(self) -> list[tuple[str, str, str]]:
         """Return which drill was run where, in which way: (drill, environment, way), by name."""
@@ -109,12 +114,13 @@ class Index:
         """Bring the index up to what the folders hold now."""
         known = dict(self._database.execute("SELECT folder, changed FROM folders"))
         found = _folders(reports)
-        fresh = {name for name, _ in found.items() - known.items()}
-        for name in sorted(fresh | self._sets()):
+        new = [name for name, changed in found.items() if known.get(name) != changed]
+        for name in {*new, *self._sets()}:
             if name in found and (reports / name / sets.FILE).exists():
-                found |= {f"{name}/{one}": changed for one, changed in _folders(reports / name).items()}
+                inside = {f"{name}/{one}": changed for one, changed in _folders(reports / name).items()}
+                new += [one for one, changed in inside.items() if known.get(one) != changed]
+                found |= inside
         gone = [(name,) for name in known.keys() - found.keys()]
-        new = [name for name, _ in found.items() - known.items()]
         if not gone and not new:
             return
         with self._database:

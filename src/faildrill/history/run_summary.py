@@ -32,18 +32,24 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
-class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One run, as the history knows it; times are float seconds."""
+class Dated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one run what tells whether it may go: of a hundred thousand no more is read."""
 
-    run: str
     folder: str
     """From the folder of the reports."""
     drill: str
     way: str = ""
     environment: str
-    identity: str
     started: str
     verdict: Verdict
+    baseline: Baseline | None = None
+
+
+class RunSummary(Dated, frozen=True, kw_only=True, omit_defaults=True):
+    """One run, as the history knows it; times are float seconds."""
+
+    run: str
+    identity: str
     because: str
     runbook: str = ""
     runbook_digest: str = ""
@@ -61,7 +67,6 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actions: list[str] = []
     """The kinds of its actions, in their order."""
     conditions: Conditions = {}
-    baseline: Baseline | None = None
     satisfies: list[str] = []
     """Labels of what it is evidence for, as its drill said then."""
 

@@ -122,17 +122,32 @@ def content(runs: Path) -> bytes:
     return bounded_read.read(runs / FILE, _LARGEST)
 
 
+def begun_last(runs: Path) -> list[str]:
+    """Return the runs that began last as the end of a chain has them, in that order; none where it can't be read.
+
+    Not checked: neither that the chain is whole nor that the runs are there.
+    """
+    try:
+        descriptor = os.open(runs / FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return []
+    try:
+        tail = _tail(descriptor, os.fstat(descriptor).st_size)
+    except OSError:
+        return []
+    finally:
+        os.close(descriptor)
+    links = (_link(line) for line in tail.split(b"\n"))
+    return [one.what.run for one in links if one is not None and isinstance(one.what, Begun)]
+
+
 def decode(content: bytes) -> ChainRead:
     """Read a chain up to where it breaks."""
     links: list[Link] = []
     previous = ""
     lines = content.split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
-        record = unseal(line)
-        try:
-            link = _DECODER.decode(record) if record is not None else None
-        except UNREADABLE:
-            link = None
+        link = _link(line)
         if link is None:
             return ChainRead(links, number, "it is not what was written")
         if link.previous != previous:
@@ -146,6 +161,15 @@ def decode(content: bytes) -> ChainRead:
 
 _DECODER: Final = msgspec.json.Decoder(Link)
 """Made once: it costs more than a line."""
+
+
+def _link(line: bytes) -> Link | None:
+    """Read a line; None where it is not what was written."""
+    record = unseal(line)
+    try:
+        return _DECODER.decode(record) if record is not None else None
+    except UNREADABLE:
+        return None
 
 
 def start_digest(timeline: Path) -> str:

@@ -1,20 +1,27 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 from click.testing import CliRunner, Result
 
 from faildrill import judging
+from faildrill.cli import judge, trends
 from faildrill.cli.main import cli
+from faildrill.clock import SystemClock, boot_id
+from faildrill.history.index import opened
+from faildrill.history.trend import Level, weigh
 from faildrill.judging.result import Bounds, Verdict
-from faildrill.record import notes
-from unit.cli.receivers import Hook, served
+from faildrill.record import chain, notes, series, timeline
+from faildrill.record.journal import seal, unseal
 from unit.history import made
 from unit.history.nights import Sort, drawn
 from unit.reports import crash
 
 Command = Callable[..., Result]
+LENGTH: Final = Bounds(at_least=19.8, at_most=20.2)
 
 
 @pytest.fixture
@@ -44,6 +51,48 @@ def test_what_can_not_be_counted_is_told_by_every_command_that_counts(called: Co
         assert told in called(*words).stderr
 
 
+def now(run: Path) -> None:
+    """Have a run be of this boot."""
+    line = unseal((run / timeline.FILE).read_bytes().rstrip())
+    assert line is not None
+    (run / timeline.FILE).write_bytes(seal(line.replace(b'"boot":"boot"', f'"boot":"{boot_id()}"'.encode())))
+
+
+def test_of_very_many_the_last_run_is_the_one_that_ended_last_though_the_clock_was_set_back_by_years(
+    tmp_path: Path,
+) -> None:
+    for number in range(70, 140):
+        made.record(tmp_path, number, LENGTH)
+    last = made.record(tmp_path, 0, LENGTH)
+    now(last)
+    assert judge.find("last", tmp_path) != last, "nothing but the chain tells"
+    begun = chain.Begun(run=last.name, drill=made.DRILL, environment="staging", start="")
+    chain.append(tmp_path, begun, SystemClock())
+    with (tmp_path / chain.FILE).open("ab") as file:
+        file.write(b"torn")
+    assert judge.find("last", tmp_path) == last
+
+
+def test_a_chain_that_names_what_is_not_there_leads_nowhere(tmp_path: Path) -> None:
+    for number in range(70):
+        made.record(tmp_path / "reports", number, LENGTH)
+    outside = made.record(tmp_path, 0, LENGTH)
+    now(outside)
+    for name in (f"../{outside.name}", outside.name, "."):
+        begun = chain.Begun(run=name, drill=made.DRILL, environment="staging", start="")
+        chain.append(tmp_path / "reports", begun, SystemClock())
+    assert judge.find("last", tmp_path / "reports").name.endswith("-000045")
+
+
+def test_a_run_in_a_suite_is_found_by_its_id_among_very_many(tmp_path: Path) -> None:
+    inner = made.record(tmp_path / "suite", 7, LENGTH)
+    (tmp_path / "suite" / series.FILE).touch()
+    for number in range(10, 90):
+        made.record(tmp_path, number, LENGTH)
+    assert judge.find("000007", tmp_path) == inner
+    assert judge.find("00002a", tmp_path).parent == tmp_path
+
+
 def test_a_drill_that_never_ran_is_told_with_those_that_did(called: Command) -> None:
     for words in (("history", "nothing"), ("trend", "nothing")):
         done = called(*words)
@@ -58,14 +107,21 @@ def test_only_a_regression_gates_and_only_when_asked_to(called: Command) -> None
     assert done.stdout.startswith("primary-crash in staging: REGRESSION\n  outages are longer since ")
 
 
-def test_people_are_told_of_a_regression_by_a_real_web_hook(called: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    hook = Hook()
-    monkeypatch.setenv("HOOK", hook.url)
-    with served(hook.server):
-        assert called("trend", made.DRILL, "--notify", "env:HOOK").exit_code == 0
-    [told] = hook.got
-    assert (told["title"], told["type"]) == ("drill REGRESSION: primary-crash in staging", "warning")
-    assert "outages are longer since" in told["message"]
+def test_people_are_told_of_regressions_alone_and_of_what_ends_them(reports: Path) -> None:
+    with opened(reports) as index:
+        [one] = [weigh(index.runs_of(series)) for series in index.series()]
+    told = trends.notice([one])
+    assert told is not None
+    assert (told.title, told.sort) == ("drill REGRESSION: primary-crash in staging", "alert")
+    assert told.body.startswith("primary-crash in staging: outages are longer since ")
+    assert "faildrill rebaseline RUN --because WHY" in told.body
+    assert trends.notice([replace(one, level=Level.NOTICE)]) is None
+
+
+def test_where_nobody_could_be_told_of_a_trend_it_is_said_at_once(called: Command) -> None:
+    done = called("trend", made.DRILL, "--notify", "env:NOWHERE")
+    assert done.exit_code == 2
+    assert "env:NOWHERE: the variable is not set" in done.stderr
 
 
 def test_a_person_explains_a_regression_and_it_gates_no_more(called: Command, reports: Path) -> None:
