@@ -127,6 +127,7 @@ class Liar:
             "trickle": (bytes([one]) for one in truth),
             "half": [truth[:-5]],
             "endless": chain([b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"], repeat(b" " * 65536, 1600)),
+            "too long": [_http(200, json.dumps(SUCCESS).encode() + b" " * (2 << 20))],
             "login page": [_http(200, PAGE)],
             "redirect": [_http(307, {}, f"Location: {path}?again\r\n")],
             "budget": [_http(429, BUDGET)],

@@ -81,12 +81,13 @@ class _Takes(Removal):
 
     async def _take(self, api: Api, pinned: _Pinned, given: Given, deadline: float) -> int:
         """Take one pod away; return since when it may be (monotonic ns). Each refusal is told, with what it cost."""
-        began, conflicts = time.monotonic_ns(), 0
+        began, refusals, conflicts = time.monotonic_ns(), 0, 0
         while True:
             pod = await self._pinned(api, pinned, each(given))
             try:
-                return await self._take_once(api, pod, given, began, deadline)
+                since = await self._take_once(api, pod, given, deadline)
             except Refused as error:
+                refusals += 1
                 conflicts += error.status == _CONFLICT
                 wait = self._wait(error, conflicts, _seconds(began))
                 loop = asyncio.get_running_loop()
@@ -95,8 +96,12 @@ class _Takes(Removal):
                 told = f"{called(pod)}: {self.DEED} was refused ({error}); waiting, nothing is taken away"
                 _tell(given, told, time.monotonic_ns())
                 await asyncio.sleep(wait)
+            else:
+                if refusals:
+                    _tell(given, f"{called(pod)}: {_seconds(began):.1f} s were waiting, and no outage", since)
+                return since
 
-    async def _take_once(self, api: Api, pod: Pod, given: Given, began: int, deadline: float) -> int:
+    async def _take_once(self, api: Api, pod: Pod, given: Given, deadline: float) -> int:
         asked = time.monotonic_ns()
         removed_here.add(pod.uid)
         try:
@@ -109,9 +114,7 @@ class _Takes(Removal):
         except ActionRefused:
             removed_here.discard(pod.uid)
             raise
-        waited = (taken.sent - began) / 1e9
-        told = f"{called(pod)}: {self.DEED} was accepted, {waited:.2f} s after the first try, all of it waiting"
-        _tell(given, told, taken.sent, began=True)
+        _tell(given, f"{called(pod)}: {self.DEED} was accepted", taken.sent, began=True)
         return taken.sent
 
     def _wait(self, error: Refused, conflicts: int, elapsed: float) -> float | None:

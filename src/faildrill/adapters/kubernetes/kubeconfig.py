@@ -210,8 +210,11 @@ class _Kubeconfig(NamedTuple):
         ways = [bool(certificate or key), bool(token or token_file), plugin is not None]
         if sum(ways) != 1 or bool(certificate) != bool(key):
             self._wrong(f"{where}: give one of a token, a client certificate with its key, and a plugin (exec)")
-        for secret in filter(None, (token, key)):
-            redaction.learn(secret)
+        try:
+            for secret in filter(None, (token, key)):
+                redaction.learn(secret)
+        except ValueError as error:
+            self._wrong(f"{where}: {error}")
         # A token in the file itself is only what the file of the token was at some time.
         file = self._beside(token_file) if token_file else ""
         return way._replace(

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import contextlib
+import random
 import stat
 import time
 from collections.abc import Callable
@@ -115,6 +117,61 @@ def test_a_file_that_is_none_is_told_with_its_place(tmp_path: Path, text: str, t
     path.write_text(text)
     with pytest.raises(NoWay, match=told):
         read(path)
+
+
+JUNK: list[Any] = [
+    None,
+    "",
+    0,
+    -1,
+    1.5,
+    True,
+    [],
+    {},
+    "x",
+    ["x"],
+    {"x": 1},
+    [[]],
+    {"name": "here"},
+    "\ud83d\ude00" * 300,
+    "../x",
+]
+
+
+def _mutated(content: object, chance: random.Random) -> object:
+    """Change one thing somewhere: take it away, put junk in its place, or have it twice."""
+    if not isinstance(content, dict | list) or not content or chance.random() < 0.15:
+        return chance.choice(JUNK)
+    content = content.copy()
+    key = chance.choice(list(content) if isinstance(content, dict) else range(len(content)))
+    match chance.randrange(6):
+        case 0:
+            del content[key]
+        case 1 if isinstance(content, list):
+            content.append(content[key])
+        case _:
+            content[key] = _mutated(content[key], chance)
+    return content
+
+
+def test_a_mutated_file_leads_to_the_declared_server_or_is_refused(
+    tmp_path: Path, certificates: Certificates, request: pytest.FixtureRequest
+) -> None:
+    chance = random.Random(16)  # noqa: S311 - a repeatable choice, not a secret
+    path = kubeconfig(tmp_path, 6443, certificates)
+    plain = yaml.safe_load(path.read_text())
+    led = 0
+    for _ in range(10_000 if request.config.getoption("--soak") else 400):
+        content = plain
+        for _ in range(chance.randint(1, 3)):
+            content = _mutated(content, chance)
+        path.write_text(yaml.safe_dump(content))
+        with contextlib.suppress(NoWay):
+            found = read(path)
+            assert found.server == "https://127.0.0.1:6443"
+            assert found.authorities in ((), (certificates.ca.strip(),))
+            led += 1
+    assert led
 
 
 def test_a_folder_a_missing_file_and_an_unknown_context_are_told(tmp_path: Path, certificates: Certificates) -> None:

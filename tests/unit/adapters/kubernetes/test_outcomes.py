@@ -55,7 +55,9 @@ WALKED = [(method, lie) for method in ("DELETE", "POST") for lie in (*AFTER, *ER
 
 
 @pytest.mark.parametrize("when", ["", " before"])
-@pytest.mark.parametrize(("method", "lie"), [*WALKED, ("DELETE", "endless"), ("PUT", "close"), ("PATCH", "close")])
+@pytest.mark.parametrize(
+    ("method", "lie"), [*WALKED, ("DELETE", "endless"), ("DELETE", "too long"), ("PUT", "close"), ("PATCH", "close")]
+)
 def test_what_is_open_is_unknown_and_was_sent_once(
     tmp_path: Path, certificates: Certificates, lie: str, method: str, when: str
 ) -> None:
