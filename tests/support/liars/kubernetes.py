@@ -82,6 +82,8 @@ class Liar:
         """By method, what becomes of each of its requests: see `_pieces`. With `before` in it, it takes no effect."""
         self.on_effect: Callable[[str, str], None] = lambda _method, _path: None
         self.connections = 0
+        self.forbidden: tuple[str, str, str | None] | None = None
+        """Verb, resource and subresource that the account may not use."""
 
     def count(self, method: str) -> int:
         """Count the requests of a method."""
@@ -138,6 +140,10 @@ class Liar:
         return lies.get(lie) or ([_http(int(lie), failed(int(lie)))] if lie.isdigit() else [truth] if not lie else ())
 
     def _truth(self, method: str, path: str) -> tuple[int, dict[str, Any]]:
+        if path.endswith("selfsubjectaccessreviews"):
+            asked = self.bodies[-1]["spec"]["resourceAttributes"]
+            may = (asked["verb"], asked["resource"], asked.get("subresource")) != self.forbidden
+            return 201, {"kind": "SelfSubjectAccessReview", "status": {"allowed": may}}
         if path.endswith("selfsubjectreviews"):
             return 201, {"kind": "SelfSubjectReview", "status": {"userInfo": {"username": "drills"}}}
         if method != "GET":

@@ -13,6 +13,7 @@ from faildrill.adapters.kubernetes.objects import Pod
 from faildrill.adapters.kubernetes.outcomes import Refused, Unknown
 from faildrill.adapters.kubernetes.phases import Phases
 from faildrill.adapters.kubernetes.removal import Aim, Removal, controller_of, each, names_of, removed_here
+from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.workload import budgets_of, called, sighted
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Duration, Given, Hears
@@ -242,6 +243,9 @@ class Evict(_Takes):
     def _patience(self) -> float:
         return self.try_for
 
+    def _rules(self) -> list[Rule]:
+        return [*super()._rules(), Rule("create", "pods/eviction"), Rule("list", "poddisruptionbudgets", "policy")]
+
     def _is_others(self, pod: Pod) -> bool:
         found = pod.condition(_TARGETED)
         return found is None or found.reason != _BY_EVICTION
@@ -288,6 +292,9 @@ class DeletePods(_Takes):
 
     DEED: ClassVar[str] = "the deletion"
     VERB: ClassVar[str] = "deletes"
+
+    def _rules(self) -> list[Rule]:
+        return [*super()._rules(), Rule("delete", "pods")]
 
     def _is_others(self, pod: Pod) -> bool:
         found = pod.condition(_TARGETED)

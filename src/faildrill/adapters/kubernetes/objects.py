@@ -254,3 +254,16 @@ class SelfSubjectReview(msgspec.Struct, frozen=True):
 
     kind: str = ""
     status: ReviewStatus = ReviewStatus()
+
+
+class AccessStatus(msgspec.Struct, frozen=True):
+    """Whether we may."""
+
+    allowed: bool = False
+
+
+class SelfSubjectAccessReview(msgspec.Struct, frozen=True):
+    """Whether the server would let us do something."""
+
+    kind: str = ""
+    status: AccessStatus = AccessStatus()

@@ -13,6 +13,7 @@ from faildrill.adapters.kubernetes.checks import account
 from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.identity_guard import unmarked
 from faildrill.adapters.kubernetes.objects import LeaseObject, Object, Owner, Pod
+from faildrill.adapters.kubernetes.rights import Rule, allowed
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes
 from faildrill.adapters.kubernetes.workload import (
@@ -25,7 +26,7 @@ from faildrill.adapters.kubernetes.workload import (
     zone_of,
 )
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
-from faildrill.ports import Captured, Given, Observed, Preview
+from faildrill.ports import Captured, Checked, Given, Observed, Preview
 from faildrill.ports.effect import Effect
 from faildrill.toolkit.deadlines import SHARE
 
@@ -33,6 +34,17 @@ _AGAIN: Final = 0.25
 """Seconds between two looks."""
 _LOOK: Final = 5.0
 """Seconds that one look may take, at the most."""
+_LOOKS: Final = (
+    Rule("get", "namespaces"),
+    Rule("get", "pods"),
+    Rule("list", "pods"),
+    Rule("list", "endpointslices", "discovery.k8s.io"),
+    Rule("get", "deployments", "apps"),
+    Rule("get", "replicasets", "apps"),
+    Rule("get", "statefulsets", "apps"),
+    Rule("get", "daemonsets", "apps"),
+)
+"""What looking at pods, at what keeps them there and at where they are served takes."""
 removed_here: Final[set[str]] = set()
 """UIDs of the pods that steps of this process have taken away: for another step of the run they are nobody else's."""
 
@@ -95,6 +107,14 @@ class Removal(InKubernetes):
     async def _asking(self, given: Given) -> AsyncIterator[Api]:
         async with Api.open(self.kubernetes, given.run, given.timeout * SHARE / 2) as api:
             yield api
+
+    async def rights(self, given: Given) -> list[Checked]:
+        """Ask the API server for each rule that the step needs whether we have it."""
+        within = each(given)
+        async with self._asking(given) as api:
+            found = await allowed(api, self.namespace, [*_LOOKS, *self._rules()], within)
+            nodes = await allowed(api, "", [Rule("get", "nodes")], within) if self.zone else []
+        return [*found, *nodes]
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the pods are on the way out and get no new connections, and that nobody else has changed a thing."""
@@ -163,6 +183,9 @@ class Removal(InKubernetes):
         effect = f"{effect}; as {who} at {api.way.server}, by {self.kubernetes.way}"
         undo = f"wait until {aim.keeper.name} has {aim.keeper.wanted} ready pods again: others, in their place"
         return Preview(self._members(aim.pods), effect, undo, self._members(aim.rest))
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("get", "leases", "coordination.k8s.io")] if self.leader_of else []
 
     @abstractmethod
     async def _budget_words(self, api: Api, aim: Aim, within: float) -> str: ...

@@ -382,6 +382,18 @@ def test_plan_tells_who_is_hit_who_stays_and_the_budget_and_asks_for_nothing(bot
     both(story)
 
 
+def test_the_rule_that_is_missing_is_named(play: Play) -> None:
+    async def story(drill: Drill) -> None:
+        assert all(one.ok for one in await drill.step(zone="a").rights(drill.given))
+        drill.place.liar.forbidden = ("create", "pods", "eviction")
+        [wrong] = [one for one in await drill.step().rights(drill.given) if not one.ok]
+        assert wrong.told == "not allowed in namespace payments"
+        assert 'a Role with {apiGroups: [""], resources: [pods/eviction], verbs: [create]}' in wrong.remedy
+        assert drill.place.liar.effects == 0
+
+    play(story)
+
+
 def test_the_same_name_with_the_same_uid_is_no_replacement(both: Play) -> None:
     async def story(drill: Drill) -> None:
         drill.place.replaces = False
