@@ -7,12 +7,13 @@ from pydantic import Field
 
 from faildrill.adapters.patroni.interface_proof import OfCluster
 from faildrill.adapters.patroni.status import Node
+from faildrill.adapters.patroni.succession import Sight
 from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.ports.effect import Effect, Found, compared
 from faildrill.toolkit.deadlines import patience
-from faildrill.toolkit.links import IN_THE_PATH, LinkMode, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, links
 
 _A_MOMENT: Final = 0.3
 """Seconds in which the node that takes writes has written something, where anybody writes."""
@@ -30,7 +31,9 @@ class CutReplication(OfCluster, OfLink):
     leader's reach can change its network (the lab's can). Later steps may use `${steps.ID.primary}`. It is not seen in
     effect while a standby streams after a `reset`, or gets what is written after `silent`; where nothing is written, or
     it is `delayed`, only what is in the path can tell, and a probe must have noticed it. It is put back when the link
-    does what it did before.
+    does what it did before, and each of these standbys streams and gets what is written again. Where nothing is
+    written, or after `delayed`, a probe must have noticed its end; where somebody else leads by then, whatever is in
+    the path is believed.
 
         steps:
           - name: cut the network to the standby
@@ -80,7 +83,7 @@ class CutReplication(OfCluster, OfLink):
     async def _silenced(self, before: Captured, given: Given) -> Observed:
         """See that no standby gets what the primary has and it hasn't; where they are alike, nobody can tell."""
         primary, each = str(before["primary"]), patience(given) / 3
-        standbys = [str(one) for one in cast("list[object]", before["streaming"])]
+        standbys = _standbys(before)
         first = (await self._once(each)).nodes
         await asyncio.sleep(_A_MOMENT)
         wrote = (await self._once(each)).nodes[primary].position or 0
@@ -115,10 +118,36 @@ class CutReplication(OfCluster, OfLink):
         await self._links(primary, given).link(primary, LinkMode.before(before))
 
     async def restored(self, before: Captured, given: Given) -> Observed:
-        """See that it does."""
+        """See that it does, and that it carries what the primary writes, as the nodes tell it."""
         primary = str(before["primary"])
-        now = await self._links(primary, given).link_now(primary)
-        return Observed(now == LinkMode.before(before), f"the link to {primary} is {now}")
+        now, former = await self._links(primary, given).link_now(primary), LinkMode.before(before)
+        found = f"the link to {primary} is {now}"
+        if now != former:
+            return Observed(holds=False, because=found)
+        if former != OPEN:
+            return Observed(holds=True, because=found, word_of=IN_THE_PATH)
+        seen = await self._carried(before, given)
+        return seen._replace(because=f"{found}; {seen.because}")
+
+    async def _carried(self, before: Captured, given: Given) -> Observed:
+        """See each standby stream, by the primary's word as well, and get what is written; else only the path tells."""
+        primary, standbys, each = str(before["primary"]), _standbys(before), patience(given)
+        first = await self._once(each)
+        if first.leader is None:
+            return Observed(holds=False, because=f"nobody leads: {'; '.join(first.missing())}")
+        if first.leader != primary:
+            # Nobody receives over it any more, so no node can tell, and no user would notice: it is believed.
+            return Observed(holds=True, because=f"{first.leader} leads, so nothing goes over it")
+        if lost := [one for one in standbys if one not in first.sent or one not in first.streaming]:
+            return Observed(holds=False, because=f"{', '.join(lost)} does not stream from {primary}")
+        await asyncio.sleep(_A_MOMENT)
+        wrote = (await self._once(each)).nodes[primary].position or 0
+        if not await self._until(lambda sight: not _lacking(sight, standbys, wrote), each):
+            return Observed(holds=False, because=f"not each of {', '.join(standbys)} has what {primary} has written")
+        is_news = wrote > (first.nodes[primary].position or wrote)
+        gets = f"gets what {primary} writes" if is_news else "streams again"
+        is_proof = self.how == "reset" or (self.how == "silent" and is_news)
+        return Observed(True, f"{', '.join(standbys)} {gets}", word_of="" if is_proof else IN_THE_PATH)
 
     async def preview(self, given: Given) -> Preview:
         """Look whose link would be cut now."""
@@ -140,6 +169,14 @@ class CutReplication(OfCluster, OfLink):
 
     def _links(self, primary: str, given: Given) -> Links:
         return links(given.reach(self.cluster.members[primary]), f"{self.cluster.name}/{primary}")
+
+
+def _standbys(before: Captured) -> list[str]:
+    return [str(one) for one in cast("list[object]", before["streaming"])]
+
+
+def _lacking(sight: Sight, standbys: list[str], wrote: int) -> list[str]:
+    return [one for one in standbys if (sight.nodes[one].position or 0) < wrote]
 
 
 def _is_behind(node: Node, wrote: int) -> bool:

@@ -184,6 +184,13 @@ class Sight(LeaderStore[Node]):
         """The standbys that say they receive from another node, sorted."""
         return sorted(name for name, node in self.nodes.items() if node.is_streaming)
 
+    @property
+    def sent(self) -> list[str]:
+        """The standbys that the leader says it sends to, sorted."""
+        status = self.nodes[self.leader].status if self.leader else None
+        receivers = status.replication if status else []
+        return sorted(one.application_name or "?" for one in receivers if one.state == "streaming")
+
     def behind(self, name: str) -> tuple[int, int] | None:
         """Return by how many bytes a standby is behind in replaying, and in having; None where that can't be told."""
         leader = self.nodes[self.leader].status if self.leader else None

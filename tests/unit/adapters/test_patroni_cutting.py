@@ -1,0 +1,98 @@
+"""Replication that was cut is put back when its nodes tell so, and not on the word of whatever is in the path alone."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pytest
+
+from faildrill.adapters.patroni.cut_replication import CutReplication
+from faildrill.kinds.call_context import CallContext
+from faildrill.ports import Captured, Observed, Reach
+from faildrill.ports.target import Member
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode
+from unit.adapters.patronis import TwoNodes, cluster
+
+BEFORE: Captured = {"primary": "pg1", "streaming": ["pg2"], "mode": "open", "delay_ms": 0, "jitter_ms": 0}
+
+
+@dataclass
+class Path:
+    """Whatever is in the path: it says that it does what it was told, whatever it does."""
+
+    says: LinkMode = OPEN
+
+    async def link(self, member: str, doing: LinkMode, at_most: float | None = None) -> None:
+        raise AssertionError(member, doing, at_most)
+
+    async def link_now(self, member: str) -> LinkMode:
+        assert member == "pg1"
+        return self.says
+
+    async def signal(self, member: str, name: str) -> None:
+        raise AssertionError(member, name)
+
+    async def start(self, member: str) -> None:
+        raise AssertionError(member)
+
+    async def state(self, member: str) -> Any:  # noqa: ANN401 - never asked
+        raise AssertionError(member)
+
+
+@dataclass(frozen=True)
+class Through(CallContext):
+    """Gives the path as the reach of every member."""
+
+    path: Path | None = None
+
+    def reach(self, member: Member) -> Reach:
+        assert (member.name, self.path is None) == ("pg1", False)
+        return cast("Reach", self.path)
+
+
+def restored(nodes: TwoNodes, how: str, says: LinkMode = OPEN, delay: str = "0s") -> Observed:
+    async def story() -> Observed:
+        async with cluster(nodes) as both:
+            step = CutReplication.model_validate({"cluster": both, "how": how, "delay": delay})
+            return await step.restored(BEFORE, replace(Through("run", 2.0), path=Path(says)))
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("nodes", "because"),
+    [
+        (TwoNodes(grows=10, stuck_at=5_000_000), "not each of pg2 has what pg1 has written"),
+        (TwoNodes(stuck_at=4_000_000), "not each of pg2 has what pg1 has written"),
+        (TwoNodes(sends="catchup"), "pg2 does not stream from pg1"),
+        (TwoNodes(standby={"replication_state": "starting"}), "pg2 does not stream from pg1"),
+        (TwoNodes(leader=None), "nobody leads"),
+    ],
+    ids=["gets nothing new", "lacks what was written", "the primary says no", "the standby says no", "nobody leads"],
+)
+@pytest.mark.parametrize("how", ["silent", "reset"])
+def test_what_says_that_it_is_open_is_not_believed_against_the_nodes(how: str, nodes: TwoNodes, because: str) -> None:
+    seen = restored(replace(nodes), how)
+    assert not seen.holds
+    assert seen.because.startswith(f"the link to pg1 is open; {because}")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "how", "delay", "word_of"),
+    [
+        (TwoNodes(grows=10), "silent", "0s", ""),
+        (TwoNodes(), "silent", "0s", IN_THE_PATH),
+        (TwoNodes(), "reset", "0s", ""),
+        (TwoNodes(grows=10), "delayed", "20ms", IN_THE_PATH),
+        (TwoNodes(leader="pg2", grows=10), "silent", "0s", ""),
+    ],
+    ids=["it gets news", "nothing is written", "a new connection", "late, how much can't be told", "another one leads"],
+)
+def test_the_nodes_prove_that_it_carries_or_a_probe_must(nodes: TwoNodes, how: str, delay: str, word_of: str) -> None:
+    seen = restored(replace(nodes), how, delay=delay)
+    assert (seen.holds, seen.word_of) == (True, word_of), seen
+
+
+def test_what_says_that_it_is_cut_still_is_believed() -> None:
+    seen = restored(TwoNodes(grows=10), "silent", LinkMode("blackhole"))
+    assert (seen.holds, seen.because) == (False, "the link to pg1 is blackhole")
