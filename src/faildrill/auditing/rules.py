@@ -169,7 +169,7 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if settings.redispatch is False or settings.retries == 0:
         said = f"{backend} does not retry on another server when a connection fails"
         why = "until a dead server is noticed, its share of the users gets errors that a retry would spare them"
-        remedy = "`option redispatch 1` and `retries 2` or more, at NGINX no `proxy_next_upstream off` and two tries"
+        remedy = "`option redispatch 1`, `retries 2` or more; at NGINX `error` in `proxy_next_upstream`, two tries"
         yield Remark("redispatch", Grade.WARNING, name, said, why, remedy)
     elif settings.redispatch is None or settings.retries is None:
         said = f"whether {backend} retries on another server can't be read"

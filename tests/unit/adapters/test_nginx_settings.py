@@ -3,6 +3,12 @@
 import asyncio
 import os
 import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -265,6 +271,43 @@ def test_one_address_that_is_listed_twice_is_two_servers(tmp_path: Path) -> None
     assert [(name, one.weight) for name, one in (found["app"].servers or {}).items()] == [("a:1", 1), ("a:1 (2)", 3)]
 
 
+FAMILIES = ("proxy", "grpc", "fastcgi", "uwsgi", "scgi", "memcached")
+
+
+@pytest.mark.parametrize(
+    ("lines", "goes_on"),
+    [
+        ([], True),
+        (["error timeout"], True),
+        (["http_500 ERROR"], True),
+        (["error", "http_500"], True),
+        (["timeout"], False),
+        (["http_502 http_503 http_504"], False),
+        (["off"], False),
+        (["error off"], False),
+    ],
+)
+def test_a_refused_connection_goes_to_the_next_server_only_where_error_is_among_the_words(
+    tmp_path: Path, lines: list[str], goes_on: bool
+) -> None:
+    places = [
+        f"location /{family} {{ {' '.join(f'{family}_next_upstream {words};' for words in lines)} {family}_pass "
+        f"{'http://' * (family == 'proxy')}app; }}"
+        for family in FAMILIES
+    ]
+    found, _ = backends(tmp_path, f"{TWO} server {{ {' '.join(places)} }}")
+    assert (found["app"].redispatch, found["app"].retries) == (goes_on, int(goes_on))
+
+
+@pytest.mark.parametrize(("words", "goes_on"), [("", True), ("on", True), ("OFF", False), ("x", None)])
+def test_in_stream_it_goes_to_the_next_server_unless_that_is_off(
+    tmp_path: Path, words: str, goes_on: bool | None
+) -> None:
+    written = f"proxy_next_upstream {words};" if words else ""
+    _, reading = backends(tmp_path, "", f"stream {{ {TWO} server {{ listen 1; {written} proxy_pass app; }} }}")
+    assert (reading.live.backends or {})["app"].redispatch is goes_on
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -293,6 +336,56 @@ def test_nginx_itself_prints_the_same_as_its_files_hold(tmp_path: Path) -> None:
     binary.chmod(0o755)
     printed = asyncio.run(Upstreams(binary=str(binary)).settings(GIVEN))
     assert printed.live.backends == found
+
+
+@contextmanager
+def running(http: str) -> Iterator[Path]:
+    """Run an NGINX whose front and one live server are sockets in a folder; another socket there refuses everybody."""
+    with tempfile.TemporaryDirectory(prefix="nginx-") as name, socket.socket(socket.AF_UNIX) as refuses:
+        folder = Path(name)
+        folder.chmod(0o755)  # its workers are another user
+        refuses.bind(str(folder / "dead"))
+        (folder / "dead").chmod(0o666)
+        temporary = "".join(f"{one}_temp_path {name}/{one};" for one in ("client_body", *FAMILIES[:1], *FAMILIES[2:5]))
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {name}/pid; error_log {name}/errors; worker_processes 1; events {{}}\n"
+            f"http {{ access_log off; {temporary}\nupstream app {{ server unix:{name}/alive max_fails=0; "
+            f"server unix:{name}/dead max_fails=0; }}\nserver {{ listen unix:{name}/alive; return 200; }}\n"
+            f"server {{ listen unix:{name}/front; {http} }} }}\n"
+        )
+        with subprocess.Popen(["nginx", "-e", folder / "errors", "-c", folder / "nginx.conf"]) as process:
+            try:
+                deadline = time.monotonic() + 20
+                while not (folder / "pid").exists():
+                    assert time.monotonic() < deadline, (folder / "errors").read_text()
+                    time.sleep(0.02)
+                yield folder
+            finally:
+                process.terminate()
+
+
+def status(front: Path, path: str) -> str:
+    """Ask once, and return the status of the answer."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(front))
+        client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return client.recv(1 << 10).split()[1].decode()
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_nginx_itself_spares_users_a_refused_connection_exactly_where_that_is_read() -> None:
+    each = ["error", "http_500 Error", "timeout", "http_502 http_503 http_504", "off", "error off"]
+    each += ["http_500; proxy_next_upstream error"]
+    places = (
+        f"location /{at}/ {{ proxy_next_upstream {words}; proxy_pass http://app/; }}" for at, words in enumerate(each)
+    )
+    with running(" ".join(places)) as folder:
+        spared = {at: {status(folder / "front", f"/{at}/") for _ in range(4)} == {"200"} for at in range(len(each))}
+        found = asyncio.run(Upstreams(file=str(folder / "nginx.conf")).settings(GIVEN)).live.backends or {}
+    read = {place: one.redispatch for place, one in found["app"].by_route().items()}
+    assert {f"location /{at}/": one for at, one in spared.items()} == read
+    assert list(spared.values()) == [True, True, False, False, False, False, True]
 
 
 @pytest.mark.parametrize("included", [False, True])

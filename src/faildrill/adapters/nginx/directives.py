@@ -120,18 +120,30 @@ def _routes(here: list[Pass], servers: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _route(one: Pass, servers: int) -> dict[str, Any]:
-    next_one = one.words.get(f"{one.family}_next_upstream", ["error"])
+    goes_on = _goes_on(one)
     tries = _number(_word(one.words, f"{one.family}_next_upstream_tries", "0"))
     server = f"{one.family}_read_timeout" if one.mode == "http" else "proxy_timeout"
     own = "60s" if one.mode == "http" else "10m"
     return {
-        "redispatch": next_one[:1] != ["off"],
-        "retries": None if tries is None else (tries or max(1, servers)) - 1,
+        "redispatch": goes_on,
+        "retries": 0 if goes_on is False else None if tries is None else (tries or max(1, servers)) - 1,
         "timeouts": {
             "connect": duration(_word(one.words, f"{one.family}_connect_timeout", "60s")),
             "server": duration(_word(one.words, server, own)),
         },
     }
+
+
+def _goes_on(one: Pass) -> bool | None:
+    """Tell whether a request whose connection failed goes to the next server; None where NGINX refuses the words.
+
+    In `http` it does where `error` is among the conditions and `off` isn't; in `stream` there are only `on` and `off`.
+    """
+    own = "error" if one.mode == "http" else "on"
+    words = {word.lower() for word in one.words.get(f"{one.family}_next_upstream", [own])}
+    if one.mode == "http":
+        return "error" in words and "off" not in words
+    return "on" in words if words in ({"on"}, {"off"}) else None
 
 
 def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:

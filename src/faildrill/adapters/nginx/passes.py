@@ -53,7 +53,12 @@ def passes(blocks: list[Block], mode: str) -> Iterator[Pass]:
 
 def inherited(blocks: list[Block]) -> dict[str, list[str]]:
     """Return what is set at this level and holds in the blocks below."""
-    return {one["directive"]: one["args"] for one in blocks if _INHERITED.fullmatch(one["directive"])}
+    found: dict[str, list[str]] = {}
+    for directive, args in ((one["directive"], one["args"]) for one in blocks):
+        if _INHERITED.fullmatch(directive):
+            # Sets of flags that are given twice at one level add up (ngx_conf_set_bitmask_slot).
+            found[directive] = [*found.get(directive, []), *args] if directive.endswith("_next_upstream") else args
+    return found
 
 
 def _passes(
