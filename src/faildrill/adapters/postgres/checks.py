@@ -18,7 +18,10 @@ from faildrill.toolkit.leader_store import whole
 _QUESTION: Final = (
     "SELECT pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp())::float8 AS clock, "
     "current_setting('server_version') AS version, pg_has_role(current_user, 'pg_monitor', 'MEMBER') AS monitor, "
-    "has_function_privilege('pg_control_system()', 'EXECUTE') AS control"
+    "has_function_privilege('pg_control_system()', 'EXECUTE') AS control, "
+    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super, "
+    "EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_use_reserved_connections' "
+    "AND pg_has_role(current_user, oid, 'USAGE')) AS reserved"
 )
 
 
@@ -78,12 +81,15 @@ class _Seen(NamedTuple):
     version: str
     monitor: bool
     control: bool
+    apart: str
+    """Why it is let in where users are not; empty where it is as they are."""
 
 
 def _read(row: Row | None) -> _Seen:
     """Read the answer; ValueError when it is none."""
-    standby, clock, version, monitor, control = row or Row()
-    return _Seen(standby == "t", float(clock or "nan"), version or "?", monitor == "t", control == "t")
+    standby, clock, version, monitor, control, over, reserved = row or Row()
+    apart = "is a superuser" if over == "t" else "has pg_use_reserved_connections" if reserved == "t" else ""
+    return _Seen(standby == "t", float(clock or "nan"), version or "?", monitor == "t", control == "t", apart)
 
 
 def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked) -> list[Checked]:
@@ -92,7 +98,9 @@ def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked)
     if writes:
         do = "see which server the load balancer sends writes to" if seen.standby else ""
         found.append(Checked(f"{what} takes writes", not seen.standby, role, do))
-        return found
+        told = f"{login.user} {seen.apart}: it gets in when users find no slot free" if seen.apart else "as every user"
+        do = "give the application's `user`, or one with no more rights than it has" if seen.apart else ""
+        return [*found, Checked(f"{what} treats {login.user} as its users", not seen.apart, told, do)]
     rights = {"pg_monitor": seen.monitor, "EXECUTE ON FUNCTION pg_control_system()": seen.control}
     missing = [name for name, granted in rights.items() if not granted]
     told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"

@@ -28,6 +28,17 @@ _RESOLVING: Final = 1.0
 """Seconds in which a host's name must resolve, where only its node's name depends on it."""
 _ROLE_IS_FULL: Final = "InitializeSessionUserId"
 """Where in PostgreSQL's source 53300 is said of one role; elsewhere it is said of all, users too."""
+_OF_ITS_ROLE: Final = "too many connections for its role"
+_POOLER: Final = (
+    ("(max_user_client_connections)", Outcome.THROTTLED, _OF_ITS_ROLE),
+    ("(max_db_client_connections)", Outcome.WRONG, causes.FULL),
+    ("(max_client_conn)", Outcome.WRONG, causes.FULL),
+    ("query_wait_timeout", Outcome.WRONG, "no connection of the pool was free in time"),
+    ("server_login_retry", Outcome.WRONG, "the pool was not let in, and waits before it tries again"),
+    ("pgbouncer cannot connect to server", Outcome.WRONG, "the pool can't connect to the server"),
+)
+"""By words in what PgBouncer says, what it proves: its SQLSTATE is 08P01 for nearly all. It speaks English only, and
+names no place in a source, as PostgreSQL does. Its limit of one user is the prober's own; others meet users, too."""
 _NOT_LET_IN: Final = {
     "InitializeSessionUserId": causes.NO_ROLE,
     "ClientAuthentication": causes.NO_ENTRY,
@@ -218,13 +229,20 @@ def proven(error: BaseException) -> Seen:
     if isinstance(error, Unreadable):
         return Seen(Outcome.BROKEN, detail=str(error)[:_LONGEST])
     encrypted = tls.in_words(error) if isinstance(error, ssl.SSLError) else None
-    return Seen(Outcome.WRONG, detail=encrypted) if encrypted else _proven(error)
+    return Seen(Outcome.WRONG, detail=encrypted) if encrypted else _by_a_pooler(error) or _proven(error)
+
+
+def _by_a_pooler(error: BaseException) -> Seen | None:
+    """Tell what an error of PgBouncer's own proves; None of any other."""
+    if not isinstance(error, Said | asyncpg.PostgresError) or _said_in(error):
+        return None
+    return next((Seen(outcome, detail=told) for words, outcome, told in _POOLER if words in str(error)), None)
 
 
 def _proven(error: BaseException) -> Seen:
     known = _states().get(error.sqlstate, Said) if isinstance(error, Said) else type(error)
     if issubclass(known, asyncpg.TooManyConnectionsError) and _said_in(error) == _ROLE_IS_FULL:
-        return Seen(Outcome.THROTTLED, detail="too many connections for its role")
+        return Seen(Outcome.THROTTLED, detail=_OF_ITS_ROLE)
     if issubclass(known, asyncpg.InvalidAuthorizationSpecificationError):
         return Seen(Outcome.WRONG, detail=_NOT_LET_IN.get(_said_in(error), causes.LOGIN))
     for kind, outcome, words in _words():
