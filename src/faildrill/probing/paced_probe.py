@@ -114,7 +114,7 @@ class PacedProbe:
         due += missed * self._every
         if self._end_at is not None and due >= self._end_at:
             return
-        # First of all, so that neither a slow answer nor a defect below takes the next look away.
+        # Before the look is made, so that neither a slow answer nor a defect of it takes the next one away.
         self._next = self._agenda.at(due + self._every, self._due)
         if now < self._held_back_until:
             self._record(Sample(self.plan.name, due, 0, now, Outcome.THROTTLED, detail=HELD_BACK))

@@ -124,8 +124,7 @@ def proven(part: Columns, slow: int, marked: "Mask | None") -> Proven:
     # Mirrors `looks.proof`, a whole block at a time. Seen late: the prober was held up, so the time taken says
     # nothing.
     late = (took > slow) & ~timely
-    # A refusal that came late is dark over its whole wait, too: it is `late` here, and so ends at `slow` after it was
-    # sent.
+    # A refusal that came late proves what silence does: a moment of darkness until `slow` after it was sent.
     silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
     since, by = sent[good], answered[good]
     # Such an answer shows life only shortly before it came: until then it may have been dark, as nobody was answered.

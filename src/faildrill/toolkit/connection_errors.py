@@ -95,8 +95,8 @@ _CLASSES: Final[tuple[tuple[type[OSError], int], ...]] = (
 def _of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Outcome.WRONG, f"certificate: {error.verify_message}"
-    # Ended within the handshake or without close_notify (RFC 8446, 6.1): what a server that dies does, not a wrong
-    # answer.
+    # Ended before the answer, with close_notify or without (RFC 8446, 6.1): what a server that dies does, not a
+    # wrong answer.
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Outcome.RESET, "closed"
     return Outcome.WRONG, f"TLS: {reason(error)}"

@@ -20,8 +20,8 @@ def in_words(error: BaseException) -> str:
     return silence(seen, next((words for kind, words in _words() if isinstance(seen, kind)), causes.UNREACHABLE))
 
 
-@cache
 # Made when it is needed first: aiohttp is loaded lazily, and naming its classes would load it.
+@cache
 def _words() -> tuple[tuple[type[Exception], str], ...]:
     return (
         (TimeoutError, causes.TIMED_OUT),

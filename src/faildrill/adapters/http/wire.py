@@ -150,7 +150,7 @@ def wire(request: Sent) -> bytes:
     overridden = {name.lower() for name in given}
     lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() not in overridden]
     lines += [f"{name}: {value}" for name, value in given.items()]
-    # Latin-1, as header values are bytes (RFC 9110, 5.5); anything beyond was refused when the file was read.
+    # Latin-1, as header values are bytes (RFC 9110, 5.5); anything beyond was refused before.
     return "\r\n".join([f"{request.method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1") + body
 
 

@@ -91,8 +91,6 @@ class Talk:
     @classmethod
     async def at(cls, one: Endpoint, purpose: str) -> Self:
         """Connect to one server and log in; raises as `begin` does."""
-        # The password is asked for before the connection: a reference that leads nowhere must not look like a silent
-        # server.
         secret = one.secret  # so that one that leads nowhere is told, whoever answers
         if one.host.startswith("/"):
             reader, writer = await asyncio.open_unix_connection(f"{one.host}/.s.PGSQL.{one.port}")
