@@ -20,6 +20,7 @@ from faildrill.adapters.kubernetes.workload import (
     Keeper,
     Sight,
     called,
+    controllers,
     keeper_of,
     lacking,
     sighted,
@@ -34,17 +35,8 @@ _AGAIN: Final = 0.25
 """Seconds between two looks."""
 _LOOK: Final = 5.0
 """Seconds that one look may take, at the most."""
-_LOOKS: Final = (
-    Rule("get", "namespaces"),
-    Rule("get", "pods"),
-    Rule("list", "pods"),
-    Rule("list", "endpointslices", "discovery.k8s.io"),
-    Rule("get", "deployments", "apps"),
-    Rule("get", "replicasets", "apps"),
-    Rule("get", "statefulsets", "apps"),
-    Rule("get", "daemonsets", "apps"),
-)
-"""What looking at pods, at what keeps them there and at where they are served takes."""
+_LOOKS: Final = (Rule("get", "pods"), Rule("list", "pods"), Rule("list", "endpointslices", "discovery.k8s.io"))
+"""What looking at pods and at where they are served takes."""
 removed_here: Final[set[str]] = set()
 """UIDs of the pods that steps of this process have taken away: for another step of the run they are nobody else's."""
 
@@ -110,9 +102,14 @@ class Removal(InKubernetes):
 
     async def rights(self, given: Given) -> list[Checked]:
         """Ask the API server for each rule that the step needs whether we have it."""
-        within = each(given)
+        within, looks = each(given), [Rule("get", "namespaces", name=self.namespace), *_LOOKS]
         async with self._asking(given) as api:
-            found = await allowed(api, self.namespace, [*_LOOKS, *self._rules()], within)
+            found = await allowed(api, self.namespace, looks, within)
+            if not all(one.ok for one in found):
+                return found  # what keeps the pods there can't be seen
+            sight = await sighted(api, self.namespace, within)
+            owners = {pod.controller.kind for pod in await self._meant(api, sight, within) if pod.controller}
+            found += await allowed(api, self.namespace, [*controllers(owners), *self._rules()], within)
             nodes = await allowed(api, "", [Rule("get", "nodes")], within) if self.zone else []
         return [*found, *nodes]
 

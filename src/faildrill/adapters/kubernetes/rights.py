@@ -18,10 +18,13 @@ class Rule(NamedTuple):
     verb: str
     resource: str
     group: str = ""
+    name: str = ""
+    """The one object that it is about; empty for all."""
 
     def __str__(self) -> str:
         """Write it as a Role has it."""
-        return f'{{apiGroups: ["{self.group}"], resources: [{self.resource}], verbs: [{self.verb}]}}'
+        named = f", resourceNames: [{self.name}]" if self.name else ""
+        return f'{{apiGroups: ["{self.group}"], resources: [{self.resource}], verbs: [{self.verb}]{named}}}'
 
 
 async def allowed(api: Api, namespace: str, rules: Sequence[Rule], within: float) -> list[Checked]:
@@ -41,7 +44,13 @@ async def allowed(api: Api, namespace: str, rules: Sequence[Rule], within: float
 
 async def _may(api: Api, namespace: str, rule: Rule, within: float) -> bool:
     resource, _, part = rule.resource.partition("/")
-    attributes = {"namespace": namespace, "verb": rule.verb, "group": rule.group, "resource": resource}
+    attributes = {
+        "namespace": namespace,
+        "verb": rule.verb,
+        "group": rule.group,
+        "resource": resource,
+        "name": rule.name,
+    }
     body = {
         "apiVersion": _GROUP,
         "kind": _KIND,

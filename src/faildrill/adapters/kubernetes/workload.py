@@ -16,6 +16,7 @@ from faildrill.adapters.kubernetes.objects import (
     Pod,
     Workload,
 )
+from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.selectors import means
 from faildrill.errors import ActionRefused, CannotSee
 
@@ -121,6 +122,12 @@ async def _workload(api: Api, namespace: str, owner: Owner, within: float) -> Wo
     if found is None or found.metadata.uid != owner.uid:
         raise ActionRefused(f"{owner.kind} {owner.name} is not there any more")
     return found
+
+
+def controllers(owners: Collection[str]) -> list[Rule]:
+    """Return what reading the controllers of these kinds takes, and the Deployments over ReplicaSets."""
+    kinds = {*owners, *(("Deployment",) if "ReplicaSet" in owners else ())}
+    return [Rule("get", plural, "apps") for kind, plural in _PLURALS.items() if kind in kinds]
 
 
 def lacking(keeper: Keeper, sight: Sight, services: Mapping[str, int]) -> list[str]:
