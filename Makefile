@@ -57,7 +57,7 @@ kinds: $(READY) ## bring docs/kinds.md up to date
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra calendar --extra dns --extra nginx --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
+	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra calendar --extra dns --extra nginx --extra otel --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
 	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0

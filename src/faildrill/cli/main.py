@@ -50,6 +50,8 @@ _COMMANDS = {
     "coverage": "faildrill.cli.proven_cells:coverage",
     "next": "faildrill.cli.proven_cells:next_drills",
     "metrics": "faildrill.cli.metrics:metrics",
+    "trace": "faildrill.cli.signals_sent:trace",
+    "annotate": "faildrill.cli.signals_sent:annotate",
     "schedule": "faildrill.cli.schedule:schedule",
     "lab": "faildrill.cli.lab:lab",
 }
@@ -87,6 +89,8 @@ _SHORT = {
     "coverage": "Say what was last proven, by which run and until when; fail where a drill is stale.",
     "next": "Say what to drill next, and why.",
     "metrics": "Write what is recorded as metrics, for Prometheus.",
+    "trace": "Send a recorded run to a collector of OpenTelemetry, as a trace.",
+    "annotate": "Mark a recorded run in Grafana.",
     "schedule": "Say when game days are due, and run what is due.",
     "lab": "The embedded staging of real parts on this machine.",
 }

@@ -41,6 +41,11 @@ def day(_: click.Context, __: click.Parameter, given: str | None) -> str:
         raise click.BadParameter(f"{given!r} is no date: write it as 2026-07-01") from error
 
 
+def reference(_: click.Context, __: click.Parameter, given: str) -> Reference:
+    """Read an option that names one secret."""
+    return references(_, __, (given,))[0]
+
+
 def references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[Reference, ...]:
     """Read an option that names secrets, as in `env:NAME`; click tells what is none."""
     try:

@@ -1,0 +1,1 @@
+"""Grafana: runs as annotations of dashboards."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry: runs as traces, sent by OTLP over HTTP."""
