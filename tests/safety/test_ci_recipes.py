@@ -49,11 +49,11 @@ expect:
 ENVIRONMENT: Final = 'environment: staging\ndrillable: true\nidentity:\n  - simulated.word: {{about: "{place}"}}\n'
 
 
-def block(heading: str) -> str:
-    """Return the first code under a heading of the page."""
-    found = re.search(rf"^## {re.escape(heading)}\n.*?^```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert found is not None, heading
-    return found[1]
+def block(heading: str, number: int = 0) -> str:
+    """Return the first code under a heading of the page, or a later one."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found: list[str] = re.findall(r"^```\w+\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return found[number]
 
 
 @dataclass
@@ -153,6 +153,21 @@ def jenkins(job: Job, due: Due) -> int:
     return cancelled
 
 
+def buildkite(job: Job, due: Due) -> int:
+    """Run the command, then the hook; cancelled: SIGTERM to the group of the command, 9 s, SIGKILL to it."""
+    [step] = yaml.safe_load(block("Buildkite"))["steps"]
+    command = job.start(["bash", "-e", "-c", step["command"]], process_group=0, env={"BUILDKITE": "true"})
+    due()
+    cancelled = time.monotonic_ns()
+    for number, patience in ((signal.SIGTERM, 9.0), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, number)
+        if ended(command, patience):
+            break
+    assert job.shell(block("Buildkite", 1), "pre-exit", "-e").wait(60) == 0
+    return cancelled
+
+
 def carrying(cookie: str) -> list[int]:
     """List the processes that have a text in their environment."""
     found = []
@@ -204,7 +219,14 @@ def can_make_namespaces() -> bool:
     )
 
 
-RUNNERS: Final = {"github": github, "gitlab": gitlab, "jenkins": jenkins, "systemd": systemd, "kubernetes": kubernetes}
+RUNNERS: Final = {
+    "github": github,
+    "gitlab": gitlab,
+    "jenkins": jenkins,
+    "buildkite": buildkite,
+    "systemd": systemd,
+    "kubernetes": kubernetes,
+}
 
 
 @pytest.mark.parametrize("runner", list(RUNNERS))
@@ -257,4 +279,4 @@ def reaction(run: list[Entry], cancelled: int) -> float | None:
 
 def test_every_recipe_is_run_here() -> None:
     headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert headings[:5] == ["GitHub Actions", "GitLab CI", "Jenkins", "Kubernetes", "systemd, cron"]
+    assert headings[:6] == ["GitHub Actions", "GitLab CI", "Jenkins", "Buildkite", "Kubernetes", "systemd, cron"]
