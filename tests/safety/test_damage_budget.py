@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from click.testing import CliRunner
 
+from faildrill.cli.main import cli
 from faildrill.errors import JournalDamaged, JournalError
 from faildrill.locking import damage_ledger
 from faildrill.locking.damage_ledger import WEEK, Reserved, Settled, charges, reserve, settle
@@ -23,6 +25,19 @@ from faildrill.system import state_folder
 from support.forks import fork
 from support.places import Place, ended, events
 
+DRILL: Final = """\
+drill: alpha
+environment: here
+probes:
+  pay: {{simulated.service: {{folder: "{place}", name: alpha}}, every: 20ms}}
+steps:
+  - name: break alpha
+    simulated.fault: {{folder: "{place}", name: alpha}}
+    within: 3s
+    undo_within: 3s
+expect:
+  - outage: {{of: pay, at_most: 30s}}
+"""
 AT_ONCE: Final = 3
 REFUSED: Final = 3
 NOW: Final = datetime(2027, 6, 1, tzinfo=UTC)
@@ -129,6 +144,48 @@ def test_a_run_that_could_overdraw_is_refused_and_touches_nothing(ground: Path) 
     [said] = [one for one in events(started.folder, GuardAnswered) if "damage_budget" in str(one)]
     assert "may cost this place 1 min of outage in seven days" in str(said)
     assert charges(of(started.folder), datetime.now(UTC)) == []
+
+
+def asked(*words: str) -> tuple[int, Any]:
+    done = CliRunner().invoke(cli, [*words, "-o", "json"])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_a_plan_shows_what_is_left_and_reserves_nothing(ground: Path) -> None:
+    place = Place(ground)
+    file, environment = ground / "drill.yaml", ground / "here.yaml"
+    about = f"environment: here\ndrillable: true\nidentity:\n  - simulated.word: {{about: '{place.folder}'}}\n"
+    file.write_text(DRILL.format(place=place.folder), encoding="utf-8")
+    for outage, code, objects in (("10m", 0, False), ("30s", REFUSED, True)):
+        environment.write_text(f"{about}damage_budget: {{outage: {outage}}}\n", encoding="utf-8")
+        exited, told = asked("plan", str(file), "--env", str(environment))
+        assert exited == code
+        [answer] = [one for one in told["guards"] if one["guard"] == "damage_budget"]
+        assert (answer["objection"] is not None) == objects
+        assert told["damage_budget"]["charged"] == 0
+        assert 30 < told["damage_budget"]["wanted"] < 600
+    words = CliRunner().invoke(cli, ["plan", str(file), "--env", str(environment)]).stdout
+    assert "\ndamage budget\n  0 s of 30 s in seven days are charged; this drill reserves " in words
+    environment.write_text(about, encoding="utf-8")
+    assert asked("plan", str(file), "--env", str(environment))[1]["damage_budget"] is None
+
+
+def test_status_tells_what_drills_have_cost_a_place_and_whether_nobody_can_tell(ground: Path) -> None:
+    place = budgeted(ground)
+    started = place.start()
+    with ended(started):
+        assert started.sentinel.wait(60) == 0
+    identity = of(started.folder).identity
+    [charge] = asked("status")[1]["charged"][identity]
+    assert (charge["run"], charge["is_settled"]) == (started.folder.name, True)
+    told = CliRunner().invoke(cli, ["status"])
+    line = next(one for one in told.stdout.splitlines() if identity in one)
+    assert line.startswith("charged ")
+    assert line.endswith(" of outage at the most in seven days, by 1 run")
+    ledger(identity).write_bytes(b"altered\n")
+    assert "altered" in asked("status")[1]["charged"][identity]
+    assert "CHARGED" in CliRunner().invoke(cli, ["status"]).stdout
+    ledger(identity).unlink()
 
 
 def test_a_run_that_is_refused_for_another_reason_is_charged_nothing(ground: Path) -> None:

@@ -20,6 +20,7 @@ _SCHEMAS = {
     "drill": "faildrill.explaining.json_schema:drill_schema",
     "environment": "faildrill.explaining.json_schema:environment_schema",
     "standard": "faildrill.explaining.json_schema:standard_schema",
+    "game-day": "faildrill.explaining.json_schema:game_day_schema",
     "result": "faildrill.judging:schema",
     "set": "faildrill.judging.series_result:schema",
     "events": "faildrill.cli.event_stream:schema",
@@ -131,10 +132,10 @@ def explain(kind: str | None, *, markdown: bool) -> None:
 @click.command()
 @click.argument("what", type=click.Choice(list(_SCHEMAS)), default="drill")
 def schema(what: str) -> None:
-    """Print the JSON Schema of what people write (drill, environment, standard), or of what a program reads.
+    """Print the JSON Schema of what people write (drill, environment, standard, game-day), or a program reads.
 
-    That is `result` (result.json, `-o json` of a run), `set` (set.json, of a suite or a set) and `events` (a line of
-    `-o ndjson`).
+    Programs read `result` (result.json, `-o json` of a run), `set` (set.json, of a suite or a set) and `events` (a line
+    of `-o ndjson`).
     """
     module, _, name = _SCHEMAS[what].partition(":")
     made = getattr(importlib.import_module(module), name)

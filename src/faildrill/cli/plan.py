@@ -11,7 +11,7 @@ from faildrill import durations
 from faildrill.acting.call import call, words
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.past_runs import REPORTS, indexed
-from faildrill.errors import ActionError, CannotSee
+from faildrill.errors import ActionError, CannotSee, JournalError
 from faildrill.guarding import objections
 from faildrill.history.last_proven import runbook_change
 from faildrill.history.run_summary import RunSummary
@@ -27,6 +27,7 @@ from faildrill.ports import Limits, Previews
 from faildrill.proofs import limits
 from faildrill.record.timeline import GuardAnswered
 from faildrill.reports.wording import plain
+from faildrill.running.damage_budget import Standing, standing
 from faildrill.running.wait import describe
 from faildrill.system import redaction, resolver
 from faildrill.system.exit_codes import ExitCode
@@ -65,14 +66,27 @@ def plan(drill: Path, env: str | None, output: str, among: Path) -> None:
     with environment(named, drill, start_lab=False) as place:
         loaded = load_drill(drill, place).drill
         answers, lines = resolver.run(_look(loaded, place))
+        budget, answer = _budget(place, loaded)
+    answers += answer
     runbook = _runbook(loaded, among)
     if output == "json":
-        _print_json(loaded, answers, lines, runbook)
+        _print_json(loaded, answers, lines, {"runbook": runbook, "damage_budget": asdict(budget) if budget else None})
     else:
         _print(loaded, answers, lines)
+        if budget:
+            click.echo(f"\ndamage budget\n  {budget.told}")
         if runbook:
             click.echo(f"\nrunbook\n  {plain(runbook)}")
     sys.exit(ExitCode.REFUSED if any(one.objection for one in answers) else ExitCode.PASSED)
+
+
+def _budget(place: Environment, drill: Drill) -> tuple[Standing | None, list[GuardAnswered]]:
+    """Return how the damage budget stands, and what a run would be answered; nothing is reserved."""
+    try:
+        found = standing(place, drill)
+    except (JournalError, OSError) as error:
+        return None, [GuardAnswered(guard="damage_budget", objection=f"it can't be told: {error}")]
+    return found, [] if found is None else [GuardAnswered(guard="damage_budget", objection=found.objection)]
 
 
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
@@ -142,14 +156,13 @@ def _runbook(drill: Drill, among: Path) -> str:
     return changed or f"{drill.runbook}: {same} when {proven[-1].run} proved it on {proven[-1].day}"
 
 
-def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], runbook: str) -> None:
+def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], more: dict[str, object]) -> None:
     guards = [{"guard": one.guard, "objection": one.objection, "unproven": one.unproven or None} for one in answers]
     load = {one.name: told(one) for one in drill.load}
     steps = [asdict(one) for one in lines]
     ways = [way.name for way in drill.ways]
     shown = {"drill": drill.name, "guards": guards, "steps": steps, "load": load, "ways": ways, "twin": drill.twin}
-    shown["runbook"] = runbook
-    click.echo(json.dumps(shown, indent=2))
+    click.echo(json.dumps({**shown, **more}, indent=2))
 
 
 def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:

@@ -9,13 +9,16 @@ from typing import Final
 
 import click
 
+from faildrill import durations
+from faildrill.errors import JournalError
 from faildrill.locking.abort_request import under_way, under_way_elsewhere
+from faildrill.locking.damage_ledger import charges, now
 from faildrill.locking.dirty_marks import Mark, all_marks
 from faildrill.locking.halt_switch import Halt, all_halts
-from faildrill.locking.machine_lock import Holder, holders, is_held
+from faildrill.locking.machine_lock import Holder, holders, identities, is_held, recalled
 from faildrill.locking.settled_marks import settlements
 from faildrill.record.timeline import first_of
-from faildrill.reports.wording import plain
+from faildrill.reports.wording import count, plain
 from faildrill.restoring.fence import carries
 from faildrill.restoring.salvage import remembered
 from faildrill.system import processes
@@ -39,7 +42,7 @@ def status(output: str) -> None:
     else:
         lines = [*_lines(running, dirty, halts)]
         click.echo("\n".join(lines) or "clean: no run has left anything behind on this machine")
-        for line in _settled():
+        for line in (*_settled(), *_charged()):
             click.echo(line)
     sys.exit(ExitCode.UNSAFE if dirty else ExitCode.REFUSED if halts else ExitCode.PASSED)
 
@@ -93,7 +96,34 @@ def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
         "dirty": {identity: [_told(identity, one) for one in some] for identity, some in dirty.items()},
         "halted": {identity: asdict(one) for identity, one in halts.items()},
         "settled": [asdict(one) for one in settlements()],
+        "charged": {identity: _costs(identity) for identity in identities()},
     }
+
+
+def _costs(identity: str) -> list[dict[str, object]] | str:
+    """Return what runs have cost a place, or why nobody can tell."""
+    try:
+        return [{**asdict(one), "until": one.until.isoformat()} for one in charges(recalled(identity), now())]
+    except (JournalError, OSError) as error:
+        return str(error)
+
+
+def _charged() -> Iterator[str]:
+    """Tell what drills have cost each place that has a damage budget, in the last seven days."""
+    for identity in identities():
+        holder = holders().get(identity)
+        where = _named(identity, holder.folder) if holder is not None else identity
+        try:
+            counting = charges(recalled(identity), now())
+        except (JournalError, OSError) as error:
+            yield f"CHARGED {where}: nobody can tell: {plain(str(error), 400)}"
+            continue
+        if not counting:
+            continue
+        told = f"{durations.show(sum(one.seconds for one in counting))} of outage at the most in seven days"
+        left = [plain(one.run) for one in counting if not one.is_settled]
+        unjudged = f"; charged in full until they are judged: {', '.join(left)}" if left else ""
+        yield f"charged {where}: {told}, by {count(len(counting), 'run')}{unjudged}"
 
 
 def _told(identity: str, one: Mark) -> dict[str, object]:

@@ -12,6 +12,7 @@ from faildrill.kinds.target_table import installed, sections
 from faildrill.loading.environment_rules import blast_radius_shape
 from faildrill.loading.load import RATE_PATTERN
 from faildrill.model.environment import Approvals, DamageBudget
+from faildrill.model.game_day import Announcement, Times
 from faildrill.ports import Duration
 from faildrill.ports.target import KindUse, Member, Target
 from faildrill.standards import Standard
@@ -127,6 +128,39 @@ def standard_schema() -> Schema:
     found["properties"] = {"standard": _text("what it is called", pattern=_NAME), **found["properties"]}
     found["required"] = ["standard"]
     return {"$schema": _DIALECT, **found, "title": "A standard of faildrill", "additionalProperties": False}
+
+
+def game_day_schema() -> Schema:
+    """Return the JSON Schema of a game day's file."""
+    defs: Schema = {}
+    guards = _one_of(_uses("guard", defs))
+    times, announced = (_rule(one) for one in (Times, Announcement))
+    for shape, key in ((times, "dates"), (announced, "to")):
+        one = shape["properties"][key]
+        shape["properties"][key] = {"anyOf": [one["items"], one], "description": one["description"]}
+    who = {"anyOf": [{"type": "string"}, _list({"type": "string"}, "several people")]}
+    late = _object({"late_within": _duration("how late it may still begin")}, ["late_within"])
+    return {
+        "$schema": _DIALECT,
+        "title": "A game day of faildrill",
+        "type": "object",
+        "properties": {
+            "game_day": _text("what it is called; the same on every host", pattern=_NAME),
+            "about": _text("what it is for, in a sentence"),
+            "owner": _text("who answers for it"),
+            "drills": _list({"type": "string"}, "files and folders in their order, from the folder of this file"),
+            "environment": _text("where all are run, a name or a file (where each drill says)"),
+            "keep_going": {"type": "boolean", "description": "run the next drill whatever became of the last (false)"},
+            "when": _list({**times, "oneOf": [{"required": ["cron"]}, {"required": ["dates"]}]}, "when it is due"),
+            "roles": {**_by_name(who), "description": "who takes part, by role"},
+            "announce": _list(announced, "what is to be said to whom how long before; nothing is sent", least=0),
+            "blocked": _list(guards, "guards; while one objects, nothing is begun", least=0),
+            "missed": {"anyOf": [{"const": "skip"}, late], "description": "what becomes of one that is late (skip)"},
+        },
+        "required": ["game_day", "drills", "when"],
+        "additionalProperties": False,
+        "$defs": defs,
+    }
 
 
 def environment_schema() -> Schema:

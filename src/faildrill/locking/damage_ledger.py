@@ -89,13 +89,10 @@ def reserve(proven: PlaceKey, wanted: Reserved, allowed: float) -> str | None:
     On return it survives a power loss. OSError or JournalError where it can't be read or written: nothing may be run.
     """
     with _held(proven):
-        counting = charges(proven, wanted.at)
-        spent = sum(one.seconds for one in counting)
-        if spent + wanted.seconds > allowed:
-            return _too_much(counting, wanted, allowed)
-        for key in proven.keys:
+        objection = too_much(charges(proven, wanted.at), wanted, allowed)
+        for key in proven.keys if objection is None else ():
             _append(_path(key), wanted)
-    return None
+    return objection
 
 
 def settle(proven: PlaceKey, settled: Settled) -> None:
@@ -119,7 +116,10 @@ def _charged(told: list[Reserved | Settled]) -> float | None:
     return next((one.seconds for one in reversed(told) if isinstance(one, Settled)), None)
 
 
-def _too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str:
+def too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str | None:
+    """Say why what a run may cost is more than is left, and when it no longer is; None where it is not."""
+    if sum(one.seconds for one in counting) + wanted.seconds <= allowed:
+        return None
     rule = f"drills may cost this place {durations.show(allowed)} of outage in seven days (`damage_budget`)"
     asked = f"this one may cost {durations.show(wanted.seconds)} by its own limits"
     if wanted.seconds > allowed:

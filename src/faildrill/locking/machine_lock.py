@@ -82,6 +82,11 @@ def _remember(proven: PlaceKey) -> None:
         atomic_file.write(path, json.dumps(proven.facts).encode())
 
 
+def identities() -> list[str]:
+    """Return the identities of all environments that anybody drilled on this machine."""
+    return sorted(one.parent.name for one in places().glob(f"*/{_FACTS}"))
+
+
 def recalled(identity: str) -> PlaceKey:
     """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
     try:

@@ -7,9 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from faildrill.explaining.first_drill import sketch
-from faildrill.explaining.json_schema import drill_schema, environment_schema, standard_schema
+from faildrill.explaining.json_schema import drill_schema, environment_schema, game_day_schema, standard_schema
 from faildrill.explaining.kind_description import describe
 from faildrill.kinds.table import TABLES
+from faildrill.loading.game_day_file import KEYS
 from faildrill.loading.yaml.composer import compose
 from faildrill.loading.yaml.mistakes import Mistakes
 from faildrill.loading.yaml.nodes import plain
@@ -50,6 +51,32 @@ def test_the_schemas_are_schemas(of_drills: dict[str, Any], environments: Draft2
     Draft202012Validator.check_schema(of_drills)
     Draft202012Validator.check_schema(environments.schema)
     Draft202012Validator.check_schema(standard_schema())
+    Draft202012Validator.check_schema(game_day_schema())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "drills" / "game-days").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "slip",
+    [
+        *({"drils": []}, {"drills": []}, {"when": []}, {"when": [{"zone": "UTC"}]}, {"keep_going": "yes"}),
+        *({"when": [{"zone": "UTC", "cron": "0 3 * * 2", "dates": ["2027-01-01 10:00"]}]}, {"missed": "later"}),
+        *({"announce": [{"before": "7d", "to": []}]}, {"blocked": [{"window.blokked": {}}]}, {"game_day": "A Day"}),
+    ],
+    ids=lambda slip: next(iter(slip)),
+)
+def test_every_game_day_here_fits_the_schema_and_a_slip_does_not(path: Path, slip: dict[str, Any]) -> None:
+    days = Draft202012Validator(game_day_schema())
+    assert [error.message for error in days.iter_errors(_read(path))] == []
+    assert not days.is_valid({**_read(path), **slip})
+
+
+def test_the_game_day_of_the_page_fits_the_schema_with_each_key_that_a_file_may_have() -> None:
+    page = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+    day = page.partition("```yaml\n")[2].partition("```")[0]
+    shown = plain(compose(day.encode(), Mistakes("schedules.md")))
+    schema = game_day_schema()
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(shown)] == []
+    assert set(schema["properties"]) == {*KEYS}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "drills" / "standards").glob("*.yaml")), ids=lambda path: path.stem)
