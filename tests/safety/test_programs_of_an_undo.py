@@ -15,7 +15,7 @@ from faildrill.record.timeline import FILE, Confirmed
 from faildrill.system.exit_codes import ExitCode
 from support.places import of_run, recorded, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 DRILL = """drill: relative
 environment: place
 warm_up: 200ms

@@ -18,7 +18,7 @@ from faildrill.restoring.fence import carries
 from faildrill.running.layout import Started, lay_out, start
 from faildrill.testing import FakePlace
 
-PATIENCE: Final = 90.0
+PATIENCE: Final = 150.0
 """Seconds for what takes one on a quiet machine: a test shares its own with others."""
 
 
