@@ -253,6 +253,31 @@ def test_a_full_disk_behind_standard_output_does_not_change_the_verdict(here: So
         assert said == "standard output can't be written: No space left on device\n"
 
 
+@pytest.mark.parametrize(("command", "code"), [(("run", "-q", "drill.yaml"), PASSED), (("status",), 74)])
+def test_a_full_disk_behind_both_streams_changes_no_exit_code(
+    here: Somewhere, command: Sequence[str], code: int
+) -> None:
+    assert here.done(*command, within=("sh", "-c", 'exec "$0" "$@" > /dev/full 2>&1')) == (code, "")
+
+
+def test_whoever_ignores_the_end_of_its_children_drills(here: Somewhere) -> None:
+    code, said = here.done("run", "-q", "drill.yaml", within=("bash", "-c", 'trap "" CHLD; exec "$0" "$@"'))
+    assert code == PASSED, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_whose_starter_blocked_signals_is_stopped_by_them(here: Somewhere, number: signal.Signals) -> None:
+    here.write("20s")
+    blocks = (
+        "import os,signal,sys; signal.pthread_sigmask(signal.SIG_BLOCK, {2, 15}); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    process = here.start("run", "-q", "drill.yaml", within=(sys.executable, "-c", blocks))
+    here.await_fault()
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, "ABORTED" in said) == (5, True)
+
+
 def test_standard_streams_that_are_closed_do_not_change_the_verdict(here: Somewhere) -> None:
     code, said = here.done("run", "drill.yaml", within=("sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-'))
     assert (code, said) == (PASSED, "")

@@ -10,10 +10,11 @@ from typing import Any, TextIO, cast
 import click
 
 from faildrill import __version__, plain_text
-from faildrill.cli.standard_output import discard, is_gone, unread
+from faildrill.cli.standard_output import Unheeded, discard, is_gone, unread
 from faildrill.errors import FaildrillError, NotJudged
 from faildrill.system import redaction
 from faildrill.system.exit_codes import ExitCode, unless_unsafe
+from faildrill.system.inherited_signals import hear
 from faildrill.system.lazy_imports import lazily, without_collecting, without_plugins
 
 _COMMANDS = {
@@ -138,8 +139,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
+    hear()
     sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    sys.stderr = cast("TextIO", Unheeded(sys.stderr or _nowhere()))
     sys.stderr = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
     sys.stdout = cast("TextIO", plain_text.Stream(sys.stdout))
     lazily()
@@ -161,6 +163,7 @@ def main() -> None:
         code = _cut_short(ExitCode.ERROR)
     with unread():  # what is still to be written
         pass
+    sys.stderr.flush()
     gc.freeze()  # nothing is searched for garbage at the end, either
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -27,9 +27,7 @@ def is_gone(error: OSError) -> bool:
 
 def discard(error: OSError) -> int:
     """Write nothing more to standard output, say why on standard error, and return the exit code that says so."""
-    with contextlib.suppress(OSError, ValueError):
-        # In its place, not closed: the next file that is opened would get its number, and be written to by mistake.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    _write_nowhere(sys.__stdout__.fileno() if sys.__stdout__ else 1)
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
     with contextlib.suppress(OSError):
@@ -47,3 +45,39 @@ def unread() -> Iterator[None]:
         if not is_gone(error):
             raise
         discard(error)
+
+
+def _write_nowhere(descriptor: int) -> None:
+    # In its place, not closed: the next file that is opened would get its number, and be written to by mistake. What is
+    # left in a buffer is written when the interpreter ends, which would exit with 120 for it.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), descriptor)
+
+
+class Unheeded:
+    """Standard error that may be gone as well: a message that can't be written changes no exit code."""
+
+    def __init__(self, bare: TextIO) -> None:
+        self.bare = bare
+
+    def write(self, text: str) -> int:
+        """Write a text, or nothing more from now on."""
+        with self._unheeded():
+            self.bare.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is still in its buffer."""
+        with self._unheeded():
+            self.bare.flush()
+
+    @contextlib.contextmanager
+    def _unheeded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            _write_nowhere(self.bare.fileno())
+
+    def __getattr__(self, name: str) -> object:
+        attribute: object = getattr(self.bare, name)
+        return attribute

@@ -40,6 +40,7 @@ from faildrill.restoring.salvage import go_on, is_altered, remembered
 from faildrill.running.run_processes import Child, Crew, Ending, Pipes, Processes
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode, unless_unsafe
+from faildrill.system.inherited_signals import hear
 from faildrill.system.kernel import become_subreaper, wait_for_signal
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -278,6 +279,7 @@ def watch_over(folder: Path, crew: Crew, disk: Disk | None = None) -> int:
 
     A defect of the sentinel itself ends it like its death: the runner sees that, and puts everything back.
     """
+    hear()
     # Before the child is started: sigtimedwait(2) gets only what is blocked, and a SIGCHLD before it would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     # prctl(2): what loses its parent becomes our child, not init's, so that the fence finds all that descends from
