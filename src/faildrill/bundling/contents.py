@@ -29,6 +29,7 @@ from faildrill.record import chain, manifest
 from faildrill.record.timeline import FILE as TIMELINE
 from faildrill.record.timeline import entries, start_in
 from faildrill.system import atomic_file, redaction
+from faildrill.system.bounded_read import regular
 
 FORMAT: Final = 1
 ABOUT, SUMS, SIGNATURE, CLAIM = "README.txt", "SHA256SUMS", "SHA256SUMS.sig", "bundle.json"
@@ -118,7 +119,7 @@ class _First(msgspec.Struct, frozen=True):
 
 def _first(folder: Path) -> _First:
     try:
-        with (folder / TIMELINE).open("rb") as file:
+        with regular(folder / TIMELINE) as file:
             return msgspec.json.decode(file.readline(_LONGEST_LINE), type=_First)
     except (OSError, *chain.UNREADABLE) as error:
         raise WrongUsage(f"{folder}: nobody can tell when it began ({error}): name the runs one by one") from error
@@ -185,7 +186,7 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
 
 def _pieces(path: Path) -> Iterator[str]:
     """Read a text, however long, in pieces that overlap by more than a secret has in any form."""
-    with path.open("rb") as file:
+    with regular(path) as file:
         tail = b""
         while piece := file.read(_PIECE):
             yield os.fsdecode(tail + piece)

@@ -9,13 +9,15 @@ larger than it looks.
 import errno
 import hashlib
 import os
-import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from faildrill.errors import reason
+from faildrill.system.bounded_read import regular
 
 _BLOCK: Final = 512
 _END: Final = bytes(2 * _BLOCK)
@@ -121,10 +123,13 @@ class Archive:
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
     """Give the files in a tar; NotOurs where it is not what `write` writes, OSError where it can't be read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotOurs("it is no regular file")
+    try:
+        file = regular(path)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise NotOurs(reason(error)) from error
+    with file:
         yield Archive(file, _places(file))
 
 

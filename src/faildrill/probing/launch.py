@@ -29,6 +29,10 @@ PASSED_ON: Final = (
 """What a prober gets of the environment, besides the secrets that its plan refers to."""
 
 
+_CROWDED: Final = 4
+"""As many processes that want a processor make a machine a crowded one."""
+
+
 class ProberNotStarted(FaildrillError):
     """A prober did not get ready; its last words are in the text. It is gone."""
 
@@ -79,8 +83,18 @@ async def _ended(process: Process) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
         await process.wait()
-        return f"the prober was not ready in {READY_WITHIN:g} s"
+        return f"the prober was not ready in {READY_WITHIN:g} s{_crowd()}"
     return f"the prober ended with {status}"
+
+
+def _crowd() -> str:
+    """Tell where more wants to run on this machine than can."""
+    load, processors = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load < processors * _CROWDED:
+        return ""
+    return (
+        f" (on average {load:.0f} processes want the {processors} processors of this machine: try when it is less busy)"
+    )
 
 
 def _last_words(folder: Path, name: str) -> str:

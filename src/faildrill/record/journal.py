@@ -7,6 +7,7 @@ before the next record is written.
 """
 
 import contextlib
+import errno
 import os
 import re
 import zlib
@@ -16,9 +17,12 @@ from typing import Final, Self
 
 from faildrill.errors import JournalDamaged, JournalError, JournalFull, reason
 from faildrill.system.atomic_file import sync
+from faildrill.system.bounded_read import regular
 
 _HEAD: Final = re.compile(rb'\{"crc":"([0-9a-f]{8})",')
 """How every line begins."""
+_NO_JOURNAL: Final = frozenset({errno.EINVAL, errno.ENXIO, errno.ELOOP})
+"""How it is said that something else lies there: no regular file, a socket, links in a circle."""
 _HEAD_LENGTH: Final = len(b'{"crc":"xxxxxxxx",')
 """Bytes of it; what follows is the record without its brace."""
 
@@ -55,11 +59,19 @@ class JournalRead:
 
 
 def read(path: Path) -> JournalRead:
-    """Read a journal up to its last whole record; a missing file reads as an empty one."""
+    """Read a journal up to its last whole record.
+
+    A missing file reads as an empty one; a named pipe, a device or a folder in its place as a damaged one.
+    """
     try:
-        content = path.read_bytes()
+        with regular(path) as file:
+            content = file.read()
     except FileNotFoundError:
         content = b""
+    except OSError as error:
+        if error.errno not in _NO_JOURNAL:
+            raise
+        return JournalRead([], 0, 0, damaged=True, beyond=[])
     records: list[bytes] = []
     position = 0
     while (end := content.find(b"\n", position)) >= 0:

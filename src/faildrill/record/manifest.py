@@ -134,7 +134,7 @@ def kept(path: Path, size: int | None = None) -> Kept:
     """Return the size and the digest of a file, or of its first `size` bytes; OSError."""
     found, left = hashlib.sha256(), path.stat().st_size if size is None else size
     total = 0
-    with path.open("rb") as file:
+    with bounded_read.regular(path) as file:
         # A record that grows while it is read is taken as it was when its size was asked.
         while part := file.read(min(_BLOCK, left - total)):
             found.update(part)

@@ -10,7 +10,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 T = TypeVar("T")
 LARGEST: Final = 1 << 20
@@ -48,6 +48,14 @@ def real(path: Path | str, within: float = WITHIN) -> str:
         return name
 
 
+def regular(path: Path | str) -> BinaryIO:
+    """Open a regular file, however large, to be read; OSError as it comes, and where it is none.
+
+    For what is ours and has no size that is known beforehand: a folder of a run may come from somebody else's archive.
+    """
+    return os.fdopen(_opened(os.fspath(path)), "rb")
+
+
 def _in_time(name: str, work: Callable[[], T], within: float) -> T:
     """Do it in a thread, and leave that behind when time is over: TimeoutError, and again as long as it hangs."""
     # A file system that hangs holds one thread for each path, not one for each look: threads in the kernel can't be
@@ -76,13 +84,19 @@ def _tried(name: str, most: int) -> bytes | OSError:
         return OSError(errno.EINVAL, str(error), name)
 
 
-def _content(name: str, most: int) -> bytes:
+def _opened(name: str) -> int:
     # O_NONBLOCK: fifo(7), an open for reading waits for a writer otherwise. O_NOCTTY: a terminal must not become
     # ours.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", name)
+    return descriptor
+
+
+def _content(name: str, most: int) -> bytes:
+    descriptor = _opened(name)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", name)
         found = b""
         # One byte more than allowed tells that it is too large; a file that grows is never read to its end.
         while len(found) <= most and (part := os.read(descriptor, most + 1 - len(found))):

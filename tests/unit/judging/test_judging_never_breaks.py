@@ -1,6 +1,7 @@
 """Every expectation on every sort of evidence: what proves nothing is never a pass, and nothing breaks judging."""
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from faildrill import reports
+from faildrill.errors import JournalDamaged
 from faildrill.judging import judge
 from faildrill.judging.evidence import gather
 from faildrill.judging.numbers.user_impact import books, limits, pain, users
@@ -322,3 +324,31 @@ def test_a_timeline_that_breaks_off_anywhere_is_judged_and_never_passed(looks: s
             result = judge(whole)
             reports.write(whole, result)
             assert result.verdict in (Verdict.ABORTED, Verdict.UNSAFE), (number, result.because)
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("file", [FILE, "probes.names"])
+@pytest.mark.parametrize("lies", [a_pipe, a_device, Path.mkdir])
+def test_what_is_no_file_is_neither_waited_for_nor_read_without_end(
+    file: str, lies: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = Run().usual().good().write(tmp_path)
+    (folder / file).unlink()
+    lies(folder / file)
+    with pytest.raises(JournalDamaged, match=file):
+        judge(folder)
+
+
+@pytest.mark.parametrize("lies", [a_pipe, a_device])
+def test_samples_that_are_no_file_are_none(lies: Callable[[Path], None], tmp_path: Path) -> None:
+    folder = Run().usual().good().write(tmp_path)
+    (folder / "probes.samples").unlink()
+    lies(folder / "probes.samples")
+    assert judge(folder).verdict is Verdict.INCONCLUSIVE

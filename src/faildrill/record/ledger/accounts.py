@@ -11,6 +11,7 @@ import numpy as np
 
 from faildrill.record.ledger import CHECK, MOST, SIZE, Note, path_of
 from faildrill.system import atomic_file
+from faildrill.system.bounded_read import regular
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"
@@ -63,7 +64,7 @@ class Rows:
     @classmethod
     def load(cls, path: Path) -> "Rows":
         """Read what `save` wrote."""
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with regular(path) as file, np.load(file, allow_pickle=False) as content:
             numbers = np.cumsum(content["steps"], dtype=np.int64)
             read_at, writer = int(content["read_at"]), bool(content["writer"])
             return cls(numbers, read_at, writer, int(content["noted"]), str(content["boot"]))

@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from faildrill.errors import reason
 from faildrill.system import redaction
+from faildrill.system.bounded_read import regular
 
 RECORD: Final = struct.Struct("<QQQQ")
 """Four little-endian words: due, sent, answered, and the rest packed into one."""
@@ -277,11 +279,14 @@ def holds(due: int, sent: int, answered: int, tail: int) -> bool:
 
 
 def read_names(path: Path) -> list[str]:
-    """Read the interned strings, in order; a torn last line is not one."""
+    """Read the interned strings, in order; a torn last line is not one. ValueError where these are none."""
     try:
-        content = path.read_bytes()
+        with regular(path) as file:
+            content = file.read()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise ValueError(reason(error)) from error
     whole = content[: content.rfind(b"\n") + 1]
     return [json.loads(line) for line in whole.splitlines()]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from faildrill.errors import JournalDamaged
 from faildrill.record.samples import SEEN_LATE, SIZE, Files, Outcome, Sample, read_names, record_words
+from faildrill.system.bounded_read import regular
 
 # Spelled as text, so that importing this module alone loads no NumPy where the command line has put that off.
 Integers: TypeAlias = "np.typing.NDArray[np.int64]"
@@ -253,7 +254,7 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
     count = files.samples.stat().st_size // SIZE
     if not count:
         return
-    with files.samples.open("rb") as file:
+    with regular(files.samples) as file:
         # Whole records only, of the size that was asked: what is appended meanwhile is not looked at half written.
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
     whole = Columns(np.frombuffer(source, "<u8").reshape(-1, SIZE // 8), names, source=source)
