@@ -54,8 +54,6 @@ Folder = Annotated[str, FolderMark()]
 """A field that holds the folder where a program begins; one that was taken by default ends with a slash."""
 Program = Annotated[str, MaybePathMark()]
 """A field that holds a program; loading makes one with a slash absolute, from the folder of the file that names it."""
-Socket = Annotated[str, MaybePathMark()]
-"""A field that holds the path of a socket, or HOST:PORT."""
 
 
 def _host_and_port(value: str) -> str:
@@ -66,8 +64,16 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _path_or_address(value: str) -> str:
+    """Accept a path, or HOST:PORT: what ends like a port is one, also in digits that no server reads."""
+    is_address = "/" not in value and ":" in value and value.rpartition(":")[2].isdecimal()
+    return _host_and_port(value) if is_address else value
+
+
 Address = Annotated[str, AfterValidator(_host_and_port)]
 """A field that holds HOST:PORT."""
+Socket = Annotated[str, MaybePathMark(), AfterValidator(_path_or_address)]
+"""A field that holds the path of a socket, or HOST:PORT."""
 BLAST_RADIUS: Final = "blast_radius"
 """The key of an environment's rule of how many members of a target one drill may touch."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from faildrill.errors import reason
 from faildrill.ports import Kind
@@ -28,7 +28,14 @@ _PIECE: Final = 1 << 16
 _READS: Final = 32
 """Pieces that are read at the end, at the most: twice what a pipe holds, as somebody may go on writing."""
 
-Argv = Annotated[tuple[str, ...], Field(min_length=1), MaybePathMark()]
+
+def _names_a_program(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv[0].strip():
+        raise ValueError("its first word names a program, and is empty")
+    return argv
+
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_names_a_program), MaybePathMark()]
 
 
 class Ended(NamedTuple):

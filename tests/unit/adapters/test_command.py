@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from faildrill.adapters.command.program import Look, Run
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
@@ -180,6 +181,11 @@ def test_a_link_itself_is_there_wherever_it_leads(tmp_path: Path) -> None:
     (tmp_path / "astray").symlink_to("folder/gone/ballast")
     action = Run(argv=("true",), undo_argv=("true",), verify_argv=("test", "-h", str(tmp_path / "astray")))
     assert asyncio.run(action.confirm({}, GIVEN)).holds
+
+
+def test_a_program_without_a_name_is_refused() -> None:
+    with pytest.raises(ValidationError, match="its first word names a program, and is empty"):
+        Run(argv=("", "x"), undo_argv=("true",), verify_argv=("true",))
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:

@@ -110,6 +110,21 @@ def test_a_file_that_calls_itself_otherwise_than_it_was_asked_for_is_refused(tmp
         named_environment("staging", tmp_path / "a.yaml")
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        'load_balancers: {front: {haproxy_socket: "127.0.0.1:65536", backends: {b: [s1]}}}',
+        'load_balancers: {front: {haproxy_socket: "127.0.0.1:\uff11\uff19", backends: {b: [s1]}}}',
+        'groups: {g: {members: {a: {address: "h:99999"}}}}',
+        'groups: {g: {members: {a: {address: "h:0"}}}}',
+        'redis: {r: {master: m, sentinels: ["h:70000"], members: {a: {host: h}}}}',
+    ],
+)
+def test_a_port_that_none_can_have_is_refused_at_its_place(target: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile, match=r"2:\d+: an address is HOST:PORT"):
+        load_environment(_written(tmp_path, f"environment: place\n{target}\n"))
+
+
 @given(data=some.data())
 def test_whatever_stands_wherever_in_an_environment_is_valid_or_a_placed_mistake(
     data: some.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -50,7 +50,7 @@ class MariaDB(Target, Encryption):
     admin_password: SecretReference | None = Field(default=None, description="the password of `admin`")
     replication_user: str = Field(description="the user with which a replica logs in to the server it replicates from")
     replication_password: SecretReference | None = Field(default=None, description="the password of `replication_user`")
-    address: str | None = Field(
+    address: Address | None = Field(
         default=None, description="HOST:PORT of the proxy that users write through, if there is one"
     )
     members: dict[str, MariaDBMember] = Field(min_length=1, description="the servers, by a name of your choice")

@@ -4,13 +4,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.ports.target import Member, Target
+from faildrill.ports.target import Address, Member, Target
 
 
 class GroupMember(Member):
     """One process or host of a group."""
 
-    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections, if it does")
+    address: Address | None = Field(default=None, description="HOST:PORT where it accepts connections, if it does")
 
     @property
     def addresses(self) -> list[str]:

@@ -48,7 +48,7 @@ class Redis(Target, Encryption):
     user: str | None = Field(default=None, description="the ACL user; without it only the password is sent")
     password: SecretReference | None = Field(default=None, description="the password for the nodes")
     sentinel_password: SecretReference | None = Field(default=None, description="the password for the Sentinels")
-    sentinels: list[str] = Field(min_length=1, description="HOST:PORT of every Sentinel")
+    sentinels: list[Address] = Field(min_length=1, description="HOST:PORT of every Sentinel")
     members: dict[str, RedisMember] = Field(
         min_length=1, description="the master and its replicas, by a name of your choice"
     )
