@@ -182,6 +182,14 @@ def test_a_number_that_belongs_to_another_process_by_now_is_never_signalled(plac
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("more", [" 1", "\n1\n"])
+def test_a_pid_file_of_several_processes_touches_nothing(more: str, place: Place) -> None:
+    several = place.pid_file.with_name("several.pid")
+    several.write_text(f"{place.pid_file.read_text().strip()}{more}")
+    with pytest.raises(CannotSee, match="holds the numbers of several processes"):
+        asyncio.run(place.stop(pid_file=str(several)).capture(GIVEN))
+
+
 def test_a_pid_file_that_names_another_program_touches_nothing(place: Place) -> None:
     with subprocess.Popen(["sleep", "300"]) as other:
         try:

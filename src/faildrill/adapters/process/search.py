@@ -100,4 +100,6 @@ async def _read(path: str) -> int:
         return 0  # it is being written
     if not words[0].isdecimal():
         raise CannotSee(f"{path} holds no number of a process")
+    if len(words) > 1 and words[1].isdecimal():  # behind the one of PostgreSQL stands its data directory
+        raise CannotSee(f"{path} holds the numbers of several processes: name a file that holds one")
     return int(words[0])
