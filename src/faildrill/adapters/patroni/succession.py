@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from pydantic import JsonValue
 
+from faildrill.adapters.patroni.effective_settings import integer
 from faildrill.adapters.patroni.status import Node
 from faildrill.toolkit.leader_store import Lack, LeaderStore, Reason, Words
 
@@ -52,10 +53,8 @@ def acts_late(turn: int) -> float:
 
 def number(config: Mapping[str, JsonValue], name: str, otherwise: int) -> int:
     """Return a number of a configuration, and another one where it isn't set or none."""
-    try:
-        return int(str(config.get(name, otherwise)), 0)
-    except ValueError:
-        return otherwise
+    found = integer(config.get(name))
+    return otherwise if found is None else found
 
 
 def never_promoted(tags: Mapping[str, JsonValue], switch: str, priority: str) -> str:
@@ -63,10 +62,8 @@ def never_promoted(tags: Mapping[str, JsonValue], switch: str, priority: str) ->
     by_switch = tags.get(switch)
     if by_switch is not None:
         return switch if by_switch else ""
-    try:
-        return f"{priority} {tags[priority]}" if int(str(tags.get(priority, 1))) <= 0 else ""
-    except ValueError:
-        return ""
+    found = integer(tags.get(priority))
+    return f"{priority} {tags[priority]}" if found is not None and found <= 0 else ""
 
 
 def _other_timeline(store: "Sight", node: Node) -> Mapping[str, str] | None:
