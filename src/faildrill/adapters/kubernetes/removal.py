@@ -39,6 +39,8 @@ _LOOKS: Final = (Rule("get", "pods"), Rule("list", "pods"), Rule("list", "endpoi
 """What looking at pods and at where they are served takes."""
 removed_here: Final[set[str]] = set()
 """UIDs of the pods that steps of this process have taken away: for another step of the run they are nobody else's."""
+_known_here: Final[dict[str, dict[str, str]]] = {}
+"""By run and controller, the pods that this process has seen, names by UID: one that came later may be deleted, too."""
 
 
 class Aim(NamedTuple):
@@ -285,10 +287,13 @@ class Removal(InKubernetes):
             return f"somebody else has made {keeper.name} anew"
         if keeper.workload.metadata.generation != known["generation"]:
             return f"somebody else has changed {keeper.name}"
+        seen = _known_here.setdefault(f"{api.run}/{keeper.controller.uid}", names_of(before["others"]))
+        seen |= {uid: pod.name for uid, pod in sight.of(keeper.controller.uid).items()}
+        ours = {*removed_here, *names_of(before["pods"])}
         taken = [
             f"{name} ({uid[:8]})"
-            for uid, name in names_of(before["others"]).items()
-            if uid not in removed_here and (uid not in sight.pods or sight.pods[uid].is_terminating)
+            for uid, name in seen.items()
+            if uid not in ours and (uid not in sight.pods or sight.pods[uid].is_terminating)
         ]
         return f"somebody else has deleted {', '.join(taken)}" if taken else ""
 

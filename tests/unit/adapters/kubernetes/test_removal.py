@@ -1,6 +1,7 @@
 """Evictions and deletions: sent once, pinned, and believed only where exactly these pods go and all is whole again."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("ca"))
 
 
+_RUNS = itertools.count()
+
+
 @dataclass
 class Drill:
     """One step on the payment pods."""
@@ -36,6 +40,7 @@ class Drill:
     kind: type[Evict | DeletePods] = Evict
     told: list[str] = field(default_factory=list)
     within: float = WITHIN
+    run: str = field(default_factory=lambda: f"run-{next(_RUNS)}")
 
     def step(self, **given: Any) -> Evict | DeletePods:
         how = {"selector": "app=pay"} | given
@@ -43,7 +48,7 @@ class Drill:
 
     @property
     def given(self) -> CallContext:
-        return CallContext("run-1", self.within, hear=lambda told, _at, _began: self.told.append(told))
+        return CallContext(self.run, self.within, hear=lambda told, _at, _began: self.told.append(told))
 
     def sent(self) -> int:
         """Count the changing calls, those that only try not among them."""
@@ -242,6 +247,20 @@ def test_what_somebody_else_does_meanwhile_is_told_and_never_passes(
     both(story)
 
 
+def test_a_replacement_that_somebody_else_deletes_is_told_too_also_when_it_is_gone(play: Play) -> None:
+    async def story(drill: Drill) -> None:
+        step = drill.step(follow="replaced")
+        before = await step.capture(drill.given)
+        await step.apply(before, drill.given)
+        assert (await step.confirm(before, drill.given)).holds
+        del drill.place.pods["new-uid-0"]
+        drill.place.publish()
+        found = await step.lasts(before, drill.given)
+        assert found.because == "somebody else has deleted pay-new-0 (new-uid-)"
+
+    play(story)
+
+
 def test_what_another_step_of_the_run_takes_is_not_somebody_elses(play: Play) -> None:
     async def story(drill: Drill) -> None:
         first, second = drill.step(follow="replaced"), drill.step(zone="c")
@@ -423,7 +442,7 @@ def test_a_workload_that_stays_broken_is_not_put_back(both: Play) -> None:
         before = await step.capture(drill.given)
         await step.apply(before, drill.given)
         with pytest.raises(ActionFailed, match="it did not become whole: 2 of 3"):
-            await step.undo(before, CallContext("run-1", 3.0))
+            await step.undo(before, CallContext(drill.run, 3.0))
 
     both(story)
 
