@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 # Hundreds of processes are started by the tests: without the bytecode of the first one each compiles all of the source.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: playbooks figures help setup drill check test soak bench lint types unit kinds lock clean
+.PHONY: playbooks figures help setup drill check test soak bench lint types unit kinds seen lock clean
 
 help:    ## what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */: /' | column -t -s: 2>/dev/null
@@ -54,6 +54,10 @@ test: lint types ## everything, the lab's tests included; most of them wait for 
 
 kinds: $(READY) ## bring docs/kinds.md up to date
 	$(BIN)/faildrill explain --markdown > docs/kinds.md
+
+seen: $(READY) ## take from the runs below OF=FOLDER which kinds acted and were undone, for docs/kinds.md
+	PYTHONPATH=tests $(BIN)/python -m support.seen $(OF)
+	@$(MAKE) --no-print-directory kinds
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,6 +1,7 @@
 """docs/kinds.md: every kind that comes with faildrill, written from the classes, so that it is never out of date."""
 
 from faildrill.explaining.kind_description import SHAPES, Description, describe
+from faildrill.explaining.last_seen import last_seen
 from faildrill.kinds import Shape
 from faildrill.kinds.table import TABLES
 
@@ -10,6 +11,9 @@ _HEAD = """\
 Every name that a drill or an environment may use, with its parameters. Written by `faildrill explain --markdown`
 from the classes themselves; `faildrill explain KIND` shows one of them. A *time* has a number and a unit
 (`us`, `ms`, `s`, `m`, `h`, `d`): `500ms`, `1m30s`. How a file is built is told in [drills.md](drills.md).
+
+The section of an action ends with the run in which it was last seen to act and be undone, where one of the
+project's own is kept as evidence.
 """
 
 
@@ -50,6 +54,10 @@ def _section(kind: Description) -> str:
             for one in kind.parameters
         ]
         parts.append("\n".join(["| parameter | takes | default | |", "| --- | --- | --- | --- |", *rows]) + "\n")
+    seen = last_seen().get(kind.name)
+    if seen is not None:
+        where = f"in `{seen.environment}` by the drill `{seen.drill}` (faildrill {seen.version}, run `{seen.run}`)"
+        parts.append(f"Last seen to act and be undone: {seen.day}, {where}.\n")
     return "\n".join(parts)
 
 
