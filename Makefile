@@ -67,6 +67,7 @@ soak: $(READY) ## the promises of safety and of measuring with their full figure
 	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0
 	$(BIN)/pytest -n 2 tests/oracle --soak --timeout=0
 	$(BIN)/pytest -n 2 tests/unit/history tests/unit/bundling --soak --timeout=0
+	$(BIN)/pytest tests/lab/test_thirty_drills.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_liars.py tests/lab/test_half_way.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_hosts.py tests/lab/test_hosts_cut_short.py -k "nothing_acts_after or nothing_of_a_playbook" --soak --timeout=0
 
