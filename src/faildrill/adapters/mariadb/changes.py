@@ -22,14 +22,16 @@ _DOWN: Final = "refused"
 async def hand_over(errand: Errand, sight: Sight, to: str, last: str | None = None) -> None:
     """Make a server the one that takes writes, as decided by one look: right to do again from any state in between.
 
-    Those that took writes are made read-only first, and so is `last`, which may have since; the new one applies all
-    that they and its own relay log have; then it takes writes, also where it seemed to, and whoever answered follows
-    it. Nobody is looked at anew: a server that was to be made read-only and does not answer now, ends it, with nobody
-    promoted. Raises ActionFailed or OutcomeUnknown.
+    Those that took writes are made read-only first, and so is `last`, which may have since, also where the new one
+    seems to take writes already. The new one applies all that they and its own relay log have; then it takes writes,
+    also where it seemed to, and whoever answered follows it. Nobody is looked at anew: a server that was to be made
+    read-only and does not answer now, ends it, with nobody promoted. Raises ActionFailed or OutcomeUnknown.
     """
-    if sight.leader != to:
-        former = sorted({*sight.leading, *filter(None, [last])} - {to})
-        positions = [await _made_read_only(errand, name) for name in former]
+    former = sorted({*sight.leading, *filter(None, [last])} - {to})
+    if sight.leader == to:  # so it seems: a look may be old, and two servers would take writes
+        former = [name for name in former if not sight.nodes[name].silent]
+    positions = [await _made_read_only(errand, name) for name in former]
+    if positions or sight.leader != to:
         await _caught_up(errand, to, positions)
     async with errand.to(to) as server:
         if sight.leader != to:
