@@ -235,6 +235,47 @@ def test_the_network_to_a_member_is_cut_slowed_and_put_back_and_the_last_one_is_
     asyncio.run(story())
 
 
+CUT = """
+drill: redis-replica-unreachable
+about: The network to a replica fails; the Sentinels see it, and sessions are written with a copy all the same.
+environment: {environment}
+owner: sessions-sre
+
+probes:
+  copied: {{redis.ledger: {{redis: sessions, copies: 1}}, every: 50ms, timeout: 2s}}
+  whole:  {{redis.redundancy: {{redis: sessions}}, every: 250ms, timeout: 2s}}
+
+steps:
+  - name: the network to a replica fails
+    member.cut: {{group: redis-nodes, member: {member}, how: {how}}}
+    within: 10s
+  - name: the Sentinels see it
+    wait: {{until: whole is not ok, within: 30s}}
+  - wait: 4s
+
+expect:
+  - outage: {{of: copied, at_most: 1m}}
+  - steady_again: {{within: 60s}}
+"""
+
+
+@pytest.mark.parametrize("how", ["reset", "silent"])
+def test_a_drill_that_cuts_a_member_off_is_noticed_and_so_is_its_end(
+    how: str, redis_lab: Facts, sessions: Redis, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--soak"):
+        pytest.skip("a minute of a whole drill: with --soak")
+    first = asyncio.run(master_of(sessions))
+    drill = tmp_path / "cut.yaml"
+    member = next(one for one in sessions.members if one != first)
+    drill.write_text(CUT.format(environment=redis_lab.name, member=member, how=how))
+    ran = run(drill, tmp_path, redis_lab.name)
+    assert ran.code == 0, ran.said
+    back = ran.findings("PASSED")
+    assert "only the one who was asked (whatever is in the path) says so" not in ran.said
+    assert "noticed its end" in back, back
+
+
 def examined(redis: Redis) -> tuple[dict[str, str], dict[str, str]]:
     """What the doctor says, by what it says it of: what is well, and what is wrong, each with a remedy."""
     found = asyncio.run(Watched(target=redis).examine(given(3)))
