@@ -65,7 +65,7 @@ def _weighed(
         unread = Remark("readable", Grade.UNREAD, name, reading, "a setting that can't be read counts as wrong")
         return [Audited(name, "", compared=False)], [unread], []
     if standard is not None and reading.any_case:
-        standard = standard.spelled_as(reading.live)
+        standard = standard.spelled_as(reading)
     noticed = list(detections(name, reading.live, standard, objective))
     found = [
         *(_compared(name, reader, standard, reading) if standard else [rules.without_standard(name, reading.live)]),

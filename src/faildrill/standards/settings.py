@@ -162,7 +162,7 @@ class SettingsRead(NamedTuple):
     unread: tuple[Unread, ...] = ()
     asides: tuple[Aside, ...] = ()
     spelled: Mapping[Path, frozenset[str]] = MappingProxyType({})
-    """Other spellings of an address that is in force, in the form of `faildrill.standards.canonical`."""
+    """Other spellings of an address that is in force, or of a backend's name, in the form of `canonical`."""
     steered: Mapping[Path, str] = MappingProxyType({})
     """What is set at run time again and again, and by what: nobody changed it, and no file says it."""
     any_case: bool = False

@@ -1,6 +1,7 @@
 """What was approved: the settings that somebody has agreed on, as a file says them."""
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import ClassVar, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -8,7 +9,9 @@ from faildrill.ports import Duration
 from faildrill.ports.target import Target
 from faildrill.standards.overlay import overlaid
 from faildrill.standards.server_address import canonical
-from faildrill.standards.settings import Backend, Failover, Server, Settings
+from faildrill.standards.settings import Backend, Failover, Part, Server, Settings, SettingsRead
+
+_Part = TypeVar("_Part", bound=Part)
 
 
 class ApprovedBackend(Backend):
@@ -60,21 +63,29 @@ class Standard(Target):
         backends = {name: one.whole for name, one in (self.backends or {}).items()}
         return Settings.model_construct(backends=backends or None, failover=self.failover)
 
-    def spelled_as(self, live: Settings) -> "Standard":
+    def spelled_as(self, reading: SettingsRead) -> "Standard":
         """Return it with the names of what is there, where these are the same in another case, or another spelling."""
-        there = live.backends or {}
-        names = {name.lower(): name for name in there}
+        there = reading.live.backends or {}
+        others = {name: reading.spelled.get(("backends", name), frozenset()) for name in there}
         backends = {}
-        for name, one in (self.backends or {}).items():
-            same = name if name in there else names.get(name.lower(), name)
-            backends[same] = _spelled_as(one, there[same]) if same in there else one
+        for name, one in _renamed(self.backends or {}, others).items():
+            found = (there[name].servers if name in there else None) or {}
+            addresses = {
+                server: reading.spelled.get(("backends", name, "servers", server, "address"), frozenset())
+                for server in found
+            }
+            backends[name] = one.model_copy(update={"servers": _renamed(one.servers or {}, addresses) or None})
         return self.model_copy(update={"backends": backends or None})
 
 
-def _spelled_as(approved: ApprovedBackend, found: Backend) -> ApprovedBackend:
-    names = {canonical(name): name for name in found.servers or {}}
-    servers = {
-        name if name in (found.servers or {}) else names.get(canonical(name), name): one
-        for name, one in (approved.servers or {}).items()
-    }
-    return approved.model_copy(update={"servers": servers or None})
+def _renamed(approved: Mapping[str, _Part], there: Mapping[str, frozenset[str]]) -> dict[str, _Part]:
+    """Give what was approved the names of what is there, each with its other spellings.
+
+    Of several that mean one thing only the first is that one.
+    """
+    left = {form: name for name, others in there.items() if name not in approved for form in (*others, canonical(name))}
+    found: dict[str, _Part] = {}
+    for name, one in approved.items():
+        same = name if name in there else left.get(canonical(name), name)
+        found[name if same in found else same] = one
+    return found

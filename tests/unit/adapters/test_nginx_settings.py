@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from faildrill.adapters.nginx.settings import Upstreams
 from faildrill.errors import CannotSee
 from faildrill.kinds.call_context import CallContext
-from faildrill.standards import Backend, SettingsRead, differences
+from faildrill.standards import Backend, SettingsRead, Standard, differences
 
 GIVEN = CallContext("audit", 5.0)
 MAIN = """\
@@ -413,3 +413,59 @@ def test_files_that_include_each_other_can_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "loop.conf").write_text("include loop.conf;", encoding="utf-8")
     with pytest.raises(CannotSee, match="files that include each other"):
         backends(tmp_path, "include loop.conf;")
+
+
+def told(standard: Mapping[str, object], reading: SettingsRead) -> list[str]:
+    """Compare what was read with approved backends, as an audit does."""
+    approved = Standard.model_validate({"name": "edge", "backends": standard}).spelled_as(reading)
+    return [str(one) for one in differences(approved.settings, reading.live, spelled=reading.spelled)]
+
+
+@pytest.mark.parametrize("written", ["127.0.0.1", "127.0.0.1:80"])
+@pytest.mark.parametrize("approved", ["127.0.0.1", "127.0.0.1:80"])
+def test_a_server_without_a_port_is_at_port_80_however_it_is_approved(
+    tmp_path: Path, written: str, approved: str
+) -> None:
+    upstream = f"upstream app {{ server {written}; server [::1] weight=3; server unix:/run/a; server a.b:90; }}"
+    _, reading = backends(tmp_path, f"{upstream} server {{ location / {{ proxy_pass http://app; }} }}")
+    servers = {
+        approved: {"address": approved, "weight": 1},
+        "[0:0::1]:80": {"address": "[0:0::1]:80", "weight": 3},
+        "unix:/run/a": {},
+        "a.b:90": {},
+    }
+    assert told({"app": {"servers": servers}}, reading) == []
+
+
+def test_another_port_than_80_is_another_server_and_so_is_one_that_is_approved_twice(tmp_path: Path) -> None:
+    place = "server { location / { proxy_pass http://app; } }"
+    _, reading = backends(tmp_path, f"upstream app {{ server 127.0.0.1; server a:1; }} {place}")
+    missing, extra = "app/127.0.0.1:81 is missing", "app/127.0.0.1 is not in the standard"
+    assert told({"app": {"servers": {"127.0.0.1:81": {}, "a:1": {}}}}, reading) == [missing, extra]
+    twice: dict[str, object] = {"127.0.0.1": {}, "127.0.0.1:80": {}, "a:1": {}}
+    assert told({"app": {"servers": twice}}, reading) == ["app/127.0.0.1:80 is missing"]
+
+
+@pytest.mark.parametrize(("scheme", "port", "other"), [("http", 80, 443), ("https", 443, 80)])
+def test_a_target_without_a_port_is_at_that_of_its_scheme(tmp_path: Path, scheme: str, port: int, other: int) -> None:
+    _, reading = backends(tmp_path, f"server {{ location / {{ proxy_pass {scheme}://10.0.0.9; }} }}")
+    for name in ("10.0.0.9", f"10.0.0.9:{port}"):
+        assert told({name: {"servers": {f"10.0.0.9:{port}": {"weight": 1}}}}, reading) == []
+    assert told({"10.0.0.9": {"servers": {f"10.0.0.9:{other}": {}}}}, reading)
+    assert told({f"10.0.0.9:{other}": {"servers": {"10.0.0.9": {}}}}, reading)
+
+
+def test_an_upstream_of_stream_is_not_the_one_of_http_that_is_called_the_same(tmp_path: Path) -> None:
+    stream = "stream { upstream App { server 127.0.0.1:1; } server { listen 2; proxy_pass app; proxy_timeout 7s; } }"
+    place = "server { location / { proxy_pass http://app; proxy_read_timeout 2s; } }"
+    found, reading = backends(tmp_path, TWO + place, stream)
+    assert {name: (one.mode, len(one.servers or {})) for name, one in found.items()} == {
+        "app": ("http", 2),
+        "App (stream)": ("tcp", 1),
+    }
+    servers: dict[str, object] = {"127.0.0.1:1": {}, "127.0.0.1:2": {}}
+    here = {"app": {"timeouts": {"server": "2s"}, "servers": servers}}
+    assert told(here, reading) == ["App (stream) is not in the standard"]
+    both = {**here, "app (stream)": {"timeouts": {"server": "7s"}, "servers": {"127.0.0.1:1": {}}}}
+    assert told(both, reading) == []
+    assert [one.what for one in reading.asides] == ["App is in `stream` what another one is called in `http`"]

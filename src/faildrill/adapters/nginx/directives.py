@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from faildrill import durations
 from faildrill.adapters.nginx.passes import Block, Pass, inherited, passes
-from faildrill.standards import Aside, Unread, is_name
+from faildrill.standards import Aside, Path, Unread, canonical, is_name
 
 _METHODS: Final = ("ip_hash", "least_conn", "least_time", "hash", "random")
 _UNDERSTOOD: Final = re.compile(
@@ -18,6 +18,8 @@ _UNDERSTOOD: Final = re.compile(
 """Directives of an upstream whose meaning is known here; any other may choose servers by itself."""
 _UNITS: Final = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400, "y": 365 * 86400}
 _PART: Final = re.compile(r"([0-9]{1,19})(ms|[smhdwMy]?)")
+_PORT: Final = 80
+"""That of a `server` of `http` which names none; in `stream` each names one (ngx_http_upstream_module)."""
 _DIGITS: Final = 10
 """Digits of the largest number that NGINX counts with."""
 _SHOWN: Final = 40
@@ -32,6 +34,8 @@ class Read:
         self.backends: dict[str, Any] = {}
         self.unread: list[Unread] = []
         self.asides: list[Aside] = []
+        self.spelled: dict[Path, frozenset[str]] = {}
+        """Addresses and names without a port, with the port that they mean, and the other way round."""
         parts = [one["directive"] for one in blocks]
         if "http" not in parts and "stream" not in parts:
             self.unread.append(
@@ -48,8 +52,9 @@ class Read:
         self.unread += [
             Unread(f"{one.directive} {_host(one.written)}", "its target is known only at run time") for one in open_ones
         ]
-        for name, block in upstreams.items():
-            here = [one for one in every if name.lower() in one.targets]
+        for written, block in upstreams.items():
+            here = [one for one in every if written.lower() in one.targets]
+            name = self._called(written)
             if not here and not open_ones:
                 why = "it is read with what any place of this file would inherit"
                 self.asides.append(Aside(f"nothing passes requests to upstream {name}", why))
@@ -58,11 +63,30 @@ class Read:
             self._tell_of_mistakes(name, block)
             if not _count(block):
                 self.unread.append(Unread(f"upstream {name}", "lists no server: which it has is set at run time"))
-            self.backends[name] = backend(block, here, mode)
+            self._add(name, block, here, mode, _PORT if mode == "http" else None)
         known = {name.lower() for name in upstreams}
         for target in sorted({target for one in every for target in one.targets} - known):
             here = [one for one in every if target in one.targets]
-            self.backends[target] = backend([{"directive": "server", "args": [target]}], here, mode)
+            ports = {one.port for one in here}
+            port = ports.pop() if len(ports) == 1 else None
+            name = self._called(target)
+            self.spelled["backends", name] = _spellings(target, port)
+            self._add(name, [{"directive": "server", "args": [target]}], here, mode, port)
+
+    def _called(self, name: str) -> str:
+        """Return what an upstream is called here: those of `stream` and of `http` don't know of each other's names."""
+        if name.lower() not in {one.lower() for one in self.backends}:
+            return name
+        called = f"{name} (stream)"
+        why = f"they are two to NGINX: the one of `stream` is {called} here, and in a standard"
+        self.asides.append(Aside(f"{name} is in `stream` what another one is called in `http`", why))
+        return called
+
+    def _add(self, name: str, block: list[Block], here: list[Pass], mode: str, port: int | None) -> None:
+        """Add a backend; `port` is that of a server that names none, where it need not."""
+        self.backends[name] = backend(block, here, mode)
+        for server, args in _by_name(block).items():
+            self.spelled["backends", name, "servers", server, "address"] = _spellings(args[0], port)
 
     def _tell_of_mistakes(self, name: str, block: list[Block]) -> None:
         for one in block:
@@ -147,15 +171,29 @@ def _goes_on(one: Pass) -> bool | None:
 
 
 def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
-    """Return the servers by their addresses; one that is listed twice has a number behind it."""
+    """Return the servers by their names."""
     active = [_active(one.words["health_check"], mode) for one in here if "health_check" in one.words]
     active += [_by_module(one["args"]) for one in block if one["directive"] == "check"]
-    found: dict[str, Any] = {}
+    check, alone = active[0] if active else None, _count(block) == 1
+    return {name: _server(args, check, alone=alone) for name, args in _by_name(block).items()}
+
+
+def _by_name(block: list[Block]) -> dict[str, list[str]]:
+    """Return the words of each server by its name: its address, with a number where that is listed before."""
+    found: dict[str, list[str]] = {}
     for args in (one["args"] for one in block if one["directive"] == "server" and one["args"]):
         again = sum(one == args[0] or one.startswith(f"{args[0]} (") for one in found)
-        name = f"{args[0]} ({again + 1})" if again else args[0]
-        found[name] = _server(args, active[0] if active else None, alone=_count(block) == 1)
+        found[f"{args[0]} ({again + 1})" if again else args[0]] = args
     return found
+
+
+def _spellings(address: str, port: int | None) -> frozenset[str]:
+    """Return how an address is spelled too: with the port where it has none, and without where it has that one."""
+    plain = canonical(address)
+    if port is None or plain.startswith("unix:"):
+        return frozenset()
+    host, _, own = plain.partition(" ")
+    return frozenset({host} if own == str(port) else {f"{plain} {port}"} if not own else ())
 
 
 def _server(args: list[str], active: dict[str, Any] | None, *, alone: bool) -> dict[str, Any]:

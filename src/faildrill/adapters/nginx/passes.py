@@ -23,6 +23,8 @@ _PATHS: Final = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args":
 _MOST: Final = 256
 """Targets that the variables of one pass may have."""
 _NO_VALUE: Final = ("hostnames", "volatile", "include")
+_PORTS: Final = {"http": 80, "https": 443}
+"""Where a `proxy_pass` without a port goes, by its scheme; the other directives need one (ngx_http_proxy_module)."""
 _NAMELESS: Final = ("_", "")
 
 
@@ -44,6 +46,12 @@ class Pass(NamedTuple):
     def family(self) -> str:
         """The word that its directives begin with, as `grpc`."""
         return self.directive.removesuffix("_pass")
+
+    @property
+    def port(self) -> int | None:
+        """The port of a target that names none; None where it must name one, or where its scheme isn't known."""
+        scheme, mark, _ = self.written.lower().partition("://")
+        return _PORTS.get(scheme) if mark and self.family == "proxy" else None
 
 
 def passes(blocks: list[Block], mode: str) -> Iterator[Pass]:

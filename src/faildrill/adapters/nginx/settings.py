@@ -58,7 +58,14 @@ class Upstreams(Kind):
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
         unread = (*missing, *found.unread)
-        return SettingsRead(f"NGINX's configuration {source}", live, unread=unread, asides=asides, any_case=True)
+        return SettingsRead(
+            f"NGINX's configuration {source}",
+            live,
+            unread=unread,
+            asides=asides,
+            spelled=found.spelled,
+            any_case=True,
+        )
 
     def remedy(self, difference: Difference) -> str:
         """Return what to do: NGINX is changed by its file only."""
