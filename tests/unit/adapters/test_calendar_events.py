@@ -1,6 +1,7 @@
 """`window.calendar`: the events of an iCalendar file, as RFC 5545 has them."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -111,3 +112,42 @@ def test_without_the_extra_one_sentence_says_what_to_install(tmp_path: Path) -> 
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told == "calendars can't be read here: pip install 'faildrill[calendar]'\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("DTSTART:20261129T000000Z\nDTEND:20261128T000000Z", "ends before it begins (2026-11-29 00:00 UTC to 2026-11"),
+        ("DTSTART:20261101T000000Z\nDTEND:20261028T000000Z\nRRULE:FREQ=DAILY", "ends before it begins"),
+        ("DTSTART;VALUE=DATE:20261129\nDTEND;VALUE=DATE:20261128", "ends before it begins (2026-11-29 to 2026-11-28)"),
+        ("DTSTART;VALUE=DATE:20261129\nDTEND;VALUE=DATE:20261129", "is of whole days, and has none"),
+        ("DTSTART;VALUE=DATE:20261129\nDURATION:PT0S", "is of whole days, and has none"),
+        ("DTSTART:20261129T110000Z\nDURATION:-PT5H", "ends before it begins"),
+        ("DTSTART:20261129T000000\nDTEND:20261128T220000Z", "ends before it begins"),
+        ("DTSTART;TZID=Mars/Base:20261129T000000\nDTEND;TZID=Mars/Base:20261130T000000", "is in a time zone that nob"),
+        ("DTSTART:20261129T000000Z\nDTEND:20261199T000000Z", "can't be read"),
+        ("DTEND:20261130T000000Z", "can't be read"),
+    ],
+)
+def test_an_event_that_can_t_be_meant_objects_unless_it_does_not_count(tmp_path: Path, lines: str, why: str) -> None:
+    path = tmp_path / "freezes.ics"
+    for more, counts in (("", True), ("\nSTATUS:CANCELLED", False)):
+        event = EVENT.format(uid=1, lines=lines + more, summary="Freeze")
+        path.write_text(f"{HEAD}{event}END:VCALENDAR\n", encoding="utf-8")
+        one = Calendar.model_validate({"file": str(path), "zone": "Europe/Berlin", "only": "freeze"})
+        others = one.model_copy(update={"only": "release"})
+        if counts or "read" in why:
+            with pytest.raises(CannotSee, match=re.escape(why.replace("can't be read", "that can be read"))):
+                one.said_at(datetime(2026, 11, 29, 12, tzinfo=UTC))
+        else:
+            assert one.said_at(datetime(2026, 11, 29, 12, tzinfo=UTC)) is None
+        if "read" not in why:
+            assert others.said_at(datetime(2026, 11, 29, 12, tzinfo=UTC)) is None
+
+
+def test_an_event_that_is_a_moment_is_none_that_blocks_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "freezes.ics"
+    event = EVENT.format(uid=1, lines="DTSTART:20261129T110000Z\nDTEND:20261129T110000Z", summary="Reminder")
+    path.write_text(f"{HEAD}{event}END:VCALENDAR\n", encoding="utf-8")
+    one = Calendar.model_validate({"file": str(path), "zone": "Europe/Berlin"})
+    assert one.said_at(datetime(2026, 11, 29, 12, tzinfo=UTC)) is None

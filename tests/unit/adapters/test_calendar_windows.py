@@ -1,6 +1,7 @@
 """Windows by the clock of a zone: hours, days and dates, and the two nights on which clocks change."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -122,7 +123,7 @@ def test_it_is_now_that_counts() -> None:
 @given(
     some.datetimes(min_value=datetime(2026, 1, 1), max_value=datetime(2027, 1, 1)),  # noqa: DTZ001 - the zone is added
     some.sampled_from(["00:00-24:00", "22:00-06:00", "06:00-22:00", "02:00-03:00"]),
-    some.sampled_from([[], ["mon", "tue"], ["sun"]]),
+    some.sampled_from([["wed"], ["mon", "tue"], ["sun"]]),
 )
 def test_what_is_blocked_by_a_window_is_allowed_by_the_same_one(at: datetime, hours: str, days: list[str]) -> None:
     moment = at.replace(tzinfo=UTC)
@@ -147,5 +148,15 @@ def test_what_is_blocked_by_a_window_is_allowed_by_the_same_one(at: datetime, ho
     ],
 )
 def test_a_window_that_can_t_be_meant_is_a_mistake_in_the_file(params: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        blocked(**params)
+    for window in (blocked, allowed):
+        with pytest.raises(ValidationError, match=said):
+            window(**{"days": ["fri"], **params})
+
+
+@pytest.mark.parametrize("params", [{}, {"room": "30m"}, {"days": []}, {"hours": ["09:00-17:00"], "days": []}])
+@pytest.mark.parametrize("window", [blocked, allowed])
+def test_a_window_without_days_hours_and_dates_or_with_an_empty_list_of_them_is_none(
+    window: Callable[..., Blocked | Allowed], params: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match=r"give `days`, `hours` or `dates`|at least 1 item"):
+        window(**params)

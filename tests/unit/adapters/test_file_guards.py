@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -125,6 +126,32 @@ def test_a_file_must_be_younger(tmp_path: Path, age: float, word: str | None) ->
     assert answer is None if word is None else word in str(answer)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "kernel", "link to a folder"])
+def test_only_a_regular_file_is_young_by_its_time(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "backup"
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "socket":
+            listener.bind(str(path))
+        elif kind == "kernel":
+            path = Path("/proc/self/status")
+        else:
+            path.symlink_to(tmp_path)
+        answer = str(said("file.younger", path=str(path), than="1h"))
+    assert "its time says nothing" in answer if kind == "kernel" else "no regular file" in answer
+
+
+def test_an_empty_file_and_a_link_to_one_are_young_by_the_time_of_what_was_touched(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-29").touch()
+    (tmp_path / "last-success").symlink_to("2026-11-29")
+    assert said("file.younger", path=str(tmp_path / "last-success"), than="1h") is None
+    os.utime(tmp_path / "2026-11-29", (time.time() - 7200,) * 2)
+    assert "older than 1 h" in str(said("file.younger", path=str(tmp_path / "last-success"), than="1h"))
+
+
 def test_a_file_that_is_missing_is_not_young(tmp_path: Path) -> None:
     assert "can't be looked at" in str(said("file.younger", path=str(tmp_path / "no"), than="1h"))
 
@@ -162,6 +189,15 @@ def test_a_file_that_is_there_objects_with_its_first_line_and_one_that_is_gone_d
     assert said("file.absent", path=str(mark)) is None
     mark.write_text("payments are slow\nsince noon\n", encoding="utf-8")
     assert said("file.absent", path=str(mark)) == f"{mark} is there: payments are slow; drill when it is gone"
+
+
+@pytest.mark.parametrize("target", ["ada@host:4711", "/nowhere/at/all", "there"])
+def test_a_link_is_there_whatever_it_leads_to(tmp_path: Path, target: str) -> None:
+    mark = tmp_path / ".#lock"
+    mark.symlink_to(target)
+    assert said("file.absent", path=str(mark)) == f"{mark} is there: a link to {target}; drill when it is gone"
+    (tmp_path / target.replace("/", "_")).touch()
+    assert "is there" in str(said("file.absent", path=str(mark)))
 
 
 def test_where_nobody_can_tell_whether_a_file_is_there_that_objects(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`window.calendar`: when a place may not be drilled, by the events of an iCalendar file."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -28,8 +29,9 @@ class Calendar(Kind):
 
     Recurring events, exceptions to them and whole days are read as RFC 5545 says. A whole day, and a time without a
     zone, is one of `zone`. Every event counts, also one that is marked as free time, but none that is cancelled. A file
-    that is missing, larger than 8 MiB or no calendar is an objection. Bring the file up to date by whatever you have: a
-    download in the job that drills, for example. Needs the extra `calendar`.
+    that is missing, larger than 8 MiB or no calendar is an objection, and so is an event that counts and can't be
+    meant: one that ends before it begins, has whole days but none of them, or is in a zone that nobody knows. Bring the
+    file up to date by whatever you have: a download in the job that drills, for example. Needs the extra `calendar`.
 
         guards:
           - window.calendar: {file: freezes.ics, zone: Europe/Berlin, only: freeze, room: 30m}
@@ -53,7 +55,7 @@ class Calendar(Kind):
         """Return the objection at a moment; CannotSee where the calendar can't be read."""
         local = now.astimezone(ZoneInfo(self.zone))
         until = local + max(timedelta(seconds=self.room), _MOMENT)
-        found = [one for one in self._events(local, until) if self.only.casefold() in _summary(one).casefold()]
+        found = self._events(local, until)
         if not found:
             return None
         told = ", ".join(f"{_summary(one)!r} ({_when(one.start)} to {_when(one.end)})" for one in found[:_MOST])
@@ -69,10 +71,44 @@ class Calendar(Kind):
         content = _content(Path(self.file))
         try:
             # What the libraries raise of a broken calendar is of many classes, none of them their own.
-            events = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between(since, until)
+            calendar = icalendar.Calendar.from_ical(content)
+            cant_be_meant = [said for one in calendar.walk("VEVENT") if self._counts(one) and (said := self._odd(one))]
+            events = recurring_ical_events.of(calendar).between(since, until)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise CannotSee(f"{self.file} is no calendar that can be read ({error})") from error
-        return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
+        if cant_be_meant:
+            raise CannotSee(f"{Path(self.file).name} has {', '.join(cant_be_meant[:_MOST])}; correct it first")
+        return [one for one in events if self._counts(one)]
+
+    def _counts(self, event: Mapping[str, Any]) -> bool:
+        is_meant = self.only.casefold() in _summary(event).casefold()
+        return is_meant and str(event.get("STATUS", "")).upper() != "CANCELLED"
+
+    def _odd(self, event: Mapping[str, Any]) -> str:
+        """Say why an event can't be meant as it is written; empty where it can. The library takes each for none."""
+        begin = event["DTSTART"].dt
+        end = event["DTEND"].dt if "DTEND" in event else begin + event["DURATION"].dt if "DURATION" in event else None
+        unknown = [
+            zone
+            for name in ("DTSTART", "DTEND")
+            if name in event and (zone := event[name].params.get("TZID")) and event[name].dt.tzinfo is None
+        ]
+        if unknown:
+            return f"{_summary(event)!r}, which is in a time zone that nobody knows ({unknown[0]})"
+        if end is None:
+            return ""
+        if self._moment(end) < self._moment(begin):
+            return f"{_summary(event)!r}, which ends before it begins ({_when(begin)} to {_when(end)})"
+        # RFC 5545, 3.6.1: the end is the day after the last.
+        if end == begin and not isinstance(begin, datetime):
+            return f"{_summary(event)!r}, which is of whole days, and has none ({_when(begin)} to {_when(end)})"
+        return ""
+
+    def _moment(self, at: date) -> datetime:
+        zone = ZoneInfo(self.zone)
+        if not isinstance(at, datetime):
+            return datetime.combine(at, time(tzinfo=zone))
+        return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 def _content(path: Path) -> bytes:
@@ -86,7 +122,7 @@ def _content(path: Path) -> bytes:
     return found
 
 
-def _summary(event: Any) -> str:  # noqa: ANN401 - the library's
+def _summary(event: Mapping[str, Any]) -> str:
     return " ".join(str(event.get("SUMMARY", "an event")).split())[:200]
 
 

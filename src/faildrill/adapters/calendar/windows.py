@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from faildrill.ports import Duration, Given, Kind
 from faildrill.ports.calendar import Zone
@@ -76,16 +76,26 @@ class _Window(Kind):
     """What both share: which moments belong to the window."""
 
     zone: Zone = Field(description="the time zone of days and hours, e.g. Asia/Tokyo")
-    days: tuple[Day, ...] = Field(default=(), description="days of the week; by default every day")
+    days: tuple[Day, ...] = Field(default=(), min_length=1, description="days of the week; by default every day")
     hours: tuple[Annotated[str, AfterValidator(_hours_exist)], ...] = Field(
         default=(),
+        min_length=1,
         description="e.g. `22:00-06:00`, which belongs to the day on which it begins; by default the whole day",
     )
     dates: tuple[Annotated[str, AfterValidator(_dates_exist)], ...] = Field(
-        default=(), description="e.g. `2026-12-20..2027-01-05`, both included; by default every date"
+        default=(),
+        min_length=1,
+        description="e.g. `2026-12-20..2027-01-05`, both included; by default every date",
     )
     room: Duration = Field(default=0.0, le=_LONGEST, description="how long the drill needs the place from now on")
     why: str = Field(default="", description="the reason, shown to whoever is refused")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        # A list that a template has left empty must not stand for every day.
+        if not (self.days or self.hours or self.dates):
+            raise ValueError("give `days`, `hours` or `dates`")
+        return self
 
     def holds(self, at: datetime) -> bool:
         """Tell whether a moment, which knows its zone, is in the window.

@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import os
+import stat
 import time
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,8 @@ LARGEST: Final = 1 << 20
 SKEW: Final = 300.0
 """Seconds that a time may lie ahead of this host's clock before it counts as garbage."""
 _SHOWN: Final = 80
+_MADE_UP: Final = frozenset({"proc", "sysfs", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs"})
+"""File systems whose files have the time at which somebody looks."""
 
 
 class Identity(Kind):
@@ -94,8 +98,10 @@ def _sha256(text: str) -> str:
 class Younger(Kind):
     """Refuses the drill unless a file was changed at most `than` ago, such as the mark of a backup.
 
-    The file's time of last modification counts. A file that is missing, or dated more than five minutes into the
-    future, is an objection.
+    The file's time of last modification counts. It may be empty, as `touch` makes one: only its time is looked at. Of a
+    link, what it leads to counts. A file that is missing, that is no regular file (the time of a folder changes when
+    something in it is deleted), that the kernel makes up (in `/proc`, `/sys`), or that is dated more than five minutes
+    into the future, is an objection.
 
         guards:
           - file.younger: {path: /var/backups/payments/last-success, than: 24h}
@@ -107,17 +113,31 @@ class Younger(Kind):
     async def objection(self, given: Given) -> str | None:
         """Look at the file's time."""
         try:
-            modified = await aside(lambda: Path(self.path).stat().st_mtime)
+            found, made_up = await aside(lambda: _looked_at(self.path))
         except OSError as error:
             return f"{self.path} can't be looked at ({reason(error)})"
-        return _too_old(self.path, modified, self.than)
+        if not stat.S_ISREG(found.st_mode):
+            return f"{self.path} is no regular file: name the file whose time tells it"
+        if made_up:
+            return f"{self.path} is made up by the kernel when it is looked at: its time says nothing"
+        return _too_old(self.path, found.st_mtime, self.than)
+
+
+def _looked_at(path: str) -> tuple[os.stat_result, bool]:
+    """Return what is said of a file, and whether its file system is one of the kernel's own."""
+    found = Path(path).stat()
+    device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
+    mounted = (line.split() for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines())
+    kinds = {words[words.index("-") + 1] for words in mounted if words[2] == device}  # proc(5)
+    return found, bool(kinds & _MADE_UP)
 
 
 class Absent(Kind):
     """Refuses the drill while a file is there: what a change freeze, or an open incident, leaves as its mark.
 
-    Its first line is told to whoever is refused. Where nobody can tell whether it is there, that is an objection, and
-    so is a folder that is missing: the mark may be on a disk that isn't mounted.
+    Its first line is told to whoever is refused. A link counts as it is, whatever it leads to: many locks are links
+    that lead nowhere. Where nobody can tell whether it is there, that is an objection, and so is a folder that is
+    missing: the mark may be on a disk that isn't mounted.
 
         guards:
           - file.absent: {path: /srv/shared/INCIDENT}
@@ -130,12 +150,22 @@ class Absent(Kind):
         try:
             found = await threads.read(self.path, LARGEST)
         except FileNotFoundError:
-            folder = Path(self.path).parent
-            return None if await aside(folder.is_dir) else f"{folder} is no folder, so nobody can tell"
+            return await aside(self._at_the_name)
         except OSError as error:
             return f"{self.path} can't be looked at ({reason(error)})"
         line = redaction.clean(found.decode(errors="replace").strip().partition("\n")[0].strip())[:_SHOWN]
         return f"{self.path} is there{f': {line}' if line else ''}; drill when it is gone"
+
+    def _at_the_name(self) -> str | None:
+        """Object where nothing can be opened, but the name is taken; or where there is no folder that could have it."""
+        folder = Path(self.path).parent
+        try:
+            target = redaction.clean(str(Path(self.path).readlink()))[:_SHOWN]
+        except FileNotFoundError:
+            return None if folder.is_dir() else f"{folder} is no folder, so nobody can tell"
+        except OSError as error:  # no link: somebody has put it there since
+            return f"{self.path} can't be looked at ({reason(error)})"
+        return f"{self.path} is there: a link to {target}; drill when it is gone"
 
 
 class CommandAgrees(Surroundings):
