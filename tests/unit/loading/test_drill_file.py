@@ -172,7 +172,8 @@ def test_what_a_step_gives_is_put_in_when_a_later_step_is_due(tmp_path: Path, ex
 
 def test_what_the_environment_holds_is_never_read_as_a_reference(tmp_path: Path, example: Environment) -> None:
     odd = Service(name="payments", url="http://x/${steps.one.was}")
-    group = Group(name="payment-servers", members={"pay1": GroupMember(name="pay1", address="${steps.one.was}")})
+    pay1 = GroupMember(name="pay1", address="10.0.0.1:8080")
+    group = Group(name="payment-servers", members={"pay1": pay1}, unproven="${steps.one.was}")
     environment = example.model_copy(
         update={"targets": {"services": {"payments": odd}, "groups": {"payment-servers": group}}}
     )
