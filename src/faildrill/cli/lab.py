@@ -26,7 +26,9 @@ def lab() -> None:
 @_NAME
 @click.option("--keep", is_flag=True, help="If it can't be started, leave what there is for you to look at.")
 @click.option(
-    "--of", metavar="SORT", help="Which kind: payments, hosts, redis or mariadb; a name such as lab-hosts implies it."
+    "--of",
+    metavar="SORT",
+    help="Which kind: payments, hosts, redis, mariadb or kubernetes; a name such as lab-hosts implies it.",
 )
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
@@ -42,6 +44,16 @@ def up(name: str, keep: bool, of: str | None) -> None:
         click.echo(f"  {key:<14}{value}")
 
 
+@lab.command()
+@click.argument("sort")
+def build(sort: str) -> None:
+    """Build what no wheel brings for a SORT of lab: the control plane of `kubernetes`, by Go; once, in minutes."""
+    from faildrill.lab.core import sorts
+
+    made = sorts.build(sort, lambda text: click.echo(text, err=True))
+    click.echo(f"what a lab of the sort {sort!r} needs is in {made}")
+
+
 def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, object]]:
     service = [
         ("payments", f"{facts.payments}/payments"),
@@ -50,7 +62,7 @@ def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, obj
     ]
     return [
         ("environment", facts.environment),
-        *(service if sort in ("payments", "hosts") else []),
+        *(service if sort in ("payments", "hosts", "kubernetes") else []),
         ("logs", facts.logs),
         ("take it down", place.command("down")),
     ]
@@ -94,17 +106,24 @@ def _but(nodes: dict[str, Any]) -> str:
     return f", but {', '.join(amiss)}" if amiss else ""
 
 
+def _width(words: Iterable[str], least: int) -> int:
+    """Return how wide a column of words is, with the gap to the next one."""
+    return max((least, *map(len, words))) + 1
+
+
 def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
     """Tell what a lab answered about itself, a line at a time: first how it is, then each node and link."""
     said = _SAID.get(answer["phase"], f"is {answer['phase']}") + _but(answer["nodes"])
     yield f"lab {place.name!r} {said.format(up=place.command('up'), down=place.command('down'))}"
     if "environment" in answer:
         yield f"  environment: {answer['environment']}"
+    parts = (facts["part"] for facts in answer["nodes"].values())
+    name, part = (_width(words, least) for words, least in ((answer["nodes"], 8), (parts, 11)))
     if answer["nodes"]:
-        yield f"  {'node':<9}{'part':<12}{'state':<10}{'for':>9}{'starts':>8}  processes"
+        yield f"  {'node':<{name}}{'part':<{part}}{'state':<10}{'for':>9}{'starts':>8}  processes"
     for node, facts in answer["nodes"].items():
         up_for = f"{time.time() - facts['since']:.0f} s" if facts["state"] != "absent" else "-"
-        row = f"{node:<9}{facts['part']:<12}{facts['state']:<10}{up_for:>9}{facts['starts']:>8}"
+        row = f"{node:<{name}}{facts['part']:<{part}}{facts['state']:<10}{up_for:>9}{facts['starts']:>8}"
         yield f"  {row}  {len(facts['pids'])}"
     for link, facts in answer["links"].items():
         delay = f" {facts['delay_ms']} ms" if facts["delay_ms"] else ""

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +47,8 @@ class Recipe:
     user: User = field(default_factory=myself)
     part: str = ""
     """The kind of part, for people: `etcd`, `postgresql`, …"""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What its environment has besides."""
 
 
 class Node:
@@ -119,7 +122,7 @@ class Node:
 
     def _environment(self) -> dict[str, str]:
         """Return the node's environment, with the mark that proves to whom its processes belong."""
-        return environment() | {process_tree.MARK: str(self.recipe.folder)}
+        return {**environment(), **self.recipe.variables, process_tree.MARK: str(self.recipe.folder)}
 
     def _spawn(self, channel: socket.socket) -> int:
         log = os.open(self.recipe.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,9 +1,11 @@
 """Which sorts of lab there are, and where each is made: what a sort needs is loaded only with it."""
 
 import importlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
-from faildrill.errors import FaildrillError
+from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.lab.core.folders import DEFAULT, Place
 
 PAYMENTS: Final = "payments"
@@ -12,7 +14,12 @@ _SORTS: Final = {
     "hosts": "faildrill.lab.hosts.staging",
     "mariadb": "faildrill.lab.stores.mariadb",
     "redis": "faildrill.lab.stores.redis",
+    "kubernetes": "faildrill.lab.kubernetes.staging",
 }
+_BUILT: Final = {"kubernetes": "faildrill.lab.kubernetes.go_build"}
+"""Those that need what no wheel brings, and what builds it."""
+_NEEDS: Final = {"kubernetes": "faildrill.lab.kubernetes.programs"}
+"""Those that need something that may not be there, and what looks for it."""
 
 
 def named(name: str) -> str | None:
@@ -28,3 +35,19 @@ def make(sort: str, place: Place) -> Any:  # noqa: ANN401 - a staging.Staging, w
     if sort not in _SORTS:
         raise FaildrillError(f"no such sort of lab: {sort!r}; there are {', '.join(_SORTS)}")
     return importlib.import_module(_SORTS[sort]).make(place)
+
+
+def build(sort: str, tell: Callable[[str], None]) -> Path:
+    """Build what a sort of lab needs, unless it is there, and return where it is; WrongUsage where it needs nothing."""
+    if sort not in _BUILT:
+        raise WrongUsage(f"nothing is built for a lab of the sort {sort!r}; only for {', '.join(_BUILT)}")
+    made: Path = importlib.import_module(_BUILT[sort]).build(tell)
+    return made
+
+
+def needs(sort: str) -> dict[str, str]:
+    """Return the variables that tell a lab of a sort where what it needs is; FaildrillError where that is missing."""
+    if sort not in _NEEDS:
+        return {}
+    found: dict[str, str] = importlib.import_module(_NEEDS[sort]).variables()
+    return found

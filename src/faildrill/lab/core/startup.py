@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from faildrill.errors import FaildrillError
-from faildrill.lab.core import control, folders, lock, node
+from faildrill.lab.core import control, folders, lock, node, sorts
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.core.folders import Place
 from faildrill.lab.core.search import find as find
@@ -44,7 +44,7 @@ def up(
             return ready
         holder = lock.holder(place.lock)
         if holder is None:
-            _start(place, tell, [*(["--keep"] if keep else []), f"--of={of}"])
+            _start(place, tell, of, keep=keep)
         else:
             tell(f"the lab {name!r} is being started or ended by process {holder}: waiting for it")
             _wait_for_another(place)
@@ -70,10 +70,11 @@ def _wait_for_another(place: Place) -> None:
         time.sleep(0.1)
 
 
-def _start(place: Place, tell: Tell, options: list[str]) -> None:
+def _start(place: Place, tell: Tell, of: str, *, keep: bool) -> None:
     """Start a supervisor and wait until it has brought the lab up, or another one holds the lock."""
+    root, needs = place.folder.parent.parent, sorts.needs(of)
     ours, theirs = socket.socketpair()
-    root = place.folder.parent.parent
+    options = [*(["--keep"] if keep else []), f"--of={of}"]
     argv = [sys.executable, "-P", "-m", "faildrill.lab.core.supervisor", place.name, str(root), *options]
     with ours, theirs:
         process = subprocess.Popen(
@@ -82,7 +83,7 @@ def _start(place: Place, tell: Tell, options: list[str]) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=node.environment(),
+            env=node.environment() | needs,
             cwd="/",
         )
         theirs.close()

@@ -95,7 +95,7 @@ def _services(plan: HostsPlan, name: str) -> dict[str, dict[str, Any]]:
         return {"payments": _unit(plan, name, "payments", program)}
     if name in DATABASE_HOSTS:
         return {
-            "postgres": _unit(plan, name, "postgres", _postgres(plan, name)) | {"stop_signal": "SIGINT"},
+            "postgres": _unit(plan, name, "postgres", postgres(plan, name)) | {"stop_signal": "SIGINT"},
             "role": _unit(plan, name, "role", _role(plan, name)),
         }
     return {"haproxy": _unit(plan, name, "haproxy", _haproxy(plan, name))}
@@ -132,7 +132,8 @@ def _haproxy(plan: HostsPlan, name: str) -> list[str]:
     return [str(plan.parts.haproxy), "-db", "-f", str(path)]
 
 
-def _postgres(plan: HostsPlan, name: str) -> list[str]:
+def postgres(plan: HostsPlan, name: str) -> list[str]:
+    """Lay out in its folders what a database host needs for PostgreSQL, and return the command that runs it."""
     folder = plan.folder(name)
     etc, data = folder / "etc", folder / "data"
     hba = write(etc / "pg_hba.conf", HBA.format(loopback=LOOPBACK))

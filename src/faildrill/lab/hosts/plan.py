@@ -1,13 +1,10 @@
 """What the lab of hosts consists of: its hosts, what runs on each, and where it is, before anything is started."""
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from faildrill.lab.core import users, wheel_programs
 from faildrill.lab.core.folders import Place
-from faildrill.lab.core.port_reservations import Reservations
 from faildrill.lab.payments import plan
 
 APPLICATION_HOSTS: Final = ("app1", "app2")
@@ -45,10 +42,4 @@ class HostsPlan(plan.Plan):
 
 def new(place: Place) -> HostsPlan:
     """Plan a lab of hosts."""
-    return HostsPlan(
-        place=place,
-        parts=wheel_programs.find(),
-        reservations=Reservations(),
-        postgres_user=users.for_postgres(),
-        uid=secrets.token_hex(8),
-    )
+    return HostsPlan.of(place)

@@ -1,7 +1,6 @@
 """The lab of hosts as a whole: brought up host by host, each waited for until what runs on it is really ready."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -14,7 +13,6 @@ from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.hosts import configs, environment_file, plan
 from faildrill.lab.hosts.plan import APPLICATION_HOSTS, BALANCER, DATABASE_HOSTS, HOSTS, HostsPlan
 from faildrill.lab.payments import readiness, schema, staging
-from faildrill.lab.payments.plan import ROLES
 from faildrill.lab.payments.readiness import NotReady, until
 from faildrill.lab.payments.schema import Identity
 
@@ -129,8 +127,7 @@ def make(place: Place) -> HostsStaging:
     """Plan a lab of hosts and lay it out in its folders."""
     planned = plan.new(place)
     staging.make_folders(planned, HOSTS)
-    for role in ROLES:
-        planned.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
+    staging.make_passwords(planned)
     return HostsStaging(planned)
 
 

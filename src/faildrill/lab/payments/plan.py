@@ -3,10 +3,11 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from faildrill.lab.core import users, wheel_programs
 from faildrill.lab.core.folders import Place
-from faildrill.lab.core.port_reservations import Reservations
+from faildrill.lab.core.port_reservations import LOOPBACK, Reservations
 
 SCOPE = "payments"
 """The name of the database cluster, as Patroni has it."""
@@ -28,6 +29,11 @@ class Plan:
     uid: str
     """The random identity of this lab, which its marker row carries."""
 
+    @classmethod
+    def of(cls, place: Place, **more: Any) -> Self:
+        """Plan a lab: find the parts, choose the user of the database nodes, make up its identity."""
+        return cls(place, wheel_programs.find(), Reservations(), users.for_postgres(), secrets.token_hex(8), **more)
+
     def port(self, purpose: str) -> int:
         """Return the port for a purpose, e.g. `pg1`, `pg1 api`, `pg1 link`, `database`, `payments`."""
         return self.reservations.port(purpose)
@@ -36,6 +42,16 @@ class Plan:
         """Return a node's own folder; that of a database node is where the user that it runs as can reach it."""
         base = self.place.run if self.postgres_user.how == "other" and node in DATABASE_NODES else self.place.folder
         return base / "nodes" / node
+
+    @property
+    def payments_url(self) -> str:
+        """Where users reach the payments service."""
+        return f"http://{LOOPBACK}:{self.port('payments')}"
+
+    @property
+    def database_port(self) -> int:
+        """The port of the database as the service uses it."""
+        return self.port("database")
 
     @property
     def postgres_sockets(self) -> Path:
@@ -56,11 +72,5 @@ class Plan:
 
 
 def new(place: Place) -> Plan:
-    """Plan a lab: find the parts, choose the user of the database nodes, make up its identity."""
-    return Plan(
-        place=place,
-        parts=wheel_programs.find(),
-        reservations=Reservations(),
-        postgres_user=users.for_postgres(),
-        uid=secrets.token_hex(8),
-    )
+    """Plan a lab of payments."""
+    return Plan.of(place)

@@ -61,9 +61,9 @@ async def until(node: Node, what: str, look: Look, within: float) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def fetch(port: int, path: str, body: str = "") -> tuple[int, bytes]:
+async def fetch(port: int, path: str, body: str = "", host: str = LOOPBACK) -> tuple[int, bytes]:
     """Ask a server on the loopback over HTTP/1.0; returns status and body. Posts when there is a body."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         method = "POST" if body else "GET"
         head = f"{method} {path} HTTP/1.0\r\nHost: lab\r\nContent-Length: {len(body)}\r\n\r\n"

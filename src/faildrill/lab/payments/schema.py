@@ -45,6 +45,16 @@ class Identity:
     uid: str
 
 
+async def takes_logins(plan: Plan, node: str) -> bool:
+    """Log in on `node` as its superuser; ValueError when it says that it isn't ready, OSError when nobody is there."""
+    try:
+        connection = await _connect(plan, node, "postgres")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ValueError(str(error)) from error
+    await connection.close(timeout=5)
+    return True
+
+
 async def create(plan: Plan, node: str) -> Identity:
     """Create everything on the primary `node`, once, as its superuser."""
     connection = await _connect(plan, node, "postgres")

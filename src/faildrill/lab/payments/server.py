@@ -31,6 +31,7 @@ import asyncpg
 from aiohttp import web
 
 from faildrill.errors import reason
+from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.payments.plan import DATABASE
 
 _INSERT = """
@@ -77,6 +78,8 @@ class Settings:
     """What a payment costs besides its write."""
     authorisation_seconds: float = 0.5
     """What a payment by card costs besides: its issuer is asked."""
+    host: str = LOOPBACK
+    """Where it listens."""
 
     def password(self) -> str:
         """Read the password of the database role."""
@@ -251,7 +254,7 @@ def main() -> None:
     """Serve until told to end: `python -m faildrill.lab.payments.server FILE`."""
     settings = Settings(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     application = Server(settings).application()
-    web.run_app(application, host="127.0.0.1", port=settings.port, print=None, access_log=None, shutdown_timeout=1.0)
+    web.run_app(application, host=settings.host, port=settings.port, print=None, access_log=None, shutdown_timeout=1.0)
 
 
 if __name__ == "__main__":

@@ -149,9 +149,14 @@ def make(place: Place) -> Staging:
     """Plan a lab and lay it out in its folders."""
     planned = new(place)
     make_folders(planned, ("etcd", *DATABASE_NODES, *PAYMENT_NODES, "haproxy"))
-    for role in ROLES:
-        planned.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
+    make_passwords(planned)
     return Staging(planned)
+
+
+def make_passwords(plan: Plan) -> None:
+    """Make up a password for each database role."""
+    for role in ROLES:
+        plan.password_file(role).write_text(secrets.token_urlsafe(24), encoding="ascii")
 
 
 def make_folders(plan: Plan, nodes: Iterable[str]) -> None:
@@ -204,7 +209,7 @@ def facts(staging: Staging, timings: dict[str, float]) -> Facts:
         uid=plan.uid,
         ready_at=time.time(),
         timings=timings,
-        payments=f"http://{LOOPBACK}:{plan.port('payments')}",
+        payments=plan.payments_url,
         statistics=f"http://{LOOPBACK}:{plan.port('stats')}/",
-        database_port=plan.port("database"),
+        database_port=plan.database_port,
     )

@@ -1,0 +1,25 @@
+"""Be the kubelet of one node: `python -m faildrill.lab.kubernetes.kubelet FILE`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from faildrill.lab.kubernetes.api import Api
+from faildrill.lab.kubernetes.kubelet.node_record import NodeRecord
+from faildrill.lab.kubernetes.kubelet.pods import Pods
+from faildrill.lab.kubernetes.kubelet.settings import Settings
+from faildrill.lab.kubernetes.truth_log import TruthLog
+
+
+async def serve(settings: Settings) -> None:
+    """Keep the node's record, and run its pods."""
+    truth = TruthLog(Path(settings.truth), settings.name)
+    async with Api(Path(settings.kubeconfig), settings.server) as api, asyncio.TaskGroup() as tasks:
+        tasks.create_task(NodeRecord(api, settings, truth).keep())
+        tasks.create_task(Pods(api, settings, truth).follow())
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    asyncio.run(serve(Settings.read(Path(sys.argv[1]))))

@@ -1,0 +1,99 @@
+"""The node as the API knows it: made by its kubelet, kept alive by a Lease, said to be ready again after a silence."""
+
+import asyncio
+import platform
+from typing import Any, Final
+
+from faildrill.lab.kubernetes import addresses, programs
+from faildrill.lab.kubernetes.api import LOST, STRATEGIC, Api, Refused
+from faildrill.lab.kubernetes.kubelet import timestamps
+from faildrill.lab.kubernetes.kubelet.settings import Settings
+from faildrill.lab.kubernetes.truth_log import TruthLog
+
+RENEWED_EVERY: Final = 1.0
+"""Seconds between two renewals of the Lease: a fourth of what a node is given, as by default."""
+_LEASE_SECONDS: Final = 4
+_NODES: Final = "/api/v1/nodes"
+_LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+_PAUSE: Final = 0.2
+_HAS: Final = {"cpu": "16", "memory": "16Gi", "ephemeral-storage": "16Gi", "pods": "200"}
+"""What the scheduler may give away; the lab's pods share the machine, and nothing holds them to it."""
+_FINE: Final = {"MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False", "Ready": "True"}
+
+
+class NodeRecord:
+    """One node's record and Lease."""
+
+    def __init__(self, api: Api, settings: Settings, truth: TruthLog) -> None:
+        self._api, self._settings, self._truth = api, settings, truth
+
+    async def keep(self) -> None:
+        """Make the record and renew the Lease for ever, whatever the API answers or doesn't."""
+        while True:
+            try:
+                node = await self._made()
+                await self._lease(node["metadata"]["uid"])
+                while True:
+                    await self._renew()
+                    await asyncio.sleep(RENEWED_EVERY)
+            except (*LOST, Refused):
+                await asyncio.sleep(_PAUSE)
+
+    async def _made(self) -> dict[str, Any]:
+        name = self._settings.name
+        labels = {
+            "kubernetes.io/hostname": name,
+            "kubernetes.io/os": "linux",
+            "topology.kubernetes.io/zone": self._settings.zone,
+        }
+        try:
+            node = await self._api.create(_NODES, {"metadata": {"name": name, "labels": labels}})
+        except Refused as error:
+            if not error.is_there_already:
+                raise
+            node = await self._api.get(f"{_NODES}/{name}")
+        await self._say_ready()
+        return node
+
+    async def _lease(self, owner: str) -> None:
+        name = self._settings.name
+        owned = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": owner}
+        spec = {"holderIdentity": name, "leaseDurationSeconds": _LEASE_SECONDS}
+        try:
+            await self._api.create(_LEASES, {"metadata": {"name": name, "ownerReferences": [owned]}, "spec": spec})
+        except Refused as error:
+            if not error.is_there_already:
+                raise
+
+    async def _renew(self) -> None:
+        """Renew the Lease; where the node was given up meanwhile, say that it is ready again."""
+        name = self._settings.name
+        await self._api.patch(f"{_LEASES}/{name}", {"spec": {"renewTime": timestamps.precisely_now()}})
+        self._truth.note("lease renewed")
+        node = await self._api.get(f"{_NODES}/{name}")
+        said = {one["type"]: one["status"] for one in node.get("status", {}).get("conditions", [])}
+        if said.get("Ready") != "True":
+            await self._say_ready()
+
+    async def _say_ready(self) -> None:
+        settings = self._settings
+        where = [
+            {"type": "InternalIP", "address": addresses.node(settings.number)},
+            {"type": "Hostname", "address": settings.name},
+        ]
+        conditions = [
+            {
+                "type": kind,
+                "status": status,
+                "reason": "LabKubelet",
+                "message": "the lab's kubelet says so",
+                "lastHeartbeatTime": timestamps.now(),
+                "lastTransitionTime": timestamps.now(),
+            }
+            for kind, status in _FINE.items()
+        ]
+        told = {"kubeletVersion": f"{programs.version()}-lab", "operatingSystem": "linux", "machineID": settings.name}
+        told |= {"architecture": platform.machine(), "containerRuntimeVersion": "processes://1"}
+        status = {"capacity": _HAS, "allocatable": _HAS, "addresses": where, "conditions": conditions, "nodeInfo": told}
+        await self._api.patch(f"{_NODES}/{settings.name}/status", {"status": status}, STRATEGIC)
+        self._truth.note("node ready")

@@ -1,0 +1,362 @@
+"""The lab of Kubernetes: a real control plane, nodes whose pods are processes, and users who pay through a Service."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faildrill.errors import FaildrillError
+from faildrill.lab.core import startup, teardown
+from faildrill.lab.core.facts import Facts
+from faildrill.lab.kubernetes import addresses, programs
+from faildrill.lab.kubernetes.api import Api, Refused
+from faildrill.lab.payments import readiness
+from lab import traces
+from lab.conftest import ask
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+NAME = "lab-kubernetes"
+CORE = "/api/v1/namespaces/payments"
+PODS = f"{CORE}/pods"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/payments/endpointslices"
+DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/payments"
+
+
+@pytest.fixture(scope="module")
+def kubernetes(state_folder: Path) -> Iterator[Facts]:
+    try:
+        programs.find()
+    except FaildrillError as error:
+        pytest.skip(str(error))
+    try:
+        yield startup.up(NAME, root=state_folder, of="kubernetes")
+    finally:
+        teardown.down(NAME, root=state_folder)
+        assert traces.gone(state_folder, NAME) == []
+
+
+@pytest.fixture
+def steady(kubernetes: Facts) -> Facts:
+    ask(kubernetes, {"op": "steady", "within": 60}, 65)
+    return kubernetes
+
+
+def account(lab: Facts, name: str) -> Api:
+    return Api(lab.folder / "pki" / f"{name}.kubeconfig")
+
+
+def truth(lab: Facts, **which: object) -> list[dict[str, Any]]:
+    """What the log tells of a pod, in order."""
+    lines = (lab.logs / "truth.jsonl").read_text(encoding="utf-8").splitlines()
+    return [one for one in map(json.loads, lines) if which.items() <= one.items()]
+
+
+def told(lab: Facts, uid: str) -> list[str]:
+    return [one["what"] for one in truth(lab, uid=uid)]
+
+
+async def until(look: Callable[[], Any], within: float = 30.0) -> Any:  # noqa: ANN401 - what was looked for
+    deadline = time.monotonic() + within
+    while not (seen := await look()):
+        assert time.monotonic() < deadline, f"not seen within {within} s"
+        await asyncio.sleep(0.05)
+    return seen
+
+
+async def servers(api: Api) -> list[dict[str, Any]]:
+    pods: list[dict[str, Any]] = (await api.get(PODS, labelSelector="app=payments"))["items"]
+    return pods
+
+
+async def is_whole(api: Api) -> bool:
+    return bool((await api.get(DEPLOYMENT))["status"].get("availableReplicas") == 3)
+
+
+async def evict(api: Api, pod: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": pod["metadata"]["name"], "namespace": "payments"}
+    options = {"preconditions": {"uid": pod["metadata"]["uid"]}}
+    return await api.create(f"{PODS}/{metadata['name']}/eviction", {"metadata": metadata, "deleteOptions": options})
+
+
+@asynccontextmanager
+async def a_pod(lab: Facts, name: str, container: dict[str, Any], **spec: object) -> AsyncIterator[tuple[Api, str]]:
+    """A pod of the test's own, gone afterwards; gives the API and its uid."""
+    asked = {"name": "only", "image": "faildrill/bare:1", **container}
+    body = {"containers": [asked], "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 1, **spec}
+    async with account(lab, "admin") as api:
+        made = await api.create(PODS, {"metadata": {"name": name}, "spec": body})
+        try:
+            yield api, made["metadata"]["uid"]
+        finally:
+            await api.delete(f"{PODS}/{name}")
+            await until(lambda: gone(api, name))
+
+
+async def gone(api: Api, name: str) -> bool:
+    try:
+        await api.get(f"{PODS}/{name}")
+    except Refused as error:
+        return error.is_missing
+    return False
+
+
+async def state_of(api: Api, name: str) -> dict[str, Any]:
+    status = (await api.get(f"{PODS}/{name}"))["status"].get("containerStatuses", [])
+    state: dict[str, Any] = status[0]["state"] if status else {}
+    return state
+
+
+def test_it_is_up_when_a_payment_goes_through_it(
+    kubernetes: Facts, figure: Callable[[str], None], many: Callable[[int, int], int]
+) -> None:
+    api, payment = kubernetes.timings["API server"], kubernetes.timings["payment"]
+    figure(f"lab-kubernetes: API ready {api:.1f} s, first payment {payment:.1f} s after the start")
+    assert api < many(60, 5)
+    assert payment < many(90, 15)
+
+
+def test_the_servers_are_spread_over_the_zones(steady: Facts) -> None:
+    async def story() -> set[str]:
+        async with account(steady, "drill") as api:
+            return {pod["spec"]["nodeName"] for pod in await servers(api)}
+
+    assert asyncio.run(story()) == {"node-a", "node-b", "node-c"}
+
+
+def test_an_eviction_ends_a_server_and_users_go_on(steady: Facts) -> None:
+    port = int(steady.payments.rpartition(":")[2])
+    where = addresses.listening(addresses.PAYMENTS)
+
+    async def pay(until_set: asyncio.Event) -> list[int]:
+        answers = []
+        while not until_set.is_set():
+            answers.append((await readiness.fetch(port, "/payments", '{"amount": 1}', where))[0])
+            await asyncio.sleep(0.02)
+        return answers
+
+    async def story() -> tuple[str, list[int]]:
+        enough = asyncio.Event()
+        paying = asyncio.create_task(pay(enough))
+        async with account(steady, "drill") as api:
+            first, second, _ = await servers(api)
+            uid = first["metadata"]["uid"]
+            await evict(api, first)
+            with pytest.raises(Refused, match="disruption budget") as refused:
+                await evict(api, second)
+            assert refused.value.status == 429
+            await until(lambda: gone(api, first["metadata"]["name"]))
+            await until(lambda: is_whole(api))
+        enough.set()
+        return uid, await paying
+
+    uid, answers = asyncio.run(story())
+    assert told(steady, uid)[-5:] == ["terminating", "SIGTERM", "ended", "not ready", "deleted"]
+    assert len(answers) > 20
+    assert set(answers) == {201}
+
+
+def test_the_log_of_requests_names_who_asked_for_what(steady: Facts) -> None:
+    async def story() -> str:
+        async with account(steady, "drill") as api:
+            pod: str = (await servers(api))[0]["metadata"]["name"]
+            body = {"metadata": {"name": pod, "namespace": "payments"}, "deleteOptions": {"dryRun": ["All"]}}
+            assert (await api.create(f"{PODS}/{pod}/eviction", body))["status"] == "Success"
+            return pod
+
+    pod = asyncio.run(story())
+    lines = map(json.loads, (steady.logs / "audit.log").read_text(encoding="utf-8").splitlines())
+    asked = [one for one in lines if one["requestURI"].endswith(f"{pod}/eviction") and one["verb"] == "create"]
+    assert {one["user"]["username"] for one in asked} == {"faildrill:drill"}
+    assert asked[-1]["responseStatus"]["code"] == 201
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "body"),
+    [
+        pytest.param("drill", PODS, {"metadata": {"name": "mine"}}, id="a drill creates no pod"),
+        pytest.param("drill", f"{CORE}/secrets", {"metadata": {"name": "mine"}}, id="a drill has no Secrets"),
+        pytest.param("node-a", f"{CORE}/configmaps", {"metadata": {"name": "mine"}}, id="a node creates nothing"),
+    ],
+)
+def test_nobody_may_do_more_than_their_rights(steady: Facts, who: str, path: str, body: dict[str, Any]) -> None:
+    async def story() -> None:
+        async with account(steady, who) as api:
+            with pytest.raises(Refused, match="403"):
+                await api.create(path, body)
+
+    asyncio.run(story())
+
+
+def test_a_node_speaks_for_itself_only(steady: Facts) -> None:
+    async def story() -> None:
+        async with account(steady, "node-a") as api:
+            with pytest.raises(Refused, match="403"):
+                await api.patch("/api/v1/nodes/node-b", {"metadata": {"labels": {"mine": "yes"}}})
+
+    asyncio.run(story())
+
+
+def test_an_endpoint_on_the_loopback_is_refused_which_is_why_there_is_a_mapping(steady: Facts) -> None:
+    body = {
+        "metadata": {"name": "loopback"},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["127.64.1.2"]}],
+        "ports": [{"port": 80}],
+    }
+
+    async def story() -> None:
+        async with account(steady, "admin") as api:
+            with pytest.raises(Refused, match="may not be in the loopback range"):
+                await api.create(SLICES, body)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("container", "reason", "words"),
+    [
+        ({"image": "nginx:1"}, "ImagePullBackOff", "no recipe 'nginx:1'"),
+        ({"command": ["true"], "workingDir": "/"}, "CreateContainerConfigError", "does not know only.workingDir"),
+        ({"command": ["/nowhere"]}, "RunContainerError", "No such file"),
+        (
+            {
+                "command": ["true"],
+                "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "none", "key": "a"}}}],
+            },
+            "CreateContainerConfigError",
+            "secrets 'none' has no 'a'",
+        ),
+    ],
+    ids=["no such recipe", "what it does not do", "no such program", "no such Secret"],
+)
+def test_what_cannot_start_waits_and_says_why(
+    steady: Facts, container: dict[str, Any], reason: str, words: str
+) -> None:
+    async def story() -> None:
+        async with a_pod(steady, "waits", container) as (api, _):
+            state = await until(lambda: waiting(api, reason))
+            assert words in state["message"]
+
+    async def waiting(api: Api, reason: str) -> dict[str, Any]:
+        state: dict[str, Any] = (await state_of(api, "waits")).get("waiting", {})
+        return state if state.get("reason") == reason else {}
+
+    asyncio.run(story())
+
+
+def test_a_server_that_does_not_end_is_killed_when_its_grace_is_over_and_only_then_deleted(steady: Facts) -> None:
+    stubborn = {"command": ["sh", "-c", "trap '' TERM; sleep 60 & while :; do sleep 0.1; done"]}
+
+    async def story() -> str:
+        async with a_pod(steady, "stubborn", stubborn) as (api, uid):
+            await until(lambda: running(api, "stubborn"))
+        return uid
+
+    async def running(api: Api, name: str) -> bool:
+        return "running" in await state_of(api, name)
+
+    events = {one["what"]: one for one in truth(steady, uid=asyncio.run(story()))}
+    assert events["ended"]["code"] == 137
+    assert 0.9 < (events["ended"]["at"] - events["SIGTERM"]["at"]) / 1e9 < 3
+    assert events["deleted"]["at"] > events["ended"]["at"]
+    assert traces.processes(Path("sleep 60")) == []
+
+
+def test_what_ends_is_started_again_with_back_off(steady: Facts) -> None:
+    async def story() -> dict[str, Any]:
+        async with a_pod(steady, "crashes", {"command": ["sh", "-c", "exit 3"]}) as (api, _):
+            seen: dict[str, Any] = await until(lambda: restarted(api))
+            return seen
+
+    async def restarted(api: Api) -> dict[str, Any]:
+        status = (await api.get(f"{PODS}/crashes"))["status"].get("containerStatuses", [{}])[0]
+        return status if status.get("restartCount") else {}
+
+    status = asyncio.run(story())
+    assert status["lastState"]["terminated"]["exitCode"] == 3
+
+
+def test_a_node_that_is_killed_takes_its_pods_with_it_and_they_are_replaced_elsewhere(steady: Facts) -> None:
+    async def story() -> str:
+        async with account(steady, "admin") as api:
+            lost = next(one for one in await servers(api) if one["spec"]["nodeName"] == "node-c")
+            address = addresses.listening(lost["status"]["podIP"])
+            ask(steady, {"op": "signal", "node": "node-c", "signal": "KILL"})
+            with pytest.raises(ConnectionRefusedError), socket.create_connection((address, port_of(lost)), 1):
+                pass
+            await until(lambda: is_on_two_nodes(api))
+            assert "deletionTimestamp" in (await api.get(f"{PODS}/{lost['metadata']['name']}"))["metadata"]
+            ask(steady, {"op": "start", "node": "node-c"})
+            await until(lambda: gone(api, lost["metadata"]["name"]))
+            return str(lost["metadata"]["uid"])
+
+    async def is_on_two_nodes(api: Api) -> bool:
+        ready = [one["spec"]["nodeName"] for one in await servers(api) if is_ready(one)]
+        return len(ready) == 3 and "node-c" not in ready
+
+    assert "ended" not in told(steady, asyncio.run(story()))
+
+
+def test_a_node_that_is_cut_off_is_given_up_while_its_pods_live_on(steady: Facts) -> None:
+    async def story() -> None:
+        async with account(steady, "admin") as api:
+            cut = next(one for one in await servers(api) if one["spec"]["nodeName"] == "node-a")
+            address = addresses.listening(cut["status"]["podIP"])
+            ask(steady, {"op": "link", "name": "node-a", "mode": "cut"})
+            try:
+                await until(lambda: is_ending(api, cut["metadata"]["name"]))
+                assert await readiness.fetch(port_of(cut), "/health", host=address)
+                assert told(steady, cut["metadata"]["uid"])[-1] == "ready"
+            finally:
+                ask(steady, {"op": "link", "name": "node-a", "mode": "open"})
+            await until(lambda: gone(api, cut["metadata"]["name"]))
+            assert told(steady, cut["metadata"]["uid"])[-1] == "deleted"
+
+    async def is_ending(api: Api, name: str) -> bool:
+        return "deletionTimestamp" in (await api.get(f"{PODS}/{name}"))["metadata"]
+
+    asyncio.run(story())
+
+
+def port_of(pod: dict[str, Any]) -> int:
+    return int(pod["spec"]["containers"][0]["ports"][0]["containerPort"])
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def test_an_established_connection_outlives_its_endpoint_in_the_proxy(steady: Facts) -> None:
+    where = (addresses.listening(addresses.PAYMENTS), int(steady.payments.rpartition(":")[2]))
+    asked = b"GET /health HTTP/1.1\r\nHost: lab\r\n\r\n"
+
+    async def story() -> None:
+        reader, writer = await asyncio.open_connection(*where)
+        async with account(steady, "drill") as api:
+            writer.write(asked)
+            name = await server_of(reader)
+            pod = next(one for one in await servers(api) if one["metadata"]["name"] == name)
+            since = len(truth(steady, what="endpoint out", address=pod["status"]["podIP"]))
+            await evict(api, pod)
+            await until(lambda: is_out(pod["status"]["podIP"], since))
+            writer.write(asked)
+            assert await server_of(reader) == name
+        writer.close()
+
+    async def server_of(reader: asyncio.StreamReader) -> str:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.splitlines())}
+        await reader.readexactly(int(fields["content-length"]))
+        return fields["x-server"]
+
+    async def is_out(address: str, since: int) -> bool:
+        return len(truth(steady, what="endpoint out", address=address)) > since
+
+    asyncio.run(story())
