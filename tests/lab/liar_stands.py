@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from faildrill.adapters.mariadb.client import as_admin
+from faildrill.adapters.mariadb.nodes import asked as mariadb_asked
 from faildrill.adapters.mariadb.nodes import sighted as mariadb_sighted
 from faildrill.adapters.mariadb.target import MariaDB
 from faildrill.adapters.member.target import Group
@@ -261,12 +263,17 @@ def of_promote(kind: str, lab: Facts) -> Stand:
 
 
 async def has_writers(there: Environment) -> None:
-    """Have a writer that was lost take writes again, as its own kind does it: a MariaDB has nobody else who would."""
+    """Have one server take writes and the others follow it, as a kind does it: a MariaDB has nobody else who would."""
     for target in there.of(MariaDB).values():
-        if (await mariadb_sighted(target, 5.0)).leader is None:
-            params = {"mariadb": target.model_dump(mode="json")}
-            step: Action = build(KindUse(kind="mariadb.lose_writer", params=params), "action")
-            await step.undo({"writer": "m1"}, CallContext("reset", 30.0))
+        params = {"mariadb": target.model_dump(mode="json")}
+        step: Action = build(KindUse(kind="mariadb.lose_writer", params=params), "action")
+        sight = await mariadb_sighted(target, 5.0)
+        leader = sight.leader
+        if leader is not None and sight.nodes[leader].follows:
+            for statement in ("STOP SLAVE", "RESET SLAVE ALL"):
+                await mariadb_asked(as_admin(target, target.members[leader]), statement, within=5.0)
+        for name in ("m1",) if leader is None else filter(sight.why_not, sight.others):
+            await step.undo({"writer": name}, CallContext("reset", 30.0))
 
 
 def behind(target: MariaDB, found: Mapping[str, Where]) -> Params:
