@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from faildrill.adapters.haproxy.backends import Backends
+from faildrill.adapters.haproxy.server_changes import Maintenance
 from faildrill.adapters.haproxy.target import LoadBalancer
+from faildrill.errors import CannotSee
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
@@ -107,3 +109,41 @@ def test_a_haproxy_that_is_not_there_is_refused(socket: str) -> None:
 def test_what_can_not_hold_is_refused_when_it_is_read(params: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Backends.model_validate({"load_balancer": balancer(), **params})
+
+
+STATES = "# be_id be_name srv_id srv_name srv_op_state srv_admin_state srv_uweight\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            "3 payments 2 pay2 2 0 1\n3 payments 3 pay3 2 0 1\n",
+            "payments has no server pay1 any more; it has pay2, pay3",
+        ),
+        ("", "payments has no server pay1 any more, nor any other"),
+        (None, "front does not tell the servers of payments: Can't find backend."),
+    ],
+)
+def test_a_server_that_is_gone_is_told_in_words_with_those_that_are_there(
+    tmp_path: Path, answer: str | None, words: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        rows = "Can't find backend.\n" if answer is None else f"1\n{STATES}{answer}"
+        writer.write(f"Pid: 7\nUptime_sec: 5\n\n{rows}\n".encode())
+        writer.close()
+
+    async def story() -> None:
+        path = str(tmp_path / "haproxy.sock")
+        params = {"load_balancer": balancer(path), "backend": "payments", "server": "pay1"}
+        async with await asyncio.start_unix_server(serve, path):
+            step = Maintenance.model_validate(params)
+            with pytest.raises(CannotSee) as told:
+                await step.restored({"servers": {"pay1": [2, 0, 1]}}, GIVEN)
+            assert str(told.value) == words
+            with pytest.raises(CannotSee) as told:
+                await step.capture(GIVEN)
+            assert str(told.value) == words.replace(" any more", "")
+
+    asyncio.run(story())

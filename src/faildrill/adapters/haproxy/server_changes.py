@@ -25,6 +25,7 @@ _FORCED_DRAIN: Final = 0x08
 """Bits of `srv_admin_state` that a command sets."""
 _HEAVIEST: Final = 256
 """The largest weight (manual, 5.2, `weight`)."""
+_SHOWN: Final = 100
 _ENOUGH: Final = ("operator", "admin")
 """Levels of a socket through which servers can be changed."""
 Weight = Annotated[int, Field(ge=0, le=_HEAVIEST)]
@@ -212,7 +213,7 @@ class _OfServers(Kind):
         if process and (two := process.differs(before)):
             raise ActedElsewhere(f"{self.load_balancer.haproxy_socket}: {two}, and has taken {line!r}")
         if not objections.isprintable():
-            raise OutcomeUnknown(f"{self.load_balancer.name} says what HAProxy never does: {objections[:100]!r}")
+            raise OutcomeUnknown(f"{self.load_balancer.name} says what HAProxy never does: {objections[:_SHOWN]!r}")
         if objections:
             # HAProxy goes on with the next command of a line after one that it refuses: of several, some may have
             # been done.
@@ -221,13 +222,13 @@ class _OfServers(Kind):
 
     async def _seen(self, before: Captured) -> dict[str, Server]:
         """Read every server of the backend, from the process that was captured or what a reload has made of it."""
-        sight = await self._look()
+        sight = await self._look(known=True)
         if sight.process and (two := sight.process.differs(before)):
             raise CannotSee(f"{self.load_balancer.haproxy_socket}: {two}")
         return sight.servers
 
-    async def _look(self) -> "_Sight":
-        """Ask for every server of the backend, and who answers.
+    async def _look(self, *, known: bool = False) -> "_Sight":
+        """Ask for every server of the backend, and who answers; `known` where those named were there before.
 
         CannotSee when HAProxy does not tell, or one of those named is missing.
         """
@@ -236,10 +237,17 @@ class _OfServers(Kind):
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
         seen = {name: one for (_, name), one in read(answer).items()}
-        missing = sorted(set(self._named) - set(seen))
-        if missing:
-            raise CannotSee(f"{self.backend} has no {', '.join(missing)}: {' '.join(answer.split())[-100:]}")
+        if missing := sorted(set(self._named) - set(seen)):
+            raise CannotSee(self._lacks(f"{', '.join(missing)}{' any more' * known}", list(seen), answer))
         return _Sight(Process.read(answer), seen, {name for _, name in steered(answer)})
+
+    def _lacks(self, missing: str, there: list[str], answer: str) -> str:
+        """Say that HAProxy lacks servers which the environment declares, and which it has."""
+        if "# be_id " not in answer:
+            said = answer.strip().rpartition("\n")[2][:_SHOWN] or "nothing"
+            return f"{self.load_balancer.name} does not tell the servers of {self.backend}: {said}"
+        others = f"; it has {', '.join(there)}" if there else ", nor any other"
+        return f"{self.backend} has no server {missing}{others}"
 
 
 class _Sight(NamedTuple):
