@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +62,7 @@ def front(folder: Path, address: str, **more: str) -> Iterator[Front]:
     command = [*inside, str(find().haproxy), "-db", "-f", str(folder / "haproxy.cfg")]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
-            found = Front(at.removeprefix("ipv4@"), address, process)
+            found = Front(more.get("asked", at).removeprefix("ipv4@"), address, process)
             deadline = time.monotonic() + 20
             while found.told().silent:
                 assert time.monotonic() < deadline, found.told()
@@ -89,6 +89,20 @@ def test_it_is_known_through_a_socket_of_any_level(level: str, tmp_path: Path, p
 def test_it_is_known_through_a_socket_of_tcp_and_at_all_addresses(tmp_path: Path, ports: Reservations) -> None:
     port, socket = ports.port("a"), f"ipv4@127.0.0.1:{ports.port('socket')}"
     with front(tmp_path / "a", f"127.0.0.1:{port}", socket=socket, bind=f":{port}") as one:
+        assert one.told().proved
+
+
+@pytest.mark.parametrize(("bind", "asked"), [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("", "127.0.0.1")])
+def test_an_address_that_is_only_a_runtime_socket_is_no_place_where_users_meet_it(
+    bind: str, asked: str, tmp_path: Path, ports: Reservations
+) -> None:
+    port = ports.port("socket")
+    both = f"{tmp_path}/admin.sock level admin\n    stats socket ipv4@{bind}:{port}"
+    with front(tmp_path / "a", f"127.0.0.1:{ports.port('a')}", socket=both, asked=f"{tmp_path}/admin.sock") as one:
+        for socket in (one.socket, f"127.0.0.1:{port}"):
+            told = replace(one, listens=f"{asked}:{port}").told(socket)
+            assert (told.proved, told.silent) == ([], [])
+            assert f"{asked}:{port} is a runtime socket of it (`stats socket`), where no user goes" in told.differs[0]
         assert one.told().proved
 
 

@@ -1,9 +1,11 @@
 """`haproxy.identity`: what the HAProxy behind a runtime socket says it is, and that it is the one that users meet."""
 
 import asyncio
+import ipaddress
 import re
 from contextlib import suppress
 from pathlib import Path
+from socket import SOCK_STREAM
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -38,8 +40,9 @@ class Identity(Kind):
     That users meet this HAProxy is proven at each address in `listens`: faildrill connects there and looks for that
     very connection in HAProxy's own list (`show fd`), or, on this host, looks which process listens there. It objects
     if another process takes connections there as well, because half of the users would meet that one, and if the
-    connection is not found, for example behind NAT. If the environment names a `master_socket` or a `config_file`, they
-    must belong to this HAProxy too.
+    connection is not found, for example behind NAT. An address that is a runtime socket itself (`stats socket`) proves
+    nothing, because no user goes there, and is an objection. If the environment names a `master_socket` or a
+    `config_file`, they must belong to this HAProxy too.
 
         identity:
           - haproxy.identity: {load_balancer: payments, says: "staging 3f2a9c41", listens: ["10.0.0.5:80"]}
@@ -125,6 +128,10 @@ class Identity(Kind):
     async def _strangers(self, address: str) -> str:
         """Say who else than this HAProxy takes connections at an address, or instead of it; empty where nobody does."""
         socket = self.load_balancer.haproxy_socket
+        if await self._is_its_socket(address):
+            return (
+                f"is not met there by users: {address} is a runtime socket of it (`stats socket`), where no user goes"
+            )
         with suppress(CannotSee):  # it need not run on this host, nor let this user see
             pid = int((await self._info())["Pid"])
             here = await listeners(address, [pid])
@@ -147,6 +154,21 @@ class Identity(Kind):
             f"is not what users meet: a connection to {address} is not one of the HAProxy on {socket}: correct the "
             "socket, or the address"
         )
+
+    async def _is_its_socket(self, address: str) -> bool:
+        """Tell whether an address is one of those that take commands: any level of socket may list them."""
+        host, port = parted(address)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return False  # whoever looks there next says so
+        hosts = {str(one[4][0]) for one in found} | {host}
+        try:
+            lines = (await tell(self.load_balancer.haproxy_socket, "show cli sockets")).splitlines()
+        except ValueError:
+            return False  # more than an answer holds
+        own = (line.partition(" ")[0].partition("@")[2].rpartition(":") for line in lines)
+        return any(at == str(port) and (_is_any(on) or on.strip("[]") in hosts) for on, _, at in own)
 
     async def _lists(self, address: str) -> int:
         """Connect several times, send nothing, and count those that it lists, by the port that each comes from.
@@ -202,8 +224,16 @@ class Identity(Kind):
 
 
 def _ours(port: int) -> re.Pattern[str]:
-    """Find in a line of `show fd` from which port a client has connected to this one."""
-    return re.compile(rf"\biocb=.*\blport={port}\b.*\brport=(\d+)\b.*\bfe=")
+    """Find in a line of `show fd` from which port a client, not one of a runtime socket, has connected to this one."""
+    return re.compile(rf"\biocb=.*\blport={port}\b.*\brport=(\d+)\b.*\bfe=(?!GLOBAL\b)")
+
+
+def _is_any(host: str) -> bool:
+    """Tell whether who is bound to a host is so to all addresses."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return host in ("", "*")
 
 
 class _NotHAProxy(Exception):
