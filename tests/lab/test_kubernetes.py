@@ -19,9 +19,23 @@ from faildrill.lab.kubernetes.api import Api, Refused
 from faildrill.lab.payments import readiness
 from lab import traces
 from lab.conftest import ask
+from lab.drilling import run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 NAME = "lab-kubernetes"
+DRILL = """\
+drill: payment-pod-evicted
+environment: lab-kubernetes
+probes:
+  pay: {http.request: {url: "${services.payments}/payments", method: POST, json: {amount: 100}}, every: 50ms}
+steps:
+  - name: evict a payment pod
+    kubernetes.evict: {kubernetes: staging, namespace: payments, selector: app=payments, try_for: 10s, follow: replaced}
+    within: 60s
+expect:
+  - outage: {of: pay, at_most: 5s}
+  - steady_again: {within: 60s}
+"""
 CORE = "/api/v1/namespaces/payments"
 PODS = f"{CORE}/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/payments/endpointslices"
@@ -159,6 +173,13 @@ def test_an_eviction_ends_a_server_and_users_go_on(steady: Facts) -> None:
     assert told(steady, uid)[-5:] == ["terminating", "SIGTERM", "ended", "not ready", "deleted"]
     assert len(answers) > 20
     assert set(answers) == {201}
+
+
+def test_a_drill_that_evicts_a_server_passes_by_the_labs_own_environment_file(steady: Facts, tmp_path: Path) -> None:
+    path = tmp_path / "evicted.yaml"
+    path.write_text(DRILL, encoding="utf-8")
+    ran = run(path, tmp_path, steady.name)
+    assert ran.code == 0, ran.said
 
 
 def test_the_log_of_requests_names_who_asked_for_what(steady: Facts) -> None:

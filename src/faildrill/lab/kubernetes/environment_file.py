@@ -1,16 +1,28 @@
 """The environment file of the lab of Kubernetes."""
 
-from typing import Any
+import hashlib
+import ssl
+from typing import Any, Final
 
 from faildrill.lab.core.port_reservations import LOOPBACK
-from faildrill.lab.kubernetes.plan import PAYMENTS, KubernetesPlan
+from faildrill.lab.kubernetes.plan import DRILL, NAMESPACE, PAYMENTS, KubernetesPlan
 from faildrill.lab.payments import plan as payments
 from faildrill.lab.payments.environment_file import host_identity, yaml_text
 from faildrill.lab.payments.schema import Identity
 
+CLUSTER: Final = "staging"
+"""What drills call the cluster."""
 
-def text(plan: KubernetesPlan, identity: Identity) -> str:
-    """Return the file's text."""
+
+def text(plan: KubernetesPlan, identity: Identity, system: str) -> str:
+    """Return the file's text; `system` is the uid of the namespace `kube-system`."""
+    authority = hashlib.sha256(ssl.PEM_cert_to_DER_cert(plan.authority.read_text(encoding="ascii"))).hexdigest()
+    cluster = {
+        "kubeconfig": str(plan.kubeconfig(DRILL)),
+        "context": f"{DRILL}@{plan.place.name}",
+        "marker": plan.uid,
+        "namespaces": [NAMESPACE],
+    }
     login = {"user": "faildrill", "password": f"file:{plan.password_file('faildrill')}"}
     database = {"host": LOOPBACK, "port": plan.database_port, "database": payments.DATABASE, **login}
     content: dict[str, Any] = {
@@ -20,6 +32,11 @@ def text(plan: KubernetesPlan, identity: Identity) -> str:
         "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
         "services": {PAYMENTS: plan.payments_url},
         "databases": {"payments": database},
-        "identity": [host_identity(plan)],
+        "kubernetes": {CLUSTER: cluster},
+        "identity": [
+            {"kubernetes.identity": {"kubernetes": CLUSTER, "system": system, "ca": authority}},
+            {"kubernetes.marker": {"kubernetes": CLUSTER}},
+            host_identity(plan),
+        ],
     }
     return yaml_text(content)

@@ -18,6 +18,7 @@ from faildrill.lab.kubernetes.plan import (
     CONTROLLERS,
     DATABASE,
     ETCD,
+    MARKER,
     NAMESPACE,
     NODES,
     PAYMENTS,
@@ -38,6 +39,8 @@ class KubernetesStaging(staging.Staging):
 
     def __init__(self, planned: Plan) -> None:
         self.plan = planned
+        self._system = ""
+        """The uid of the namespace `kube-system`, once there is one: what the cluster is known by."""
         whole = (components.etcd, components.api_server, components.controller_manager, components.scheduler)
         recipes = [make(planned) for make in (*whole, components.proxy, components.database)]
         recipes += [components.kubelet(planned, name) for name in NODES]
@@ -47,7 +50,7 @@ class KubernetesStaging(staging.Staging):
 
     def environment_text(self, identity: Identity) -> str:
         """Return the text of the environment file."""
-        return environment_file.text(self.plan, identity)
+        return environment_file.text(self.plan, identity, self._system)
 
     async def bring_up(self, progress: staging.Progress) -> Identity:
         """Start everything and wait until a payment goes through it; NotReady for the first part that isn't ready."""
@@ -88,8 +91,9 @@ class KubernetesStaging(staging.Staging):
             await asyncio.gather(self.nodes[ETCD].start(), self.nodes[API_SERVER].start())
             await until(self.nodes[API_SERVER], "an API that is ready", api.ready, staging.WITHIN)
             progress("API server")
+            self._system = (await api.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"]
             await asyncio.gather(*(self.nodes[name].start() for name in (CONTROLLERS, SCHEDULER, *NODES, PROXY)))
-            await self._create(api, [("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}}), *rights.objects()])
+            await self._create(api, [("/api/v1/namespaces", self._namespace()), *rights.objects()])
             await until(self.nodes[CONTROLLERS], "account for pods", partial(self._is_given, api), staging.WITHIN)
             progress("controllers")
             for name in NODES:  # before any pod is there: those that were bound early would all be on the first of them
@@ -99,6 +103,9 @@ class KubernetesStaging(staging.Staging):
             ready = partial(self._are_ready, api)
             await until(self.nodes[SCHEDULER], "payment server on each node", ready, staging.WITHIN)
             progress("payment servers")
+
+    def _namespace(self) -> Body:
+        return {"metadata": {"name": NAMESPACE, "labels": {MARKER: self.plan.uid}}}
 
     async def _create(self, api: Api, objects: Iterable[tuple[str, Body]]) -> None:
         """Create objects, each in its collection."""
