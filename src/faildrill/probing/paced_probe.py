@@ -76,6 +76,7 @@ class PacedProbe:
         self._reaches = probe if isinstance(probe, Reaches) else None
         self._end_at: int | None = None
         self._looks: set[_Look] = set()
+        self._overdue = 0
         self._next: Entry | None = None
         self._hurry = _RefusalFollowUp()
         self._hurrying = False
@@ -125,7 +126,9 @@ class PacedProbe:
 
     def _may_look(self, now: int) -> bool:
         is_cut = self._reaches is not None and self._reaches.is_cut(now)
-        return self._restraint.allows(now, len(self._looks), is_cut=is_cut)
+        # Those that got time back take nobody's place: after a hiccup of ours, in silence, all under way are such, and
+        # there would be no look for as long again.
+        return self._restraint.allows(now, len(self._looks) - self._overdue, is_cut=is_cut)
 
     def _missed(self, due: int, now: int) -> None:
         """Leave out a look that is an interval late; of a load it is sent late, so that users still come as often."""
@@ -156,6 +159,7 @@ class PacedProbe:
             seen = Seen(Outcome.BROKEN, detail=_reason(error))
         finally:
             self._looks.discard(look)
+            self._overdue -= look.grace
             if not look.over:
                 self._agenda.awaiting -= 1
         # Given up by its deadline meanwhile: its sample is written, and an answer now proves nothing any more.
@@ -171,6 +175,7 @@ class PacedProbe:
         held = self._agenda.held(now) - look.held if look.sent else now - deadline
         # The answer may have come while this process was held up and did not read it: it gets that time back, once.
         if not look.sent or (held > LATE and not look.grace):
+            self._overdue += not look.grace
             look.grace = True
             more = min(max(held, GRACE), MOST_GRACE)
             look.deadline = self._agenda.at(now + more, lambda at, now: self._give_up(look, at, now))
