@@ -27,7 +27,7 @@ SHOWN: Final = {
 """Where a text shows one to a person as an example of what to write: it decides nothing."""
 
 OTHERS: Final = {
-    "cli/lab.py": {"hosts"},  # a sort of lab
+    "cli/lab.py": {"hosts", "kubernetes"},  # sorts of labs
     "standards/settings.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
 }
 """Where a word that is a section's name, too, means something else."""

@@ -1,8 +1,9 @@
 """A run looks on until probes have noticed what was put back on one's word alone, and no longer than that is of use."""
 
 import asyncio
-import os
+import threading
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -88,22 +89,27 @@ def test_a_defect_of_the_weighing_is_told_and_ends_nothing(tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize("is_skipped", [True, False], ids=["a person skips it", "its time is over"])
-def test_one_asking_that_takes_for_ever_is_left_behind(tmp_path: Path, *, is_skipped: bool) -> None:
-    """Whoever opens a FIFO to read it waits until somebody writes."""
+def test_one_asking_that_takes_for_ever_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_skipped: bool
+) -> None:
+    """A file system that is gone blocks whoever reads a run's files."""
+    is_back = threading.Event()
 
-    fifo = path_of(tmp_path / "run", "pay")
+    def blocked(folder: Path) -> Never:
+        is_back.wait()
+        raise FileNotFoundError(folder)
 
     async def ask() -> tuple[bool, list[str]]:
         skip = asyncio.Event()
         asked = view(answered("s2"), tmp_path / "run", skip)
-        os.mkfifo(fifo)
+        monkeypatch.setattr("faildrill.judging.evidence.so_far", blocked)
         if not is_skipped:
             return await asked.wants(0.5, 0.6), []
         asyncio.get_running_loop().call_later(0.1, skip.set)
         return await asked.wants(0.5, MOST), await asked.contradicted()
 
     assert asyncio.run(ask()) == (False, [])
-    os.close(os.open(fifo, os.O_RDWR))
+    is_back.set()
 
 
 @pytest.mark.says(
