@@ -127,8 +127,9 @@ class PacedProbe:
     def _may_look(self, now: int) -> bool:
         is_cut = self._reaches is not None and self._reaches.is_cut(now)
         # Those that got time back take nobody's place: after a hiccup of ours, in silence, all under way are such, and
-        # there would be no look for as long again.
-        return self._restraint.allows(now, len(self._looks) - self._overdue, is_cut=is_cut)
+        # there would be no look for as long again. A number that the drill gives is kept all the same.
+        overdue = 0 if self.plan.in_flight else self._overdue
+        return self._restraint.allows(now, len(self._looks) - overdue, is_cut=is_cut)
 
     def _missed(self, due: int, now: int) -> None:
         """Leave out a look that is an interval late; of a load it is sent late, so that users still come as often."""
