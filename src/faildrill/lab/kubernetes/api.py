@@ -13,7 +13,7 @@ from faildrill.errors import FaildrillError
 
 Body = dict[str, Any]
 _WITHIN: Final = 10.0
-"""Seconds for any call but a watch."""
+"""Seconds for any call but a watch, where nothing else is said."""
 _LONGEST_LINE: Final = 1 << 22
 LOST: Final = (OSError, TimeoutError)
 """What a call raises that got no answer."""
@@ -46,7 +46,8 @@ class Refused(FaildrillError):
 class Api:
     """Calls as one account, by the context of its kubeconfig file."""
 
-    def __init__(self, kubeconfig: Path, server: str | None = None) -> None:
+    def __init__(self, kubeconfig: Path, server: str | None = None, within: float = _WITHIN) -> None:
+        self._within = within
         content = json.loads(kubeconfig.read_text(encoding="utf-8"))
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self._server = server or cluster["server"]
@@ -57,7 +58,7 @@ class Api:
         """Open the pool."""
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
         self._session = aiohttp.ClientSession(
-            self._server, connector=connector, timeout=aiohttp.ClientTimeout(_WITHIN), read_bufsize=_LONGEST_LINE
+            self._server, connector=connector, timeout=aiohttp.ClientTimeout(self._within), read_bufsize=_LONGEST_LINE
         )
         return self
 

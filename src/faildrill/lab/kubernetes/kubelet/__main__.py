@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from faildrill.lab.kubernetes.api import Api
-from faildrill.lab.kubernetes.kubelet.node_record import NodeRecord
+from faildrill.lab.kubernetes.kubelet import node_record
 from faildrill.lab.kubernetes.kubelet.pods import Pods
 from faildrill.lab.kubernetes.kubelet.settings import Settings
 from faildrill.lab.kubernetes.truth_log import TruthLog
@@ -14,9 +14,13 @@ from faildrill.lab.kubernetes.truth_log import TruthLog
 
 async def serve(settings: Settings) -> None:
     """Keep the node's record, and run its pods."""
-    truth = TruthLog(Path(settings.truth), settings.name)
-    async with Api(Path(settings.kubeconfig), settings.server) as api, asyncio.TaskGroup() as tasks:
-        tasks.create_task(NodeRecord(api, settings, truth).keep())
+    truth, kubeconfig = TruthLog(Path(settings.truth), settings.name), Path(settings.kubeconfig)
+    async with (
+        Api(kubeconfig, settings.server) as api,
+        Api(kubeconfig, settings.server, node_record.WITHIN) as about_the_node,
+        asyncio.TaskGroup() as tasks,
+    ):
+        tasks.create_task(node_record.NodeRecord(about_the_node, settings, truth).keep())
         tasks.create_task(Pods(api, settings, truth).follow())
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from faildrill.lab.kubernetes import addresses, programs
@@ -11,8 +12,11 @@ from faildrill.lab.kubernetes.kubelet.settings import Settings
 from faildrill.lab.kubernetes.truth_log import TruthLog
 
 RENEWED_EVERY: Final = 1.0
-"""Seconds between two renewals of the Lease: a fourth of what a node is given, as by default."""
-_LEASE_SECONDS: Final = 4
+"""Seconds between two renewals of the Lease: a tenth of what a node is given; by default it is a fifth."""
+WITHIN: Final = 2.5
+"""Seconds for a call about the node: one that is silent must leave time for three others before it is given up."""
+_LEASE_SECONDS: Final = 8
+"""What the Lease says that it lasts, to whoever reads it; by default too it is four fifths of what a node is given."""
 _NODES: Final = "/api/v1/nodes"
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _PAUSE: Final = 0.2
@@ -26,18 +30,40 @@ class NodeRecord:
 
     def __init__(self, api: Api, settings: Settings, truth: TruthLog) -> None:
         self._api, self._settings, self._truth = api, settings, truth
+        self._is_made = asyncio.Event()
 
     async def keep(self) -> None:
-        """Make the record and renew the Lease for ever, whatever the API answers or doesn't."""
+        """Make the record, and renew the Lease for ever, whatever the API answers or doesn't.
+
+        As in a real kubelet the Lease waits for nothing else: neither for the node's status nor for its pods.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._again_and_again(self._keep_lease))
+            tasks.create_task(self._again_and_again(self._keep_ready))
+
+    async def _again_and_again(self, keep: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                node = await self._made()
-                await self._lease(node["metadata"]["uid"])
-                while True:
-                    await self._renew()
-                    await asyncio.sleep(RENEWED_EVERY)
+                await keep()
             except (*LOST, Refused):
                 await asyncio.sleep(_PAUSE)
+
+    async def _keep_lease(self) -> None:
+        node = await self._made()
+        await self._lease(node["metadata"]["uid"])
+        self._is_made.set()
+        while True:
+            await self._renew()
+            await asyncio.sleep(RENEWED_EVERY)
+
+    async def _keep_ready(self) -> None:
+        """Where the node was given up meanwhile, say that it is ready again."""
+        await self._is_made.wait()
+        node = await self._api.get(f"{_NODES}/{self._settings.name}")
+        said = {one["type"]: one["status"] for one in node.get("status", {}).get("conditions", [])}
+        if said.get("Ready") != "True":
+            await self._say_ready()
+        await asyncio.sleep(RENEWED_EVERY)
 
     async def _made(self) -> dict[str, Any]:
         name = self._settings.name
@@ -47,13 +73,12 @@ class NodeRecord:
             "topology.kubernetes.io/zone": self._settings.zone,
         }
         try:
-            node = await self._api.create(_NODES, {"metadata": {"name": name, "labels": labels}})
+            await self._api.create(_NODES, {"metadata": {"name": name, "labels": labels}})
         except Refused as error:
             if not error.is_there_already:
                 raise
-            node = await self._api.get(f"{_NODES}/{name}")
         await self._say_ready()
-        return node
+        return await self._api.get(f"{_NODES}/{name}")
 
     async def _lease(self, owner: str) -> None:
         name = self._settings.name
@@ -66,14 +91,9 @@ class NodeRecord:
                 raise
 
     async def _renew(self) -> None:
-        """Renew the Lease; where the node was given up meanwhile, say that it is ready again."""
-        name = self._settings.name
-        await self._api.patch(f"{_LEASES}/{name}", {"spec": {"renewTime": timestamps.precisely_now()}})
+        path = f"{_LEASES}/{self._settings.name}"
+        await self._api.patch(path, {"spec": {"renewTime": timestamps.precisely_now()}})
         self._truth.note("lease renewed")
-        node = await self._api.get(f"{_NODES}/{name}")
-        said = {one["type"]: one["status"] for one in node.get("status", {}).get("conditions", [])}
-        if said.get("Ready") != "True":
-            await self._say_ready()
 
     async def _say_ready(self) -> None:
         settings = self._settings
