@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from faildrill.errors import FaildrillError
 from faildrill.lab.core import startup, teardown
@@ -17,28 +20,19 @@ from faildrill.lab.core.facts import Facts
 from faildrill.lab.kubernetes import addresses, programs
 from faildrill.lab.kubernetes.api import Api, Refused
 from faildrill.lab.payments import readiness
+from faildrill.locking.dirty_marks import all_marks
 from lab import traces
 from lab.conftest import ask
-from lab.drilling import run
+from lab.drilling import Ran, run
+from support.liars.kubernetes_front import evicting_nobody
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 NAME = "lab-kubernetes"
-DRILL = """\
-drill: payment-pod-evicted
-environment: lab-kubernetes
-probes:
-  pay: {http.request: {url: "${services.payments}/payments", method: POST, json: {amount: 100}}, every: 50ms}
-steps:
-  - name: evict a payment pod
-    kubernetes.evict: {kubernetes: staging, namespace: payments, selector: app=payments, try_for: 10s, follow: replaced}
-    within: 60s
-expect:
-  - outage: {of: pay, at_most: 5s}
-  - steady_again: {within: 60s}
-"""
+DRILL = Path("drills/kubernetes/payment-pod-evicted.yaml")
 CORE = "/api/v1/namespaces/payments"
 PODS = f"{CORE}/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/payments/endpointslices"
+BUDGET = "/apis/policy/v1/namespaces/payments/poddisruptionbudgets/payments"
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/payments"
 
 
@@ -53,6 +47,12 @@ def kubernetes(state_folder: Path) -> Iterator[Facts]:
     finally:
         teardown.down(NAME, root=state_folder)
         assert traces.gone(state_folder, NAME) == []
+
+
+@pytest.fixture
+def soaking(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--soak"):
+        pytest.skip("a minute or two each: a refusal is watched for as long as an API server may go on with it")
 
 
 @pytest.fixture
@@ -175,11 +175,101 @@ def test_an_eviction_ends_a_server_and_users_go_on(steady: Facts) -> None:
     assert set(answers) == {201}
 
 
-def test_a_drill_that_evicts_a_server_passes_by_the_labs_own_environment_file(steady: Facts, tmp_path: Path) -> None:
-    path = tmp_path / "evicted.yaml"
-    path.write_text(DRILL, encoding="utf-8")
-    ran = run(path, tmp_path, steady.name)
+def test_the_drill_that_evicts_a_server_passes_by_the_labs_own_environment_file(steady: Facts, tmp_path: Path) -> None:
+    ran = run(DRILL, tmp_path, steady.name)
     assert ran.code == 0, ran.said
+    assert "Deployment payments is whole: 3 ready; in their place: " in ran.findings("PASSED")
+
+
+def within(tmp_path: Path, times: str) -> Path:
+    """Write the drill down with other times for its eviction."""
+    shipped, path = DRILL.read_text(encoding="utf-8"), tmp_path / DRILL.name
+    path.write_text(shipped.replace("    within: 60s\n", f"    {times}\n"), encoding="utf-8")
+    assert times in path.read_text(encoding="utf-8")
+    return path
+
+
+@pytest.mark.usefixtures("soaking")
+def test_an_eviction_that_the_api_accepted_and_nobody_did_is_seen_and_proves_nothing(
+    steady: Facts, tmp_path: Path
+) -> None:
+    pki, environment = steady.folder / "pki", yaml.safe_load(steady.environment.read_text(encoding="utf-8"))
+    account = json.loads((pki / "drill.kubeconfig").read_text(encoding="utf-8"))
+
+    async def story() -> tuple[Ran, list[str]]:
+        async with evicting_nobody(account, pki / "kube-apiserver.pem", pki / "kube-apiserver.key") as front:
+            account["clusters"][0]["cluster"]["server"] = front.url
+            (tmp_path / "front.kubeconfig").write_text(json.dumps(account), encoding="utf-8")
+            environment["kubernetes"]["staging"]["kubeconfig"] = str(tmp_path / "front.kubeconfig")
+            (tmp_path / "front.yaml").write_text(yaml.safe_dump(environment), encoding="utf-8")
+            drill = within(tmp_path, "within: 4s")
+            return await asyncio.to_thread(run, drill, tmp_path, str(tmp_path / "front.yaml")), front.kept_back
+
+    ran, kept_back = asyncio.run(story())
+    assert ran.code == 4, ran.said
+    assert len(kept_back) == 1
+    assert f"{kept_back[0]} is there, and nobody has deleted it" in ran.findings("INCONCLUSIVE")
+
+
+@pytest.mark.usefixtures("soaking")
+def test_a_budget_that_keeps_all_of_them_refuses_and_the_drill_proves_nothing(steady: Facts, tmp_path: Path) -> None:
+    async def keep(least: int) -> None:
+        async with account(steady, "admin") as api:
+            await api.patch(BUDGET, {"spec": {"minAvailable": least}})
+            await until(lambda: counted(api))
+
+    async def counted(api: Api) -> bool:
+        budget = await api.get(BUDGET)
+        return bool(budget["status"].get("observedGeneration") == budget["metadata"]["generation"])
+
+    asyncio.run(keep(3))
+    try:
+        ran = run(within(tmp_path, "within: 4s"), tmp_path, steady.name)
+    finally:
+        asyncio.run(keep(2))
+    assert ran.code == 4, ran.said
+    assert "would violate the pod's disruption budget" in ran.findings("INCONCLUSIVE")
+
+
+@pytest.mark.usefixtures("soaking")
+def test_a_pod_that_somebody_else_deletes_meanwhile_is_told_and_proves_nothing(steady: Facts, tmp_path: Path) -> None:
+    async def delete_another(lines: Callable[[], str]) -> None:
+        """Delete the last of the pods as soon as the first of them is evicted."""
+        await until(lambda: asyncio.to_thread(lambda: "was accepted" in lines()), 60)
+        async with account(steady, "admin") as api:
+            last = max(pod["metadata"]["name"] for pod in await servers(api) if is_ready(pod))
+            await api.delete(f"{PODS}/{last}")
+
+    async def story() -> Ran:
+        running = asyncio.create_task(asyncio.to_thread(run, DRILL, tmp_path, steady.name))
+        await delete_another(lambda: "".join(path.read_text() for path in tmp_path.glob("reports/*/timeline.jsonl")))
+        return await running
+
+    ran = asyncio.run(story())
+    assert ran.code == 4, ran.said
+    assert "somebody else has deleted" in ran.findings("INCONCLUSIVE")
+
+
+@pytest.mark.usefixtures("soaking")
+def test_a_workload_that_does_not_become_whole_is_unsafe_until_it_is_and_was_recovered(
+    steady: Facts, tmp_path: Path
+) -> None:
+    async def cordon(*, on: bool) -> None:
+        async with account(steady, "admin") as api:
+            for node in ("node-a", "node-b", "node-c"):
+                await api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": on}})
+
+    asyncio.run(cordon(on=True))
+    try:
+        ran = run(within(tmp_path, "within: 4s\n    undo_within: 2s"), tmp_path, steady.name)
+    finally:
+        asyncio.run(cordon(on=False))
+    assert ran.code == 6, ran.said
+    assert "2 of 3 pods of Deployment payments are ready" in ran.findings("UNSAFE")
+    recover = [sys.executable, "-m", "faildrill", "recover", "--within", "60s"]
+    recovered = subprocess.run(recover, capture_output=True, text=True, check=False, timeout=120)
+    assert recovered.returncode == 0, recovered.stdout
+    assert all_marks() == {}
 
 
 def test_the_log_of_requests_names_who_asked_for_what(steady: Facts) -> None:

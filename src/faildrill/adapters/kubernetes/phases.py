@@ -31,9 +31,7 @@ class Phases:
         """Take a look in, and return what is new since the last one, in words."""
         fresh = [told for told in (*self._leaving(sight), *self._coming(sight)) if told not in self._told]
         self._told.update(fresh)
-        bounds = (
-            f"at most {self._after(sight.answered)} after it was asked for, and not before {self._after(self._last)}"
-        )
+        bounds = f"between {self._after(self._last)} and {self._after(sight.answered)} after it was asked for"
         self._last = sight.asked
         return [f"{told}, {bounds}" for told in fresh]
 

@@ -24,8 +24,7 @@ from faildrill.ports.target import KindUse
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
 from unit.adapters import sockets
-from unit.adapters.patroni.two_nodes import TwoNodes, cluster, declared
-from unit.adapters.web_server import serving
+from unit.adapters.patronis import TwoNodes, cluster, declared, serving
 
 GIVEN = CallContext("run", 1.0, 0.1, 1)
 
