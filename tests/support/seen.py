@@ -8,7 +8,7 @@ import msgspec
 
 from faildrill import judging
 from faildrill.errors import FaildrillError
-from faildrill.explaining.last_seen import FILE, Seen, last_seen
+from faildrill.explaining.kinds_page import FILE, Seen, last_seen
 from faildrill.judging.result import Result, Verdict
 
 

@@ -8,6 +8,7 @@ from support.house.source import Module, read
 
 REACHED = {
     "lines of the longest module",
+    "of these, for one reader, without a reason",
     "the same, of adapters, but for roles",
     "the same, outside of the adapters and the lab",
     "files at the root of the package",
@@ -69,6 +70,17 @@ def test_two_worlds_may_call_a_file_alike_where_it_is_a_role_of_both() -> None:
     names = ["adapters/a/identity.py", "adapters/b/identity.py", "adapters/a/lines.py", "adapters/b/lines.py"]
     found = figures([Module(name, "def _of(): ...\n") for name in names])
     assert next(one for one in found if one.name == "the same, of adapters, but for roles").where == ["lines"]
+
+
+def test_a_short_module_that_one_other_reads_alone_needs_a_reason() -> None:
+    texts = {
+        "a/short.py": "def _of(): ...\n",
+        "a/shared.py": "def of(): ...\n",
+        "a/long.py": "from faildrill.a import shared\nfrom faildrill.a.short import _of\n" + "_of()\n" * 40,
+        "b/other.py": "from faildrill.a.shared import of\n" + "of()\n" * 40,
+    }
+    alone = figures([Module(name, text) for name, text in texts.items()])
+    assert next(one for one in alone if one.name.startswith("of these, for one reader")).where == ["a/short.py"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,17 @@
 """docs/kinds.md: every kind that comes with faildrill, written from the classes, so that it is never out of date."""
 
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
 from faildrill.explaining.kind_description import SHAPES, Description, describe
-from faildrill.explaining.last_seen import last_seen
 from faildrill.kinds import Shape
 from faildrill.kinds.table import TABLES
 
+FILE: Final = Path(__file__).with_name("last_seen.json")
+"""Where each kind of action was last seen to act and be undone, in runs of the project: `make seen` writes it."""
 _HEAD = """\
 # Kinds
 
@@ -17,6 +24,18 @@ project's own is kept as evidence.
 """
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that PASSED, in which a kind took effect and was seen undone."""
+
+    day: str
+    """UTC."""
+    drill: str
+    environment: str
+    version: str
+    """Of faildrill."""
+    run: str
+
+
 def markdown() -> str:
     """Return the whole document."""
     parts = [_HEAD, _contents()]
@@ -24,6 +43,12 @@ def markdown() -> str:
         parts.append(f"## {_heading(shape)}\n\n{meaning[0].upper()}{meaning[1:]}.\n")
         parts += [_section(describe(name, shape)) for name in sorted(TABLES[shape])]
     return "\n".join(parts)
+
+
+@cache
+def last_seen() -> dict[str, Seen]:
+    """Return it by kind; a kind that no recorded run has shown is not in it."""
+    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, Seen])
 
 
 def _heading(shape: Shape) -> str:

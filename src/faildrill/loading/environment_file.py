@@ -9,7 +9,6 @@ from faildrill.errors import Mistake
 from faildrill.kinds import UnknownKind, did_you_mean, find
 from faildrill.kinds.parameter_roles import absolute
 from faildrill.kinds.target_table import sections, sort_of
-from faildrill.loading.clear_passwords import refuse_passwords
 from faildrill.loading.drill_probes import read_probes
 from faildrill.loading.environment_rules import (
     RULES,
@@ -21,6 +20,7 @@ from faildrill.loading.environment_rules import (
 )
 from faildrill.loading.kind_use import check_model, read_only_use
 from faildrill.loading.names import MEMBER_RULE, NAME_RULE, is_member, is_name
+from faildrill.loading.opened_file import refuse_passwords
 from faildrill.loading.scope import Scope
 from faildrill.loading.standard_file import read_settings, read_standards, read_warrants
 from faildrill.loading.yaml.composer import read

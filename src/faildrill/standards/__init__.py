@@ -5,7 +5,6 @@ knows of which make a load balancer is.
 """
 
 from faildrill.standards.differences import Difference, How, differences, in_words
-from faildrill.standards.overlay import overlaid
 from faildrill.standards.reader import PutsRight, ReadsSettings
 from faildrill.standards.server_address import canonical, is_local, is_name
 from faildrill.standards.settings import (
@@ -20,6 +19,7 @@ from faildrill.standards.settings import (
     SettingsRead,
     Timeouts,
     Unread,
+    overlaid,
 )
 from faildrill.standards.standard import ApprovedBackend, Standard
 

@@ -5,9 +5,8 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from faildrill import durations
-from faildrill.standards.overlay import overlaid
 from faildrill.standards.server_address import canonical
-from faildrill.standards.settings import Backend, Part, Path, Route
+from faildrill.standards.settings import Backend, Part, Path, Route, overlaid
 
 Spelled = Mapping[Path, frozenset[str]]
 NOTHING: Final[Spelled] = MappingProxyType({})

@@ -6,7 +6,7 @@ check or no timeout is said in so many words: `none`.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -167,3 +167,25 @@ class SettingsRead(NamedTuple):
     """What is set at run time again and again, and by what: nobody changed it, and no file says it."""
     any_case: bool = False
     """Whoever was asked takes the names of backends and servers in any case."""
+
+
+Sort = TypeVar("Sort", bound=Part)
+
+
+def overlaid(below: Sort, above: Part) -> Sort:
+    """Return what is known of either; where both know, the one above has it.
+
+    Of what is listed by name, only what the one above lists is there, if it lists any.
+    """
+    fields = type(below).model_fields
+    return below.model_copy(update={name: _value(getattr(below, name), getattr(above, name)) for name in fields})
+
+
+def _value(below: object, above: object) -> object:
+    if above is None or below is None:
+        return below if above is None else above
+    if isinstance(below, Part) and isinstance(above, Part):
+        return overlaid(below, above)
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {name: _value(below.get(name), value) for name, value in above.items()}
+    return above

@@ -7,9 +7,8 @@ from pydantic import Field, model_validator
 
 from faildrill.ports import Duration
 from faildrill.ports.target import Target
-from faildrill.standards.overlay import overlaid
 from faildrill.standards.server_address import canonical
-from faildrill.standards.settings import Backend, Failover, Part, Server, Settings, SettingsRead
+from faildrill.standards.settings import Backend, Failover, Part, Server, Settings, SettingsRead, overlaid
 
 _Part = TypeVar("_Part", bound=Part)
 

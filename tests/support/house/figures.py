@@ -30,7 +30,18 @@ ROLES: Final = frozenset(
 """What a file of a world is called by what it does for it: the same name is the same role in each."""
 
 SHORT: Final = 40
-"""A module of fewer lines needs a reason: something that several others share, or that is loaded by itself."""
+"""A module of fewer lines needs a reason: others share it, it is a kind or a role of its world, or ALONE says why."""
+
+ALONE: Final = {
+    "adapters/ansible/shell_plugins/faildrill.py": "ansible loads it by its file",
+    "adapters/http/answer_parser.py": "how lenient clients are, with its RFCs; the connection that uses it is long",
+    "cli/notice_sender.py": "a process of its own, started by its name",
+    "history/retention.py": "a rule over runs, weighed without the command that removes them",
+    "loading/runbook_text.py": "what a runbook says, which knows no drill",
+    "restoring/required_secrets.py": "what a recovery asks before it begins, without beginning one",
+    "standards/reader.py": "the shapes that an adapter has to fill",
+}
+"""Short modules that one other module imports at the most, each with its reason."""
 
 SMALL: Final = 2
 """So few statements may be a fragment: the line that they take the place of might say as much."""
@@ -89,11 +100,33 @@ def _of_modules(modules: Sequence[Module]) -> Iterator[Figure]:
     worlds = Counter(module.stem for module in modules if module.name.startswith("adapters/"))
     other = sorted(stem for stem, count in worlds.items() if count > 1 and stem not in {*ROLES, *ENTRIES})
     yield Figure("the same, of adapters, but for roles", len(other), at_most=0, where=other)
+    doubled = [f"{stem} ({count} times)" for stem, count in engine.most_common() if count > 1]
+    yield Figure("the same, outside of the adapters and the lab", len(doubled), at_most=0, where=doubled)
     short = [f"{module.name} ({length})" for module, length in zip(modules, lengths, strict=True) if 0 < length < SHORT]
     short = [one for one in short if not any(f"/{name}.py" in one for name in ENTRIES)]
     yield Figure("modules of less than 40 lines", len(short), where=short)
-    doubled = [f"{stem} ({count} times)" for stem, count in engine.most_common() if count > 1]
-    yield Figure("the same, outside of the adapters and the lab", len(doubled), at_most=0, where=doubled)
+    alone = sorted(name for name in _alone(modules) if name not in ALONE)
+    yield Figure("of these, for one reader, without a reason", len(alone), at_most=0, where=alone)
+
+
+def _alone(modules: Sequence[Module]) -> Iterator[str]:
+    """Yield the short modules that at most one other imports, and that are no kind and no role of a world."""
+    readers = Counter(
+        name
+        for module in modules
+        for name in {
+            name
+            for node in module.nodes
+            if isinstance(node, ast.ImportFrom) and node.module
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        }
+    )
+    kinds = {where.partition(":")[0] for table in TABLES.values() for where in table.values()}
+    for module in modules:
+        dotted = f"faildrill.{module.name.removesuffix('.py').replace('/', '.')}"
+        is_short = 0 < len(module.text.splitlines()) < SHORT
+        if is_short and readers[dotted] <= 1 and dotted not in kinds and module.stem not in {*ROLES, *ENTRIES}:
+            yield module.name
 
 
 def _of_functions(modules: Sequence[Module]) -> Iterator[Figure]:

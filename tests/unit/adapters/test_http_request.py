@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, ValidationError
 
+from faildrill.adapters.http.answer_values import LONGEST_WHO
 from faildrill.adapters.http.connections import Connection
 from faildrill.adapters.http.request import Request
-from faildrill.adapters.http.responder_name import LONGEST_WHO
 from faildrill.adapters.http.wire import wire
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome

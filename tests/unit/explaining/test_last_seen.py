@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from faildrill import judging
-from faildrill.explaining.last_seen import Seen, last_seen
+from faildrill.explaining.kinds_page import Seen, last_seen
 from faildrill.judging.result import Result, StepFigures, Verdict
 from faildrill.kinds.table import TABLES
 from support.seen import collected, seen_in

@@ -2,9 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import JsonValue
+
+from faildrill.toolkit.answering_name import told
+
+LONGEST_WHO: Final = 100
+"""Characters of the name of who answered, at the most."""
 
 
 class NoValue(ValueError):
@@ -42,6 +47,16 @@ def differing(body: bytes | str, wanted: Mapping[str, JsonValue]) -> str | None:
     """
     answer = parsed(body)
     return next((path for path, value in wanted.items() if not _same(value_at(answer, path), value)), None)
+
+
+def responder(body: bytes, field: str) -> str:
+    """Return who answered, by a field of a JSON answer; empty where it holds no such text."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    who = answer.get(field) if isinstance(answer, dict) else None
+    return told(who, LONGEST_WHO) if isinstance(who, str) else ""
 
 
 def _same(one: JsonValue, other: JsonValue) -> bool:

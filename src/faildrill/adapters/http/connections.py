@@ -9,9 +9,9 @@ import httptools
 from pydantic import Field, model_validator
 
 from faildrill.adapters.http import answer_parser
+from faildrill.adapters.http.answer_values import LONGEST_WHO, responder
 from faildrill.adapters.http.bodies import Body, Unreadable, sort_of
 from faildrill.adapters.http.good_answer import GoodAnswer, no_body
-from faildrill.adapters.http.responder_name import LONGEST_WHO, told_by
 from faildrill.adapters.http.turned_away import TELLING, asked_to_wait, turned_away
 from faildrill.adapters.http.wire import Sent, trust, wire
 from faildrill.adapters.tcp import connect
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
         except Unreadable as error:
             self._end(*self._found_good(error))
         else:
-            self._who = self._who or (told_by(body.content, self._who_field) if self._who_field else "")
+            self._who = self._who or (responder(body.content, self._who_field) if self._who_field else "")
             self._end(*self._found_good(body))
         self._links.released(self, usable=self._usable and not self._more)
 

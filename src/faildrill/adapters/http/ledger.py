@@ -9,10 +9,9 @@ import aiohttp
 import tenacity
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
 
-from faildrill.adapters.http.answer_values import NoValue, differing
+from faildrill.adapters.http.answer_values import LONGEST_WHO, NoValue, differing
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import Statuses, Values, no_body
-from faildrill.adapters.http.responder_name import LONGEST_WHO
 from faildrill.adapters.http.turned_away import TELLING, turned_away
 from faildrill.adapters.http.wire import Headers, JsonBody, Method, SecretHeaders, a_url, no_injection
 from faildrill.errors import CannotSee

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from faildrill.errors import FaildrillError
-from faildrill.system import cache_folder
 
 COMPONENTS: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 BUILT: Final = "control-plane"
@@ -51,7 +50,21 @@ def variables() -> dict[str, str]:
 
 def kept() -> Path:
     """Return the folder that what is built is kept in, each in one named after its recipe and its toolchain."""
-    return cache_folder.where() / "kubernetes"
+    return _cache() / "kubernetes"
+
+
+def _cache() -> Path:
+    """Return the folder of what can be made again at a price: faildrill under $XDG_CACHE_HOME, or under ~/.cache.
+
+    FaildrillError where there is neither.
+    """
+    standard = os.environ.get("XDG_CACHE_HOME", "")  # relative ones are to be ignored, says its specification
+    try:
+        base = Path(standard) if standard.startswith("/") else Path.home() / ".cache"
+    except RuntimeError as error:
+        lacks = f"HOME is not set, and user {os.getuid()} has none"
+        raise FaildrillError(f"nowhere to keep what is built: {lacks}; set XDG_CACHE_HOME to a folder") from error
+    return (base / "faildrill").resolve()
 
 
 def recipe() -> str:
