@@ -7,9 +7,9 @@ import click
 
 from faildrill import durations
 from faildrill.errors import WrongUsage
+from faildrill.ports.addresses import LAST_PORT
 from faildrill.secrets import Reference
 
-_LAST_PORT: Final = 65535
 Moment = Literal["start", "abort", "hand", "end"]
 """Of a run: healthy, and faults are next · ended early · something is not put back · over and judged."""
 
@@ -28,7 +28,7 @@ LISTEN: Final = "127.0.0.1:9766"
 def address(given: str) -> tuple[str, int]:
     """Read where to listen; WrongUsage where it is no HOST:PORT."""
     host, colon, port = given.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
+    if not colon or not port.isdecimal() or int(port) > LAST_PORT:
         raise WrongUsage(f"{given!r} is no HOST:PORT to listen on, e.g. {LISTEN}")
     return host.strip("[]"), int(port)
 

@@ -10,7 +10,8 @@ from faildrill.kinds.parameter_roles import parameter_names, target_parameters
 from faildrill.model.drill import Drill, Step, actions
 from faildrill.model.environment import Environment
 from faildrill.ports import THIS_HOST, ActsOn, Covers, Proves, at
-from faildrill.ports.target import KindUse, Target, of_url
+from faildrill.ports.addresses import of_url
+from faildrill.ports.target import KindUse, Target
 
 _HIDDEN: Final = "…"
 """What stands for a value that only its author can know."""

@@ -197,7 +197,7 @@ def _reach(node: Node, reaches: dict[str, KindUse], mistakes: Mistakes) -> JsonV
 def _refuse_references(node: Node, mistakes: Mistakes) -> None:
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and holds_reference(node.value):
-            mistakes.add(node.place, "a target can't hold a reference: write the value out")
+            mistakes.spoil(node.place, "a target can't hold a reference: write the value out")
         return
     for one in node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]:
         _refuse_references(one, mistakes)

@@ -6,12 +6,11 @@ in its place, so that a kind, an intent on disk and a probing process need no en
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, ClassVar, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-LAST_PORT: Final = 65535
-"""The highest number of a port."""
+from faildrill.ports.addresses import Address as Address
+from faildrill.ports.addresses import an_address
 
 
 class Kind(BaseModel):
@@ -56,22 +55,12 @@ Program = Annotated[str, MaybePathMark()]
 """A field that holds a program; loading makes one with a slash absolute, from the folder of the file that names it."""
 
 
-def _host_and_port(value: str) -> str:
-    """Accept HOST:PORT, with brackets around an IPv6 address or without; ValueError otherwise."""
-    host, colon, port = value.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= LAST_PORT):
-        raise ValueError(f"an address is HOST:PORT, e.g. 10.0.0.1:6379 or [2001:db8::1]:6379, not {value!r}")
-    return value
-
-
 def _path_or_address(value: str) -> str:
     """Accept a path, or HOST:PORT: what ends like a port is one, also in digits that no server reads."""
     is_address = "/" not in value and ":" in value and value.rpartition(":")[2].isdecimal()
-    return _host_and_port(value) if is_address else value
+    return an_address(value) if is_address else value
 
 
-Address = Annotated[str, AfterValidator(_host_and_port)]
-"""A field that holds HOST:PORT."""
 Socket = Annotated[str, MaybePathMark(), AfterValidator(_path_or_address)]
 """A field that holds the path of a socket, or HOST:PORT."""
 BLAST_RADIUS: Final = "blast_radius"
@@ -163,16 +152,6 @@ class Encryption(BaseModel):
         if not self.tls and (self.ca or self.certificate or self.certificate_key):
             raise ValueError("`ca` and `certificate` say how to encrypt: write `tls: true`, too")
         return self
-
-
-def of_url(url: str) -> str:
-    """Return the HOST:PORT that a URL leads to; what is no URL comes back as it is."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    except ValueError:
-        return url
-    return f"[{parts.hostname}]:{port}" if ":" in (parts.hostname or "") else f"{parts.hostname}:{port}"
 
 
 def is_default_folder(folder: object) -> bool:

@@ -63,9 +63,9 @@ def test_nobody_there_is_refused() -> None:
     assert seen.outcome is Outcome.REFUSED
 
 
-@pytest.mark.parametrize("address", ["localhost", "localhost:", "localhost:70000", "::1:80", "a b:80", "http://x:80"])
+@pytest.mark.parametrize("address", ["localhost", "localhost:", "localhost:70000", "a b:80", "http://x:80"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
-    with pytest.raises(ValidationError, match="an address is HOST:PORT"):
+    with pytest.raises(ValidationError, match=r"an address is HOST:PORT|no name of a host|not a URL"):
         Connect(address=address)
 
 

@@ -19,10 +19,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from faildrill.adapters.dns import records
 from faildrill.adapters.tcp.connect import Way, failed, reset
 from faildrill.ports import Given, Kind, Seen, Words
-from faildrill.ports.target import LAST_PORT
+from faildrill.ports.addresses import LAST_PORT, in_ascii
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import is_address
-from faildrill.toolkit.host_names import in_ascii
 
 PORT: Final = 53
 """Of DNS, where none is named (RFC 1035, 4.2)."""

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from faildrill.errors import UnresolvedSecret
 from faildrill.ports import Duration, Given, Kind, causes
+from faildrill.ports.addresses import a_url
 from faildrill.secrets import SecretReference
 from faildrill.system import redaction
 from faildrill.toolkit.deadlines import SHARE
@@ -29,9 +30,7 @@ _ALERTS_SHOWN: Final = 3
 
 
 def _web_address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    return url.rstrip("/")
+    return a_url(url).rstrip("/")
 
 
 class _Unanswered(Exception):

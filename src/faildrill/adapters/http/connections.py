@@ -17,10 +17,10 @@ from faildrill.adapters.http.wire import Sent, trust, wire
 from faildrill.adapters.tcp import connect
 from faildrill.adapters.tcp.connect import LARGEST
 from faildrill.ports import Given, Seen, TellEdge, sent_again
+from faildrill.ports.addresses import in_ascii
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.answering_name import told
 from faildrill.toolkit.connection_errors import CLOSING
-from faildrill.toolkit.host_names import in_ascii
 
 MOST_IDLE: Final = 64
 """Idle connections kept for the next looks, at the most."""

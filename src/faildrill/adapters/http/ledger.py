@@ -3,19 +3,20 @@
 import asyncio
 import json as formats
 import re
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
 import aiohttp
 import tenacity
-from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, model_validator
 
 from faildrill.adapters.http.answer_values import LONGEST_WHO, NoValue, differing
 from faildrill.adapters.http.bodies import Body, Sort, Unreadable
 from faildrill.adapters.http.good_answer import Statuses, Values, no_body
 from faildrill.adapters.http.turned_away import TELLING, turned_away
-from faildrill.adapters.http.wire import Headers, JsonBody, Method, SecretHeaders, a_url, no_injection
+from faildrill.adapters.http.wire import Headers, JsonBody, Method, SecretHeaders, no_injection
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Kind, Seen
+from faildrill.ports.addresses import Url
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
 from faildrill.toolkit.answering_name import told
@@ -59,9 +60,7 @@ class _Anew:
 class Back(Kind):
     """Where the keys of everything written can be read, in the order in which it was written."""
 
-    url: Annotated[str, AfterValidator(a_url)] = Field(
-        description="answers GET; holds `{prefix}`, which all keys share"
-    )
+    url: Url = Field(description="answers GET; holds `{prefix}`, which all keys share")
     keys: str = Field(default="keys", description="where in the JSON of the answer the list is: `data.keys`")
     field: str | None = Field(default=None, description="in each element of it, the field that holds the key")
 
@@ -103,7 +102,7 @@ class Ledger(Bookkeeping[_Anew]):
           - lost_writes: {of: charges, at_most: 0}
     """
 
-    url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL that each write is sent to")
+    url: Url = Field(description="the URL that each write is sent to")
     method: Method = "POST"
     headers: Headers = Field(default={}, description="request headers")
     secret_headers: SecretHeaders = Field(default={}, description="headers whose value is a secret")

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.ports.target import Target, of_url
+from faildrill.ports.addresses import Url, of_url
+from faildrill.ports.target import Target
 
 
 class Service(Target):
@@ -17,7 +18,7 @@ class Service(Target):
     section: ClassVar[str] = "services"
     stands_for: ClassVar[str] = "url"
 
-    url: str = Field(description="the URL that users call")
+    url: Url = Field(description="the URL that users call")
 
     def __str__(self) -> str:
         return self.url

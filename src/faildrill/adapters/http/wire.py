@@ -10,10 +10,10 @@ from urllib.parse import SplitResult, quote, urlsplit
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from faildrill.ports import Kind
+from faildrill.ports.addresses import Url, in_ascii
 from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
 from faildrill.system import bounded_read
-from faildrill.toolkit.host_names import in_ascii
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2): what the name of a header is made of."""
@@ -36,21 +36,6 @@ def no_injection(headers: dict[str, str]) -> dict[str, str]:
         if _NOT_IN_A_HEADER.search(value):
             raise ValueError(f"the header {name} has a character in it that no header can hold")
     return headers
-
-
-def a_url(url: str) -> str:
-    """Return an address as it is; ValueError when it is none that can be asked over HTTP."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a URL looks like http://HOST:PORT/PATH or https://…")
-    if parts.username is not None:
-        raise ValueError("no user and password in a URL: give them as secret_headers")
-    if _CONTROL.search(url) or " " in url:
-        raise ValueError("a URL has no spaces or control characters in it")
-    if parts.port == 0:
-        raise ValueError("0 is no port")
-    in_ascii(parts.hostname)
-    return url
 
 
 def names_of_headers(names: Iterable[str]) -> None:
@@ -100,7 +85,7 @@ JsonBody = Annotated[JsonValue, AfterValidator(finite)]
 class Sent(Kind):
     """What is sent, and over which connections."""
 
-    url: Annotated[str, AfterValidator(a_url)] = Field(description="the URL to ask")
+    url: Url = Field(description="the URL to ask")
     method: Method = "GET"
     headers: Headers = Field(default={}, description="request headers")
     secret_headers: SecretHeaders = Field(default={}, description="headers whose value is a secret")

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from faildrill import durations
 from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.addresses import Url
 from faildrill.ports.witness import Says, Testimony
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.http_errors import in_words
@@ -37,7 +38,7 @@ class Timing(Kind):
             - http.testimony: {url: "${services.payments}/health/database", key: database_ms}
     """
 
-    url: str = Field(description="the URL where the application reports its database time")
+    url: Url = Field(description="the URL where the application reports its database time")
     key: str = Field(default="database_ms", description="the key of the milliseconds in its answer")
     slow: Duration = Field(default=0.5, gt=0, description="statements that take longer are slow")
     asks: int = Field(default=6, ge=1, le=50, description="how often it is asked")

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from faildrill.errors import CannotSee, UnresolvedSecret, reason
 from faildrill.ports import Duration, Given, Kind
+from faildrill.ports.addresses import a_url
 from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
 from faildrill.system import threads
@@ -81,7 +82,7 @@ class Lease(Kind):
         is_local = parts.hostname in ("127.0.0.1", "::1", "localhost")
         if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
             raise ValueError("an https:// URL: a token is sent there")
-        return value.rstrip("/")
+        return a_url(value).rstrip("/")
 
     async def take(self, keys: Sequence[str], holder: str, given: Given) -> str | None:
         """Take a Lease for every key and return None, or return who holds one; CannotSee when that can't be told."""

@@ -4,14 +4,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.ports.target import Address, Encryption, Member, Target
+from faildrill.ports.addresses import Address, Host
+from faildrill.ports.target import Encryption, Member, Target
 from faildrill.secrets import SecretReference
 
 
 class MariaDBMember(Member):
     """One MariaDB server, reached directly."""
 
-    host: str = Field(description="its host name or IP address")
+    host: Host = Field(description="its host name or IP address")
     port: int = Field(default=3306, ge=1, le=65535, description="the port of its MariaDB")
     known_as: Address | None = Field(
         default=None, description="HOST:PORT that other servers replicate from, if it differs from `host` and `port`"

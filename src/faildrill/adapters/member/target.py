@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from faildrill.ports.target import Address, Member, Target
+from faildrill.ports.addresses import Address
+from faildrill.ports.target import Member, Target
 
 
 class GroupMember(Member):

@@ -19,8 +19,9 @@ from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.instance import Master, Nginx, children, master
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.ports.addresses import Url, of_url
 from faildrill.ports.effect import Effect, Found
-from faildrill.ports.target import FilePath, Program, of_url
+from faildrill.ports.target import FilePath, Program
 from faildrill.record.samples import Outcome
 from faildrill.system import processes, threads
 from faildrill.toolkit.config_file import OfBrokenFile, OfFile, digest
@@ -156,7 +157,7 @@ class Upstream(_OfNginx):
     server: str = Field(pattern=r"^[^\s;{}]+$", description="the server's address, as it is written there")
     down: bool | None = Field(default=None, description="true: takes no requests; false: takes them again")
     weight: int | None = Field(default=None, ge=1, le=65535, description="its weight")
-    url: str | None = Field(default=None, description="a URL that is asked through NGINX, to see which server answers")
+    url: Url | None = Field(default=None, description="a URL that is asked through NGINX, to see which server answers")
     who: str | None = Field(default=None, description="the value of `header` in this server's answers")
     header: str = Field(default="X-Server", description="the header that names the server that answered")
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from faildrill.errors import UnresolvedSecret, reason
-from faildrill.ports.target import LAST_PORT
+from faildrill.ports.addresses import LAST_PORT
 from faildrill.secrets import Reference
 from faildrill.system import bounded_read, redaction
 from faildrill.toolkit import tls

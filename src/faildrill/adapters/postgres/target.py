@@ -3,13 +3,25 @@
 import re
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from faildrill.ports.target import LAST_PORT, Address, FilePath, MaybeSecretMark, Member, Target, of_url
+from faildrill.ports.addresses import LAST_PORT, Address, Host, Url, a_host, of_url
+from faildrill.ports.target import FilePath, MaybeSecretMark, Member, Target
 from faildrill.secrets import SecretReference
 
 _PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
 """A password within a connection string."""
+
+
+def _hosts(text: str) -> str:
+    """Accept what libpq takes for `host`: names and addresses, or folders of Unix sockets, separated by commas."""
+    if "=" in text or "://" in text:
+        raise ValueError("a connection string is given as `dsn`, and `host` names hosts")
+    for one in (part.strip() for part in text.split(",")):
+        # libpq-connect, `host`: empty is the default socket, and what begins with / or @ is the folder of one.
+        if one and one[0] not in "/@":
+            a_host(one)
+    return text
 
 
 class Libpq(BaseModel):
@@ -46,7 +58,7 @@ class Database(Target, Libpq):
 
     section: ClassVar[str] = "databases"
 
-    host: str = Field(
+    host: Annotated[str, AfterValidator(_hosts)] = Field(
         default="", description="a host, several hosts separated by commas, or the folder of a Unix socket"
     )
     port: int | str | None = Field(default=None, description="5432 by default; several separated by commas")
@@ -64,8 +76,6 @@ class Database(Target, Libpq):
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
-        if "=" in self.host or "://" in self.host:
-            raise ValueError("a connection string is given as `dsn`, and `host` names hosts")
         if _PASSWORD.search(self.dsn):
             raise ValueError("a password in `dsn`: give it as `password: env:NAME`, or the whole as `dsn: env:NAME`")
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
@@ -96,8 +106,8 @@ class Database(Target, Libpq):
 class ClusterMember(Member):
     """One PostgreSQL node under Patroni, reached directly."""
 
-    api: str = Field(description="the URL of its Patroni REST API")
-    host: str = Field(description="its host name or IP address")
+    api: Url = Field(description="the URL of its Patroni REST API")
+    host: Host = Field(description="its host name or IP address")
     port: int = Field(default=5432, ge=1, le=65535, description="the port of its PostgreSQL")
     known_as: Address | None = Field(
         default=None, description="HOST:PORT that standbys stream from, if it differs from `host` and `port`"

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from faildrill.adapters.process.search import Named
 from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
+from faildrill.ports.addresses import Address
 from faildrill.system import processes
 from faildrill.toolkit import machine_id
 from faildrill.toolkit.listeners import listeners, plain_address
@@ -28,7 +29,7 @@ class Identity(Named):
               machine: 3f2a9c417d3f6f1e2f0c4a579a6e3a1d
     """
 
-    address: str = Field(description="HOST:PORT where it accepts connections")
+    address: Address = Field(description="HOST:PORT where it accepts connections")
     machine: MachineId
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from faildrill.adapters.process.identity import owns
 from faildrill.adapters.process.search import Named
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
+from faildrill.ports.addresses import Address
 from faildrill.ports.effect import Effect
 from faildrill.system import processes
 from faildrill.system.processes import STOPPED, Process
@@ -31,7 +32,9 @@ class _OfProcess(Named):
     acts_late: ClassVar[float] = 0.0
     """A signal is there when it is sent, and nobody sends one when the call is over."""
 
-    address: str | None = Field(default=None, description="HOST:PORT where it accepts connections when it is healthy")
+    address: Address | None = Field(
+        default=None, description="HOST:PORT where it accepts connections when it is healthy"
+    )
 
     @abstractmethod
     def _signal(self, process: Process, within: float) -> None:

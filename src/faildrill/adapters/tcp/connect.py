@@ -1,21 +1,19 @@
 """TCP: `tcp.connect`, and what every probe over TCP needs: where a name leads, and what a failed connection means."""
 
 import asyncio
-import re
 import socket
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from faildrill.ports import Given, Kind, Seen
-from faildrill.ports.target import LAST_PORT
+from faildrill.ports.addresses import Address, host_and_port
 from faildrill.record.samples import Outcome
 from faildrill.system.resolver import RESETTING, is_address, telling
 from faildrill.toolkit.connection_errors import outcome_of
-from faildrill.toolkit.host_names import in_ascii
 
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read at the most."""
@@ -28,8 +26,6 @@ CUT_BY: Final = 100_000_000
 FORGETTING: Final = 10
 """The slowest is forgotten by a 2 to the power of this part with each other attempt."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
-_ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+)):(?P<port>\d{1,5})")
-"""HOST:PORT, or an IPv6 address in brackets."""
 
 
 def failed(error: OSError, sent: int) -> Seen:
@@ -100,14 +96,6 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def _checked(address: str) -> str:
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found["port"]) <= LAST_PORT:
-        raise ValueError("an address is HOST:PORT, e.g. 127.0.0.1:5432 or [::1]:5432")
-    in_ascii(found["six"] or found["host"])
-    return address
-
-
 class Connect(Kind):
     """Opens a TCP connection at each look; can also send a text and wait for an expected one.
 
@@ -116,15 +104,14 @@ class Connect(Kind):
     behind it accepts too, so ask for an answer if you can.
     """
 
-    address: Annotated[str, AfterValidator(_checked)] = Field(description="HOST:PORT")
+    address: Address = Field(description="HOST:PORT")
     send: str | None = Field(default=None, description="sent as soon as the connection stands")
     expect: str | None = Field(default=None, min_length=1, description="text that must come")
 
     @cached_property
     def way(self) -> Way:
         """The way to the address."""
-        found = _ADDRESS.fullmatch(self.address)
-        return Way(in_ascii(found["six"] or found["host"]), int(found["port"])) if found else Way("", 0)
+        return Way(*host_and_port(self.address))
 
     def is_cut(self, now: int) -> bool:
         """Tell whether a look would not even get to the address."""

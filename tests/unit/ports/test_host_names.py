@@ -7,7 +7,7 @@ from faildrill.adapters.dns.query import Query
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.http.wire import trust, wire
 from faildrill.adapters.tcp.connect import Connect
-from faildrill.toolkit.host_names import in_ascii
+from faildrill.ports.addresses import in_ascii
 
 
 @pytest.mark.parametrize(
