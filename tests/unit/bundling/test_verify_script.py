@@ -18,12 +18,13 @@ from faildrill.record.samples import Files, Outcome
 from oracle import judged as of_oracle
 from oracle.histories import history
 from unit.bundling.made import EVERY, Night, a_run
-from unit.judging.runs import FAULT, Run, put_back, ticks
+from unit.judging.runs import FAULT, Run, met, ns, put_back, ticks
 from unit.judging.test_judging import crash
 
 SCRIPT: Final = Path(__file__).parents[3] / "contrib" / "verify.py"
 LIMITS: Final = (0, 1, 50, 300, 1000, 3000, 9000)
 HOLDS: Final = (0, 20, 200, 1000)
+PARTS: Final = ("whole", "before", "fault", "putting back", "during", "after", "crash")
 
 
 def verified(*folders: Path) -> tuple[int, list[str]]:
@@ -60,6 +61,16 @@ def test_it_is_a_hundred_lines_of_the_standard_library() -> None:
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
 
 
+def claim(when: str, limit: str) -> dict[str, Any]:
+    """Claim that no outage of a part of a run is longer."""
+    return {"outage": {"of": "pay", "at_most": limit, "when": when}}
+
+
+def parts(*more: str) -> list[dict[str, Any]]:
+    """Claim outages of each part of a run, within limits that some hold and some break."""
+    return [claim(name, limit) for limit in ("0s", "1s", "5s", "11s") for name in (*PARTS, *more)]
+
+
 SHAPES: Final[dict[str, Callable[[], Run]]] = {
     "the crash of a primary": crash,
     "nothing dark": lambda: a_run(dark=0),
@@ -78,7 +89,24 @@ SHAPES: Final[dict[str, Callable[[], Run]]] = {
     "cut short": lambda: a_run().without(tl.RunEnded),
     "broken": lambda: a_run().but(19.6, tl.RunnerBroke(error="KeyError", traceback="")),
     "not confirmed": lambda: a_run().without(tl.Confirmed),
-    "with parts": lambda: a_run(expect=[{"outage": {"of": "pay", "at_most": "5s", "when": "fault"}}]),
+    "with parts": lambda: a_run(dark=4, expect=parts()),
+    "of an effect that began later": lambda: a_run(dark=4, expect=parts()).but(
+        4.0, tl.Happened(step="crash", at=ns(FAULT + 0.2), told="down", began=True)
+    ),
+    "of an effect that began with the darkness in it": lambda: a_run(dark=4, expect=parts()).but(
+        9.0, tl.Happened(step="crash", at=ns(FAULT + 2), told="down", began=True)
+    ),
+    "with a part in which nothing was seen": lambda: a_run(dark=0, expect=parts()).saw(
+        ticks(14, 18.5, EVERY), Outcome.SKIPPED
+    ),
+    "dark as it is put back": lambda: a_run(dark=0, expect=parts()).saw(ticks(15, 18, EVERY), Outcome.REFUSED),
+    "dark between two things done": lambda: a_run(dark=0, expect=parts()).saw(ticks(3, 16, EVERY), Outcome.WRONG),
+    "dark before it": lambda: a_run(dark=0, expect=parts()).saw(ticks(2, 6, EVERY), Outcome.REFUSED),
+    "with a wait": lambda: a_run(dark=4, expect=parts("wait")).but(4.0, *[one for _, one in met("wait")]),
+    "with nothing done": lambda: a_run(dark=4, expect=parts()).without(tl.Applying, tl.Intended),
+    "with nothing put back": lambda: a_run(dark=4, expect=parts()).without(tl.Undoing),
+    "with parts, and never steady": lambda: a_run(dark=4, expect=parts()).without(tl.SteadyAgain),
+    "with parts, and refused": lambda: a_run(expect=parts()).but(3.2, tl.GuardAnswered(guard="word", objection="no")),
     "recovered later": lambda: a_run().but(
         30.0, tl.RunnerDied(how="x", boot="b1"), *[one for _, one in put_back("crash")]
     ),
@@ -108,9 +136,10 @@ def _of_history(seed: int, folder: Path) -> Path:
                 "of": chance.choice(of_oracle.NAMES),
                 "at_most": f"{chance.choice(LIMITS)}ms",
                 "hold": f"{chance.choice(HOLDS)}ms",
+                "when": when,
             }
         }
-        for _ in range(4)
+        for when in PARTS
     ]
     of_oracle._run(made, claims, []).write(folder)
     for number, one in enumerate(made.probes):
@@ -156,6 +185,20 @@ def test_a_result_that_says_something_else_than_the_looks_is_seen(
     code, lines = verified(folder)
     assert code == 1
     assert "the result says" in lines[0]
+
+
+@pytest.mark.parametrize("when", ["fault", "during", "crash"])
+def test_a_claim_about_a_part_of_the_run_that_was_changed_is_seen(when: str, tmp_path: Path) -> None:
+    folder = recorded(a_run(dark=9, expect=[claim(when, "5s"), claim("putting back", "5s")]), tmp_path / "run")
+    result = json.loads((folder / "result.json").read_bytes())
+    broken, holds, *_ = result["findings"]
+    assert (broken["verdict"], holds["verdict"], result["verdict"]) == ("FAILED", "PASSED", "FAILED")
+    for changed, verdict, rest in ((broken, "PASSED", "FAILED"), (holds, "FAILED", "PASSED")):
+        was, changed["verdict"] = changed["verdict"], verdict
+        (folder / "result.json").write_text(json.dumps({**result, "verdict": "FAILED"}))
+        code, lines = verified(folder)
+        assert (code, lines[0]) == (1, f"runs/run: {changed['claim']}: {rest}; the result says {verdict}")
+        changed["verdict"] = was
 
 
 def test_looks_that_were_changed_are_seen(tmp_path: Path) -> None:

@@ -183,3 +183,33 @@ def test_an_outage_that_ended_while_it_was_put_back_is_none_of_putting_back(tmp_
     made = Run(expect=[{"outage": {"of": "pay", "at_most": "1s", "when": "putting back"}}]).usual().good()
     found = judged(made.saw(ticks(FAULT + 0.1, BACK + 1.5), Outcome.REFUSED), tmp_path).findings[0]
     assert (found.verdict, found.because[:27]) == (Verdict.PASSED, "no look proves pay dark; no")
+
+
+def hiding(when: str, at_most: str) -> Run:
+    """Lay out a run of which nothing is seen from before it is put back (15 s) until long after."""
+    made = Run(expect=[{"outage": {"of": "pay", "at_most": at_most, "hold": "0s", "when": when}}]).usual().good()
+    return made.saw(ticks(BACK - 1, BACK + 3.5), Outcome.SKIPPED)
+
+
+@pytest.mark.says(
+    "What hides counts so as well: the longest stretch without an interval of life is asked of those that begin in the "
+    "part, after the first good answer of what was dark before it, also where they go on beyond it."
+)
+@pytest.mark.parametrize("when", ["fault", "crash"])
+def test_an_outage_that_could_hide_where_a_part_ends_is_none_that_holds(when: str, tmp_path: Path) -> None:
+    assert judged(hiding(when, "5s"), tmp_path / "wide").findings[0].verdict is Verdict.PASSED
+    found = judged(hiding(when, "4s"), tmp_path / "narrow").findings[0]
+    assert (found.verdict, found.because[:36]) == (Verdict.INCONCLUSIVE, "nothing proves pay alive for 4.52 s ")
+
+
+def test_what_was_dark_before_a_part_takes_all_of_it(tmp_path: Path) -> None:
+    made = Run(expect=[{"outage": {"of": "pay", "at_most": "1s", "hold": "0s", "when": "fault"}}]).usual().good()
+    made.saw(ticks(FAULT - 1, BACK + 2), Outcome.REFUSED)
+    assert judged(made, tmp_path).findings[0].verdict is Verdict.PASSED
+
+
+@pytest.mark.says("Only where an outage was on as the part ended, the stretch is asked until then.")
+def test_darkness_that_began_with_the_putting_back_hides_nothing_of_the_fault(tmp_path: Path) -> None:
+    made = Run(expect=[{"outage": {"of": "pay", "at_most": "1s", "hold": "0s", "when": "fault"}}]).usual().good()
+    found = judged(made.saw(ticks(BACK, BACK + 3), Outcome.REFUSED), tmp_path).findings[0]
+    assert (found.verdict, found.because[:27]) == (Verdict.PASSED, "no look proves pay dark; no")

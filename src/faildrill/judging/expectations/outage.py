@@ -152,7 +152,7 @@ class _Weighing:
         everything = self._proofs.outages(limits.hold)
         found = within(evidence, everything, limits.when)
         earlier = [one for one in everything if one not in found.perhaps and one.first_dark < time[0]]
-        unproven = hidden(evidence, self._proofs, time, earlier)
+        unproven = hidden(evidence, self._proofs, time, earlier, everything)
         return (
             self._broken(found.surely)
             or lack(evidence, limits.of, weighs_skipped=True)

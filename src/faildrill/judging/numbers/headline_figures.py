@@ -49,8 +49,9 @@ def _unproven(evidence: Evidence, probe: str, followed: str) -> float:
     time = span(evidence, followed if evidence.faults else "whole")
     if time is None:
         return 0.0
-    earlier = [one for one in evidence.outages(probe, evidence.hold(probe)) if one.first_dark < time[0]]
-    return seconds(hidden(evidence, evidence.darkness(probe), time, earlier))
+    found = evidence.outages(probe, evidence.hold(probe))
+    earlier = [one for one in found if one.first_dark < time[0]]
+    return seconds(hidden(evidence, evidence.darkness(probe), time, earlier, found))
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:

@@ -69,6 +69,11 @@ class Darkness:
         """The last moment from which on a moment of life is proven, or None."""
         return int(self.life.since[-1]) if len(self.life.since) else None
 
+    def alive_after(self, at: int) -> int:
+        """Return by when the first moment of life is proven that lies after one of `marks`; for ever where none is."""
+        first = int(np.searchsorted(self.life.since, at))
+        return int(self.life.by[first]) if first < len(self.life.by) else _NEVER
+
     def outages(self, hold: int = 0) -> list[Stretch]:
         """Bound the outages, in order; good stretches shorter than `hold` ns end none.
 

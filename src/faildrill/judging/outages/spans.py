@@ -73,13 +73,26 @@ def span(evidence: Evidence, when: str) -> tuple[int, int] | None:
     }[when]
 
 
-def hidden(evidence: Evidence, proofs: Darkness, time: tuple[int, int], earlier: Iterable[Stretch]) -> int:
-    """Return how long an outage could have been, in ns, of which nothing was seen in a part of the run.
+def hidden(
+    evidence: Evidence, proofs: Darkness, time: tuple[int, int], earlier: Iterable[Stretch], found: Iterable[Stretch]
+) -> int:
+    """Return how long an outage could have been, in ns, that began in a part of the run and of which nothing was seen.
 
-    What began `earlier` and ended in it belongs to what it followed: only what comes after can hide here.
+    What began `earlier` and ended in it belongs to what it followed: only what comes after can hide here. Nor does what
+    hides end with the part: it counts in its whole length, unless one of the outages that were `found` was on by then.
     """
     ends = (one.first_good for one in earlier if one.first_good is not None)
-    return evidence.unproven(proofs, max(time[0], *ends, 0), time[1])
+    begin, end = max(time[0], *ends, 0), time[1]
+    if begin >= end:
+        return 0
+    # The stretch in which the part ends holds darkness: it is that outage's, and counts where that belongs.
+    is_on = any(_is_on(one, end) for one in found)
+    return evidence.unproven(proofs, begin, end if is_on else proofs.alive_after(end))
+
+
+def _is_on(one: Stretch, at: int) -> bool:
+    is_begun = one.last_good is None or one.last_good < at
+    return is_begun and (one.first_good is None or one.first_good > at)
 
 
 def within(evidence: Evidence, found: Iterable[Stretch], when: str) -> Belonging:

@@ -153,11 +153,16 @@ def _answer(one: Sample) -> int:
     return one.answered
 
 
-@pytest.mark.says("They are asked of the whole run; with `when`, ten looks of that part must prove something, too.")
+@pytest.mark.says(
+    "They are asked of the whole run; with `when`, ten looks of that part must prove something, too, unless it is an "
+    "`outage`, which may be seen beyond its part."
+)
 def test_ten_looks_of_a_part_must_prove_something(tmp_path: Path) -> None:
     for made in (claimed("errors", at_most="50%", when="before"), claimed("latency", p50="1s", when="before")):
         made.saw(ticks(0.4, 3.4), Outcome.SKIPPED)
         assert found(made, tmp_path / next(iter(made.expect[0]))).verdict is INCONCLUSIVE
+    made = claimed("outage", at_most="4s", hold="0s", when="before").saw(ticks(0.4, 3.4), Outcome.SKIPPED)
+    assert found(made, tmp_path / "outage").verdict is PASSED
 
 
 @pytest.mark.says(
