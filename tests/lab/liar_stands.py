@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from lab.haproxies import Balancer
 from lab.kinds_here import environment
 from support.liars import haproxy, http, mysql, program, redis, supervisor
 from support.liars.between import Where
-from support.liars.stands import Cell, Stand, nothing
+from support.liars.stands import Cell, Stand
 
 Params = dict[str, Any]
 READY = "; ".join(
@@ -56,6 +57,8 @@ REACHED: Mapping[str, Params] = {
 """By kind, which of the environment's targets it is about: it acts through the supervisor of a lab."""
 LINKS: Final = ("member.cut", "patroni.cut_replication")
 """Those that change what a link does."""
+HANGS: Final = ("member.stop",)
+"""Those that hold a member: nobody else can make anything else of that but its end."""
 LABS: Mapping[str, str] = {"redis": "redis_lab", "mariadb": "mariadb_lab"}
 """By the first part of a kind's name, the lab that it needs; the usual one otherwise."""
 
@@ -86,6 +89,19 @@ def of_haproxy(kind: str, fronts: tuple[Balancer, Balancer]) -> Stand:
     return Stand(kind, haproxy.WIRE, {"socket": (real, another)}, params, truth, reset, meddle)
 
 
+async def delayed(lab: Facts) -> None:
+    """Have a link delay what goes over it, as somebody does who tries something else."""
+    await asyncio.to_thread(ask, lab, {"op": "link", "name": "pg1", "mode": "delay", "delay_ms": 5})
+
+
+async def held(lab: Facts) -> None:
+    """Start what was killed, and hold it, as somebody does who looks for the cause."""
+    nodes = (await asyncio.to_thread(ask, lab, {"op": "status"}))["nodes"]
+    for name in [name for name, one in nodes.items() if one["state"] == "absent"]:
+        await asyncio.to_thread(ask, lab, {"op": "start", "node": name})
+        await asyncio.to_thread(ask, lab, {"op": "signal", "node": name, "signal": "STOP"})
+
+
 def of_reached(kind: str, lab: Facts) -> Stand:
     """A kind whose one way is the supervisor of a lab."""
     wanted = REACHED[kind]
@@ -112,9 +128,6 @@ def of_reached(kind: str, lab: Facts) -> Stand:
         await has_writers(there)
         await steady(lab)
 
-    async def opened() -> None:
-        await asyncio.to_thread(ask, lab, {"op": "link", "name": "pg1", "mode": "delay", "delay_ms": 5})
-
     real = Path(lab.control)
     return Stand(
         kind,
@@ -123,7 +136,7 @@ def of_reached(kind: str, lab: Facts) -> Stand:
         params,
         truth,
         reset,
-        opened if kind in LINKS else nothing,
+        partial(delayed if kind in LINKS else held, lab),
         undo_within=15.0 if kind.startswith("member.") else 60.0,
         within=10.0,
         alike=2 if kind in LINKS else 1,  # one that could not be seen open is opened again

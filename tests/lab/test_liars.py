@@ -11,7 +11,7 @@ import pytest
 from faildrill.kinds.table import ACTIONS
 from faildrill.lab.core.facts import Facts
 from lab.haproxies import Balancer, balancer
-from lab.liar_stands import MAKERS, REACHED, SERVERS, log, stand_of
+from lab.liar_stands import HANGS, MAKERS, REACHED, SERVERS, log, stand_of
 from lab.stores import lab_of
 from support.liars.lies import LIES, Lie
 
@@ -28,7 +28,9 @@ ITSELF_THE_WITNESS: Final = {one.name for one in LIES if one.reads == "as it was
 ALL_STALE: Final = {"reads are stale"}
 """Nodes and Sentinels alike tell the state from before, for ever: there is nobody else to ask (docs/safety.md)."""
 ONE_OPERATOR: Final = {one.name for one in LIES if one.operator != "nobody" or one.behind != "ours"}
-"""A reach is one process, and what it does to a member is a signal: there is nothing to write over."""
+"""Behind its address is one place only, here, and what it was told is nothing that somebody could write over."""
+IN_MID_STEP: Final = {one.name for one in LIES if one.operator == "in mid-step"}
+"""Between a step and its undo: a reach tells what somebody has made of a member, or of a link."""
 BEHIND: Final = {one.name for one in LIES if one.behind != "ours"}
 """Behind its address is one place only, here."""
 TO_ANOTHER: Final = {one.name for one in LIES if one.to != "ours"}
@@ -37,8 +39,9 @@ ABOUT_ITS_UNDO: Final = {one.name for one in LIES if one.about > 1}
 """The second request of several is not its undo: test_half_way.py walks each of them."""
 NOT_HELD: Final[Mapping[str, set[str]]] = {
     **dict.fromkeys(SERVERS, NO_COMPARE_AND_SET),
-    **dict.fromkeys(REACHED, ONE_OPERATOR | TO_ANOTHER),
-    **dict.fromkeys(("member.kill", "member.stop"), ONE_OPERATOR),
+    **dict.fromkeys(REACHED, (ONE_OPERATOR - IN_MID_STEP) | TO_ANOTHER),
+    "member.kill": ONE_OPERATOR - IN_MID_STEP,
+    **dict.fromkeys(HANGS, ONE_OPERATOR),
     "command.run": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS,
     "patroni.configure": BEHIND | TO_ANOTHER | NO_COMPARE_AND_SET | ITSELF_THE_WITNESS,
     **dict.fromkeys(("patroni.switchover", "patroni.failover"), ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS),

@@ -128,16 +128,18 @@ def test_a_server_is_taken_out_and_the_line_is_as_it_was_afterwards(nginx: Nginx
     asyncio.run(story())
 
 
-def test_what_was_changed_meanwhile_by_others_stays_when_the_line_is_put_back(nginx: Nginx) -> None:
+@pytest.mark.parametrize("kind", ["nginx.upstream", "nginx.broken_file"])
+def test_what_was_changed_meanwhile_by_others_is_left_and_not_loaded_by_an_undo(nginx: Nginx, kind: str) -> None:
     async def story() -> None:
-        step = nginx.of("pay2", weight=7)
+        step = nginx.of("pay2", weight=7) if kind == "nginx.upstream" else nginx.step(kind)
         before = await done(step, 20)
-        text = nginx.file.read_text()
-        assert f"server 127.0.0.1:{nginx.ports['pay2']} weight=7;" in text
-        nginx.file.write_text(f"# of somebody else\n{text}")
-        await put_back(step, before, 20)
-        assert nginx.file.read_text().startswith("# of somebody else\n")
-        assert "weight" not in nginx.file.read_text()
+        theirs = f"# of somebody else\n{nginx.file.read_text()}"
+        nginx.file.write_text(theirs)
+        workers = children(int((nginx.folder / "pid").read_text()))
+        with pytest.raises(ActionFailed, match="has been changed by somebody else: it is left as it is"):
+            await step.undo(before, given(20))
+        assert nginx.file.read_text() == theirs
+        assert children(int((nginx.folder / "pid").read_text())) == workers
 
     asyncio.run(story())
 

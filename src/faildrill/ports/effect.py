@@ -63,6 +63,25 @@ def compared(now: object, ours: object, former: object, remedy: str) -> Found:
     return Found(whose, str(now), str(ours), remedy)
 
 
+def compared_state(state: str, ours: str, where: str) -> Found:
+    """Compare the state of a member that ran: `ours` is the one that the action has brought it into.
+
+    One that has died since is started again. One that somebody else holds is his, and is let go on by nobody but him.
+    """
+    is_theirs = state == "stopped" != ours
+    whose: Literal["ours", "before", "others"] = "before" if state == "running" else "others" if is_theirs else "ours"
+    remedy = f"send SIGCONT to all of {where} where it is stopped; start it where it is down"
+    return Found(whose, f"{where} is {state}", f"{where} is {ours}", remedy)
+
+
+def compared_together(*parts: Found) -> Found:
+    """Compare several things that one action changes: somebody else's where one of them is."""
+    whose = {one.whose for one in parts}
+    ours: Literal["ours", "before"] = "before" if whose == {"before"} else "ours"
+    now, expected, remedy = ("; ".join(dict.fromkeys(words)) for words in list(zip(*parts, strict=True))[1:])
+    return Found("others" if "others" in whose else ours, now, expected, remedy)
+
+
 @runtime_checkable
 class Compares(Protocol):
     """An action that would write the state from before over what is there, and looks first whose that is."""

@@ -198,12 +198,23 @@ class OfFile(Kind):
         if said := await self._tested(given.timeout * SHARE):
             raise ActionRefused(f"{self._server}'s files are not good as they are: {said}")
 
-    async def _write_back(self, text: str, before: Captured, given: Given) -> None:
-        """Write a text where it is another one; ActionFailed when it can't be loaded then, and nothing else with it."""
+    @abstractmethod
+    def _unchanged(self, text: str, before: Captured) -> str:
+        """Return a text of the file without what this has changed in it."""
+
+    async def _write_back(self, before: Captured, given: Given) -> None:
+        """Write what was before; ActionFailed where it can't be loaded then, and nothing else with it.
+
+        So it is, with nothing touched, where somebody has changed anything else in the file: loading would load it.
+        """
         if another := await self._another(before):
             raise ActionFailed(f"{another}: nothing is touched")
-        if text != await self._text():
-            self._write(text)
+        now = await self._text()
+        text = self._unchanged(now, before)
+        if "text" in before and digest(text) != before["text"]:
+            raise ActionFailed(f"{self._path} has been changed by somebody else: it is left as it is, and not loaded")
+        if text != now:
+            await self._exchange(now, text)
         if said := await self._tested(given.timeout * SHARE / 2):
             raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {said}")
         if edited := await self._edited(text, before, given.timeout * SHARE / 2):
@@ -295,9 +306,12 @@ class OfBrokenFile(OfFile):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Take the line out, test, and load where that was not loaded yet."""
-        await self._write_back((await self._text()).replace(self._line, ""), before, given)
+        await self._write_back(before, given)
         if not (await self._loaded(before, given)).holds:
             await self._load(before, given)
+
+    def _unchanged(self, text: str, before: Captured) -> str:
+        return text.replace(self._line, "")
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that the line is gone, and that the files are good and loaded."""

@@ -13,7 +13,7 @@ from faildrill.judging.result import Result, Verdict
 from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
-from faildrill.ports.effect import EFFECT_IS, Compares, Counts
+from faildrill.ports.effect import Compares, Counts, compared, compared_state, compared_together
 from faildrill.record.timeline import Undoing
 from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
@@ -21,16 +21,14 @@ from faildrill.testing import run
 from support.virtual import Simulation
 
 WRITE_OVER_NOTHING = {
-    "member.stop": "it lets processes go on, or starts one that has died since",
+    "process.kill": "it starts what is gone, and lets go on what its own killing may have held",
     "process.stop": "it lets processes go on, but those that were held before",
-    "redis.lose_master": "as member.stop; a link is opened",
-    "mariadb.lose_writer": "as member.stop",
     "kubernetes.evict": "its undo asks for nothing",
     "kubernetes.delete_pods": "the same",
     "ansible.playbook": "its author's",
     "command.run": "its author's",
 }
-"""Kinds whose effect is a state, or may be one, and which compare nothing before it is put back, and why."""
+"""Kinds which compare nothing before their effect is put back, and why."""
 
 
 AGAIN_IS_NOTHING = "told again, it is what it is: a server's state, a setting, a link, a process that goes on"
@@ -159,11 +157,46 @@ def test_one_look_among_others_that_say_no_is_no_proof() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
-def test_every_kind_whose_effect_is_a_state_compares_before_it_is_put_back_or_says_why_not(name: str) -> None:
-    kind = find(name, "action")
-    if getattr(kind, EFFECT_IS) == "event":
-        return
-    assert issubclass(kind, Compares) != (name in WRITE_OVER_NOTHING)
+def test_every_kind_compares_before_it_is_put_back_or_says_why_not(name: str) -> None:
+    assert issubclass(find(name, "action"), Compares) is (name not in WRITE_OVER_NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("state", "ours", "whose"),
+    [
+        ("running", "absent", "before"),
+        ("absent", "absent", "ours"),
+        ("stopped", "absent", "others"),
+        ("stopped", "stopped", "ours"),
+        ("absent", "stopped", "ours"),
+        ("running", "running", "before"),
+        ("stopped", "running", "others"),
+    ],
+)
+def test_a_member_that_somebody_else_holds_is_his_and_one_that_has_died_since_is_not(
+    state: str, ours: str, whose: str
+) -> None:
+    found = compared_state(state, ours, "pay/pay1")
+    assert (found.whose, found.now, found.expected) == (whose, f"pay/pay1 is {state}", f"pay/pay1 is {ours}")
+
+
+@pytest.mark.parametrize(
+    ("link", "state", "whose"),
+    [
+        ("open", "running", "before"),
+        ("blackhole", "running", "ours"),
+        ("open", "absent", "ours"),
+        ("delay", "running", "others"),
+        ("blackhole", "stopped", "others"),
+    ],
+)
+def test_of_several_things_that_are_changed_none_may_be_anybody_elses(link: str, state: str, whose: str) -> None:
+    found = compared_together(
+        compared(link, "blackhole", "open", "open it"), compared_state(state, "running", "sessions/r1")
+    )
+    assert found.whose == whose
+    assert found.now == f"{link}; sessions/r1 is {state}"
+    assert found.remedy.startswith("open it; send SIGCONT")
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))

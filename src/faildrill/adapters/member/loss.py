@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import ITS_REACH, Captured, Given, Kind, Observed, Preview, Reach
-from faildrill.ports.effect import Effect
+from faildrill.ports.effect import Effect, Found, compared_state
 from faildrill.ports.reach import starts
 from faildrill.toolkit.listeners import is_dark, is_held, unaccepting
 from faildrill.toolkit.time_limits import AtMost, refuse_unheld, send
@@ -82,6 +82,11 @@ class _OneOfGroup(Kind):
     def own(self, before: Captured) -> list[str]:
         """Name the member."""
         return [f"{self.group.name}/{self.member}"]
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare the state of the member: who was killed and is held by now, is held by somebody else."""
+        state = await self._reach(given).state(self.member)
+        return compared_state(state, self._becomes, f"{self.group.name}/{self.member}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Start it where it is absent, let it go on where it is stopped."""

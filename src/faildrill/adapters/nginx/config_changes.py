@@ -233,7 +233,7 @@ class Upstream(_OfNginx):
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Put the line back, test, and load."""
-        await self._write_back(self._unchanged(await self._text(), before), before, given)
+        await self._write_back(before, given)
         await self._hang_up(before)
 
     async def restored(self, before: Captured, given: Given) -> Observed:

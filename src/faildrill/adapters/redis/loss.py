@@ -13,6 +13,7 @@ from faildrill.adapters.redis.succession import LAG, Sight
 from faildrill.adapters.redis.target import Redis
 from faildrill.errors import ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Observed, Reach
+from faildrill.ports.effect import Found, compared, compared_together
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store import LossOrHang
 from faildrill.toolkit.links import OPEN, LinkMode, links
@@ -20,6 +21,7 @@ from faildrill.toolkit.node_addresses import Address
 from faildrill.toolkit.time_limits import AtMost
 from faildrill.toolkit.undo_parts import try_each
 
+_SWALLOWED: Final = LinkMode("blackhole")
 _EFFECTS: Final = {
     "killed": "SIGKILL to all of {where}, which is the master now",
     "hung": "SIGSTOP to all of {where}, which is the master now",
@@ -62,7 +64,7 @@ class LoseMaster(LossOrHang[Sight], OfRedis):
         if self.how != "cut_off":
             return await super().apply(before, given)
         master = self._taken(before)
-        await links(self._reach(master, given), master).link(master, LinkMode("blackhole"), self.at_most)
+        await links(self._reach(master, given), master).link(master, _SWALLOWED, self.at_most)
         return {"master": master}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
@@ -82,6 +84,16 @@ class LoseMaster(LossOrHang[Sight], OfRedis):
         master = self._taken(before)
         mode = (await links(self._reach(master, given), master).link_now(master)).mode
         return Observed(mode != "open", f"the link to {master} is {mode}")
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare the state of the member, and what its link does where that was cut."""
+        state = await super().found(before, given)
+        if self.how != "cut_off":
+            return state
+        master = self._taken(before)
+        now = await links(self._reach(master, given), master).link_now(master)
+        remedy = f"have whatever is in the path open it to {self._where(master)}"
+        return compared_together(compared(now, _SWALLOWED, OPEN, remedy), state)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Open the network, let it go on or start it, whichever it needs."""

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from faildrill.ports import ITS_REACH, Captured, Given, Observed, Preview, Reach
-from faildrill.ports.effect import Effect
+from faildrill.ports.effect import Effect, Found, compared_state
 from faildrill.ports.reach import starts
 from faildrill.toolkit.deadlines import patience
 from faildrill.toolkit.leader_store.kind import OfStore
@@ -18,7 +18,7 @@ S = TypeVar("S", bound=LeaderStore[Any])
 _SIGNALS: Final[dict[str, Literal["KILL", "STOP"]]] = {"killed": "KILL", "hung": "STOP"}
 """By what is done, the signal that does it: neither can be caught (`man 7 signal`)."""
 _STATES: Final = {"killed": "absent", "hung": "stopped"}
-"""By what is done, the state that the reach must tell of then."""
+"""By what is done, the state that the reach must tell of then; a member runs on where nothing is done to itself."""
 
 
 class Loss(OfStore[S]):
@@ -73,6 +73,12 @@ class Loss(OfStore[S]):
         does = "answers" if self._how == "hung" else "takes connections"
         told = f"somebody still {does} at {' and '.join(alive)}" if alive else f"nobody {does} at its addresses"
         return Observed(not alive, f"{name} is {state}, and {told}", {"state": state, "answers": list(alive)})
+
+    async def found(self, before: Captured, given: Given) -> Found:
+        """Compare the state of the member: who was killed and is held by now, is held by somebody else."""
+        name = self._taken(before)
+        ours = _STATES.get(self._how, "running")
+        return compared_state(await self._reach(name, given).state(name), ours, self._where(name))
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let it go on, or start it, whichever it needs."""
