@@ -126,7 +126,11 @@ class _Takes(Removal):
         return wait if error.is_passing and elapsed + wait <= self._patience else None
 
     async def _pinned(self, api: Api, pinned: _Pinned, within: float) -> Pod:
-        """Read a pod right before it is taken; ActionRefused where somebody else has taken it by now."""
+        """Read a pod right before it is taken; ActionRefused where somebody else has taken it by now.
+
+        The namespace is asked each time, too, whether it may be drilled: a budget, or the pod before, was waited for.
+        """
+        await self._refuse_unmarked(api, within)
         where = Where.of("v1", self.namespace, "pods", pinned.name)
         pod = await api.read(where, Pod, within)
         if pod is None or pod.uid != pinned.uid or pod.is_terminating:

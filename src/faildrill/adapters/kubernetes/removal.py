@@ -194,15 +194,19 @@ class Removal(InKubernetes):
 
     async def _aim(self, api: Api, within: float) -> Aim:
         """Resolve which pods are meant now; ActionRefused where that would make no sense."""
-        there = await api.read(Where.of("v1", "", "namespaces", self.namespace), Object, within)
-        if wrong := unmarked(there, self.kubernetes):
-            raise ActionRefused(f"namespace {self.namespace} {wrong}")
+        await self._refuse_unmarked(api, within)
         sight = await sighted(api, self.namespace, within)
         chosen = await self._chosen(api, sight, within)
         owners = {pod.controller.uid if pod.controller else "" for pod in chosen}
         if len(owners) > 1:
             raise ActionRefused(f"{self._words} means pods of {len(owners)} workloads: name those of one")
         return Aim(chosen, await keeper_of(api, self.namespace, chosen[0].controller, within), sight)
+
+    async def _refuse_unmarked(self, api: Api, within: float) -> None:
+        """Refuse where the namespace does not say that it may be drilled."""
+        there = await api.read(Where.of("v1", "", "namespaces", self.namespace), Object, within)
+        if wrong := unmarked(there, self.kubernetes):
+            raise ActionRefused(f"namespace {self.namespace} {wrong}")
 
     @property
     def _words(self) -> str:

@@ -300,6 +300,24 @@ def test_a_budget_is_asked_again_only_for_as_long_as_the_step_says(play: Play) -
     play(story)
 
 
+def test_a_namespace_that_is_no_longer_to_be_drilled_ends_the_waiting_for_a_budget(play: Play) -> None:
+    async def story(drill: Drill) -> None:
+        step = drill.step(try_for="6s")
+        before = await step.capture(drill.given)
+        drill.place.liar.lies["POST"] = "budget before"
+
+        def become_production() -> None:
+            drill.place.objects[NAMESPACE]["metadata"]["labels"] = {}
+            drill.place.liar.lies.clear()
+
+        asyncio.get_running_loop().call_later(0.5, become_production)
+        with pytest.raises(ActionRefused, match="namespace payments "):
+            await step.apply(before, drill.given)
+        assert (drill.sent(), drill.place.liar.effects) == (1, 0)
+
+    play(story)
+
+
 def test_a_pod_that_changed_between_the_look_and_the_call_is_looked_at_again(both: Play) -> None:
     async def story(drill: Drill) -> None:
         step = drill.step()
