@@ -14,13 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
+from faildrill.adapters.kubernetes.probes import Endpoints
+from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.errors import FaildrillError
+from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core import startup, teardown
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.kubernetes import addresses, programs
 from faildrill.lab.kubernetes.api import Api, Refused
 from faildrill.lab.payments import readiness
 from faildrill.locking.dirty_marks import all_marks
+from faildrill.ports import Seen
+from faildrill.record.samples import Outcome
 from lab import traces
 from lab.conftest import ask
 from lab.drilling import Ran, run
@@ -471,3 +476,74 @@ def test_an_established_connection_outlives_its_endpoint_in_the_proxy(steady: Fa
         return len(truth(steady, what="endpoint out", address=address)) > since
 
     asyncio.run(story())
+
+
+def test_a_watch_tells_what_changes_between_looks_and_goes_on_when_the_api_server_was_killed(
+    steady: Facts, figure: Callable[[str], None]
+) -> None:
+    told: list[Seen] = []
+    given = CallContext("run-of-the-test", 5.0)
+
+    def hear(seen: Seen) -> None:
+        told.append(seen)
+
+    def edges() -> list[Seen]:
+        return [one for one in told if one.outcome is not Outcome.OPEN]
+
+    async def taken_away(api: Api) -> tuple[str, int, int]:
+        """Delete a server; return its address, and between which moments that was done."""
+        pod = (await servers(api))[0]
+        before = time.monotonic_ns()
+        await api.delete(f"{PODS}/{pod['metadata']['name']}")
+        return pod["metadata"]["name"], before, time.monotonic_ns()
+
+    async def replaced(api: Api, name: str) -> bool:
+        return await is_whole(api) and edges()[-1].outcome is Outcome.OK and name not in edges()[-1].who
+
+    async def story() -> None:
+        probe = Endpoints(kubernetes=cluster(steady), namespace="payments", service="payments", at_least=3)
+        await probe.open(given)
+        async with account(steady, "admin") as api:
+            assert (await probe.look(given)).outcome is Outcome.OK
+            probe.on_edge(given, hear)
+            await until(lambda: bool_of(edges()))
+            name, before, after = await taken_away(api)
+            await until(lambda: replaced(api, name))
+            lost = next(one for one in edges() if one.outcome is Outcome.WRONG)
+            assert (lost.sent or 0) < before < (lost.answered or 0)
+            figure(
+                f"kubernetes: a watch told of an endpoint {((lost.answered or 0) - after) / 1e6:.0f} ms after the pod"
+            )
+            ask(steady, {"op": "signal", "node": "kube-apiserver", "signal": "KILL"})
+            assert (await probe.look(given)).outcome is Outcome.BROKEN
+            ask(steady, {"op": "start", "node": "kube-apiserver"})
+            await until(lambda: answers(api), 60)
+            known = len(edges())
+            name, before, _ = await taken_away(api)
+            await until(lambda: replaced(api, name), 60)
+        await probe.close()
+        await asyncio.sleep(0.2)  # TLS says goodbye once the loop turns
+        heard = [one for one in edges()[known:] if name not in one.who and (one.answered or 0) > before]
+        gaps = [one for one in told if one.outcome is Outcome.OPEN and (one.answered or 0) > before]
+        assert heard or gaps
+
+    asyncio.run(story())
+
+
+async def bool_of(found: object) -> bool:
+    return bool(found)
+
+
+async def answers(api: Api) -> bool:
+    try:
+        return await is_whole(api)
+    except (OSError, Refused):
+        return False
+
+
+def cluster(lab: Facts) -> Kubernetes:
+    path = str(lab.folder / "pki" / "drill.kubeconfig")
+    marker = "any-of-the-tests"
+    return Kubernetes(
+        name="staging", kubeconfig=path, context=f"drill@{lab.name}", marker=marker, namespaces=["payments"]
+    )

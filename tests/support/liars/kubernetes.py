@@ -99,12 +99,18 @@ class Liar:
         finally:
             writer.transport.abort()
 
+    async def watched(self, path: str, writer: asyncio.StreamWriter) -> None:
+        """Serve a watch: by itself it has none, and breaks off."""
+
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         method, path, _ = head.splitlines()[0].split()
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in head.splitlines()[1:]}
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         self.calls.append((method, path))
+        if "watch=true" in path:
+            await self.watched(path, writer)
+            return False
         if content:
             self.bodies.append(json.loads(content))
         lie = self.lies.get(method, "")

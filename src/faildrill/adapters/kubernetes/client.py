@@ -6,7 +6,7 @@ for ever: there is a time for the connection, one for each silence, and one for 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -36,6 +36,7 @@ _AGAIN: Final = 0.2
 """Seconds before a read that failed is made again, at the least."""
 A_SECOND: Final = 20
 """Calls a second to one API server from one process, at the most."""
+_OK: Final = 200
 _NOT_FOUND: Final = 404
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -68,9 +69,11 @@ class _OfAKind(Protocol):
 class Untold(CannotSee):
     """The API server gave no answer to a read; `words` say why, in a word or two that repeat."""
 
-    def __init__(self, told: str, words: str) -> None:
+    def __init__(self, told: str, words: str, wait: float = 0.0) -> None:
         super().__init__(told)
         self.words = words
+        self.wait = wait
+        """Seconds for which the server asks to send nothing more."""
 
 
 @dataclass
@@ -131,6 +134,28 @@ class Api:
             if time.monotonic() + wait >= deadline:
                 raise trouble
             await asyncio.sleep(wait)
+
+    async def lines(self, what: "Where", query: Mapping[str, str], within: float) -> AsyncGenerator[bytes]:
+        """Give what a watch sends, line by line, until the server ends it; Untold where it refuses or breaks off.
+
+        An empty line comes first, as soon as the server has taken the watch up, which it must `within`.
+        """
+        try:
+            await _paced(self.way.server)
+            url, times = f"{self.way.server}{what.path}?{urlencode(query)}", aiohttp.ClientTimeout(sock_connect=within)
+            async with (
+                asyncio.timeout(within) as begun,
+                self._session.get(url, timeout=times, **self._how()) as answer,
+            ):
+                begun.reschedule(None)
+                if answer.status != _OK:
+                    reply = Reply(answer.status, await _body(answer, _LARGEST_TO_A_CHANGE), _wait(answer))
+                    raise Untold(f"{what.path}: {told(reply)}", f"HTTP {reply.status}", reply.wait)
+                yield b""
+                async for line in _lines(answer):
+                    yield line
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            raise self._untold(what.path, words := in_words(error), words) from error
 
     async def review(self, what: "Where", body: Mapping[str, object], sort: type[T], within: float) -> T:
         """Ask a question that the API takes as a POST and that changes nothing: who we are, what we may."""
@@ -193,23 +218,21 @@ class Api:
         body: Mapping[str, object] | None,
         within: float,
     ) -> Reply:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"faildrill/{self.run}"}
-        if self._shown.token:
-            headers["Authorization"] = f"Bearer {self._shown.token}"
+        times = aiohttp.ClientTimeout(sock_connect=within * _CONNECT, sock_read=within * _SILENCE)
         sending: dict[str, Any] = {"json": body} if body is not None else {}
-        if self.way.server_name:
-            sending["server_hostname"] = self.way.server_name
         async with session.request(
-            method,
-            f"{self.way.server}{path}",
-            headers=headers,
-            allow_redirects=False,
-            middlewares=(Once(),),
-            timeout=aiohttp.ClientTimeout(sock_connect=within * _CONNECT, sock_read=within * _SILENCE),
-            **sending,
+            method, f"{self.way.server}{path}", timeout=times, **self._how(), **sending
         ) as answer:
             most = LARGEST if method == "GET" else _LARGEST_TO_A_CHANGE
             return Reply(answer.status, await _body(answer, most), _wait(answer))
+
+    def _how(self) -> dict[str, Any]:
+        """Return what all requests are sent with."""
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"faildrill/{self.run}"}
+        if self._shown.token:
+            headers["Authorization"] = f"Bearer {self._shown.token}"
+        named = {"server_hostname": self.way.server_name} if self.way.server_name else {}
+        return {"headers": headers, "allow_redirects": False, "middlewares": (Once(),), **named}
 
 
 class _Sending:
@@ -263,6 +286,18 @@ async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes | None:
     except aiohttp.ClientPayloadError:
         return None
     return bytes(found)
+
+
+async def _lines(answer: "aiohttp.ClientResponse") -> AsyncIterator[bytes]:
+    """Cut what comes into lines; ValueError for one that does not end."""
+    rest = bytearray()
+    async for piece in answer.content.iter_any():
+        *lines, last = (rest + piece).split(b"\n")
+        for line in lines:
+            yield bytes(line)
+        rest = bytearray(last)
+        if len(rest) > LARGEST:
+            raise ValueError("a line without an end")
 
 
 def _wait(answer: "aiohttp.ClientResponse") -> float:

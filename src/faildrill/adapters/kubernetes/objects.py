@@ -108,6 +108,7 @@ class Listed(msgspec.Struct, Generic[T], frozen=True):
     """A list of objects."""
 
     kind: str = ""
+    metadata: Meta = Meta()
     items: list[T] | None = None
 
 

@@ -1,29 +1,33 @@
 """`kubernetes.endpoints`: which pods a Service sends new connections to."""
 
+import time
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import Iterable
 from typing import Final
 
 from pydantic import Field, PrivateAttr
 
-from faildrill.adapters.kubernetes.client import Api, Untold, Where
+from faildrill.adapters.kubernetes.client import Api, Where
+from faildrill.adapters.kubernetes.looking import EdgesOf, Looking
 from faildrill.adapters.kubernetes.objects import Endpoint, EndpointSlice, Listed
 from faildrill.adapters.kubernetes.target import InKubernetes
-from faildrill.errors import CannotSee
-from faildrill.ports import Given, Seen
+from faildrill.adapters.kubernetes.watch import Watch, Watched
+from faildrill.ports import Given, Seen, TellEdge
 from faildrill.record.samples import Outcome
-from faildrill.toolkit.deadlines import SHARE
 
-_LONGEST: Final = 200
 _NO_ZONE: Final = "no zone"
 
 
-class Endpoints(InKubernetes):
+class Endpoints(Looking, InKubernetes):
     """Reads the EndpointSlices of a Service; good when at least `at_least` of its endpoints are ready.
 
     `who` is the pods that get new connections; the detail counts those that are ready, those that are ending but still
     serve, and those that are ending, and the ready ones by zone. A look is a consistent read. One that the API server
     does not answer proves nothing of the Service: it is *broken*, never dark.
+
+    A watch tells what changes between looks. Where it is lost (410, 429, a connection that drops or falls silent, a
+    server that is started again), looks go on, and what it may have missed is told as an *open* look from the last
+    moment at which nothing was missing to the first at which nothing is again.
 
         probes:
           endpoints:
@@ -34,40 +38,40 @@ class Endpoints(InKubernetes):
 
     service: str = Field(min_length=1, max_length=63, description="the name of the Service")
     at_least: int = Field(default=1, ge=1, description="how many endpoints must be ready")
-    _open: AsyncExitStack = PrivateAttr(default_factory=AsyncExitStack)
-    _api: Api | None = PrivateAttr(default=None)
+    _edges: EdgesOf[EndpointSlice] | None = PrivateAttr(default=None)
+    _watch: Watch[EndpointSlice] | None = PrivateAttr(default=None)
 
-    async def open(self, given: Given) -> None:
-        """Do nothing: the first look reads the kubeconfig, and its connection is kept."""
+    def on_edge(self, given: Given, tell: TellEdge) -> None:
+        """Tell each change that shows, from now on."""
+        self._edges = EdgesOf(tell, self._told)
+        self._watch = Watch(self.kubernetes, given.run, self._what, self._edges)
 
     async def close(self) -> None:
-        """Let go of the connection."""
-        self._api = None
-        await self._open.aclose()
+        """Let go of the connection, and end the watch."""
+        if self._watch is not None:
+            await self._watch.close()
+        await super().close()
 
-    async def look(self, given: Given) -> Seen:
-        """Read all slices of the Service."""
-        within = given.timeout * SHARE
+    @property
+    def _what(self) -> Watched[EndpointSlice]:
         where = Where.of("discovery.k8s.io/v1", self.namespace, "endpointslices")
-        try:
-            api = await self._asking(given.run, within / 2)
-            query = {"labelSelector": f"kubernetes.io/service-name={self.service}"}
-            found = await api.read(where, Listed[EndpointSlice], within / 2, query)
-        except CannotSee as error:
-            await self.close()  # a token may be renewed, a certificate replaced
-            words = error.words if isinstance(error, Untold) else str(error)
-            return Seen(Outcome.BROKEN, detail=f"the API server: {words}"[:_LONGEST])
-        slices = [one for one in (found.items if found else None) or () if one.service == self.service]
-        return self._told([endpoint for one in slices for endpoint in one.endpoints or ()], has_any=bool(slices))
+        query = {"labelSelector": f"kubernetes.io/service-name={self.service}"}
+        return Watched(where, EndpointSlice, Listed[EndpointSlice], query)
 
-    async def _asking(self, run: str, within: float) -> Api:
-        if self._api is None:
-            self._api = await self._open.enter_async_context(Api.open(self.kubernetes, run, within))
-        return self._api
+    async def _seen(self, api: Api, within: float) -> Seen:
+        what, sent = self._what, time.monotonic_ns()
+        found = await api.read(what.where, what.listed, within, what.query) or Listed[EndpointSlice]()
+        seen = self._told(found.items or ())
+        if self._watch is not None and self._edges is not None:
+            self._watch.looked(found, sent)
+            self._edges.looked(seen)
+        return seen
 
-    def _told(self, endpoints: list[Endpoint], *, has_any: bool) -> Seen:
-        if not has_any:
+    def _told(self, slices: Iterable[EndpointSlice]) -> Seen:
+        ours = [one for one in slices if one.service == self.service]
+        if not ours:
             return Seen(Outcome.WRONG, detail="no EndpointSlice: is there such a Service, with a selector?")
+        endpoints = [endpoint for one in ours for endpoint in one.endpoints or ()]
         ready = [one for one in endpoints if one.is_ready]
         ending = [one for one in endpoints if one.is_terminating]
         serving = sum(one.is_serving for one in ending)

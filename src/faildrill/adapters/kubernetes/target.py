@@ -70,10 +70,15 @@ class Kubernetes(Target):
         return sorted(one.removeprefix(f"{self.name}/") for one in touches if one.startswith(f"{self.name}/"))
 
 
-class InKubernetes(Kind):
-    """A kind that looks or acts in one namespace of a cluster."""
+class OfKubernetes(Kind):
+    """A kind that looks at a cluster, or acts on it."""
 
     kubernetes: Kubernetes = Field(description="the cluster")
+
+
+class InKubernetes(OfKubernetes):
+    """A kind that looks or acts in one namespace of a cluster."""
+
     namespace: Namespace = Field(description="one of the target's namespaces")
 
     @field_validator("namespace")
