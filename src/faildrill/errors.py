@@ -40,7 +40,7 @@ class InvalidFile(FaildrillError):
     def __init__(self, path: str, mistakes: list[Mistake]) -> None:
         self.path = path
         self.mistakes = sorted(mistakes)
-        lines = [f"{path}:{one.line}:{one.column}: {one.message}" for one in self.mistakes]
+        lines = [f"{path}:{mistake.line}:{mistake.column}: {mistake.message}" for mistake in self.mistakes]
         super().__init__("\n".join(lines))
 
 

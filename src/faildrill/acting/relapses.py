@@ -22,7 +22,7 @@ async def standing(intents: Iterable[Intended], dirty: Iterable[str], run: str) 
     Of two steps that changed the same thing the first one is put back last, and takes the place of what the other one
     put back. So what isn't there any more was not lost.
     """
-    put_back = [one for one in intents if one.undo != "none" and one.step not in set(dirty)]
+    put_back = [intent for intent in intents if intent.undo != "none" and intent.step not in set(dirty)]
     return [one for one in put_back if (await _look(one, run, ONCE)).holds] if len(put_back) > 1 else put_back
 
 
@@ -32,14 +32,14 @@ async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> l
     Nothing is put back again: somebody else may want it so by now. It is open again, for `recover`.
     """
     found: list[str] = []
-    for one in intents:
-        until = asyncio.get_running_loop().time() + min(one.undo_within, LOOKING)
-        seen = await _look(one, run, until)
+    for intent in intents:
+        until = asyncio.get_running_loop().time() + min(intent.undo_within, LOOKING)
+        seen = await _look(intent, run, until)
         if not seen.holds:
             timeline.note(
-                UndoNotVerified(step=one.step, because=f"it was put back, and did not stay so: {seen.because}")
+                UndoNotVerified(step=intent.step, because=f"it was put back, and did not stay so: {seen.because}")
             )
-            found.append(one.step)
+            found.append(intent.step)
     return found
 
 

@@ -82,14 +82,16 @@ def _weighed(
 
 def _compared(name: str, reader: ReadsSettings, standard: Standard, reading: SettingsRead) -> Iterator[Remark]:
     live = reading.live
-    for one in differences(standard.settings, live, spelled=reading.spelled):
-        grade, why = known(one)
-        if one.path in reading.steered:
-            grade, why = Grade.NOTE, f"{reading.steered[one.path]} sets it again and again: nobody changed it"
-        if one.path[-1] == "weight" and _same_shares(one.path[1], standard, live):
+    for difference in differences(standard.settings, live, spelled=reading.spelled):
+        grade, why = known(difference)
+        if difference.path in reading.steered:
+            grade, why = Grade.NOTE, f"{reading.steered[difference.path]} sets it again and again: nobody changed it"
+        if difference.path[-1] == "weight" and _same_shares(difference.path[1], standard, live):
             grade, why = Grade.NOTE, "the numbers differ, and every server's share is the approved one all the same"
-        remedy = reader.remedy(one) if isinstance(reader, PutsRight) and grade is not Grade.UNREAD else ""
-        yield Remark("standard", grade, name, str(one), why, remedy, one.standard, one.live, one.path)
+        remedy = reader.remedy(difference) if isinstance(reader, PutsRight) and grade is not Grade.UNREAD else ""
+        yield Remark(
+            "standard", grade, name, str(difference), why, remedy, difference.standard, difference.live, difference.path
+        )
 
 
 def _same_shares(backend: str, standard: Standard, live: Settings) -> bool:

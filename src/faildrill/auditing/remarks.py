@@ -84,7 +84,7 @@ class Audit(NamedTuple):
     def worst(self) -> Grade | None:
         """Return the worst grade, None when nothing was found; what could not be read is worse than a note."""
         order = list(Grade)
-        grades = [one.grade for one in self.remarks]
+        grades = [remark.grade for remark in self.remarks]
         return min(grades, key=order.index) if grades else None
 
 

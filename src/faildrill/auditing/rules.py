@@ -83,18 +83,20 @@ def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Tell what runs and is not in the file: the next reload takes it back, for good or ill."""
     if reading.written is None:
         return
-    for one in differences(reading.written, reading.live, spelled=reading.spelled):
-        if (one.how in ("unread", "extra") and "servers" not in one.path) or one.how == "unread":
+    for difference in differences(reading.written, reading.live, spelled=reading.spelled):
+        if (difference.how in ("unread", "extra") and "servers" not in difference.path) or difference.how == "unread":
             continue
-        if one.path in reading.steered or one.found == "unresolved":
+        if difference.path in reading.steered or difference.found == "unresolved":
             continue
         told = {"missing": "is in the file, but not in force", "extra": "is in force, but not in the file"}.get(
-            one.how, f"{one.live} runs, the file says {one.standard}"
+            difference.how, f"{difference.live} runs, the file says {difference.standard}"
         )
-        what = f"{in_words(one.path)}: {told}"
+        what = f"{in_words(difference.path)}: {told}"
         why = "it was changed at run time: the file does not show it, and the next reload reverts it"
         remedy = "revert it, or write it into the file, so that both agree"
-        yield Remark("saved", Grade.WARNING, name, what, why, remedy, one.standard, one.live, one.path)
+        yield Remark(
+            "saved", Grade.WARNING, name, what, why, remedy, difference.standard, difference.live, difference.path
+        )
 
 
 def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -144,9 +146,9 @@ def _shown(limit: float | str | None) -> str:
 
 def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     found = {
-        (one.check.interval, one.check.fast_interval)
-        for one in (settings.servers or {}).values()
-        if one.check and one.check.interval is not None and one.check.fast_interval is not None
+        (server.check.interval, server.check.fast_interval)
+        for server in (settings.servers or {}).values()
+        if server.check and server.check.interval is not None and server.check.fast_interval is not None
     }
     for interval, fast in sorted(found):
         if fast > interval:

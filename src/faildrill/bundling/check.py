@@ -187,8 +187,8 @@ class _Check:
         if chain.FILE not in self._digests or self._chain.broken is not None:
             return
         links = [link.what for link in self._chain.of(run)]
-        begun = [one.start for one in links if isinstance(one, chain.Begun)]
-        sealed = [one.manifest for one in links if isinstance(one, chain.Sealed)]
+        begun = [link.start for link in links if isinstance(link, chain.Begun)]
+        sealed = [link.manifest for link in links if isinstance(link, chain.Sealed)]
         known = [manifest.digest(manifest.encode(found.up_to(number + 1))) for number in range(len(found.seals))]
         if begun and begun[0] != self._first_line(f"{RUNS}{run}/{TIMELINE}"):
             yield Said(Level.WRONG, f"{run}: it does not begin as the chain says that it began")

@@ -136,7 +136,7 @@ def write(path: Path, folders: Sequence[Path], span: Span | None, key: Path | No
         raise WrongUsage(f"these runs are of several histories: {', '.join(map(str, homes))}; make a bundle of each")
     try:
         members = [*_members(folders, homes[0], span, clock)]
-        sums = "".join(f"{_digest(one)}  {one.name}\n" for one in members).encode()
+        sums = "".join(f"{_digest(member)}  {member.name}\n" for member in members).encode()
         beside = [Member(SUMS, sums)]
         if key is not None:
             beside.append(Member(SIGNATURE, signature.sign(sums, key)))
@@ -149,7 +149,7 @@ def write(path: Path, folders: Sequence[Path], span: Span | None, key: Path | No
 
 def _members(folders: Sequence[Path], home: Path, span: Span | None, clock: Clock) -> Iterator[Member]:
     runs = [*_runs(folders, clock)]  # sealing them writes to the chain
-    claim = Claim(made_by=f"faildrill {__version__}", runs=[chain.name_of(one) for one in folders], complete=span)
+    claim = Claim(made_by=f"faildrill {__version__}", runs=[chain.name_of(folder) for folder in folders], complete=span)
     yield Member(ABOUT, _README)
     yield Member(CLAIM, msgspec.json.format(msgspec.json.encode(claim), indent=2) + b"\n")
     if (content := _chain_in(home)) is not None:

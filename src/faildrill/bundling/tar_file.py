@@ -42,12 +42,12 @@ class Member:
 
 def write(file: BinaryIO, members: Iterable[Member]) -> None:
     """Write a tar of these files, in this order; ValueError for a name that can't be in one, OSError."""
-    for one in members:
-        if isinstance(one.content, bytes):
-            _write(file, one.name, len(one.content), [one.content])
+    for member in members:
+        if isinstance(member.content, bytes):
+            _write(file, member.name, len(member.content), [member.content])
         else:
-            with one.content.open("rb") as source:
-                _write(file, one.name, one.size, _pieces(source, one.size))
+            with member.content.open("rb") as source:
+                _write(file, member.name, member.size, _pieces(source, member.size))
     file.write(_END)
 
 

@@ -48,7 +48,7 @@ class Subject:
 
 def foretold(drills: Sequence[Drill]) -> list[str]:
     """Say who begins these runs, how long they may take at the most, and how they are ended."""
-    limit = durations.show(sum(longest(one) for one in drills))
+    limit = durations.show(sum(longest(drill) for drill in drills))
     return [
         f"begun by {who.user()} on {who.machine()}: {count(len(drills), 'run')}, at most {limit} by their own limits",
         f"To end a run and have everything put back, on {who.machine()}: faildrill abort",

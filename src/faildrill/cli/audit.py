@@ -74,7 +74,7 @@ def _placed(env: str, name: str) -> str:
 
 def exit_code(found: Audit, fail_on: str = "warning") -> int:
     """Return 1 where something is wrong that counts, else 4 where something could not be read, else 0."""
-    grades = {one.grade for one in found.remarks}
+    grades = {remark.grade for remark in found.remarks}
     if Grade.SEVERE in grades or (fail_on == "warning" and Grade.WARNING in grades):
         return ExitCode.FAILED
     return ExitCode.INCONCLUSIVE if Grade.UNREAD in grades else ExitCode.PASSED

@@ -53,8 +53,8 @@ def drills_in(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in paths:
         files = _of_folder(path) if path.is_dir() else [path]
-        for one in files:
-            found.setdefault(one.resolve(), one)
+        for file in files:
+            found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
@@ -88,7 +88,7 @@ def chosen(paths: list[Path], choice: Choice, env: str | None, *, tell: bool) ->
                 places[key] = stack.enter_context(environment(key[0], path, start_lab=True, tell=tell))
         of = {path: places[env or drill.environment, path.parent] for path, drill in wanted.items()}
         found = {path: _members(drill, of[path]) for path, drill in _loaded(of).items()}
-        files = {one.name: path for path, members in found.items() for one in members}
+        files = {member.name: path for path, members in found.items() for member in members}
         members = [one for some in found.values() for one in some]
         yield Chosen(called(paths), members, len(loaded) - len(wanted), files)
 

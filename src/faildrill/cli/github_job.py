@@ -26,7 +26,7 @@ def tell(result: Result, folder: Path, file: Path) -> None:
 
 def tell_of_suite(result: SetResult, folder: Path, files: Mapping[str, Path]) -> None:
     """Tell the job of a suite, whose drills are in these files by their names."""
-    runs = {one.name: one for one in result.runs}
+    runs = {run.name: run for run in result.runs}
     rows = [row for row in suite_rows.rows(result) if row.decides]
     drills = [
         _told(row.name, row.word, runs[row.name], files.get(row.name))

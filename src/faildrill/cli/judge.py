@@ -109,8 +109,8 @@ def _named(run: str, among: Path) -> list[Path]:
     folders = folders_in(among) if run else []
     if run in folders and is_recorded(among / run):
         return [among / run]  # no other one has the time, the drill and the id
-    outer = [among / one for one in folders if _is_called(one, run)]
-    sets = (one for one in folders if os.access(f"{among}/{one}/{series.FILE}", os.F_OK))
+    outer = [among / folder for folder in folders if _is_called(folder, run)]
+    sets = (folder for folder in folders if os.access(f"{among}/{folder}/{series.FILE}", os.F_OK))
     inner = [among / one / name for one in sets for name in folders_in(among / one) if _is_called(name, run)]
     return [one for one in (*outer, *inner) if is_recorded(one)]
 
@@ -133,7 +133,7 @@ def runs_in(among: Path) -> list[Path]:
 
 
 def _names(folders: list[Path]) -> str:
-    return ", ".join(one.name for one in folders[-_LISTED:])
+    return ", ".join(folder.name for folder in folders[-_LISTED:])
 
 
 def _print(result: Result, folder: Path, output: str) -> None:

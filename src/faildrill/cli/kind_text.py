@@ -49,8 +49,8 @@ def _print(kind: Description) -> None:
     if not kind.parameters:
         return
     click.secho("\nparameters", bold=True)
-    for one in kind.parameters:
-        default = f", default {one.default.strip('`')}" if one.default else ", required"
-        click.echo(f"  {click.style(one.name, bold=True)}: {one.takes.replace('`', '')}{default}")
-        if one.about:
-            click.echo(textwrap.fill(one.about, 100, initial_indent="    ", subsequent_indent="    "))
+    for parameter in kind.parameters:
+        default = f", default {parameter.default.strip('`')}" if parameter.default else ", required"
+        click.echo(f"  {click.style(parameter.name, bold=True)}: {parameter.takes.replace('`', '')}{default}")
+        if parameter.about:
+            click.echo(textwrap.fill(parameter.about, 100, initial_indent="    ", subsequent_indent="    "))

@@ -57,12 +57,12 @@ def _tell(row: Row) -> None:
 
 def _plain(row: Row) -> dict[str, Any]:
     runs = [
-        {"run": one.run, "started": one.started, "verdict": one.verdict.value, "because": one.because}
-        for one in row.runs
+        {"run": run.run, "started": run.started, "verdict": run.verdict.value, "because": run.because}
+        for run in row.runs
     ]
     proven = row.proven.run if row.proven else None
     return {"label": row.label, "what": row.name, "last_proven_by": proven, "verdicts": row.counted(), "runs": runs}
 
 
 def _labels(runs: list[Any]) -> str:
-    return ", ".join(sorted({plain(label) for one in runs for label in one.satisfies})) or "none"
+    return ", ".join(sorted({plain(label) for run in runs for label in run.satisfies})) or "none"

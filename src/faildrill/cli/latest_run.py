@@ -19,7 +19,7 @@ def folders_in(among: Path) -> list[str]:
     """Return the names of the folders in a folder, in order; none where it can't be read."""
     try:
         with os.scandir(among) as entries:
-            return sorted(one.name for one in entries if one.is_dir())
+            return sorted(entry.name for entry in entries if entry.is_dir())
     except OSError:
         return []
 

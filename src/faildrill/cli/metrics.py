@@ -100,14 +100,17 @@ def _game_days() -> Iterator[Family]:
     yield Family(
         "faildrill_game_day_died_occurrences",
         "Occurrences whose caller was gone before they ended",
-        [Sample({"game_day": name}, sum(isinstance(one.what, Died) for one in lines)) for name, lines in told.items()],
+        [
+            Sample({"game_day": name}, sum(isinstance(line.what, Died) for line in lines))
+            for name, lines in told.items()
+        ],
         unit="occurrences",
         sort="counter",
     )
 
 
 def _missed(lines: list[Line], why: str) -> int:
-    return sum(one.what.count for one in lines if isinstance(one.what, Missed) and one.what.sort == why)
+    return sum(line.what.count for line in lines if isinstance(line.what, Missed) and line.what.sort == why)
 
 
 def _lines(name: str) -> list[Line] | None:

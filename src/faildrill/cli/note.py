@@ -144,7 +144,7 @@ def _wall(moment: datetime) -> str:
 def _span(folder: Path) -> Span:
     entries = timeline.entries(folder / timeline.FILE)
     timeline.start_in(folder, entries)
-    walls = [datetime.fromisoformat(one.wall) for one in entries]
+    walls = [datetime.fromisoformat(entry.wall) for entry in entries]
     first = (wall for wall, one in zip(walls, entries, strict=True) if isinstance(one.what, Applying))
     return Span(walls[0], walls[-1], next(first, walls[0]))
 

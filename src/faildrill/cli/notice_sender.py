@@ -28,7 +28,7 @@ async def _tell(reference: Reference, notice: Notice) -> None:
 
 
 async def _send(references: list[Reference], notice: Notice) -> None:
-    await asyncio.gather(*(_tell(one, notice) for one in references))
+    await asyncio.gather(*(_tell(reference, notice) for reference in references))
     os._exit(0)  # whatever thread still waits for a receiver
 
 

@@ -75,8 +75,8 @@ def history(drill: str | None, among: Path, output: str, *, most: int, rebuild: 
             return
         if drill is not None and not runs:
             raise WrongUsage(f"no run of a drill {drill!r} in {among}; there are: {_drills(index)}")
-        for one in runs:
-            click.echo(_line(one, index.before(one)))
+        for run in runs:
+            click.echo(_line(run, index.before(run)))
         click.echo(f"{count(len(runs), 'run')} of {index.number():,} in {plain(str(among))}")
         tell_untold(index)
 

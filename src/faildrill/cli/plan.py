@@ -92,7 +92,7 @@ def _budget(place: Environment, drill: Drill) -> tuple[Standing | None, list[Gua
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
     answers: list[GuardAnswered] = []
     for taken in [drill.taking(way) for way in drill.ways] or [drill]:
-        answers += [one async for one in objections.answers(place, "plan", taken) if one not in answers]
+        answers += [answer async for answer in objections.answers(place, "plan", taken) if answer not in answers]
     lines: list[Line] = []
     for way, step in _all(drill):
         lines.extend([replace(await _line(one), way=way) for one in singly([step])])
@@ -157,9 +157,12 @@ def _runbook(drill: Drill, among: Path) -> str:
 
 
 def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], more: dict[str, object]) -> None:
-    guards = [{"guard": one.guard, "objection": one.objection, "unproven": one.unproven or None} for one in answers]
+    guards = [
+        {"guard": answer.guard, "objection": answer.objection, "unproven": answer.unproven or None}
+        for answer in answers
+    ]
     load = {one.name: told(one) for one in drill.load}
-    steps = [asdict(one) for one in lines]
+    steps = [asdict(line) for line in lines]
     ways = [way.name for way in drill.ways]
     shown = {"drill": drill.name, "guards": guards, "steps": steps, "load": load, "ways": ways, "twin": drill.twin}
     click.echo(json.dumps({**shown, **more}, indent=2))
@@ -168,9 +171,9 @@ def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], m
 def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> None:
     click.echo(f"{drill.name} in {drill.environment}: {drill.about}")
     click.echo("\nguards")
-    for one in answers:
-        said = f"  objects  {one.guard}: {one.objection}" if one.objection else f"  agrees   {one.guard}"
-        click.echo(f"  UNPROVEN {one.unproven}" if one.unproven else said)
+    for answer in answers:
+        said = f"  objects  {answer.guard}: {answer.objection}" if answer.objection else f"  agrees   {answer.guard}"
+        click.echo(f"  UNPROVEN {answer.unproven}" if answer.unproven else said)
     click.echo("\nsteps, in every way" if drill.ways else "\nsteps")
     _print_steps(drill, [line for line in lines if not line.way])
     for way in drill.ways:

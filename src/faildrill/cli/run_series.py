@@ -113,7 +113,7 @@ def _told(wanted: Wanted, running: RunningSeries) -> str:
 
 
 def _subject(wanted: Wanted, place: Environment) -> Subject:
-    about = foretold([one for one in wanted.members.values() for _ in range(wanted.times)])
+    about = foretold([member for member in wanted.members.values() for _ in range(wanted.times)])
     return Subject(f"{wanted.drill} in {place.name}", about, is_blinded=wanted.is_blinded)
 
 

@@ -153,7 +153,7 @@ def _load(day: GameDay) -> None:
     """Load the drills for their environments; InvalidFile or WrongUsage where one can't be run. No lab is started."""
     named = day.environment
     is_started = named is not None and lab_that_is_up(named) is None and may_be_started(named)
-    for path in chosen_drills.drills_in(Path(one) for one in day.drills):
+    for path in chosen_drills.drills_in(Path(drill) for drill in day.drills):
         for one in file_check.check(path, None if is_started else named):
             if one.mistakes:
                 raise InvalidFile(one.file, one.mistakes)
@@ -230,7 +230,7 @@ def _ready(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Itera
     from faildrill.cli import suite_run
     from faildrill.running.suite import Rules
 
-    paths = [Path(one) for one in day.drills]
+    paths = [Path(drill) for drill in day.drills]
     meanwhile = replace(people, at=people.at - {"end"})  # that is told once, with what was missed
     how = How("quiet" if quiet else "plain", "text", reports, meanwhile)
     with chosen_drills.chosen(paths, chosen_drills.Choice(), day.environment, tell=not quiet) as found:

@@ -23,7 +23,7 @@ _MINUTE: Final = 60.0
 def zone_of(day: GameDay, at: datetime) -> str:
     """Return the zone by whose clock an occurrence is due."""
     instant = timedelta(seconds=1)
-    return next((one.zone for one in day.times if planned([one], at - instant, at)), day.times[0].zone)
+    return next((time.zone for time in day.times if planned([time], at - instant, at)), day.times[0].zone)
 
 
 def when(day: GameDay, at: datetime) -> str:
@@ -53,7 +53,7 @@ def coming(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
     """Tell of an occurrence to come."""
     yield f"{plain(day.name)}: {when(day, at)}, in {length((at - now).total_seconds())}"
     where = f" in {plain(day.environment)}" if day.environment else ""
-    yield f"  drills: {', '.join(plain(Path(one).name) for one in day.drills)}{where}"
+    yield f"  drills: {', '.join(plain(Path(drill).name) for drill in day.drills)}{where}"
     if day.roles:
         roles = (f"{role}: {', '.join(who)}" for role, who in day.roles.items())
         yield f"  roles: {plain('; '.join(roles), 400)}"
@@ -94,11 +94,11 @@ def occurrence(day: GameDay, at: datetime) -> dict[str, object]:
 def listed(file: Path, day: GameDay, lines: Sequence[Line], now: datetime, most: int) -> Iterator[str]:
     """Tell of a game day: what it is, when it is due next, and what became of those before, the latest last."""
     yield f"{plain(day.name)}  {plain(str(file), 200)}{f'  {plain(day.about)}' if day.about else ''}"
-    yield f"  due: {'; '.join(_rule(one) for one in day.times)}; missed: {_policy(day)}"
+    yield f"  due: {'; '.join(_rule(time) for time in day.times)}; missed: {_policy(day)}"
     soon = upcoming(day.times, now, 1)
     yield f"  next: {when(day, soon[0]) if soon else 'never again'}"
-    past = [one for one in lines if not isinstance(one.what, Known | Claimed)]
-    last = next((one for one in reversed(lines) if isinstance(one.what, Claimed | Ended | Died)), None)
+    past = [line for line in lines if not isinstance(line.what, Known | Claimed)]
+    last = next((line for line in reversed(lines) if isinstance(line.what, Claimed | Ended | Died)), None)
     missed = sum(one.what.count for one in past if isinstance(one.what, Missed))
     died = sum(isinstance(one.what, Died) for one in past)
     run = sum(isinstance(one.what, Ended) for one in past)
@@ -118,7 +118,7 @@ def written(day: GameDay, event: AnyEvent) -> Iterator[str]:
 
 def notice(day: GameDay, events: Sequence[AnyEvent]) -> Notice | None:
     """Say what became of the occurrences of a game day that a tick has seen to; None where there was none."""
-    seen = [one for one in events if isinstance(one, Ended | Died | Missed)]
+    seen = [event for event in events if isinstance(event, Ended | Died | Missed)]
     if not seen:
         return None
     words = dict.fromkeys(_word(one) for one in seen)

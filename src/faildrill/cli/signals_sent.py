@@ -42,12 +42,12 @@ def trace(run: str, among: Path) -> None:
     if parent is not None and not parent.is_sampled:
         click.echo("nothing is sent: the trace that TRACEPARENT names is not recorded itself")
         return
-    for one in results:
-        made = traces.trace(one, parent)
+    for result in results:
+        made = traces.trace(result, parent)
         if not export(made):
-            click.echo(f"{plain(one.run)}: not taken by the collector", err=True)
+            click.echo(f"{plain(result.run)}: not taken by the collector", err=True)
             sys.exit(ExitCode.FAILED)
-        click.echo(f"{plain(one.run)}: {count(len(made.spans), 'span')} in trace {made.id:032x}")
+        click.echo(f"{plain(result.run)}: {count(len(made.spans), 'span')} in trace {made.id:032x}")
 
 
 @click.command()
@@ -69,12 +69,12 @@ def annotate(run: str, url: str, token: Reference, among: Path) -> None:
         raise WrongUsage(f"--grafana {url!r} is no URL, e.g. https://grafana.example.com")
     from faildrill.adapters.grafana.annotations import annotate as marked
 
-    for one in _results(run, among):
-        marks = traces.annotations(one)
+    for result in _results(run, among):
+        marks = traces.annotations(result)
         if wrong := asyncio.run(marked(url, token, marks)):
-            click.echo(f"{plain(one.run)}: Grafana {plain(wrong, 400)}", err=True)
+            click.echo(f"{plain(result.run)}: Grafana {plain(wrong, 400)}", err=True)
             sys.exit(ExitCode.FAILED)
-        click.echo(f"{plain(one.run)}: {count(len(marks), 'annotation')}")
+        click.echo(f"{plain(result.run)}: {count(len(marks), 'annotation')}")
 
 
 def _results(run: str, among: Path) -> list[Result]:

@@ -92,7 +92,7 @@ def _trends(index: Index, drill: str | None, env: str | None, *, join: bool) -> 
         there = ", ".join(dict.fromkeys(f"{plain(one[0])} in {plain(one[1])}" for one in known)) or "none"
         raise WrongUsage(f"no run of that drill there; recorded are: {there}")
     most = _OF_EACH if drill is None else -1
-    return together([weigh(index.runs_of(one, most), join=join) for one in wanted])
+    return together([weigh(index.runs_of(wish, most), join=join) for wish in wanted])
 
 
 def _write(page: Path, trends: list[Trend]) -> None:

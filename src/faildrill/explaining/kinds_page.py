@@ -75,8 +75,8 @@ def _section(kind: Description) -> str:
     parts = [f"### `{kind.name}`\n", f"{kind.text}\n", f"```yaml\n{kind.example}\n```\n"]
     if kind.parameters:
         rows = [
-            f"| `{one.name}` | {_cell(one.takes)} | {one.default or '**required**'} | {_cell(one.about)} |"
-            for one in kind.parameters
+            f"| `{given.name}` | {_cell(given.takes)} | {given.default or '**required**'} | {_cell(given.about)} |"
+            for given in kind.parameters
         ]
         parts.append("\n".join(["| parameter | takes | default | |", "| --- | --- | --- | --- |", *rows]) + "\n")
     seen = last_seen().get(kind.name)

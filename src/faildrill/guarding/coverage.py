@@ -128,18 +128,18 @@ class _Proven:
         self._covered: set[str] = set()
         self._families: list[KindUse] = []
         for use in environment.identity:
-            self._targets |= {_key(one): one for one in targets(use, "guard")}
+            self._targets |= {_key(target): target for target in targets(use, "guard")}
             guard = build(use, "guard")
             self._covered |= set(guard.covers()) if isinstance(guard, Covers) else set()
             if not (isinstance(guard, Covers) or targets(use, "guard")):
                 self._families.append(use)
-        self._covered |= {at(one) for target in self._targets.values() for one in target.addresses}
+        self._covered |= {at(address) for target in self._targets.values() for address in target.addresses}
 
     def target(self, target: Target) -> bool:
         """Tell whether a guard reads what a target is: itself, or everything that answers for it."""
         addresses = target.addresses
         has_its_own = bool(addresses) and all(member.addresses for member in target.nodes.values())
-        return _key(target) in self._targets or (has_its_own and all(self.holds(at(one)) for one in addresses))
+        return _key(target) in self._targets or (has_its_own and all(self.holds(at(address)) for address in addresses))
 
     def holds(self, what: str) -> bool:
         """Tell whether something that is no target is proven."""

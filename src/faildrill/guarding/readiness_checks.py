@@ -61,7 +61,7 @@ def machine(environment: Environment, reports: Path) -> Iterator[Checked]:
     yield _fencing()
     yield _room("reports", reports)
     yield _state()
-    left = ", ".join(one.run for one in marks(proven(environment)))
+    left = ", ".join(mark.run for mark in marks(proven(environment)))
     remedy = "faildrill recover" if left else ""
     yield Checked("nothing is left on", not left, f"not put back: {left}" if left else "no run left anything", remedy)
 

@@ -95,7 +95,7 @@ async def _leading(intents: Sequence[Intended], run: str) -> Told:
             if not any(one.unproven for one in acted_on):
                 asked.append(reach_proofs.through(deed, run, WITHIN))
     answers = await asyncio.gather(reach_proofs.ask(found.values(), run, WITHIN), *asked)
-    told = [one for one in answers if one is not None]
+    told = [answer for answer in answers if answer is not None]
     return Told(*([line for one in told for line in one[part]] for part in range(3)))
 
 

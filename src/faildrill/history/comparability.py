@@ -78,7 +78,7 @@ def _topology(place: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     """Return by section of an environment the names of its targets, each with those of its members."""
     found: dict[str, dict[str, list[str]]] = {}
     for section, targets in place.items():
-        if isinstance(targets, Mapping) and all(isinstance(one, Mapping) for one in targets.values()):
+        if isinstance(targets, Mapping) and all(isinstance(target, Mapping) for target in targets.values()):
             found[section] = {name: _members(one) for name, one in targets.items()}
     return found
 

@@ -35,7 +35,7 @@ def measured(runs: Sequence[RunSummary], reports: Path, kinds: Collection[tuple[
 
     A step counts where its effect was seen, a putting back where it was seen, too.
     """
-    alike = [one for one in runs if tuple(one.actions) in kinds and one.verdict is not Verdict.REFUSED][-MOST:]
+    alike = [run for run in runs if tuple(run.actions) in kinds and run.verdict is not Verdict.REFUSED][-MOST:]
     if not alike:
         return Measured()
     took: defaultdict[str, list[float]] = defaultdict(list)

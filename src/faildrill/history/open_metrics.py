@@ -48,9 +48,9 @@ def _lines(family: Family) -> Iterator[str]:
     if family.unit:
         yield f"# UNIT {family.name} {family.unit}"
     suffix = "_total" if family.sort == "counter" else ""
-    for one in samples:
-        labels = ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in [*one.labels.items(), PURPOSE])
-        yield f"{family.name}{suffix}{{{labels}}} {_number(one.value)}"
+    for sample in samples:
+        labels = ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in [*sample.labels.items(), PURPOSE])
+        yield f"{family.name}{suffix}{{{labels}}} {_number(sample.value)}"
 
 
 def _number(value: float) -> str:

@@ -24,7 +24,7 @@ class Row:
     @property
     def proven(self) -> RunSummary | None:
         """The last run that PASSED: only that proves what the drill expects."""
-        return next((one for one in reversed(self.runs) if one.verdict is Verdict.PASSED), None)
+        return next((run for run in reversed(self.runs) if run.verdict is Verdict.PASSED), None)
 
     @property
     def last(self) -> RunSummary:
@@ -33,17 +33,17 @@ class Row:
 
     def counted(self) -> dict[str, int]:
         """Return how many runs ended with each verdict, the worst first."""
-        counts = {verdict.value: sum(one.verdict is verdict for one in self.runs) for verdict in Verdict}
+        counts = {verdict.value: sum(run.verdict is verdict for run in self.runs) for verdict in Verdict}
         return {verdict: number for verdict, number in counts.items() if number}
 
 
 def rows(runs: Iterable[RunSummary], labels: Sequence[str] = ()) -> list[Row]:
     """Put runs under the labels that their drills carried then; only under some labels where any are named."""
     by: dict[tuple[str, str], list[RunSummary]] = {}
-    for one in sorted(runs, key=lambda one: (one.started, one.folder)):
-        for label in one.satisfies:
+    for run in sorted(runs, key=lambda one: (one.started, one.folder)):
+        for label in run.satisfies:
             if not labels or label in labels:
-                by.setdefault((label, _name(one)), []).append(one)
+                by.setdefault((label, _name(run)), []).append(run)
     return [Row(label, name, tuple(some)) for (label, name), some in sorted(by.items())]
 
 

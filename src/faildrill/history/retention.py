@@ -17,8 +17,8 @@ def removable(runs: Iterable[Dated], before: str) -> list[Dated]:
     that a person has marked as a baseline; and whatever was UNSAFE. What is part of a set or a suite goes with no one.
     """
     by_series: defaultdict[Series, list[Dated]] = defaultdict(list)
-    for one in runs:
-        by_series[one.drill, one.environment, one.way].append(one)
+    for run in runs:
+        by_series[run.drill, run.environment, run.way].append(run)
     found = [one for some in by_series.values() for one in _removable(some, before)]
     return sorted(found, key=lambda one: (one.started, one.folder))
 

@@ -176,7 +176,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
 
 def _length(judged: _Result) -> str | tuple[float, float | None]:
     """Return what is proven of the outage after the fault, [at least, at most]; or why that counts in no trend."""
-    taken = [one for one in judged.steps if one.kind != "wait"]
+    taken = [step for step in judged.steps if step.kind != "wait"]
     undone = [one.name for one in taken if one.outcome != "done"]
     is_cut_short = judged.verdict is Verdict.ABORTED
     if judged.verdict in (Verdict.REFUSED, Verdict.ERROR):
@@ -192,8 +192,8 @@ def _length(judged: _Result) -> str | tuple[float, float | None]:
 
 
 def _was_put_back(steps: list[StepFigures]) -> bool:
-    undone = [one.undo for one in steps if one.undo not in ("", "not needed")]
-    return bool(undone) and all(one == "verified" for one in undone)
+    undone = [step.undo for step in steps if step.undo not in ("", "not needed")]
+    return bool(undone) and all(undo == "verified" for undo in undone)
 
 
 def _judged(folder: Path) -> _Result:

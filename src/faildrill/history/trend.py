@@ -78,7 +78,7 @@ def weigh(runs: Sequence[RunSummary], *, join: bool = False) -> Trend:
     Only runs that were measured under the conditions of the last one are compared, from the last baseline on; with
     `join` all are, and what they differ in is told.
     """
-    measured = [one for one in runs if not one.unmeasured]
+    measured = [run for run in runs if not run.unmeasured]
     seams = _seams(measured)
     comparable = _comparable(measured, join=join)
     told = Trend(list(runs), comparable, Level.TOO_FEW, seams=seams, advice=_resolution(comparable))
@@ -89,11 +89,11 @@ def weigh(runs: Sequence[RunSummary], *, join: bool = False) -> Trend:
 
 def together(trends: Sequence[Trend]) -> list[Trend]:
     """Weigh what was said of several drills of one night again: the more are looked at, the rarer chance must be."""
-    tested = [one for one in trends if one.level is not Level.TOO_FEW]
+    tested = [trend for trend in trends if trend.level is not Level.TOO_FEW]
     chances = dict(zip(map(id, tested), adjusted([one.chance for one in tested]), strict=True))
     return [
-        _said(one, one.since, chances[id(one)]) if one.level in (Level.NOTICE, Level.REGRESSION) else one
-        for one in trends
+        _said(trend, trend.since, chances[id(trend)]) if trend.level in (Level.NOTICE, Level.REGRESSION) else trend
+        for trend in trends
     ]
 
 
@@ -116,8 +116,8 @@ def _seams(measured: list[RunSummary]) -> list[Seam]:
 
 def bounds(runs: Sequence[RunSummary]) -> tuple[Floats, Floats]:
     """Return at least and at most of each outage: (n,) float seconds, infinite where no end was seen."""
-    at_most = [math.inf if one.at_most is None else one.at_most for one in runs]
-    return np.array([one.at_least for one in runs], float), np.array(at_most, float)
+    at_most = [math.inf if run.at_most is None else run.at_most for run in runs]
+    return np.array([run.at_least for run in runs], float), np.array(at_most, float)
 
 
 def _found(comparable: list[RunSummary]) -> tuple[RunSummary | None, float]:
@@ -198,7 +198,7 @@ def _too_few(told: Trend) -> str:
     because = f"too few: {number} comparable run{'' if number == 1 else 's'}, {FEWEST} are needed"
     if told.seams and told.comparable:
         because += f"; since {told.seams[-1].run.run} {told.seams[-1].because}"
-    unmeasured = len([one for one in told.runs if one.unmeasured])
+    unmeasured = len([run for run in told.runs if run.unmeasured])
     return because + (f"; {unmeasured} more measured no outage" if unmeasured else "")
 
 

@@ -40,14 +40,14 @@ def render(trends: Sequence[Trend]) -> str:
 
 def draw(trend: Trend) -> Markup:
     """Draw the outages of a trend over time, the last thousand."""
-    runs = [one for one in trend.runs if not one.unmeasured][-_MOST_DRAWN:]
+    runs = [run for run in trend.runs if not run.unmeasured][-_MOST_DRAWN:]
     name = f"The outages of {trend.name} over time"
     if not runs:
         return svg.picture((_WIDTH, 40.0), name, trend.because, svg.label("no outage was measured", _LEFT, 24))
     axes = _Axes(runs)
     since = trend.since.started if trend.since and trend.level in (Level.NOTICE, Level.REGRESSION) else None
     compared = {one.folder for one in trend.comparable}
-    bars = [_bar(one, axes, _style(one, since, is_compared=one.folder in compared)) for one in runs]
+    bars = [_bar(run, axes, _style(run, since, is_compared=run.folder in compared)) for run in runs]
     seams = [_seam(seam.run, seam.because, axes) for seam in trend.seams if seam.run in runs]
     told = f"{trend.level.value}: {trend.because}"
     return svg.picture((_WIDTH, _HEIGHT), name, told, *axes.grid(), *seams, *bars)
@@ -58,7 +58,7 @@ class _Axes:
 
     def __init__(self, runs: Sequence[RunSummary]) -> None:
         self._start, self._end = _second(runs[0]), _second(runs[-1])
-        ends = [one.at_least if one.at_most is None else one.at_most for one in runs]
+        ends = [run.at_least if run.at_most is None else run.at_most for run in runs]
         self.longest = max(float(np.percentile(ends, _USUAL_FROM)) * 1.25, 1e-3)
         self._one_day = self._end - self._start < 1.0
 

@@ -128,7 +128,7 @@ def long_enough(evidence: Evidence, probe: str) -> int:
 
 def proven_dark(evidence: Evidence, probe: str, time: Time) -> int:
     """Return for how many ns at a time looks prove that it was dark within a time."""
-    return max((_within(one, time) for one in evidence.outages(probe, 0.0)), default=0)
+    return max((_within(outage, time) for outage in evidence.outages(probe, 0.0)), default=0)
 
 
 def _within(one: Stretch, time: Time) -> int:

@@ -49,7 +49,7 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
         seen = _in_a_row(evidence, name, before, times.since) or _in_the_dark(evidence, name, before, times.since)
         if seen:
             return f"{name} noticed it: {seen}"
-        compared += [(name, one) for one in all_shares(evidence, name, before, times.since) if one.is_telling]
+        compared += [(name, share) for share in all_shares(evidence, name, before, times.since) if share.is_telling]
     if told := _foretold(evidence, times):
         return told
     probe, most = min(compared, key=lambda one: one[1].chance, default=("", None))

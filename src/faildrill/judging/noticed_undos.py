@@ -77,7 +77,7 @@ def noticed_undos(evidence: Evidence, level: float = CHANCE) -> list[NoticedUndo
     first step on the word of the same one. So one that only puts right what another one changed, and is like nothing
     that was before, is put back with the other one, if that names all that it names.
     """
-    ends = {one.what.step: one.what for one in evidence.entries if isinstance(one.what, _ENDS)}
+    ends = {entry.what.step: entry.what for entry in evidence.entries if isinstance(entry.what, _ENDS)}
     words = {step: one.word_of for step, one in ends.items() if isinstance(one, UndoVerified) and one.word_of}
     found = [_noticed_undo(evidence, step, word_of, level) for step, word_of in words.items()]
     return [_with_another(one, found) for one in found]
@@ -156,7 +156,7 @@ class _Seen:
 
     def can_tell(self) -> bool:
         """Tell whether what a probe saw of the step when it was put back is unlike what it saw before."""
-        is_shown = any(self._lasting(one) or self._failed_to_the_end(one) for one in self._probes)
+        is_shown = any(self._lasting(probe) or self._failed_to_the_end(probe) for probe in self._probes)
         return is_shown or bool(self._shown())
 
     def _shown(self) -> list[str]:
@@ -191,7 +191,11 @@ class _Seen:
         """Tell of what is unlike the step, and nearer to what was before it."""
         before = self._times.untouched
         lasting = self._lasting(probe)
-        former = {one.what: one.now for one in all_shares(self._evidence, probe, before, before) if one.what in lasting}
+        former = {
+            share.what: share.now
+            for share in all_shares(self._evidence, probe, before, before)
+            if share.what in lasting
+        }
         compared = list(all_shares(self._evidence, probe, self.alone, after, before))
         unlike = self._unlike_before(probe, after)
         near = [one for one in compared if one.sort not in unlike and _is_nearer(one, former.get(one.what))]

@@ -20,7 +20,7 @@ def cost(result: Result) -> float | None:
         return acted
     headline = result.headline
     names = {headline.probe, headline.failback_probe}
-    sums = [_of(one) for one in result.probes if one.probe in names]
+    sums = [_of(probe) for probe in result.probes if probe.probe in names]
     known = [one for one in sums if one is not None]
     if len(known) < len(sums):
         return None if result.verdict is Verdict.UNSAFE else acted
@@ -38,8 +38,8 @@ def _acted(result: Result) -> float:
 
 def _of(probe: ProbeFigures) -> float | None:
     """Add the upper bounds of the outages of a probe; None where one has none. Those left out are shorter than any."""
-    bounds = [one.length.at_most for one in probe.outages]
-    known = [one for one in bounds if one is not None]
+    bounds = [outage.length.at_most for outage in probe.outages]
+    known = [bound for bound in bounds if bound is not None]
     if len(known) < len(bounds):
         return None
     return sum(known) + probe.outages_left_out * min(known, default=0.0)

@@ -42,7 +42,7 @@ class Verdict(enum.StrEnum):
     @classmethod
     def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
         """Return the one that wins where several apply, as the exit codes do; PASSED where there is none."""
-        return cls(worst(ExitCode[one.value] for one in verdicts).name)
+        return cls(worst(ExitCode[verdict.value] for verdict in verdicts).name)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -162,7 +162,7 @@ def _result(read: _Read, folder: Path) -> SetResult:
         late = limits(known, users(known))
         runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
         not_run, found, compared = [], list(_findings(read, runs)), runs
-    deciding = [one for one in runs if not one.tried_again]
+    deciding = [run for run in runs if not run.tried_again]
     worst = Verdict.worst([*(one.verdict for one in deciding), *(one.verdict for one in found)])
     return SetResult(
         set=first.set,
@@ -321,7 +321,7 @@ def _tells(kind: str) -> bool:
 
 
 def _counted(runs: list[RunOfSet], warrants: str) -> Failovers:
-    those = [one for one in runs if one.warrants == warrants]
+    those = [run for run in runs if run.warrants == warrants]
     done = sum(one.failover == "done" for one in those)
     return Failovers(runs=len(those), done=done, unknown=sum(one.failover == "can't tell" for one in those))
 
@@ -336,7 +336,7 @@ def _findings(read: _Read, runs: list[RunOfSet]) -> Iterator[Finding]:
         yield Finding(kind="set", claim=claim, verdict=Verdict.ABORTED, because=because)
     else:
         yield Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=f"{len(runs)} of {planned} were")
-    names = [one.name for one in runs]
+    names = [run.name for run in runs]
     if not first.seal:
         yield _in_order(names, series.order(first.members, first.times)[: len(names)], "written down")
     elif end is not None and end.seed:
@@ -361,6 +361,6 @@ def _because(worst: Verdict, runs: list[RunOfSet], found: list[Finding]) -> str:
     """Say in one sentence what decided."""
     if worst is Verdict.PASSED:
         return f"all {count(len(runs), 'run')} passed"
-    those = [f"run {one.number} ({one.name}): {one.because}" for one in runs if one.verdict is worst]
+    those = [f"run {run.number} ({run.name}): {run.because}" for run in runs if run.verdict is worst]
     those += [f"{one.claim}: no, {one.because}" for one in found if one.verdict is worst]
     return those[0] + (f" (and {len(those) - 1} more)" if len(those) > 1 else "")

@@ -45,7 +45,7 @@ def figures(evidence: Evidence) -> list[StepFigures]:
         step = getattr(entry.what, "step", None)
         if step in by_step:
             by_step[step].append(entry)
-    backs = {one.step: one for one in noticed_undos(evidence)}
+    backs = {undo.step: undo for undo in noticed_undos(evidence)}
     found = [
         _wait(evidence, step, by_step[step.id]) if isinstance(step, Wait) else _step(evidence, step, by_step[step.id])
         for step in evidence.steps

@@ -58,8 +58,8 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
     kin = {step, *(name for name, (_, one) in confirmed.items() if one.word_of == word_of)}
     first = min((begun[name] for name in kin if name in begun), key=lambda one: one.at)
     backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
-    ends = [one.at for one in evidence.entries if one.at > seen.at and _ends(one, kin)]
-    over = [one for one in evidence.entries if one.at > seen.at and _is_over(one, step)]
+    ends = [entry.at for entry in evidence.entries if entry.at > seen.at and _ends(entry, kin)]
+    over = [entry for entry in evidence.entries if entry.at > seen.at and _is_over(entry, step)]
     apart = {name for name, (_, one) in confirmed.items() if name in kin and _are_apart(one.moves, event.moves)}
     own = [one.at for one in over if not (isinstance(one.what, Applying) and one.what.step in apart)]
     last = min([*ends, evidence.until])
@@ -86,7 +86,7 @@ def put_back_since(evidence: Evidence) -> int:
 
 def _starts(evidence: Evidence, begun: Entry, kin: Iterable[str]) -> set[int]:
     """Return since when nothing had been done before a step, and since when nothing that others confirm as well."""
-    done = [one for one in evidence.entries if isinstance(one.what, Confirmed | NotConfirmed | ApplyFailed)]
+    done = [entry for entry in evidence.entries if isinstance(entry.what, Confirmed | NotConfirmed | ApplyFailed)]
     former = [one for one in done if one.at <= begun.at]
     others = [one for one in former if _step(one) not in kin]
     return {max([evidence.since, *(one.at for one in some)]) for some in (former, others)}

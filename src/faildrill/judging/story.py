@@ -57,18 +57,18 @@ def _moment(evidence: Evidence, at: int, told: Sentence, entry: Entry, cited: st
 
 
 def _outages(evidence: Evidence, plan: ProbePlan) -> Iterator[Moment]:
-    for one in evidence.outages(plan.name, evidence.hold(plan.name))[:_MOST_OUTAGES]:
-        why = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in one.outcomes.items())
-        slow = set(one.outcomes) == {"slow"}
+    for outage in evidence.outages(plan.name, evidence.hold(plan.name))[:_MOST_OUTAGES]:
+        why = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in outage.outcomes.items())
+        slow = set(outage.outcomes) == {"slow"}
         dark = Sentence(f"{plan.name} is {'too slow' if slow else 'dark'} ({why})", "bad")
-        yield _seen(evidence, plan.name, one.first_dark, dark, one.first)
-        if one.first_good is not None:
+        yield _seen(evidence, plan.name, outage.first_dark, dark, outage.first)
+        if outage.first_good is not None:
             yield _seen(
                 evidence,
                 plan.name,
-                one.first_good,
-                Sentence(f"{plan.name} is good again: it was dark {lasted(one)}", "good"),
-                one.last,
+                outage.first_good,
+                Sentence(f"{plan.name} is good again: it was dark {lasted(outage)}", "good"),
+                outage.last,
             )
 
 

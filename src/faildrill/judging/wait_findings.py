@@ -30,11 +30,11 @@ def weigh(evidence: Evidence, wait: Wait, step: StepFigures) -> Weighed:
     if not answers:
         return stands
     hold, decides = nanoseconds(wait.hold), all if question.is_of_each else any
-    may_last = [one for one in answers if one.longest >= hold]
-    if not decides(one.longest >= hold for one in answers):
+    may_last = [answer for answer in answers if answer.longest >= hold]
+    if not decides(answer.longest >= hold for answer in answers):
         wrong = f"{step.because}: so it seemed, but looks prove that it never lasted that long"
         return Weighed(Verdict.FAILED, wrong) if is_met else stands
-    if is_met and not decides(one.is_seen for one in answers):
+    if is_met and not decides(answer.is_seen for answer in answers):
         return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look that was sent meanwhile saw it")
     blind = max((one.blind for one in may_last if one.blind), default=None)
     if is_met or blind is None:

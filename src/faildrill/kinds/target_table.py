@@ -16,7 +16,7 @@ def sections(asked: Iterable[str] = ()) -> tuple[str, ...]:
     """
     if all(one in TARGETS for one in asked):
         return tuple(TARGETS)
-    return (*TARGETS, *(one for one in names("target") if one not in TARGETS))
+    return (*TARGETS, *(name for name in names("target") if name not in TARGETS))
 
 
 def installed(section: str) -> type[Target] | None:

@@ -73,7 +73,7 @@ def load_drill(path: Path, environment: Environment | None) -> Loaded:
     )
     reading.some("expect", "a drill that expects nothing proves nothing")
     refuse_unknown_steps(
-        [*expected, *besides], (*drill.steps, *(one for way in drill.ways for one in way.steps)), mistakes
+        [*expected, *besides], (*drill.steps, *(step for way in drill.ways for step in way.steps)), mistakes
     )
     mistakes.refuse()
     warn(drill, [*expected, *besides], place_in(reading.entry("steps"), reading.place), mistakes)

@@ -135,7 +135,7 @@ def _roles(reading: MappingReader) -> dict[str, tuple[str, ...]]:
             reading.mistakes.add(entry.place, NAME_RULE)
         people = entry.node.items if isinstance(entry.node, Listing) else (entry.node,)
         try:
-            found[role] = tuple(as_text(one) for one in people)
+            found[role] = tuple(as_text(person) for person in people)
         except ValueError:
             reading.mistakes.add(entry.node.place, "must be who takes part in this role: a name, or a list of names")
         if found.get(role) == ():
@@ -146,7 +146,7 @@ def _roles(reading: MappingReader) -> dict[str, tuple[str, ...]]:
 def _blocked(reading: MappingReader, folder: Path) -> list[KindUse]:
     scope = Scope(None, folder=folder)
     uses = [read_only_use(node, "guard", scope, reading.mistakes) for node in reading.items("blocked")]
-    return [one.use for one in uses if one is not None]
+    return [use.use for use in uses if use is not None]
 
 
 def _late_within(reading: MappingReader) -> float:

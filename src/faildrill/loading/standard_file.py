@@ -78,5 +78,5 @@ def read_warrants(reading: MappingReader, scope: Scope) -> dict[str, tuple[KindU
             reading.mistakes.add(entry.node.place, "must be a list of observers (- KIND: {…})")
             continue
         uses = [read_only_use(node, "witness", scope, reading.mistakes) for node in entry.node.items]
-        found[name] = tuple(one.use for one in uses if one)
+        found[name] = tuple(use.use for use in uses if use)
     return found

@@ -67,7 +67,7 @@ class Steps:
             if isinstance(one, Mapping) and "parallel" in one.entries:
                 self._mistakes.add(one.place, "a group holds steps and waits, no other group")
         steps = [self._single(one, scope) for one in inner if not _is_group(one)]
-        return Parallel(id=step_id, name=name, steps=tuple(one for one in steps if one))
+        return Parallel(id=step_id, name=name, steps=tuple(step for step in steps if step))
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
         reading = MappingReader(Entry(node.place, node), SETTINGS, self._mistakes)

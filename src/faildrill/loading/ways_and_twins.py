@@ -87,4 +87,4 @@ def _way(node: Node, steps: Steps, scope: Scope, mistakes: Mistakes) -> tuple[Wa
     found = [read_only_use(one, "expectation", scope, mistakes) for one in reading.items("expect")]
     uses = [one for one in found if one]
     done = steps.read(reading.items("steps"))
-    return Way(name=reading.text("name"), steps=done, expect=tuple(one.use for one in uses)), uses
+    return Way(name=reading.text("name"), steps=done, expect=tuple(use.use for use in uses)), uses

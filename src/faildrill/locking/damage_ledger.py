@@ -67,7 +67,7 @@ def charges(proven: PlaceKey, now: datetime) -> list[Charge]:
     """Return what counts now, by the time at which it counts no more. JournalDamaged where it can't be trusted."""
     reserved: dict[str, Reserved] = {}
     settled: dict[str, Settled] = {}
-    for one in (one for key in proven.keys for one in _lines(_path(key))):
+    for one in (line for key in proven.keys for line in _lines(_path(key))):
         if isinstance(one, Reserved):
             reserved[one.run] = one
         else:
@@ -101,11 +101,11 @@ def settle(proven: PlaceKey, settled: Settled) -> None:
     A run that is judged again is charged what it has cost by then, as of when it was settled first.
     """
     with _held(proven):
-        known = {path: [one for one in _lines(path) if one.run == settled.run] for path in map(_path, proven.keys)}
+        known = {path: [line for line in _lines(path) if line.run == settled.run] for path in map(_path, proven.keys)}
         words = [one for told in known.values() for one in told]
-        if not any(isinstance(one, Reserved) for one in words):
+        if not any(isinstance(word, Reserved) for word in words):
             return
-        first = min((one.at for one in words if isinstance(one, Settled)), default=settled.at)
+        first = min((word.at for word in words if isinstance(word, Settled)), default=settled.at)
         for path, told in known.items():
             if _charged(told) != settled.seconds:
                 _append(path, msgspec.structs.replace(settled, at=first))

@@ -83,7 +83,7 @@ def _halted(key: str) -> Halt | None:
         return _unreadable(reason(error))
     try:
         read = Halt(**json.loads(os.read(descriptor, _LARGEST)))
-        return replace(read, facts=tuple(one for one in read.facts if _KEY.fullmatch(one)))
+        return replace(read, facts=tuple(fact for fact in read.facts if _KEY.fullmatch(fact)))
     except (OSError, ValueError, TypeError, RecursionError):
         return _unreadable("it does not hold what `faildrill halt` writes")
     finally:

@@ -91,7 +91,7 @@ def recalled(identity: str) -> PlaceKey:
     """Return what an environment is kept under whose identity alone is known, as far as anybody ran there."""
     try:
         facts = json.loads((places() / identity / _FACTS).read_bytes())
-        return PlaceKey(identity, tuple(one for one in facts if _KEY.fullmatch(one)))
+        return PlaceKey(identity, tuple(fact for fact in facts if _KEY.fullmatch(fact)))
     except (OSError, ValueError, TypeError):
         return PlaceKey(identity)
 

@@ -112,7 +112,7 @@ class Target(Kind):
 
     def touched(self, touches: Collection[str]) -> list[str]:
         """Return which members are among those that previews name as `TARGET/MEMBER`, sorted."""
-        return sorted(one for one in self.nodes if f"{self.name}/{one}" in touches)
+        return sorted(node for node in self.nodes if f"{self.name}/{node}" in touches)
 
 
 class Member(BaseModel):

@@ -213,7 +213,7 @@ def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> I
     begun_by = np.maximum.accumulate(dark.begun_by)
     # For each block the smallest left end of all later ones: gathered from the last one on, then turned round.
     # `accumulate` with an initial value gives one more than there are blocks; the last one has seen the block itself.
-    next_since = [*accumulate((one.since[0] for one in reversed(blocks)), min, initial=_NEVER)][-2::-1]
+    next_since = [*accumulate((block.since[0] for block in reversed(blocks)), min, initial=_NEVER)][-2::-1]
     highest, counted, was_near = _UNSEEN, 0, False
     for one, following in zip(blocks, next_since, strict=True):
         last = max(one.highest, one.since[1])

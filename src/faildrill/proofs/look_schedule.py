@@ -123,7 +123,7 @@ class Schedule:
 
     def _origin(self, due: int) -> int:
         """Return when the first look of the prober was due whose schedule holds a moment."""
-        return next((one for one in reversed(self._origins) if one <= due), self._origins[0])
+        return next((origin for origin in reversed(self._origins) if origin <= due), self._origins[0])
 
     def _tick(self, due: int) -> None:
         if due >= self._next:

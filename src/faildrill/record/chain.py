@@ -138,7 +138,7 @@ def begun_last(runs: Path) -> list[str]:
     finally:
         os.close(descriptor)
     links = (_link(line) for line in tail.split(b"\n"))
-    return [one.what.run for one in links if one is not None and isinstance(one.what, Begun)]
+    return [link.what.run for link in links if link is not None and isinstance(link.what, Begun)]
 
 
 def decode(content: bytes) -> ChainRead:

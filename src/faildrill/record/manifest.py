@@ -75,11 +75,11 @@ def records(folder: Path) -> list[str]:
     """Name the files of a run that its verdict rests on, and its result, by name; links and folders are none."""
     with os.scandir(folder) as entries:
         return sorted(
-            one.name
-            for one in entries
-            if one.is_file(follow_symlinks=False)
-            and (one.name in ("timeline.jsonl", RESULT) or one.name.endswith(SUFFIXES))
-            and not one.name.startswith(".")
+            entry.name
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+            and (entry.name in ("timeline.jsonl", RESULT) or entry.name.endswith(SUFFIXES))
+            and not entry.name.startswith(".")
         )
 
 
@@ -113,7 +113,7 @@ def seal(folder: Path, clock: Clock) -> None:
 
 def sealing(folder: Path) -> Sealing:
     """Return the manifest of a run as its files are now; OSError where one can't be read, the manifest among them."""
-    now = {one: kept(folder / one) for one in records(folder)}
+    now = {record: kept(folder / record) for record in records(folder)}
     before = _sealed(folder / FILE)
     is_new = not before or before[-1] != now
     return Sealing(Manifest(run=chain.name_of(folder), seals=(*before, now) if is_new else before), is_new)

@@ -64,7 +64,7 @@ def load(folder: Path) -> Surroundings:
     try:
         bounded_read.check(folder / FILE, _LARGEST)
         found = read(folder / FILE)
-        sights = [_DECODER.decode(one) for one in found.records]
+        sights = [_DECODER.decode(record) for record in found.records]
     except (OSError, msgspec.MsgspecError):
         return Surroundings()
     if found.damaged:

@@ -42,7 +42,7 @@ def plainly(audit: Audit) -> dict[str, Any]:
         "at": audit.at,
         "worst": str(worst) if worst else None,
         "audited": [one._asdict() for one in audit.audited],
-        "remarks": [{**one._asdict(), "path": list(one.path)} for one in audit.remarks],
+        "remarks": [{**remark._asdict(), "path": list(remark.path)} for remark in audit.remarks],
         "detections": [one._asdict() for one in audit.detections],
     }
 
@@ -59,7 +59,7 @@ def as_junit(audit: Audit) -> bytes:
 
 
 def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
-    found = [one for one in remarks if one.source == name and one.rule == rule]
+    found = [remark for remark in remarks if remark.source == name and remark.rule == rule]
     counted = [one for one in found if one.grade in _VERDICTS]
     verdict = Verdict.worst(_VERDICTS[one.grade] for one in counted)
     because = "; ".join(one.what for one in found) or "nothing was found"
@@ -82,6 +82,6 @@ def _detection(one: Detection) -> str:
 
 
 def _sum(audit: Audit) -> str:
-    counts = {grade: sum(one.grade is grade for one in audit.remarks) for grade in Grade}
+    counts = {grade: sum(remark.grade is grade for remark in audit.remarks) for grade in Grade}
     told = ", ".join(count(many, grade, _SEVERAL.get(grade, grade)) for grade, many in counts.items() if many)
     return f"{audit.environment}: {told or 'as approved'}"

@@ -43,8 +43,8 @@ def lines(result: Result) -> list[tuple[str, str]]:
         return []
     done = any(step.started is not None and step.kind != "wait" for step in result.steps)
     figures = [one for one in (failover(told, done=done), failback(told)) if one is not None]
-    found = [(one.what, _in_words(one)) for one in figures]
-    return found + [("writes", writes(one)) for one in told.writes]
+    found = [(figure.what, _in_words(figure)) for figure in figures]
+    return found + [("writes", writes(write)) for write in told.writes]
 
 
 def sentence(told: Headline) -> str:

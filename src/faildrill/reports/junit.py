@@ -68,7 +68,7 @@ def suite(result: Result, name: str, number: int = 0) -> ET.Element:
 
 def _cases(result: Result) -> list[Finding]:
     """Return the findings, the deciding one first, and one more where none of them says why the run did not pass."""
-    said = any(one.verdict is not Verdict.PASSED for one in result.findings)
+    said = any(finding.verdict is not Verdict.PASSED for finding in result.findings)
     if said or (result.verdict is Verdict.PASSED and result.findings):
         first = result.decided_by
         return [*result.findings[first : first + 1], *result.findings[:first], *result.findings[first + 1 :]]
@@ -120,7 +120,7 @@ def _properties(result: Result) -> ET.Element:
         "faildrill": result.version,
         "duration": f"{result.duration:.3f}",
     }
-    outages = [one for figures in result.probes for one in figures.outages][:_PROPERTY_OUTAGES]
+    outages = [outage for figures in result.probes for outage in figures.outages][:_PROPERTY_OUTAGES]
     for number, one in enumerate(outages, 1):
         most = "" if one.length.at_most is None else f"{one.length.at_most:.6f}"
         values[f"outage.{number}.probe"] = one.probe
@@ -144,8 +144,8 @@ def _summary(result: Result) -> str:
     told = [f"{result.verdict.value}: {result.because}"]
     told += [f"{name}: {words}" for name, words in headline.lines(result)]
     told += [
-        f"{one.probe} was dark {wording.bounds(one.length)}"
+        f"{outage.probe} was dark {wording.bounds(outage.length)}"
         for figures in result.probes
-        for one in figures.outages[:20]
+        for outage in figures.outages[:20]
     ]
     return "\n".join(wording.plain(line) for line in told)

@@ -194,7 +194,7 @@ def _measured(measured: Measured) -> Iterator[str]:
         yield ""
         yield "Outages, the latest first:"
         yield ""
-        yield from (f"- {markdown(one)}" for one in measured.outages)
+        yield from (f"- {markdown(outage)}" for outage in measured.outages)
 
 
 def _what(kind: Description) -> str:

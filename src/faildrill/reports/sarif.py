@@ -26,7 +26,7 @@ def render(audit: Audit, file: str) -> str:
         "columnKind": "unicodeCodePoints",
         "automationDetails": {"id": f"faildrill-audit/{audit.environment}/"},
         "invocations": [{"executionSuccessful": True, "endTimeUtc": _utc(audit.at)}],
-        "results": [_result(one, file) for one in audit.remarks],
+        "results": [_result(remark, file) for remark in audit.remarks],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
 

@@ -73,8 +73,8 @@ def _own(result: SetResult, name: str) -> ET.Element:
     found = [
         *result.findings,
         *(
-            Finding(kind="run", claim=f"{label(one)} passes", verdict=one.verdict, because=one.because)
-            for one in result.runs
+            Finding(kind="run", claim=f"{label(run)} passes", verdict=run.verdict, because=run.because)
+            for run in result.runs
         ),
     ]
     return junit.bare(name, found, started=result.started, host=result.host)
@@ -115,9 +115,9 @@ def _told(result: SetResult, folder: Path) -> list[Text | Table]:
         told.append(Text.assemble((f"  {one.verdict.value:<13}", terminal.STYLES[one.verdict]), label(one)))
         told.append(Text(f"                 {wording.plain(one.because)}", style="dim"))
     told += [
-        Text(f"  {one.verdict.value}: {wording.plain(one.claim)}: {wording.plain(one.because)}")
-        for one in result.findings
-        if one.verdict is not Verdict.PASSED
+        Text(f"  {finding.verdict.value}: {wording.plain(finding.claim)}: {wording.plain(finding.because)}")
+        for finding in result.findings
+        if finding.verdict is not Verdict.PASSED
     ]
     for probe in probes(result):
         told += [Text(), _table(result, probe)]

@@ -35,15 +35,15 @@ class Row:
 
 def rows(result: SetResult) -> list[Row]:
     """Return the runs in the order in which they began, then what was not run."""
-    return [*(_of_run(one, result) for one in result.runs), *(_of_left(one) for one in result.not_run)]
+    return [*(_of_run(run, result) for run in result.runs), *(_of_left(one) for one in result.not_run)]
 
 
 def cases(result: SetResult) -> list[Finding]:
     """Return for each drill that it passes, weighed; of several tries the last."""
     return [
-        Finding(kind="drill", claim=f"{one.name} passes", verdict=one.verdict, because=_why(one))
-        for one in rows(result)
-        if one.decides
+        Finding(kind="drill", claim=f"{row.name} passes", verdict=row.verdict, because=_why(row))
+        for row in rows(result)
+        if row.decides
     ]
 
 

@@ -43,7 +43,7 @@ def summary(result: Result, folder: Path, out: TextIO, *, quiet: bool = False) -
 
 def _told(result: Result, folder: Path) -> list[Text]:
     told = [Text()]
-    told += [line for one in result.findings[:_MOST] for line in _finding(one)]
+    told += [line for finding in result.findings[:_MOST] for line in _finding(finding)]
     if len(result.findings) > _MOST:
         told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
     lines = (_headline(result), _outages(result), _late(result), _unproven(result), _undone(result.steps))
@@ -85,20 +85,24 @@ def _outages(result: Result) -> Text | None:
 
 def _late(result: Result) -> Text | None:
     """Say for each probe how many answers came late, which is not dark."""
-    late = [(one, durations.show(one.late_after)) for one in result.probes if one.late and one.late_after is not None]
+    late = [
+        (probe, durations.show(probe.late_after))
+        for probe in result.probes
+        if probe.late and probe.late_after is not None
+    ]
     told = [f"{wording.plain(one.probe, 60)} {wording.count(one.late, 'answer')} later than {it}" for one, it in late]
     return Text.assemble(("\nlate     ", "dim"), "\n         ".join(told)) if told else None
 
 
 def _unproven(result: Result) -> Text | None:
     """Say for each probe which of its looks got to the service and proved nothing."""
-    told = [f"{wording.plain(one.probe, 60)} {why}" for one in result.probes for why in wording.unproven(one)]
+    told = [f"{wording.plain(probe.probe, 60)} {why}" for probe in result.probes for why in wording.unproven(probe)]
     return Text.assemble(("\nopen     ", "dim"), "\n         ".join(told)) if told else None
 
 
 def _undone(steps: list[StepFigures]) -> Text | None:
     """Say what was not put back; nothing where all was."""
-    left = [one for one in steps if one.undo in ("not verified", "failed", "left")]
+    left = [step for step in steps if step.undo in ("not verified", "failed", "left")]
     if not left:
         return None
     told = [f"{wording.plain(one.name)}: {one.undo} {wording.plain(one.undo_because)}".rstrip() for one in left]

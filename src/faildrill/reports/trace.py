@@ -108,12 +108,12 @@ def _deeds(one: StepFigures) -> tuple[_Deed, _Deed]:
 
 
 def _steps(result: Result, began: int, root: int) -> Iterator[Span]:
-    for one in result.steps:
-        for deed in _deeds(one):
+    for step in result.steps:
+        for deed in _deeds(step):
             if deed.started is not None:
                 first = began + nanoseconds(deed.started)
                 last = first if deed.ended is None else began + nanoseconds(deed.ended)
-                yield _step(result.run, one, deed)._replace(parent=root, began=first, ended=max(first, last))
+                yield _step(result.run, step, deed)._replace(parent=root, began=first, ended=max(first, last))
 
 
 def _step(run: str, one: StepFigures, deed: _Deed) -> Span:

@@ -32,12 +32,12 @@ class Told:
 
 def annotations(drills: Iterable[Told]) -> list[str]:
     """Return an `::error` for each broken expectation, ten at most; for a drill without one, for the drill itself."""
-    found = [line for one in drills if one.word != Verdict.PASSED.value for line in _of(one)]
+    found = [line for drill in drills if drill.word != Verdict.PASSED.value for line in _of(drill)]
     return found[:_MOST]
 
 
 def _of(told: Told) -> list[str]:
-    broken = [one for one in told.findings if one.verdict is Verdict.FAILED]
+    broken = [finding for finding in told.findings if finding.verdict is Verdict.FAILED]
     texts = [(one.kind, f"{one.claim}: {one.because}") for one in broken] or [("", told.because)]
     return [_error(told, kind, text) for kind, text in texts]
 
@@ -62,7 +62,7 @@ def _property(text: str) -> str:
 
 def summary(title: str, drills: Iterable[Told]) -> str:
     """Return the summary of a step as Markdown, cut to what GitHub takes."""
-    rows = [f"| {_cell(one.name)} | {_cell(one.word)} | {_cell(one.because)} |" for one in drills]
+    rows = [f"| {_cell(drill.name)} | {_cell(drill.word)} | {_cell(drill.because)} |" for drill in drills]
     text = "\n".join([f"### {_cell(title)}", "", "| drill | verdict | |", "| --- | --- | --- |", *rows, ""])
     whole = text.encode()
     if len(whole) <= _LARGEST:

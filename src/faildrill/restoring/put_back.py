@@ -49,7 +49,7 @@ class OpenRun:
         `unasked` takes the place of `steady` there: what is looked at then isn't what was drilled.
         """
         is_the_place = await self._is_the_place(intents)
-        dirty = await undo(intents) if is_the_place else [one.step for one in intents]
+        dirty = await undo(intents) if is_the_place else [intent.step for intent in intents]
         kept = await standing(intents, dirty, self.run)
         watch = steady if is_the_place else unasked or steady
         is_steady = await watch(0.0 if dirty else GRACE)  # what is not put back won't be steady

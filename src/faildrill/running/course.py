@@ -126,7 +126,9 @@ class Course:
         self._heeding.start()
         await scene.probers.start(scene.plans, scene.watching, scene.timeline)
         start = scene.clock.now_ns()
-        patience = scene.drill.warm_up + WARM_UP_PATIENCE + SILENCE * max((one.every for one in scene.plans), default=0)
+        patience = (
+            scene.drill.warm_up + WARM_UP_PATIENCE + SILENCE * max((plan.every for plan in scene.plans), default=0)
+        )
         # At least 1 ns: a hold of 0 asks for a single look, whatever came after it.
         with scene.watching.asking(Question("ok"), start, max(nanoseconds(scene.drill.warm_up), 1)) as asked:
             while not self._stop.asked.is_set():
@@ -177,7 +179,7 @@ class Course:
         self._phase("acting")
         steps = self.steps(self._scene)
         conditions = [build(use, "abort") for use in self._scene.drill.abort_when]
-        self._aborts = [one.watch(self._rates()) for one in conditions if isinstance(one, Aborts)]
+        self._aborts = [condition.watch(self._rates()) for condition in conditions if isinstance(condition, Aborts)]
         acting = asyncio.create_task(steps.all())
         watching = asyncio.create_task(self._watch())
         asked = asyncio.create_task(self._stop.asked.wait())
@@ -198,7 +200,7 @@ class Course:
     async def _watch(self) -> None:
         """Take in samples as they come, and ask to stop at the first that meets an abort condition."""
         scene = self._scene
-        fed = {name: [one for one in self._aborts if name in one.probes] for name in scene.watching.views}
+        fed = {name: [abort for abort in self._aborts if name in abort.probes] for name in scene.watching.views}
         while True:
             for sample in scene.watching.poll():
                 for watcher in fed[sample.probe]:

@@ -30,7 +30,7 @@ class Interrupts:
     def start(self) -> None:
         """Begin to look."""
         conditions = abort_guards.conditions(self._scene.drill)
-        looks = [self._switch(), self._lock(), *(self._condition(one) for one in conditions)]
+        looks = [self._switch(), self._lock(), *(self._condition(condition) for condition in conditions)]
         self._tasks = [asyncio.create_task(look) for look in looks]
 
     async def stop(self) -> None:

@@ -16,7 +16,7 @@ def longest(drill: Drill) -> float:
     undos = sum(
         one.undo_within + min(one.undo_within, _LOOKING) for one in actions(drill.steps) if one.undo.how != "none"
     )
-    acting = sum(_longest(one) for one in drill.steps)
+    acting = sum(_longest(step) for step in drill.steps)
     return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadiness.limit(drill) + steadiness.GRACE
 
 

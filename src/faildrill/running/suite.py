@@ -90,7 +90,7 @@ class Suite:
         """Make the folder of the suite and write down what is to be run; OSError where that can't be."""
         self._rules = rules
         self._clock = clock
-        given = {one.name: one for one in members}
+        given = {member.name: member for member in members}
         self.order = [given[one] for one in series.order(list(given), 1, rules.seed)]
         self.folder = new_folder(reports, f"{name}-suite", clock)
         self.told: Callable[[series.Entry], None] = lambda _: None

@@ -31,7 +31,7 @@ def foreseen(day: GameDay, at: datetime) -> str | None:
 
 async def _all(day: GameDay) -> list[str]:
     answers = [await _asked(use) for use in day.blocked]
-    return [words(one) for one in answers if one is not None]
+    return [words(answer) for answer in answers if answer is not None]
 
 
 async def _asked(use: KindUse) -> str | None:

@@ -19,15 +19,15 @@ _BEFORE_ALL: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 def planned(times: Iterable[Times], after: datetime, until: datetime) -> list[datetime]:
     """Return the moments after one and up to another, in UTC, in order, each once."""
-    crons = [takewhile(lambda at: at <= until, one.moments(after)) for one in times]
-    dates = {at for one in times for at in one.fixed if after < at <= until}
+    crons = [takewhile(lambda at: at <= until, time.moments(after)) for time in times]
+    dates = {at for time in times for at in time.fixed if after < at <= until}
     return sorted({*dates, *(at for some in crons for at in some)})
 
 
 def upcoming(times: Sequence[Times], after: datetime, most: int) -> list[datetime]:
     """Return the next moments after one, as `planned` does, `most` of them at the most."""
-    dates = sorted({at for one in times for at in one.fixed if at > after})
-    ordered = merge(dates, *(one.moments(after) for one in times))
+    dates = sorted({at for time in times for at in time.fixed if at > after})
+    ordered = merge(dates, *(time.moments(after) for time in times))
     found = dict.fromkeys(islice(ordered, most * (len(times) + 1)))
     return [*found][:most]
 
@@ -97,7 +97,7 @@ def due(times: Sequence[Times], known: Decided, now: datetime) -> list[datetime]
 
     Of a cron those since its times were first read, or since what was decided last; of dates all.
     """
-    dates = {at for one in times for at in one.fixed if at <= now}
-    crons = planned([one for one in times if one.cron], max(known.until, known.since or now), now)
+    dates = {at for time in times for at in time.fixed if at <= now}
+    crons = planned([time for time in times if time.cron], max(known.until, known.since or now), now)
     owed = {moment(one) for one in known.owed}
     return sorted(at for at in {*dates, *crons, *owed} if not known.is_decided(at))

@@ -106,7 +106,7 @@ class _Tick:
 
     def _waiting(self, known: Decided) -> list[datetime]:
         """Return what is due, in order. What was due by other times than those of today is missed, and said so."""
-        times = [one.model_dump(mode="json") for one in self._day.times]
+        times = [time.model_dump(mode="json") for time in self._day.times]
         if times != known.times:
             owed = due(_read(known.times), known, self._now) if known.since else []
             self._write(Known(times=times, owed=[key(at) for at in owed]))
@@ -160,7 +160,7 @@ class _Tick:
 
     def _why_late(self, at: datetime) -> str:
         limit = f"it may begin {durations.show(self._day.patience)} late at the most"
-        ends = [(one.at, one.what.occurrence) for one in self._record.lines if isinstance(one.what, Ended | Died)]
+        ends = [(line.at, line.what.occurrence) for line in self._record.lines if isinstance(line.what, Ended | Died)]
         over = next(((until, name) for until, name in ends if name <= key(at) < until), None)
         if over is not None:
             return f"the one of {over[1]} was under way until {over[0]}, and {limit}"
@@ -187,6 +187,6 @@ class _Tick:
 def _read(times: list[dict[str, object]]) -> list[Times]:
     """Read times as they were recorded; none where this version would not take them."""
     try:
-        return [Times.model_validate(one) for one in times]
+        return [Times.model_validate(time) for time in times]
     except ValidationError:
         return []

@@ -78,16 +78,16 @@ def weigh(
     }
     sides = 2 * len(names) * looks
     off = [name for name, one in shares.items() if _is_off(one, total, tolerance * _scale(one, len(names)), sides)]
-    even = all(_is_even(one, total, tolerance * _scale(one, len(names)), sides) for one in shares.values())
+    even = all(_is_even(share, total, tolerance * _scale(share, len(names)), sides) for share in shares.values())
     off.sort(key=lambda name: -abs(shares[name].part - shares[name].due))
     verdict: Verdict = "skewed" if off else "even" if even else "open"
-    fair = jain([one.times for one in shares.values() if one.due])
+    fair = jain([share.times for share in shares.values() if share.due])
     return Spread(verdict, round(total), shares, fair, tuple(off))
 
 
 def jain(values: list[float]) -> float:
     """Return Jain's index of fairness of some values; 1 where there are none, or only zeros."""
-    squares = sum(one * one for one in values)
+    squares = sum(value * value for value in values)
     return sum(values) ** 2 / (len(values) * squares) if squares else 1.0
 
 

@@ -92,7 +92,7 @@ class CurrentSpread:
                 return last
         if not last.shares:
             return last
-        within = all(abs(one.part - one.due) <= self._tolerance * one.due for one in last.shares.values())
+        within = all(abs(share.part - share.due) <= self._tolerance * share.due for share in last.shares.values())
         self._skewed = self._skewed and not within
         if not self._skewed:
             return last._replace(verdict="even")

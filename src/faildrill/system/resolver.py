@@ -278,7 +278,7 @@ def telling(errors: Sequence[OSError]) -> OSError:
     """
     if not errors:
         return socket.gaierror(socket.EAI_NONAME, "no address")
-    return next((one for one in reversed(errors) if one.errno not in _OF_THE_FAMILY), errors[-1])
+    return next((error for error in reversed(errors) if error.errno not in _OF_THE_FAMILY), errors[-1])
 
 
 def refuse_itself(connection: socket.socket) -> None:

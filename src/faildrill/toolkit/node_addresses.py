@@ -109,7 +109,7 @@ async def _resolved(name: str) -> frozenset[str]:
             answers = await asyncio.get_running_loop().getaddrinfo(name, None)
     except (OSError, UnicodeError):  # a name that no resolver would be asked for is none
         return frozenset()
-    found = frozenset(canonical(str(one[-1][0])) for one in answers)
+    found = frozenset(canonical(str(answer[-1][0])) for answer in answers)
     _answers[name] = time.monotonic(), found
     return found
 

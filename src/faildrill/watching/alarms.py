@@ -55,13 +55,13 @@ class Alarms:
 
     def see(self, conditions: Iterable[Condition], now: float) -> None:
         """Take in what was just seen; `now` in float seconds of a clock that never goes back."""
-        for one in conditions:
-            alarm = self._alarms.setdefault(one.key, _Alarm(since=now))
-            if one.bad:
-                alarm.told, alarm.step = one.told, one.step
-            if one.bad != alarm.bad:
-                alarm.flaps += alarm.alerting and one.bad
-                alarm.bad, alarm.since = one.bad, now
+        for condition in conditions:
+            alarm = self._alarms.setdefault(condition.key, _Alarm(since=now))
+            if condition.bad:
+                alarm.told, alarm.step = condition.told, condition.step
+            if condition.bad != alarm.bad:
+                alarm.flaps += alarm.alerting and condition.bad
+                alarm.bad, alarm.since = condition.bad, now
 
     def absent(self, keys: Iterable[str], now: float) -> None:
         """Take in that these are bad no more, as nobody found them again."""

@@ -91,11 +91,11 @@ class Watch:
         """Take in an audit: every remark that counts is a condition; what was found before and is not now is over."""
         now = time.monotonic()
         bad = {
-            f"{one.source} {'.'.join(one.path[1:]) or one.rule} ({one.rule})": one
-            for one in found.remarks
-            if one.grade in _TOLD
+            f"{remark.source} {'.'.join(remark.path[1:]) or remark.rule} ({remark.rule})": remark
+            for remark in found.remarks
+            if remark.grade in _TOLD
         }
-        unread = {one.source for one in found.remarks if one.grade is Grade.UNREAD}
+        unread = {remark.source for remark in found.remarks if remark.grade is Grade.UNREAD}
         for one in found.audited:
             self._counts.looked(f"settings {one.name}", read=bool(one.source))
         # what could not be read this time has not become good by that

@@ -78,14 +78,14 @@ class Machines(Kind):
 
         Asked only then: SSH may know by its own settings where a host is whose name nobody resolves.
         """
-        silent = sorted(set(self._addresses) - {one.host for one in played.tasks})
+        silent = sorted(set(self._addresses) - {task.host for task in played.tasks})
         told = await asyncio.gather(*(_unresolved(self._addresses[one]) for one in silent))
         return dict(zip(silent, told, strict=True))
 
     def _hosts(self, played: Played, unresolved: dict[str, str]) -> Iterator[Checked]:
         by_host: dict[str, list[Task]] = {}
-        for one in played.tasks:
-            by_host.setdefault(one.host, []).append(one)
+        for task in played.tasks:
+            by_host.setdefault(task.host, []).append(task)
         for host in sorted({*by_host, *played.hosts, *unresolved}):
             yield from _host(f"{self.target.name}/{host}", by_host.get(host, []), unresolved.get(host, ""))
         if not by_host:

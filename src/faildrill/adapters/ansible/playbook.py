@@ -151,7 +151,7 @@ class Playbook(OnHosts):
                 return f"{playbook} names no host of the inventory within the limit"
             if playbook != self.verify_file and (away := elsewhere(Path(playbook), one.hosts)):
                 return f"{away}, on which {Path(playbook).name} is not played: {_OWN_PLAY}"
-        if self.began is not None and self.began not in (one.rpartition(" : ")[2] for one in found.tasks):
+        if self.began is not None and self.began not in (task.rpartition(" : ")[2] for task in found.tasks):
             return f"{self.apply_file} has no task {self.began!r}; it has {', '.join(found.tasks)}"
         return None if found.tasks else f"{self.apply_file} has no task with these tags"
 
@@ -227,7 +227,7 @@ class Playbook(OnHosts):
         known = {"faildrill_before": before.get("hosts", {})}
         score = self.score(self.verify_file, act="verify", known=known)
         played = await plays.play(score, self._key(given), given.timeout * SHARE, given.run)
-        if played.code != 0 or any(one.how == "unreachable" for one in played.tasks):
+        if played.code != 0 or any(task.how == "unreachable" for task in played.tasks):
             raise CannotSee(told(played))
         facts = played.facts()
         found: dict[str, dict[str, JsonValue]] = {}
@@ -275,7 +275,7 @@ class _News:
 def _those(before: Captured) -> tuple[str, ...]:
     """Return the hosts that the state to go back to was read for, as it is written since it names them."""
     hosts = before.get("on")
-    return tuple(str(one) for one in hosts) if isinstance(hosts, list) else ()
+    return tuple(str(host) for host in hosts) if isinstance(hosts, list) else ()
 
 
 def _keys(hosts: JsonValue) -> Iterable[str]:
@@ -286,7 +286,7 @@ def _answer(played: Played) -> Captured:
     """Return what a play that ended well gives to later steps; otherwise raise what tells how far it came."""
     if played.code is None:
         raise OutcomeUnknown(f"the play was ended at its deadline; {played.told()}")
-    if played.unreachable and not played.changed and not any(one.how != "unreachable" for one in played.tasks):
+    if played.unreachable and not played.changed and not any(task.how != "unreachable" for task in played.tasks):
         raise ActionRefused(f"no host was reached: {told(played)}")
     if played.unreachable:
         raise OutcomeUnknown(told(played))

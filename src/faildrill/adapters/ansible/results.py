@@ -68,29 +68,29 @@ class Played:
     @property
     def changed(self) -> list[str]:
         """Name the hosts on which something was changed."""
-        return sorted({one.host for one in self.tasks if one.changed})
+        return sorted({task.host for task in self.tasks if task.changed})
 
     @property
     def failed(self) -> list[Task]:
         """List the tasks that failed for good, on any host."""
         rescued = {host for host in self.stats.get("rescued", {}) if host not in self.stats.get("failures", {})}
-        return [one for one in self.tasks if one.how == "failed" and not one.ignored and one.host not in rescued]
+        return [task for task in self.tasks if task.how == "failed" and not task.ignored and task.host not in rescued]
 
     @property
     def unreachable(self) -> list[Task]:
         """List the tasks before which a host could not be reached."""
-        return [one for one in self.tasks if one.how == "unreachable" and not one.ignored]
+        return [task for task in self.tasks if task.how == "unreachable" and not task.ignored]
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Return by host what `set_fact` has set, the last value of each."""
         found: dict[str, dict[str, Any]] = {}
-        for one in self.tasks:
-            facts = one.result.get("ansible_facts")
-            if isinstance(facts, dict) and one.how == "ok":
+        for task in self.tasks:
+            facts = task.result.get("ansible_facts")
+            if isinstance(facts, dict) and task.how == "ok":
                 mine = {
                     name: value for name, value in facts.items() if not name.startswith(("ansible_", "discovered_"))
                 }
-                found.setdefault(one.host, {}).update(mine)
+                found.setdefault(task.host, {}).update(mine)
         return found
 
     def told(self) -> str:

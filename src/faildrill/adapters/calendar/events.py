@@ -78,7 +78,7 @@ class Calendar(Kind):
             raise CannotSee(f"{self.file} is no calendar that can be read ({error})") from error
         if cant_be_meant:
             raise CannotSee(f"{Path(self.file).name} has {', '.join(cant_be_meant[:_MOST])}; correct it first")
-        return [one for one in events if self._counts(one)]
+        return [event for event in events if self._counts(event)]
 
     def _counts(self, event: Mapping[str, Any]) -> bool:
         is_meant = self.only.casefold() in _summary(event).casefold()

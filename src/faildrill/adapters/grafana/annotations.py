@@ -21,8 +21,8 @@ async def annotate(url: str, token: Reference, marks: list[Annotation]) -> str:
     headers = {"Authorization": f"Bearer {token.resolve().reveal()}"}
     try:
         async with aiohttp.ClientSession(timeout=_WITHIN, headers=headers) as session:
-            for one in marks:
-                if wrong := await _post(session, f"{url.rstrip('/')}/api/annotations", one):
+            for mark in marks:
+                if wrong := await _post(session, f"{url.rstrip('/')}/api/annotations", mark):
                     return wrong
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return f"not reached: {redaction.clean(reason(error))}"

@@ -84,7 +84,7 @@ class BrokenFile(OfBrokenFile):
         """List the files that `-f` reads, but the one that is changed."""
         own, config = self._path.resolve(), Path(self._config)
         files = sorted(config.glob("*.cfg")) if config.is_dir() else [config]
-        return [one for one in files if one.resolve() != own]
+        return [file for file in files if file.resolve() != own]
 
     async def _since(self) -> float | None:
         return started((await self._standing()).worker)

@@ -51,7 +51,7 @@ class Files(NamedTuple):
 def parse(sources: Sequence[Source] | str, beside: Beside = Beside()) -> Files:  # noqa: B008 - frozen
     """Read the files, in their order; what is in them that can't be known is told beside it."""
     files = [Source("", sources)] if isinstance(sources, str) else sources
-    variables = Variables(beside.variables, "\n".join(one.text for one in files))
+    variables = Variables(beside.variables, "\n".join(file.text for file in files))
     unread: list[Unread] = []
     reader = _Reader(variables, unread)
     for line in lines.read(files, beside, variables, unread):
@@ -135,7 +135,7 @@ class _Proxies:
 
     def __init__(self, sections: list[Section], version: tuple[int, ...]) -> None:
         self._sections = sections
-        self._backends = {one.name: one for one in sections if one.kind in ("backend", "listen")}
+        self._backends = {section.name: section for section in sections if section.kind in ("backend", "listen")}
         by_default = "random" if version >= _SPREADS_BY_CHANCE else "roundrobin"
         self._algorithm = by_default if version else None
 

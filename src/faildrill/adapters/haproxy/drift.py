@@ -46,7 +46,9 @@ class Drift(Kind):
         if self.backend is not None and self.backend not in known:
             there = ", ".join(sorted(known)) or "none"
             raise ValueError(f"{self.standard.name} says nothing of backend {self.backend!r}; there is {there}")
-        if not any(one.servers or one.algorithm or one.mode for one in (self._wanted.backends or {}).values()):
+        if not any(
+            backend.servers or backend.algorithm or backend.mode for backend in (self._wanted.backends or {}).values()
+        ):
             raise ValueError(f"{self.standard.name} says nothing that HAProxy's runtime socket could tell")
         return self
 
@@ -71,9 +73,9 @@ class Drift(Kind):
     def _weigh(self, live: Runtime) -> Seen:
         wanted = self._wanted
         found = [
-            one
-            for one in differences(wanted, live.settings, spelled=live.spelled)
-            if _visible(one) and _is_of(one, wanted) and one.path not in live.steered
+            difference
+            for difference in differences(wanted, live.settings, spelled=live.spelled)
+            if _visible(difference) and _is_of(difference, wanted) and difference.path not in live.steered
         ]
         drifted = {one.path[1] for one in found}
         steady = ",".join(sorted(set(wanted.backends or {}) - drifted))

@@ -41,7 +41,7 @@ class Standing(NamedTuple):
         if master is None or workers is None or master[3] is None:
             raise ValueError(f"no answer of a HAProxy 2.5 or newer to `show proc`: {' '.join(answer.split())[:100]!r}")
         first = workers["rows"].split(maxsplit=1)
-        days, hours, minutes, seconds = (int(one or 0) for one in master.groups()[3:])
+        days, hours, minutes, seconds = (int(group or 0) for group in master.groups()[3:])
         age = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
         started = time.time() - age if master[4] is not None else math.inf
         return cls(int(master[1]), int(master[2]), int(master[3]), int(first[0]) if first else 0, started)

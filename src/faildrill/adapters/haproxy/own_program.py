@@ -31,7 +31,7 @@ class Said(NamedTuple):
 
 async def checked(binary: str, files: Sequence[str], variables: Mapping[str, str] | None, within: float) -> Said:
     """Have the program check the files; what it refuses them for is unread, what it warns of is told."""
-    command = ["-c", *(word for one in files for word in ("-f", one))]
+    command = ["-c", *(word for file in files for word in ("-f", file))]
     asked = f"haproxy -c {' '.join(files)}"
     answer = await _run([binary, *command], variables, within)
     if isinstance(answer, str):
@@ -64,7 +64,7 @@ async def decided(
     program = binary or await _same_program(info, within / 2)
     if program is None:
         return {}
-    apart = [one for one in conditions if variables is not None or not _LOOKS_AROUND.search(one)]
+    apart = [condition for condition in conditions if variables is not None or not _LOOKS_AROUND.search(condition)]
     each = within / 2 / max(1, len(apart))
     answers = [(one, await _run([program, "-cc", one], variables, each)) for one in apart]
     return {one: _DECIDED[said[0]] for one, said in answers if not isinstance(said, str) and said[0] in _DECIDED}

@@ -126,7 +126,7 @@ def _spellings(state: Mapping[str, str]) -> frozenset[str]:
     """Return an address by the name that it came from, or by the record."""
     port = state.get("srv_port", "0")
     names = (state.get("srv_fqdn", "-"), state.get("srvrecord", "-"))
-    given = [one for one in names if one != "-"]
+    given = [name for name in names if name != "-"]
     return frozenset(canonical(one) for name in given for one in (f"{name}:{port}", name))
 
 

@@ -354,5 +354,7 @@ def _former(before: Captured) -> dict[str, Server]:
     if not isinstance(servers, dict):
         raise ActionFailed("what the servers were before is not on record")
     return {
-        name: Server(*(int(str(one)) for one in values)) for name, values in servers.items() if isinstance(values, list)
+        name: Server(*(int(str(value)) for value in values))
+        for name, values in servers.items()
+        if isinstance(values, list)
     }

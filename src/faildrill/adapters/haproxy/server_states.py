@@ -52,8 +52,8 @@ def read(answer: str) -> dict[tuple[str, str], Server]:
     seen = {}
     for row in _rows(answer):
         values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
-        if {"be_name", "srv_name"} <= row.keys() and all(one.isdecimal() for one in values):
-            seen[row["be_name"], row["srv_name"]] = Server(*(int(one) for one in values))
+        if {"be_name", "srv_name"} <= row.keys() and all(value.isdecimal() for value in values):
+            seen[row["be_name"], row["srv_name"]] = Server(*(int(value) for value in values))
     return seen
 
 

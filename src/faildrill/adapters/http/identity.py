@@ -55,7 +55,7 @@ class Identity(Kind):
     def _asks_somebody(self) -> Self:
         if self.service is None and self.group is None:
             raise ValueError("name a service, a group, or both: nobody is asked otherwise")
-        bare = [one.name for one in self.group.members.values() if not one.address] if self.group else []
+        bare = [member.name for member in self.group.members.values() if not member.address] if self.group else []
         if bare:
             raise ValueError(f"{', '.join(bare)} of {self.group and self.group.name} has no `address` to ask at")
         return self

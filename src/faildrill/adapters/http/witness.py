@@ -50,8 +50,8 @@ class Timing(Kind):
             began = time.monotonic()
             answers = await asyncio.gather(*(self._ask(session) for _ in range(self.asks)))
             took = time.monotonic() - began
-        times = [one for one in answers if isinstance(one, float)]
-        failed = [one for one in answers if isinstance(one, str)]
+        times = [answer for answer in answers if isinstance(answer, float)]
+        failed = [answer for answer in answers if isinstance(answer, str)]
         if times:
             return [self._told(times, failed, took)]
         if all(one.startswith(_LOST) for one in failed):

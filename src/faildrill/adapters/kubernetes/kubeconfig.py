@@ -161,12 +161,12 @@ class _Kubeconfig(NamedTuple):
 
     def _named(self, section: str, inside: str, name: str) -> dict[str, Any]:
         rows = self.content.get(section)
-        rows = [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
-        found = [one for one in rows if one.get("name") == name]
+        rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        found = [row for row in rows if row.get("name") == name]
         if len(found) > 1:
             self._wrong(f"{section} has {len(found)} of the name {name!r}: which one is meant?")
         if not found:
-            there = ", ".join(sorted(str(one.get("name")) for one in rows)) or "none"
+            there = ", ".join(sorted(str(row.get("name")) for row in rows)) or "none"
             self._wrong(f"{section} has no {name!r}; there is {there}")
         held = found[0].get(inside)
         if not isinstance(held, dict):
@@ -245,8 +245,8 @@ class _Kubeconfig(NamedTuple):
             self._wrong(f"{where}: its plugin wants to ask a person, and nobody is there; give a token instead")
         version = self._word(held, "apiVersion", f"{where}: exec")
         pairs = held.get("env") or []
-        rows = [one for one in pairs if isinstance(one, dict)] if isinstance(pairs, list) else []
-        environment = {str(one.get("name")): str(one.get("value") or "") for one in rows}
+        rows = [pair for pair in pairs if isinstance(pair, dict)] if isinstance(pairs, list) else []
+        environment = {str(row.get("name")): str(row.get("value") or "") for row in rows}
         folder = str(Path(self.path).parent)
         found = self._beside(command) if "/" in command else command
         return Plugin(found, tuple(map(str, held.get("args") or ())), environment, version, folder)

@@ -92,7 +92,7 @@ class Pod(msgspec.Struct, frozen=True):
     @property
     def controller(self) -> Owner | None:
         """Who makes another one when it is gone."""
-        return next((one for one in self.metadata.owner_references or () if one.controller), None)
+        return next((reference for reference in self.metadata.owner_references or () if reference.controller), None)
 
     def is_so(self, condition: str) -> bool:
         """Tell whether one of its conditions is true."""
@@ -101,7 +101,7 @@ class Pod(msgspec.Struct, frozen=True):
 
     def condition(self, name: str) -> Condition | None:
         """Return one of its conditions; None where it has none of the name."""
-        return next((one for one in self.status.conditions or () if one.type == name), None)
+        return next((condition for condition in self.status.conditions or () if condition.type == name), None)
 
 
 class Listed(msgspec.Struct, Generic[T], frozen=True):

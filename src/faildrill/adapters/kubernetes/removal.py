@@ -237,7 +237,7 @@ class Removal(InKubernetes):
         if self.zone is None:
             return pods
         nodes = sorted({pod.spec.node_name for pod in pods if pod.spec.node_name})
-        zones = dict(zip(nodes, await asyncio.gather(*(zone_of(api, one, within) for one in nodes)), strict=True))
+        zones = dict(zip(nodes, await asyncio.gather(*(zone_of(api, node, within) for node in nodes)), strict=True))
         return [pod for pod in pods if zones.get(pod.spec.node_name or "") == self.zone]
 
     async def _leader(self, api: Api, within: float) -> str:

@@ -68,7 +68,7 @@ def _part(text: str) -> Expression:
         raise ValueError(f"{text.strip()!r} is no part of a selector: KEY=VALUE, KEY!=VALUE, KEY in (A, B), KEY, !KEY")
     how, groups = found["how"], found.groupdict()
     values = [one.strip() for one in (groups.get("values") or groups.get("value") or "").split(",")]
-    if any(not re.fullmatch(_VALUE, one) for one in values):
+    if any(not re.fullmatch(_VALUE, value) for value in values):
         raise ValueError(f"{text.strip()!r}: a value of a label has letters, digits, `-`, `_` and `.`, 63 at the most")
     return Expression(found["key"], _OPERATORS[how], values if how not in ("", "!") else None)
 

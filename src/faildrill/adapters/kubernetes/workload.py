@@ -106,7 +106,7 @@ async def keeper_of(api: Api, namespace: str, owner: Owner | None, within: float
     if owner is None:
         raise ActionRefused("the pod belongs to no controller: once it is gone nobody makes another one")
     found = await _workload(api, namespace, owner, within)
-    above = next((one for one in found.metadata.owner_references or () if one.controller), None)
+    above = next((reference for reference in found.metadata.owner_references or () if reference.controller), None)
     if owner.kind == "ReplicaSet" and above is not None and above.kind in _PLURALS:
         found = await _workload(api, namespace, above, within)
     return Keeper(owner, found)

@@ -193,7 +193,9 @@ class Identity(Kind):
 
     @model_validator(mode="after")
     def _is_of_a_lab(self) -> Self:
-        others = [one.name for one in self.group.members.values() if not one.reach or one.reach.kind != _REACH]
+        others = [
+            member.name for member in self.group.members.values() if not member.reach or member.reach.kind != _REACH
+        ]
         if others:
             raise ValueError(f"{', '.join(others)} of {self.group.name} is not reached through a lab's supervisor")
         return self
@@ -211,7 +213,7 @@ class Identity(Kind):
         """Ask every supervisor, and tell apart who names another lab and who says nothing."""
         told = Told([], [], [])
         reaches = [given.reach(member) for member in self.group.members.values()]
-        for reach in dict.fromkeys(one for one in reaches if isinstance(one, Supervisor)):
+        for reach in dict.fromkeys(reach for reach in reaches if isinstance(reach, Supervisor)):
             try:
                 says = await reach.uid()
             except CannotSee as error:

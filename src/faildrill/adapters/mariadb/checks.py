@@ -59,7 +59,10 @@ class Servers(Kind):
         sight, servers = await asyncio.gather(
             observed(lambda: sighted(self.target, within / 2), within),
             asyncio.gather(
-                *(_server(as_admin(self.target, one), as_user(self.target, one), within) for one in members.values())
+                *(
+                    _server(as_admin(self.target, member), as_user(self.target, member), within)
+                    for member in members.values()
+                )
             ),
         )
         by_name = dict(zip(members, servers, strict=True))
@@ -102,7 +105,7 @@ def _rights(what: str, one: _Server, target: MariaDB) -> Iterator[Checked]:
 
 
 def _has(grants: str, words: tuple[str, ...]) -> bool:
-    return "ALL PRIVILEGES" in grants or any(one in grants for one in words)
+    return "ALL PRIVILEGES" in grants or any(word in grants for word in words)
 
 
 def _together(target: MariaDB, sight: Sight, seen: dict[str, _Server]) -> Iterator[Checked]:

@@ -125,7 +125,7 @@ class Told:
 async def left_of(mariadb: MariaDB, run: str, within: float) -> tuple[list[Left], dict[str, str]]:
     """List what a run has told the servers that is still under way; and which servers don't tell, and why."""
     names = list(mariadb.members)
-    told = dict(zip(names, await asyncio.gather(*(_left(mariadb, one, run, within) for one in names)), strict=True))
+    told = dict(zip(names, await asyncio.gather(*(_left(mariadb, name, run, within) for name in names)), strict=True))
     left = [one for found in told.values() if not isinstance(found, str) for one in found]
     return left, {name: found for name, found in told.items() if isinstance(found, str)}
 

@@ -82,7 +82,7 @@ class _OfNginx(OfFile):
     async def _others(self, within: float) -> list[Path]:
         own = self._path.resolve()
         files = await Nginx(self.config, self.pid_file, self.binary).files(within)
-        return [one for one in files if one.resolve() != own]
+        return [file for file in files if file.resolve() != own]
 
     async def _since(self) -> float | None:
         return min(await threads.aside(self._starts), default=None)
@@ -248,7 +248,7 @@ class Upstream(_OfNginx):
         """Read what would be changed now."""
         text = await self._text()
         _, line = self._line(text)
-        spares = [f"{self.upstream}/{one}" for one in self._shares(self._changed(text))]
+        spares = [f"{self.upstream}/{share}" for share in self._shares(self._changed(text))]
         effect = f"{line.strip()} becomes {self._wanted(line).strip()}"
         return Preview([f"{self.upstream}/{self.server}"], effect, "back", spares)
 
@@ -310,9 +310,9 @@ class Upstream(_OfNginx):
         match = self._match(line)
         words = match["words"].split() if match else []
         if self.weight is not None:
-            words = [*(one for one in words if not one.startswith("weight=")), f"weight={self.weight}"]
+            words = [*(word for word in words if not word.startswith("weight=")), f"weight={self.weight}"]
         elif self.down is not None:
-            words = [*(one for one in words if one != "down"), *(["down"] if self.down else [])]
+            words = [*(word for word in words if word != "down"), *(["down"] if self.down else [])]
         same = match is not None and sorted(words) == sorted(match["words"].split())
         if match is None or same:
             return line

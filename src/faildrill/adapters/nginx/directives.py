@@ -36,7 +36,7 @@ class Read:
         self.asides: list[Aside] = []
         self.spelled: dict[Path, frozenset[str]] = {}
         """Addresses and names without a port, with the port that they mean, and the other way round."""
-        parts = [one["directive"] for one in blocks]
+        parts = [block["directive"] for block in blocks]
         if "http" not in parts and "stream" not in parts:
             self.unread.append(
                 Unread("the file", "holds neither `http` nor `stream`: name the main file of this NGINX")

@@ -115,7 +115,7 @@ def _put_in(blocks: list[Block], files: Files, folder: Path, depth: int) -> Iter
     for block in blocks:
         if block["directive"] == "include":
             pattern = str(folder / block["args"][0])
-            for name in sorted(one for one in files if PurePosixPath(one).match(pattern)):
+            for name in sorted(file for file in files if PurePosixPath(file).match(pattern)):
                 yield from _put_in(files[name], files, folder, depth + 1)
         elif "block" in block:
             yield {**block, "block": list(_put_in(block["block"], files, folder, depth))}

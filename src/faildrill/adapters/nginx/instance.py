@@ -114,7 +114,7 @@ class Nginx(NamedTuple):
         own_pid = _PID.search(_MARK.split(dump)[2] if names else "")
         if own_pid and Path(self.config).parent.joinpath(own_pid[1]).resolve() != Path(self.pid_file).resolve():
             return f"{self.config} has its master write its number to {own_pid[1]}, not to {self.pid_file}: correct one"
-        lost = [one for one in files if Path(one).resolve() not in names]
+        lost = [file for file in files if Path(file).resolve() not in names]
         return f"{lost[0]} is not among the files that {self.config} includes: another NGINX reads it" if lost else ""
 
     async def _dump(self, within: float) -> str:

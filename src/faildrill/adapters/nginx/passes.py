@@ -62,7 +62,7 @@ def passes(blocks: list[Block], mode: str) -> Iterator[Pass]:
 def inherited(blocks: list[Block]) -> dict[str, list[str]]:
     """Return what is set at this level and holds in the blocks below."""
     found: dict[str, list[str]] = {}
-    for directive, args in ((one["directive"], one["args"]) for one in blocks):
+    for directive, args in ((block["directive"], block["args"]) for block in blocks):
         if _INHERITED.fullmatch(directive):
             # Sets of flags that are given twice at one level add up (ngx_conf_set_bitmask_slot).
             found[directive] = [*found.get(directive, []), *args] if directive.endswith("_next_upstream") else args
@@ -136,7 +136,7 @@ def _targets(written: str, values: Mapping[str, frozenset[str] | None]) -> froze
         return frozenset(_hosts([written]))
     spelled = ("".join(_woven(parts, chosen)) for chosen in _some(choices))
     hosts = list(_hosts(spelled))
-    return frozenset() if not hosts or any("\0" in one for one in hosts) else frozenset(hosts)
+    return frozenset() if not hosts or any("\0" in host for host in hosts) else frozenset(hosts)
 
 
 def _some(choices: list[Sequence[str]]) -> Iterator[tuple[str, ...]]:
@@ -154,6 +154,6 @@ def _woven(parts: list[str], chosen: Sequence[str]) -> Iterator[str]:
 
 
 def _hosts(targets: Iterable[str]) -> Iterator[str]:
-    for one in targets:
-        match = _TARGET.match(one)
-        yield match[1].lower() if match and not match[1].startswith("unix:") else match[1] if match else one
+    for target in targets:
+        match = _TARGET.match(target)
+        yield match[1].lower() if match and not match[1].startswith("unix:") else match[1] if match else target

@@ -24,7 +24,7 @@ def export(trace: Trace) -> bool:
     exporter = OTLPSpanExporter()
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(exporter.shutdown)
-        taken = exporter.export([_readable(one, trace.id, about) for one in trace.spans])
+        taken = exporter.export([_readable(span, trace.id, about) for span in trace.spans])
         return taken is SpanExportResult.SUCCESS
 
 

@@ -18,7 +18,7 @@ async def contradicted(cluster: Cluster, sight: Sight, within: float) -> list[st
 
     A server that gives no answer within float seconds says nothing against it.
     """
-    asked = await asyncio.gather(*(_takes_writes(cluster, one, within) for one in cluster.members.values()))
+    asked = await asyncio.gather(*(_takes_writes(cluster, member, within) for member in cluster.members.values()))
     found = []
     for name, takes in zip(cluster.members, asked, strict=True):
         if takes is not None and takes is not sight.nodes[name].leads:

@@ -93,7 +93,11 @@ class CutReplication(OfCluster, OfLink):
         passed = [name for name in standbys if is_news and (last[name].position or 0) >= wrote]
         if passed:
             return Observed(holds=False, because=f"and yet {', '.join(passed)} has what was written since")
-        stuck = [one for one in standbys if first[one].position == last[one].position and _is_behind(last[one], wrote)]
+        stuck = [
+            standby
+            for standby in standbys
+            if first[standby].position == last[standby].position and _is_behind(last[standby], wrote)
+        ]
         if stuck == standbys:
             return Observed(holds=True, because=f"{', '.join(standbys)} gets nothing of what {primary} has written")
         told = "nothing was written meanwhile, so nobody else can tell"
@@ -138,7 +142,7 @@ class CutReplication(OfCluster, OfLink):
         if first.leader != primary:
             # Nobody receives over it any more, so no node can tell, and no user would notice: it is believed.
             return Observed(holds=True, because=f"{first.leader} leads, so nothing goes over it")
-        if lost := [one for one in standbys if one not in first.sent or one not in first.streaming]:
+        if lost := [standby for standby in standbys if standby not in first.sent or standby not in first.streaming]:
             return Observed(holds=False, because=f"{', '.join(lost)} does not stream from {primary}")
         await asyncio.sleep(_A_MOMENT)
         wrote = (await self._once(each)).nodes[primary].position or 0
@@ -176,7 +180,7 @@ def _standbys(before: Captured) -> list[str]:
 
 
 def _lacking(sight: Sight, standbys: list[str], wrote: int) -> list[str]:
-    return [one for one in standbys if (sight.nodes[one].position or 0) < wrote]
+    return [standby for standby in standbys if (sight.nodes[standby].position or 0) < wrote]
 
 
 def _is_behind(node: Node, wrote: int) -> bool:

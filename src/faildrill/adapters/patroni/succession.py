@@ -169,7 +169,7 @@ class Sight(LeaderStore[Node]):
         """The standbys that the leader's commits wait for, sorted; none where they wait for nobody."""
         status = self.nodes[self.leader].status if self.leader else None
         receivers = status.replication if status else []
-        return sorted(one.application_name or "?" for one in receivers if one.sync_state in _SYNCHRONOUS)
+        return sorted(receiver.application_name or "?" for receiver in receivers if receiver.sync_state in _SYNCHRONOUS)
 
     @property
     def unlocked(self) -> bool:
@@ -186,7 +186,7 @@ class Sight(LeaderStore[Node]):
         """The standbys that the leader says it sends to, sorted."""
         status = self.nodes[self.leader].status if self.leader else None
         receivers = status.replication if status else []
-        return sorted(one.application_name or "?" for one in receivers if one.state == "streaming")
+        return sorted(receiver.application_name or "?" for receiver in receivers if receiver.state == "streaming")
 
     def behind(self, name: str) -> tuple[int, int] | None:
         """Return by how many bytes a standby is behind in replaying, and in having; None where that can't be told."""

@@ -37,7 +37,7 @@ class Nodes(Kind):
         cluster, within = self.target, given.timeout / 2 * SHARE
         names = list(cluster.members)
         found = await asyncio.gather(
-            *(_examined(f"{cluster.name}/{one}", directly(cluster, cluster.members[one]), within) for one in names)
+            *(_examined(f"{cluster.name}/{name}", directly(cluster, cluster.members[name]), within) for name in names)
         )
         sight = await weighed(cluster, within)
         return [*(one for some in found for one in some), *whole(f"{cluster.name}, asked of PostgreSQL,", sight)]

@@ -74,7 +74,7 @@ class Login(NamedTuple):
     def where(self) -> str:
         """Tell where it leads, for people: never the whole string, which may hold a password."""
         try:
-            return ", ".join(f"{one.host}:{one.port}" for one in self.endpoints())
+            return ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in self.endpoints())
         except (OSError, UnresolvedSecret, ValueError):
             return f"{self.host}:{self.port}" if self.host else "where its dsn or service says"
 
@@ -134,7 +134,7 @@ class Endpoint(NamedTuple):
         if self.mode == "disable" or self.host.startswith("/"):
             return None
         files = (self.settings.get(name) for name in ("sslrootcert", "sslcert", "sslkey"))
-        return _context(self.mode, *(str(Path(one).expanduser()) if one else None for one in files))
+        return _context(self.mode, *(str(Path(file).expanduser()) if file else None for file in files))
 
     @property
     def must_encrypt(self) -> bool:

@@ -54,9 +54,9 @@ async def first_fit(
     session = endpoints[0].session
     if len(endpoints) == 1 and session in ("any", "prefer-standby"):
         return await begin(endpoints[0])
-    rounds = [(one, session) for one in endpoints]
+    rounds = [(endpoint, session) for endpoint in endpoints]
     if session == "prefer-standby":
-        rounds += [(one, "any") for one in endpoints]
+        rounds += [(endpoint, "any") for endpoint in endpoints]
     failed: OSError = NotThis(f"no server is {session}")
     for one, wanted in rounds:
         try:

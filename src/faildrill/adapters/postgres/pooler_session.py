@@ -67,7 +67,7 @@ class Session(Talk):
 
     async def _at_once(self, query: str, values: tuple[object, ...]) -> _Answer:
         """Parse, bind, describe and run a statement without a name, in one batch."""
-        self._writer.write(batch(query, [None if one is None else str(one) for one in values]))
+        self._writer.write(batch(query, [None if value is None else str(value) for value in values]))
         return await self._answer()
 
     async def _answer(self) -> _Answer:
@@ -98,7 +98,8 @@ class Session(Talk):
 def batch(query: str, values: list[str | None]) -> bytes:
     """Return the messages that run a statement once, as one transaction, with values as text."""
     bound = b"".join(
-        struct.pack("!i", -1) if one is None else struct.pack("!I", len(one.encode())) + one.encode() for one in values
+        struct.pack("!i", -1) if value is None else struct.pack("!I", len(value.encode())) + value.encode()
+        for value in values
     )
     return (
         framed(b"P", b"\0" + query.encode() + b"\0" + struct.pack("!H", 0))

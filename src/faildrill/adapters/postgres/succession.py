@@ -235,7 +235,7 @@ class Sight(LeaderStore[Node]):
 
     def row(self, node: Node) -> _Standby | None:
         """Return what the primary says of a standby; None where it does not know it by its name."""
-        return next((one for one in self.primary.standbys if one.application_name == node.name), None)
+        return next((standby for standby in self.primary.standbys if standby.application_name == node.name), None)
 
     def slot(self, node: Node) -> _Slot | None:
         """Return the primary's slot that a standby is set to use."""
@@ -246,9 +246,13 @@ async def weighed(cluster: Cluster, within: float, late: float = 10.0, behind: f
     """Ask every server at once, and see that standbys which are behind move; `late` and `behind` are the limits."""
 
     async def look() -> Sight:
-        nodes = await asyncio.gather(*(_asked(cluster, one, within / 2) for one in cluster.members.values()))
-        receivers = [one.said.receiver for one in nodes if one.said.receiver]
-        told = [Address(one.sender_host, one.sender_port) for one in receivers if one.sender_host and one.sender_port]
+        nodes = await asyncio.gather(*(_asked(cluster, member, within / 2) for member in cluster.members.values()))
+        receivers = [node.said.receiver for node in nodes if node.said.receiver]
+        told = [
+            Address(receiver.sender_host, receiver.sender_port)
+            for receiver in receivers
+            if receiver.sender_host and receiver.sender_port
+        ]
         known = await directory(own_addresses(cluster.members), told)
         return Sight({node.name: node for node in nodes}, cluster, known, late, most=behind)
 

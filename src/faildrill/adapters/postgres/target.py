@@ -81,7 +81,7 @@ class Database(Target, Libpq):
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
         if missing and not (self.dsn or self.service):
             raise ValueError(f"{', '.join(missing)} missing, and neither `dsn` nor `service` is given")
-        if not all(one.isascii() and one.isdigit() and 0 < int(one) <= LAST_PORT for one in self.ports):
+        if not all(port.isascii() and port.isdigit() and 0 < int(port) <= LAST_PORT for port in self.ports):
             raise ValueError(f"a port is a number from 1 to {LAST_PORT}, and so is each of several")
         return self
 

@@ -70,7 +70,7 @@ class Nodes(Kind):
     async def testify(self, given: Given) -> list[Testimony]:
         """Ask all members at once."""
         members = list(self.cluster.members.values())
-        heard = await asyncio.gather(*(self._asked(one, given.timeout * SHARE) for one in members))
+        heard = await asyncio.gather(*(self._asked(member, given.timeout * SHARE) for member in members))
         return [self._of_primary(list(heard)), *(self._of_standby(one) for one in heard if one.standby)]
 
     async def _asked(self, member: ClusterMember, within: float) -> _Heard:
@@ -91,7 +91,7 @@ class Nodes(Kind):
         silent = [one for one in heard if one.trouble]
         standbys = [one.name for one in heard if one.standby]
         if len(primaries) > 1:
-            names = ", ".join(one.name for one in primaries)
+            names = ", ".join(primary.name for primary in primaries)
             told = f"{names} take writes at once: one more primary makes it worse"
             return Testimony("primary", Says.ALIVE, told, {"primaries": names})
         if primaries:

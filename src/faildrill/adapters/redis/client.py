@@ -60,8 +60,8 @@ def directly(redis: Redis, member: RedisMember) -> Login:
 def sentinels(redis: Redis) -> list[Login]:
     """Return how to log in to every Sentinel."""
     found = []
-    for one in redis.sentinels:
-        host, _, port = one.rpartition(":")
+    for sentinel in redis.sentinels:
+        host, _, port = sentinel.rpartition(":")
         found.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password, redis))
     return found
 

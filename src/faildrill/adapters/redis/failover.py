@@ -166,9 +166,9 @@ class Failover(OfRedis, Handover[Sight]):
             told = await asyncio.gather(*(self._replicas(login, share) for login in sentinels(self.redis)))
             answers = [one for one in told if one is not None]
             return bool(answers) and all(
-                one.get(first, {}).get("role-reported") == "slave"
-                and all(one.get(name, {}).get("slave-priority") == number for name, number in priorities.items())
-                for one in answers
+                answer.get(first, {}).get("role-reported") == "slave"
+                and all(answer.get(name, {}).get("slave-priority") == number for name, number in priorities.items())
+                for answer in answers
             )
 
         waiting = tenacity.AsyncRetrying(

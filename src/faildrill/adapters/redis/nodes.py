@@ -24,8 +24,8 @@ async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) ->
     asked = [_node(name, directly(redis, member), within) for name, member in redis.members.items()]
     watched = [_watch(login, redis.master, within) for login in sentinels(redis)] if sentinels_too else []
     nodes, watches = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*watched))
-    told = [*(node.follows for node in nodes), *(one.address for one in watches)]
-    told += [one.address for watch in watches for one in watch.replicas]
+    told = [*(node.follows for node in nodes), *(watch.address for watch in watches)]
+    told += [replica.address for watch in watches for replica in watch.replicas]
     known = await directory(own_addresses(redis.members), [one for one in told if one is not None])
     return Sight({node.name: node for node in nodes}, watches=list(watches), directory=known)
 
@@ -100,7 +100,7 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
             epoch=int(seen["config-epoch"]) if "config-epoch" in seen else None,
             can_decide=because,
             remedy=remedy,
-            replicas=tuple(_replica(one) for one in replicas),
+            replicas=tuple(_replica(replica) for replica in replicas),
         )
 
     try:

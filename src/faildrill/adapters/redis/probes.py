@@ -90,7 +90,7 @@ class Redundancy(OfRedis, RedundancyProbe[Sight]):
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that a replica may be behind")
 
     def _silences(self, sight: Sight) -> dict[str, object]:
-        return {**super()._silences(sight), **{f"Sentinel {one.where}": one.silent for one in sight.watches}}
+        return {**super()._silences(sight), **{f"Sentinel {watch.where}": watch.silent for watch in sight.watches}}
 
 
 async def _told(standing: Talk | None, login: Login) -> tuple[Talk, str]:

@@ -40,7 +40,7 @@ def _follows(store: "Sight", node: Node) -> str | None:
 
 
 def _first(views: Iterator[_View]) -> dict[str, str] | None:
-    return next((one.filled() for one in views), None)
+    return next((view.filled() for view in views), None)
 
 
 REASONS: Final = (
@@ -77,7 +77,7 @@ REASONS: Final = (
         "wait until it has all",
     ),
     Reason(
-        lambda store, node: _first(one for one in store.views(node) if one.replica is None),
+        lambda store, node: _first(view for view in store.views(node) if view.replica is None),
         "{name} not known to Sentinel {where}",
         "wait ten seconds; else see that it announces an address at which Sentinels reach it",
     ),
@@ -124,21 +124,23 @@ class Sight(LeaderStore[Node]):
         """Tell what each Sentinel that answers knows of a node."""
         for watch in self.watches:
             if not watch.silent:
-                by_run = [one for one in watch.replicas if one.run_id and one.run_id == node.run_id]
-                by_address = [one for one in watch.replicas if self.directory.member(one.address) == node.name]
+                by_run = [replica for replica in watch.replicas if replica.run_id and replica.run_id == node.run_id]
+                by_address = [
+                    replica for replica in watch.replicas if self.directory.member(replica.address) == node.name
+                ]
                 yield _View(watch.where, next(iter([*by_run, *by_address]), None))
 
     def hindrances(self) -> list[Lack]:
         """Tell which Sentinels don't answer, name another master or could not authorise a failover."""
         told = []
-        for one in self.watches:
-            where = f"Sentinel {one.where}"
-            if one.silent:
-                told.append(Lack(f"{where} {one.silent}", "see that it runs and lets us in"))
-            elif self.leader and self.named(one) != self.leader:
-                told.append(self._astray(one, self.leader))
-            elif one.can_decide:
-                told.append(Lack(f"{where} {one.can_decide}", one.remedy))
+        for watch in self.watches:
+            where = f"Sentinel {watch.where}"
+            if watch.silent:
+                told.append(Lack(f"{where} {watch.silent}", "see that it runs and lets us in"))
+            elif self.leader and self.named(watch) != self.leader:
+                told.append(self._astray(watch, self.leader))
+            elif watch.can_decide:
+                told.append(Lack(f"{where} {watch.can_decide}", watch.remedy))
         return told
 
     def belated(self) -> list[Lack]:
@@ -190,7 +192,7 @@ class Sight(LeaderStore[Node]):
 
         Each failover that a Sentinel begins takes the next number, and gives it to the master that it makes.
         """
-        return max((one.epoch for one in self.watches if one.epoch is not None), default=None)
+        return max((watch.epoch for watch in self.watches if watch.epoch is not None), default=None)
 
     def who(self) -> dict[str, str]:
         """Tell the processes (`run_id`)."""
@@ -211,7 +213,7 @@ class Sight(LeaderStore[Node]):
         """Return the members that the Sentinels know by an address that the environment file does not, with it."""
         found: dict[str, Address] = {}
         for watch in self.watches:
-            seen = [(watch.run_id, watch.address), *((one.run_id, one.address) for one in watch.replicas)]
+            seen = [(watch.run_id, watch.address), *((replica.run_id, replica.address) for replica in watch.replicas)]
             for run_id, address in seen:
                 names = [name for name, node in self.nodes.items() if node.run_id and node.run_id == run_id]
                 if names and address is not None and self.directory.member(address) is None:

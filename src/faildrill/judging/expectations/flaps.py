@@ -32,7 +32,7 @@ class Flaps(Kind):
         return [finding("flaps", f"{self.of} goes dark no more than {_times(self.at_most)}", self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        found = [one.first for one in evidence.outages(self.of, self.hold)]
+        found = [outage.first for outage in evidence.outages(self.of, self.hold)]
         if not self.hold:
             found = evidence.darkness(self.of).apart()
         told = f"it went dark {_times(len(found))}" if found else f"no look proves {self.of} dark"

@@ -52,10 +52,10 @@ class LostWrites(Kind):
             return cannot_tell(f"{self.of} was not read back from a node that takes writes", "see the run's timeline")
         # A loss that is proven by one node stays one, whatever became of the file of another.
         unreadable = [node for node, one in writers.items() if one.unreadable]
-        if unreadable and not any(one.lost > self.at_most for one in writers.values()):
+        if unreadable and not any(writer.lost > self.at_most for writer in writers.values()):
             because = f"what {self.of} read back of {', '.join(unreadable)} can't be read: its file was cut or damaged"
             return cannot_tell(because, "keep the run's folder whole; run the drill again")
-        if not any(one.acknowledged for one in writers.values()):
+        if not any(writer.acknowledged for writer in writers.values()):
             return cannot_tell(f"no write of {self.of} was acknowledged")
         return None
 

@@ -49,9 +49,9 @@ def _unproven(evidence: Evidence, probe: str, followed: str) -> float:
     time = span(evidence, followed if evidence.faults else "whole")
     if time is None:
         return 0.0
-    found = evidence.outages(probe, evidence.hold(probe))
-    earlier = [one for one in found if one.first_dark < time[0]]
-    return seconds(hidden(evidence, evidence.darkness(probe), time, earlier, found))
+    outages = evidence.outages(probe, evidence.hold(probe))
+    earlier = [outage for outage in outages if outage.first_dark < time[0]]
+    return seconds(hidden(evidence, evidence.darkness(probe), time, earlier, outages))
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:
@@ -67,7 +67,7 @@ def writes(evidence: Evidence) -> list[Writes]:
     """Tell of every ledger what became of its writes, by the worst of the nodes that take writes."""
     found = []
     for name, nodes in evidence.ledgers.items():
-        writers = [one for one in nodes.values() if one.writer and not one.unreadable]
+        writers = [node for node in nodes.values() if node.writer and not node.unreadable]
         if not writers:
             found.append(Writes(probe=name, was_read=False))
             continue
@@ -77,8 +77,8 @@ def writes(evidence: Evidence) -> list[Writes]:
                 probe=name,
                 acknowledged=worst.acknowledged,
                 lost=worst.lost,
-                duplicated=max(one.duplicated for one in writers),
-                phantom=max(one.phantom for one in writers),
+                duplicated=max(writer.duplicated for writer in writers),
+                phantom=max(writer.phantom for writer in writers),
             )
         )
     return found
@@ -91,7 +91,7 @@ def _users(evidence: Evidence, probes: list[ProbeFigures]) -> list[ProbeFigures]
     load = [plan.name for plan in drill.load]
     own = [plan.name for plan in drill.probes if plan.by != "environment"]
     for names in (limited, promised, load, own[:1]):
-        found = [one for one in probes if one.probe in names]
+        found = [probe for probe in probes if probe.probe in names]
         if found:
             return found
     return probes
@@ -100,5 +100,5 @@ def _users(evidence: Evidence, probes: list[ProbeFigures]) -> list[ProbeFigures]
 def _limit(evidence: Evidence, probe: str, followed: str) -> float | None:
     """Return the strictest time that the drill allows an outage of a probe that followed this; None: it says none."""
     uses = [use.params for use in evidence.drill.expect if use.kind == "outage" and use.params.get("of") == probe]
-    about = [one for one in uses if one.get("when", "whole") in _LIMITS[followed]]
+    about = [use for use in uses if use.get("when", "whole") in _LIMITS[followed]]
     return min((limit for one in about if (limit := durations.of_data(one.get("at_most"))) is not None), default=None)

@@ -147,7 +147,7 @@ class _Writers:
         plans = [self._evidence.plans[name] for name in self._looks]
         use = self._uses.get(step)
         targets = _targets(use) if use is not None else []
-        return [plan for plan in plans if any(one in targets for one in _targets(plan.use))] or plans
+        return [plan for plan in plans if any(target in targets for target in _targets(plan.use))] or plans
 
 
 def _targets(use: KindUse) -> list[JsonValue]:

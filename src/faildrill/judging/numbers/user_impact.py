@@ -94,7 +94,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     late = looks.is_good & (looks.answered - looks.due > nanoseconds(late_after)) & ~looks.is_seen_late
     failed = looks.is_look & ~looks.is_good
     hurt = late | failed
-    dark = [one for one in evidence.outages(probe, evidence.hold(probe)) if one.last_dark >= fault]
+    dark = [outage for outage in evidence.outages(probe, evidence.hold(probe)) if outage.last_dark >= fault]
     failbacks = [one for one in dark if follows(evidence, one) == PUTTING_BACK]
     over = _is_over(looks, hurt)
     return Pain(
@@ -121,9 +121,9 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
 def books(evidence: Evidence) -> list[LedgerTotals]:
     """Tell of every ledger that was read back what became of its writes."""
     return [
-        LedgerTotals(probe=one.probe, acknowledged=one.acknowledged, lost=one.lost, duplicated=one.duplicated)
-        for one in writes(evidence)
-        if one.was_read
+        LedgerTotals(probe=write.probe, acknowledged=write.acknowledged, lost=write.lost, duplicated=write.duplicated)
+        for write in writes(evidence)
+        if write.was_read
     ]
 
 

@@ -108,7 +108,7 @@ class Darkness:
         order = np.argsort(self.dark.begun_by, kind="stable")
         columns = (after[order], self.dark.still_at[order], self.dark.sample[order])
         found, end = list[int](), _UNSEEN
-        for first_life, still_at, sample in zip(*(one.tolist() for one in columns), strict=True):
+        for first_life, still_at, sample in zip(*(column.tolist() for column in columns), strict=True):
             if end <= still_at:
                 found.append(sample)
                 end = first_life

@@ -78,7 +78,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_named(subject), key.public_key())
         builder = builder.add_extension(_USES, critical=False).add_extension(self._by, critical=False)
-        addresses = [x509.IPAddress(ipaddress.ip_address(one)) for one in subject.addresses]
+        addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in subject.addresses]
         served = [*addresses, *map(x509.DNSName, subject.names)]
         if served:
             builder = builder.add_extension(x509.SubjectAlternativeName(served), critical=False)

@@ -134,7 +134,7 @@ class Supervisor:
                 "state": node.state(),
                 "since": node.since,
                 "starts": node.starts,
-                "pids": [one.pid for one in node.processes()],
+                "pids": [process.pid for process in node.processes()],
                 "exited": node.exited,
             }
             for name, node in self._staging.nodes.items()
@@ -205,7 +205,7 @@ def _log_to(path: Path) -> None:
 
 def sort_among(options: list[str]) -> str:
     """Return which sort of lab is asked for: `--of=SORT`, or the payments staging."""
-    return next((one.partition("=")[2] for one in options if one.startswith("--of=")), sorts.PAYMENTS)
+    return next((option.partition("=")[2] for option in options if option.startswith("--of=")), sorts.PAYMENTS)
 
 
 def supervise(place: Place, starter: socket.socket, options: list[str]) -> None:

@@ -148,8 +148,8 @@ class MariaDBStaging(staging.Staging):
         )
 
     async def _tell(self, name: str, statements: tuple[str, ...], words: dict[str, Any]) -> None:
-        for one in statements:
-            await self._ask(name, one.format(**words))
+        for statement in statements:
+            await self._ask(name, statement.format(**words))
 
     async def _ask(self, name: str, statement: str = "SELECT 1") -> list[dict[str, Any]]:
         """Ask a server as its root, by its own socket."""

@@ -221,7 +221,7 @@ def of(times: Sequence[Integers], numbers: Sequence["Octets | Numbers"], names: 
     """Make columns of what is in memory: `times` are due, sent and answered, `numbers` outcome, who and detail."""
     outcome, who, detail = (one.astype(np.uint64) for one in numbers)
     tail = outcome << np.uint64(48) | detail << np.uint64(32) | who << np.uint64(16)
-    return Columns(np.stack([*(one.astype(np.int64).view(np.uint64) for one in times), tail], axis=1), names)
+    return Columns(np.stack([*(time.astype(np.int64).view(np.uint64) for time in times), tail], axis=1), names)
 
 
 def among(values: Integers, mask: Mask) -> Integers:

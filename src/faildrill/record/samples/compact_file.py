@@ -81,9 +81,9 @@ def _probe(file: Any, name: str, names: tuple[str, ...]) -> Columns:  # noqa: AN
         pieces.append({column: file[f"{here}/{column}"] for column in ("due", "sent", "answered", *_PLAIN)})
     if not pieces:
         return empty()
-    due = np.concatenate([np.cumsum(_joined(one["due"])) for one in pieces])
-    after, took = (np.concatenate([_joined(one[column]) for one in pieces]) for column in ("sent", "answered"))
-    outcome, who, detail = (np.concatenate([one[column] for one in pieces]) for column in _PLAIN)
+    due = np.concatenate([np.cumsum(_joined(piece["due"])) for piece in pieces])
+    after, took = (np.concatenate([_joined(piece[column]) for piece in pieces]) for column in ("sent", "answered"))
+    outcome, who, detail = (np.concatenate([piece[column] for piece in pieces]) for column in _PLAIN)
     was_sent = after != NEVER
     start = due + np.where(was_sent, after, 0)
     return of((due, np.where(was_sent, start, 0), start + took), (outcome, who, detail), names)

@@ -81,7 +81,9 @@ def _rendered(source: Source, detail: Detail) -> str:
     zero = picture.fault(result) or 0.0
     cited = cited_evidence.cited(_references(result, source.review, rows), source.looks, zero, rows)
     held = cited_evidence.Held(min(len(source.entries), 3 * rows), min(len(result.findings), rows), cited)
-    outages = sorted((one for figures in result.probes for one in figures.outages), key=lambda one: one.first_dark)
+    outages = sorted(
+        (outage for figures in result.probes for outage in figures.outages), key=lambda one: one.first_dark
+    )
     return (
         templates(detail.text)
         .get_template("report.html.j2")
@@ -121,8 +123,8 @@ def _figures(result: Result) -> list[headline.Figure]:
 
 def _put_back(result: Result) -> str:
     """Say in a few words what was put back of what was done; empty where nothing had to be."""
-    undone = [one for one in result.steps if one.undo not in ("", "not needed")]
-    seen = [one for one in undone if one.undo == "verified"]
+    undone = [step for step in result.steps if step.undo not in ("", "not needed")]
+    seen = [undo for undo in undone if undo.undo == "verified"]
     if not undone:
         return ""
     if len(seen) == len(undone):
@@ -132,10 +134,10 @@ def _put_back(result: Result) -> str:
 
 def _references(result: Result, review: Review, rows: int) -> list[str]:
     """Return what the printed findings, moments and lines of the review refer to."""
-    found = [reference for one in result.findings[:rows] for reference in one.evidence]
-    found += [one.evidence for one in result.moments[:rows] if one.evidence]
+    found = [reference for finding in result.findings[:rows] for reference in finding.evidence]
+    found += [moment.evidence for moment in result.moments[:rows] if moment.evidence]
     told = (review.summary, review.timeline, review.causes, review.resolution)
-    return found + [reference for lines in told for one in lines[:rows] for reference in one.sources]
+    return found + [reference for lines in told for line in lines[:rows] for reference in line.sources]
 
 
 def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[
     first = [one for one in (told.outage, told.failback) if one is not None] if told else []
     own = [one for figures in result.probes if (one := longest_of(figures.outages)) is not None]
     longest = [*first, *(one for one in own if one not in first)]
-    every = {one.probe: one.every for one in result.probes}
+    every = {probe.probe: probe.every for probe in result.probes}
     found = []
     for outage in longest[:_MAGNIFIED]:
         seen = looks.get(outage.probe)

@@ -64,7 +64,9 @@ class Frame:
 
 def fault(result: Result) -> float | None:
     """Return the second of the run at which the first step that changes something began; None: none did."""
-    return min((one.started for one in result.steps if one.started is not None and one.kind != "wait"), default=None)
+    return min(
+        (step.started for step in result.steps if step.started is not None and step.kind != "wait"), default=None
+    )
 
 
 def axis(result: Result) -> Time:
@@ -96,12 +98,12 @@ def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, fra
 def _described(result: Result) -> str:
     """Say in words what the picture shows, for those who can't see it."""
     told = [f"{result.verdict.value}: {result.because}."]
-    told += [f"{one.probe} was dark: {wording.bounds(one.length)}." for one in _outages(result)[:5]]
+    told += [f"{outage.probe} was dark: {wording.bounds(outage.length)}." for outage in _outages(result)[:5]]
     return " ".join(told)
 
 
 def _outages(result: Result) -> list[Outage]:
-    found = [one for figures in result.probes for one in figures.outages]
+    found = [outage for figures in result.probes for outage in figures.outages]
     return sorted(found, key=lambda one: -one.length.at_least)
 
 
@@ -132,7 +134,7 @@ def _phases(result: Result, time: Time) -> Block:
 
 
 def _steps(result: Result, time: Time) -> Block:
-    taken = [one for one in result.steps if one.started is not None]
+    taken = [step for step in result.steps if step.started is not None]
     rows = [_step(step, time, number * (_BAND + 2)) for number, step in enumerate(taken[:_MOST_STEPS])]
     if len(taken) > _MOST_STEPS:
         more = f"and {len(taken) - _MOST_STEPS} more steps, listed below"
@@ -205,7 +207,7 @@ def _reduced(figures: ProbeFigures, looks: Looks | None, time: Time, bins: int) 
 
 def _colours(all_lanes: Iterable[lanes.Lane | None]) -> dict[str, int]:
     """Give each name that answered a colour of its own, the same in every lane while there are enough."""
-    names = {row.name for one in all_lanes if one is not None for row in one.names}
+    names = {row.name for lane in all_lanes if lane is not None for row in lane.names}
     return {name: number for number, name in enumerate(sorted(names))}
 
 
@@ -299,11 +301,11 @@ def _row(row: lanes.Row, time: Time, y: float, class_: str) -> list[Markup]:
     side = f"{wording.plain(row.name, 16)}"
     drawn = [svg.label(side, LEFT - 12, bottom - 0.5, "row-name", "end")]
     drawn.append(svg.along(bottom, LEFT, RIGHT, "base"))
-    for one in row.stretches:
-        left, right = time.x(one.start), time.x(one.end)
-        top = bottom - (_ROW - 4) * one.level / 3
-        first, last = wording.moment(one.start - time.zero), wording.moment(one.end - time.zero)
-        tip = f"{row.name}: {wording.count(one.looks, 'look')} from {first} to {last}"
+    for stretch in row.stretches:
+        left, right = time.x(stretch.start), time.x(stretch.end)
+        top = bottom - (_ROW - 4) * stretch.level / 3
+        first, last = wording.moment(stretch.start - time.zero), wording.moment(stretch.end - time.zero)
+        tip = f"{row.name}: {wording.count(stretch.looks, 'look')} from {first} to {last}"
         drawn.append(svg.box(left, top, max(right, left + 1.2), bottom, class_, tip=tip))
     return drawn
 

@@ -51,7 +51,7 @@ def build(facts: Facts, notes: Notes, free: str = "", edited: Sequence[str] = ()
 
 def _notes(facts: Facts, notes: list[Standing], sort: Sort) -> list[Line]:
     name = "Impact" if sort == "impact" else ""
-    return [replace(of_note(facts, one), name=name) for one in notes if one.note.sort == sort]
+    return [replace(of_note(facts, note), name=name) for note in notes if note.note.sort == sort]
 
 
 def _summary(facts: Facts) -> Iterator[Line]:
@@ -123,7 +123,7 @@ def _impact(facts: Facts, told: Suffering | None) -> Iterator[Line]:
 def _dark(facts: Facts, *, is_hurt: bool) -> Iterator[Line]:
     """Say of each probe that is no alarm how long it was dark, the longest first; or that none was."""
     result = facts.result
-    dark = [one for one in result.probes if one.outages and one.probe not in facts.alarms]
+    dark = [probe for probe in result.probes if probe.outages and probe.probe not in facts.alarms]
     for figures in sorted(dark, key=lambda one: -_length(longest(one.outages))):
         worst = longest(figures.outages) or figures.outages[0]
         if result.headline is not None and worst == result.headline.outage:
@@ -143,7 +143,7 @@ def _length(outage: Outage | None) -> float:
 
 def _cited(facts: Facts, outage: Outage, at: float | None) -> str:
     """Refer to the look with which an outage began or ended, where the story tells of it."""
-    told = (one for one in facts.result.moments if one.evidence.startswith(f"sample:{outage.probe}:"))
+    told = (moment for moment in facts.result.moments if moment.evidence.startswith(f"sample:{outage.probe}:"))
     return next((one.evidence for one in told if one.at == at), f"result:probes.{outage.probe}")
 
 
@@ -165,7 +165,7 @@ def _resolution(facts: Facts) -> Iterator[Line]:
         began = facts.began(step)
         at = f" at {_clock(facts, step.started)}" if step.started is not None else ""
         yield Line(f"Done about it{at}: {step.name} ({step.kind}), {step.outcome}{because}", (began,) if began else ())
-    probes = [one for one in result.probes if one.probe not in facts.alarms]
+    probes = [probe for probe in result.probes if probe.probe not in facts.alarms]
     ended = [one for figures in probes for one in figures.outages[:_OUTAGES]]
     for outage in sorted(ended, key=lambda one: one.first_dark):
         end = "was not seen to answer again"

@@ -57,7 +57,7 @@ class Suffering:
 def suffering(facts: Facts) -> Suffering | None:
     """Return what those who stand for the users went through; None where no look of theirs hurt, or nobody looked."""
     seen = facts.looks.get(facts.users)
-    figures = next((one for one in facts.result.probes if one.probe == facts.users), None)
+    figures = next((probe for probe in facts.result.probes if probe.probe == facts.users), None)
     if seen is None or figures is None or not facts.acted:
         return None
     start = seen.origin + nanoseconds(facts.zero)

@@ -119,7 +119,7 @@ def _measures(review: Review) -> Iterator[str]:
         return
     yield "| task | owner | due | who says so |"
     yield "| --- | --- | --- | --- |"
-    yield from (_task(one) for one in review.tasks[:_MOST])
+    yield from (_task(task) for task in review.tasks[:_MOST])
 
 
 def _task(task: Task) -> str:

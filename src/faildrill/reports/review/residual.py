@@ -167,7 +167,7 @@ def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
     names = sorted({*counts[0], *counts[1]})
     if not names:
         return
-    sizes = [sum(one.values()) for one in counts]
+    sizes = [sum(count.values()) for count in counts]
     if not all(sizes):
         yield Told(probe, "who answers", "not known", f"nobody was named {'after' if sizes[0] else 'before'}")
         return

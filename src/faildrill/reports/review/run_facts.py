@@ -43,7 +43,7 @@ class Facts:
     @property
     def acted(self) -> list[StepFigures]:
         """The steps that changed something, or tried to."""
-        return [one for one in self.result.steps if one.started is not None and one.kind != "wait"]
+        return [step for step in self.result.steps if step.started is not None and step.kind != "wait"]
 
     @property
     def causes(self) -> list[StepFigures]:
@@ -87,7 +87,7 @@ class Facts:
 
     @cached_property
     def _seconds(self) -> list[float]:
-        return [self.second(one) for one in self.entries]
+        return [self.second(entry) for entry in self.entries]
 
     def second(self, entry: Entry) -> float:
         """Return the second of the run at which an entry was written."""
@@ -99,11 +99,11 @@ class Facts:
 
     def events(self, kind: type[AnyEvent]) -> Iterator[Entry]:
         """Yield the entries that tell of a kind of event."""
-        return (one for one in self.entries if isinstance(one.what, kind))
+        return (entry for entry in self.entries if isinstance(entry.what, kind))
 
     def began(self, step: StepFigures) -> str:
         """Refer to the entry that tells of the beginning of a step; empty where none does."""
-        told = (one.n for one in self.events(Applying) if getattr(one.what, "step", "") == step.id)
+        told = (event.n for event in self.events(Applying) if getattr(event.what, "step", "") == step.id)
         return next((f"timeline:{number}" for number in told), "")
 
     def look(self, reference: str) -> Look | None:

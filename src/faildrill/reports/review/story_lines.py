@@ -28,7 +28,7 @@ AFTER: Final = "after the run"
 def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
     """Return the lines in order: those of the run by the clock that never steps, those of people by their own time."""
     found = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
-    theirs = [one for one in notes if one.note.at and one.withdrawn is None]
+    theirs = [note for note in notes if note.note.at and note.withdrawn is None]
     for one in sorted(theirs, key=lambda one: (one.note.at, one.number)):
         line = of_note(facts, one)
         place = next((at for at, other in enumerate(found) if _instant(other.wall) > _instant(line.wall)), len(found))

@@ -14,8 +14,8 @@ def whole(name: str, sight: LeaderStore[Any]) -> Iterator[Checked]:
     gaps = sight.gaps()
     if not gaps and not sight.others:
         gaps = [Lack("only one member is declared", "declare the others, or add one: nobody could take over")]
-    told = "; ".join(one.told for one in gaps)
-    remedy = "; ".join(one.remedy for one in gaps if one.remedy) or causes.what_to_do(told)
+    told = "; ".join(gap.told for gap in gaps)
+    remedy = "; ".join(gap.remedy for gap in gaps if gap.remedy) or causes.what_to_do(told)
     remedy = remedy or "bring it back to one leader, all others following"
     if gaps:
         yield Checked(f"{name} is whole", ok=False, told=told, remedy=remedy)

@@ -46,7 +46,7 @@ class WritersProbe(OfStore[S]):
         sight = await self._once(given.timeout * SHARE)
         who = ",".join(sight.leading)
         if sight.leader is not None:
-            return Seen(Outcome.OK, who, answered=max(getattr(one, "answered", 0) for one in sight.nodes.values()))
+            return Seen(Outcome.OK, who, answered=max(getattr(node, "answered", 0) for node in sight.nodes.values()))
         # Where somebody leads, the others' silence changes nothing; where nobody does, a silent one may be who leads.
         undecided = None if who else unheard(silences(sight.nodes))
         return undecided or Seen(Outcome.WRONG, who, "; ".join(sight.missing())[:_LONGEST])

@@ -71,4 +71,4 @@ def follows_a_stranger(whom: Callable[[Any, Any], str | None], what: str) -> Rea
 
 def in_full(lacks: Iterable[Lack]) -> str:
     """Tell all of them in one sentence, with what to do."""
-    return "; ".join(str(one) for one in lacks)
+    return "; ".join(str(lack) for lack in lacks)

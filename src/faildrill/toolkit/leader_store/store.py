@@ -118,7 +118,7 @@ class LeaderStore(ABC, Generic[N]):
 
     def _first(self, name: str, reasons: Iterable[Reason]) -> Lack | None:
         node = self.nodes[name]
-        return next((lack for one in reasons if (lack := one.lack(self, node))), None)
+        return next((lack for reason in reasons if (lack := reason.lack(self, node))), None)
 
     def hindrances(self) -> list[Lack]:
         """Tell what would keep everybody from taking over, whatever the nodes are fit for."""
@@ -151,7 +151,7 @@ class LeaderStore(ABC, Generic[N]):
 
     def missing(self) -> list[str]:
         """Tell the same in a few words."""
-        return [one.told for one in self.gaps()]
+        return [gap.told for gap in self.gaps()]
 
     def redundancy(self) -> list[str]:
         """Tell what a probe of the redundancy says: the same, and that there is no other node at all."""
