@@ -113,8 +113,8 @@ def _answer(task: "asyncio.Task[T]") -> T:
     except Exception as error:  # a crash of a kind becomes an event
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        told = f"{type(error).__name__} at {where}: {words(error)}"
-        raise ActionFailed(f"{told} - a defect of the kind itself, not of the target") from error
+        defect = f"{type(error).__name__} at {where}: {words(error)}"
+        raise ActionFailed(f"{defect} - a defect of the kind itself, not of the target") from error
 
 
 def words(what: object) -> str:

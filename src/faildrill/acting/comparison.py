@@ -28,23 +28,23 @@ async def of_others(action: Action, before: Captured, given: Given, within: floa
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(within, WITHIN)
     patience = Patience(deadline)
-    seen: list[Found | None] = []
+    looks: list[Found | None] = []
     while True:
         start = loop.time()
-        found = await _found(action, before, given, patience.of(start))
-        patience.took(loop.time() - start, is_cut_off=found is None)
-        former = seen[-1] if seen else None
-        if found and former and _is_theirs(found) == _is_theirs(former):
-            return f"nothing is touched, because {_not_ours(found)}" if _is_theirs(found) else ""
-        seen.append(found)
+        look = await _found(action, before, given, patience.of(start))
+        patience.took(loop.time() - start, is_cut_off=look is None)
+        former = looks[-1] if looks else None
+        if look and former and _is_theirs(look) == _is_theirs(former):
+            return f"nothing is touched, because {_not_ours(look)}" if _is_theirs(look) else ""
+        looks.append(look)
         if loop.time() + LOOK_AGAIN >= deadline:
             break
         await asyncio.sleep(LOOK_AGAIN)
-    theirs = [one for one in seen if one and _is_theirs(one)]
+    theirs = [look for look in looks if look and _is_theirs(look)]
     if theirs:
         return f"nothing is touched, because looks don't agree; by the last one that differs, {_not_ours(theirs[-1])}"
     # Seen, and never theirs twice in a row: that two looks differ is no proof of somebody else.
-    return "" if any(seen) else None
+    return "" if any(looks) else None
 
 
 def _is_theirs(found: Found) -> bool:
@@ -65,13 +65,13 @@ async def remedies(intents: Iterable[Intended], run: str) -> dict[str, str]:
         with suppress(FaildrillError, ValueError):
             action = action_of(intent)
             if _compares(action):
-                found = await _found(action, intent.before, CallContext(run, timeout=WITHIN), WITHIN)
-                return found.remedy if found else ""
+                theirs = await _found(action, intent.before, CallContext(run, timeout=WITHIN), WITHIN)
+                return theirs.remedy if theirs else ""
         return ""
 
     asked = list(intents)
-    said = await asyncio.gather(*(told(intent) for intent in asked))
-    return {intent.step: remedy for intent, remedy in zip(asked, said, strict=True) if remedy}
+    remedies_told = await asyncio.gather(*(told(intent) for intent in asked))
+    return {intent.step: remedy for intent, remedy in zip(asked, remedies_told, strict=True) if remedy}
 
 
 async def _found(action: Compares, before: Captured, given: Given, within: float) -> Found | None:
@@ -88,13 +88,13 @@ async def pictured(action: Action, given: Given) -> dict[str, str]:
 
 def owned(entries: Iterable[Entry]) -> set[str]:
     """Name those in the picture that the steps of a run change."""
-    found: set[str] = set()
+    names: set[str] = set()
     for entry in entries:
         if isinstance(entry.what, Intended):
             with suppress(FaildrillError, ValueError):
                 action = action_of(entry.what)
-                found |= set(action.own(entry.what.before)) if _pictures(action) else set()
-    return found
+                names |= set(action.own(entry.what.before)) if _pictures(action) else set()
+    return names
 
 
 async def beside(

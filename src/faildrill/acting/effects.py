@@ -45,16 +45,16 @@ AGAIN: Final = 2.0
 
 def seen_in_effect(entries: Iterable[Entry]) -> set[str]:
     """Name the steps whose effect was seen, so that it can be told whether it lasted."""
-    found: set[str] = set()
+    steps: set[str] = set()
     for entry in entries:
         match entry.what:
             case Confirmed(step=step):
-                found.add(step)
+                steps.add(step)
             case ApplyFailed(step=step, how="refused" | "failed"):
-                found.discard(step)
+                steps.discard(step)
             case _:
                 pass
-    return found
+    return steps
 
 
 def is_hurried(entries: Iterable[Entry]) -> bool:
@@ -225,8 +225,8 @@ class Effects:
         """Begin to look at the effect of a step that was seen, where it is a state; have the others looked at now."""
         for effect in self._held.values():
             effect.wake.set()
-        intents = (one.what for one in self._timeline.written if isinstance(one.what, Intended))
-        intent = next((one for one in intents if one.step == step), None)
+        intents = (entry.what for entry in self._timeline.written if isinstance(entry.what, Intended))
+        intent = next((intent for intent in intents if intent.step == step), None)
         if intent is None:
             return
         effect = Effect(intent, self._timeline, self._run)
@@ -252,9 +252,9 @@ async def look_before_undoing(
     entries = list(known)
     if is_hurried(entries):
         return
-    seen = seen_in_effect(entries) - {entry.what.step for entry in entries if isinstance(entry.what, Undoing)}
-    effects = [Effect(intent, timeline, run) for intent in intents if intent.step in seen]
+    still_seen = seen_in_effect(entries) - {entry.what.step for entry in entries if isinstance(entry.what, Undoing)}
+    effects = [Effect(intent, timeline, run) for intent in intents if intent.step in still_seen]
     for effect in effects:
         effect.recall(entries)
-    looked_at = [one for one in effects if one.is_state and (one.is_cheap or not again)]
-    await asyncio.gather(*(one.look_before_undo() for one in looked_at))
+    looked_at = [effect for effect in effects if effect.is_state and (effect.is_cheap or not again)]
+    await asyncio.gather(*(effect.look_before_undo() for effect in looked_at))

@@ -62,9 +62,9 @@ class Window(NamedTuple):
 
 def acts_late(action: Action, before: Captured) -> float:
     """Return the float seconds for which what an action asked for may still be done after nobody waits for it."""
-    found = before.get(ACTS_LATE)
+    recorded = before.get(ACTS_LATE)
     own = float(getattr(action, ACTS_LATE, 0.0))
-    return max(own, float(found)) if isinstance(found, int | float) else own
+    return max(own, float(recorded)) if isinstance(recorded, int | float) else own
 
 
 async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:
@@ -87,15 +87,15 @@ async def late(action: Action, before: Captured, given: Given, window: Window) -
             back = await restored(action, before, given)
             return Observed(was_back and not back.holds, back.because)
         if looks % 2:  # where reads come from two in turn, each question must meet both of them
-            back, seen = await restored(action, before, given), await effect(action, before, given)
+            back, there = await restored(action, before, given), await effect(action, before, given)
         else:
-            seen, back = await effect(action, before, given), await restored(action, before, given)
-        if was_back and back.holds and seen.holds:
+            there, back = await effect(action, before, given), await restored(action, before, given)
+        if was_back and back.holds and there.holds:
             raise CannotSee(
-                f"looks contradict each other: it is put back ({back.because}), and it is in effect ({seen.because})"
+                f"looks contradict each other: it is put back ({back.because}), and it is in effect ({there.because})"
             )
-        comes = not back.holds if was_back else seen.holds
-        return Observed(comes, seen.because if seen.holds else back.because)
+        comes = not back.holds if was_back else there.holds
+        return Observed(comes, there.because if there.holds else back.because)
 
     if costs:  # one look, when it is over
         await asyncio.sleep(min(window.until, window.last) - window.start)
@@ -113,24 +113,24 @@ async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, neede
     """Look until so many looks in a row say that it came, or, from the window's end on, that it did not."""
     loop = asyncio.get_running_loop()
     patience = Patience(window.last)
-    found: Late | None = None
+    latest: Late | None = None
     row = 0
     while True:
         start = loop.time()
         is_cut_off = False
         try:
-            seen = await call(look(), patience.of(start))
-            row = row + 1 if found and found.is_told and found.came is seen.holds else 1
-            found = Late(seen.holds, is_told=True, because=words(seen.because))
+            observed = await call(look(), patience.of(start))
+            row = row + 1 if latest and latest.is_told and latest.came is observed.holds else 1
+            latest = Late(observed.holds, is_told=True, because=words(observed.because))
         except (ActionError, CannotSee) as error:
             is_cut_off = isinstance(error, TookTooLong)
-            row, found = 0, Late(came=False, is_told=False, because=f"it could not be seen: {words(error)}")
+            row, latest = 0, Late(came=False, is_told=False, because=f"it could not be seen: {words(error)}")
         now = loop.time()
         patience.took(now - start, is_cut_off=is_cut_off)
-        if row >= needed and (found.came or now >= min(window.until, window.last)):
-            return found
+        if row >= needed and (latest.came or now >= min(window.until, window.last)):
+            return latest
         if now >= window.last:
-            return found if not found.is_told else found._replace(came=False, is_told=False, because=_split(found))
+            return latest if not latest.is_told else latest._replace(came=False, is_told=False, because=_split(latest))
         await asyncio.sleep(LOOK_AGAIN)
 
 

@@ -23,7 +23,7 @@ async def standing(intents: Iterable[Intended], dirty: Iterable[str], run: str) 
     put back. So what isn't there any more was not lost.
     """
     put_back = [intent for intent in intents if intent.undo != "none" and intent.step not in set(dirty)]
-    return [one for one in put_back if (await _look(one, run, ONCE)).holds] if len(put_back) > 1 else put_back
+    return [intent for intent in put_back if (await _look(intent, run, ONCE)).holds] if len(put_back) > 1 else put_back
 
 
 async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> list[str]:
@@ -31,7 +31,7 @@ async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> l
 
     Nothing is put back again: somebody else may want it so by now. It is open again, for `recover`.
     """
-    found: list[str] = []
+    relapsed: list[str] = []
     for intent in intents:
         until = asyncio.get_running_loop().time() + min(intent.undo_within, LOOKING)
         seen = await _look(intent, run, until)
@@ -39,8 +39,8 @@ async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> l
             timeline.note(
                 UndoNotVerified(step=intent.step, because=f"it was put back, and did not stay so: {seen.because}")
             )
-            found.append(intent.step)
-    return found
+            relapsed.append(intent.step)
+    return relapsed
 
 
 async def _look(intent: Intended, run: str, until: float) -> Observed:

@@ -149,8 +149,8 @@ async def _apply(
 async def _seen_after(action: Action, before: Captured, given: CallContext) -> str:
     """Look after a refusal: it is the word of the one who was asked."""
     now = asyncio.get_running_loop().time()
-    seen = await observe(lambda: effect(action, before, given), now, twice=not looks_cost(action), each=AFTER)
-    return f"{'but it took effect' if seen.holds else 'looked at afterwards'}: {seen.because}"
+    observed = await observe(lambda: effect(action, before, given), now, twice=not looks_cost(action), each=AFTER)
+    return f"{'but it took effect' if observed.holds else 'looked at afterwards'}: {observed.because}"
 
 
 class _Called(NamedTuple):
@@ -167,21 +167,21 @@ async def _confirm(action: Action, intended: Intended, step: Step, timeline: Tim
     looking = min(step.within, LOOKING) if answer else max(SETTLE, min(step.within, LOOKING))
 
     deadline = max(started + step.within, now + looking)
-    seen = await observe(lambda: effect(action, intended.before, given), deadline, twice=not looks_cost(action))
-    if seen.holds:
+    observed = await observe(lambda: effect(action, intended.before, given), deadline, twice=not looks_cost(action))
+    if observed.holds:
         alone = await beside(action, given, intended.picture, owned(timeline.written), deadline)
-        seen = seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
-    if seen.holds:
+        observed = observed if alone.holds else Observed(holds=False, because=f"{observed.because}; {alone.because}")
+    if observed.holds:
         timeline.record(
             Confirmed(
                 step=step.id,
-                because=seen.because,
-                evidence=seen.evidence,
-                word_of=seen.word_of,
-                moves=list(seen.moves),
-                empties=seen.empties,
+                because=observed.because,
+                evidence=observed.evidence,
+                word_of=observed.word_of,
+                moves=list(observed.moves),
+                empties=observed.empties,
             )
         )
-        return Done("done", seen.because, {**answer, **seen.evidence})
-    timeline.record(NotConfirmed(step=step.id, because=seen.because))
-    return Done("not confirmed", seen.because)
+        return Done("done", observed.because, {**answer, **observed.evidence})
+    timeline.record(NotConfirmed(step=step.id, because=observed.because))
+    return Done("not confirmed", observed.because)

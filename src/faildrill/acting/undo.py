@@ -82,32 +82,32 @@ def unsettled(entries: Iterable[Entry]) -> set[str]:
     It was cut short, it died with the runner, it broke, its answer left it open, or was good and its effect was not
     seen: given up is not gone, and a look that says "not there" proves nothing of what comes later.
     """
-    found: set[str] = set()
+    open_steps: set[str] = set()
     for entry in entries:
         match entry.what:
             case Applying(step=step):
-                found.add(step)
+                open_steps.add(step)
             case Confirmed(step=step) | ApplyFailed(step=step, how="refused"):
-                found.discard(step)
+                open_steps.discard(step)
             case _:
                 pass
-    return found
+    return open_steps
 
 
 def untouched(entries: Iterable[Entry]) -> dict[str, str]:
     """Return by step why nothing of it is put back: it was refused, or something else took it."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for entry in entries:
         match entry.what:
             case Applying(step=step):
-                found.pop(step, None)
+                reasons.pop(step, None)
             case ApplyFailed(step=step, elsewhere=True, because=because):
-                found[step] = because
+                reasons[step] = because
             case ApplyFailed(step=step, how="refused"):
-                found[step] = ""
+                reasons[step] = ""
             case _:
                 pass
-    return found
+    return reasons
 
 
 async def undo_all(
@@ -142,15 +142,17 @@ async def undo_all(
             continue
         is_open = intent.step in still_open and intent.undo != "none"
         undo.is_watched = is_open and not await undo.is_in_effect()
-        there = [one for one in watched if await one.stays()]
+        there = [earlier for earlier in watched if await earlier.stays()]
         if not await undo.run():
             dirty.append(intent.step)
         elif undo.is_watched:
             watched.append(undo)
-        for one in there:
-            one.lost_to = None if await one.stays() else intent
-    found = await asyncio.gather(*(one.late(over) for one in watched))
-    return dirty + [one.intent.step for one, came in zip(watched, found, strict=True) if not await one.settle(came)]
+        for earlier in there:
+            earlier.lost_to = None if await earlier.stays() else intent
+    came_late = await asyncio.gather(*(done.late(over) for done in watched))
+    return dirty + [
+        done.intent.step for done, came in zip(watched, came_late, strict=True) if not await done.settle(came)
+    ]
 
 
 class _Undo:
@@ -233,14 +235,14 @@ class _Undo:
             because = f"it did not stay put back: it has changed since {lost_to.step} was put back, which may be why"
             return Late(came=False, is_told=False, because=because)
         before = lost_to.before if lost_to and await self._is_as(lost_to, window.start) else intent.before
-        found = await late(action, before, self._given, window)
+        outcome = await late(action, before, self._given, window)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"
-        told = f"{looked}, and {'nothing came' if found.is_told and not found.came else found.because}"
+        told = f"{looked}, and {'nothing came' if outcome.is_told and not outcome.came else outcome.because}"
         self._timeline.note(
             Happened(step=intent.step, at=self._timeline.now(), told=f"its outcome stayed open: {told}")
         )
-        return found
+        return outcome
 
     async def settle(self, found: Late) -> bool:
         """Put back again what came, by comparing as before; nothing is asked for again where that could not be seen."""

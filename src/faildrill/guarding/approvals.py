@@ -49,10 +49,10 @@ def approve(drill: Drill, environment: Environment, by: str, lasting: float) -> 
     now = datetime.now(UTC)
     until = now + timedelta(seconds=min(lasting, LONGEST))
     what = digest(drill)
-    one = Approval(by, drill.name, what, environment.proven_identity, now.isoformat(), until.isoformat())
+    approval = Approval(by, drill.name, what, environment.proven_identity, now.isoformat(), until.isoformat())
     place = folder(environment)
     place.mkdir(parents=True, exist_ok=True)
-    return atomic_file.write(place / f"{what}-{by}.json", json.dumps(asdict(one), indent=2).encode())
+    return atomic_file.write(place / f"{what}-{by}.json", json.dumps(asdict(approval), indent=2).encode())
 
 
 def objection(drill: Drill, environment: Environment) -> str | None:
@@ -78,22 +78,25 @@ def objection(drill: Drill, environment: Environment) -> str | None:
 def _fault(path: Path, drill: Drill, environment: Environment, asked: Approvals) -> str | None:
     """Return why a file approves nothing; None when it approves this drill, here and now."""
     try:
-        one, owner = _read(path)
-        until, at = datetime.fromisoformat(one.until), datetime.fromisoformat(one.at)
+        approval, owner = _read(path)
+        until, at = datetime.fromisoformat(approval.until), datetime.fromisoformat(approval.at)
         now = datetime.now(UTC)
         faults = (
-            (one.by not in asked.by, f"{one.by} is not among those who may approve"),
-            (one.drill != drill.name, f"is for {one.drill}"),
-            (one.digest != digest(drill), "is for another version of the drill or of its targets"),
-            (one.identity != environment.proven_identity, "is for another place"),
-            (not at - timedelta(minutes=5) <= now < until, f"does not hold now, but from {one.at} to {one.until}"),
+            (approval.by not in asked.by, f"{approval.by} is not among those who may approve"),
+            (approval.drill != drill.name, f"is for {approval.drill}"),
+            (approval.digest != digest(drill), "is for another version of the drill or of its targets"),
+            (approval.identity != environment.proven_identity, "is for another place"),
+            (
+                not at - timedelta(minutes=5) <= now < until,
+                f"does not hold now, but from {approval.at} to {approval.until}",
+            ),
             ((until - at).total_seconds() > LONGEST, "would hold for longer than an approval may"),
-            (one.by == who.user(), f"{one.by} runs the drill, and so can't approve it"),
+            (approval.by == who.user(), f"{approval.by} runs the drill, and so can't approve it"),
             (owner == os.getuid() and not asked.one_login, "was written by the login that runs the drill"),
         )
     except (OSError, ValueError, TypeError, RecursionError) as error:
         return f"can't be read ({type(error).__name__})"
-    return next((said for wrong, said in faults if wrong), None)
+    return next((fault for wrong, fault in faults if wrong), None)
 
 
 def _read(path: Path) -> tuple[Approval, int]:

@@ -51,32 +51,34 @@ class Radius:
         """
         ahead = Radius(self._environment, self._run)
         ahead._touched = set(self._touched)
-        seen: list[Preview] = []
+        previews: list[Preview] = []
         for step in steps:
             because = await ahead.objection(step)
             if because is not None:
                 return f"{step.name}: {because}"
             try:
-                seen.append(await ahead._preview(step))
+                previews.append(await ahead._preview(step))
             except (ActionError, CannotSee) as error:
                 return f"{step.name}: which members it would leave healthy is unknown: {error}"
-        taken = {one for each in seen for one in {*each.touches} - {*each.spares}}
-        for target in sorted({_target(one) for one in taken}):
-            if self._is_taken_whole(target, taken, seen):
+        taken = {member for each in previews for member in {*each.touches} - {*each.spares}}
+        for target in sorted({_target(member) for member in taken}):
+            if self._is_taken_whole(target, taken, previews):
                 return f"together these steps take the last healthy member of {target}: {', '.join(sorted(taken))}"
         return None
 
     def _is_taken_whole(self, target: str, taken: set[str], seen: list[Preview]) -> bool:
         """Tell whether nothing healthy of a target is left by all steps together, where each alone leaves some."""
-        healthy = {one for each in seen for one in each.spares if _target(one) == target}
+        healthy = {member for each in seen for member in each.spares if _target(member) == target}
         if healthy:
             return not healthy - taken
         members = self._members(target)
-        return bool(members) and members <= taken and not any(members <= set(one.touches) for one in seen)
+        return bool(members) and members <= taken and not any(members <= set(preview.touches) for preview in seen)
 
     def _members(self, target: str) -> set[str]:
         """Return the declared members of a target; none where it is one thing."""
-        return {f"{target}/{name}" for one in self._environment.declared if one.name == target for name in one.nodes}
+        return {
+            f"{target}/{name}" for there in self._environment.declared if there.name == target for name in there.nodes
+        }
 
     async def _preview(self, step: Step) -> Preview:
         """Look at what a step would touch and spare; nothing where its kind tells no such thing."""
@@ -90,10 +92,10 @@ class Radius:
         touches: list[str] = []
         if isinstance(action, Previews):
             try:
-                seen = await call(action.preview(CallContext(self._run, timeout=WITHIN)), WITHIN)
+                preview = await call(action.preview(CallContext(self._run, timeout=WITHIN)), WITHIN)
             except (ActionError, CannotSee) as error:
                 return f"no answer within {durations.show(WITHIN)} to what it touches: {error}" if due else None
-            touches = seen.touches
+            touches = preview.touches
         if not touches:
             return self._unknown(step)
         self._touched |= set(touches)

@@ -47,10 +47,10 @@ class Coverage:
 
 def deeds(drill: Drill) -> list[Deed]:
     """List all that acts in a drill: its steps and those of its ways, their named undos, and its loads."""
-    found: list[Deed] = []
+    acting: list[Deed] = []
     for step in actions(drill.every_step):
-        found += deeds_of(step)
-    return [*found, *(Deed(f"load {plan.name}", plan.use, "probe") for plan in drill.load)]
+        acting += deeds_of(step)
+    return [*acting, *(Deed(f"load {plan.name}", plan.use, "probe") for plan in drill.load)]
 
 
 def deeds_of(step: Step) -> list[Deed]:
@@ -63,17 +63,17 @@ def deeds_of(step: Step) -> list[Deed]:
 def cover(environment: Environment, drill: Drill) -> Coverage:
     """Compare what a drill acts on with what the environment's identity proves; nobody is asked."""
     proven = _Proven(environment)
-    found = Coverage()
+    coverage = Coverage()
     for deed in deeds(drill):
         for target in targets(deed.use, deed.shape):
-            _weigh(target, deed, proven, found)
+            _weigh(target, deed, proven, coverage)
         for what in _besides(deed):
             if because := environment.unproven.get(deed.use.kind) or proven.unproven_at(what):
-                found.unproven.append(Unproven(_unknown(deed.use.kind), because))
+                coverage.unproven.append(Unproven(_unknown(deed.use.kind), because))
             elif not proven.holds(what) and not (what == _unknown(deed.use.kind) and proven.by_its_own(deed.use)):
-                found.lacking.setdefault(what, []).append(deed)
-    found.unproven = list(dict.fromkeys(found.unproven))
-    return found
+                coverage.lacking.setdefault(what, []).append(deed)
+    coverage.unproven = list(dict.fromkeys(coverage.unproven))
+    return coverage
 
 
 def objection(environment: Environment, coverage: Coverage) -> str | None:
@@ -90,15 +90,15 @@ def objection(environment: Environment, coverage: Coverage) -> str | None:
 
 def targets(use: KindUse, shape: Shape) -> list[Target]:
     """Return the targets that a kind is given, whoever wrote the kind."""
-    found: list[Target] = []
+    given_targets: list[Target] = []
     for name, sort in target_parameters(find(use.kind, shape)).items():
         given = use.params.get(name)
-        found += [
-            sort.model_validate(one)
-            for one in (given if isinstance(given, list) else [given])
-            if isinstance(one, dict) and "name" in one
+        given_targets += [
+            sort.model_validate(value)
+            for value in (given if isinstance(given, list) else [given])
+            if isinstance(value, dict) and "name" in value
         ]
-    return found
+    return given_targets
 
 
 def called(target: Target) -> str:
@@ -152,15 +152,15 @@ class _Proven:
         """
         family = use.kind.partition(".")[0]
         return any(
-            all(one.params[name] == use.params[name] for name in one.params.keys() & use.params.keys())
-            for one in self._families
-            if one.kind.partition(".")[0] == family
+            all(sibling.params[name] == use.params[name] for name in sibling.params.keys() & use.params.keys())
+            for sibling in self._families
+            if sibling.kind.partition(".")[0] == family
         )
 
     def unproven_at(self, what: str) -> str | None:
         """Return why what listens at an address can't be proven, where the environment says so of a target there."""
-        there = (one for one in self._environment.declared if what in map(at, one.addresses))
-        return next((one.unproven for one in there if one.unproven), None)
+        there = (target for target in self._environment.declared if what in map(at, target.addresses))
+        return next((target.unproven for target in there if target.unproven), None)
 
     def leading_to(self, target: Target) -> dict[str, Target]:
         """Return the proven targets through whose reaches each member of another one is reached, too.
@@ -169,15 +169,15 @@ class _Proven:
         it does reach them must be seen. Nothing is returned where one member is reached otherwise.
         """
         by_reach = {
-            json.dumps(member.reach.model_dump(mode="json"), sort_keys=True): one
-            for one in self._targets.values()
-            for member in one.nodes.values()
+            json.dumps(member.reach.model_dump(mode="json"), sort_keys=True): proven
+            for proven in self._targets.values()
+            for member in proven.nodes.values()
             if member.reach is not None and member.addresses
         }
         ways = [member.reach for member in target.nodes.values()]
-        found = [by_reach.get(json.dumps(way.model_dump(mode="json"), sort_keys=True)) for way in ways if way]
-        known = {_key(one): one for one in found if one is not None}
-        return known if found and len(found) == len(ways) and None not in found else {}
+        reached = [by_reach.get(json.dumps(way.model_dump(mode="json"), sort_keys=True)) for way in ways if way]
+        known = {_key(proven): proven for proven in reached if proven is not None}
+        return known if reached and len(reached) == len(ways) and None not in reached else {}
 
 
 def _key(target: Target) -> str:
@@ -192,7 +192,7 @@ def _besides(deed: Deed) -> list[str]:
     if targets(deed.use, deed.shape):
         return []
     given = (deed.use.params.get(name) for name in ("url", "address"))
-    places = [at(of_url(one) if "://" in one else one) for one in given if isinstance(one, str)]
+    places = [at(of_url(value) if "://" in value else value) for value in given if isinstance(value, str)]
     return places or [_unknown(deed.use.kind)]
 
 
@@ -202,13 +202,13 @@ def _unknown(kind: str) -> str:
 
 def _remedy(environment: Environment, what: str, kind: str) -> str:
     """Return the lines to write."""
-    named = (one for one in environment.declared if called(one) == what or what in map(at, one.addresses))
-    found = next(named, None)
-    if found is not None:
-        otherwise = f"`unproven: REASON` in {found.section}: {found.name}"
+    named = (target for target in environment.declared if called(target) == what or what in map(at, target.addresses))
+    target = next(named, None)
+    if target is not None:
+        otherwise = f"`unproven: REASON` in {target.section}: {target.name}"
     else:
         otherwise = f"`unproven: {{{kind}: REASON}}`"
-    lines = sorted({*_lines_for(found, what)})
+    lines = sorted({*_lines_for(target, what)})
     write = f"add one of these lines there: {' | '.join(lines)}; or, where" if lines else "where"
     return f"{write} nothing can prove it, say why: {otherwise}"
 
@@ -217,10 +217,12 @@ def _lines_for(target: Target | None, what: str) -> Iterator[str]:
     """Yield a line of each guard that could prove a target, or this host."""
     for name in names("guard"):
         guard = find(name, "guard")
-        given = [one for one, sort in target_parameters(guard).items() if target and isinstance(target, sort)]
+        given = [
+            parameter for parameter, sort in target_parameters(guard).items() if target and isinstance(target, sort)
+        ]
         of_this_host = what == THIS_HOST and issubclass(guard, Covers) and not target_parameters(guard)
         is_fit = bool(given) if target else of_this_host
-        needed = {one: _HIDDEN for one, info in parameter_names(guard).items() if info.is_required()}
-        needed |= {one: target.name for one in given[:1] if target}
+        needed = {parameter: _HIDDEN for parameter, info in parameter_names(guard).items() if info.is_required()}
+        needed |= {parameter: target.name for parameter in given[:1] if target}
         if is_fit and needed and issubclass(guard, Proves):
             yield f"- {name}: {{{', '.join(f'{key}: {value}' for key, value in needed.items())}}}"

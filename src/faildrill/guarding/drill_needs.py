@@ -35,8 +35,8 @@ async def of_drill(drill: Drill, environment: Environment) -> AsyncIterator[Chec
     for what, use in _actions(drill):
         if use not in seen:
             seen.append(use)
-            async for one in _of_action(what, use):
-                yield one
+            async for need in _of_action(what, use):
+                yield need
 
 
 def _actions(drill: Drill) -> Iterator[tuple[str, KindUse]]:
@@ -56,8 +56,8 @@ async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
         return  # holds what is known only when it is due
     if isinstance(action, NeedsRights):
         try:
-            for one in await call(action.rights(given), _WITHIN):
-                yield one._replace(what=f"{what} {one.what}")
+            for right in await call(action.rights(given), _WITHIN):
+                yield right._replace(what=f"{what} {right.what}")
         except (ActionError, CannotSee) as error:
             told = f"its rights are unknown: {words(error)}"
             yield Checked(what, ok=False, told=told, remedy="see that the target is up and reachable")

@@ -111,7 +111,7 @@ async def foreseen(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
 
 async def _followed(drill: Drill, run: str) -> AsyncIterator[GuardAnswered]:
     """Ask what a drill does first: later steps are asked when due, as what is before may make them possible."""
-    first = next((one for one in drill.steps if isinstance(one, Step | Parallel)), None)
+    first = next((step for step in drill.steps if isinstance(step, Step | Parallel)), None)
     for step in actions([first] if first else []):
         action = None if step.late else build(step.use, "action")
         if not (getattr(action, NEEDS_HEIR, False) and isinstance(action, Previews)):

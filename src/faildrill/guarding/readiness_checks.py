@@ -56,7 +56,7 @@ async def examine(environment: Environment, reports: Path) -> AsyncIterator[Chec
 
 def machine(environment: Environment, reports: Path) -> Iterator[Checked]:
     """Look at this machine: versions, disk, what runs have left."""
-    python = ".".join(str(one) for one in sys.version_info[:3])
+    python = ".".join(str(part) for part in sys.version_info[:3])
     yield Checked("faildrill", ok=True, told=f"{__version__} on Python {python}, Linux {os.uname().release}")
     yield _fencing()
     yield _room("reports", reports)
@@ -90,7 +90,7 @@ def _state() -> Checked:
 
 
 def _room(what: str, folder: Path) -> Checked:
-    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    there = next(existing for existing in (folder.absolute(), *folder.absolute().parents) if existing.exists())
     free = shutil.disk_usage(there).free
     if not os.access(there, os.W_OK):
         return Checked(
@@ -144,11 +144,11 @@ async def _led(target: Target) -> Checked:
 async def _reached(what: str, member: Member) -> Checked:
     given = CallContext("doctor", timeout=WITHIN)
     try:
-        seen = await call(given.reach(member).state(member.name), WITHIN)
+        state = await call(given.reach(member).state(member.name), WITHIN)
     except (ActionError, CannotSee) as error:
         remedy = "without it nothing can be done to it, nor put back; give it a `reach` that answers"
         return Checked(what, ok=False, told=words(error), remedy=remedy)
-    return Checked(what, seen == "running", f"is {seen}", "" if seen == "running" else "start it")
+    return Checked(what, state == "running", f"is {state}", "" if state == "running" else "start it")
 
 
 async def _probes(environment: Environment) -> AsyncIterator[Checked]:
@@ -176,10 +176,10 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
     except (ActionError, CannotSee, ValidationError) as error:
         remedy = causes.what_to_do(str(error)) or f"a look may take {durations.show(plan.timeout)}"
         return Checked(what, ok=False, told=words(error), remedy=remedy)
-    told = seen.outcome.in_words(words(seen.detail))
+    outcome = seen.outcome.in_words(words(seen.detail))
     if seen.outcome is Outcome.OK:
-        return Checked(what, ok=True, told=told)
+        return Checked(what, ok=True, told=outcome)
     _, told_how, remedy = words(seen.detail).partition(TO_RUN)
-    known = causes.what_to_do(told) or "no drill starts before every probe is good"
+    known = causes.what_to_do(outcome) or "no drill starts before every probe is good"
     remedy = f"its owner must run: {remedy}" if told_how else known
-    return Checked(what, ok=False, told=told.partition(TO_RUN)[0], remedy=remedy)
+    return Checked(what, ok=False, told=outcome.partition(TO_RUN)[0], remedy=remedy)

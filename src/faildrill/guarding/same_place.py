@@ -86,15 +86,15 @@ async def refusal(
 
 async def _leading(intents: Sequence[Intended], run: str) -> Told:
     """Ask where all that is acted through leads, when intents are put back."""
-    found: dict[str, Target] = {}
+    theirs: dict[str, Target] = {}
     asked = []
-    for deed in (one for intent in intents for one in _deeds(intent)):
+    for deed in (acting for intent in intents for acting in _deeds(intent)):
         with suppress(FaildrillError, ValueError):  # what can't be read is told by its undo
             acted_on = targets(deed.use, "action")
-            found |= {f"{one.section}/{one.name}": one for one in acted_on if one.unproven is None}
-            if not any(one.unproven for one in acted_on):
+            theirs |= {f"{target.section}/{target.name}": target for target in acted_on if target.unproven is None}
+            if not any(target.unproven for target in acted_on):
                 asked.append(reach_proofs.through(deed, run, WITHIN))
-    answers = await asyncio.gather(reach_proofs.ask(found.values(), run, WITHIN), *asked)
+    answers = await asyncio.gather(reach_proofs.ask(theirs.values(), run, WITHIN), *asked)
     told = [answer for answer in answers if answer is not None]
     return Told(*([line for one in told for line in one[part]] for part in range(3)))
 

@@ -40,13 +40,13 @@ class InEffect(NamedTuple):
 def in_effect(step: str, known: Iterable[Entry]) -> InEffect:
     """Bound the time for which a state was in effect; nothing of an event, and of runs that did not look again."""
     entries = list(known)
-    own = [one for one in entries if _step(one) == step]
-    began = next((one.at for one in own if isinstance(one.what, Applying)), None)
-    seen = next((one.at for one in own if isinstance(one.what, Confirmed)), None)
-    looks = [one for one in own if isinstance(one.what, EffectSeen | EffectGone | EffectUntold)]
-    if began is None or seen is None or not looks:
+    own = [entry for entry in entries if _step(entry) == step]
+    began = next((entry.at for entry in own if isinstance(entry.what, Applying)), None)
+    confirmed = next((entry.at for entry in own if isinstance(entry.what, Confirmed)), None)
+    looks = [entry for entry in own if isinstance(entry.what, EffectSeen | EffectGone | EffectUntold)]
+    if began is None or confirmed is None or not looks:
         return InEffect()
-    span = _Span(began, seen, own)
+    span = _Span(began, confirmed, own)
     for entry in looks:
         if isinstance(entry.what, EffectGone) and not _excuse(entry, entry.what, span, _deeds(step, entries)):
             return _gone(entry, entry.what, span)
@@ -85,7 +85,7 @@ class _Span(NamedTuple):
     @property
     def put_back_at(self) -> int | None:
         """When it was over for certain."""
-        return next((one.at for one in self.own if isinstance(one.what, UndoVerified)), None)
+        return next((entry.at for entry in self.own if isinstance(entry.what, UndoVerified)), None)
 
     def length(self, last: int | None, over: int | None) -> Bounds:
         """Bound it: there from when it was seen first to when a look was sent that saw it; over by then for certain.
@@ -95,7 +95,7 @@ class _Span(NamedTuple):
         """
         # After a reboot a look of before has a larger number than the entry that tells of it: only the order is known
         # then.
-        looks = [min(one.what.at, one.at) for one in self.own if isinstance(one.what, EffectSeen)]
+        looks = [min(entry.what.at, entry.at) for entry in self.own if isinstance(entry.what, EffectSeen)]
         until = max([self.seen, *looks] if last is None else [self.seen, last])
         most = None if over is None else seconds(max(over - self.began, until - self.seen))
         return Bounds(at_least=seconds(until - self.seen), at_most=most)
@@ -129,7 +129,7 @@ def _deeds(step: str, entries: list[Entry]) -> Iterator[tuple[int, int]]:
                 ends = (UndoVerified, UndoNotVerified)
             case _:
                 continue
-        later = (one.at for one in entries[number:] if isinstance(one.what, ends) and _step(one) == other)
+        later = (end.at for end in entries[number:] if isinstance(end.what, ends) and _step(end) == other)
         yield entry.at, next(later, entries[-1].at)
 
 

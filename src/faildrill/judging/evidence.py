@@ -151,7 +151,7 @@ class Evidence:
     def _began(self) -> dict[str, int]:
         """By step, when its effect began, where the action has told of it: the first time."""
         # Reversed, so that the first of a step's tellings is the one that stays.
-        return {one.step: one.at for _, one in reversed(list(self.events(Happened))) if one.began}
+        return {happened.step: happened.at for _, happened in reversed(list(self.events(Happened))) if happened.began}
 
     @cached_property
     def begun(self) -> dict[str, Entry]:
@@ -306,7 +306,7 @@ def _gathered(folder: Path, *, is_over: bool) -> Evidence:
         raise JournalDamaged(f"{path}: of format {first.format}; this version of faildrill reads up to {FORMAT}")
     try:
         drill = Drill.model_validate(first.drill)
-        guests = [ProbePlan.model_validate(one) for one in first.place.get("probes", [])]
+        guests = [ProbePlan.model_validate(plan) for plan in first.place.get("probes", [])]
     except ValidationError as error:
         raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
     plans = {plan.name: plan for plan in (*guests, *drill.probes, *drill.load)}

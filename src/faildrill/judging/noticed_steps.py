@@ -129,7 +129,7 @@ def _in_the_dark(evidence: Evidence, probe: str, before: Time, since: Time) -> s
     """Tell of a darkness as long as looks that fail one after the other: of a service that hangs few looks end."""
     enough = long_enough(evidence, probe)
     dark = evidence.outages(probe, 0.0)
-    if not enough or any(one.first_dark < before[1] and one.last_dark >= before[0] for one in dark):
+    if not enough or any(outage.first_dark < before[1] and outage.last_dark >= before[0] for outage in dark):
         return ""
     proven = proven_dark(evidence, probe, since)
     return f"dark for at least {durations.show(seconds(proven))} since, and not before it" if proven >= enough else ""

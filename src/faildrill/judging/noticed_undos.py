@@ -78,9 +78,13 @@ def noticed_undos(evidence: Evidence, level: float = CHANCE) -> list[NoticedUndo
     that was before, is put back with the other one, if that names all that it names.
     """
     ends = {entry.what.step: entry.what for entry in evidence.entries if isinstance(entry.what, _ENDS)}
-    words = {step: one.word_of for step, one in ends.items() if isinstance(one, UndoVerified) and one.word_of}
-    found = [_noticed_undo(evidence, step, word_of, level) for step, word_of in words.items()]
-    return [_with_another(one, found) for one in found]
+    words = {
+        step: verified.word_of
+        for step, verified in ends.items()
+        if isinstance(verified, UndoVerified) and verified.word_of
+    }
+    undos = [_noticed_undo(evidence, step, word_of, level) for step, word_of in words.items()]
+    return [_with_another(undo, undos) for undo in undos]
 
 
 def _with_another(one: NoticedUndo, found: Sequence[NoticedUndo]) -> NoticedUndo:
@@ -113,8 +117,8 @@ def _noticed_undo(evidence: Evidence, step: str, word_of: str, level: float) -> 
 
 
 def _is_after_a_reboot(evidence: Evidence, step: str) -> bool:
-    backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
-    boots = [(entry.at, one.boot) for entry, one in evidence.events(RunnerDied)]
+    backs = [entry.at for entry, verified in evidence.events(UndoVerified) if verified.step == step]
+    boots = [(entry.at, death.boot) for entry, death in evidence.events(RunnerDied)]
     return any(boot != evidence.first.boot and at <= max(backs) for at, boot in boots)
 
 
@@ -165,8 +169,8 @@ class _Seen:
 
     def _unlike_before(self, probe: str, now: Time) -> set[str]:
         """Return the sorts of what a probe tells that are unlike what it told before the step."""
-        compared = [one for one in self._compared(probe, now) if one.is_telling]
-        return {one.sort for one in compared if one.chance * len(compared) <= CHANCE}
+        compared = [comparison for comparison in self._compared(probe, now) if comparison.is_telling]
+        return {comparison.sort for comparison in compared if comparison.chance * len(compared) <= CHANCE}
 
     def _all_back(self, names: Sequence[str], after: Time, level: float) -> str:
         """Tell of the shares that the step has named, if each of them is as it was before it."""
@@ -198,7 +202,11 @@ class _Seen:
         }
         compared = list(all_shares(self._evidence, probe, self.alone, after, before))
         unlike = self._unlike_before(probe, after)
-        near = [one for one in compared if one.sort not in unlike and _is_nearer(one, former.get(one.what))]
+        near = [
+            comparison
+            for comparison in compared
+            if comparison.sort not in unlike and _is_nearer(comparison, former.get(comparison.what))
+        ]
         most = min(near, key=lambda one: one.chance, default=None)
         if most is None or most.chance * len(compared) > level:
             return ""
@@ -212,9 +220,9 @@ class _Seen:
 
     def _found_lasting(self, probe: str) -> set[str]:
         ends = (self.alone, self._times.until_undone)
-        compared = [one for one in self._compared(probe, self.alone) if one.is_telling]
-        unlike = [one for one in compared if one.chance * len(compared) <= CHANCE]
-        return {one.what for one in unlike if all(self._lasted(probe, one, time) for time in ends)}
+        compared = [comparison for comparison in self._compared(probe, self.alone) if comparison.is_telling]
+        unlike = [comparison for comparison in compared if comparison.chance * len(compared) <= CHANCE]
+        return {comparison.what for comparison in unlike if all(self._lasted(probe, comparison, time) for time in ends)}
 
     def _lasted(self, probe: str, step: Compared, time: Time) -> bool:
         """Tell whether the last looks of a time are unlike before the step as well, in as few of them as can tell.
@@ -234,7 +242,7 @@ class _Seen:
     def _last_looks(self, probe: str, what: str, time: Time, part: int) -> Compared | None:
         """Compare the last part of a time, one in so many, with before the step; None where it has too few looks."""
         last = time[1] - (time[1] - time[0]) // part, time[1]
-        told = next((one for one in self._compared(probe, last) if one.what == what), None)
+        told = next((comparison for comparison in self._compared(probe, last) if comparison.what == what), None)
         return told if told and told.now.total >= IN_A_ROW else None
 
     def _compared(self, probe: str, now: Time) -> list[Compared]:

@@ -171,5 +171,5 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
 
 def _finding(kind: str, claim: str, verdict: Verdict, because: str, *cited: Entry) -> Finding:
     return Finding(
-        kind=kind, claim=claim, verdict=verdict, because=because, evidence=[f"timeline:{one.n}" for one in cited]
+        kind=kind, claim=claim, verdict=verdict, because=because, evidence=[f"timeline:{entry.n}" for entry in cited]
     )

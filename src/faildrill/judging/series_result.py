@@ -130,45 +130,48 @@ def judge(folder: Path) -> SetResult:
 
 
 def _read(folder: Path) -> _Read:
-    found = series.entries(folder)
-    if not found or not isinstance(found[0].what, series.SetStarted):
+    entries = series.entries(folder)
+    if not entries or not isinstance(entries[0].what, series.SetStarted):
         raise WrongUsage(f"{folder} holds no set of runs: there is no {series.FILE} that begins with a start")
-    first = found[0].what
+    first = entries[0].what
     if first.format > series.FORMAT:
         raise JournalDamaged(
             f"{folder}: of format {first.format}; this version of faildrill reads up to {series.FORMAT}"
         )
-    last = found[-1].what
+    last = entries[-1].what
     return _Read(
         first=first,
-        began=[one.what for one in found if isinstance(one.what, series.RunBegun)],
-        codes={one.what.folder: one.what.code for one in found if isinstance(one.what, series.RunOver)},
-        not_run=[one.what for one in found if isinstance(one.what, series.NotRun)],
+        began=[entry.what for entry in entries if isinstance(entry.what, series.RunBegun)],
+        codes={entry.what.folder: entry.what.code for entry in entries if isinstance(entry.what, series.RunOver)},
+        not_run=[entry.what for entry in entries if isinstance(entry.what, series.NotRun)],
         end=last if isinstance(last, series.SetEnded) else None,
-        started=found[0].wall,
-        ended=found[-1].wall,
+        started=entries[0].wall,
+        ended=entries[-1].wall,
     )
 
 
 def _result(read: _Read, folder: Path) -> SetResult:
     first = read.first
     if first.sort == "suite":
-        runs = [_of_suite(number, one, read, folder) for number, one in enumerate(read.began, 1)]
+        runs = [_of_suite(number, begun, read, folder) for number, begun in enumerate(read.began, 1)]
         not_run = _not_run(read)
         known, found, compared = [], [_all_are_run(first, not_run)], []
     else:
-        seen = {one.folder: _evidence(folder / one.folder) for one in read.began}
-        known = [one for one in seen.values() if isinstance(one, Evidence)]
+        seen = {begun.folder: _evidence(folder / begun.folder) for begun in read.began}
+        known = [evidence for evidence in seen.values() if isinstance(evidence, Evidence)]
         late = limits(known, users(known))
-        runs = [_run_or_why_not(number, one.folder, seen[one.folder], late) for number, one in enumerate(read.began, 1)]
+        runs = [
+            _run_or_why_not(number, begun.folder, seen[begun.folder], late)
+            for number, begun in enumerate(read.began, 1)
+        ]
         not_run, found, compared = [], list(_findings(read, runs)), runs
     deciding = [run for run in runs if not run.tried_again]
-    worst = Verdict.worst([*(one.verdict for one in deciding), *(one.verdict for one in found)])
+    worst = Verdict.worst([*(weighed.verdict for weighed in deciding), *(weighed.verdict for weighed in found)])
     return SetResult(
         set=first.set,
         sort=first.sort,
         drill=first.drill,
-        about=next((one.drill.about for one in known if one.drill.name == first.drill), ""),
+        about=next((evidence.drill.about for evidence in known if evidence.drill.name == first.drill), ""),
         environment=first.environment,
         version=first.version,
         host=first.host,
@@ -267,24 +270,26 @@ def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) ->
     seen = _evidence(folder / begun.folder)
     run = _run_or_why_not(number, begun.folder, seen, {})
     code = read.codes.get(begun.folder)
-    said = next((one for one in Verdict if one.exit_code == code), Verdict.INCONCLUSIVE)
-    later = any(one.member == begun.member and one.attempt > begun.attempt for one in read.began)
-    verdict = run.verdict if run.conclusive is not None else Verdict.worst((run.verdict, said))
+    verdict = next((one for one in Verdict if one.exit_code == code), Verdict.INCONCLUSIVE)
+    later = any(attempt.member == begun.member and attempt.attempt > begun.attempt for attempt in read.began)
+    verdict = run.verdict if run.conclusive is not None else Verdict.worst((run.verdict, verdict))
     told = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}
     return msgspec.structs.replace(run, verdict=verdict, conclusive=verdict.conclusive, **told)
 
 
 def _not_run(read: _Read) -> list[LeftOut]:
     """List the drills of a suite that were not run: what was written down of them, and what nobody wrote of."""
-    why = {one.member: one for one in read.not_run}
-    begun = {one.member for one in read.began}
+    why = {omitted.member: omitted for omitted in read.not_run}
+    begun = {run.member for run in read.began}
     cut = "whoever ran the suite was cut short, or it is still on"
     left = []
     for name in read.first.members:
-        one = why.get(name) or (None if name in begun else series.NotRun(member=name, because=cut, interrupted=True))
-        if one is not None:
-            verdict = Verdict.ABORTED if one.interrupted else Verdict.INCONCLUSIVE
-            left.append(LeftOut(name=name, because=one.because, verdict=verdict))
+        omitted = why.get(name) or (
+            None if name in begun else series.NotRun(member=name, because=cut, interrupted=True)
+        )
+        if omitted is not None:
+            verdict = Verdict.ABORTED if omitted.interrupted else Verdict.INCONCLUSIVE
+            left.append(LeftOut(name=name, because=omitted.because, verdict=verdict))
     return left
 
 
@@ -294,8 +299,8 @@ def _all_are_run(first: series.SetStarted, left: list[LeftOut]) -> Finding:
     claim = f"all {count(planned, 'drill')} of the suite are run"
     if not left:
         return Finding(kind="suite", claim=claim, verdict=Verdict.PASSED, because=f"{planned} of {planned} were")
-    worst = Verdict.worst(one.verdict for one in left)
-    why = "; ".join(dict.fromkeys(one.because for one in left))
+    worst = Verdict.worst(omitted.verdict for omitted in left)
+    why = "; ".join(dict.fromkeys(omitted.because for omitted in left))
     because = f"{planned - len(left)} of {planned} were; the rest was not: {why}"
     return Finding(kind="suite", claim=claim, verdict=worst, because=because)
 
@@ -308,12 +313,12 @@ def name_of(drill: Drill) -> str:
 def _failover(evidence: Evidence) -> tuple[Failover, str]:
     """Tell whether the writer changed, or its timeline: by every probe that tells; one that saw it is enough."""
     telling = [plan.name for plan in evidence.plans.values() if _tells(plan.use.kind)]
-    found = [Never(of=name, changes=True).judge(evidence)[0] for name in telling]
+    findings = [Never(of=name, changes=True).judge(evidence)[0] for name in telling]
     for verdict, word in ((Verdict.FAILED, "done"), (Verdict.PASSED, "not done")):
-        for one in found:
-            if one.verdict is verdict:
-                return ("done" if word == "done" else "not done"), one.because
-    return "can't tell", found[0].because if found else "no probe tells who takes writes"
+        for finding in findings:
+            if finding.verdict is verdict:
+                return ("done" if word == "done" else "not done"), finding.because
+    return "can't tell", findings[0].because if findings else "no probe tells who takes writes"
 
 
 def _tells(kind: str) -> bool:
@@ -322,8 +327,8 @@ def _tells(kind: str) -> bool:
 
 def _counted(runs: list[RunOfSet], warrants: str) -> Failovers:
     those = [run for run in runs if run.warrants == warrants]
-    done = sum(one.failover == "done" for one in those)
-    return Failovers(runs=len(those), done=done, unknown=sum(one.failover == "can't tell" for one in those))
+    done = sum(run.failover == "done" for run in those)
+    return Failovers(runs=len(those), done=done, unknown=sum(run.failover == "can't tell" for run in those))
 
 
 def _findings(read: _Read, runs: list[RunOfSet]) -> Iterator[Finding]:
@@ -362,5 +367,5 @@ def _because(worst: Verdict, runs: list[RunOfSet], found: list[Finding]) -> str:
     if worst is Verdict.PASSED:
         return f"all {count(len(runs), 'run')} passed"
     those = [f"run {run.number} ({run.name}): {run.because}" for run in runs if run.verdict is worst]
-    those += [f"{one.claim}: no, {one.because}" for one in found if one.verdict is worst]
+    those += [f"{finding.claim}: no, {finding.because}" for finding in found if finding.verdict is worst]
     return those[0] + (f" (and {len(those) - 1} more)" if len(those) > 1 else "")

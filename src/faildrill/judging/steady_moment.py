@@ -14,10 +14,10 @@ def not_before(evidence: Evidence, steady: SteadyAgain) -> int:
     """
     undone = steady.since - nanoseconds(steady.after)
     asked = [evidence.heard(name, Question("ok"), Interval(undone, steady.since)) for name in evidence.plans]
-    bad = [last - undone for one in asked if (last := one.against_before(steady.since)) is not None]
+    bad = [last - undone for heard in asked if (last := heard.against_before(steady.since)) is not None]
     if bad:
         return max(bad)
-    blind = any(one.blind for one in asked)
+    blind = any(heard.blind for heard in asked)
     return 0 if blind else nanoseconds(steady.after)
 
 

@@ -46,11 +46,13 @@ def figures(evidence: Evidence) -> list[StepFigures]:
         if step in by_step:
             by_step[step].append(entry)
     backs = {undo.step: undo for undo in noticed_undos(evidence)}
-    found = [
+    outcomes = [
         _wait(evidence, step, by_step[step.id]) if isinstance(step, Wait) else _step(evidence, step, by_step[step.id])
         for step in evidence.steps
     ]
-    return [_seen_back(evidence, one, backs[one.id]) if one.id in backs else one for one in found]
+    return [
+        _seen_back(evidence, outcome, backs[outcome.id]) if outcome.id in backs else outcome for outcome in outcomes
+    ]
 
 
 def _wait(evidence: Evidence, step: Wait, entries: list[Entry]) -> StepFigures:
@@ -98,16 +100,16 @@ def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
 
 def _seen_back(evidence: Evidence, step: StepFigures, back: NoticedUndo) -> StepFigures:
     """Ask the probes of the drill where only the one who was asked says that it was put back."""
-    told: Undo = "verified"
+    undo: Undo = "verified"
     because = back.seen_by
     if back.against:
-        told, because = "not verified", f"{back.word_of} says so, and probes say that it is not: {back.against}"
+        undo, because = "not verified", f"{back.word_of} says so, and probes say that it is not: {back.against}"
     elif not back.seen_by:
         why = back.why or "no probe that asks somebody else noticed its end, and none says that it is not so"
-        told, because = "not witnessed", f"only the one who was asked ({back.word_of}) says so: {why}"
-    if told == "not verified" and evidence.last(SteadyAgain) is None:
-        told = "not witnessed"  # nobody looked for as long as traffic takes to settle
-    return msgspec.structs.replace(step, undo=told, undo_because=f"{step.undo_because}; {because}")
+        undo, because = "not witnessed", f"only the one who was asked ({back.word_of}) says so: {why}"
+    if undo == "not verified" and evidence.last(SteadyAgain) is None:
+        undo = "not witnessed"  # nobody looked for as long as traffic takes to settle
+    return msgspec.structs.replace(step, undo=undo, undo_because=f"{step.undo_because}; {because}")
 
 
 def _begun(evidence: Evidence, entries: list[Entry]) -> Entry | None:
@@ -141,7 +143,7 @@ def _outcome(entries: list[Entry]) -> _Ended:
 
 def _witnessed(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
     """Ask the probes of the drill where only the one who was asked says that it was done."""
-    word_of = next((one.word_of for _, one in evidence.events(Confirmed) if one.step == step), "")
+    word_of = next((confirmed.word_of for _, confirmed in evidence.events(Confirmed) if confirmed.step == step), "")
     if ended.outcome != "done" or not word_of:
         return ended
     seen = noticed(evidence, step)

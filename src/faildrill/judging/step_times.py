@@ -49,19 +49,19 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
 
     `word_of`: whose word it is, where that is not told by what confirmed it.
     """
-    confirmed = {one.step: (entry, one) for entry, one in evidence.events(Confirmed)}
-    begun = {one.step: evidence.dated(entry) for entry, one in evidence.events(Applying)}
+    confirmed = {event.step: (entry, event) for entry, event in evidence.events(Confirmed)}
+    begun = {event.step: evidence.dated(entry) for entry, event in evidence.events(Applying)}
     if step not in begun or step not in confirmed:
         return None
     seen, event = confirmed[step]
     word_of = word_of or event.word_of
-    kin = {step, *(name for name, (_, one) in confirmed.items() if one.word_of == word_of)}
+    kin = {step, *(name for name, (_, other) in confirmed.items() if other.word_of == word_of)}
     first = min((begun[name] for name in kin if name in begun), key=lambda one: one.at)
-    backs = [entry.at for entry, one in evidence.events(UndoVerified) if one.step == step]
+    backs = [entry.at for entry, verified in evidence.events(UndoVerified) if verified.step == step]
     ends = [entry.at for entry in evidence.entries if entry.at > seen.at and _ends(entry, kin)]
     over = [entry for entry in evidence.entries if entry.at > seen.at and _is_over(entry, step)]
-    apart = {name for name, (_, one) in confirmed.items() if name in kin and _are_apart(one.moves, event.moves)}
-    own = [one.at for one in over if not (isinstance(one.what, Applying) and one.what.step in apart)]
+    apart = {name for name, (_, other) in confirmed.items() if name in kin and _are_apart(other.moves, event.moves)}
+    own = [entry.at for entry in over if not (isinstance(entry.what, Applying) and entry.what.step in apart)]
     last = min([*ends, evidence.until])
     return StepTimes(
         word_of=word_of,
@@ -71,7 +71,7 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
         befores=[(at, begun[step].at) for at in sorted(_starts(evidence, begun[step], kin))],
         untouched=(min(_starts(evidence, first, kin)), first.at),
         since=(seen.at, last),
-        alone=(seen.at, min([*(one.at for one in over), last])),
+        alone=(seen.at, min([*(entry.at for entry in over), last])),
         own=(seen.at, min([*own, last])),
         until_undone=(seen.at, evidence.put_back_at or evidence.until),
         after=(max(backs, default=evidence.until), evidence.until),
@@ -87,9 +87,9 @@ def put_back_since(evidence: Evidence) -> int:
 def _starts(evidence: Evidence, begun: Entry, kin: Iterable[str]) -> set[int]:
     """Return since when nothing had been done before a step, and since when nothing that others confirm as well."""
     done = [entry for entry in evidence.entries if isinstance(entry.what, Confirmed | NotConfirmed | ApplyFailed)]
-    former = [one for one in done if one.at <= begun.at]
-    others = [one for one in former if _step(one) not in kin]
-    return {max([evidence.since, *(one.at for one in some)]) for some in (former, others)}
+    former = [entry for entry in done if entry.at <= begun.at]
+    others = [entry for entry in former if _step(entry) not in kin]
+    return {max([evidence.since, *(entry.at for entry in some)]) for some in (former, others)}
 
 
 def _ends(entry: Entry, kin: set[str]) -> bool:

@@ -23,8 +23,8 @@ class Decision(NamedTuple):
 
 def decide(evidence: Evidence, found: list[Finding]) -> Decision:
     """Take the worst verdict, and of the findings that say it the one whose cause came first, with its remedy."""
-    verdict = Verdict.worst(one.verdict for one in found)
-    deciding = [number for number, one in enumerate(found) if one.verdict is verdict]
+    verdict = Verdict.worst(finding.verdict for finding in found)
+    deciding = [number for number, finding in enumerate(found) if finding.verdict is verdict]
     number = min(deciding, key=lambda one: _when(evidence, found[one])) if verdict is not Verdict.PASSED else 0
     return Decision(verdict, _told(verdict, found, found[number], len(deciding) - 1), number)
 
@@ -36,7 +36,7 @@ def _when(evidence: Evidence, finding: Finding) -> int:
     """
     if finding.verdict is Verdict.INCONCLUSIVE and finding.kind not in ENGINE:
         return _AT_THE_END
-    return min((_cited(evidence, one) for one in finding.evidence), default=_AT_THE_END)
+    return min((_cited(evidence, citation) for citation in finding.evidence), default=_AT_THE_END)
 
 
 def _cited(evidence: Evidence, reference: str) -> int:

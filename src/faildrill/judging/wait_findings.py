@@ -36,17 +36,17 @@ def weigh(evidence: Evidence, wait: Wait, step: StepFigures) -> Weighed:
         return Weighed(Verdict.FAILED, wrong) if is_met else stands
     if is_met and not decides(answer.is_seen for answer in answers):
         return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look that was sent meanwhile saw it")
-    blind = max((one.blind for one in may_last if one.blind), default=None)
+    blind = max((looks.blind for looks in may_last if looks.blind), default=None)
     if is_met or blind is None:
         return stands
-    told = f"{step.because}; it may have been so unseen: no look tells for {durations.show(seconds(blind))}"
-    return Weighed(Verdict.INCONCLUSIVE, told)
+    because = f"{step.because}; it may have been so unseen: no look tells for {durations.show(seconds(blind))}"
+    return Weighed(Verdict.INCONCLUSIVE, because)
 
 
 def _answers(evidence: Evidence, wait: Wait) -> list[Heard]:
     """Ask the record again, by probe; nothing where a run of an older version does not tell what was asked."""
-    started = next(((entry, one) for entry, one in evidence.events(WaitStarted) if one.step == wait.id), None)
-    ended = next((entry for entry, one in evidence.events(WaitEnded) if one.step == wait.id), None)
+    started = next(((entry, begun) for entry, begun in evidence.events(WaitStarted) if begun.step == wait.id), None)
+    ended = next((entry for entry, over in evidence.events(WaitEnded) if over.step == wait.id), None)
     if wait.until is None or started is None or ended is None:
         return []
     entry, event = started

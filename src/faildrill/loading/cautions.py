@@ -55,4 +55,4 @@ def warn(drill: Drill, expected: list[Use], place: Place, mistakes: Mistakes) ->
 
 def _actions(drill: Drill) -> list[Step]:
     flat = [*singly(drill.steps)]
-    return [one for one in flat if isinstance(one, Step)]
+    return [step for step in flat if isinstance(step, Step)]

@@ -40,8 +40,8 @@ def read_blast_radius(reading: MappingReader, place: Environment) -> BlastRadius
         for name, limit in limits.entries.items() if isinstance(limits, Mapping) else ():
             if name not in known:
                 reading.mistakes.add(limit.place, f"no {name!r} among the {section}{did_you_mean(name, known)}")
-    found = _model(shape, entry, reading)
-    return BlastRadius.model_validate(found.model_dump()) if found else None
+    rule = _model(shape, entry, reading)
+    return BlastRadius.model_validate(rule.model_dump()) if rule else None
 
 
 def blast_radius_shape(asked: Iterable[str] = ()) -> type[BaseModel]:
@@ -49,7 +49,7 @@ def blast_radius_shape(asked: Iterable[str] = ()) -> type[BaseModel]:
 
     Where every section that is asked for is one, those are enough: no class of another is imported.
     """
-    those = [one for one in asked if one not in BlastRadius.model_fields]
+    those = [name for name in asked if name not in BlastRadius.model_fields]
     limited = those if those and all(map(_is_limited, those)) else filter(_is_limited, sections(those))
     limit: Any = (dict[str, Limit], Field(default={}, description=_LIMITS))
     fields: dict[str, Any] = dict.fromkeys(limited, limit)
@@ -72,15 +72,15 @@ def read_approvals(reading: MappingReader) -> Approvals | None:
         name = plain(node)
         if isinstance(name, str) and not is_name(name):
             reading.mistakes.add(node.place, NAME_RULE)
-    found = _model(Approvals, entry, reading)
-    return found if isinstance(found, Approvals) else None
+    approvals = _model(Approvals, entry, reading)
+    return approvals if isinstance(approvals, Approvals) else None
 
 
 def read_damage_budget(reading: MappingReader) -> DamageBudget | None:
     """Read how much outage drills may cost the place."""
     entry = reading.entry("damage_budget")
-    found = _model(DamageBudget, entry, reading) if entry is not None else None
-    return found if isinstance(found, DamageBudget) else None
+    budget = _model(DamageBudget, entry, reading) if entry is not None else None
+    return budget if isinstance(budget, DamageBudget) else None
 
 
 def read_unproven(reading: MappingReader) -> dict[str, str]:

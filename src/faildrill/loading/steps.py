@@ -63,10 +63,10 @@ class Steps:
         inner = reading.items("parallel")
         if not inner:
             self._mistakes.add(place_in(reading.entry("parallel"), node.place), "a group needs steps (- …)")
-        for one in inner:
-            if isinstance(one, Mapping) and "parallel" in one.entries:
-                self._mistakes.add(one.place, "a group holds steps and waits, no other group")
-        steps = [self._single(one, scope) for one in inner if not _is_group(one)]
+        for entry in inner:
+            if isinstance(entry, Mapping) and "parallel" in entry.entries:
+                self._mistakes.add(entry.place, "a group holds steps and waits, no other group")
+        steps = [self._single(entry, scope) for entry in inner if not _is_group(entry)]
         return Parallel(id=step_id, name=name, steps=tuple(step for step in steps if step))
 
     def _step(self, node: Node, scope: Scope) -> Step | None:

@@ -68,7 +68,7 @@ def read_ways(reading: MappingReader, steps: Steps, scope: Scope) -> tuple[tuple
     expected: list[Use] = []
     for node in nodes:
         way, uses = _way(node, steps.fork(), scope, reading.mistakes)
-        if way.name and way.name in [one.name for one in ways]:
+        if way.name and way.name in [earlier.name for earlier in ways]:
             reading.mistakes.add(node.place, f"another way is called {way.name!r}")
         ways.append(way)
         expected += uses
@@ -84,7 +84,7 @@ def _way(node: Node, steps: Steps, scope: Scope, mistakes: Mistakes) -> tuple[Wa
         return Way(name=""), []
     reading.refuse_others()
     reading.required("name", "what is this way called, in a few words?")
-    found = [read_only_use(one, "expectation", scope, mistakes) for one in reading.items("expect")]
-    uses = [one for one in found if one]
+    found = [read_only_use(entry, "expectation", scope, mistakes) for entry in reading.items("expect")]
+    uses = [use for use in found if use]
     done = steps.read(reading.items("steps"))
     return Way(name=reading.text("name"), steps=done, expect=tuple(use.use for use in uses)), uses

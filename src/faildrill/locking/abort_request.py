@@ -67,7 +67,7 @@ def under_way_elsewhere() -> dict[str, Holder]:
 
     Their processes can't be seen from here; that their lock is held can.
     """
-    return {one: holder for one, holder in holders().items() if holder.elsewhere and is_held(one)}
+    return {key: holder for key, holder in holders().items() if holder.elsewhere and is_held(key)}
 
 
 def sentinel_of(holder: Holder) -> Sentinel | None:

@@ -67,13 +67,13 @@ def charges(proven: PlaceKey, now: datetime) -> list[Charge]:
     """Return what counts now, by the time at which it counts no more. JournalDamaged where it can't be trusted."""
     reserved: dict[str, Reserved] = {}
     settled: dict[str, Settled] = {}
-    for one in (line for key in proven.keys for line in _lines(_path(key))):
-        if isinstance(one, Reserved):
-            reserved[one.run] = one
+    for entry in (line for key in proven.keys for line in _lines(_path(key))):
+        if isinstance(entry, Reserved):
+            reserved[entry.run] = entry
         else:
-            settled[one.run] = one
-    found = [_charge(one, settled.get(run)) for run, one in reserved.items()]
-    return sorted((one for one in found if one.seconds and now < one.until), key=lambda one: one.until)
+            settled[entry.run] = entry
+    found = [_charge(reservation, settled.get(run)) for run, reservation in reserved.items()]
+    return sorted((charge for charge in found if charge.seconds and now < charge.until), key=lambda one: one.until)
 
 
 def _charge(reserved: Reserved, settled: Settled | None) -> Charge:
@@ -102,7 +102,7 @@ def settle(proven: PlaceKey, settled: Settled) -> None:
     """
     with _held(proven):
         known = {path: [line for line in _lines(path) if line.run == settled.run] for path in map(_path, proven.keys)}
-        words = [one for told in known.values() for one in told]
+        words = [entry for told in known.values() for entry in told]
         if not any(isinstance(word, Reserved) for word in words):
             return
         first = min((word.at for word in words if isinstance(word, Settled)), default=settled.at)
@@ -113,28 +113,28 @@ def settle(proven: PlaceKey, settled: Settled) -> None:
 
 def _charged(told: list[Reserved | Settled]) -> float | None:
     """Return what a run was settled at last; None where it was not yet."""
-    return next((one.seconds for one in reversed(told) if isinstance(one, Settled)), None)
+    return next((entry.seconds for entry in reversed(told) if isinstance(entry, Settled)), None)
 
 
 def too_much(counting: list[Charge], wanted: Reserved, allowed: float) -> str | None:
     """Say why what a run may cost is more than is left, and when it no longer is; None where it is not."""
-    if sum(one.seconds for one in counting) + wanted.seconds <= allowed:
+    if sum(charge.seconds for charge in counting) + wanted.seconds <= allowed:
         return None
     rule = f"drills may cost this place {durations.show(allowed)} of outage in seven days (`damage_budget`)"
     asked = f"this one may cost {durations.show(wanted.seconds)} by its own limits"
     if wanted.seconds > allowed:
         return f"{rule}, and {asked} alone; shorten its `within`, its waits and `steady_again`, or allow more"
-    spent = sum(one.seconds for one in counting)
-    open_ones = [one.run for one in counting if not one.is_settled]
-    told = f"{rule}: {durations.show(spent)} are charged at the most, and {asked}"
+    spent = sum(charge.seconds for charge in counting)
+    open_ones = [charge.run for charge in counting if not charge.is_settled]
+    objection = f"{rule}: {durations.show(spent)} are charged at the most, and {asked}"
     if open_ones:
-        told += f"; not judged yet, and so charged in full: {', '.join(open_ones[:3])}"
+        objection += f"; not judged yet, and so charged in full: {', '.join(open_ones[:3])}"
     left = spent
-    for one in counting:
-        left -= one.seconds
+    for charge in counting:
+        left -= charge.seconds
         if left + wanted.seconds <= allowed:
-            return f"{told}; there is room from {one.until:%Y-%m-%d %H:%M} UTC on"
-    return told
+            return f"{objection}; there is room from {charge.until:%Y-%m-%d %H:%M} UTC on"
+    return objection
 
 
 def _path(key: str) -> Path:
@@ -173,8 +173,8 @@ def _drop_old(path: Path, now: datetime) -> None:
     known = _lines(path)
     if len(known) < _MANY:
         return
-    kept = [one for one in known if now - one.at < _KEPT]
-    atomic_file.write(path, b"".join(seal(msgspec.json.encode(one)) for one in kept), durable=True)
+    kept = [entry for entry in known if now - entry.at < _KEPT]
+    atomic_file.write(path, b"".join(seal(msgspec.json.encode(entry)) for entry in kept), durable=True)
 
 
 @contextlib.contextmanager

@@ -67,24 +67,24 @@ def marks(proven: PlaceKey) -> list[Mark]:
 
 def is_marked(proven: PlaceKey, run: str) -> bool:
     """Tell whether a run has left the environment touched. OSError where the marks can't be read."""
-    return any(one.run == run for one in marks(proven))
+    return any(left.run == run for left in marks(proven))
 
 
 def all_marks() -> dict[str, list[Mark]]:
     """List the marks of every environment of this machine, by identity."""
-    found: dict[str, list[Mark]] = {}
+    by_identity: dict[str, list[Mark]] = {}
     for place in sorted(places().glob("*/")):
-        for one in _marks_under(place.name):
-            found.setdefault(one.identity or place.name, []).append(one)
-    return {identity: _once(some) for identity, some in found.items()}
+        for left in _marks_under(place.name):
+            by_identity.setdefault(left.identity or place.name, []).append(left)
+    return {identity: _once(some) for identity, some in by_identity.items()}
 
 
 def _once(some: Iterable[Mark]) -> list[Mark]:
     """Keep one mark of each run, the oldest run first; one that can be read, where there is one."""
-    found: dict[str, Mark] = {}
-    for one in sorted(some, key=lambda mark: (mark.run, mark.identity == "")):
-        found.setdefault(one.run, one)
-    return list(found.values())
+    by_run: dict[str, Mark] = {}
+    for left in sorted(some, key=lambda mark: (mark.run, mark.identity == "")):
+        by_run.setdefault(left.run, left)
+    return list(by_run.values())
 
 
 def _marks_under(key: str) -> list[Mark]:

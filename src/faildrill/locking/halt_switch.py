@@ -40,9 +40,9 @@ class Halt:
 
 def halt(proven: PlaceKey, one: Halt) -> None:
     """Throw the switch, over one that is thrown already; durable on return. OSError when it can't be written."""
-    told = replace(one, identity=proven.identity, facts=proven.facts)
+    thrown = replace(one, identity=proven.identity, facts=proven.facts)
     for key in proven.keys:
-        _throw(key, told)
+        _throw(key, thrown)
 
 
 def _throw(key: str, one: Halt) -> None:
@@ -58,20 +58,20 @@ def resume(proven: PlaceKey) -> Halt | None:
     """
     was: Halt | None = None
     for key in proven.keys:
-        found = _halted(key)
-        if found is None:
+        thrown = _halted(key)
+        if thrown is None:
             continue
-        was = found
-        for one in {key, *PlaceKey(found.identity or key, found.facts).keys}:
-            _path(one).unlink(missing_ok=True)
-            if _path(one).parent.is_dir():
-                sync(_path(one).parent)
+        was = thrown
+        for halted_key in {key, *PlaceKey(thrown.identity or key, thrown.facts).keys}:
+            _path(halted_key).unlink(missing_ok=True)
+            if _path(halted_key).parent.is_dir():
+                sync(_path(halted_key).parent)
     return was
 
 
 def halted(proven: PlaceKey) -> Halt | None:
     """Return the halt that is on, or None. What is there and can't be read is a halt, too."""
-    return next((found for key in proven.keys if (found := _halted(key)) is not None), None)
+    return next((thrown for key in proven.keys if (thrown := _halted(key)) is not None), None)
 
 
 def _halted(key: str) -> Halt | None:
@@ -92,18 +92,18 @@ def _halted(key: str) -> Halt | None:
 
 def all_halts() -> Iterator[tuple[str, Halt]]:
     """Yield every halt of this machine once, with the identity of its environment."""
-    told: set[str] = set()
+    yielded: set[str] = set()
     for place in sorted(places().glob("*/")):
-        found = _halted(place.name)
-        if found is not None and (found.identity or place.name) not in told:
-            told.add(found.identity or place.name)
-            yield found.identity or place.name, found
+        thrown = _halted(place.name)
+        if thrown is not None and (thrown.identity or place.name) not in yielded:
+            yielded.add(thrown.identity or place.name)
+            yield thrown.identity or place.name, thrown
 
 
 def objection(proven: PlaceKey) -> str | None:
     """Say why no drill may run here now, and what to do; None when nobody halted it."""
-    found = halted(proven)
-    return f"{found}; `faildrill resume ENV` takes it back" if found else None
+    thrown = halted(proven)
+    return f"{thrown}; `faildrill resume ENV` takes it back" if thrown else None
 
 
 def _path(key: str) -> Path:

@@ -84,7 +84,7 @@ def _remember(proven: PlaceKey) -> None:
 
 def identities() -> list[str]:
     """Return the identities of all environments that anybody drilled on this machine."""
-    return sorted(one.parent.name for one in places().glob(f"*/{_FACTS}"))
+    return sorted(path.parent.name for path in places().glob(f"*/{_FACTS}"))
 
 
 def recalled(identity: str) -> PlaceKey:
@@ -144,10 +144,10 @@ def _owner(key: str) -> str:
         try:
             asking.connect(_address(key))
             # unix(7): for a connected stream socket these are of who called listen(2), filled in by the kernel.
-            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         except OSError:
             return "somebody on this machine who has just let go of it, or is asked by too many"
-    pid, user, _ = _CREDENTIALS.unpack(told)
+    pid, user, _ = _CREDENTIALS.unpack(credentials)
     with contextlib.suppress(KeyError):
         return f"{pwd.getpwuid(user).pw_name} (pid {pid}, with state of their own)"
     return f"user {user} (pid {pid}, with state of their own)"

@@ -30,16 +30,16 @@ class Settlement:
 
 def settle(mark: Mark, user: str, at: str, because: str, seen: tuple[str, ...]) -> Settlement:
     """Write down who ends a mark and why, on disk for good, then take it off. OSError when it can't be written."""
-    one = Settlement(mark.run, mark.drill, mark.folder, mark.identity, user, at, because, seen)
+    settlement = Settlement(mark.run, mark.drill, mark.folder, mark.identity, user, at, because, seen)
     descriptor = os.open(_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, json.dumps(asdict(one)).encode() + b"\n")
+        os.write(descriptor, json.dumps(asdict(settlement)).encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     sync(_path().parent)
     clear_everywhere(mark.run)
-    return one
+    return settlement
 
 
 def settlements() -> list[Settlement]:
@@ -48,13 +48,13 @@ def settlements() -> list[Settlement]:
         lines = _path().read_bytes().splitlines()
     except OSError:
         return []
-    return [one for line in lines if (one := _read(line)) is not None]
+    return [settlement for line in lines if (settlement := _read(line)) is not None]
 
 
 def _read(line: bytes) -> Settlement | None:
     try:
-        told = json.loads(line)
-        return Settlement(**{**told, "seen": tuple(told["seen"])})
+        fields = json.loads(line)
+        return Settlement(**{**fields, "seen": tuple(fields["seen"])})
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -49,8 +49,8 @@ class View:
             return "no look yet" if self.told is None else f"no look yet that proves anything: {_in_words(self.told)}"
         allowed = limits.unwatched(self.plan.every, self.plan.timeout)
         if now - self.heard > allowed:
-            told = self.told
-            why = f", the last one {_in_words(told)}" if told is not None and told is not self.last else ""
+            sample = self.told
+            why = f", the last one {_in_words(sample)}" if sample is not None and sample is not self.last else ""
             return f"no look for {durations.show(seconds(now - self.heard))}{why}"
         if now - self.last.answered > allowed:
             return f"no answer for {durations.show(seconds(now - self.last.answered))}"

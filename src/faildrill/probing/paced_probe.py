@@ -155,9 +155,9 @@ class PacedProbe:
         # Within the look's own task: the kind calls back through a context variable, which other looks don't see.
         hear_sent_again(lambda at: self._sent_again(look, at))
         try:
-            seen = await self.probe.look(self.given)
+            looked = await self.probe.look(self.given)
         except Exception as error:  # noqa: BLE001 - here a defect of a probe becomes a sample
-            seen = Seen(Outcome.BROKEN, detail=_reason(error))
+            looked = Seen(Outcome.BROKEN, detail=_reason(error))
         finally:
             self._looks.discard(look)
             self._overdue -= look.grace
@@ -165,7 +165,7 @@ class PacedProbe:
                 self._agenda.awaiting -= 1
         # Given up by its deadline meanwhile: its sample is written, and an answer now proves nothing any more.
         if not look.over:
-            self._end(look, seen, time.monotonic_ns())
+            self._end(look, looked, time.monotonic_ns())
 
     def _sent_again(self, look: _Look, at: int) -> None:
         """Date a look to its second sending: what it proves, it proves of no moment before."""
@@ -209,8 +209,8 @@ class PacedProbe:
         self._write(sample, between=look.between)
 
     def _write(self, sample: Sample, *, between: bool) -> None:
-        for one in self._hurry.worth_recording(sample, between=between):
-            self._record(one)
+        for worth_it in self._hurry.worth_recording(sample, between=between):
+            self._record(worth_it)
         if self._hurry.is_on and not self._hurrying and not self._is_load:
             self._hurry_on(sample.answered)
 

@@ -69,26 +69,26 @@ def main(folder: Path, name: str) -> int:
 
 async def _live(files: Files, plan: prober_plan.ProberPlan) -> None:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, told.set)
-    _watch_lifeline(loop, told)
+    stop_asked = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop_asked.set)
+    _watch_lifeline(loop, stop_asked)
     agenda = Agenda()
     recording = RecordingThread(Recorder(files), loop)
     looking = [_looking(probe, plan.run, files.folder, agenda, recording) for probe in plan.probes]
-    await asyncio.gather(*(_open(one) for one in looking))
+    await asyncio.gather(*(_open(probe) for probe in looking))
     gc.collect()
     # What is there now lives until the end; a collection in mid-run would hold looks up for as long as it goes
     # through it.
     gc.freeze()
-    if not any(is_blocking(type(one.probe)) or one.plan.by == "load" for one in looking):
+    if not any(is_blocking(type(probe.probe)) or probe.plan.by == "load" for probe in looking):
         hurry()
     _start(looking, agenda)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     # Looks first, then probes, then the recorder: each may still have something for the one after it.
-    await told.wait()
-    await asyncio.gather(*(one.stop() for one in looking))
-    await asyncio.gather(*(_close(one) for one in looking))
+    await stop_asked.wait()
+    await asyncio.gather(*(probe.stop() for probe in looking))
+    await asyncio.gather(*(_close(probe) for probe in looking))
     agenda.close(loop)
     recording.close()
 
@@ -127,7 +127,7 @@ def _built(plan: ProbePlan) -> Probe:
         probe: Probe = build(plan.use, "probe")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(one) for one in first["loc"])
+        where = ".".join(str(part) for part in first["loc"])
         return Unbuilt(f"{plan.use.kind}: {where}: {first['msg']}")
     except FaildrillError as error:
         return Unbuilt(str(error))
@@ -159,6 +159,6 @@ def _log(looking: PacedProbe, what: str, error: Exception) -> None:
 def _start(looking: Sequence[PacedProbe], agenda: Agenda) -> None:
     """Start all probes, each shifted by a part of its interval so that they don't all look at the same moment."""
     first = time.monotonic_ns() + HEAD_START
-    for number, one in enumerate(looking):
-        one.start(first + int(one.plan.every * 1e9) * number // len(looking))
+    for number, probe in enumerate(looking):
+        probe.start(first + int(probe.plan.every * 1e9) * number // len(looking))
     agenda.start(asyncio.get_running_loop())

@@ -67,18 +67,18 @@ def _blocks(plan: ProbePlan) -> bool:
 
 def references(plan: ProberPlan) -> set[str]:
     """Return the names of the environment variables that the plan's parameters refer to as secrets."""
-    found: set[str] = set()
+    names: set[str] = set()
     left: list[object] = [probe.use.params for probe in plan.probes]
     while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            left += one.values()
-        elif isinstance(one, list):
-            left += one
-        elif isinstance(one, str) and one.startswith("env:"):
-            found.add(one.removeprefix("env:"))
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str) and value.startswith("env:"):
+            names.add(value.removeprefix("env:"))
     # What is no variable here is a value that only looks like a reference: nothing is passed on for it.
-    return found & set(os.environ)
+    return names & set(os.environ)
 
 
 def is_blocking(probe: type[Any]) -> bool:

@@ -49,20 +49,22 @@ class ProberProcesses:
 
     def trouble(self) -> str | None:
         """Say which prober ended though nobody asked it to, or None."""
-        for one in self._running:
-            if not one.asked and one.process.returncode is not None:
-                return f"the prober {one.name} ended with {one.process.returncode}; see {one.name}.log"
+        for process in self._running:
+            if not process.asked and process.process.returncode is not None:
+                return f"the prober {process.name} ended with {process.process.returncode}; see {process.name}.log"
         return None
 
     async def stop(self, timeline: Timeline) -> None:
         """End every prober when its looks in flight are over, and record how it ended."""
-        for one in self._running:
-            if one.recorded:
+        for process in self._running:
+            if process.recorded:
                 continue
             died = self.trouble()
-            await self._end(one)
-            one.recorded = True
-            timeline.note(ProberEnded(pid=one.process.pid, asked=one.asked, because=None if one.asked else died))
+            await self._end(process)
+            process.recorded = True
+            timeline.note(
+                ProberEnded(pid=process.process.pid, asked=process.asked, because=None if process.asked else died)
+            )
 
     async def _end(self, one: _Running) -> None:
         if one.process.returncode is not None:

@@ -58,8 +58,8 @@ class Dues:
     @cached_property
     def missing_at(self) -> Integers:
         """When each look was due that was not recorded."""
-        found = [gap.first + np.arange(gap.number, dtype=np.int64) * self.every for gap in self.gaps]
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        missing = [gap.first + np.arange(gap.number, dtype=np.int64) * self.every for gap in self.gaps]
+        return np.concatenate(missing) if missing else np.empty(0, np.int64)
 
     @cached_property
     def seams(self) -> Integers:
@@ -118,12 +118,15 @@ def dues(looks: Columns, pace: Pace) -> Dues:
     if not len(looks):
         return Dues(looks, pace.every)
     starts = sorted({*looks.starts} or {looks.due_at(0)})
-    found = [_of_one(looks, Pace(pace.every, *span, pace.most), start) for start, span in _spans(starts, pace, looks)]
+    stretches = [
+        _of_one(looks, Pace(pace.every, *span, pace.most), start) for start, span in _spans(starts, pace, looks)
+    ]
     # More beside the schedule than on it: its times are no multiples of `every` at all.
-    if sum(one.beside for one in found) * 2 > len(looks):  # it keeps no schedule, so nothing tells what was due
+    # What keeps no schedule tells nothing of what was due.
+    if sum(stretch.beside for stretch in stretches) * 2 > len(looks):
         return Dues(looks, pace.every)
-    gaps = tuple(gap for one in found for gap in one.gaps)
-    places = [some for one in found for some in one.places]
+    gaps = tuple(gap for stretch in stretches for gap in stretch.gaps)
+    places = [some for stretch in stretches for some in stretch.places]
     if sum(len(some) for some in places) == len(looks):
         return Dues(looks, pace.every, gaps)
     kept = np.concatenate([np.empty(0, np.int64), *(np.asarray(some, np.int64) for some in places)])

@@ -70,19 +70,19 @@ class Proving:
 
     def take(self, first: int, part: Columns) -> None:
         """Take in the looks before those that were taken in, with the number of the first of them."""
-        found = proven(part, self._slow, self._marked)
-        if len(found.dark.sample):
-            self._dark.append(found.dark._replace(sample=found.dark.sample + first))
-        if len(found.since):
-            self._blocks.append(_summary(found, (first, first + len(part)), self._later))
+        proofs = proven(part, self._slow, self._marked)
+        if len(proofs.dark.sample):
+            self._dark.append(proofs.dark._replace(sample=proofs.dark.sample + first))
+        if len(proofs.since):
+            self._blocks.append(_summary(proofs, (first, first + len(part)), self._later))
             self._later = min(self._later, self._blocks[-1].lowest)
 
     def found(self) -> tuple[Life, Dark]:
         """Return the proofs, once all looks were taken in."""
         blocks, dark = self._blocks[::-1], _together(self._dark[::-1])
         kept = [
-            self._whole(one) if whole else one.ends()
-            for one, whole in zip(blocks, _kept_whole(blocks, dark, self._marks), strict=True)
+            self._whole(block) if whole else block.ends()
+            for block, whole in zip(blocks, _kept_whole(blocks, dark, self._marks), strict=True)
         ]
         return _life(kept), dark
 
@@ -182,7 +182,7 @@ class _Block(NamedTuple):
     def ends(self) -> _Kept:
         """Keep the first and the last life only."""
         low, high, gap = (self.lowest, self.by[1]), (self.by[0], self.highest), (0, self.gap)
-        return _Kept(*(np.array(one, np.int64) for one in (self.since, low, high, gap)))
+        return _Kept(*(np.array(moments, np.int64) for moments in (self.since, low, high, gap)))
 
 
 def _summary(found: Proven, numbers: tuple[int, int], later: int) -> _Block:
@@ -215,16 +215,16 @@ def _kept_whole(blocks: Sequence[_Block], dark: Dark, marks: Sequence[int]) -> I
     # `accumulate` with an initial value gives one more than there are blocks; the last one has seen the block itself.
     next_since = [*accumulate((block.since[0] for block in reversed(blocks)), min, initial=_NEVER)][-2::-1]
     highest, counted, was_near = _UNSEEN, 0, False
-    for one, following in zip(blocks, next_since, strict=True):
-        last = max(one.highest, one.since[1])
+    for block, following in zip(blocks, next_since, strict=True):
+        last = max(block.highest, block.since[1])
         before = int(np.searchsorted(dark.still_at, last, side="right"))
-        is_near = before > counted or (before > 0 and int(begun_by[before - 1]) >= one.since[0])
-        is_near |= any(one.since[0] <= mark <= last for mark in marks)
+        is_near = before > counted or (before > 0 and int(begun_by[before - 1]) >= block.since[0])
+        is_near |= any(block.since[0] <= mark <= last for mark in marks)
         # Lives of neighbours may not interleave: else the pair that spans the border belongs to neither block.
-        apart = highest <= one.since[0] and one.since[1] <= following
-        highest = max(highest, one.since[1])
+        apart = highest <= block.since[0] and block.since[1] <= following
+        highest = max(highest, block.since[1])
         # The block after a dark one is kept whole as well: in it lies the first life that ended the outage.
-        yield is_near or was_near or not apart or not one.is_ordered or one.end - one.first < _FEW
+        yield is_near or was_near or not apart or not block.is_ordered or block.end - block.first < _FEW
         counted, was_near = before, is_near
 
 

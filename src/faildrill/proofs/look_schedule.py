@@ -117,9 +117,9 @@ class Schedule:
             self._origins[-1], self.begins_earlier = due, True
         else:
             return
-        self._waited = [one for one in self._waited if one < due or (one - due) % self.every == 0]
-        for one in range(due + self.every, begin, self.every):
-            insort(self._waited, one)
+        self._waited = [waited for waited in self._waited if waited < due or (waited - due) % self.every == 0]
+        for moment in range(due + self.every, begin, self.every):
+            insort(self._waited, moment)
 
     def _origin(self, due: int) -> int:
         """Return when the first look of the prober was due whose schedule holds a moment."""
@@ -163,7 +163,7 @@ class Schedule:
         if not waited or waited[0] >= given_up or self._kept < 0:
             return
         if late := waited[bisect_left(waited, known) : bisect_left(waited, self._given_up)]:
-            self.silent = [Interval(one, one + grace) for one in late]
+            self.silent = [Interval(moment, moment + grace) for moment in late]
             self.silent_until = max(self.silent_until, late[-1] + grace)
 
     def _learn(self, sample: Sample) -> None:

@@ -42,8 +42,8 @@ def proof(sample: Sample, slow: int) -> Sides:
         return _NOTHING
     # One comparison decides for nearly all looks; `_, _, sent…` unpacks once, as this is called for each of them.
     if answered - sent <= slow or detail.endswith(SEEN_LATE):
-        told = Interval(sent, answered)
-        return (told, None) if outcome.is_good else (None, told)
+        span = Interval(sent, answered)
+        return (span, None) if outcome.is_good else (None, span)
     return Interval(answered - slow, answered) if outcome.is_good else None, Interval(sent, sent + slow)
 
 
@@ -80,8 +80,8 @@ class Question(NamedTuple):
             return dark, alive
         if not sample.outcome.is_look:
             return _NOTHING
-        seen = Interval(sample.sent, sample.answered)
-        return (seen, None) if self.is_met_by(sample.who) else (None, seen)
+        span = Interval(sample.sent, sample.answered)
+        return (span, None) if self.is_met_by(sample.who) else (None, span)
 
     def is_met_by(self, who: str) -> bool:
         """Tell whether `saw` or `saw not` is met by these names, joined by commas; nobody meets neither."""

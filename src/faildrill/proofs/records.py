@@ -61,8 +61,8 @@ class Heard:
 
 def _said(looks: Columns, question: Question, slow: int) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
     if question.word in ("ok", "not ok"):
-        found = proven(looks, slow, looks.seen_late)
-        good, bad = (found.since, found.by), (found.dark.still_at, found.dark.begun_by)
+        proofs = proven(looks, slow, looks.seen_late)
+        good, bad = (proofs.since, proofs.by), (proofs.dark.still_at, proofs.dark.begun_by)
         return (good, bad) if question.word == "ok" else (bad, good)
     met = np.array([question.is_met_by(name) for name in looks.names])[looks.who]
     is_look, sent, answered = looks.is_look, looks.sent, looks.answered

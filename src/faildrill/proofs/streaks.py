@@ -91,7 +91,7 @@ class _Streaks:
         self._against = by
         if self._first is not None and self._first < by:
             self._end()
-            self._firsts = deque((one for one in self._firsts if one >= self._against), _RECENT)
+            self._firsts = deque((first for first in self._firsts if first >= self._against), _RECENT)
             self._first = min(self._firsts, default=None)
 
     def _end(self) -> None:
@@ -139,7 +139,7 @@ class Streak:
             last = self._window[-1]
             # Heap and window are ordered by their left ends; a piece that comes late belongs before some that were
             # settled already.
-            pieces = [one for one in pieces if one > last or not self._is_known(one)]
+            pieces = [piece for piece in pieces if piece > last or not self._is_known(piece)]
             # Weighed again from the window's begin: a streak that seemed to be long enough may be broken by what was
             # told late.
             if self._schedule.begins_earlier or (pieces and min(pieces) < last):
@@ -233,8 +233,8 @@ class Asked:
         common = streak.stretches
         for other in self._by_probe.values() if self._of_each else ():
             pairs = product(common, other.stretches)
-            both = (Interval(max(one.since, two.since), min(one.by, two.by)) for one, two in pairs)
+            both = (Interval(max(mine.since, its.since), min(mine.by, its.by)) for mine, its in pairs)
             # The overlap of two long streaks may be too short: all must have been so together for the whole hold
             # time.
-            common = [one for one in both if one.by - one.since >= self._hold]
+            common = [stretch for stretch in both if stretch.by - stretch.since >= self._hold]
         return min(common, default=None)

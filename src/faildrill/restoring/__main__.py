@@ -17,8 +17,8 @@ from faildrill.system.lazy_imports import lazily, without_plugins
 
 
 async def _recover(folder: Path) -> None:
-    told = os.environ.pop(BEAT, "")
-    beating = asyncio.create_task(beat(int(told))) if told else None
+    descriptor = os.environ.pop(BEAT, "")
+    beating = asyncio.create_task(beat(int(descriptor))) if descriptor else None
     clean = await recover(folder, "sentinel")
     if beating is not None:
         beating.cancel()

@@ -45,17 +45,17 @@ def fence(run: str, root: int | None, spare: Collection[int] = (), patience: flo
 
     `root`: a process whose descendants are the run's too. Returns when none is left, or after `patience` seconds.
     """
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     deadline = time.monotonic() + patience
     # Until a look finds none: a process may start another one between being listed and being ended.
     while there := _of(run, root) - set(spare) - {os.getpid()}:
         for pid in there:
-            found.setdefault(pid, f"{pid} {processes.name(pid) or '?'}")
+            names.setdefault(pid, f"{pid} {processes.name(pid) or '?'}")
             _kill(pid, run, root)
         if time.monotonic() > deadline:
-            return Swept([name for pid, name in found.items() if pid not in there], [found[pid] for pid in there])
+            return Swept([name for pid, name in names.items() if pid not in there], [names[pid] for pid in there])
         time.sleep(0.005)
-    return Swept(list(found.values()), [])
+    return Swept(list(names.values()), [])
 
 
 def probers(entries: Iterable[Entry], run: str, *, load: bool = False) -> list[int]:
@@ -64,8 +64,8 @@ def probers(entries: Iterable[Entry], run: str, *, load: bool = False) -> list[i
     With `load`, that which sends the load too; a run whose runner is gone sends none any more.
     """
     started = [entry.what for entry in entries if isinstance(entry.what, ProberStarted)]
-    kept = [one for one in started if load or one.samples.partition("-")[0] != LOAD]
-    return [one.pid for one in kept if carries(one.pid, run)]
+    kept = [prober for prober in started if load or prober.samples.partition("-")[0] != LOAD]
+    return [prober.pid for prober in kept if carries(prober.pid, run)]
 
 
 def keepers(entries: Iterable[Entry], run: str) -> list[int]:
@@ -111,24 +111,24 @@ def _kill(pid: int, run: str, root: int | None) -> None:
 
 def _of(run: str, root: int | None, among: list[int] | None = None) -> set[int]:
     everyone = processes.pids() if among is None else among
-    found = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
+    pids = {pid for pid in everyone if carries(pid, run)} | (_below(root, run) if root else set())
     # A zombie has ended, and only its parent can take it away; an empty state is one that is gone meanwhile.
-    return {pid for pid in found if processes.state(pid) not in ("Z", "X", "")}
+    return {pid for pid in pids if processes.state(pid) not in ("Z", "X", "")}
 
 
 def _below(root: int, run: str) -> set[int]:
-    found: set[int] = set()
+    pids: set[int] = set()
     todo = [root]
     while todo:
-        children = {pid for pid in _children(todo.pop()) if not _is_of_another(pid, run)} - found
-        found |= children
+        children = {pid for pid in _children(todo.pop()) if not _is_of_another(pid, run)} - pids
+        pids |= children
         todo.extend(children)
-    return found
+    return pids
 
 
 def _is_of_another(pid: int, run: str) -> bool:
     own = f"{WATCHES}={run}".encode()
-    return any(one.startswith(f"{WATCHES}=".encode()) and one != own for one in _environment(pid))
+    return any(variable.startswith(f"{WATCHES}=".encode()) and variable != own for variable in _environment(pid))
 
 
 def _children(pid: int) -> list[int]:

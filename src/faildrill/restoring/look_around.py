@@ -29,15 +29,23 @@ async def look_around(
     if not listed:
         return
     read = await asyncio.gather(*(_read(use, run) for use in listed.values()))
-    found = {name: one for name, one in zip(listed, read, strict=True) if isinstance(one, SettingsRead)}
-    silent = {name: [one] for name, one in zip(listed, read, strict=True) if isinstance(one, str)}
-    parts = {name: [f"{part.what}: {part.why}" for part in one.unread] for name, one in found.items() if one.unread}
+    readings = {name: reading for name, reading in zip(listed, read, strict=True) if isinstance(reading, SettingsRead)}
+    silent = {name: [trouble] for name, trouble in zip(listed, read, strict=True) if isinstance(trouble, str)}
+    parts = {
+        name: [f"{part.what}: {part.why}" for part in reading.unread]
+        for name, reading in readings.items()
+        if reading.unread
+    }
     sight = Sight(
         when=when,
         wall=clock.wall(),
-        settings={name: redaction.clean_all(one.live.model_dump(mode="json")) for name, one in found.items()},
-        unread={name: [redaction.clean(one) for one in some] for name, some in {**parts, **silent}.items()},
-        steered={name: [list(path) for path in one.steered] for name, one in found.items() if one.steered},
+        settings={
+            name: redaction.clean_all(reading.live.model_dump(mode="json")) for name, reading in readings.items()
+        },
+        unread={name: [redaction.clean(why) for why in some] for name, some in {**parts, **silent}.items()},
+        steered={
+            name: [list(path) for path in reading.steered] for name, reading in readings.items() if reading.steered
+        },
     )
     await asyncio.to_thread(write, folder, sight)
 

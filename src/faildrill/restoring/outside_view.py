@@ -45,7 +45,7 @@ class OutsideView:
     def is_needed(self) -> bool:
         """Whether some step is put back on the word of the one who was asked alone."""
         written = itertools.chain(self._known, self._timeline.written)
-        return any(isinstance(one.what, UndoVerified) and one.what.word_of for one in written)
+        return any(isinstance(entry.what, UndoVerified) and entry.what.word_of for entry in written)
 
     async def wants(self, waited: float, most: float) -> bool:
         """Tell whether it is worth to look on, after so many seconds of looks; at most for `most`.
@@ -62,16 +62,16 @@ class OutsideView:
             self._next = waited * _MORE + _FIRST
             # 1/(1·2) + 1/(2·3) + … = 1: however often it is asked, all askings together stay within CHANCE.
             self._found = await self._ask(CHANCE / (self._asked * (self._asked + 1)), most - waited)
-        open_ones = [one for one in self._found if not one.seen_by]
-        return any(waited < (most if one.against else min(one.patience, most)) for one in open_ones)
+        open_ones = [undo for undo in self._found if not undo.seen_by]
+        return any(waited < (most if undo.against else min(undo.patience, most)) for undo in open_ones)
 
     async def contradicted(self) -> list[str]:
         """Record each step that probes say is not put back, and return their ids. It is open again, for `recover`."""
-        against = [one for one in await self._ask(CHANCE, _LAST) if one.against] if self.is_needed else []
-        for one in against:
-            because = f"{one.word_of} says that it is as before, and probes say that it is not: {one.against}"
-            self._timeline.note(UndoNotVerified(step=one.step, because=because))
-        return [one.step for one in against]
+        against = [undo for undo in await self._ask(CHANCE, _LAST) if undo.against] if self.is_needed else []
+        for undo in against:
+            because = f"{undo.word_of} says that it is as before, and probes say that it is not: {undo.against}"
+            self._timeline.note(UndoNotVerified(step=undo.step, because=because))
+        return [undo.step for undo in against]
 
     async def _ask(self, level: float, within: float) -> "list[NoticedUndo]":
         """Weigh all looks so far, aside, as very many take seconds; empty when it is skipped or takes too long."""
@@ -83,8 +83,8 @@ class OutsideView:
             await asyncio.wait(racing, timeout=within, return_when=asyncio.FIRST_COMPLETED)
             return asking.result() if asking.done() else []
         finally:
-            for one in racing:
-                one.cancel()
+            for task in racing:
+                task.cancel()
 
     def _weighed(self, level: float) -> "list[NoticedUndo]":
         """Weigh all looks so far; empty where they can't be read, which judging tells, or where weighing breaks."""

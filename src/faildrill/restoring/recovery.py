@@ -135,7 +135,7 @@ class _Recovery:
         if self._by == "recover" or any(swept):
             timeline.note(swept.event)
         timeline.note(PhaseStarted(phase="undoing"))
-        intents = [self._given(one) for one in put_off(open_intents(self._known), self._known)]
+        intents = [self._given(intent) for intent in put_off(open_intents(self._known), self._known)]
 
         async def undo(them: list[Intended]) -> list[str]:
             return await undo_all(them, timeline, run, self._by, self._known)
@@ -182,8 +182,8 @@ class _Recovery:
         return since(boots[-1] == boot_id(), seconds(self._ground.clock.now_ns() - left))
 
     async def _end_looking(self, timeline: Timeline) -> None:
-        for one in self._looking():
-            await _end(one, timeline)
+        for prober in self._looking():
+            await _end(prober, timeline)
 
     def _view(self, timeline: Timeline) -> OutsideView:
         return OutsideView(self._folder, timeline, self._known)
@@ -207,13 +207,13 @@ class _Recovery:
         named = {plan.name for plan in drill.probes}
         watching = SampleWatch((*drill.probes, *(plan for plan in place.probes if plan.name not in named)))
         looking = self._looking()
-        watching.limit(next((one.what.slow for one in self._known if isinstance(one.what, WarmedUp)), {}))
+        watching.limit(next((entry.what.slow for entry in self._known if isinstance(entry.what, WarmedUp)), {}))
         read_end, write_end = os.pipe()
         fresh = self._ground.probers(self._folder, self._run, read_end, len(_generations(self._known)))
         try:
             if self._can_follow(looking, set(watching.views)):
-                for one in looking:
-                    watching.follow(Files(self._folder, one.samples))
+                for prober in looking:
+                    watching.follow(Files(self._folder, prober.samples))
             else:
                 plans = tuple(view.plan for view in watching.views.values())
                 await fresh.start(plans, watching, timeline)
@@ -231,13 +231,13 @@ class _Recovery:
 
     def _can_follow(self, looking: list[ProberStarted], names: set[str]) -> bool:
         """Tell whether those that still look do so at all of the probes, and into files that are there."""
-        found = {name for one in looking for name in one.probes}
-        return found == names and all(Files(self._folder, one.samples).samples.exists() for one in looking)
+        looked_at = {name for prober in looking for name in prober.probes}
+        return looked_at == names and all(Files(self._folder, prober.samples).samples.exists() for prober in looking)
 
     def _looking(self) -> list[ProberStarted]:
         """List the probers of the run that still look."""
         started = [entry.what for entry in self._known if isinstance(entry.what, ProberStarted)]
-        return [one for one in started if carries(one.pid, self._run)]
+        return [prober for prober in started if carries(prober.pid, self._run)]
 
 
 def _is_found_gone(entry: Entry) -> bool:

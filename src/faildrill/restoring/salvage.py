@@ -21,12 +21,12 @@ _SOME: Final = 65_536
 def salvage(path: Path) -> list[Entry]:
     """Read every entry that is still whole, whatever happened to the others: to put back by, never to judge by."""
     try:
-        found = read(path)
+        entries = read(path)
     except OSError:
         return []
     decoder = msgspec.json.Decoder(Entry)
     kept: list[Entry] = []
-    for record in (*found.records, *found.beyond):
+    for record in (*entries.records, *entries.beyond):
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             kept.append(decoder.decode(record))
     return kept
@@ -35,11 +35,11 @@ def salvage(path: Path) -> list[Entry]:
 def remembered(folder: Path) -> list[Entry]:
     """Return all that is known of a run: what its folder holds, and what only its second copy does."""
     # Reversed, so that of two entries with one number the first wins: it is the one that others were written after.
-    found = {entry.n: entry for entry in reversed(salvage(folder / FILE))}
+    known = {entry.n: entry for entry in reversed(salvage(folder / FILE))}
     second = folder_of(folder.name)
     for entry in salvage(second / FILE) if second is not None and second != folder else ():
-        found.setdefault(entry.n, entry)
-    return [found[number] for number in sorted(found)]
+        known.setdefault(entry.n, entry)
+    return [known[number] for number in sorted(known)]
 
 
 def unseen(entries: Iterable[Entry]) -> list[str]:

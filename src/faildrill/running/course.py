@@ -140,7 +140,9 @@ class Course:
                 if seconds(now - start) > patience or scene.probers.trouble():
                     dead = scene.probers.trouble()
                     troubles = scene.watching.troubles(now) or {"all": dead or "good, never for long"}
-                    scene.timeline.record(NotHealthy(probes={name: _advised(one) for name, one in troubles.items()}))
+                    scene.timeline.record(
+                        NotHealthy(probes={name: _advised(trouble) for name, trouble in troubles.items()})
+                    )
                     return False
                 await asyncio.sleep(scene.pace)
         return False
@@ -148,8 +150,10 @@ class Course:
     def _warmed_up(self, since: int) -> None:
         """Record that all were good, and from when on silence is dark, and an answer late: for the whole run."""
         schedules = {name: view.schedule for name, view in self._scene.watching.views.items()}
-        self._slow = {name: seconds(limits.slow(one.plan, one.slowest)) for name, one in schedules.items()}
-        late = {name: seconds(limits.late(one.plan, one.slowest)) for name, one in schedules.items()}
+        self._slow = {
+            name: seconds(limits.slow(schedule.plan, schedule.slowest)) for name, schedule in schedules.items()
+        }
+        late = {name: seconds(limits.late(schedule.plan, schedule.slowest)) for name, schedule in schedules.items()}
         self._scene.timeline.record(WarmedUp(since=since, slow=self._slow, late=late))
         self._scene.watching.limit(self._slow)
 

@@ -32,7 +32,7 @@ class Standing:
     @property
     def told(self) -> str:
         """In a sentence."""
-        shown = (durations.show(one) for one in (self.charged, self.allowed, self.wanted))
+        shown = (durations.show(spent) for spent in (self.charged, self.allowed, self.wanted))
         charged, allowed, wanted = shown
         return f"{charged} of {allowed} in seven days are charged; this drill reserves {wanted}"
 
@@ -45,10 +45,10 @@ def standing(environment: Environment, drill: Drill) -> Standing | None:
     if environment.damage_budget is None:
         return None
     allowed, now = environment.damage_budget.outage, damage_ledger.now()
-    wanted = max(estimate(one) for one in [drill.taking(way) for way in drill.ways] or [drill])
+    wanted = max(estimate(way) for way in [drill.taking(way) for way in drill.ways] or [drill])
     counting = damage_ledger.charges(proven(environment), now)
     objection = damage_ledger.too_much(counting, Reserved(run="", at=now, seconds=wanted), allowed)
-    return Standing(allowed, sum(one.seconds for one in counting), wanted, objection)
+    return Standing(allowed, sum(charge.seconds for charge in counting), wanted, objection)
 
 
 def reserve(budget: DamageBudget, environment: Environment, drill: Drill, run: str) -> str | None:

@@ -14,7 +14,7 @@ _LOOKING: Final = 10.0
 def longest(drill: Drill) -> float:
     """Return the seconds that a drill may take by its own limits: warm-up, steps, waits, undos, until steady again."""
     undos = sum(
-        one.undo_within + min(one.undo_within, _LOOKING) for one in actions(drill.steps) if one.undo.how != "none"
+        step.undo_within + min(step.undo_within, _LOOKING) for step in actions(drill.steps) if step.undo.how != "none"
     )
     acting = sum(_longest(step) for step in drill.steps)
     return drill.warm_up + WARM_UP_PATIENCE + acting + undos + steadiness.limit(drill) + steadiness.GRACE
@@ -22,6 +22,6 @@ def longest(drill: Drill) -> float:
 
 def _longest(step: AnyStep) -> float:
     if isinstance(step, Parallel):
-        return max((_longest(one) for one in step.steps), default=0.0)
+        return max((_longest(member) for member in step.steps), default=0.0)
     # What is seen of an effect may take as long as the call itself, after it returned; see `acting.call.LOOKING`.
     return step.within + min(step.within, _LOOKING) if isinstance(step, Step) else step.within

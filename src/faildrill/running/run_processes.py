@@ -31,16 +31,16 @@ class Pipes(NamedTuple):
     @property
     def kept(self) -> list[int]:
         """All but the standard input: what a child inherits under the same numbers."""
-        return [one for one in (*self[1:4], *self.locks) if one >= 0]
+        return [descriptor for descriptor in (*self[1:4], *self.locks) if descriptor >= 0]
 
     def told(self) -> str:
         """Return what `heard` reads."""
-        return ",".join(str(one) for one in (*self[1:4], *self.locks))
+        return ",".join(str(descriptor) for descriptor in (*self[1:4], *self.locks))
 
     @classmethod
     def heard(cls, told: str, stdin: int) -> Self:
         """Read what the runner was told of its descriptors."""
-        lifeline, alive, beat, *locks = (int(one) for one in told.split(","))
+        lifeline, alive, beat, *locks = (int(descriptor) for descriptor in told.split(","))
         return cls(stdin, lifeline, alive, beat, tuple(locks))
 
 
@@ -115,15 +115,15 @@ class Child:
         """Return how it ended, or that it was stopped, which is as good; None while it runs."""
         # WSTOPPED as well: a runner that is stopped can neither act nor put back, and the environment waits for
         # nobody.
-        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOHANG)
-        if found is None:
+        state = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOHANG)
+        if state is None:
             return None
         # waitid(2) reaps only what has ended; one that is stopped keeps its number.
-        self._is_reaped = found.si_code != os.CLD_STOPPED
-        if found.si_code == os.CLD_EXITED:
-            return Ending(found.si_status, f"exited with {found.si_status}")
-        name = signal.Signals(found.si_status).name
-        return Ending(None, f"was stopped by {name}" if found.si_code == os.CLD_STOPPED else f"was killed by {name}")
+        self._is_reaped = state.si_code != os.CLD_STOPPED
+        if state.si_code == os.CLD_EXITED:
+            return Ending(state.si_status, f"exited with {state.si_status}")
+        name = signal.Signals(state.si_status).name
+        return Ending(None, f"was stopped by {name}" if state.si_code == os.CLD_STOPPED else f"was killed by {name}")
 
     def silence(self) -> int:
         """Count the looks, this one among them, since it last gave a sign of life; always 0 where it gives none."""

@@ -113,8 +113,8 @@ class Sentinel:
     def _refused(self) -> bool:
         """Take the lock; record the objection when somebody has it, or when an earlier run is not put back."""
         now, place = SystemClock().wall(), PlaceKey.of(self._first)
-        told = (self._first.run, str(self._folder.resolve()), os.getpid(), who.user(), now, place.identity, who.here())
-        holder = Holder(*told)
+        facts = (self._first.run, str(self._folder.resolve()), os.getpid(), who.user(), now, place.identity, who.here())
+        holder = Holder(*facts)
         try:
             self._locks = hold(place, holder)
         except Objection as error:
@@ -126,7 +126,7 @@ class Sentinel:
             left = marks(place)
             if not left:
                 return False
-            runs = ", ".join(f"{one.run} ({one.folder})" for one in left)
+            runs = ", ".join(f"{mark.run} ({mark.folder})" for mark in left)
             because = f"the environment is dirty: not put back by {runs}; run `faildrill recover` first"
             objection = GuardAnswered(guard="dirty", objection=because)
         self._note(objection)

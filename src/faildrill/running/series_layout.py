@@ -21,7 +21,7 @@ from faildrill.running.layout import lay_out_as
 from faildrill.system import who
 from faildrill.system.atomic_file import sync
 
-_GOES_ON: Final = frozenset(one.exit_code for one in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE))
+_GOES_ON: Final = frozenset(verdict.exit_code for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE))
 """After a run that ended otherwise nobody knows what the next one would find: the set ends there."""
 
 

@@ -33,7 +33,7 @@ class Steps:
             if not await self._may_together(step):
                 return False
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(one)) for one in step.steps]
+                tasks = [group.create_task(self._one(member)) for member in step.steps]
             # A step that fails raises nothing, so the group waits for all of them: none is undone while it still
             # acts.
             return all(task.result() for task in tasks)
@@ -57,9 +57,9 @@ class Steps:
 
     async def _may_together(self, group: Parallel) -> bool:
         """See that the steps of a group may be done at once; what each sees alone, the others have not done yet."""
-        steps = [one for one in group.steps if isinstance(one, Step)]
+        steps = [member for member in group.steps if isinstance(member, Step)]
         try:
-            because = await self._radius.objection_to_group([self._complete(one) for one in steps])
+            because = await self._radius.objection_to_group([self._complete(member) for member in steps])
         except ActionRefused as error:
             because = str(error)
         for step in steps if because else ():

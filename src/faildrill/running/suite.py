@@ -91,11 +91,11 @@ class Suite:
         self._rules = rules
         self._clock = clock
         given = {member.name: member for member in members}
-        self.order = [given[one] for one in series.order(list(given), 1, rules.seed)]
+        self.order = [given[name] for name in series.order(list(given), 1, rules.seed)]
         self.folder = new_folder(reports, f"{name}-suite", clock)
         self.told: Callable[[series.Entry], None] = lambda _: None
         """Told of everything that is written down, as it is."""
-        self._waiting = deque(_Due(one) for one in self.order)
+        self._waiting = deque(_Due(member) for member in self.order)
         self._begun = 0
         self._start = clock.now_ns()
         self._unsafe: list[Begun] = []
@@ -108,11 +108,11 @@ class Suite:
         return series.SetStarted(
             set=self.folder.name,
             sort="suite",
-            members=[one.name for one in given],
+            members=[member.name for member in given],
             times=1,
             seed=self._rules.seed,
             drill=name,
-            environment=", ".join(dict.fromkeys(one.place.name for one in given)),
+            environment=", ".join(dict.fromkeys(member.place.name for member in given)),
             version=__version__,
             host=who.machine(),
             user=who.user(),
@@ -152,8 +152,8 @@ class Suite:
         running = list(under_way)
         if len(running) >= self._rules.jobs:
             return None
-        busy = frozenset[str]().union(*(one.member.keys for one in running))
-        due = next((one for one in self._waiting if not one.member.keys & busy), None)
+        busy = frozenset[str]().union(*(started.member.keys for started in running))
+        due = next((waiting for waiting in self._waiting if not waiting.member.keys & busy), None)
         if due is not None:
             self._waiting.remove(due)
         return due
@@ -167,7 +167,7 @@ class Suite:
                     self._record(series.NotRun(member=due.member.name, because=why, interrupted=self._interrupted))
 
     def _dirty(self, member: Member) -> str:
-        shared = next((one for one in self._unsafe if one.member.keys & member.keys), None)
+        shared = next((unsafe for unsafe in self._unsafe if unsafe.member.keys & member.keys), None)
         return f"its place is not put back: run {shared.number} ({shared.member.name}) was UNSAFE" if shared else ""
 
     def _too_long(self, member: Member) -> str:
@@ -208,4 +208,4 @@ class Suite:
 
 
 def _word(code: int) -> str:
-    return next((one.name for one in ExitCode if one == code), f"exit code {code}")
+    return next((named.name for named in ExitCode if named == code), f"exit code {code}")

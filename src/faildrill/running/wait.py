@@ -59,8 +59,10 @@ def describe(condition: Condition, hold: float) -> str:
     """Say in words what is waited for."""
     subject = condition.probe or "all"
     verb = "are" if condition.probe is None else "is"
-    seen = f"{verb} {condition.state}" if condition.state in ("ok", "not ok") else f"{condition.state} {condition.who}"
-    return f"{subject} {seen}" + (f" for {durations.show(hold)}" if hold else "")
+    wanted = (
+        f"{verb} {condition.state}" if condition.state in ("ok", "not ok") else f"{condition.state} {condition.who}"
+    )
+    return f"{subject} {wanted}" + (f" for {durations.show(hold)}" if hold else "")
 
 
 def _question(condition: Condition, outputs: Mapping[str, Captured]) -> Question:
@@ -70,6 +72,6 @@ def _question(condition: Condition, outputs: Mapping[str, Captured]) -> Question
     who = fill_in(condition.who, outputs)
     who = str(who) if isinstance(who, int) and not isinstance(who, bool) else who
     if not isinstance(who, str) or not who.strip():
-        told = f"{condition.state} {condition.who}: {json.dumps(who)} names nobody who could be seen"
-        raise ActionRefused(f"{told}; see what that step gives in the run's timeline")
+        refusal = f"{condition.state} {condition.who}: {json.dumps(who)} names nobody who could be seen"
+        raise ActionRefused(f"{refusal}; see what that step gives in the run's timeline")
     return Question(condition.state, who)

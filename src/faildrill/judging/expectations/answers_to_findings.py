@@ -78,15 +78,17 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     What its looks prove broken is broken all the same. `weighs_skipped`: the expectation itself counts what may
     have happened while looks were skipped, so that they are no lack.
     """
-    seen = evidence.tally(probe)
-    if not seen.looks:
+    tallied = evidence.tally(probe)
+    if not tallied.looks:
         return no_look(probe)
-    if seen.sent < FEWEST:
-        many = f"{seen.sent} of {seen.looks} looks of {probe} prove anything"
+    if tallied.sent < FEWEST:
+        many = f"{tallied.sent} of {tallied.looks} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", cure(evidence, probe))
-    blind = sum(seen.ended[one] for one in _BLIND) if weighs_skipped else seen.unknown
-    if blind > seen.looks * _MOST_BLIND:
-        return cannot_tell(f"only {seen.sent} of {seen.looks} looks of {probe} prove anything", cure(evidence, probe))
+    blind = sum(tallied.ended[outcome] for outcome in _BLIND) if weighs_skipped else tallied.unknown
+    if blind > tallied.looks * _MOST_BLIND:
+        return cannot_tell(
+            f"only {tallied.sent} of {tallied.looks} looks of {probe} prove anything", cure(evidence, probe)
+        )
     return _ended_early(evidence, probe)
 
 
@@ -94,8 +96,8 @@ def too_few(seen: Tally, probe: str, when: str) -> Weighed | None:
     """Say that too few looks of a part of the run prove anything, or None."""
     if seen.sent >= FEWEST:
         return None
-    told = f"only {count(seen.sent, 'look')} of {probe} prove anything{when}"
-    return cannot_tell(f"{told}, and {FEWEST} are the fewest to go by", f"probe {probe} more often")
+    because = f"only {count(seen.sent, 'look')} of {probe} prove anything{when}"
+    return cannot_tell(f"{because}, and {FEWEST} are the fewest to go by", f"probe {probe} more often")
 
 
 def no_look(probe: str) -> Weighed:
@@ -113,16 +115,18 @@ def no_such_time(when: str) -> Weighed:
 
 def cure(evidence: Evidence, probe: str) -> str:
     """Say what to do about looks that prove nothing."""
-    seen = evidence.tally(probe)
-    if not seen.unknown:
+    tallied = evidence.tally(probe)
+    if not tallied.unknown:
         return f"probe {probe} more often"
-    if seen.missing * 2 > seen.unknown:
-        return f"{count(seen.missing, 'look')} of {probe} were never recorded: see the prober's log in the run's folder"
-    most = max((one for one in Outcome if not one.is_look), key=lambda one: seen.ended[one])
+    if tallied.missing * 2 > tallied.unknown:
+        return (
+            f"{count(tallied.missing, 'look')} of {probe} were never recorded: see the prober's log in the run's folder"
+        )
+    most = max((outcome for outcome in Outcome if not outcome.is_look), key=lambda one: tallied.ended[one])
     return _REMEDIES[most].format(
         probe=probe,
-        looks=count(seen.ended[most], "look"),
-        were="was" if seen.ended[most] == 1 else "were",
+        looks=count(tallied.ended[most], "look"),
+        were="was" if tallied.ended[most] == 1 else "were",
         because=_first_detail(evidence, probe, most) or "no reason given",
     )
 
@@ -155,7 +159,7 @@ def nice(duration: float) -> float:
     decade = 1e-3
     best = decade
     while decade <= duration:
-        best = max(decade * one for one in _NICE if decade * one <= duration)
+        best = max(decade * figure for figure in _NICE if decade * figure <= duration)
         decade *= 10
     return best
 

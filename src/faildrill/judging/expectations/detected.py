@@ -78,7 +78,7 @@ class Detected(Kind):
     def _step(self, evidence: Evidence) -> "_Step | None":
         """Return when the step began, was in effect and was put back; None where it took no effect."""
         began = next(
-            (evidence.dated(entry).at for entry, one in evidence.events(Applying) if one.step == self.after), None
+            (evidence.dated(entry).at for entry, event in evidence.events(Applying) if event.step == self.after), None
         )
         effect = self._at(evidence, Confirmed) or self._at(evidence, Applied)
         if began is None or effect is None:
@@ -131,25 +131,25 @@ class Detected(Kind):
         if longest <= patience:
             return None
         due = (until - step.began) // nanoseconds(plan.every)
-        told = f"only {len(sent)} of {count(due, 'look')} of {self.of} in that time prove anything"
-        return f"{told}: none for {durations.show(seconds(longest))}"
+        because = f"only {len(sent)} of {count(due, 'look')} of {self.of} in that time prove anything"
+        return f"{because}: none for {durations.show(seconds(longest))}"
 
     def _at(self, evidence: Evidence, event: type[Applied | Confirmed | Undoing]) -> int | None:
-        return next((entry.at for entry, one in evidence.events(event) if one.step == self.after), None)
+        return next((entry.at for entry, begun in evidence.events(event) if begun.step == self.after), None)
 
     def _alarm(self, names: tuple[str, ...]) -> Callable[[Columns], Mask]:
         """Tell which looks are the alarm, by the names that they may tell."""
-        said = np.array([self.says is None or self.says in name for name in names])
+        names_it = np.array([self.says is None or self.says in name for name in names])
 
         def told(part: Columns) -> Mask:
-            found: Mask = part.is_look & ~part.is_good & (said[part.detail] | said[part.who])
-            return found
+            is_it: Mask = part.is_look & ~part.is_good & (names_it[part.detail] | names_it[part.who])
+            return is_it
 
         return told
 
     def _words(self, looks: Columns, place: int) -> str:
-        one = looks.sample(self.of, place)
-        return one.detail or one.who or "no words for it"
+        sample = looks.sample(self.of, place)
+        return sample.detail or sample.who or "no words for it"
 
 
 class _Step(NamedTuple):

@@ -81,7 +81,7 @@ class ErrorBudget(Kind):
         # In fractions: 1 - 0.999 as floats is a hair more than a thousandth, which could decide at the limit.
         allowed = exact(self.at_most) * (1 - exact(self.objective)) * nanoseconds(self.over)
         told = f"{durations.show(seconds(least))} of bad service, {seconds(least) / self._budget:.3%} of the budget"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(one))}" for one in bad.first)
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(row))}" for row in bad.first)
         if least > allowed:
             return broken(told, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:

@@ -32,12 +32,12 @@ class Flaps(Kind):
         return [finding("flaps", f"{self.of} goes dark no more than {_times(self.at_most)}", self._weighed(evidence))]
 
     def _weighed(self, evidence: Evidence) -> Weighed:
-        found = [outage.first for outage in evidence.outages(self.of, self.hold)]
+        darks = [outage.first for outage in evidence.outages(self.of, self.hold)]
         if not self.hold:
-            found = evidence.darkness(self.of).apart()
-        told = f"it went dark {_times(len(found))}" if found else f"no look proves {self.of} dark"
-        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, one)}" for one in found[: self.at_most + 1])
-        if len(found) > self.at_most:
+            darks = evidence.darkness(self.of).apart()
+        told = f"it went dark {_times(len(darks))}" if darks else f"no look proves {self.of} dark"
+        cited = tuple(f"sample:{self.of}:{evidence.number(self.of, row)}" for row in darks[: self.at_most + 1])
+        if len(darks) > self.at_most:
             return broken(f"{told}, {_apart(evidence.outages(self.of, self.hold))}", *cited)
         most = self._most(evidence)
         if most > self.at_most and lack(evidence, self.of) is None:
@@ -45,7 +45,7 @@ class Flaps(Kind):
             return cannot_tell(because, f"probe {self.of} faster, or with a shorter `slow`, to tell", *cited)
         hidden = durations.show(seconds(evidence.unproven(evidence.darkness(self.of))))
         seen = f"{told}; what is shorter than {hidden} can hide between the looks"
-        return lack(evidence, self.of) or holds(seen if not found else told, *cited)
+        return lack(evidence, self.of) or holds(seen if not darks else told, *cited)
 
     def _most(self, evidence: Evidence) -> int:
         """Count how often it can have gone dark, as the looks were sent: with a good one in between."""
@@ -83,4 +83,4 @@ def _times(number: int) -> str:
 
 
 def _apart(found: list[Stretch]) -> str:
-    return f"at least {durations.show(seconds(sum(one.at_least for one in found)))} of it in all"
+    return f"at least {durations.show(seconds(sum(outage.at_least for outage in found)))} of it in all"

@@ -34,15 +34,17 @@ class LostWrites(Kind):
         lost = f"no more than {count(self.at_most, 'acknowledged write')} of {self.of} are lost"
         twice = f"no more than {count(self.duplicated_at_most, 'write')} of {self.of} are there twice"
         phantoms = f"no more than {count(self.phantoms_at_most, 'rejected write')} of {self.of} are there"
-        writers = {node: one for node, one in evidence.ledgers.get(self.of, {}).items() if one.writer}
+        writers = {node: ledger for node, ledger in evidence.ledgers.get(self.of, {}).items() if ledger.writer}
         unable = self._unable(evidence, writers)
-        found = [finding("lost_writes", lost, unable or self._lost(writers))]
+        findings = [finding("lost_writes", lost, unable or self._lost(writers))]
         if unable is None:
-            duplicated = {node: one.duplicated for node, one in writers.items()}
-            rejected = {node: one.phantom for node, one in writers.items()}
-            found.append(finding("lost_writes", twice, _few(duplicated, self.duplicated_at_most, "there twice")))
-            found.append(finding("lost_writes", phantoms, _few(rejected, self.phantoms_at_most, "rejected, and there")))
-        return found
+            duplicated = {node: ledger.duplicated for node, ledger in writers.items()}
+            rejected = {node: ledger.phantom for node, ledger in writers.items()}
+            findings.append(finding("lost_writes", twice, _few(duplicated, self.duplicated_at_most, "there twice")))
+            findings.append(
+                finding("lost_writes", phantoms, _few(rejected, self.phantoms_at_most, "rejected, and there"))
+            )
+        return findings
 
     def _unable(self, evidence: Evidence, writers: dict[str, Account]) -> Weighed | None:
         """Say why nothing can be told, or None."""
@@ -51,7 +53,7 @@ class LostWrites(Kind):
         if not writers:
             return cannot_tell(f"{self.of} was not read back from a node that takes writes", "see the run's timeline")
         # A loss that is proven by one node stays one, whatever became of the file of another.
-        unreadable = [node for node, one in writers.items() if one.unreadable]
+        unreadable = [node for node, ledger in writers.items() if ledger.unreadable]
         if unreadable and not any(writer.lost > self.at_most for writer in writers.values()):
             because = f"what {self.of} read back of {', '.join(unreadable)} can't be read: its file was cut or damaged"
             return cannot_tell(because, "keep the run's folder whole; run the drill again")

@@ -64,9 +64,9 @@ class Never(Kind):
         unwanted = np.array([self._unwanted(name, seen_first) for name in looks.names])
         bad = first(looks, lambda part: _is_named(part) & unwanted[part.who], most=1)
         if bad:
-            one = looks.sample(self.of, bad[0])
-            at = durations.show(evidence.since_start(one.answered))
-            because = f"{self.of} saw {one.who} {at} after the start" + (
+            sample = looks.sample(self.of, bad[0])
+            at = durations.show(evidence.since_start(sample.answered))
+            because = f"{self.of} saw {sample.who} {at} after the start" + (
                 f", {seen_first} before" if self.saw is None else ""
             )
             return broken(because, f"sample:{self.of}:{evidence.number(self.of, bad[0])}")

@@ -112,7 +112,7 @@ def _doubts(expected: OutageAtMost | BrownOut, probes: Mapping[str, ProbePlan]) 
     hidden = _hidden(expected, probes)
     if not expected.hold or not 0 < expected.at_most <= hidden:
         return []
-    limit, hold, more = (durations.show(one) for one in (expected.at_most, expected.hold, hidden))
+    limit, hold, more = (durations.show(length) for length in (expected.at_most, expected.hold, hidden))
     longer = f"with `hold: {hold}` an outage can last {more} longer than it is seen dark"
     return [f"{longer}, so none that is seen can be shown to be within {limit}; allow more, or write `hold: 0s`"]
 
@@ -150,23 +150,23 @@ class _Weighing:
         if time is None:
             return no_such_time(limits.when)
         everything = self._proofs.outages(limits.hold)
-        found = within(evidence, everything, limits.when)
-        earlier = [one for one in everything if one not in found.perhaps and one.first_dark < time[0]]
+        belonging = within(evidence, everything, limits.when)
+        earlier = [outage for outage in everything if outage not in belonging.perhaps and outage.first_dark < time[0]]
         unproven = hidden(evidence, self._proofs, time, earlier, everything)
         return (
-            self._broken(found.surely)
+            self._broken(belonging.surely)
             or lack(evidence, limits.of, weighs_skipped=True)
-            or self._undated(found)
-            or self._open(found.surely, unproven)
-            or self._holds(found.surely, unproven)
+            or self._undated(belonging)
+            or self._open(belonging.surely, unproven)
+            or self._holds(belonging.surely, unproven)
         )
 
     def _undated(self, found: Belonging) -> Weighed | None:
         """Say that an outage may have followed what this is about, or something else, and would decide; or None."""
-        for one in found.perhaps:
-            if one not in found.surely and (one.at_most is None or one.at_most > self._limits.at_most):
-                because = f"{self._told(one)}: nobody can tell whether it began{words(self._limits.when)}"
-                return cannot_tell(because, f"probe {self._limits.of} faster", *self._cited(one))
+        for outage in found.perhaps:
+            if outage not in found.surely and (outage.at_most is None or outage.at_most > self._limits.at_most):
+                because = f"{self._told(outage)}: nobody can tell whether it began{words(self._limits.when)}"
+                return cannot_tell(because, f"probe {self._limits.of} faster", *self._cited(outage))
         return None
 
     def _broken(self, found: list[Stretch]) -> Weighed | None:
@@ -177,10 +177,10 @@ class _Weighing:
 
     def _open(self, found: list[Stretch], unproven: int) -> Weighed | None:
         """Say that the limit lies within what can't be told, or None."""
-        for one in found:
-            if (unseen := self._unseen(one)) is not None:
-                because = f"{self._told(one)}: {unseen}"
-                return cannot_tell(because, "let the drill watch for longer", *self._cited(one))
+        for outage in found:
+            if (unseen := self._unseen(outage)) is not None:
+                because = f"{self._told(outage)}: {unseen}"
+                return cannot_tell(because, "let the drill watch for longer", *self._cited(outage))
         of, limit = self._limits.of, self._limits.at_most
         longest = max(found, key=lambda one: one.at_most or 0, default=None)
         if longest is not None and (longest.at_most or 0) > limit:
@@ -198,15 +198,15 @@ class _Weighing:
         """Say that the hold can hide what makes an outage longer than the limit, or None."""
         limit, hold = self._limits.at_most, self._limits.hold
         beyond = limit - 2 * (hold + self._evidence.unproven(self._proofs) + self._proofs.slow)
-        for one in found:
-            if (one.at_most or 0) <= beyond and not self._is_short(one):
+        for outage in found:
+            if (outage.at_most or 0) <= beyond and not self._is_short(outage):
                 continue
-            longest = self._proofs.with_hidden(one, hold, reach(self._evidence.plans[self._limits.of])) or 0
+            longest = self._proofs.with_hidden(outage, hold, reach(self._evidence.plans[self._limits.of])) or 0
             if longest > limit:
                 unseen = f"were it dark unseen within {_show(hold)} of that, it lasted {_show(longest)}"
                 advice = "set a limit with room for the hold, or say `hold: 0s`"
-                because = f"{self._told(one)}; {unseen}: the limit of {_show(limit)} lies between"
-                return cannot_tell(because, advice, *self._cited(one))
+                because = f"{self._told(outage)}; {unseen}: the limit of {_show(limit)} lies between"
+                return cannot_tell(because, advice, *self._cited(outage))
         return None
 
     def _unseen(self, one: Stretch) -> str | None:
@@ -231,8 +231,8 @@ class _Weighing:
 
     def _holds(self, found: list[Stretch], unproven: int) -> Weighed:
         if not found:
-            told = f"no look proves {self._limits.of} {self._limits.dark}"
-            return holds(f"{told}; no outage over {_show(unproven)} can hide between looks")
+            because = f"no look proves {self._limits.of} {self._limits.dark}"
+            return holds(f"{because}; no outage over {_show(unproven)} can hide between looks")
         longest = max(found, key=weight)
         more = f", the longest of {count(len(found), 'outage')}" if len(found) > 1 else ""
         return holds(self._told(longest) + more, *self._cited(longest))

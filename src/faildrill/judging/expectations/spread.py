@@ -81,7 +81,7 @@ class SpreadEvenly(Kind):
             yield from evidence.spreads[self.of]
             return
         looks = evidence.looks(self.of)
-        due = {name: float(one) for name, one in self.weights.items()}
+        due = {name: float(weight) for name, weight in self.weights.items()}
         if not due:
             return
         found: Counter[int] = Counter()

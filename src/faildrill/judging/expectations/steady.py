@@ -46,20 +46,20 @@ class SteadyAgain(Kind):
             return broken(contrary, cited)
         most = nanoseconds(seen.after)
         least = steady_moment.not_before(evidence, seen)
-        told = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
+        because = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
         if most <= nanoseconds(self.within):
-            return holds(told, cited)
+            return holds(because, cited)
         bounds = bounded(least, most)
         if least > nanoseconds(self.within):
-            return broken(f"{told} ({bounds})", cited)
+            return broken(f"{because} ({bounds})", cited)
         return cannot_tell(f"steady {bounds} after the last undo: the limit lies between", _CLOSER, cited)
 
     def _unseen(self, evidence: Evidence) -> Weighed:
         """Weigh that nobody saw it steady."""
         if (never := evidence.last(NotSteady)) is not None:
             entry, unseen = never
-            told = "; ".join(f"{probe}: {trouble}" for probe, trouble in unseen.probes.items())
-            because = f"not steady {durations.show(unseen.waited)} after the last undo: {told}"
+            troubles = "; ".join(f"{probe}: {trouble}" for probe, trouble in unseen.probes.items())
+            because = f"not steady {durations.show(unseen.waited)} after the last undo: {troubles}"
             if unseen.waited > self.within:
                 return broken(because, f"timeline:{entry.n}")
             return cannot_tell(because, "", f"timeline:{entry.n}")

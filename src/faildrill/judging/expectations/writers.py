@@ -40,7 +40,7 @@ class Writers(Kind):
             because = f"{self.of} does not ask every node itself, so it can't see two writers at once"
             return cannot_tell(because, "expect it of a patroni.writer or postgres.writers probe")
         looks = evidence.looks(self.of)
-        numbers = np.array([len([one for one in name.split(",") if one]) for name in looks.names])
+        numbers = np.array([len([node for node in name.split(",") if node]) for name in looks.names])
         if not (looks.is_look & (looks.who > 0)).any():
             return lack(evidence, self.of) or cannot_tell(f"{self.of} never told who accepts writes")
         places = np.flatnonzero(looks.is_look)

@@ -22,13 +22,13 @@ def headline(evidence: Evidence, probes: list[ProbeFigures]) -> Headline | None:
     else its load; where it says nothing of users, what it looks at itself first. Where nothing was done the longest
     outage of the whole run stands in it.
     """
-    looked = [one for one in _users(evidence, probes) if one.looks]
+    looked = [figures for figures in _users(evidence, probes) if figures.looks]
     if not looked:
         return None
     done = bool(evidence.faults)
-    outages = [one for figures in looked for one in figures.outages]
-    outage = longest(one for one in outages if one.followed == FAULT or not done)
-    failback = longest(one for one in outages if one.followed == PUTTING_BACK)
+    outages = [dark for figures in looked for dark in figures.outages]
+    outage = longest(dark for dark in outages if dark.followed == FAULT or not done)
+    failback = longest(dark for dark in outages if dark.followed == PUTTING_BACK)
     probe = outage.probe if outage is not None else looked[0].probe
     return Headline(
         probe=probe,
@@ -101,4 +101,6 @@ def _limit(evidence: Evidence, probe: str, followed: str) -> float | None:
     """Return the strictest time that the drill allows an outage of a probe that followed this; None: it says none."""
     uses = [use.params for use in evidence.drill.expect if use.kind == "outage" and use.params.get("of") == probe]
     about = [use for use in uses if use.get("when", "whole") in _LIMITS[followed]]
-    return min((limit for one in about if (limit := durations.of_data(one.get("at_most"))) is not None), default=None)
+    return min(
+        (limit for params in about if (limit := durations.of_data(params.get("at_most"))) is not None), default=None
+    )

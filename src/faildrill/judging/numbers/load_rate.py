@@ -34,10 +34,10 @@ def _weighed(evidence: Evidence, plan: ProbePlan) -> Weighed:
     latest = nanoseconds(max(plan.every, PUNCTUAL))
     # An open or throttled request was sent like any other: the service had its load.
     sent = where(looks, lambda part: _was_sent(part) & (part.sent - part.due <= latest)).number
-    told = f"{sent} of {due} requests were sent when due"
+    because = f"{sent} of {due} requests were sent when due"
     if due and sent >= due * KEPT:
-        return holds(told)
-    return cannot_tell(f"{told}, fewer than {KEPT:.0%}", _cure(evidence, plan))
+        return holds(because)
+    return cannot_tell(f"{because}, fewer than {KEPT:.0%}", _cure(evidence, plan))
 
 
 def _was_sent(part: Columns) -> Mask:

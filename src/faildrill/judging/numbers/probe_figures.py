@@ -33,7 +33,7 @@ def figures(evidence: Evidence) -> list[ProbeFigures]:
 
 
 def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFigures:
-    seen = evidence.tally(plan.name)
+    tallied = evidence.tally(plan.name)
     found = evidence.outages(plan.name, evidence.hold(plan.name))
     longest = sorted(found, key=weight, reverse=True)[:MOST_OUTAGES]
     listed = sorted(longest, key=lambda one: one.first_dark)
@@ -42,16 +42,16 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         kind=plan.use.kind,
         every=plan.every,
         slow=seconds(evidence.slow(plan.name)),
-        looks=seen.sent,
-        outcomes={one.name.lower(): seen.ended[one] for one in Outcome if seen.ended[one]},
-        skipped=seen.ended[Outcome.SKIPPED],
-        broken=seen.ended[Outcome.BROKEN],
-        open=seen.ended[Outcome.OPEN] + _asked_again(evidence.looks(plan.name)),
-        throttled=seen.ended[Outcome.THROTTLED],
+        looks=tallied.sent,
+        outcomes={outcome.name.lower(): tallied.ended[outcome] for outcome in Outcome if tallied.ended[outcome]},
+        skipped=tallied.ended[Outcome.SKIPPED],
+        broken=tallied.ended[Outcome.BROKEN],
+        open=tallied.ended[Outcome.OPEN] + _asked_again(evidence.looks(plan.name)),
+        throttled=tallied.ended[Outcome.THROTTLED],
         late_after=seconds(evidence.late_after(plan.name)),
         late=_late(evidence, plan.name),
         damaged=evidence.looks(plan.name).damaged,
-        outages=[_outage(evidence, plan.name, one, writers) for one in listed],
+        outages=[_outage(evidence, plan.name, outage, writers) for outage in listed],
         outages_left_out=len(found) - len(listed),
         hold=evidence.hold(plan.name),
         unproven=seconds(evidence.unproven(evidence.darkness(plan.name))),

@@ -113,29 +113,29 @@ class RankCount:
         """
         if not self._count:
             return []
-        for one, rank in zip(self._searches, self._ranks(self._count), strict=True):
-            one.rank, one.between = rank, self._count
+        for search, rank in zip(self._searches, self._ranks(self._count), strict=True):
+            search.rank, search.between = rank, self._count
         while True:
-            for one in self._open:
-                one.conclude(self._few)
-            unknown = [one for one in self._open if one.value is None]
+            for search in self._open:
+                search.conclude(self._few)
+            unknown = [search for search in self._open if search.value is None]
             if not unknown:
-                return [one.value for one in self._searches if one.value is not None]
+                return [search.value for search in self._searches if search.value is not None]
             self._aim(unknown)
             for _, part in self._looks.blocks():
                 self._take(self._values(part))
 
     def _aim(self, searches: list[_Search]) -> None:
-        for one in searches:
-            one.aim(self._some, self._few)
+        for search in searches:
+            search.aim(self._some, self._few)
         self._open = sorted(searches, key=lambda one: one.guess)
 
     def _take(self, values: Integers) -> None:
         # Most values are below all but the first guess: each is compared until a guess is above it, and none is sorted.
         rest = values
-        for one in self._open:
-            rest = rest.compress(rest >= one.guess[0])
-            one.take(len(values) - len(rest), rest.compress(rest <= one.guess[1]), self._few)
+        for search in self._open:
+            rest = rest.compress(rest >= search.guess[0])
+            search.take(len(values) - len(rest), rest.compress(rest <= search.guess[1]), self._few)
 
 
 def of_ranks(looks: Columns, values: Values, ranks: Sequence[int], count: int, few: int = FEW) -> list[int]:

@@ -71,8 +71,8 @@ def users(evidences: Iterable[Evidence]) -> list[str]:
     Where nothing is promised of any, all that the drills themselves look at.
     """
     some = list(evidences)
-    promised = {str(use.params.get("of")) for one in some for use in one.drill.expect if use.kind in _USERS}
-    plans = {plan.name: plan for one in some for plan in (*one.drill.load, *one.drill.probes)}
+    promised = {str(use.params.get("of")) for evidence in some for use in evidence.drill.expect if use.kind in _USERS}
+    plans = {plan.name: plan for evidence in some for plan in (*evidence.drill.load, *evidence.drill.probes)}
     kept = [name for name, plan in plans.items() if name in promised or plan.by == "load"]
     return kept or list(plans)
 
@@ -80,10 +80,10 @@ def users(evidences: Iterable[Evidence]) -> list[str]:
 def limits(evidences: Iterable[Evidence], probes: list[str]) -> dict[str, float]:
     """Give each probe the time from which its answers are late: the same for all runs, the most generous of them."""
     found: dict[str, float] = {}
-    for one in evidences:
+    for evidence in evidences:
         for name in probes:
-            if name in one.plans:
-                found[name] = max(found.get(name, 0.0), seconds(one.late_after(name)))
+            if name in evidence.plans:
+                found[name] = max(found.get(name, 0.0), seconds(evidence.late_after(name)))
     return found
 
 
@@ -95,7 +95,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     failed = looks.is_look & ~looks.is_good
     hurt = late | failed
     dark = [outage for outage in evidence.outages(probe, evidence.hold(probe)) if outage.last_dark >= fault]
-    failbacks = [one for one in dark if follows(evidence, one) == PUTTING_BACK]
+    failbacks = [outage for outage in dark if follows(evidence, outage) == PUTTING_BACK]
     over = _is_over(looks, hurt)
     return Pain(
         probe=probe,
@@ -103,7 +103,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
         looks=int(np.count_nonzero(looks.is_look)),
         failed=int(np.count_nonzero(failed)),
         late=int(np.count_nonzero(late)),
-        outage=_longest([one for one in dark if one not in failbacks]),
+        outage=_longest([outage for outage in dark if outage not in failbacks]),
         failback=_longest(failbacks),
         outages=len(dark),
         # Of all looks, failed ones as the slowest: a service that refuses half of its requests is not made quicker by
@@ -139,7 +139,7 @@ def _at(looks: Columns, share: float) -> list[float | None]:
     if not len(looks):
         return []
     seen = percentile(looks, max(math.ceil(round(share * len(looks), 6)), 1) - 1)
-    return [None if one == FOREVER else seconds(one) for one in seen]
+    return [None if duration == FOREVER else seconds(duration) for duration in seen]
 
 
 def _is_over(looks: Columns, hurt: Mask) -> bool:

@@ -241,6 +241,6 @@ def _stretch(looks: Columns, slow: int, dark: Dark, shape: _Shape) -> Stretch:
 
 def _outcomes(looks: Columns, slow: int) -> dict[str, int]:
     outcome, late = looks.outcome, looks.answered - looks.sent > slow
-    counts = {one.name.lower(): int(np.count_nonzero(outcome == one)) for one in Outcome if one is not Outcome.OK}
+    counts = {kind.name.lower(): int(np.count_nonzero(outcome == kind)) for kind in Outcome if kind is not Outcome.OK}
     counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & late))
     return {name: count for name, count in counts.items() if count}

@@ -81,18 +81,18 @@ def hidden(
     What began `earlier` and ended in it belongs to what it followed: only what comes after can hide here. Nor does what
     hides end with the part: it counts in its whole length, unless one of the outages that were `found` was on by then.
     """
-    ends = (one.first_good for one in earlier if one.first_good is not None)
+    ends = (outage.first_good for outage in earlier if outage.first_good is not None)
     begin, end = max(time[0], *ends, 0), time[1]
     if begin >= end:
         return 0
     # The stretch in which the part ends holds darkness: it is that outage's, and counts where that belongs.
-    is_on = any(_is_on(one, end) for one in found)
+    is_on = any(_is_on(outage, end) for outage in found)
     return evidence.unproven(proofs, begin, end if is_on else proofs.alive_after(end))
 
 
-def _is_on(one: Stretch, at: int) -> bool:
-    is_begun = one.last_good is None or one.last_good < at
-    return is_begun and (one.first_good is None or one.first_good > at)
+def _is_on(outage: Stretch, at: int) -> bool:
+    is_begun = outage.last_good is None or outage.last_good < at
+    return is_begun and (outage.first_good is None or outage.first_good > at)
 
 
 def within(evidence: Evidence, found: Iterable[Stretch], when: str) -> Belonging:
@@ -102,8 +102,8 @@ def within(evidence: Evidence, found: Iterable[Stretch], when: str) -> Belonging
     time = span(evidence, when)
     if time is None:
         return Belonging([], [])
-    there = [(one, [time[0] <= at < time[1] for at in _origins(evidence, one)]) for one in found]
-    return Belonging([one for one, some in there if all(some)], [one for one, some in there if any(some)])
+    there = [(outage, [time[0] <= at < time[1] for at in _origins(evidence, outage)]) for outage in found]
+    return Belonging([outage for outage, some in there if all(some)], [outage for outage, some in there if any(some)])
 
 
 def cause(evidence: Evidence, one: Stretch) -> Entry | None:
@@ -133,9 +133,9 @@ def _between(deeds: list[Entry], one: Stretch) -> list[Entry]:
 
 def _of_step(evidence: Evidence, step: str) -> tuple[int, int] | None:
     """Return the time of a step until it is put back, of a wait until it ended."""
-    began = [entry for entry, one in evidence.events(Applying) if one.step == step]
-    waited = [entry for entry, one in evidence.events(WaitStarted) if one.step == step]
-    ends = [entry.at for entry, one in evidence.events(Undoing) if one.step == step]
-    ends += [entry.at for entry, one in evidence.events(WaitEnded) if one.step == step]
+    began = [entry for entry, event in evidence.events(Applying) if event.step == step]
+    waited = [entry for entry, event in evidence.events(WaitStarted) if event.step == step]
+    ends = [entry.at for entry, event in evidence.events(Undoing) if event.step == step]
+    ends += [entry.at for entry, event in evidence.events(WaitEnded) if event.step == step]
     start = next((evidence.dated(entry).at for entry in (*began, *waited)), None)
     return None if start is None else (start, min(ends, default=_FOREVER))

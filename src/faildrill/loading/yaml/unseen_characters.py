@@ -41,7 +41,7 @@ class Odd(NamedTuple):
 def odd(text: str) -> Odd | None:
     """Return the first character of a text that nobody sees, or that shows others elsewhere; None: there is none."""
     start = 1 if text.startswith(_MARK) else 0
-    found = [one for one in _odd(text, start) if one]
+    found = [character for character in _odd(text, start) if character]
     if not found:
         return None
     first = min(found, key=re.Match.start)
