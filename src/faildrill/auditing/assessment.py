@@ -33,7 +33,7 @@ async def audit(environment: Environment, objective: float | None = None, within
         )
     names = list(environment.settings)
     readers = [build(environment.settings[name], "settings") for name in names]
-    readings = await asyncio.gather(*(_read(one, within) for one in readers))
+    readings = await asyncio.gather(*(_read(reader, within) for reader in readers))
     found = [
         _weighed(name, reader, reading, environment.standards.get(name), objective)
         for name, reader, reading in zip(names, readers, readings, strict=True)
@@ -41,9 +41,9 @@ async def audit(environment: Environment, objective: float | None = None, within
     return Audit(
         environment.name,
         datetime.now(UTC).isoformat(timespec="seconds"),
-        [one for audited, _, _ in found for one in audited],
-        [*(one for _, some, _ in found for one in some), *_unused(environment)],
-        [one for _, _, some in found for one in some],
+        [looked_at for audited, _, _ in found for looked_at in audited],
+        [*(remark for _, some, _ in found for remark in some), *_unused(environment)],
+        [detection for _, _, some in found for detection in some],
     )
 
 
@@ -70,7 +70,7 @@ def _weighed(
     found = [
         *(_compared(name, reader, standard, reading) if standard else [rules.without_standard(name, reading.live)]),
         *rules.remarks(name, reading),
-        *(one for detection in noticed if (one := rules.slow(detection))),
+        *(remark for detection in noticed if (remark := rules.slow(detection))),
     ]
     order = list(Grade)
     return (
@@ -98,11 +98,11 @@ def _same_shares(backend: str, standard: Standard, live: Settings) -> bool:
     """Tell whether all weights of a backend are the approved ones times the same number."""
     wanted = ((standard.settings.backends or {})[backend].servers or {}).items()
     there = ((live.backends or {})[backend].servers or {}).items()
-    approved = {name: one.weight for name, one in wanted}
-    now = {name: one.weight for name, one in there}
+    approved = {name: server.weight for name, server in wanted}
+    now = {name: server.weight for name, server in there}
     if set(approved) != set(now) or None in (*approved.values(), *now.values()):
         return False
-    total, sum_now = sum(one or 0 for one in approved.values()), sum(one or 0 for one in now.values())
+    total, sum_now = sum(weight or 0 for weight in approved.values()), sum(weight or 0 for weight in now.values())
     return sum_now > 0 and all((approved[name] or 0) * sum_now == (now[name] or 0) * total for name in approved)
 
 

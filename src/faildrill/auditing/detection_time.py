@@ -52,8 +52,8 @@ def worst_case(check: Check) -> tuple[float, float, str] | None:
     connect = check.connect if isinstance(check.connect, float) else 0.0
     fast = check.fast_interval if check.fast_interval is not None else interval
     silent = interval + fall * (connect + timeout) + (fall - 1) * fast
-    one = f"({_s(connect)} + {_s(timeout)})" if connect else _s(timeout)
-    formula = f"interval {_s(interval)} + {fall} * {one} + {fall - 1} * {_s(fast)}"
+    each_try = f"({_s(connect)} + {_s(timeout)})" if connect else _s(timeout)
+    formula = f"interval {_s(interval)} + {fall} * {each_try} + {fall - 1} * {_s(fast)}"
     return silent, interval + (fall - 1) * fast, formula
 
 
@@ -62,7 +62,7 @@ def standing(backend: Backend) -> str | None:
 
     In TCP mode HAProxy moves new connections only, unless `on-marked-down shutdown-sessions` ends the standing ones.
     """
-    kept = any(one.standing == "kept" for one in serving(backend).values())
+    kept = any(server.standing == "kept" for server in serving(backend).values())
     timeouts = backend.timeouts
     if backend.mode != "tcp" or not kept or timeouts is None:
         return None
@@ -80,18 +80,24 @@ def serving(backend: Backend) -> dict[str, Server]:
     What weighs nothing is given some where a rule assigns them.
     """
     servers = (backend.servers or {}).items()
-    return {name: one for name, one in servers if one.state in (None, "ready") and (one.weight != 0 or one.assigned)}
+    return {
+        name: server
+        for name, server in servers
+        if server.state in (None, "ready") and (server.weight != 0 or server.assigned)
+    }
 
 
 def last_resort(backend: Backend) -> str | None:
     """Name the one server that is used when all others are down, with none behind it; None where there is none."""
-    behind = [name for name, one in serving(backend).items() if one.backup]
+    behind = [name for name, server in serving(backend).items() if server.backup]
     return behind[0] if len(behind) == 1 else None
 
 
 def _never(name: str, backend: Backend) -> str:
     """Tell whose death nothing notices but users' requests, empty where every server is checked or nobody knows."""
-    ways = {server: one.check.how if one.check else None for server, one in (backend.servers or {}).items()}
+    ways = {
+        server: settings.check.how if settings.check else None for server, settings in (backend.servers or {}).items()
+    }
     ways.pop(last_resort(backend) or "", None)
     return "; ".join(f"{name}/{server}: {how}" for server, how in ways.items() if how in ("none", "passive", "agent"))
 
@@ -99,10 +105,12 @@ def _never(name: str, backend: Backend) -> str:
 def _of_backend(backend: Backend) -> tuple[float | None, float | None, str]:
     """Return the figures of the server that is noticed last; where one of them is not known, none is."""
     last = last_resort(backend)
-    unchecked = {name for name, one in (backend.servers or {}).items() if one.check and one.check.how == "none"}
-    others = [one for name, one in (backend.servers or {}).items() if name != last or name not in unchecked]
-    found = [worst_case(one.check) if one.check else None for one in others]
-    known = [one for one in found if one is not None]
+    unchecked = {
+        name for name, settings in (backend.servers or {}).items() if settings.check and settings.check.how == "none"
+    }
+    others = [settings for name, settings in (backend.servers or {}).items() if name != last or name not in unchecked]
+    found = [worst_case(server.check) if server.check else None for server in others]
+    known = [time for time in found if time is not None]
     if not known or len(known) < len(found):
         return None, None, "an interval, a time-out or a threshold of a check is not known"
     return max(known, key=lambda one: one[0])

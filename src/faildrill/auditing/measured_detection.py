@@ -36,10 +36,10 @@ def measured(audit: Audit, run: Path) -> Audit:
     evidence = gather(run)
     found = list(_noticed(evidence))
     beside = []
-    for one in audit.detections:
-        here = [str(death) for death in found if death.backend == one.of]
+    for detection in audit.detections:
+        here = [str(death) for death in found if death.backend == detection.of]
         told = f"measured: {', '.join(here)}" if here else "no death there was measured"
-        beside.append(one._replace(measured=f"{told} (run {evidence.first.run})"))
+        beside.append(detection._replace(measured=f"{told} (run {evidence.first.run})"))
     return audit._replace(detections=beside)
 
 

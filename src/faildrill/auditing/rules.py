@@ -38,19 +38,19 @@ def remarks(name: str, reading: SettingsRead) -> Iterator[Remark]:
     yield from _unsaved(name, reading)
     for backend, settings in (reading.live.backends or {}).items():
         for rule in _OF_BACKENDS:
-            yield from (one._replace(path=("backends", backend)) for one in rule(name, backend, settings))
+            yield from (remark._replace(path=("backends", backend)) for remark in rule(name, backend, settings))
         for place, route in settings.by_route().items():
             where = f"{backend} ({place})" if place else backend
             for rule in _OF_ROUTES:
-                yield from (one._replace(path=("backends", backend)) for one in rule(name, where, route))
+                yield from (remark._replace(path=("backends", backend)) for remark in rule(name, where, route))
     if reading.live.failover is not None:
         yield from _failover(name, reading.live.failover)
 
 
 def _told(name: str, reading: SettingsRead) -> Iterator[Remark]:
     """Tell what could not be read, and what whoever was asked says by itself."""
-    for one in reading.unread:
-        yield Remark("readable", Grade.UNREAD, name, f"{one.what}: {one.why}", _UNREAD)
+    for unread in reading.unread:
+        yield Remark("readable", Grade.UNREAD, name, f"{unread.what}: {unread.why}", _UNREAD)
     for aside in reading.asides:
         grade = Grade.WARNING if aside.wrong else Grade.NOTE
         yield Remark("warned", grade, name, aside.what, aside.why, aside.remedy)
@@ -100,8 +100,8 @@ def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
 
 
 def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
-    for server, one in (settings.servers or {}).items():
-        how = one.check.how if one.check else None
+    for server, its in (settings.servers or {}).items():
+        how = its.check.how if its.check else None
         where = f"{backend}/{server}"
         others = len(serving(settings)) > 1 and server != last_resort(settings)
         if how == "none" and others:
@@ -165,7 +165,7 @@ def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 
 def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
-    active = [one for one in serving(settings).values() if not one.backup]
+    active = [server for server in serving(settings).values() if not server.backup]
     if len(active) < 2 or settings.mode != "http":  # noqa: PLR2004 - one has nobody to turn to
         return
     if settings.redispatch is False or settings.retries == 0:
@@ -180,14 +180,14 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     stay = standing(settings)
-    kept = [one.check for one in serving(settings).values() if one.check and one.standing == "kept"]
-    checked = [one for one in kept if one.how not in (None, "none", "passive")]
+    kept = [server.check for server in serving(settings).values() if server.check and server.standing == "kept"]
+    checked = [check for check in kept if check.how not in (None, "none", "passive")]
     if stay is None or not checked or len(serving(settings)) < 2:  # noqa: PLR2004 - one has nobody to turn to
         return
     timeouts = settings.timeouts or Timeouts()
     limit = timeouts.tunnel if isinstance(timeouts.tunnel, float) else timeouts.server
     # A check that only connects finds dead what is dead; any other may take out a server that goes on answering.
-    connects = all(one.how in ("tcp", "tls") and not one.asks for one in checked)
+    connects = all(check.how in ("tcp", "tls") and not check.asks for check in checked)
     harmless = connects and isinstance(limit, float) and limit <= _SOON
     said = f"when a server is found dead, {backend} moves new connections only: {stay}"
     why = "clients keep using a demoted database over the connection they hold, or wait for a dead one"
@@ -200,7 +200,7 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if not settings.servers:
         return
     left = serving(settings)
-    balanced = [name for name, one in left.items() if one.weight != 0]
+    balanced = [name for name, share in left.items() if share.weight != 0]
     if not left:
         said, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
         yield Remark("redundant", Grade.WARNING, name, said, why, "put one back in")

@@ -49,7 +49,7 @@ class Report:
     @property
     def exit_code(self) -> ExitCode:
         """How a command ends that has found this."""
-        levels = {one.level for one in self.said}
+        levels = {statement.level for statement in self.said}
         if levels & {Level.WRONG, Level.MISSING}:
             return ExitCode.FAILED
         return ExitCode.INCONCLUSIVE if Level.UNTOLD in levels else ExitCode.PASSED
@@ -192,7 +192,7 @@ class _Check:
         known = [manifest.digest(manifest.encode(found.up_to(number + 1))) for number in range(len(found.seals))]
         if begun and begun[0] != self._first_line(f"{RUNS}{run}/{TIMELINE}"):
             yield Said(Level.WRONG, f"{run}: it does not begin as the chain says that it began")
-        if any(one not in known for one in sealed):
+        if any(seal not in known for seal in sealed):
             yield Said(Level.WRONG, f"{run}: the chain holds a seal that is of other files")
         elif not begun or not sealed or sealed[-1] != known[-1]:
             lacks = "its last seal is not" if begun and sealed else "it is not, or only in part,"

@@ -48,7 +48,9 @@ def _chosen(run: str | None) -> tuple[str, Holder]:
     """Return which run is meant, among those under way; WrongUsage says which there are."""
     known = under_way()
     name = Path(run).resolve().name if run else None
-    found = [one for one in known.items() if name is None or name in (one[1].run, one[1].run.rpartition("-")[2])]
+    found = [
+        place for place in known.items() if name is None or name in (place[1].run, place[1].run.rpartition("-")[2])
+    ]
     if len(found) == 1:
         return found[0]
     there = ", ".join(sorted(holder.run for holder in known.values())) or "none"

@@ -112,8 +112,8 @@ class Announcer:
         """See all notices through, then tell how it ended; returns when people have it, or are given up."""
         until = time.monotonic() + notices.WITHIN
         with notices.on_signals():  # between two notices, too: the exit code is that of the runs
-            for one in self._under_way:
-                one.see_through(max(0.0, until - time.monotonic()))
+            for notice in self._under_way:
+                notice.see_through(max(0.0, until - time.monotonic()))
             self._under_way.clear()
             if "end" in self.people.at:
                 notices.tell(self.people.to, notices.ended(self.subject.name, code, because, folder))

@@ -96,8 +96,8 @@ def _tell(file: Path, allowed_signers: Path | None, after: Path | None) -> None:
         found = check(file, Trust(allowed_signers, after))
     except OSError as error:
         raise WrongUsage(f"{error.filename or file} can't be read: {reason(error)}") from error
-    for one in found.said:
-        click.echo(f"{one.level.value:<10}  {plain(one.text, 400)}")
+    for statement in found.said:
+        click.echo(f"{statement.level.value:<10}  {plain(statement.text, 400)}")
     sys.exit(found.exit_code)
 
 

@@ -29,7 +29,7 @@ class Choice:
 
     def wants(self, drill: Drill) -> bool:
         """Tell whether a drill is chosen: by one of the names, and by one of the tags, where there are any."""
-        by_name = not self.only or any(fnmatch.fnmatchcase(drill.name, one) for one in self.only)
+        by_name = not self.only or any(fnmatch.fnmatchcase(drill.name, pattern) for pattern in self.only)
         return by_name and (not self.tags or bool(set(self.tags) & set(drill.tags)))
 
 
@@ -89,7 +89,7 @@ def chosen(paths: list[Path], choice: Choice, env: str | None, *, tell: bool) ->
         of = {path: places[env or drill.environment, path.parent] for path, drill in wanted.items()}
         found = {path: _members(drill, of[path]) for path, drill in _loaded(of).items()}
         files = {member.name: path for path, members in found.items() for member in members}
-        members = [one for some in found.values() for one in some]
+        members = [member for some in found.values() for member in some]
         yield Chosen(called(paths), members, len(loaded) - len(wanted), files)
 
 
@@ -118,7 +118,7 @@ def _wanted(loaded: dict[Path, Drill], choice: Choice) -> dict[Path, Drill]:
         if drill.name in by_name:
             raise WrongUsage(f"{by_name[drill.name]} and {path} both hold a drill called {drill.name}: rename one")
         by_name[drill.name] = path
-    _refuse_unknown("tag", choice.tags, sorted({tag for one in loaded.values() for tag in one.tags}))
+    _refuse_unknown("tag", choice.tags, sorted({tag for tagged in loaded.values() for tag in tagged.tags}))
     for pattern in choice.only:
         if not fnmatch.filter(by_name, pattern):
             _refuse_unknown("name", [pattern], list(by_name))

@@ -47,12 +47,12 @@ def doctor(what: str, env: str | None, reports: Path, output: str) -> None:
         with resolver.patient(NAMES_WITHIN):
             found = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
     if output == "json":
-        click.echo(json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([checked._asdict() for checked in found], indent=2, ensure_ascii=False))
     else:
-        wrong = sum(not one.ok for one in found)
+        wrong = sum(not checked.ok for checked in found)
         where = place.name if loaded is None else f"{loaded.name} in {place.name}"
         click.echo(f"\n{where}: {f'{wrong} of ' if wrong else 'all '}{len(found)} {'wrong' if wrong else 'well'}")
-    sys.exit(ExitCode.PASSED if all(one.ok for one in found) else ExitCode.FAILED)
+    sys.exit(ExitCode.PASSED if all(checked.ok for checked in found) else ExitCode.FAILED)
 
 
 def _is_drill(path: Path) -> bool:
@@ -64,18 +64,20 @@ def _is_drill(path: Path) -> bool:
 
 
 async def _looking(place: Environment, reports: Path, drill: Drill | None) -> AsyncIterator[Checked]:
-    async for one in examine(place, reports):
-        yield one
+    async for checked in examine(place, reports):
+        yield checked
     if drill is not None:
-        async for one in drill_needs.of_drill(drill, place):
-            yield one
+        async for checked in drill_needs.of_drill(drill, place):
+            yield checked
 
 
 async def _found(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
     found: list[Checked] = []
-    async for one in looking:
-        found.append(one)
+    async for checked in looking:
+        found.append(checked)
         if tell:
-            mark = click.style("ok   ", fg="green") if one.ok else click.style("WRONG", fg="red", bold=True)
-            click.echo(f"{mark}  {one.what}: {one.told}" + (f"\n       do: {one.remedy}" if one.remedy else ""))
+            mark = click.style("ok   ", fg="green") if checked.ok else click.style("WRONG", fg="red", bold=True)
+            click.echo(
+                f"{mark}  {checked.what}: {checked.told}" + (f"\n       do: {checked.remedy}" if checked.remedy else "")
+            )
     return found

@@ -39,13 +39,13 @@ def validate(files: tuple[Path, ...], env: str | None, output: str) -> None:
     """
     from faildrill.cli.file_check import check
 
-    checked = list({one.file: one for path in files for one in check(path, env)}.values())
+    checked = list({file.file: file for path in files for file in check(path, env)}.values())
     if output == "json":
-        click.echo(json.dumps([asdict(one) | {"valid": one.valid} for one in checked], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([asdict(file) | {"valid": file.valid} for file in checked], indent=2, ensure_ascii=False))
     else:
-        for one in checked:
-            _print(one)
-    sys.exit(ExitCode.PASSED if all(one.valid for one in checked) else ExitCode.WRONG_USAGE)
+        for file in checked:
+            _print(file)
+    sys.exit(ExitCode.PASSED if all(file.valid for file in checked) else ExitCode.WRONG_USAGE)
 
 
 def _print(one: "Checked") -> None:
@@ -68,15 +68,15 @@ def list_drills(folder: Path, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    for one in listed:
-        if "mistakes" in one:
-            click.echo(f"{click.style('bad', fg='red')}  {one['file']}: {one['mistakes']}; see: faildrill validate")
+    for drill in listed:
+        if "mistakes" in drill:
+            click.echo(f"{click.style('bad', fg='red')}  {drill['file']}: {drill['mistakes']}; see: faildrill validate")
             continue
-        click.echo(f"{click.style(str(one['drill']), bold=True)}  in {one['environment']}  ({one['file']})")
+        click.echo(f"{click.style(str(drill['drill']), bold=True)}  in {drill['environment']}  ({drill['file']})")
         told = [
-            one["about"],
-            f"needs {one['needs']}",
-            *(f"{key} {one[key]}" for key in ("tags", "satisfies", "ways", "twin") if one[key]),
+            drill["about"],
+            f"needs {drill['needs']}",
+            *(f"{key} {drill[key]}" for key in ("tags", "satisfies", "ways", "twin") if drill[key]),
         ]
         click.echo("\n".join(f"  {line}" for line in told if line))
     if not listed:

@@ -84,8 +84,8 @@ class Stream:
         write()
 
     def _new(self, tail: Tail, run: str, drill: str) -> None:
-        for one in tail.new():
-            self._write(Line(time=one.wall, set=self._set, run=run, drill=drill, n=one.n, what=one.what))
+        for entry in tail.new():
+            self._write(Line(time=entry.wall, set=self._set, run=run, drill=drill, n=entry.n, what=entry.what))
 
     def judged(self, result: Result, folder: Path, drill: str = "") -> None:
         """Write what a run came to."""

@@ -34,21 +34,21 @@ class Checked:
 
 def check(path: Path, env: str | None) -> list[Checked]:
     """Check one file; a drill is checked whatever is wrong with its environment, which then has an entry of its own."""
-    one = Checked(str(path))
-    sort = _noted(one, lambda: sort_of(path))
+    checked = Checked(str(path))
+    sort = _noted(checked, lambda: sort_of(path))
     if sort == "drill":
-        place, others = _environment(path, env, one)
-        drill = _noted(one, lambda: load_drill(path, place))
-        one.warnings += drill.warnings if drill else ()
-        return [*others, one]
+        place, others = _environment(path, env, checked)
+        drill = _noted(checked, lambda: load_drill(path, place))
+        checked.warnings += drill.warnings if drill else ()
+        return [*others, checked]
     if sort == "environment":
-        environment = _noted(one, lambda: read_environment(path))
-        one.warnings += environment.warnings if environment else ()
+        environment = _noted(checked, lambda: read_environment(path))
+        checked.warnings += environment.warnings if environment else ()
     elif sort == "game day":
-        _noted(one, lambda: load_game_day(path))
+        _noted(checked, lambda: load_game_day(path))
     elif sort == "standard":
-        _noted(one, lambda: load_standard(path))
-    return [one]
+        _noted(checked, lambda: load_standard(path))
+    return [checked]
 
 
 def _environment(path: Path, env: str | None, one: Checked) -> tuple[Environment | None, list[Checked]]:

@@ -111,8 +111,8 @@ def _named(run: str, among: Path) -> list[Path]:
         return [among / run]  # no other one has the time, the drill and the id
     outer = [among / folder for folder in folders if _is_called(folder, run)]
     sets = (folder for folder in folders if os.access(f"{among}/{folder}/{series.FILE}", os.F_OK))
-    inner = [among / one / name for one in sets for name in folders_in(among / one) if _is_called(name, run)]
-    return [one for one in (*outer, *inner) if is_recorded(one)]
+    inner = [among / folder / name for folder in sets for name in folders_in(among / folder) if _is_called(name, run)]
+    return [folder for folder in (*outer, *inner) if is_recorded(folder)]
 
 
 def _is_called(name: str, run: str) -> bool:
@@ -129,7 +129,7 @@ def find_one(run: str, among: Path) -> Path:
 
 def runs_in(among: Path) -> list[Path]:
     """Return the folders of runs and sets in a folder, by name; none where it can't be read."""
-    return [among / one for one in folders_in(among) if is_recorded(among / one)]
+    return [among / name for name in folders_in(among) if is_recorded(among / name)]
 
 
 def _names(folders: list[Path]) -> str:

@@ -26,16 +26,16 @@ def evidence(labels: tuple[str, ...], since: str, until: str, among: Path, outpu
     It tells what there is, and judges nothing: whether that is enough is for whoever knows what the labels stand for.
     """
     with indexed(among) as index:
-        runs = [one for one in index.latest(ALL) if since <= one.started and (not until or one.started < until)]
+        runs = [run for run in index.latest(ALL) if since <= run.started and (not until or run.started < until)]
         tell_untold(index)
     told = rows(runs, labels)
-    if missing := sorted({*labels} - {one.label for one in told}):
+    if missing := sorted({*labels} - {proof.label for proof in told}):
         raise WrongUsage(f"no run in {among} carries {', '.join(map(plain, missing))}; there are: {_labels(runs)}")
     if output == "json":
-        click.echo(json.dumps([_plain(one) for one in told], indent=2))
+        click.echo(json.dumps([_plain(proof) for proof in told], indent=2))
         return
-    for one in told:
-        _tell(one)
+    for proof in told:
+        _tell(proof)
     if not told:
         click.echo("no run carries a label: write `satisfies: [LABEL]` into a drill, and run it")
 

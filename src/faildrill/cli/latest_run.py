@@ -33,18 +33,18 @@ def latest(among: Path) -> Path | None:
     """
     boot = boot_id()
     folders = folders_in(among)
-    by_name = (one for name in reversed(folders) if is_recorded(one := among / name))
+    by_name = (folder for name in reversed(folders) if is_recorded(folder := among / name))
     runs = dict.fromkeys(itertools.islice(by_name, _LOOKED_INTO))
     if len(runs) == _LOOKED_INTO:
-        begun = {one.partition("/")[0] for one in chain.begun_last(among)[-_LOOKED_INTO:]}
-        runs |= dict.fromkeys(one for name in begun.intersection(folders) if is_recorded(one := among / name))
+        begun = {path.partition("/")[0] for path in chain.begun_last(among)[-_LOOKED_INTO:]}
+        runs |= dict.fromkeys(folder for name in begun.intersection(folders) if is_recorded(folder := among / name))
     return max(runs, key=lambda one: _end(one, boot), default=None)
 
 
 def _end(run: Path, boot: str) -> When:
     """Return when a run ended: its last event, of a set that of the last of its runs."""
-    inside = [one for one in run.iterdir() if (one / timeline.FILE).is_file()] if run.is_dir() else []
-    ends = [_last_event(one, boot) for one in inside or [run]]
+    inside = [folder for folder in run.iterdir() if (folder / timeline.FILE).is_file()] if run.is_dir() else []
+    ends = [_last_event(folder, boot) for folder in inside or [run]]
     is_now, at = max(ends)
     return is_now, at, run.name
 

@@ -60,7 +60,7 @@ def _text(among: Path) -> bytes:
 def _places(last: list[LastRun]) -> Family:
     """Tell of the places that were drilled on this machine whether they are dirty; of others nobody here knows."""
     dirty = dirty_places(under_way() | under_way_elsewhere())
-    known = {one.summary.identity: one.summary.environment for one in last if one.summary.identity in holders()}
+    known = {run.summary.identity: run.summary.environment for run in last if run.summary.identity in holders()}
     named = known | {identity: environment_of(some[0].folder) for identity, some in dirty.items()}
     return Family(
         "faildrill_place_dirty",

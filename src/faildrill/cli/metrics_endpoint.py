@@ -43,12 +43,12 @@ def serve(listen: str, made: Made) -> None:
 def _ended_by_signals() -> Iterator[threading.Event]:
     """Give what is set by the signals that end a command."""
     ending = threading.Event()
-    before = {one: signal.signal(one, lambda *_: ending.set()) for one in _ENDS}
+    before = {number: signal.signal(number, lambda *_: ending.set()) for number in _ENDS}
     try:
         yield ending
     finally:
-        for one, what in before.items():
-            signal.signal(one, what)
+        for number, what in before.items():
+            signal.signal(number, what)
 
 
 def _opened(host: str, port: int, made: Made) -> ThreadingHTTPServer:

@@ -102,9 +102,9 @@ def _about(number: int | None, standing: list[Standing]) -> Standing | None:
     """Return the note that is corrected or withdrawn; WrongUsage where there is none that could be."""
     if number is None:
         return None
-    found = next((one for one in standing if one.number == number), None)
+    found = next((known for known in standing if known.number == number), None)
     if found is None:
-        there = ", ".join(str(one.number) for one in standing) or "none"
+        there = ", ".join(str(known_note.number) for known_note in standing) or "none"
         raise WrongUsage(f"there is no note {number}; there are: {there} (faildrill note RUN lists them)")
     if found.withdrawn is not None:
         raise WrongUsage(f"note {number} was withdrawn by {plain(found.withdrawn.by)} already: write a new one")
@@ -114,7 +114,7 @@ def _about(number: int | None, standing: list[Standing]) -> Standing | None:
 def _words(text: str, what: str, most: int) -> str:
     """Return what somebody wrote, without the bytes that are no text; nothing of it is ever cut."""
     cleaned = text.encode("utf-8", "backslashreplace").decode().strip()
-    if not any(one.isprintable() and not one.isspace() for one in cleaned):
+    if not any(character.isprintable() and not character.isspace() for character in cleaned):
         raise WrongUsage(f"{what} says nothing")
     if len(cleaned) > most:
         raise WrongUsage(f"{what} has {len(cleaned):,} characters, {most:,} are shown on a page: make it several notes")
@@ -145,7 +145,7 @@ def _span(folder: Path) -> Span:
     entries = timeline.entries(folder / timeline.FILE)
     timeline.start_in(folder, entries)
     walls = [datetime.fromisoformat(entry.wall) for entry in entries]
-    first = (wall for wall, one in zip(walls, entries, strict=True) if isinstance(one.what, Applying))
+    first = (wall for wall, entry in zip(walls, entries, strict=True) if isinstance(entry.what, Applying))
     return Span(walls[0], walls[-1], next(first, walls[0]))
 
 
@@ -184,10 +184,10 @@ def _list(known: notes.Notes, output: str) -> None:
     if known.damaged:
         click.echo(f"not all notes can be read: {plain(known.damaged)}", err=True)
     if output == "json":
-        click.echo(json.dumps([msgspec.to_builtins(one._asdict()) for one in standing], indent=2))
+        click.echo(json.dumps([msgspec.to_builtins(known_note._asdict()) for known_note in standing], indent=2))
         return
-    for one in standing:
-        click.echo(_line(one))
+    for known_note in standing:
+        click.echo(_line(known_note))
     if not standing:
         click.echo("no notes yet")
 

@@ -34,5 +34,7 @@ async def _send(references: list[Reference], notice: Notice) -> None:
 
 if __name__ == "__main__":
     asyncio.run(
-        _send([Reference(one) for one in sys.argv[1:]], msgspec.json.decode(sys.stdin.buffer.read(), type=Notice))
+        _send(
+            [Reference(address) for address in sys.argv[1:]], msgspec.json.decode(sys.stdin.buffer.read(), type=Notice)
+        )
     )

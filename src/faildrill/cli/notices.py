@@ -35,8 +35,8 @@ def ready(to: Sequence[Reference]) -> None:
     """
     if to and find_spec("apprise") is None:
         raise WrongUsage("notices need Apprise: pip install 'faildrill[watch]', or leave --notify out")
-    for one in to:
-        one.resolve()
+    for address in to:
+        address.resolve()
 
 
 def ended(what: str, code: int, because: str, folder: Path) -> Notice:
@@ -70,7 +70,7 @@ def hand(code: int) -> list[str]:
 
 def composed(title: str, lines: Sequence[str], *, is_well: bool) -> Notice:
     """Make a notice of these lines, marked as a drill."""
-    body = "\n".join(plain(one) for one in (*lines, _MARKED))
+    body = "\n".join(plain(line) for line in (*lines, _MARKED))
     return Notice("news" if is_well else "alert", plain(title, _LONGEST), body)
 
 
@@ -84,7 +84,7 @@ class Sending:
         self._wrong: list[str] = []
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "faildrill.cli.notice_sender", *(one.text for one in to)],
+                [sys.executable, "-m", "faildrill.cli.notice_sender", *(address.text for address in to)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -137,18 +137,18 @@ def _seen_through(sending: "subprocess.Popen[bytes]", within: float) -> list[str
             said, late = sending.communicate()[1], f"not all of them within {within:.2g} s"
     lines = said.decode("utf-8", "replace").splitlines()
     cut = "a signal ended it" if sending.returncode < 0 and not late else ""
-    return [*lines, *(one for one in (late, cut) if one)]
+    return [*lines, *(line for line in (late, cut) if line)]
 
 
 @contextlib.contextmanager
 def on_signals(act: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Have signals do this, and not end the command."""
     heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {one: signal.getsignal(one) for one in heard if signal.getsignal(one) is not signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, lambda *_: act())
+    before = {number: signal.getsignal(number) for number in heard if signal.getsignal(number) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, lambda *_: act())
     try:
         yield
     finally:
-        for one, what in before.items():
-            signal.signal(one, what)
+        for number, what in before.items():
+            signal.signal(number, what)

@@ -49,7 +49,7 @@ def reference(_: click.Context, __: click.Parameter, given: str) -> Reference:
 def references(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[Reference, ...]:
     """Read an option that names secrets, as in `env:NAME`; click tells what is none."""
     try:
-        return tuple(Reference(one) for one in given)
+        return tuple(Reference(text) for text in given)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -50,8 +50,8 @@ def indexed(among: Path, *, anew: bool = False) -> Iterator[Index]:
 def tell_untold(index: Index) -> None:
     """Say on standard error of which folders nothing could be told, and why."""
     untold = index.untold()
-    for one in untold[:_MOST_TOLD]:
-        click.echo(f"not counted: {plain(one.folder, 120)}: {plain(one.because, 300)}", err=True)
+    for run in untold[:_MOST_TOLD]:
+        click.echo(f"not counted: {plain(run.folder, 120)}: {plain(run.because, 300)}", err=True)
     if len(untold) > _MOST_TOLD:
         click.echo(f"not counted: {len(untold) - _MOST_TOLD} more folders; -o json lists all", err=True)
 
@@ -82,7 +82,7 @@ def history(drill: str | None, among: Path, output: str, *, most: int, rebuild: 
 
 
 def _json(index: Index, runs: list[RunSummary]) -> str:
-    untold = [{"folder": one.folder, "because": one.because} for one in index.untold()]
+    untold = [{"folder": run.folder, "because": run.because} for run in index.untold()]
     told = {"number": index.number(), "runs": msgspec.to_builtins(runs), "not_counted": untold}
     return json.dumps(told, indent=2)
 
@@ -121,25 +121,28 @@ def show(run: str, among: Path, output: str) -> None:
     It is judged again from its files; where that gives another result than the one that is in its folder, this is said.
     Nothing is written.
     """
-    one, folder = summary_of(run, among), find_one(run, among)
+    summary, folder = summary_of(run, among), find_one(run, among)
     same = judging.encode(judging.judge(folder)) == (folder / judging.FILE).read_bytes()
     if output == "json":
-        click.echo(json.dumps({**msgspec.to_builtins(one), "replays": same}, indent=2))
+        click.echo(json.dumps({**msgspec.to_builtins(summary), "replays": same}, indent=2))
         return
     rows = {
-        "run": one.run,
-        "drill": f"{one.drill}{f', {one.way}' if one.way else ''}",
-        "environment": one.environment,
-        "started": one.started,
-        "verdict": f"{one.verdict.value}: {one.because}",
-        "outage": f"{one.probe}: {run_comparison.length(one)}" if one.probe else run_comparison.length(one),
-        "runbook": f"{one.runbook or 'none'}{f', text {one.runbook_digest[:12]}' if one.runbook_digest else ''}",
-        **one.conditions,
-        "version": one.version,
+        "run": summary.run,
+        "drill": f"{summary.drill}{f', {summary.way}' if summary.way else ''}",
+        "environment": summary.environment,
+        "started": summary.started,
+        "verdict": f"{summary.verdict.value}: {summary.because}",
+        "outage": f"{summary.probe}: {run_comparison.length(summary)}"
+        if summary.probe
+        else run_comparison.length(summary),
+        "runbook": (summary.runbook or "none")
+        + (f", text {summary.runbook_digest[:12]}" if summary.runbook_digest else ""),
+        **summary.conditions,
+        "version": summary.version,
         "judged again": "the same, byte by byte" if same else f"NOT the same as {judging.FILE}: faildrill judge {run}",
     }
-    if one.baseline is not None:
-        rows["baseline"] = f"{one.baseline.because}, says {one.baseline.by} at {one.baseline.at}"
+    if summary.baseline is not None:
+        rows["baseline"] = f"{summary.baseline.because}, says {summary.baseline.by} at {summary.baseline.at}"
     width = max(map(len, rows))
     for name, told in rows.items():
         click.echo(f"{name:<{width}}  {plain(told, 400)}")
@@ -179,13 +182,13 @@ def prune(older_than: float, among: Path, *, yes: bool) -> None:
     """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     with indexed(among) as index:
-        old = [one for one in removable(index.dated(), before) if not (among / one.folder / notes.FILE).exists()]
+        old = [run for run in removable(index.dated(), before) if not (among / run.folder / notes.FILE).exists()]
         tell_untold(index)
-    for one in old:
-        click.echo(f"{'removed' if yes else 'would remove'} {plain(one.folder)}")
+    for run in old:
+        click.echo(f"{'removed' if yes else 'would remove'} {plain(run.folder)}")
         if yes:
-            _remove(among / one.folder)
-            _note_removal(among, one.folder)
+            _remove(among / run.folder)
+            _note_removal(among, run.folder)
     click.echo(f"{count(len(old), 'run')} {'removed' if yes else 'could go; --yes removes them'}")
 
 

@@ -95,7 +95,7 @@ async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], 
         answers += [answer async for answer in objections.answers(place, "plan", taken) if answer not in answers]
     lines: list[Line] = []
     for way, step in _all(drill):
-        lines.extend([replace(await _line(one), way=way) for one in singly([step])])
+        lines.extend([replace(await _line(member), way=way) for member in singly([step])])
     return answers, lines
 
 
@@ -148,7 +148,7 @@ def _runbook(drill: Drill, among: Path) -> str:
     if among.is_dir():
         with indexed(among) as index:
             last = [index.last_of((drill.name, drill.environment, way), Verdict.PASSED) for way in ways]
-            proven = sorted((one for one in last if one is not None), key=lambda one: one.started)
+            proven = sorted((run for run in last if run is not None), key=lambda one: one.started)
     if not proven:
         return f"{drill.runbook}: no run in {among} has proven it"
     changed = runbook_change(drill.runbook, drill.runbook_digest, proven[-1])
@@ -161,7 +161,7 @@ def _print_json(drill: Drill, answers: list[GuardAnswered], lines: list[Line], m
         {"guard": answer.guard, "objection": answer.objection, "unproven": answer.unproven or None}
         for answer in answers
     ]
-    load = {one.name: told(one) for one in drill.load}
+    load = {load_plan.name: told(load_plan) for load_plan in drill.load}
     steps = [asdict(line) for line in lines]
     ways = [way.name for way in drill.ways]
     shown = {"drill": drill.name, "guards": guards, "steps": steps, "load": load, "ways": ways, "twin": drill.twin}
@@ -192,10 +192,10 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
 
 def _expected(drill: Drill) -> list[str]:
     """Say of what is expected how much it takes to hold, where that can be told before the run."""
-    probes = {one.name: one for one in (*drill.probes, *drill.load)}
+    probes = {probe.name: probe for probe in (*drill.probes, *drill.load)}
     uses = [*drill.expect, *(use for way in drill.ways for use in way.expect)]
     built: list[object] = [build(use, "expectation") for use in uses]
-    return [one.foresees(probes) for one in built if isinstance(one, Foresees)]
+    return [kind.foresees(probes) for kind in built if isinstance(kind, Foresees)]
 
 
 def _print_steps(drill: Drill, lines: list[Line]) -> None:
@@ -212,4 +212,4 @@ def _print_steps(drill: Drill, lines: list[Line]) -> None:
 
 def _undo_within(drill: Drill, line: Line) -> float:
     steps = [step for way, step in _all(drill) if way == line.way]
-    return next(one.undo_within for one in actions(steps) if one.id == line.id)
+    return next(step.undo_within for step in actions(steps) if step.id == line.id)

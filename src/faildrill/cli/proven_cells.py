@@ -40,13 +40,13 @@ def coverage(drills: tuple[Path, ...], env: str | None, within: float, among: Pa
     """
     told = _told(drills, env, within, among)
     if output == "json":
-        click.echo(json.dumps([_plain(one) for one in told], indent=2))
+        click.echo(json.dumps([_plain(cell) for cell in told], indent=2))
     else:
-        for one in told:
-            click.echo(_line(one))
-        proven = sum(one.state is State.PROVEN for one in told)
+        for cell in told:
+            click.echo(_line(cell))
+        proven = sum(cell.state is State.PROVEN for cell in told)
         click.echo(f"{proven} of {count(len(told), 'cell')} proven")
-    sys.exit(0 if all(one.state is State.PROVEN for one in told) else ExitCode.FAILED)
+    sys.exit(0 if all(cell.state is State.PROVEN for cell in told) else ExitCode.FAILED)
 
 
 @click.command("next")
@@ -62,11 +62,11 @@ def next_drills(
     """Say what to drill next, and why: what is broken, never proven, changed since, or proven longest ago."""
     told = most_urgent(_told(drills, env, within, among))[:most]
     if output == "json":
-        click.echo(json.dumps([_plain(one) for one in told], indent=2))
+        click.echo(json.dumps([_plain(cell) for cell in told], indent=2))
         return
-    for one in told:
-        click.echo(f"{plain(one.wanted.name)}: {one.state.value}: {plain(one.because, 300)}")
-        click.echo(f"  {_command(one.wanted)}")
+    for cell in told:
+        click.echo(f"{plain(cell.wanted.name)}: {cell.state.value}: {plain(cell.because, 300)}")
+        click.echo(f"  {_command(cell.wanted)}")
 
 
 def _told(drills: tuple[Path, ...], env: str | None, within: float, among: Path) -> list[Cell]:

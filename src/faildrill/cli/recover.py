@@ -56,7 +56,7 @@ def recover(run: Path | None, *, unproven: bool, within: float | None, settle: s
             raise WrongUsage("to settle, name the run and say why: faildrill recover --settle WHY RUN")
         settled(run, settle.strip(), lambda: _recover(run, unproven=unproven, within=within))
         return
-    dirty = [Path(one.folder) for some in all_marks().values() for one in some]
+    dirty = [Path(mark.folder) for some in all_marks().values() for mark in some]
     folders = [run] if run else [*dict.fromkeys([*dirty, *_unjudged(or_none=bool(dirty))])]
     if not folders:
         click.echo("nothing to recover: no environment of this machine is dirty")
@@ -81,7 +81,7 @@ def _end(folder: Path, *, unproven: bool, within: float | None) -> ExitCode:
 
 def _is_dirty(folder: Path) -> bool:
     """Tell whether a run is marked anywhere on this machine, whatever its place was proven to be."""
-    return any(one.run == folder.name for some in all_marks().values() for one in some)
+    return any(mark.run == folder.name for some in all_marks().values() for mark in some)
 
 
 def _recover(named: Path, *, unproven: bool, within: float | None) -> bool:
@@ -164,8 +164,8 @@ def _lost(folder: Path) -> bool:
 
 def _forget_ended() -> None:
     """Remove the copies of runs that nobody is at any more and that have left nothing behind, nor a result in them."""
-    busy = {one.run for identity, one in holders().items() if is_held(identity)}
-    dirty = {one.run for some in all_marks().values() for one in some}
+    busy = {holder.run for identity, holder in holders().items() if is_held(identity)}
+    dirty = {mark.run for some in all_marks().values() for mark in some}
     for copy in second_copy.runs():
         is_old = time.time() - copy.stat().st_mtime > _JUST_LAID_OUT
         if is_old and copy.name not in busy | dirty and not (copy / _RESULT).exists():
@@ -188,13 +188,13 @@ def _unjudged(*, or_none: bool) -> list[Path]:
     NoStateFolder where nobody can tell who is at them; `or_none`: then there are none.
     """
     try:
-        last = [Path(one.folder) for identity, one in holders().items() if not is_held(identity)]
+        last = [Path(holder.folder) for identity, holder in holders().items() if not is_held(identity)]
     except NoStateFolder:
         if not or_none:
             raise
         return []
-    found = [one for one in last if _is_over(one) and not (one / _RESULT).exists()]
-    return [one for one in found if not is_altered(one / FILE)]  # such a one can't be judged
+    found = [folder for folder in last if _is_over(folder) and not (folder / _RESULT).exists()]
+    return [folder for folder in found if not is_altered(folder / FILE)]  # such a one can't be judged
 
 
 def _is_over(folder: Path) -> bool:

@@ -53,7 +53,7 @@ def asked(path: Path, place: Environment, choice: Choice) -> Drill | Wanted:
         twin = _loaded(path.parent / drill.twin, place)
         if twin.name == drill.name:
             raise WrongUsage(f"both twins are called {drill.name}: nobody could tell them apart")
-        return Wanted(drill.name, "twins", {one.name: one for one in (drill, twin)}, choice.times)
+        return Wanted(drill.name, "twins", {variant.name: variant for variant in (drill, twin)}, choice.times)
     if drill.ways and drill.way is None:
         return Wanted(drill.name, "ways", {way.name: drill.taking(way) for way in drill.ways}, choice.times)
     if choice.times == 1:

@@ -41,9 +41,9 @@ def _measured(drill: Drill, env: str, among: Path) -> procedure.Measured:
     if not among.is_dir():
         return procedure.Measured()
     taken = [drill.taking(way) for way in drill.ways] or [drill]
-    kinds = {tuple(step.use.kind for step in actions(one.steps)) for one in taken}
+    kinds = {tuple(step.use.kind for step in actions(version.steps)) for version in taken}
     with indexed(among) as index:
         tell_untold(index)
-        series = [(drill.name, env, one.way.name if one.way else "") for one in taken]
-        runs = sorted((run for one in series for run in index.runs_of(one)), key=lambda run: run.started)
+        series = [(drill.name, env, version.way.name if version.way else "") for version in taken]
+        runs = sorted((run for key in series for run in index.runs_of(key)), key=lambda run: run.started)
         return measured(runs, among, kinds)

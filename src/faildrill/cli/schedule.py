@@ -62,11 +62,11 @@ def list_days(files: tuple[Path, ...], only: str | None, output: str, *, most: i
 
 
 def _plain(file: Path, day: GameDay, now: datetime, most: int) -> dict[str, object]:
-    past = [one for one in lines_of(day.name) if not isinstance(one.what, Known)]
+    past = [line for line in lines_of(day.name) if not isinstance(line.what, Known)]
     return {
         "file": str(file),
         **day.model_dump(mode="json"),
-        "next": [one.isoformat() for one in upcoming(day.times, now, 1)],
+        "next": [moment.isoformat() for moment in upcoming(day.times, now, 1)],
         "past": msgspec.to_builtins(past[-most:] if most else []),
     }
 
@@ -154,9 +154,9 @@ def _load(day: GameDay) -> None:
     named = day.environment
     is_started = named is not None and lab_that_is_up(named) is None and may_be_started(named)
     for path in chosen_drills.drills_in(Path(drill) for drill in day.drills):
-        for one in file_check.check(path, None if is_started else named):
-            if one.mistakes:
-                raise InvalidFile(one.file, one.mistakes)
+        for checked in file_check.check(path, None if is_started else named):
+            if checked.mistakes:
+                raise InvalidFile(checked.file, checked.mistakes)
 
 
 @schedule.command("run-due")
@@ -248,7 +248,7 @@ def _days(files: tuple[Path, ...], only: str | None) -> dict[Path, GameDay]:
     asked = _asked(files)
     found = game_days(asked)
     if not found:
-        raise WrongUsage(f"no *.yaml in {', '.join(str(one) for one in asked)}")
+        raise WrongUsage(f"no *.yaml in {', '.join(str(path) for path in asked)}")
     return _chosen(found, only)
 
 
@@ -263,6 +263,6 @@ def _chosen(found: dict[Path, GameDay], only: str | None) -> dict[Path, GameDay]
     chosen = {file: day for file, day in found.items() if only in (None, day.name)}
     if not chosen:
         raise WrongUsage(
-            f"no game day is called {only!r}{did_you_mean(str(only), [one.name for one in found.values()])}"
+            f"no game day is called {only!r}{did_you_mean(str(only), [day.name for day in found.values()])}"
         )
     return chosen

@@ -67,10 +67,11 @@ def coming(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
 def announced(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
     """Tell what is announced of an occurrence, when and to whom, the first one first, and what should be by now."""
     zone = zone_of(day, at)
-    for one in sorted(day.announce, key=lambda one: -one.before):
-        moment = at - timedelta(seconds=one.before)
+    for announcement in sorted(day.announce, key=lambda one: -one.before):
+        moment = at - timedelta(seconds=announcement.before)
         told = " (should be told by now)" if moment <= now else ""
-        yield f"tell {plain(', '.join(one.to))} at {_local(zone, moment)}{told}: {plain(one.text, 300)}"
+        whom = plain(", ".join(announcement.to))
+        yield f"tell {whom} at {_local(zone, moment)}{told}: {plain(announcement.text, 300)}"
 
 
 def occurrence(day: GameDay, at: datetime) -> dict[str, object]:
@@ -84,8 +85,12 @@ def occurrence(day: GameDay, at: datetime) -> dict[str, object]:
         "environment": day.environment,
         "roles": {role: list(who) for role, who in day.roles.items()},
         "announce": [
-            {"at": (at - timedelta(seconds=one.before)).isoformat(), "to": list(one.to), "text": one.text}
-            for one in sorted(day.announce, key=lambda one: -one.before)
+            {
+                "at": (at - timedelta(seconds=announcement.before)).isoformat(),
+                "to": list(announcement.to),
+                "text": announcement.text,
+            }
+            for announcement in sorted(day.announce, key=lambda one: -one.before)
         ],
         "blocked": blockers.foreseen(day, at),
     }
@@ -99,12 +104,12 @@ def listed(file: Path, day: GameDay, lines: Sequence[Line], now: datetime, most:
     yield f"  next: {when(day, soon[0]) if soon else 'never again'}"
     past = [line for line in lines if not isinstance(line.what, Known | Claimed)]
     last = next((line for line in reversed(lines) if isinstance(line.what, Claimed | Ended | Died)), None)
-    missed = sum(one.what.count for one in past if isinstance(one.what, Missed))
-    died = sum(isinstance(one.what, Died) for one in past)
-    run = sum(isinstance(one.what, Ended) for one in past)
+    missed = sum(line.what.count for line in past if isinstance(line.what, Missed))
+    died = sum(isinstance(line.what, Died) for line in past)
+    run = sum(isinstance(line.what, Ended) for line in past)
     yield f"  so far: {count(run, 'run', 'run')}, {missed:,} missed, {died:,} died"
-    for one in past[-most:] if most else ():
-        yield f"  {one.what.occurrence if not isinstance(one.what, Known) else ''}  {_what(one.what)}"
+    for line in past[-most:] if most else ():
+        yield f"  {line.what.occurrence if not isinstance(line.what, Known) else ''}  {_what(line.what)}"
     if last is not None and isinstance(last.what, Claimed):
         yield f"  {last.what.occurrence}  begun by {last.what.user}@{last.what.host} (pid {last.what.pid})"
 
@@ -121,9 +126,9 @@ def notice(day: GameDay, events: Sequence[AnyEvent]) -> Notice | None:
     seen = [event for event in events if isinstance(event, Ended | Died | Missed)]
     if not seen:
         return None
-    words = dict.fromkeys(_word(one) for one in seen)
-    lines = [line for one in seen for line in written(day, one)]
-    hands = dict.fromkeys(line for one in seen if isinstance(one, Ended) for line in notices.hand(one.code))
+    words = dict.fromkeys(_word(event) for event in seen)
+    lines = [line for event in seen for line in written(day, event)]
+    hands = dict.fromkeys(line for event in seen if isinstance(event, Ended) for line in notices.hand(event.code))
     is_well = list(words) == [ExitCode.PASSED.name]
     return notices.composed(f"drill {', '.join(words)}: game day {day.name}", [*lines, *hands], is_well=is_well)
 
@@ -134,7 +139,7 @@ def _word(one: Ended | Died | Missed) -> str:
 
 def _what(event: AnyEvent) -> str:
     if isinstance(event, Ended):
-        verdict = next((one.name for one in ExitCode if one == event.code), f"exit code {event.code}")
+        verdict = next((code.name for code in ExitCode if code == event.code), f"exit code {event.code}")
         where = f" ({plain(event.folder, 300)})" if event.folder else ""
         return f"{verdict}: {plain(event.because, 300)}{where}"
     if isinstance(event, Died):

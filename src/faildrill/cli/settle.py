@@ -16,7 +16,7 @@ from faildrill.system import redaction, who
 
 def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
     """Put a run back as far as that can be done; where that is not seen, take a person's word and write it down."""
-    one = _mark(folder)
+    mark = _mark(folder)
     try:
         if put_back():
             return
@@ -28,7 +28,7 @@ def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
         return
     seen = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
     clock, words = SystemClock(), redaction.clean(because)
-    settle(one, who.user(), clock.wall(), words, seen)
+    settle(mark, who.user(), clock.wall(), words, seen)
     if remembered(home(folder)):
         timeline = go_on(home(folder), clock)
         timeline.note(Settled(by=who.user(), because=words, seen=list(seen)))
@@ -39,7 +39,7 @@ def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
 
 
 def _mark_of(folder: Path) -> Mark | None:
-    return next((one for some in all_marks().values() for one in some if one.run == folder.name), None)
+    return next((mark for some in all_marks().values() for mark in some if mark.run == folder.name), None)
 
 
 def _mark(folder: Path) -> Mark:

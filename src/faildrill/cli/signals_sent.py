@@ -80,4 +80,4 @@ def annotate(run: str, url: str, token: Reference, among: Path) -> None:
 def _results(run: str, among: Path) -> list[Result]:
     """Return the judged runs that are named."""
     folder = find(run, among)
-    return [judging.judge(one) for one in (runs_in(folder) if is_set(folder) else [folder])]
+    return [judging.judge(inner) for inner in (runs_in(folder) if is_set(folder) else [folder])]

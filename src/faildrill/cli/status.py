@@ -70,7 +70,7 @@ def dirty_places(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     found: dict[str, list[Mark]] = {}
     for identity, some in all_marks().items():
         holder = running.get(identity)
-        left = [one for one in some if holder is None or holder.run != one.run]
+        left = [mark for mark in some if holder is None or holder.run != mark.run]
         if left:
             found[identity] = left
     return found
@@ -91,11 +91,12 @@ def _named(identity: str, folder: str) -> str:
 def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
     return {
         "running": {
-            identity: {**asdict(one), "environment": environment_of(one.folder)} for identity, one in running.items()
+            identity: {**asdict(holder), "environment": environment_of(holder.folder)}
+            for identity, holder in running.items()
         },
-        "dirty": {identity: [_told(identity, one) for one in some] for identity, some in dirty.items()},
-        "halted": {identity: asdict(one) for identity, one in halts.items()},
-        "settled": [asdict(one) for one in settlements()],
+        "dirty": {identity: [_told(identity, mark) for mark in some] for identity, some in dirty.items()},
+        "halted": {identity: asdict(halt) for identity, halt in halts.items()},
+        "settled": [asdict(settlement) for settlement in settlements()],
         "charged": {identity: _costs(identity) for identity in identities()},
     }
 
@@ -103,7 +104,7 @@ def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
 def _costs(identity: str) -> list[dict[str, object]] | str:
     """Return what runs have cost a place, or why nobody can tell."""
     try:
-        return [{**asdict(one), "until": one.until.isoformat()} for one in charges(recalled(identity), now())]
+        return [{**asdict(charge), "until": charge.until.isoformat()} for charge in charges(recalled(identity), now())]
     except (JournalError, OSError) as error:
         return str(error)
 
@@ -120,8 +121,8 @@ def _charged() -> Iterator[str]:
             continue
         if not counting:
             continue
-        told = f"{durations.show(sum(one.seconds for one in counting))} of outage at the most in seven days"
-        left = [plain(one.run) for one in counting if not one.is_settled]
+        told = f"{durations.show(sum(charge.seconds for charge in counting))} of outage at the most in seven days"
+        left = [plain(charge.run) for charge in counting if not charge.is_settled]
         unjudged = f"; charged in full until they are judged: {', '.join(left)}" if left else ""
         yield f"charged {where}: {told}, by {count(len(counting), 'run')}{unjudged}"
 
@@ -141,8 +142,9 @@ def _way_back(one: Mark) -> str:
 
 def _settled() -> Iterator[str]:
     """Tell of the marks that people ended by their word, the last ones."""
-    for one in settlements()[-_MOST_SETTLED:]:
-        yield f"settled {one.at}: {one.drill} ({one.run}) by {plain(one.user, 60)}: {plain(one.because, 300)}"
+    for settlement in settlements()[-_MOST_SETTLED:]:
+        what = f"settled {settlement.at}: {settlement.drill} ({settlement.run})"
+        yield f"{what} by {plain(settlement.user, 60)}: {plain(settlement.because, 300)}"
 
 
 def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> Iterator[str]:
@@ -150,13 +152,13 @@ def _lines(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict
         stop = f"stop it there, on {holder.elsewhere}," if holder.elsewhere else "stop it"
         yield f"running {_named(identity, holder.folder)}: {holder}; {stop} with: faildrill abort {holder.folder}"
     for identity, some in dirty.items():
-        for one in some:
-            pid, where = _putting_back(identity, one), _named(identity, one.folder)
+        for mark in some:
+            pid, where = _putting_back(identity, mark), _named(identity, mark.folder)
             if pid is not None:
-                yield f"DIRTY {where}: {one.drill} since {one.since} is being put back by pid {pid}; wait for it"
+                yield f"DIRTY {where}: {mark.drill} since {mark.since} is being put back by pid {pid}; wait for it"
                 continue
-            there = f", by a run on {one.elsewhere}" if one.elsewhere else ""
-            back = _way_back(one)
-            yield f"DIRTY {where}: {one.drill} since {one.since}{there}; {back}"
+            there = f", by a run on {mark.elsewhere}" if mark.elsewhere else ""
+            back = _way_back(mark)
+            yield f"DIRTY {where}: {mark.drill} since {mark.since}{there}; {back}"
     for identity, halt in halts.items():
         yield f"HALTED {halt.environment} ({identity}): {halt}; take it back with: faildrill resume {identity}"

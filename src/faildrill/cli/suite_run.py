@@ -62,7 +62,7 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
     except OSError as error:
         raise WrongUsage(f"no folder for the suite can be made in {how.reports}: {reason(error)}") from error
     tries = range(1 + rules.retries)
-    about = foretold([one.drill for one in suite.order for _ in tries])
+    about = foretold([member.drill for member in suite.order for _ in tries])
     people = Announcer(how.people, Subject(f"{chosen.name}, {wording.count(len(suite.order), 'drill')}", about))
     running = _Running(suite, rules, how, people)
     if how.mode != "quiet":
@@ -157,6 +157,6 @@ def _stopped(result: Result | None, begun: Begun) -> str:
         known = timeline.entries(begun.folder / timeline.FILE)
     except (JournalError, OSError):
         return ""
-    asked = (one.what for one in known if isinstance(one.what, timeline.AbortAsked))
-    why = next((one.because for one in asked if one.by in ("person", "signal")), "")
+    asked = (entry.what for entry in known if isinstance(entry.what, timeline.AbortAsked))
+    why = next((asking.because for asking in asked if asking.by in ("person", "signal")), "")
     return f"run {begun.number} ({begun.member.name}) was ended: {why}" if why else ""

@@ -64,10 +64,10 @@ def trend(
     if page is not None:
         _write(page, trends)
     if output == "json":
-        click.echo(json.dumps([_plain(one) for one in trends], indent=2))
+        click.echo(json.dumps([_plain(weighed) for weighed in trends], indent=2))
     else:
-        for one in trends:
-            _tell(one)
+        for weighed in trends:
+            _tell(weighed)
     notices.tell(notify, notice(trends))
     regressed = any(one.level is Level.REGRESSION for one in trends)
     sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
@@ -75,11 +75,11 @@ def trend(
 
 def notice(trends: Sequence[Trend]) -> Notice | None:
     """Tell of the regressions among trends; None where there is none."""
-    regressed = [one for one in trends if one.level is Level.REGRESSION]
+    regressed = [weighed for weighed in trends if weighed.level is Level.REGRESSION]
     if not regressed:
         return None
-    lines = [f"{one.name}: {one.because}" for one in regressed]
-    title = f"drill REGRESSION: {', '.join(one.name for one in regressed)}"
+    lines = [f"{weighed.name}: {weighed.because}" for weighed in regressed]
+    title = f"drill REGRESSION: {', '.join(weighed.name for weighed in regressed)}"
     return notices.composed(
         title, [*lines, "When it is explained: faildrill rebaseline RUN --because WHY"], is_well=False
     )
@@ -87,9 +87,9 @@ def notice(trends: Sequence[Trend]) -> Notice | None:
 
 def _trends(index: Index, drill: str | None, env: str | None, *, join: bool) -> list[Trend]:
     known = index.series()
-    wanted = [one for one in known if drill in (None, one[0]) and env in (None, one[1])]
+    wanted = [series for series in known if drill in (None, series[0]) and env in (None, series[1])]
     if not wanted:
-        there = ", ".join(dict.fromkeys(f"{plain(one[0])} in {plain(one[1])}" for one in known)) or "none"
+        there = ", ".join(dict.fromkeys(f"{plain(series[0])} in {plain(series[1])}" for series in known)) or "none"
         raise WrongUsage(f"no run of that drill there; recorded are: {there}")
     most = _OF_EACH if drill is None else -1
     return together([weigh(index.runs_of(wish, most), join=join) for wish in wanted])
@@ -142,9 +142,9 @@ def rebaseline(run: str, because: str, among: Path) -> None:
 
     The word is kept in the run's folder with who gave it and when. It changes no verdict.
     """
-    folder, one = find_one(run, among), summary_of(run, among)
-    if one.unmeasured:
-        raise WrongUsage(f"{one.run} is no start of a baseline: {one.unmeasured}")
+    folder, summary = find_one(run, among), summary_of(run, among)
+    if summary.unmeasured:
+        raise WrongUsage(f"{summary.run} is no start of a baseline: {summary.unmeasured}")
     if not because.strip():
         raise WrongUsage("--because says nothing: write what explains the change")
     word = Baseline(by=who.user(), at=SystemClock().wall(), because=because.strip())
@@ -152,4 +152,6 @@ def rebaseline(run: str, because: str, among: Path) -> None:
         atomic_file.write(folder / BASELINE, msgspec.json.encode(word) + b"\n")
     except OSError as error:
         raise WrongUsage(f"{folder / BASELINE} can't be written: {reason(error)}") from error
-    click.echo(f"the baseline of {plain(one.drill)} in {plain(one.environment)} starts with {plain(one.run)}")
+    click.echo(
+        f"the baseline of {plain(summary.drill)} in {plain(summary.environment)} starts with {plain(summary.run)}"
+    )

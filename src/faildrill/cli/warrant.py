@@ -53,13 +53,13 @@ def warrant(
         with environment(env, Path("drill.yaml"), start_lab=False) as place:
             heard = resolver.run(hear(observers(place, database), within))
         when = f"heard in {durations.show(time.monotonic() - began)}"
-    found = weigh([one._replace(because=redaction.clean(one.because)) for one in heard])
+    found = weigh([testimony._replace(because=redaction.clean(testimony.because)) for testimony in heard])
     click.echo(json.dumps(_plainly(found), indent=2, ensure_ascii=False) if output == "json" else _text(found, when))
     sys.exit(found.answer.exit_code)
 
 
 def _text(found: Warrant, when: str) -> str:
-    rows = [f"  {one.says:<10} {one.signal:<15} {plain(one.because)}" for one in found.heard]
+    rows = [f"  {testimony.says:<10} {testimony.signal:<15} {plain(testimony.because)}" for testimony in found.heard]
     return "\n".join([*rows, f"{found.answer.upper()} ({found.signal}; {when}): {plain(found.because)}"])
 
 
@@ -69,5 +69,5 @@ def _plainly(found: Warrant) -> dict[str, Any]:
         "answer": str(found.answer),
         "signal": found.signal,
         "because": found.because,
-        "heard": [one._asdict() for one in found.heard],
+        "heard": [testimony._asdict() for testimony in found.heard],
     }

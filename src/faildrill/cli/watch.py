@@ -53,7 +53,7 @@ async def _watched(place: Environment, manner: Manner, notify: tuple[Reference, 
     from faildrill.adapters.apprise.notifier import Way
     from faildrill.adapters.prometheus.metrics import Metrics
 
-    ways = [Way(one) for one in notify]
+    ways = [Way(reference) for reference in notify]
     metrics = Metrics(place.name)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()

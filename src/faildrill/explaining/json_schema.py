@@ -64,13 +64,13 @@ class _Listed(_Written):
 def parameters_schema(kind: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
     """Return the schema of a kind's parameters, and the definitions it refers to as `#/$defs/<prefix><name>`."""
     found = kind.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Written)
-    return found, {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+    return found, {f"{prefix}{name}": model for name, model in found.pop("$defs", {}).items()}
 
 
 def listed_schema(sort: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
     """Return the schema of what an environment says of a target, and the definitions that it refers to."""
     found = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
-    return found, {f"{prefix}{name}": one for name, one in found.pop("$defs", {}).items()}
+    return found, {f"{prefix}{name}": model for name, model in found.pop("$defs", {}).items()}
 
 
 def drill_schema() -> Schema:
@@ -134,10 +134,10 @@ def game_day_schema() -> Schema:
     """Return the JSON Schema of a game day's file."""
     defs: Schema = {}
     guards = _one_of(_uses("guard", defs))
-    times, announced = (_rule(one) for one in (Times, Announcement))
+    times, announced = (_rule(model) for model in (Times, Announcement))
     for shape, key in ((times, "dates"), (announced, "to")):
-        one = shape["properties"][key]
-        shape["properties"][key] = {"anyOf": [one["items"], one], "description": one["description"]}
+        field = shape["properties"][key]
+        shape["properties"][key] = {"anyOf": [field["items"], field], "description": field["description"]}
     who = {"anyOf": [{"type": "string"}, _list({"type": "string"}, "several people")]}
     late = _object({"late_within": _duration("how late it may still begin")}, ["late_within"])
     return {
@@ -224,7 +224,7 @@ def _kind(name: str, shape: Shape, defs: Schema) -> Schema:
         return {"type": ["object", "null"], "description": str(error)}
     schema, inner = parameters_schema(kind, f"{shape}.{name}.")
     defs |= inner
-    schema["properties"] = {key: _or_reference(one) for key, one in schema.get("properties", {}).items()}
+    schema["properties"] = {key: _or_reference(inner) for key, inner in schema.get("properties", {}).items()}
     if not any(field.is_required() for field in parameter_names(kind).values()):
         schema["type"] = ["object", "null"]
     return schema

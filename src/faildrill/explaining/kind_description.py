@@ -149,10 +149,10 @@ def _takes(schema: dict[str, Any], defs: dict[str, Any]) -> str:
     if "$ref" in schema:
         return _takes(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs)
     if "anyOf" in schema:
-        words = [_takes(one, defs) for one in schema["anyOf"] if one.get("type") != "null"]
+        words = [_takes(choice, defs) for choice in schema["anyOf"] if choice.get("type") != "null"]
         return " or ".join(dict.fromkeys(words))
     if "enum" in schema or "const" in schema:
-        return " or ".join(f"`{_shown(one)}`" for one in schema.get("enum", [schema.get("const")]))
+        return " or ".join(f"`{_shown(choice)}`" for choice in schema.get("enum", [schema.get("const")]))
     pattern = schema.get("pattern", "")
     if _TIME in pattern:
         return "time"

@@ -39,16 +39,16 @@ ROOM: Final = 256 << 20
 
 async def examine(environment: Environment, reports: Path) -> AsyncIterator[Checked]:
     """Look at everything, whatever the others say; changes nothing but makes the state folder."""
-    for one in machine(environment, reports):
-        yield one
+    for checked in machine(environment, reports):
+        yield checked
     turns = asyncio.Semaphore(AT_ONCE)
-    for found in await asyncio.gather(*(_in_turn(turns, use) for use in _checks(environment))):
-        for one in found:
-            yield one
-    async for one in _members(environment):
-        yield one
-    async for one in _probes(environment):
-        yield one
+    for of_one_use in await asyncio.gather(*(_in_turn(turns, use) for use in _checks(environment))):
+        for checked in of_one_use:
+            yield checked
+    async for checked in _members(environment):
+        yield checked
+    async for checked in _probes(environment):
+        yield checked
     async for answer in answers(environment, "doctor"):
         remedy = "see `faildrill plan` and docs/guards.md" if answer.objection else ""
         yield Checked(f"guard {answer.guard}", answer.objection is None, answer.objection or "agrees", remedy)

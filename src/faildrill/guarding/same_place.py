@@ -64,7 +64,7 @@ async def refusal(
         await asked for asked in asyncio.as_completed([agreed(partial(_asked, use, run)) for use in place.identity])
     ]
     led = await leading
-    proved, differs, quiet = ([words(line) for one in told for line in one[part]] for part in range(3))
+    proved, differs, quiet = ([words(line) for asked in told for line in asked[part]] for part in range(3))
     differs += led.differs
     because = None
     # One part that says it is another place outweighs all that prove it: an address may lead elsewhere for some only.
@@ -96,7 +96,7 @@ async def _leading(intents: Sequence[Intended], run: str) -> Told:
                 asked.append(reach_proofs.through(deed, run, WITHIN))
     answers = await asyncio.gather(reach_proofs.ask(theirs.values(), run, WITHIN), *asked)
     told = [answer for answer in answers if answer is not None]
-    return Told(*([line for one in told for line in one[part]] for part in range(3)))
+    return Told(*([line for answer in told for line in answer[part]] for part in range(3)))
 
 
 def _deeds(intent: Intended) -> list[Deed]:

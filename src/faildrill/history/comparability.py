@@ -26,7 +26,7 @@ def conditions(drill: Mapping[str, Any], place: Mapping[str, Any], probe: str) -
     Ports and addresses count for nothing, as a staging that is set up anew is the same topology.
     """
     plans = [*drill.get("probes", ()), *drill.get("load", ())]
-    plan: Mapping[str, Any] = next((one for one in plans if one.get("name") == probe), {})
+    plan: Mapping[str, Any] = next((declared for declared in plans if declared.get("name") == probe), {})
     use = plan.get("use", {})
     return {
         CADENCE: durations.show(float(plan.get("every", 0.0))),
@@ -68,9 +68,9 @@ def _lasting(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, Mapping):
         if "name" in value and len(value) > 1:  # a target, in whose place its name stands
             return value["name"]
-        return {name: _lasting(one) for name, one in value.items() if name not in _PASSING}
+        return {name: _lasting(inner) for name, inner in value.items() if name not in _PASSING}
     if isinstance(value, list):
-        return [_lasting(one) for one in value]
+        return [_lasting(inner) for inner in value]
     return _SERVER.sub("", value) if isinstance(value, str) else value
 
 

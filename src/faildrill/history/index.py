@@ -117,8 +117,8 @@ class Index:
         new = [name for name, changed in found.items() if known.get(name) != changed]
         for name in {*new, *self._sets()}:
             if name in found and (reports / name / sets.FILE).exists():
-                inside = {f"{name}/{one}": changed for one, changed in _folders(reports / name).items()}
-                new += [one for one, changed in inside.items() if known.get(one) != changed]
+                inside = {f"{name}/{inner}": changed for inner, changed in _folders(reports / name).items()}
+                new += [folder for folder, changed in inside.items() if known.get(folder) != changed]
                 found |= inside
         gone = [(name,) for name in known.keys() - found.keys()]
         if not gone and not new:

@@ -83,16 +83,16 @@ def wanted(file: str, drill: Drill, environment: str) -> list[Wanted]:
     return [
         Wanted(
             file=file,
-            drill=one.name,
+            drill=asked.name,
             environment=environment,
-            way=one.way.name if one.way else "",
-            components=tuple(needs(one)),
-            sort=_sort(one),
-            actions=tuple(step.use.kind for step in actions(one.steps)),
-            runbook=one.runbook,
-            runbook_digest=one.runbook_digest,
+            way=asked.way.name if asked.way else "",
+            components=tuple(needs(asked)),
+            sort=_sort(asked),
+            actions=tuple(step.use.kind for step in actions(asked.steps)),
+            runbook=asked.runbook,
+            runbook_digest=asked.runbook_digest,
         )
-        for one in taken
+        for asked in taken
     ]
 
 
@@ -108,12 +108,12 @@ def cells(asked: Sequence[Wanted], last: LastOf, within: timedelta, now: datetim
 
     `last` gives the last run of a series, with a verdict where one is asked for.
     """
-    return [_cell(one, last, within, now) for one in asked]
+    return [_cell(series, last, within, now) for series in asked]
 
 
 def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> Cell:
     proven = last_of(asked.series, Verdict.PASSED)
-    broken = [one for verdict in _BROKEN if (one := last_of(asked.series, verdict)) is not None]
+    broken = [broken_run for verdict in _BROKEN if (broken_run := last_of(asked.series, verdict)) is not None]
     worst = max(broken, key=lambda one: one.started, default=None)
     if worst is not None and (proven is None or proven.started < worst.started):
         return Cell(

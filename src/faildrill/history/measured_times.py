@@ -40,19 +40,19 @@ def measured(runs: Sequence[RunSummary], reports: Path, kinds: Collection[tuple[
         return Measured()
     took: defaultdict[str, list[float]] = defaultdict(list)
     back: defaultdict[str, list[float]] = defaultdict(list)
-    for step in (step for one in alike for step in _steps(reports / one.folder)):
+    for step in (step for run in alike for step in _steps(reports / run.folder)):
         if step.outcome == "done" and step.started is not None and step.ended is not None:
             took[step.id].append(step.ended - step.started)
         if step.undo == "verified" and step.undo_started is not None and step.undo_ended is not None:
             back[step.id].append(step.undo_ended - step.undo_started)
-    proven = [one for one in alike if one.verdict is Verdict.PASSED]
+    proven = [run for run in alike if run.verdict is Verdict.PASSED]
     return Measured(
         runs=len(alike),
         last=_named(alike[-1]),
         proven=_named(proven[-1]) if proven else "",
-        outages=tuple(f"{one.day}: {length(one)}" for one in alike[: -_OUTAGES - 1 : -1]),
-        took={step: _times(one) for step, one in took.items()},
-        put_back={step: _times(one) for step, one in back.items()},
+        outages=tuple(f"{run.day}: {length(run)}" for run in alike[: -_OUTAGES - 1 : -1]),
+        took={step: _times(times) for step, times in took.items()},
+        put_back={step: _times(times) for step, times in back.items()},
     )
 
 

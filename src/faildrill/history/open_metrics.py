@@ -35,7 +35,7 @@ class Family:
 
 def encode(families: Iterable[Family]) -> bytes:
     """Write families as text; one of which there is no value is left out."""
-    lines = [line for one in families for line in _lines(one)]
+    lines = [line for family in families for line in _lines(family)]
     return ("\n".join([*lines, "# EOF"]) + "\n").encode("utf-8", "backslashreplace")
 
 

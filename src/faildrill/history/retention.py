@@ -19,13 +19,13 @@ def removable(runs: Iterable[Dated], before: str) -> list[Dated]:
     by_series: defaultdict[Series, list[Dated]] = defaultdict(list)
     for run in runs:
         by_series[run.drill, run.environment, run.way].append(run)
-    found = [one for some in by_series.values() for one in _removable(some, before)]
+    found = [old for some in by_series.values() for old in _removable(some, before)]
     return sorted(found, key=lambda one: (one.started, one.folder))
 
 
 def _removable(runs: list[Dated], before: str) -> list[Dated]:
     ordered = sorted(runs, key=lambda one: (one.started, one.folder))
-    kept = {one.folder for one in ordered[-WINDOW:]}
-    kept |= {one.folder for one in ordered if one.baseline is not None or one.verdict is Verdict.UNSAFE}
-    kept |= {one.folder for one in [one for one in ordered if one.verdict is Verdict.PASSED][-1:]}
-    return [one for one in ordered if one.started < before and one.folder not in kept and "/" not in one.folder]
+    kept = {run.folder for run in ordered[-WINDOW:]}
+    kept |= {run.folder for run in ordered if run.baseline is not None or run.verdict is Verdict.UNSAFE}
+    kept |= {run.folder for run in [run for run in ordered if run.verdict is Verdict.PASSED][-1:]}
+    return [run for run in ordered if run.started < before and run.folder not in kept and "/" not in run.folder]

@@ -38,12 +38,12 @@ def differing(first: RunSummary, second: RunSummary) -> list[Difference]:
         "outage": (length(first), length(second)),
         "version": (first.version, second.version),
     }
-    return [Difference(what, one, other) for what, (one, other) in pairs.items() if one != other]
+    return [Difference(what, this, other) for what, (this, other) in pairs.items() if this != other]
 
 
 def conclusion(first: RunSummary, second: RunSummary) -> str:
     """Say in a sentence what the bounds prove of the two outages; never that one run proves a change."""
-    unmeasured = [one for one in (first, second) if one.unmeasured]
+    unmeasured = [run for run in (first, second) if run.unmeasured]
     if unmeasured:
         return f"nothing can be said of their outages: {unmeasured[0].run} measured none, {unmeasured[0].unmeasured}"
     told = "; ".join(_ordered(first, second)) or "their bounds overlap: which outage was longer isn't proven"

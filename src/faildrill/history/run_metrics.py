@@ -43,8 +43,8 @@ class LastRun:
     @property
     def labels(self) -> dict[str, str]:
         """Whose it is: the same labels as long as it is the same drill in the same environment."""
-        one = self.summary
-        return {"drill": one.drill, "environment": one.environment, "way": one.way}
+        summary = self.summary
+        return {"drill": summary.drill, "environment": summary.environment, "way": summary.way}
 
     @property
     def headline(self) -> Headline | None:
@@ -88,86 +88,86 @@ def _how_it_ended(last: list[LastRun]) -> Iterator[Family]:
     yield Family(
         "faildrill_last_run_start_timestamp_seconds",
         "When the last run began",
-        [one.sample(_moment(one.summary)) for one in last],
+        [run.sample(_moment(run.summary)) for run in last],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_passed_start_timestamp_seconds",
         "When the last run that PASSED began; none where none ever did",
-        [one.sample(_moment(one.passed)) for one in last if one.passed],
+        [run.sample(_moment(run.passed)) for run in last if run.passed],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_run_verdict",
         "1 for the verdict of the last run, 0 for the others",
-        [one.sample(int(one.summary.verdict is verdict), verdict=verdict.value) for one in last for verdict in Verdict],
+        [run.sample(int(run.summary.verdict is verdict), verdict=verdict.value) for run in last for verdict in Verdict],
     )
     yield Family(
         "faildrill_last_run_exit_code",
         "The exit code of the last run, which follows from its verdict",
-        [one.sample(one.summary.verdict.exit_code) for one in last],
+        [run.sample(run.summary.verdict.exit_code) for run in last],
     )
     yield Family(
         "faildrill_last_run_duration_seconds",
         "How long the last run took, from its first event to its last",
-        [one.sample(one.figures.duration) for one in last if one.figures],
+        [run.sample(run.figures.duration) for run in last if run.figures],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_run_phase_seconds",
         "How long each phase of the last run took; steadying is from the last undo until all was seen steady again",
         [
-            one.sample(end - start, phase=phase)
-            for one in last
-            if one.figures
-            for phase, (start, end) in one.figures.phases.items()
+            run.sample(end - start, phase=phase)
+            for run in last
+            if run.figures
+            for phase, (start, end) in run.figures.phases.items()
         ],
         unit="seconds",
     )
 
 
 def _what_users_saw(last: list[LastRun]) -> Iterator[Family]:
-    measured = [one for one in last if not one.summary.unmeasured]
+    measured = [run for run in last if not run.summary.unmeasured]
     yield Family(
         "faildrill_last_run_outage_at_least_seconds",
         "How long the outage after the fault is proven to have lasted; none where the run measured nothing",
-        [one.sample(one.summary.at_least, probe=one.summary.probe) for one in measured],
+        [run.sample(run.summary.at_least, probe=run.summary.probe) for run in measured],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_run_outage_at_most_seconds",
         "How long the outage after the fault may have lasted; +Inf where its end was not seen",
-        [one.sample(_or_endless(one.summary.at_most), probe=one.summary.probe) for one in measured],
+        [run.sample(_or_endless(run.summary.at_most), probe=run.summary.probe) for run in measured],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_run_outage_allowed_seconds",
         "How long an outage the drill allows",
-        [one.sample(one.headline.allowed) for one in last if one.headline and one.headline.allowed is not None],
+        [run.sample(run.headline.allowed) for run in last if run.headline and run.headline.allowed is not None],
         unit="seconds",
     )
     yield Family(
         "faildrill_last_run_recovery_seconds",
         "Seconds from the fault to what is named: first_dark, detected, new_writer, first_good, stable",
         [
-            one.sample(seconds, until=until)
-            for one in last
-            if one.headline and one.headline.outage
-            for until, seconds in one.headline.outage.phases.items()
+            run.sample(seconds, until=until)
+            for run in last
+            if run.headline and run.headline.outage
+            for until, seconds in run.headline.outage.phases.items()
         ],
         unit="seconds",
     )
-    writes = [(one, some) for one in last if one.headline for some in one.headline.writes]
+    writes = [(run, some) for run in last if run.headline for some in run.headline.writes]
     yield Family(
         "faildrill_last_run_lost_writes",
         "Writes that were acknowledged and are not there; none where nobody could read them back",
-        [one.sample(some.lost, probe=some.probe) for one, some in writes if some.was_read],
+        [run.sample(some.lost, probe=some.probe) for run, some in writes if some.was_read],
         unit="writes",
     )
     yield Family(
         "faildrill_last_run_writes_were_read_back",
         "Whether a node that takes writes was read back, so that lost ones can be told",
-        [one.sample(int(some.was_read), probe=some.probe) for one, some in writes],
+        [run.sample(int(some.was_read), probe=some.probe) for run, some in writes],
     )
 
 

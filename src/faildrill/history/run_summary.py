@@ -177,7 +177,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
 def _length(judged: _Result) -> str | tuple[float, float | None]:
     """Return what is proven of the outage after the fault, [at least, at most]; or why that counts in no trend."""
     taken = [step for step in judged.steps if step.kind != "wait"]
-    undone = [one.name for one in taken if one.outcome != "done"]
+    undone = [step.name for step in taken if step.outcome != "done"]
     is_cut_short = judged.verdict is Verdict.ABORTED
     if judged.verdict in (Verdict.REFUSED, Verdict.ERROR):
         return f"the run was {judged.verdict.value}"

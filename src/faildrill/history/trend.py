@@ -90,7 +90,7 @@ def weigh(runs: Sequence[RunSummary], *, join: bool = False) -> Trend:
 def together(trends: Sequence[Trend]) -> list[Trend]:
     """Weigh what was said of several drills of one night again: the more are looked at, the rarer chance must be."""
     tested = [trend for trend in trends if trend.level is not Level.TOO_FEW]
-    chances = dict(zip(map(id, tested), adjusted([one.chance for one in tested]), strict=True))
+    chances = dict(zip(map(id, tested), adjusted([change.chance for change in tested]), strict=True))
     return [
         _said(trend, trend.since, chances[id(trend)]) if trend.level in (Level.NOTICE, Level.REGRESSION) else trend
         for trend in trends
@@ -98,9 +98,9 @@ def together(trends: Sequence[Trend]) -> list[Trend]:
 
 
 def _comparable(measured: list[RunSummary], *, join: bool) -> list[RunSummary]:
-    starts = [number for number, one in enumerate(measured) if one.baseline is not None]
+    starts = [number for number, run in enumerate(measured) if run.baseline is not None]
     since = measured[starts[-1] :] if starts else measured
-    return since if join else [one for one in since if one.conditions == since[-1].conditions]
+    return since if join else [run for run in since if run.conditions == since[-1].conditions]
 
 
 def _seams(measured: list[RunSummary]) -> list[Seam]:
@@ -142,7 +142,7 @@ def _found(comparable: list[RunSummary]) -> tuple[RunSummary | None, float]:
 
 
 def _split(window: list[RunSummary]) -> tuple[RunSummary | None, float]:
-    found = best_split(*bounds(window), [one.run for one in window])
+    found = best_split(*bounds(window), [measured.run for measured in window])
     return (window[found.before] if found.before < len(window) else None), found.p
 
 
@@ -177,7 +177,7 @@ def _steady(told: Trend) -> Trend:
     """Tell of runs that did not become longer; whether they became shorter is asked only then."""
     window = told.comparable[-WINDOW:]
     at_least, at_most = bounds(window)
-    found = best_split(-at_most, -at_least, [one.run for one in window])
+    found = best_split(-at_most, -at_least, [measured.run for measured in window])
     if found.p <= NOTICE and found.before < len(window):
         before, after = window[: found.before], window[found.before :]
         because = f"outages are shorter since {after[0].run}: {_usual(before)} before, {_usual(after)} since"
@@ -204,7 +204,7 @@ def _too_few(told: Trend) -> str:
 
 def _resolution(comparable: list[RunSummary]) -> str:
     """Say what slowdown the bounds are too wide to prove, and how often to look to prove it; empty where none is."""
-    at_least, at_most = bounds([one for one in comparable if one.at_most is not None])
+    at_least, at_most = bounds([run for run in comparable if run.at_most is not None])
     if not len(at_least):
         return ""
     matters = _WORTH_PROVING * float(np.median((at_least + at_most) / 2))

@@ -34,7 +34,7 @@ def render(trends: Sequence[Trend]) -> str:
     """Return the page of some trends; what is worth looking at comes first, and the same trends give the same page."""
     order = list(Level)[::-1]
     shown = sorted(trends, key=lambda one: order.index(one.level))[:_MOST_TRENDS]
-    drawn = [(one, draw(one)) for one in shown]
+    drawn = [(trend, draw(trend)) for trend in shown]
     return templates(_TEXT).get_template("trend.html.j2").render(trends=drawn, style=STYLE, version=__version__)
 
 
@@ -46,7 +46,7 @@ def draw(trend: Trend) -> Markup:
         return svg.picture((_WIDTH, 40.0), name, trend.because, svg.label("no outage was measured", _LEFT, 24))
     axes = _Axes(runs)
     since = trend.since.started if trend.since and trend.level in (Level.NOTICE, Level.REGRESSION) else None
-    compared = {one.folder for one in trend.comparable}
+    compared = {run.folder for run in trend.comparable}
     bars = [_bar(run, axes, _style(run, since, is_compared=run.folder in compared)) for run in runs]
     seams = [_seam(seam.run, seam.because, axes) for seam in trend.seams if seam.run in runs]
     told = f"{trend.level.value}: {trend.because}"
@@ -79,7 +79,7 @@ class _Axes:
             y = self.y(number * step)
             drawn.append(svg.along(y, _LEFT, _RIGHT, "grid"))
             drawn.append(svg.label(durations.show(number * step), _LEFT - 8, y + 4, "tick", "end"))
-        days = [datetime.fromtimestamp(one, UTC).strftime("%Y-%m-%d") for one in (self._start, self._end)]
+        days = [datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (self._start, self._end)]
         drawn.append(svg.label(days[0], _LEFT, _BOTTOM + 20, "tick"))
         if days[1] != days[0]:
             drawn.append(svg.label(days[1], _RIGHT, _BOTTOM + 20, "tick", "end"))

@@ -94,8 +94,8 @@ def schema() -> dict[str, object]:
 
 def _expectations(evidence: Evidence, gone: list[StepFigures], *, refused: bool) -> list[Finding]:
     idle = [step.name for step in gone if step.kind != "wait" and step.outcome != "done"]
-    found = [one for use in evidence.drill.expect for one in _weighed(use, evidence, refused=refused)]
-    return [_gated(one, idle) if one.verdict is Verdict.PASSED else one for one in found]
+    found = [finding for use in evidence.drill.expect for finding in _weighed(use, evidence, refused=refused)]
+    return [_gated(finding, idle) if finding.verdict is Verdict.PASSED else finding for finding in found]
 
 
 def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding]:

@@ -103,10 +103,10 @@ def counted(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
     """Add up what a spread probe counted within a time; of very many requests as many as of looks, rounded up."""
     found: Counter[str] = Counter()
     began = evidence.since
-    for one in evidence.spreads.get(probe, ()):
-        if time[0] <= began and one.at <= time[1]:
-            found.update({name: round(many) for name, many in one.counts.items()})
-        began = one.at
+    for spread in evidence.spreads.get(probe, ()):
+        if time[0] <= began and spread.at <= time[1]:
+            found.update({name: round(many) for name, many in spread.counts.items()})
+        began = spread.at
     many = found.total()
     return Counter({name: -(-some * _MOST // many) for name, some in found.items()}) if many > _MOST else found
 

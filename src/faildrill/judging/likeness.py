@@ -61,10 +61,10 @@ def chance(one: Share, other: Share) -> float:
 def tails(strata: Iterable[Stratum]) -> tuple[float, float]:
     """Return with which probability the first time of all strata holds so few hits or fewer, and so many or more."""
     ways, at = np.ones(1), 0
-    for one, other in strata:
-        each, least = _ways_to_part(one, other)
+    for former, other in strata:
+        each, least = _ways_to_part(former, other)
         # The sum of independent counts has the convolution of their distributions.
-        ways, at = np.convolve(ways, each), at + one.hits - least
+        ways, at = np.convolve(ways, each), at + former.hits - least
     return min(1.0, float(ways[: at + 1].sum())), min(1.0, float(ways[at:].sum()))
 
 

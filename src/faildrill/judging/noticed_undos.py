@@ -147,7 +147,9 @@ class _Seen:
         Where the share of somebody whom the step has named shows the step, nothing else shows its end.
         """
         if shown := self._shown():
-            return next(filter(None, (self._all_back(shown, one, level / len(PARTS)) for one in self._afters)), "")
+            return next(
+                filter(None, (self._all_back(shown, moment, level / len(PARTS)) for moment in self._afters)), ""
+            )
         each = level / max(1, len(self._probes) * len(PARTS))
         for after, probe in itertools.product(self._afters, self._probes):
             if told := self._good_again(probe, after) or self._as_before(probe, after, each):
@@ -287,10 +289,10 @@ class _Seen:
         """
         times = (self._times.untouched, self._times.own, self._half)
         told = [[named(self._evidence, probe, time) for time in times] for probe in self._probes]
-        of_one = [some[-1] for some in told if all(len(one) == 1 for one in some)]
+        of_one = [some[-1] for some in told if all(len(names) == 1 for names in some)]
         if not of_one or any(max(map(len, some)) > 1 for some in told):
             return ""
-        now = ", ".join(sorted({name for one in of_one for name in one}))
+        now = ", ".join(sorted({name for names in of_one for name in names}))
         return f"; {_BOUND.format(now)}"
 
     def _slow_still(self, probe: str) -> str:
@@ -299,7 +301,7 @@ class _Seen:
         before, step, now = (self._median(probe, time) for time in times)
         if not before or not step or not now or step < _TIMES * before or now * now < before * step:
             return ""
-        took = [durations.show(one) for one in (before, step, now)]
+        took = [durations.show(time) for time in (before, step, now)]
         return f"{probe}: answers took {took[0]} before it, {took[1]} meanwhile and {took[2]} since it was put back"
 
     def _median(self, probe: str, time: Time) -> float:

@@ -21,7 +21,7 @@ def cost(result: Result) -> float | None:
     headline = result.headline
     names = {headline.probe, headline.failback_probe}
     sums = [_of(probe) for probe in result.probes if probe.probe in names]
-    known = [one for one in sums if one is not None]
+    known = [known_cost for known_cost in sums if known_cost is not None]
     if len(known) < len(sums):
         return None if result.verdict is Verdict.UNSAFE else acted
     hidden = max(headline.unproven, headline.failback_unproven)

@@ -270,7 +270,7 @@ def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) ->
     seen = _evidence(folder / begun.folder)
     run = _run_or_why_not(number, begun.folder, seen, {})
     code = read.codes.get(begun.folder)
-    verdict = next((one for one in Verdict if one.exit_code == code), Verdict.INCONCLUSIVE)
+    verdict = next((named for named in Verdict if named.exit_code == code), Verdict.INCONCLUSIVE)
     later = any(attempt.member == begun.member and attempt.attempt > begun.attempt for attempt in read.began)
     verdict = run.verdict if run.conclusive is not None else Verdict.worst((run.verdict, verdict))
     told = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}

@@ -87,9 +87,9 @@ def names(shape: Shape) -> list[str]:
     """
     protocols = _protocols(shape)
     foreign = [
-        one
-        for one, home in _foreign().items()
-        if protocols and ("." not in one or shape != "target") and _may_fit(home, protocols)
+        point
+        for point, home in _foreign().items()
+        if protocols and ("." not in point or shape != "target") and _may_fit(home, protocols)
     ]
     return sorted([*TABLES[shape], *foreign])
 

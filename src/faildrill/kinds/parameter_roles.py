@@ -85,7 +85,7 @@ def absolute(kind: type[BaseModel], given: dict[str, JsonValue], folder: Path) -
     for name in path_parameters(kind):
         named = given.get(name)
         if named is not None:
-            given[name] = [_from(folder, one) for one in named] if isinstance(named, list) else _from(folder, named)
+            given[name] = [_from(folder, path) for path in named] if isinstance(named, list) else _from(folder, named)
     for name in _marked(kind, FolderMark):
         given.setdefault(name, f"{_from(folder, '.')}/")
     for name in _marked(kind, MaybePathMark):
@@ -107,9 +107,9 @@ def _secret_parameters(kind: type[BaseModel]) -> tuple[str, ...]:
 def _secrets_from(folder: Path, value: JsonValue) -> JsonValue:
     """Have references to files begin at the root; a part `.` says where the folder of the file that names them ends."""
     if isinstance(value, list):
-        return [_secrets_from(folder, one) for one in value]
+        return [_secrets_from(folder, inner) for inner in value]
     if isinstance(value, dict):
-        return {name: _secrets_from(folder, one) for name, one in value.items()}
+        return {name: _secrets_from(folder, inner) for name, inner in value.items()}
     if not isinstance(value, str) or not value.startswith(_FILE) or value[len(_FILE) :][:1] in _FOUND_ANYWHERE:
         return value
     return f"{_FILE}{_from(folder, '.')}{_ENDS}{value[len(_FILE) :]}"
@@ -118,19 +118,19 @@ def _secrets_from(folder: Path, value: JsonValue) -> JsonValue:
 def portable(value: JsonValue) -> JsonValue:
     """Return parameters as they are in every checkout: what begins in the folder of the file is told from there."""
     if isinstance(value, list):
-        return [portable(one) for one in value]
+        return [portable(inner) for inner in value]
     if isinstance(value, str) and value.startswith(_FILE) and _ENDS in value:
         return _FILE + value.partition(_ENDS)[2]
     if not isinstance(value, dict):
         return value
-    defaults = [name for name, one in value.items() if name == _FOLDER and is_default_folder(one)]
+    defaults = [name for name, inner in value.items() if name == _FOLDER and is_default_folder(inner)]
     folder = str(value[_FOLDER]) if defaults else ""
-    return {name: _within(folder, portable(one)) for name, one in value.items() if name not in defaults}
+    return {name: _within(folder, portable(inner)) for name, inner in value.items() if name not in defaults}
 
 
 def _within(folder: str, value: JsonValue) -> JsonValue:
     if isinstance(value, list):
-        return [_within(folder, one) for one in value]
+        return [_within(folder, inner) for inner in value]
     return f"./{value[len(folder) :]}" if folder and isinstance(value, str) and value.startswith(folder) else value
 
 
@@ -150,8 +150,8 @@ def field_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseMo
     """Return the model that a value at a path is read with, or None when it isn't one."""
     current: list[Any] = [model]
     for step in path:
-        current = [part for one in current for part in _step(one, step)]
-    models = [one for one in current if _is_model(one)]
+        current = [part for annotation in current for part in _step(annotation, step)]
+    models = [annotation for annotation in current if _is_model(annotation)]
     return models[0] if models else None
 
 

@@ -49,8 +49,8 @@ def _within(value: object) -> Iterator[Reference]:
         for name in type(value).model_fields:
             yield from _within(getattr(value, name))
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from _within(one)
+        for inner in value.values():
+            yield from _within(inner)
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _within(one)
+        for inner in value:
+            yield from _within(inner)

@@ -14,7 +14,7 @@ def sections(asked: Iterable[str] = ()) -> tuple[str, ...]:
     The others are looked for only where one is asked for that is none of the table's: reading what is installed takes
     long, and most environments have no such section.
     """
-    if all(one in TARGETS for one in asked):
+    if all(section in TARGETS for section in asked):
         return tuple(TARGETS)
     return (*TARGETS, *(name for name in names("target") if name not in TARGETS))
 

@@ -104,7 +104,7 @@ class ProbeSeen:
     def _mark(self, bucket: int, mark: Mark) -> None:
         """Keep the worst of what was seen in a second."""
         before = self.strip.get(bucket, "open")
-        self.strip[bucket] = next(one for one in _WORST_FIRST if one in (before, mark))
+        self.strip[bucket] = next(worst for worst in _WORST_FIRST if worst in (before, mark))
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         while len(self.strip) > STRIP:
             oldest = min(self.strip)

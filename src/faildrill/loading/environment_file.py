@@ -199,5 +199,5 @@ def _refuse_references(node: Node, mistakes: Mistakes) -> None:
         if isinstance(node.value, str) and holds_reference(node.value):
             mistakes.spoil(node.place, "a target can't hold a reference: write the value out")
         return
-    for one in node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]:
-        _refuse_references(one, mistakes)
+    for child in node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]:
+        _refuse_references(child, mistakes)

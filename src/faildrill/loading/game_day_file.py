@@ -66,15 +66,15 @@ def valid_game_days(paths: list[Path]) -> tuple[dict[Path, GameDay], list[str]]:
     by_name: dict[str, Path] = {}
     for file in (file for path in paths for file in _files(path)):
         try:
-            one = load_game_day(file)
+            day = load_game_day(file)
         except (InvalidFile, WrongUsage) as error:
             mistakes.append(str(error))
             continue
-        if one.name in by_name:
-            mistakes.append(f"{file}:1:1: {by_name[one.name]} is called {one.name!r}, too: rename one of the two")
+        if day.name in by_name:
+            mistakes.append(f"{file}:1:1: {by_name[day.name]} is called {day.name!r}, too: rename one of the two")
             continue
-        by_name[one.name] = file
-        found[file] = one
+        by_name[day.name] = file
+        found[file] = day
     return found, mistakes
 
 
@@ -116,16 +116,18 @@ def _models(reading: MappingReader, key: str, model: type[BaseModel], what: str)
         if not isinstance(node, Mapping):
             reading.mistakes.add(node.place, f"must be a mapping with {what}")
             continue
-        one = check_model(model, _listed(node), Entry(node.place, node), reading.mistakes)
-        if one is not None:
-            found.append(one)
+        checked = check_model(model, _listed(node), Entry(node.place, node), reading.mistakes)
+        if checked is not None:
+            found.append(checked)
     return found
 
 
 def _listed(node: Mapping) -> JsonValue:
     """Return the values of a mapping; one who is told need not be written as a list."""
     values = {key: plain(entry.node) for key, entry in node.entries.items()}
-    return {key: [one] if key in ("to", "dates") and isinstance(one, str) else one for key, one in values.items()}
+    return {
+        key: [value] if key in ("to", "dates") and isinstance(value, str) else value for key, value in values.items()
+    }
 
 
 def _roles(reading: MappingReader) -> dict[str, tuple[str, ...]]:

@@ -86,7 +86,7 @@ def _no_such_kind(name: str, shape: Shape, error: UnknownKind) -> str:
     known = names(shape)
     if name in known:
         return str(error)
-    others = [one for one in TABLES if one != shape and name in TABLES[one]]
+    others = [other for other in TABLES if other != shape and name in TABLES[other]]
     if others:
         return f"{name!r} is a kind of {others[0]}; a kind of {shape} is needed here"
     return f"no kind of {shape} is called {name!r}{did_you_mean(name, known)}"
@@ -96,12 +96,12 @@ def _holds_steps(node: Node) -> bool:
     if isinstance(node, Scalar):
         return isinstance(node.value, str) and mentions_steps(node.value)
     inner = node.items if isinstance(node, Listing) else [entry.node for entry in node.entries.values()]
-    return any(_holds_steps(one) for one in inner)
+    return any(_holds_steps(child) for child in inner)
 
 
 def _resolved(node: Node, path: PathTo, params: _Params) -> JsonValue:
     if isinstance(node, Listing):
-        return [_resolved(one, (*path, index), params) for index, one in enumerate(node.items)]
+        return [_resolved(child, (*path, index), params) for index, child in enumerate(node.items)]
     if isinstance(node, Mapping):
         return {key: _resolved(entry.node, (*path, key), params) for key, entry in node.entries.items()}
     if not isinstance(node.value, str) or not holds_reference(node.value):
@@ -121,7 +121,7 @@ def _put_targets(kind: type[Kind], resolved: dict[str, JsonValue], params: _Para
             continue
         given = resolved[name]
         if isinstance(given, list):
-            resolved[name] = [_target(sort, one, (name, index), params) for index, one in enumerate(given)]
+            resolved[name] = [_target(sort, value, (name, index), params) for index, value in enumerate(given)]
         else:
             resolved[name] = _target(sort, given, (name,), params)
 
@@ -151,10 +151,10 @@ def _check_probe_names(kind: type[Kind], resolved: dict[str, JsonValue], params:
         given = resolved.get(name)
         named: list[tuple[PathTo, JsonValue]] = [((name,), given)]
         if isinstance(given, list):
-            named = [((name, index), one) for index, one in enumerate(given)]
-        for path, one in named:
-            if isinstance(one, str) and path not in params.open_at:
-                check_probe(one, place_of(params.entry, path), params.scope, params.mistakes)
+            named = [((name, index), value) for index, value in enumerate(given)]
+        for path, value in named:
+            if isinstance(value, str) and path not in params.open_at:
+                check_probe(value, place_of(params.entry, path), params.scope, params.mistakes)
 
 
 def check_probe(name: str, place: Place, scope: Scope, mistakes: Mistakes) -> None:

@@ -44,7 +44,7 @@ def _referred(value: JsonValue) -> list[str]:
         known = sections(section for section, _ in found)
         return [_words(section, name) for section, name in found if section in known]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [need for one in inner for need in _referred(one)]
+    return [need for child in inner for need in _referred(child)]
 
 
 def _words(section: str, name: str) -> str:

@@ -52,8 +52,8 @@ _TEXTS: Final = {
 def faults(error: ValidationError, model: type[BaseModel], params: JsonValue) -> list[Fault]:
     """Return what is wrong, one fault a place: alternatives of a union are joined by `or`."""
     by_place: dict[tuple[tuple[str | int, ...], bool], list[str]] = {}
-    for one in error.errors(include_url=False, include_input=False):
-        fault = _fault(one, model, params)
+    for problem in error.errors(include_url=False, include_input=False):
+        fault = _fault(problem, model, params)
         texts = by_place.setdefault((fault.path, fault.at_key), [])
         if fault.message not in texts:
             texts.append(fault.message)

@@ -118,13 +118,13 @@ class Environment(BaseModel):
         if not isinstance(data, dict):
             return data
         own, sections = _parted(cls, data)
-        listed = {key: one for key, one in {**own.get("targets", {}), **sections}.items() if one}
+        listed = {key: declared for key, declared in {**own.get("targets", {}), **sections}.items() if declared}
         sorts = {section: sort for section in listed if (sort := installed(section))}
         found = {
-            section: {name: sort.model_validate(one) for name, one in listed[section].items()}
+            section: {name: sort.model_validate(declared) for name, declared in listed[section].items()}
             for section, sort in sorts.items()
         }
-        unread = {section: one for section, one in listed.items() if section not in sorts}
+        unread = {section: declared for section, declared in listed.items() if section not in sorts}
         return {**own, "targets": found, "unread": {**own.get("unread", {}), **unread}}
 
     @model_serializer(mode="wrap")
@@ -137,7 +137,7 @@ class Environment(BaseModel):
 
     def of(self, sort: type[_Sort]) -> Mapping[str, _Sort]:
         """Return the targets of a class, by name."""
-        return {name: one for name, one in self.section(sort.section).items() if isinstance(one, sort)}
+        return {name: target for name, target in self.section(sort.section).items() if isinstance(target, sort)}
 
     @property
     def declared(self) -> Iterator[Target]:
@@ -164,7 +164,7 @@ def _proven(guard: KindUse) -> dict[str, JsonValue]:
 
 def _which(sort: type[Target], given: JsonValue) -> JsonValue:
     if isinstance(given, list):
-        return [_which(sort, one) for one in given]
+        return [_which(sort, value) for value in given]
     return sort.proves(given) if isinstance(given, dict) else given
 
 

@@ -56,7 +56,7 @@ def holds_reference(text: str) -> bool:
 
 def mentions_steps(text: str) -> bool:
     """Tell whether a text refers to what a step gives."""
-    return any((one.group(1) or "").startswith(f"{STEPS}.") for one in _REFERENCE.finditer(text))
+    return any((reference.group(1) or "").startswith(f"{STEPS}.") for reference in _REFERENCE.finditer(text))
 
 
 def fill(text: str, lookup: Lookup, *, template: bool = False) -> Filled:
@@ -96,9 +96,9 @@ def escape(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, list):
-        return [escape(one) for one in value]
+        return [escape(inner) for inner in value]
     if isinstance(value, dict):
-        return {key: escape(one) for key, one in value.items()}
+        return {key: escape(inner) for key, inner in value.items()}
     return value
 
 
@@ -136,9 +136,9 @@ def fill_in(who: str, outputs: Outputs) -> JsonValue:
 
 def _complete(value: JsonValue, outputs: Outputs) -> JsonValue:
     if isinstance(value, list):
-        return [_complete(one, outputs) for one in value]
+        return [_complete(inner, outputs) for inner in value]
     if isinstance(value, dict):
-        return {key: _complete(one, outputs) for key, one in value.items()}
+        return {key: _complete(inner, outputs) for key, inner in value.items()}
     if not isinstance(value, str) or not holds_reference(value):
         return value
     known: JsonValue = {step: dict(given) for step, given in outputs.items()}

@@ -69,6 +69,6 @@ def load(folder: Path) -> Surroundings:
         return Surroundings()
     if found.damaged:
         return Surroundings()
-    before = [one for one in sights if one.when == "before"]
-    after = [one for one in sights if one.when == "after"]
+    before = [sight for sight in sights if sight.when == "before"]
+    after = [sight for sight in sights if sight.when == "after"]
     return Surroundings(next(iter(before), None), next(reversed(after), None))

@@ -290,9 +290,9 @@ def _mended(value: Json) -> Json:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list):
-        return [_mended(one) for one in value]
+        return [_mended(inner) for inner in value]
     if isinstance(value, dict):
-        return {_mended(str(name)): _mended(one) for name, one in value.items()}
+        return {_mended(str(name)): _mended(inner) for name, inner in value.items()}
     return value
 
 

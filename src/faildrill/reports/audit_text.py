@@ -20,9 +20,13 @@ _INDENT: Final = " " * 11
 
 def lines(audit: Audit) -> Iterator[str]:
     """Yield what a person reads: what was read, what was found, how fast the dead are noticed, and the sum of it."""
-    for one in audit.audited:
-        against = "against its standard" if one.compared else "without a standard"
-        yield f"{'read':<10} {one.name}: {plain(one.source)}, {against}" if one.source else f"{'unread':<10} {one.name}"
+    for audited in audit.audited:
+        against = "against its standard" if audited.compared else "without a standard"
+        yield (
+            f"{'read':<10} {audited.name}: {plain(audited.source)}, {against}"
+            if audited.source
+            else f"{'unread':<10} {audited.name}"
+        )
     for remark in audit.remarks:
         yield f"{remark.grade:<10} {plain(str(remark))}"
         yield f"{_INDENT}{plain(remark.why)}"
@@ -41,9 +45,9 @@ def plainly(audit: Audit) -> dict[str, Any]:
         "environment": audit.environment,
         "at": audit.at,
         "worst": str(worst) if worst else None,
-        "audited": [one._asdict() for one in audit.audited],
+        "audited": [audited._asdict() for audited in audit.audited],
         "remarks": [{**remark._asdict(), "path": list(remark.path)} for remark in audit.remarks],
-        "detections": [one._asdict() for one in audit.detections],
+        "detections": [detection._asdict() for detection in audit.detections],
     }
 
 
@@ -54,16 +58,18 @@ def as_json(audit: Audit) -> str:
 
 def as_junit(audit: Audit) -> bytes:
     """Write it as JUnit: a testcase for every rule and place, so that what is right is counted, too."""
-    found = [_case(one.name, rule, claim, audit.remarks) for one in audit.audited for rule, claim in RULES.items()]
+    found = [
+        _case(audited.name, rule, claim, audit.remarks) for audited in audit.audited for rule, claim in RULES.items()
+    ]
     return junit.written([junit.bare(f"audit-{audit.environment}", found, started=audit.at, host="")])
 
 
 def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
     found = [remark for remark in remarks if remark.source == name and remark.rule == rule]
-    counted = [one for one in found if one.grade in _VERDICTS]
-    verdict = Verdict.worst(_VERDICTS[one.grade] for one in counted)
-    because = "; ".join(one.what for one in found) or "nothing was found"
-    advice = "; ".join(dict.fromkeys(one.remedy for one in counted if one.remedy))
+    counted = [case for case in found if case.grade in _VERDICTS]
+    verdict = Verdict.worst(_VERDICTS[case.grade] for case in counted)
+    because = "; ".join(case.what for case in found) or "nothing was found"
+    advice = "; ".join(dict.fromkeys(case.remedy for case in counted if case.remedy))
     return Finding(kind=rule, claim=f"{name}: {claim}", verdict=verdict, because=because, advice=advice)
 
 

@@ -43,7 +43,7 @@ class Held:
 
 def references(written: Iterable[str], held: Held) -> list[Reference]:
     """Return references, each with its anchor where the page holds what it refers to."""
-    return [Reference(one, _anchor(one, held)) for one in written]
+    return [Reference(citation, _anchor(citation, held)) for citation in written]
 
 
 def _anchor(reference: str, held: Held) -> str:

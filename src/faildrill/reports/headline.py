@@ -42,7 +42,7 @@ def lines(result: Result) -> list[tuple[str, str]]:
     if told is None:
         return []
     done = any(step.started is not None and step.kind != "wait" for step in result.steps)
-    figures = [one for one in (failover(told, done=done), failback(told)) if one is not None]
+    figures = [figure for figure in (failover(told, done=done), failback(told)) if figure is not None]
     found = [(figure.what, _in_words(figure)) for figure in figures]
     return found + [("writes", writes(write)) for write in told.writes]
 
@@ -101,7 +101,7 @@ def _figure(what: str, probe: str, outage: Outage | None, told: Headline) -> Fig
 def by_weight(result: Result, drill: dict[str, Json]) -> list[ProbeFigures]:
     """Return the probes in the order in which they matter: those with a limit, the drill's, the environment's."""
     limits = _limits(drill)
-    own = {one.get("name") for one in _list(drill.get("probes")) if one.get("by") != "environment"}
+    own = {probe.get("name") for probe in _list(drill.get("probes")) if probe.get("by") != "environment"}
     return sorted(result.probes, key=lambda one: (one.probe not in limits, one.probe not in own))
 
 
@@ -118,4 +118,4 @@ def _limits(drill: dict[str, Json]) -> dict[str, float]:
 
 
 def _list(value: Json) -> list[dict[str, Json]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

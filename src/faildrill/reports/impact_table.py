@@ -88,5 +88,5 @@ def _tail(pain: Pain) -> Figure:
 def _lost(books: list[LedgerTotals]) -> Figure:
     if not books:
         return Figure("no ledger", None)
-    lost, kept = sum(one.lost for one in books), sum(one.acknowledged for one in books)
+    lost, kept = sum(book.lost for book in books), sum(book.acknowledged for book in books)
     return Figure(f"{lost:,} of {kept:,}", float(lost))

@@ -38,8 +38,8 @@ def bare(name: str, findings: list[Finding], *, started: str, host: str) -> ET.E
 
 
 def _suite(name: str, cases: list[Finding], facts: dict[str, str], duration: float) -> ET.Element:
-    failures = sum(one.verdict is Verdict.FAILED for one in cases)
-    errors = sum(one.verdict not in (Verdict.FAILED, Verdict.PASSED) for one in cases)
+    failures = sum(case.verdict is Verdict.FAILED for case in cases)
+    errors = sum(case.verdict not in (Verdict.FAILED, Verdict.PASSED) for case in cases)
     counts = {"tests": str(len(cases)), "failures": str(failures), "errors": str(errors)}
     told = {"name": wording.plain(name), **counts, "time": f"{duration:.3f}", **facts, "package": "faildrill"}
     return ET.Element("testsuite", told)
@@ -80,8 +80,8 @@ def _names(cases: list[Finding]) -> list[str]:
     """Name every case differently: a CI joins those of one name."""
     seen: Counter[str] = Counter()
     names = []
-    for one in cases:
-        name = wording.plain(one.claim) or one.kind
+    for case in cases:
+        name = wording.plain(case.claim) or case.kind
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names
@@ -121,10 +121,10 @@ def _properties(result: Result) -> ET.Element:
         "duration": f"{result.duration:.3f}",
     }
     outages = [outage for figures in result.probes for outage in figures.outages][:_PROPERTY_OUTAGES]
-    for number, one in enumerate(outages, 1):
-        most = "" if one.length.at_most is None else f"{one.length.at_most:.6f}"
-        values[f"outage.{number}.probe"] = one.probe
-        values[f"outage.{number}.at_least"] = f"{one.length.at_least:.6f}"
+    for number, outage in enumerate(outages, 1):
+        most = "" if outage.length.at_most is None else f"{outage.length.at_most:.6f}"
+        values[f"outage.{number}.probe"] = outage.probe
+        values[f"outage.{number}.at_least"] = f"{outage.length.at_least:.6f}"
         values[f"outage.{number}.at_most"] = most
     for name, words in headline.lines(result):
         key = f"headline.{name}"

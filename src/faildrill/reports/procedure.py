@@ -215,7 +215,7 @@ def _with(use: KindUse) -> str:
 def _sentences(kind: Description, beginnings: tuple[str, ...]) -> list[str]:
     """Return the sentences of a kind's own words that begin so."""
     told = _SENTENCE.split(kind.text.replace("\n", " "))
-    return [one.strip() for one in told if one.strip().startswith(beginnings)]
+    return [line.strip() for line in told if line.strip().startswith(beginnings)]
 
 
 def _times(times: Times) -> str:

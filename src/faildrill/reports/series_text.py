@@ -55,10 +55,10 @@ def _junit(result: SetResult, shown: list[Shown]) -> bytes:
     """Return a testsuite for the set itself, and one for each run; in a suite, for the last try of each drill."""
     many = result.sort == "suite"
     suites = [_of_suite(result) if many else _own(result, f"{result.drill}, the set")]
-    for number, one in enumerate(shown, 1):
-        if one.result is not None and not one.run.tried_again:
-            name = wording.plain(one.run.name, 120) if many else f"{result.drill}: {label(one.run)}"
-            suites.append(junit.suite(one.result, name, number))
+    for number, run in enumerate(shown, 1):
+        if run.result is not None and not run.run.tried_again:
+            name = wording.plain(run.run.name, 120) if many else f"{result.drill}: {label(run.run)}"
+            suites.append(junit.suite(run.result, name, number))
     return junit.written(suites)
 
 
@@ -111,9 +111,9 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
 
 def _told(result: SetResult, folder: Path) -> list[Text | Table]:
     told: list[Text | Table] = [Text(), _drills(result)] if result.sort == "suite" else [Text()]
-    for one in result.runs if result.sort != "suite" else ():
-        told.append(Text.assemble((f"  {one.verdict.value:<13}", terminal.STYLES[one.verdict]), label(one)))
-        told.append(Text(f"                 {wording.plain(one.because)}", style="dim"))
+    for run in result.runs if result.sort != "suite" else ():
+        told.append(Text.assemble((f"  {run.verdict.value:<13}", terminal.STYLES[run.verdict]), label(run)))
+        told.append(Text(f"                 {wording.plain(run.because)}", style="dim"))
     told += [
         Text(f"  {finding.verdict.value}: {wording.plain(finding.claim)}: {wording.plain(finding.because)}")
         for finding in result.findings
@@ -155,7 +155,7 @@ def _table(result: SetResult, probe: str) -> Table:
     for name in COLUMNS:
         table.add_column(name)
     for run in result.runs:
-        for pain in (one for one in run.pains if one.probe == probe):
+        for pain in (of_probe for of_probe in run.pains if of_probe.probe == probe):
             table.add_row(label(run), *(figure.text for figure in figures(pain, run.books)))
     return table
 

@@ -35,7 +35,7 @@ class Row:
 
 def rows(result: SetResult) -> list[Row]:
     """Return the runs in the order in which they began, then what was not run."""
-    return [*(_of_run(run, result) for run in result.runs), *(_of_left(one) for one in result.not_run)]
+    return [*(_of_run(run, result) for run in result.runs), *(_of_left(left) for left in result.not_run)]
 
 
 def cases(result: SetResult) -> list[Finding]:
@@ -52,7 +52,7 @@ def _why(row: Row) -> str:
 
 
 def _of_run(run: RunOfSet, result: SetResult) -> Row:
-    tries = sum(one.name == run.name for one in result.runs)
+    tries = sum(attempt.name == run.name for attempt in result.runs)
     again = ", and the drill is tried again" if run.tried_again else ""
     return Row(
         number=run.number,

@@ -75,7 +75,7 @@ def _headline(result: Result) -> Text | None:
 
 def _outages(result: Result) -> Text | None:
     """Say for each probe how long its longest outage was."""
-    worst = [one for figures in result.probes if (one := longest(figures.outages)) is not None]
+    worst = [outage for figures in result.probes if (outage := longest(figures.outages)) is not None]
     if not worst:
         return None
     back = {"putting back": ", while it was put back"}
@@ -90,7 +90,10 @@ def _late(result: Result) -> Text | None:
         for probe in result.probes
         if probe.late and probe.late_after is not None
     ]
-    told = [f"{wording.plain(one.probe, 60)} {wording.count(one.late, 'answer')} later than {it}" for one, it in late]
+    told = [
+        f"{wording.plain(figures.probe, 60)} {wording.count(figures.late, 'answer')} later than {it}"
+        for figures, it in late
+    ]
     return Text.assemble(("\nlate     ", "dim"), "\n         ".join(told)) if told else None
 
 
@@ -105,7 +108,7 @@ def _undone(steps: list[StepFigures]) -> Text | None:
     left = [step for step in steps if step.undo in ("not verified", "failed", "left")]
     if not left:
         return None
-    told = [f"{wording.plain(one.name)}: {one.undo} {wording.plain(one.undo_because)}".rstrip() for one in left]
+    told = [f"{wording.plain(step.name)}: {step.undo} {wording.plain(step.undo_because)}".rstrip() for step in left]
     return Text.assemble(("\nstays    ", "bold red"), "\n         ".join(told))
 
 

@@ -38,7 +38,7 @@ def annotations(drills: Iterable[Told]) -> list[str]:
 
 def _of(told: Told) -> list[str]:
     broken = [finding for finding in told.findings if finding.verdict is Verdict.FAILED]
-    texts = [(one.kind, f"{one.claim}: {one.because}") for one in broken] or [("", told.because)]
+    texts = [(finding.kind, f"{finding.claim}: {finding.because}") for finding in broken] or [("", told.because)]
     return [_error(told, kind, text) for kind, text in texts]
 
 

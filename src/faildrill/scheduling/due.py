@@ -52,7 +52,7 @@ class Decided:
     def is_decided(self, at: datetime) -> bool:
         """Tell whether an occurrence was run or missed."""
         name = key(at)
-        return name in self.claimed or any(one.occurrence <= name <= one.until for one in self.missed)
+        return name in self.claimed or any(gone.occurrence <= name <= gone.until for gone in self.missed)
 
 
 def decided(lines: Iterable[Line], now: datetime) -> Decided:
@@ -71,16 +71,16 @@ def decided(lines: Iterable[Line], now: datetime) -> Decided:
         match line.what:
             case Known() as known if line.at <= ahead:
                 since, first = line.at, known
-            case Claimed() as one:
-                opened = one
-                claimed.add(one.occurrence)
+            case Claimed() as opening:
+                opened = opening
+                claimed.add(opening.occurrence)
             case Ended() | Died():
                 opened = None
             case Missed() as gone if line.at <= ahead:
                 missed.append(gone)
             case _:
                 pass
-    until = max((one for one in (*claimed, *(one.until for one in missed)) if one <= here), default=None)
+    until = max((name for name in (*claimed, *(gone.until for gone in missed)) if name <= here), default=None)
     return Decided(
         since=moment(since) if since else None,
         times=first.times,
@@ -99,5 +99,5 @@ def due(times: Sequence[Times], known: Decided, now: datetime) -> list[datetime]
     """
     dates = {at for time in times for at in time.fixed if at <= now}
     crons = planned([time for time in times if time.cron], max(known.until, known.since or now), now)
-    owed = {moment(one) for one in known.owed}
+    owed = {moment(name) for name in known.owed}
     return sorted(at for at in {*dates, *crons, *owed} if not known.is_decided(at))

@@ -138,7 +138,7 @@ class _Tick:
             with self._ways.ready(self._day) as run:
                 self._run(at, run)
         except FaildrillError as error:
-            if any(isinstance(one, Claimed) for one in self.written):
+            if any(isinstance(event, Claimed) for event in self.written):
                 raise
             self._miss([at], "invalid", f"its drills can't be run: {error}")
 

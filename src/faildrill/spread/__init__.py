@@ -77,7 +77,9 @@ def weigh(
         for name in names
     }
     sides = 2 * len(names) * looks
-    off = [name for name, one in shares.items() if _is_off(one, total, tolerance * _scale(one, len(names)), sides)]
+    off = [
+        name for name, share in shares.items() if _is_off(share, total, tolerance * _scale(share, len(names)), sides)
+    ]
     even = all(_is_even(share, total, tolerance * _scale(share, len(names)), sides) for share in shares.values())
     off.sort(key=lambda name: -abs(shares[name].part - shares[name].due))
     verdict: Verdict = "skewed" if off else "even" if even else "open"
@@ -94,9 +96,9 @@ def jain(values: list[float]) -> float:
 def divergence(part: float, true: float) -> float:
     """Return KL(part, true) of two shares, in nats; infinite where such a part is impossible."""
     found = 0.0
-    for one, other in ((part, true), (1 - part, 1 - true)):
-        if one > 0:
-            found += one * math.log(one / other) if other > 0 else math.inf
+    for seen_part, other in ((part, true), (1 - part, 1 - true)):
+        if seen_part > 0:
+            found += seen_part * math.log(seen_part / other) if other > 0 else math.inf
     return max(found, 0.0)
 
 

@@ -29,8 +29,8 @@ class _Sum(NamedTuple):
 
     def minus(self, other: "_Sum") -> tuple[dict[str, float], dict[str, float]]:
         """Return what came since another look, and what was due of it."""
-        counts = {name: one - other.counts.get(name, 0) for name, one in self.counts.items()}
-        return counts, {name: one - other.expected.get(name, 0) for name, one in self.expected.items()}
+        counts = {name: count - other.counts.get(name, 0) for name, count in self.counts.items()}
+        return counts, {name: count - other.expected.get(name, 0) for name, count in self.expected.items()}
 
 
 class CurrentSpread:
@@ -54,7 +54,7 @@ class CurrentSpread:
         `counts` are those that the load balancer was free to send anywhere. The verdict is `open` while fewer requests
         than the least came in the whole window; with enough of them it is `skewed` from proof to counter-proof.
         """
-        servers = frozenset(name for name, one in due.items() if one > 0)
+        servers = frozenset(name for name, part in due.items() if part > 0)
         if servers != self._servers:
             self._quiet_until = at + self._settle if self._servers else 0
             self._servers = servers
@@ -105,7 +105,7 @@ class CurrentSpread:
         while power < whole:
             found += [power, power * 3 // 2] if power > 1 else [power]
             power *= 2
-        return [*(one for one in found if one < whole), *([whole] if whole else [])]
+        return [*(stretch for stretch in found if stretch < whole), *([whole] if whole else [])]
 
 
 def _farthest(spread: Spread) -> str:

@@ -100,9 +100,9 @@ def _listed(
     if found is None:
         yield Difference(path, "unread", ", ".join(wanted), "")
         return
-    for name, one in wanted.items():
+    for name, wanted_part in wanted.items():
         if name in found:
-            yield from _compared(one, found[name], (*path, name), spelled)
+            yield from _compared(wanted_part, found[name], (*path, name), spelled)
         else:
             yield Difference((*path, name), "missing", "there", "")
     if path[-1] in _LISTED:
@@ -120,7 +120,7 @@ def in_words(path: Path, backend: str | None = None) -> str:
     """Name a place: `weight of payments/pay1`, `fall of the check of payments/pay1`, `timeout connect of payments`."""
     section, *rest = path
     if section != "backends":
-        return " ".join(one.removesuffix("s") if one == "parameters" else one for one in rest).replace("_", " ")
+        return " ".join(word.removesuffix("s") if word == "parameters" else word for word in rest).replace("_", " ")
     if not rest:
         return section
     owner, *inner = rest
@@ -132,5 +132,5 @@ def in_words(path: Path, backend: str | None = None) -> str:
     if inner[:1] == ["check"]:
         what = " ".join(inner[1:]).replace("_", " ")
         return f"check of {owner}" if what in ("", "how") else f"{what} of the check of {owner}"
-    named = " ".join(one.replace("timeouts", "timeout").replace("_", " ") for one in inner)
+    named = " ".join(word.replace("timeouts", "timeout").replace("_", " ") for word in inner)
     return f"{named} of {owner}" if named else owner

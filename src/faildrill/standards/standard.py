@@ -59,7 +59,7 @@ class Standard(Target):
     @property
     def settings(self) -> Settings:
         """What should be set, in the shape that is read."""
-        backends = {name: one.whole for name, one in (self.backends or {}).items()}
+        backends = {name: backend.whole for name, backend in (self.backends or {}).items()}
         return Settings.model_construct(backends=backends or None, failover=self.failover)
 
     def spelled_as(self, reading: SettingsRead) -> "Standard":
@@ -67,13 +67,13 @@ class Standard(Target):
         there = reading.live.backends or {}
         others = {name: reading.spelled.get(("backends", name), frozenset()) for name in there}
         backends = {}
-        for name, one in _renamed(self.backends or {}, others).items():
+        for name, backend in _renamed(self.backends or {}, others).items():
             found = (there[name].servers if name in there else None) or {}
             addresses = {
                 server: reading.spelled.get(("backends", name, "servers", server, "address"), frozenset())
                 for server in found
             }
-            backends[name] = one.model_copy(update={"servers": _renamed(one.servers or {}, addresses) or None})
+            backends[name] = backend.model_copy(update={"servers": _renamed(backend.servers or {}, addresses) or None})
         return self.model_copy(update={"backends": backends or None})
 
 
@@ -84,7 +84,7 @@ def _renamed(approved: Mapping[str, _Part], there: Mapping[str, frozenset[str]])
     """
     left = {form: name for name, others in there.items() if name not in approved for form in (*others, canonical(name))}
     found: dict[str, _Part] = {}
-    for name, one in approved.items():
+    for name, part in approved.items():
         same = name if name in there else left.get(canonical(name), name)
-        found[name if same in found else same] = one
+        found[name if same in found else same] = part
     return found

@@ -29,8 +29,8 @@ async def communicate(
             out, errors = await asyncio.gather(*reading)
             await process.wait()
     finally:
-        for one in reading:
-            one.cancel()
+        for pipe in reading:
+            pipe.cancel()
         await asyncio.gather(*reading, return_exceptions=True)  # no stream is read by two at once
         if process.returncode is None:
             with suppress(ProcessLookupError):

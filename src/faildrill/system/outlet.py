@@ -43,9 +43,9 @@ async def keep(pipes: Collection[int]) -> None:
             start_new_session=True,
         )
     except OSError:
-        for one in pipes:
+        for pipe in pipes:
             # An end for reading that stays open: without any, the service's next line would end it (SIGPIPE).
-            os.dup(one)
+            os.dup(pipe)
         return
     await process.wait()
 
@@ -56,17 +56,17 @@ def main() -> int:
         return 0
     waiting = select.poll()
     left = {int(word) for word in sys.argv[1:]}
-    for one in left:
-        os.set_blocking(one, False)
-        waiting.register(one, select.POLLIN)
+    for descriptor in left:
+        os.set_blocking(descriptor, False)
+        waiting.register(descriptor, select.POLLIN)
     while left:
-        for one, _ in waiting.poll():
+        for descriptor, _ in waiting.poll():
             # Another process that holds the same end (whoever started us) may have emptied it since
             # poll(2) told of it.
             with contextlib.suppress(BlockingIOError):
-                if not os.read(one, _CHUNK):
-                    waiting.unregister(one)
-                    left.discard(one)
+                if not os.read(descriptor, _CHUNK):
+                    waiting.unregister(descriptor)
+                    left.discard(descriptor)
     return 0
 
 

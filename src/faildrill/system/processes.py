@@ -157,8 +157,8 @@ def descendants(root: int) -> list[Process]:
         children_of.setdefault(process.parent, []).append(process)
     found = list(children_of.get(root, ()))
     # Parents before children: who ends them in this order leaves no parent to start a child anew.
-    for one in found:  # which grows meanwhile
-        found += children_of.get(one.pid, ())
+    for pid in found:  # which grows meanwhile
+        found += children_of.get(pid.pid, ())
     return found
 
 

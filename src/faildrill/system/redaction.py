@@ -35,7 +35,7 @@ def learn(value: str) -> None:
         # An alternation takes the first that fits: a secret that begins with another one would leave its end
         # readable.
         longest_first = sorted(_forms, key=len, reverse=True)
-        _patterns[:] = [re.compile("|".join(re.escape(one) for one in longest_first))]
+        _patterns[:] = [re.compile("|".join(re.escape(form) for form in longest_first))]
 
 
 def clean(text: str) -> str:
@@ -58,11 +58,11 @@ def _cleaned(value: Any) -> Any:  # noqa: ANN401 - any data
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_cleaned(one) for one in value]
+        return [_cleaned(inner) for inner in value]
     if isinstance(value, tuple):
-        return tuple(_cleaned(one) for one in value)
+        return tuple(_cleaned(inner) for inner in value)
     if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+        return {_cleaned(key): _cleaned(inner) for key, inner in value.items()}
     return value
 
 
@@ -71,17 +71,17 @@ def _forms_of(value: str) -> set[str]:
     raw = value.encode("utf-8", "surrogateescape")
     lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
     forms = {value, *lines}
-    for one in (value, *lines):
+    for text in (value, *lines):
         # `quote` raises for half characters, which a value read from a file may hold.
-        plain = one.encode("utf-8", "replace").decode()
+        plain = text.encode("utf-8", "replace").decode()
         forms |= {quote(plain, safe=""), quote_plus(plain), quote(plain)}
         # Without the quotes around them: within a longer text the value has other neighbours.
-        forms |= {json.dumps(one)[1:-1], json.dumps(one, ensure_ascii=False)[1:-1]}
-        forms |= {repr(one)[1:-1], repr(plain.encode())[2:-1], ascii(one)[1:-1]}
+        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+        forms |= {repr(text)[1:-1], repr(plain.encode())[2:-1], ascii(text)[1:-1]}
     if len(raw) >= _SHORTEST_ENCODED:
         forms |= {raw.hex(), raw.hex().upper(), *_base64(raw)}
         forms |= {"".join(f"%{byte:02x}" for byte in raw), "".join(f"%{byte:02X}" for byte in raw)}  # every byte of it
-    return {one for one in forms if len(one) >= SHORTEST}
+    return {form for form in forms if len(form) >= SHORTEST}
 
 
 def _base64(raw: bytes) -> set[str]:

@@ -13,7 +13,7 @@ def current() -> str:
     """Return the PATH, each of its folders from the root: it is to mean the same from any folder."""
     # execvp(3) searches this one, too, where PATH is not set.
     path = os.environ.get(_NAME, os.defpath)
-    return os.pathsep.join(str(Path(one).absolute()) for one in path.split(os.pathsep))
+    return os.pathsep.join(str(Path(folder).absolute()) for folder in path.split(os.pathsep))
 
 
 @contextmanager

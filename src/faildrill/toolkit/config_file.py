@@ -142,7 +142,7 @@ class OfFile(Kind):
             return await self._others(within)
         except CannotSee:
             known = before.get("beside", [])
-            return [Path(str(one)) for one in known] if isinstance(known, list) else []
+            return [Path(str(path)) for path in known] if isinstance(known, list) else []
 
     async def _refuse_unloaded(self, within: float) -> list[JsonValue]:
         """Raise ActionRefused where a file was written since what runs was started, this one or one beside it.
@@ -157,7 +157,7 @@ class OfFile(Kind):
                 f"{late} was written after {self._server} loaded it, so what runs may not be what it says: "
                 f"have {self._server} load it first, or take the edit back"
             )
-        return [str(one) for one in others]
+        return [str(path) for path in others]
 
     async def _edited(self, text: str, before: Captured, within: float) -> str:
         """Tell, right before a load, what it would load beside this text and what runs; the empty string: nothing."""

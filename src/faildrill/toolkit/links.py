@@ -76,7 +76,7 @@ class OfLink(Kind):
         if self.jitter > self.delay:
             raise ValueError("a `jitter` is not more than its `delay`: nothing comes before it was sent")
         # In microseconds first: 0.001 s is no exact float, so a remainder of seconds would refuse whole milliseconds.
-        if any(round(one * 1_000_000) % 1000 for one in (self.delay, self.jitter)):
+        if any(round(duration * 1_000_000) % 1000 for duration in (self.delay, self.jitter)):
             raise ValueError("a link is delayed by whole milliseconds: less would be none")
         return self
 

@@ -33,7 +33,7 @@ class Listeners(NamedTuple):
     @property
     def pids(self) -> list[int]:
         """All processes that hold one of them, sorted."""
-        return sorted({pid for one in self.sockets for pid in one})
+        return sorted({pid for pids in self.sockets for pid in pids})
 
     @property
     def is_seen(self) -> bool:
@@ -42,7 +42,7 @@ class Listeners(NamedTuple):
 
     def belong_to(self, pids: Collection[int]) -> bool:
         """Tell whether somebody listens, and each socket is held by one of these processes."""
-        return bool(self.sockets) and all(one & set(pids) for one in self.sockets)
+        return bool(self.sockets) and all(holders & set(pids) for holders in self.sockets)
 
     def __str__(self) -> str:
         """Tell who listens, in words for a sentence."""
@@ -67,7 +67,7 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
     except (OSError, UnicodeError) as error:
         raise CannotSee(_unresolved(address, error)) from error
     # Without its scope (`fe80::1%eth0`), which no table of the kernel has.
-    hosts = {ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found}
+    hosts = {ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found}
     if far := [one for one in hosts if not _is_here(one)]:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
     rows = list(_rows(port))
@@ -216,8 +216,8 @@ def _any(host: _Host) -> _Host:
 
 def _holders(inodes: Collection[str], pids: Iterable[int]) -> dict[str, set[int]]:
     """Return which of these processes hold each of these sockets, as far as this user may look."""
-    wanted = {f"socket:[{one}]": one for one in inodes}
-    found: dict[str, set[int]] = {one: set() for one in inodes}
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[str, set[int]] = {inode: set() for inode in inodes}
     for pid in pids if wanted else ():
         with suppress(OSError):  # gone by now, or another user's
             for leads_to in processes.descriptors(pid):
@@ -231,11 +231,11 @@ def _is_here(host: _Host) -> bool:
     if host.is_loopback:
         return True
     family = socket.AF_INET6 if isinstance(host, ipaddress.IPv6Address) else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as one:
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
         try:
             # ip(7): only a local address can be bound, unless `ip_nonlocal_bind` is set. Nothing is sent, port 0 is
             # any.
-            one.bind((str(host), 0))
+            asking.bind((str(host), 0))
         except OSError:
             return False
     return True

@@ -48,7 +48,9 @@ class Directory:
         for name, own in self._members.items():
             if any((canonical(one.host), one.port) == spelled for one in own):
                 return name
-        found = [name for name, own in self._members.items() if any(self._same(one, address) for one in own)]
+        found = [
+            name for name, own in self._members.items() if any(self._same(own_address, address) for own_address in own)
+        ]
         # Several that could be meant are none: a node that is taken for another one would be acted on in its place.
         return found[0] if len(found) == 1 else None
 
@@ -77,11 +79,13 @@ async def directory(members: Mapping[str, Iterable[Address]], told: Iterable[Add
     Names are resolved only where something told is not spelled as declared.
     """
     declared = {name: list(addresses) for name, addresses in members.items()}
-    known = {(canonical(one.host), one.port) for own in declared.values() for one in own}
+    known = {(canonical(address.host), address.port) for own in declared.values() for address in own}
     told = list(told)
-    if all((canonical(one.host), one.port) in known for one in told):
+    if all((canonical(address.host), address.port) in known for address in told):
         return Directory(declared, {})
-    names = {canonical(one.host) for own in declared.values() for one in own} | {canonical(one.host) for one in told}
+    names = {canonical(address.host) for own in declared.values() for address in own} | {
+        canonical(address.host) for address in told
+    }
     looked_up = sorted(name for name in names if not _is_address(name))
     resolved = await asyncio.gather(*(_resolved(name) for name in looked_up))
     return Directory(declared, dict(zip(looked_up, resolved, strict=True)))

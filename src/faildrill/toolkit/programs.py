@@ -93,7 +93,7 @@ class Surroundings(Kind):
                 )
                 code = await _end_of(process, within)
             finally:
-                await outlet.keep([one.reading for one in (printed, complained) if one.is_held()])
+                await outlet.keep([pipe.reading for pipe in (printed, complained) if pipe.is_held()])
         return Ended(code, *(output.text(hidden.values()) for output in (printed, complained)))
 
     def _folder(self, argv: Argv) -> str | None:
@@ -101,7 +101,7 @@ class Surroundings(Kind):
 
         So an undo outlives the checkout that its drill was run from.
         """
-        names_a_path = any("/" in one and "://" not in one and not one.startswith(("/", "-")) for one in argv)
+        names_a_path = any("/" in word and "://" not in word and not word.startswith(("/", "-")) for word in argv)
         # A folder that was named must be there; the default one only says where the drill's file lay.
         is_gone = is_default_folder(self.cwd) and not Path(str(self.cwd)).is_dir()
         return "/" if is_gone and not names_a_path else self.cwd

@@ -122,7 +122,7 @@ def _coarse(seconds: float) -> str:
 def _nice(figure: float) -> float:
     decade = 10.0 ** math.floor(math.log10(figure))
     # One in a hundred more than it: a figure that floats put just above 5 is 5, not 10.
-    return decade * next(one for one in (1, 2, 5, 10) if figure <= decade * one * 1.01)
+    return decade * next(step for step in (1, 2, 5, 10) if figure <= decade * step * 1.01)
 
 
 def now() -> int:

@@ -75,8 +75,8 @@ def present(made: ssl.SSLContext, certificate: str, key: str | None) -> None:
     def refused() -> str:
         raise NoFile(f"{holds_key}: the key is encrypted, and nobody is asked for its passphrase; name one that is not")
 
-    for one in filter(None, (certificate, key)):
-        check(one)
+    for file in filter(None, (certificate, key)):
+        check(file)
     try:
         made.load_cert_chain(certificate, key, password=refused)
     except NoFile:

@@ -65,7 +65,7 @@ def weigh(heard: Iterable[Testimony]) -> Warrant:
     if by[Says.SLOW]:
         slow = by[Says.SLOW][0]
         return Warrant(Answer.INSUFFICIENT, slow.signal, f"{slow.because}: {_SLOW}", said)
-    silent = "; ".join(f"{one.signal}: {one.because}" for one in by[Says.NOTHING]) or "nobody was asked"
+    silent = "; ".join(f"{silence.signal}: {silence.because}" for silence in by[Says.NOTHING]) or "nobody was asked"
     return Warrant(Answer.INSUFFICIENT, "silence", f"silence proves nothing: {silent}", said)
 
 
@@ -89,10 +89,10 @@ def _not_dead(said: list[Testimony], by: _By) -> Warrant:
         because = f"{cause.because}; the database works: {heard.because}"
         return Warrant(Answer.NOT_WARRANTED, cause.signal, because, said)
     if not direct:
-        names = ", ".join(dict.fromkeys(one.signal for one in by[Says.ALIVE]))
+        names = ", ".join(dict.fromkeys(voice.signal for voice in by[Says.ALIVE]))
         because = f"only {names} heard it; {_of_silence(said)}"
         return Warrant(Answer.INSUFFICIENT, "primary", because, said)
-    doubts = [one for one in (*by[Says.DEAD], *by[Says.SLOW]) if one.signal != "primary"]
+    doubts = [testimony for testimony in (*by[Says.DEAD], *by[Says.SLOW]) if testimony.signal != "primary"]
     if doubts:
         because = f"the primary works ({direct[0].because}), but {doubts[0].signal} says {doubts[0].because}"
         return Warrant(Answer.INSUFFICIENT, doubts[0].signal, because, said)
@@ -106,27 +106,27 @@ def _dead(said: list[Testimony], by: _By) -> Warrant:
         slow = by[Says.SLOW][0]
         because = f"{voices[0].signal} saw it dead, but {slow.signal} heard it: {slow.because}"
         return Warrant(Answer.INSUFFICIENT, "disagreement", because, said)
-    store = [one for one in by[Says.ELSEWHERE] if one.signal == "store"]
+    store = [testimony for testimony in by[Says.ELSEWHERE] if testimony.signal == "store"]
     if store:
         because = f"{store[0].because}: a primary steps down without its store, and nobody can be made one"
         return Warrant(Answer.INSUFFICIENT, "store", because, said)
-    if len({one.signal.partition(" ")[0] for one in voices}) < VOICES:
+    if len({voice.signal.partition(" ")[0] for voice in voices}) < VOICES:
         because = f"only {voices[0].signal} saw its death ({voices[0].because}); one voice is not enough"
         return Warrant(Answer.INSUFFICIENT, voices[0].signal, because, said)
-    if not any(one.signal.startswith("standby") for one in said):
+    if not any(testimony.signal.startswith("standby") for testimony in said):
         because = "no standby answers: there is nobody to fail over to"
         return Warrant(Answer.INSUFFICIENT, "standby", because, said)
-    because = "; ".join(f"{one.signal}: {one.because}" for one in voices)
+    because = "; ".join(f"{voice.signal}: {voice.because}" for voice in voices)
     return Warrant(Answer.WARRANTED, voices[0].signal, because, said)
 
 
 def _of(some: list[Testimony], signal: str) -> list[Testimony]:
-    return [one for one in some if one.signal == signal]
+    return [testimony for testimony in some if testimony.signal == signal]
 
 
 def _is_silent(said: list[Testimony]) -> bool:
     """Tell whether the primary was asked, and said nothing: then what queues in front of it may be its own doing."""
-    return bool(asked := _of(said, "primary")) and all(one.says is Says.NOTHING for one in asked)
+    return bool(asked := _of(said, "primary")) and all(testimony.says is Says.NOTHING for testimony in asked)
 
 
 def _of_silence(said: list[Testimony]) -> str:

@@ -31,7 +31,7 @@ def observers(environment: Environment, database: str) -> tuple[KindUse, ...]:
 async def hear(uses: tuple[KindUse, ...], within: float = WITHIN) -> list[Testimony]:
     """Ask all observers at once, for `within` seconds at the most; what went wrong with one is what it said."""
     heard = await asyncio.gather(*(_one(use, within) for use in uses))
-    return [one for some in heard for one in some]
+    return [testimony for some in heard for testimony in some]
 
 
 async def _one(use: KindUse, within: float) -> list[Testimony]:

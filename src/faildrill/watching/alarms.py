@@ -86,7 +86,7 @@ class Alarms:
 
     def states(self) -> Iterable[tuple[str, bool, bool, int]]:
         """Give every condition that is known: its key, whether it is bad, whether it is alerting, its flaps."""
-        return [(key, one.bad, one.alerting, one.flaps) for key, one in self._alarms.items()]
+        return [(key, alarm.bad, alarm.alerting, alarm.flaps) for key, alarm in self._alarms.items()]
 
     def _rises(self, one: _Alarm, now: float) -> bool:
         return one.bad and not one.alerting and now - one.since >= self._after
@@ -96,7 +96,9 @@ class Alarms:
 
     def _forget(self, now: float) -> None:
         """Forget what was bad too shortly to be told, and is good again."""
-        gone = [key for key, one in self._alarms.items() if not one.bad and not one.alerting and one.since < now]
+        gone = [
+            key for key, alarm in self._alarms.items() if not alarm.bad and not alarm.alerting and alarm.since < now
+        ]
         for key in gone:
             del self._alarms[key]
 

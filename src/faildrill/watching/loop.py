@@ -70,7 +70,7 @@ class Watch:
 
     async def run(self, ending: asyncio.Event) -> None:
         """Watch until `ending` is set; what was found by then and not told is lost with the process."""
-        probes = [asyncio.create_task(self._probe(one)) for one in self._environment.watched]
+        probes = [asyncio.create_task(self._probe(plan)) for plan in self._environment.watched]
         tasks = [*probes, asyncio.create_task(self._audits()), asyncio.create_task(self._telling())]
         waiting = asyncio.create_task(ending.wait())
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -96,13 +96,17 @@ class Watch:
             if remark.grade in _TOLD
         }
         unread = {remark.source for remark in found.remarks if remark.grade is Grade.UNREAD}
-        for one in found.audited:
-            self._counts.looked(f"settings {one.name}", read=bool(one.source))
+        for audited in found.audited:
+            self._counts.looked(f"settings {audited.name}", read=bool(audited.source))
         # what could not be read this time has not become good by that
         gone = [key for key in self._audited - set(bad) if key.split(" ", 1)[0] not in unread]
         self._alarms.absent(gone, now)
         self._alarms.see(
-            [Condition(key, bad=True, told=f"{one}. {one.why}", step=one.remedy) for key, one in bad.items()], now
+            [
+                Condition(key, bad=True, told=f"{remark}. {remark.why}", step=remark.remedy)
+                for key, remark in bad.items()
+            ],
+            now,
         )
         self._audited = (self._audited - set(gone)) | set(bad)
 
@@ -160,12 +164,12 @@ class Watch:
     async def _send(self) -> None:
         """Send what is pending, each to its way; what was not taken is tried again later, and dropped in the end."""
         pending, self._pending = self._pending, []
-        answers = await asyncio.gather(*(one.way.tell(one.notice) for one in pending))
-        for one, wrong in zip(pending, answers, strict=True):
+        answers = await asyncio.gather(*(sending.way.tell(sending.notice) for sending in pending))
+        for sending, wrong in zip(pending, answers, strict=True):
             self._counts.told(taken=not wrong)
             if not wrong:
                 continue
-            last = one.tries + 1 >= _TRIES
-            self._say(f"a notice was not taken ({wrong}){': given up' if last else ''}: {one.notice.title}")
+            last = sending.tries + 1 >= _TRIES
+            self._say(f"a notice was not taken ({wrong}){': given up' if last else ''}: {sending.notice.title}")
             if not last:
-                self._pending.append(one._replace(tries=one.tries + 1))
+                self._pending.append(sending._replace(tries=sending.tries + 1))

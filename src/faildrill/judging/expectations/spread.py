@@ -57,10 +57,10 @@ class SpreadEvenly(Kind):
         time = span(evidence, self.when)
         kept = self._within(evidence, time) if time else []
         following = CurrentSpread(percent(self.tolerance), over=self.over, settle=SETTLE)
-        for one in kept:
-            seen = following.take(one.at, one.counts, one.due)
+        for counted in kept:
+            seen = following.take(counted.at, counted.counts, counted.due)
             if seen.verdict == "skewed":
-                at = durations.show(evidence.since_start(one.at))
+                at = durations.show(evidence.since_start(counted.at))
                 proven = f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}"
                 return _beside(broken(proven), kept)
         return lack(evidence, self.of) or self._unnamed(evidence, time) or _beside(self._even(kept), kept)
@@ -68,11 +68,11 @@ class SpreadEvenly(Kind):
     def _within(self, evidence: Evidence, time: tuple[int, int]) -> list[Kept]:
         """Give the counts of a time alone: one that began to be counted before it is left out."""
         found, before = [], evidence.since
-        for one in self._counted(evidence):
-            since = one.at - nanoseconds(_BUCKET) if self.of not in evidence.spreads else before
-            if time[0] <= since and one.at <= time[1]:
-                found.append(one)
-            before = one.at
+        for counted in self._counted(evidence):
+            since = counted.at - nanoseconds(_BUCKET) if self.of not in evidence.spreads else before
+            if time[0] <= since and counted.at <= time[1]:
+                found.append(counted)
+            before = counted.at
         return found
 
     def _counted(self, evidence: Evidence) -> Iterator[Kept]:
@@ -111,11 +111,11 @@ class SpreadEvenly(Kind):
         """Weigh the whole time at once: no stretch is proven skewed, but is all of it proven even."""
         counts: dict[str, float] = {}
         expected: dict[str, float] = {}
-        for one in kept:
-            total, whole = sum(one.counts.values()), sum(one.due.values()) or 1.0
-            for name in {**one.counts, **one.due}:
-                counts[name] = counts.get(name, 0) + one.counts.get(name, 0)
-                expected[name] = expected.get(name, 0) + total * one.due.get(name, 0) / whole
+        for counted in kept:
+            total, whole = sum(counted.counts.values()), sum(counted.due.values()) or 1.0
+            for name in {**counted.counts, **counted.due}:
+                counts[name] = counts.get(name, 0) + counted.counts.get(name, 0)
+                expected[name] = expected.get(name, 0) + total * counted.due.get(name, 0) / whole
         whole_time = weigh(counts, expected, percent(self.tolerance))
         if whole_time.total < AT_LEAST:
             came = count(whole_time.total, "request")
@@ -130,7 +130,7 @@ class SpreadEvenly(Kind):
 
 def _beside(weighed: Weighed, kept: list[Kept]) -> Weighed:
     """Say how many requests, beside those that were weighed, found no server alive: they are nobody's share."""
-    unserved = round(sum(one.unserved for one in kept))
+    unserved = round(sum(counted.unserved for counted in kept))
     if not unserved:
         return weighed
     return weighed._replace(because=f"{weighed.because}; for {count(unserved, 'request')} more no server was alive")

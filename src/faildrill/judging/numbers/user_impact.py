@@ -128,10 +128,12 @@ def books(evidence: Evidence) -> list[LedgerTotals]:
 
 
 def _longest(some: list[Stretch]) -> Bounds | None:
-    one = max(some, key=weight, default=None)
-    if one is None:
+    outage = max(some, key=weight, default=None)
+    if outage is None:
         return None
-    return Bounds(at_least=seconds(one.at_least), at_most=None if one.at_most is None else seconds(one.at_most))
+    return Bounds(
+        at_least=seconds(outage.at_least), at_most=None if outage.at_most is None else seconds(outage.at_most)
+    )
 
 
 def _at(looks: Columns, share: float) -> list[float | None]:

@@ -96,7 +96,7 @@ class Darkness:
             members = slice(first, end)
             last_good, answers = int(starts[first]), (int(ends[members].min()), int(ends[members].max()))
             shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
-            found.append(_stretch(self.looks, self.slow, Dark(*(one[members] for one in self.dark)), shape))
+            found.append(_stretch(self.looks, self.slow, Dark(*(column[members] for column in self.dark)), shape))
         return found
 
     def apart(self) -> list[int]:
@@ -191,7 +191,7 @@ def _at_least(life: Life, dark: Dark, groups: Integers, hold: int) -> Integers:
     # No life that may have begun before it reaches into it: nothing can cut its darkness in two.
     alone = reach <= dark.still_at
     # Dark intervals that no life touches and no life lies between make one solid stretch; the others are moments.
-    solids = _solids(Dark(*(one[alone] for one in dark)), lives_before[alone], groups[alone])
+    solids = _solids(Dark(*(column[alone] for column in dark)), lives_before[alone], groups[alone])
     touched = ~alone
     begun_by = np.concatenate((solids[0], dark.begun_by[touched]))
     still_at = np.concatenate((solids[1], dark.still_at[touched]))

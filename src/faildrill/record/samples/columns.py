@@ -190,9 +190,9 @@ class Columns:
 
     def sample(self, probe: str, number: int) -> Sample:
         """Spell out one sample."""
-        one = self.part(number, number + 1)
-        due, sent, answered = (int(column[0]) for column in (one.due, one.sent, one.answered))
-        outcome, who, detail = (int(column[0]) for column in (one.outcome, one.who, one.detail))
+        row = self.part(number, number + 1)
+        due, sent, answered = (int(column[0]) for column in (row.due, row.sent, row.answered))
+        outcome, who, detail = (int(column[0]) for column in (row.outcome, row.who, row.detail))
         return Sample(probe, due, sent, answered, Outcome(outcome), self.names[who], self.names[detail])
 
     def _of(self, records: Words, order: "Places | None", step: int = 0) -> "Columns":
@@ -219,7 +219,7 @@ class Columns:
 
 def of(times: Sequence[Integers], numbers: Sequence["Octets | Numbers"], names: tuple[str, ...]) -> Columns:
     """Make columns of what is in memory: `times` are due, sent and answered, `numbers` outcome, who and detail."""
-    outcome, who, detail = (one.astype(np.uint64) for one in numbers)
+    outcome, who, detail = (column.astype(np.uint64) for column in numbers)
     tail = outcome << np.uint64(48) | detail << np.uint64(32) | who << np.uint64(16)
     return Columns(np.stack([*(time.astype(np.int64).view(np.uint64) for time in times), tail], axis=1), names)
 

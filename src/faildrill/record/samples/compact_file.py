@@ -59,8 +59,8 @@ def read_compact(path: Path) -> dict[str, Columns]:
 
 
 def _put(file: zipfile.ZipFile, name: str, values: Any) -> None:  # noqa: ANN401 - an array of whatever type
-    with file.open(f"{name}.npy", "w", force_zip64=True) as one:
-        np.lib.format.write_array(one, values, allow_pickle=False)
+    with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, values, allow_pickle=False)
 
 
 def _split(part: Columns) -> dict[str, Any]:

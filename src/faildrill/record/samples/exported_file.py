@@ -52,9 +52,9 @@ def write_csv(file: TextIO, probes: Mapping[str, Columns], origin: Origin) -> in
                 (part.due - origin.at).tolist(),
                 ("" if not was else at for was, at in zip(part.sent.tolist(), sent, strict=True)),
                 (part.answered - origin.at).tolist(),
-                (_OUTCOMES[one] for one in part.outcome.tolist()),
-                (part.names[one] for one in part.who.tolist()),
-                (part.names[one] for one in part.detail.tolist()),
+                (_OUTCOMES[code] for code in part.outcome.tolist()),
+                (part.names[place] for place in part.who.tolist()),
+                (part.names[place] for place in part.detail.tolist()),
                 strict=True,
             )
         )

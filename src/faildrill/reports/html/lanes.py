@@ -110,14 +110,17 @@ def lane(looks: Looks, span: tuple[float, float], every: float, bins: int = BINS
         for outcome in () if len(took) == len(part) else FAILURES:
             there = part.outcome == outcome
             bad[outcome].add(numbers[there], part.due[there], part.answered[there])
-        for one in named:
-            one.add(part)
-    failures = [Row(FAILURES[outcome], int(one.looks.sum()), grid.stretches(one)) for outcome, one in bad.items()]
+        for probe in named:
+            probe.add(part)
+    failures = [
+        Row(FAILURES[outcome], int(of_outcome.looks.sum()), grid.stretches(of_outcome))
+        for outcome, of_outcome in bad.items()
+    ]
     return Lane(
         looks.probe,
         grid.answers(good, pieces),
         [row for row in failures if row.looks],
-        [_present(one, looks) for one in named],
+        [_present(named_probe, looks) for named_probe in named],
     )
 
 

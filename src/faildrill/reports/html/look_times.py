@@ -42,9 +42,9 @@ class Looks:
 
     def look(self, number: int) -> Look:
         """Spell out one look."""
-        one = self.columns.sample(self.probe, number)
-        due, sent, answered = (self.since_start(at) for at in (one.due, one.sent, one.answered))
-        return Look(due, sent, answered, one.outcome, one.who, one.detail)
+        sample = self.columns.sample(self.probe, number)
+        due, sent, answered = (self.since_start(at) for at in (sample.due, sample.sent, sample.answered))
+        return Look(due, sent, answered, sample.outcome, sample.who, sample.detail)
 
     def nearest(self, start: float, end: float, most: int) -> list[Look]:
         """Return the looks under way at some moment between the two, in order; of many, those nearest to the middle."""
@@ -73,7 +73,7 @@ class Looks:
     def answer_times(self) -> tuple[float, float] | None:
         """Return the shortest and the longest time to a good answer, in seconds; None where there is none."""
         good = (among(part.answered - part.due, part.is_good) for _, part in self.columns.blocks())
-        found = [(int(one.min()), int(one.max())) for one in good if len(one)]
+        found = [(int(block.min()), int(block.max())) for block in good if len(block)]
         if not found:
             return None
         return seconds(min(low for low, _ in found)), seconds(max(high for _, high in found))

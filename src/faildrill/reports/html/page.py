@@ -118,7 +118,7 @@ def _figures(result: Result) -> list[headline.Figure]:
     if result.headline is None:
         return []
     first = headline.failover(result.headline, done=picture.fault(result) is not None)
-    return [one for one in (first, headline.failback(result.headline)) if one is not None]
+    return [outage for outage in (first, headline.failback(result.headline)) if outage is not None]
 
 
 def _put_back(result: Result) -> str:
@@ -149,7 +149,7 @@ def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[
     """Draw the longest outage of each of the first probes that have one."""
     told = result.headline
     first = [one for one in (told.outage, told.failback) if one is not None] if told else []
-    own = [one for figures in result.probes if (one := longest_of(figures.outages)) is not None]
+    own = [longest_dark for figures in result.probes if (longest_dark := longest_of(figures.outages)) is not None]
     longest = [*first, *(one for one in own if one not in first)]
     every = {probe.probe: probe.every for probe in result.probes}
     found = []

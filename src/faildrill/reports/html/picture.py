@@ -81,10 +81,10 @@ def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, fra
     time = axis(result) if frame is None else frame.over(fault(result) or 0.0)
     shown = _shown(result.probes)
     blocks = [_phases(result, time), _steps(result, time)]
-    reduced = [_reduced(one, looks.get(one.probe), time, bins) for one in shown]
+    reduced = [_reduced(probe, looks.get(probe.probe), time, bins) for probe in shown]
     colours = _colours(reduced)
-    for one, drawn in zip(shown, reduced, strict=True):
-        blocks.append(_lane(one, drawn, time, frame, colours))
+    for probe, drawn in zip(shown, reduced, strict=True):
+        blocks.append(_lane(probe, drawn, time, frame, colours))
     top, pieces = 4.0, []
     for block in blocks:
         pieces.append(svg.group(block.drawn, transform=f"translate(0 {svg.number(top)})"))
@@ -315,16 +315,16 @@ def _marked(outages: list[Outage], time: Time, bottom: float) -> Markup:
     drawn = []
     written: list[tuple[float, float]] = []
     longest = sorted(outages, key=lambda one: -one.length.at_least)
-    for number, one in enumerate(longest[:200]):
-        first, last = time.x(one.first_dark), time.x(one.last_dark)
-        before = time.x(one.last_good if one.last_good is not None else time.start)
-        after = time.x(one.first_good if one.first_good is not None else time.end)
-        tip = f"{one.probe} dark: {wording.bounds(one.length)}"
+    for number, outage in enumerate(longest[:200]):
+        first, last = time.x(outage.first_dark), time.x(outage.last_dark)
+        before = time.x(outage.last_good if outage.last_good is not None else time.start)
+        after = time.x(outage.first_good if outage.first_good is not None else time.end)
+        tip = f"{outage.probe} dark: {wording.bounds(outage.length)}"
         drawn.append(svg.box(before, 14, max(first, before + 1), bottom, "possible", tip=tip))
         drawn.append(svg.box(first, 14, max(last, first + 1), bottom, "proven", tip=tip))
         drawn.append(svg.box(last, 14, max(after, last + 1), bottom, "possible", tip=tip))
         if number < _MOST_LABELS:
-            drawn.append(_bracket(wording.bounds(one.length), (before, after), written))
+            drawn.append(_bracket(wording.bounds(outage.length), (before, after), written))
     return Markup("").join(drawn)
 
 

@@ -53,7 +53,7 @@ def render(result: SetResult, shown: list[Shown], folder: str) -> str:
 
 
 def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> str:
-    probes = list(dict.fromkeys(pain.probe for one in shown for pain in one.run.pains))
+    probes = list(dict.fromkeys(pain.probe for shown_run in shown for pain in shown_run.run.pains))
     return (
         templates(_TEXT)
         .get_template("set.html.j2")
@@ -74,7 +74,7 @@ def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> 
 
 def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, list[Cell]]]]:
     """Return after which time a probe's answers are late, and a row of figures for each run that has it."""
-    found = [(one.run, pain) for one in shown for pain in one.run.pains if pain.probe == probe]
+    found = [(shown_run.run, pain) for shown_run in shown for pain in shown_run.run.pains if pain.probe == probe]
     rows = [figures(pain, run.books) for run, pain in found]
     longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
     cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
@@ -91,11 +91,13 @@ def _cell(figure: Figure, most: float) -> Cell:
 def _pictures(shown: list[Shown], probes: list[str], bins: int) -> list[tuple[RunOfSet, Markup]]:
     """Draw of each run the first probe of the users that it has, all on the same axes."""
     drawable = []
-    for one in shown[:_MOST_PICTURES]:
-        probe = next((name for name in probes if name in one.looks and len(one.looks[name])), None)
-        if one.result is not None and probe is not None:
-            kept = [figures for figures in one.result.probes if figures.probe == probe]
-            drawable.append((one.run, msgspec.structs.replace(one.result, probes=kept), one.looks[probe]))
+    for shown_run in shown[:_MOST_PICTURES]:
+        probe = next((name for name in probes if name in shown_run.looks and len(shown_run.looks[name])), None)
+        if shown_run.result is not None and probe is not None:
+            kept = [figures for figures in shown_run.result.probes if figures.probe == probe]
+            drawable.append(
+                (shown_run.run, msgspec.structs.replace(shown_run.result, probes=kept), shown_run.looks[probe])
+            )
     frame = _frame([(result, looks) for _, result, looks in drawable])
     return [(run, picture.draw(result, {looks.probe: looks}, bins, frame)) for run, result, looks in drawable if frame]
 
@@ -103,12 +105,12 @@ def _pictures(shown: list[Shown], probes: list[str], bins: int) -> list[tuple[Ru
 def _of_drills(shown: list[Shown], bins: int) -> list[tuple[RunOfSet, Markup]]:
     """Draw of each drill of a suite what it is remembered by, on its own axes; those first that did not pass."""
     found = []
-    for one in sorted(shown, key=lambda one: one.run.verdict is Verdict.PASSED):
-        probe = one.run.headline.probe if one.run.headline is not None else ""
-        if one.result is not None and probe in one.looks and len(one.looks[probe]):
-            kept = [figures for figures in one.result.probes if figures.probe == probe]
-            result = msgspec.structs.replace(one.result, probes=kept)
-            found.append((one.run, picture.draw(result, {probe: one.looks[probe]}, bins)))
+    for shown_run in sorted(shown, key=lambda one: one.run.verdict is Verdict.PASSED):
+        probe = shown_run.run.headline.probe if shown_run.run.headline is not None else ""
+        if shown_run.result is not None and probe in shown_run.looks and len(shown_run.looks[probe]):
+            kept = [figures for figures in shown_run.result.probes if figures.probe == probe]
+            result = msgspec.structs.replace(shown_run.result, probes=kept)
+            found.append((shown_run.run, picture.draw(result, {probe: shown_run.looks[probe]}, bins)))
     return found[:_MOST_PICTURES]
 
 

@@ -27,8 +27,8 @@ def build(facts: Facts, notes: Notes, free: str = "", edited: Sequence[str] = ()
     that was written before. The same files give the same review.
     """
     every = standing(notes.records)
-    result, counted = facts.result, [one for one in every if one.withdrawn is None]
-    tasks = [Task(of_note(facts, one), one.note.owner, one.note.due) for one in counted if one.note.sort == "task"]
+    result, counted = facts.result, [note for note in every if note.withdrawn is None]
+    tasks = [Task(of_note(facts, note), note.note.owner, note.note.due) for note in counted if note.note.sort == "task"]
     return Review(
         title=result.drill,
         about=result.about,
@@ -37,12 +37,12 @@ def build(facts: Facts, notes: Notes, free: str = "", edited: Sequence[str] = ()
         summary=[*_summary(facts), *_notes(facts, counted, "impact")],
         timeline=timeline(facts, counted),
         causes=[*_causes(facts), *_notes(facts, counted, "cause")],
-        causes_open=not any(one.note.sort == "cause" for one in counted),
+        causes_open=not any(note.note.sort == "cause" for note in counted),
         resolution=[*_resolution(facts), *_notes(facts, counted, "resolution")],
         residual=list(residual.lines(facts)),
         improve=[*_improve(facts), *_notes(facts, counted, "measure")],
         tasks=tasks,
-        changed=[line for one in every for line in _changed(one)],
+        changed=[line for note in every for line in _changed(note)],
         free=free,
         unread=notes.damaged,
         edited=list(edited),
@@ -58,8 +58,8 @@ def _summary(facts: Facts) -> Iterator[Line]:
     told = suffering(facts)
     yield from _duration(facts, told)
     yield from _impact(facts, told)
-    done = ", then ".join(one.name for one in facts.causes) or "nothing was done"
-    began = tuple(one for one in map(facts.began, facts.causes) if one)
+    done = ", then ".join(cause.name for cause in facts.causes) or "nothing was done"
+    began = tuple(begun for begun in map(facts.began, facts.causes) if begun)
     yield Line(f"on purpose, by this drill: {done}", began or ("timeline:0",), name="Root cause")
     for number, finding in facts.noticed:
         yield Line(_noticed(finding), (f"finding:{number}", *finding.evidence[:1]), name="Detection")
@@ -144,7 +144,7 @@ def _length(outage: Outage | None) -> float:
 def _cited(facts: Facts, outage: Outage, at: float | None) -> str:
     """Refer to the look with which an outage began or ended, where the story tells of it."""
     told = (moment for moment in facts.result.moments if moment.evidence.startswith(f"sample:{outage.probe}:"))
-    return next((one.evidence for one in told if one.at == at), f"result:probes.{outage.probe}")
+    return next((line.evidence for line in told if line.at == at), f"result:probes.{outage.probe}")
 
 
 def _causes(facts: Facts) -> Iterator[Line]:
@@ -194,11 +194,11 @@ def _phases(outage: Outage) -> str:
 
 def _improve(facts: Facts) -> Iterator[Line]:
     """Return what the findings ask for: what was not as expected, and what they advise."""
-    for number, one in enumerate(facts.result.findings):
-        if one.verdict is Verdict.PASSED and not one.advice:
+    for number, finding in enumerate(facts.result.findings):
+        if finding.verdict is Verdict.PASSED and not finding.advice:
             continue
-        prefix = "" if one.verdict is Verdict.PASSED else f"{one.verdict.value}, "
-        text = f"{one.advice or one.because} ({prefix}{one.claim})"
+        prefix = "" if finding.verdict is Verdict.PASSED else f"{finding.verdict.value}, "
+        text = f"{finding.advice or finding.because} ({prefix}{finding.claim})"
         yield Line(text, (f"finding:{number}",))
 
 

@@ -100,7 +100,7 @@ def _late(looks: Columns, figures: ProbeFigures) -> Mask:
 def _outcomes(failed: Columns) -> dict[str, int]:
     numbers, counts = np.unique(failed.outcome, return_counts=True)
     counted = sorted(zip(counts.tolist(), numbers.tolist(), strict=True), reverse=True)
-    return {Outcome(one).in_words(): many for many, one in counted}
+    return {Outcome(number).in_words(): many for many, number in counted}
 
 
 def _p99(looks: Columns) -> float | None:

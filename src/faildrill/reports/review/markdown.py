@@ -46,7 +46,7 @@ def _summary(review: Review) -> Iterator[str]:
 
 
 def _lines(lines: list[Line]) -> Iterator[str]:
-    yield from (f"- {_line(one)}" for one in shown(lines, _MOST))
+    yield from (f"- {_line(line)}" for line in shown(lines, _MOST))
     if left := len(lines) - len(shown(lines, _MOST)):
         yield f"- and {wording.count(left, 'more line')} in the files of the run"
 
@@ -59,7 +59,7 @@ def _line(line: Line) -> str:
 
 
 def _sources(sources: tuple[str, ...]) -> str:
-    return "".join(f" `{_code(one)}`" for one in sources)
+    return "".join(f" `{_code(source)}`" for source in sources)
 
 
 def _code(text: str) -> str:
@@ -158,7 +158,7 @@ def _findings(result: Result) -> Iterator[str]:
         return
     yield "| no. | verdict | expected | found | evidence |"
     yield "| --- | --- | --- | --- | --- |"
-    yield from (_finding(number, one) for number, one in enumerate(result.findings[:_MOST]))
+    yield from (_finding(number, finding) for number, finding in enumerate(result.findings[:_MOST]))
 
 
 def _finding(number: int, one: Finding) -> str:

@@ -58,8 +58,10 @@ def lines(facts: Facts) -> Iterator[Line]:
         yield Line("not known: the probes were not seen good before, or nothing was seen put back", cited)
     else:
         told = list(compared(facts, found))
-        for one in (one for one in told if one.state == "not as before"):
-            yield Line(f"{one.state}: {one.what} of {one.probe}: {one.because}", cited, level="bad")
+        for comparison in (one for one in told if one.state == "not as before"):
+            yield Line(
+                f"{comparison.state}: {comparison.what} of {comparison.probe}: {comparison.because}", cited, level="bad"
+            )
         for state in ("no difference seen", "not known"):
             alike = [f"{one.what} of {one.probe} ({one.because})" for one in told if one.state == state]
             if alike:
@@ -74,7 +76,7 @@ def _cited(facts: Facts) -> tuple[str, ...]:
         *list(facts.events(UndoVerified))[-1:],
         next(facts.events(SteadyAgain), None),
     ]
-    return tuple(f"timeline:{one.n}" for one in found if one is not None) or ("timeline:0",)
+    return tuple(f"timeline:{entry.n}" for entry in found if entry is not None) or ("timeline:0",)
 
 
 def spans(facts: Facts) -> Spans | None:
@@ -89,7 +91,7 @@ def spans(facts: Facts) -> Spans | None:
 
 def compared(facts: Facts, spans: Spans) -> Iterator[Told]:
     """Yield the comparisons of each probe and load, in the order of the probes."""
-    for probe in (one.probe for one in facts.result.probes):
+    for probe in (figures.probe for figures in facts.result.probes):
         seen = facts.looks.get(probe)
         if seen is None:
             yield Told(probe, "answer times", "not known", "none of its looks is there")
@@ -135,7 +137,7 @@ def _median(looks: Columns) -> str:
 
 
 def _failures(probe: str, before: Columns, after: Columns) -> Told:
-    failed = [int(np.count_nonzero(~one.is_good)) for one in (before, after)]
+    failed = [int(np.count_nonzero(~looks.is_good)) for looks in (before, after)]
     of = f"{failed[0]:,} of {wording.count(len(before), 'look')} before, {failed[1]:,} of {len(after):,} after"
     if not len(before) or not len(after):
         return Told(probe, "failed looks", "not known", f"too few looks: {of}")

@@ -48,17 +48,17 @@ class Facts:
     @property
     def causes(self) -> list[StepFigures]:
         """Those of them that are there to be put back: what the drill tries."""
-        return [one for one in self.acted if one not in self.answers]
+        return [step for step in self.acted if step not in self.answers]
 
     @property
     def answers(self) -> list[StepFigures]:
         """Those that the drill wants to stay: what is done about what it did before."""
-        return [one for one in self.acted[1:] if one.left_by == "drill"]
+        return [step for step in self.acted[1:] if step.left_by == "drill"]
 
     @cached_property
     def zero(self) -> float:
         """The second of the run from which it counts: the first step, or its start."""
-        return min((one.started for one in self.acted if one.started is not None), default=0.0)
+        return min((step.started for step in self.acted if step.started is not None), default=0.0)
 
     @property
     def users(self) -> str:
@@ -75,7 +75,7 @@ class Facts:
     @property
     def noticed(self) -> list[tuple[int, Finding]]:
         """The findings on whether somebody noticed, each with its number."""
-        return [(number, one) for number, one in enumerate(self.result.findings) if one.kind == _ALARM]
+        return [(number, finding) for number, finding in enumerate(self.result.findings) if finding.kind == _ALARM]
 
     def when(self, at: float) -> When:
         """Put a second of the run on the wall: by the entry before it, as the clock may have been set since."""

@@ -29,8 +29,8 @@ def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
     """Return the lines in order: those of the run by the clock that never steps, those of people by their own time."""
     found = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
     theirs = [note for note in notes if note.note.at and note.withdrawn is None]
-    for one in sorted(theirs, key=lambda one: (one.note.at, one.number)):
-        line = of_note(facts, one)
+    for told_by_people in sorted(theirs, key=lambda one: (one.note.at, one.number)):
+        line = of_note(facts, told_by_people)
         place = next((at for at, other in enumerate(found) if _instant(other.wall) > _instant(line.wall)), len(found))
         found.insert(place, line)
     return found
@@ -41,7 +41,7 @@ def _own(facts: Facts) -> Iterator[tuple[float, Line]]:
         if (line := _of_moment(facts, moment)) is not None:
             yield moment.at, line
     for number, finding in facts.noticed:
-        cited = next((one for one in finding.evidence if facts.look(one) is not None), "")
+        cited = next((citation for citation in finding.evidence if facts.look(citation) is not None), "")
         look = facts.look(cited)
         if look is None or finding.verdict is not Verdict.PASSED:
             continue
@@ -67,15 +67,15 @@ def _of_moment(facts: Facts, moment: Moment) -> Line | None:
 
 def _is_its_own(facts: Facts, step: str) -> bool:
     """Tell whether what a step did was ended by the drill itself, and not by anybody else."""
-    return any(one.id == step and one.in_effect_how in ("own step", "own limit") for one in facts.result.steps)
+    return any(done.id == step and done.in_effect_how in ("own step", "own limit") for done in facts.result.steps)
 
 
 def _begun(facts: Facts, step: str) -> str:
-    one = next((one for one in facts.acted if one.id == step), None)
-    if one is None:
+    done = next((step_done for step_done in facts.acted if step_done.id == step), None)
+    if done is None:
         return f"The drill does this on purpose: {step}"
-    head = "This is done about it" if one in facts.answers else "The drill does this on purpose"
-    return f"{head}: {one.name} ({one.kind})"
+    head = "This is done about it" if done in facts.answers else "The drill does this on purpose"
+    return f"{head}: {done.name} ({done.kind})"
 
 
 def _at(facts: Facts, when: When, text: str, sources: tuple[str, ...], level: str = "info") -> Line:

@@ -33,7 +33,9 @@ def lines(seen: Surroundings) -> Iterator[Line]:
 
 def _of(name: str, before: Sight, after: Sight) -> Iterator[Line]:
     unread = [
-        f"{why} {when}" for when, one in (("before", before), ("after", after)) for why in one.unread.get(name, ())
+        f"{why} {when}"
+        for when, unread_part in (("before", before), ("after", after))
+        for why in unread_part.unread.get(name, ())
     ]
     if name in before.settings and name in after.settings:
         try:
@@ -59,15 +61,17 @@ def changed(before: Settings, after: Settings, steered: Collection[Path] = ()) -
     """
     differs: dict[Path, str] = {}
     untold: dict[Path, str] = {}
-    for one in differences(before, after):
-        if one.how == "unread":
-            untold[one.path] = f"{in_words(one.path)}: {one.standard} before, and can't be read after"
+    for difference in differences(before, after):
+        if difference.how == "unread":
+            untold[difference.path] = (
+                f"{in_words(difference.path)}: {difference.standard} before, and can't be read after"
+            )
             continue
-        now = {"extra": "there", "missing": "gone"}.get(one.how, one.live)
-        differs[one.path] = f"{in_words(one.path)}: {now}, {one.standard or 'not there'} before"
-    for one in differences(after, before):
-        if one.how == "missing":
-            differs.setdefault(one.path, f"{in_words(one.path)}: there, not there before")
-        elif one.how == "unread":
-            untold[one.path] = f"{in_words(one.path)}: {one.standard} after, and not read before"
+        now = {"extra": "there", "missing": "gone"}.get(difference.how, difference.live)
+        differs[difference.path] = f"{in_words(difference.path)}: {now}, {difference.standard or 'not there'} before"
+    for difference in differences(after, before):
+        if difference.how == "missing":
+            differs.setdefault(difference.path, f"{in_words(difference.path)}: there, not there before")
+        elif difference.how == "unread":
+            untold[difference.path] = f"{in_words(difference.path)}: {difference.standard} after, and not read before"
     return [told for path, told in differs.items() if path not in steered], list(untold.values())

@@ -20,13 +20,15 @@ def whole(name: str, sight: LeaderStore[Any]) -> Iterator[Checked]:
     if gaps:
         yield Checked(f"{name} is whole", ok=False, told=told, remedy=remedy)
         return
-    never = [lack.told for one in sight.others if (lack := sight.why_not(one))]
+    never = [lack.told for other in sight.others if (lack := sight.why_not(other))]
     words = f"{sight.leader} leads; {', '.join(sight.candidates())} could take over"
     yield Checked(f"{name} is whole", ok=True, told=words + (f"; never: {', '.join(never)}" if never else ""))
 
 
 def misspelled(name: str, unspelled: Mapping[str, Address], who: str) -> Iterator[Checked]:
     """Tell which line to write where the others know a node by an address that the environment file does not have."""
-    for one, address in unspelled.items():
-        remedy = f'write `known_as: "{address}"` under {one} of {name} in the environment file'
-        yield Checked(f"{name}/{one} is called by its address", ok=False, told=f"{who} {address}", remedy=remedy)
+    for unspelled_name, address in unspelled.items():
+        remedy = f'write `known_as: "{address}"` under {unspelled_name} of {name} in the environment file'
+        yield Checked(
+            f"{name}/{unspelled_name} is called by its address", ok=False, told=f"{who} {address}", remedy=remedy
+        )

@@ -56,7 +56,7 @@ class Loss(OfStore[S]):
         """Do it."""
         name = self._taken(before)
         await send(self._reach(name, given), name, _SIGNALS[self._how], self.at_most)
-        return {one: before[one] for one in self.OUTPUTS}
+        return {output: before[output] for output in self.OUTPUTS}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the member in the state that it leads to, and the same at its addresses: it takes, or answers, nobody."""
@@ -108,7 +108,7 @@ class Loss(OfStore[S]):
         name = self._victim(sight)
         await self._objects(name, given)
         where = self._where(name)
-        return Preview([where], *self._told(where), [self._where(one) for one in self._heirs(sight)])
+        return Preview([where], *self._told(where), [self._where(heir) for heir in self._heirs(sight)])
 
     def limit(self) -> float | None:
         """Return after how long the target brings the node back by itself."""

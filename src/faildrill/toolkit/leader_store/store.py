@@ -114,7 +114,7 @@ class LeaderStore(ABC, Generic[N]):
 
     def barred(self, name: str) -> Lack | None:
         """Tell why a node could not lead whoever leads now, and whatever it has; None where it could."""
-        return self._first(name, [one for one in self.REASONS if one.whoever_leads])
+        return self._first(name, [reason for reason in self.REASONS if reason.whoever_leads])
 
     def _first(self, name: str, reasons: Iterable[Reason]) -> Lack | None:
         node = self.nodes[name]
@@ -128,7 +128,7 @@ class LeaderStore(ABC, Generic[N]):
         """Tell what there is instead of one leader; asked where `leader` is None."""
         count, words = len(self.leading), self.WORDS
         first = f"{count} {words.several}s" if count else f"no {words.several}"
-        return [Lack(one) for one in (first, *sorted(str(node) for node in self.nodes.values() if not node.leads))]
+        return [Lack(told) for told in (first, *sorted(str(node) for node in self.nodes.values() if not node.leads))]
 
     def candidates(self) -> list[str]:
         """List the nodes that could take over now, sorted."""
