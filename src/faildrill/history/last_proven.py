@@ -83,16 +83,16 @@ def wanted(file: str, drill: Drill, environment: str) -> list[Wanted]:
     return [
         Wanted(
             file=file,
-            drill=asked.name,
+            drill=drill.name,
             environment=environment,
-            way=asked.way.name if asked.way else "",
-            components=tuple(needs(asked)),
-            sort=_sort(asked),
-            actions=tuple(step.use.kind for step in actions(asked.steps)),
-            runbook=asked.runbook,
-            runbook_digest=asked.runbook_digest,
+            way=drill.way.name if drill.way else "",
+            components=tuple(needs(drill)),
+            sort=_sort(drill),
+            actions=tuple(step.use.kind for step in actions(drill.steps)),
+            runbook=drill.runbook,
+            runbook_digest=drill.runbook_digest,
         )
-        for asked in taken
+        for drill in taken
     ]
 
 
@@ -108,12 +108,12 @@ def cells(asked: Sequence[Wanted], last: LastOf, within: timedelta, now: datetim
 
     `last` gives the last run of a series, with a verdict where one is asked for.
     """
-    return [_cell(series, last, within, now) for series in asked]
+    return [_cell(wish, last, within, now) for wish in asked]
 
 
 def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> Cell:
     proven = last_of(asked.series, Verdict.PASSED)
-    broken = [broken_run for verdict in _BROKEN if (broken_run := last_of(asked.series, verdict)) is not None]
+    broken = [run for verdict in _BROKEN if (run := last_of(asked.series, verdict)) is not None]
     worst = max(broken, key=lambda one: one.started, default=None)
     if worst is not None and (proven is None or proven.started < worst.started):
         return Cell(
