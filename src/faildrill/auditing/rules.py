@@ -6,7 +6,17 @@ from typing import Final
 from faildrill import durations
 from faildrill.auditing.detection_time import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
-from faildrill.standards import Backend, Failover, Settings, SettingsRead, differences, in_words, is_local, is_name
+from faildrill.standards import (
+    Backend,
+    Failover,
+    Settings,
+    SettingsRead,
+    differences,
+    in_words,
+    is_local,
+    is_name,
+    port,
+)
 from faildrill.standards.settings import Timeouts
 
 RULES: Final = {
@@ -21,12 +31,17 @@ RULES: Final = {
     "sessions": "established connections are moved off a dead server",
     "redundant": "no backend depends on one server",
     "failover": "the times of the failover fit together",
+    "writer": "a check tells the database that takes writes from one that follows it",
 }
 """Every rule, with the claim that it weighs."""
 
 
 _SOON: Final = 60.0
 """Seconds within which an established connection that fell silent ends anyhow."""
+_ONE_WRITES: Final = {3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis", 6432: "PgBouncer"}
+"""Stores of which one usually takes the writes and the others follow, by their port."""
+_MAY_ASK_A_ROLE: Final = ("http", "script", "agent", "none")
+"""Ways that may ask who leads, or ask nothing. All others connect, log in or ping, which a follower answers, too."""
 _UNREAD: Final = "a setting that can't be read counts as wrong"
 _NEVER: Final = "no check notices it: it gets requests until a person notices"
 _BY_USERS: Final = "only failing user requests show it, again after every timeout: there is no limit to how many fail"
@@ -222,6 +237,23 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
         yield Remark("redundant", Grade.NOTE, name, said, why)
 
 
+def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
+    """Tell of databases that are balanced over by a check which all of them answer, whoever of them leads."""
+    balanced = [one for one in serving(settings).values() if not one.backup and one.weight != 0]
+    stores = {_ONE_WRITES.get(port(one.address) or 0) for one in balanced}
+    checks = [one.check for one in balanced if one.check is not None]
+    asked_no_role = [one for one in checks if one.how and one.how not in _MAY_ASK_A_ROLE and not one.asks]
+    if len(balanced) < 2 or len(stores) != 1 or None in stores or len(asked_no_role) < len(balanced):  # noqa: PLR2004 - one is the writer
+        return
+    [store] = stores
+    said = (
+        f"{backend} balances over {len(balanced)} {store} servers by checks that don't tell which of them takes writes"
+    )
+    why = "one that only follows passes such a check as well, and refuses writes; for reads it is right"
+    remedy = "where users write through it, check who leads: `option httpchk` at Patroni's /primary, `role:master`"
+    yield Remark("writer", Grade.NOTE, name, said, why, remedy)
+
+
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:
     """Patroni's documentation of dynamic settings: `loop_wait + 2 * retry_timeout <= ttl`."""
     ttl, wait, retry = settings.ttl, settings.loop_wait, settings.retry_timeout
@@ -242,7 +274,7 @@ def _failover(name: str, settings: Failover) -> Iterator[Remark]:
 
 
 _Rule = Callable[[str, str, Backend], Iterator[Remark]]
-_OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _intervals, _sessions, _single)
+_OF_BACKENDS: Final[tuple[_Rule, ...]] = (_unchecked, _intervals, _sessions, _single, _writer)
 _OF_ROUTES: Final[tuple[_Rule, ...]] = (_timeouts, _redispatch)
 
 

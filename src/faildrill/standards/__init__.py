@@ -6,7 +6,7 @@ knows of which make a load balancer is.
 
 from faildrill.standards.differences import Difference, How, differences, in_words
 from faildrill.standards.reader import PutsRight, ReadsSettings
-from faildrill.standards.server_address import canonical, is_local, is_name
+from faildrill.standards.server_address import canonical, is_local, is_name, port
 from faildrill.standards.settings import (
     Aside,
     Backend,
@@ -47,4 +47,5 @@ __all__ = [
     "is_local",
     "is_name",
     "overlaid",
+    "port",
 ]

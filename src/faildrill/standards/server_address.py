@@ -49,6 +49,12 @@ def is_local(address: str | None) -> bool:
         return False
 
 
+def port(address: str | None) -> int | None:
+    """Return the port of an address; None where it names none, or one that is reckoned from the client's."""
+    _, _, found = canonical(address or "").partition(" ")
+    return int(found) if found.isdigit() else None
+
+
 def _host(text: str) -> str:
     bare = text.removeprefix("[").removesuffix("]")
     if bare in ("", "*"):

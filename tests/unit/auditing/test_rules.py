@@ -106,6 +106,34 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
         assert detection.standing == "established ones stay up to `timeout server` 30 min after the last byte"
 
 
+@pytest.mark.parametrize(
+    ("check", "ports", "change", "is_told"),
+    [
+        ({"how": "tcp"}, (5432, 5432), {}, True),
+        ({"how": "pgsql"}, (5432, 5432), {}, True),
+        ({"how": "redis"}, (6379, 6379), {}, True),
+        ({"how": "passive"}, (3306, 3306), {}, True),
+        ({"how": "tcp", "asks": True}, (6379, 6379), {}, False),
+        ({"how": "http"}, (5432, 5432), {}, False),
+        ({"how": "tcp"}, (5432, 8080), {}, False),
+        ({"how": "tcp"}, (8080, 8080), {}, False),
+        ({"how": "tcp"}, (5432, 5432), {"backup": True}, False),
+        ({"how": "tcp"}, (5432, 5432), {"state": "maint"}, False),
+    ],
+)
+def test_databases_that_are_balanced_over_by_a_check_that_does_not_tell_who_leads_are_told(
+    check: dict[str, Any], ports: tuple[int, int], change: dict[str, Any], is_told: bool
+) -> None:
+    servers = {
+        f"db{port}{n}": {"weight": 1, "address": f"10.0.0.{n}:{port}", "check": check} for n, port in enumerate(ports)
+    }
+    list(servers.values())[1].update(change)
+    live = Settings.model_validate({"backends": {"db": {"mode": "tcp", "servers": servers}}})
+    told = [one for one in rules.remarks("x", SettingsRead("x", live)) if one.rule == "writer"]
+    assert bool(told) is is_told
+    assert all(one.grade == "note" for one in told)
+
+
 def test_of_what_has_no_servers_nothing_dies() -> None:
     live = Settings.model_validate(
         {"backends": {"stats": {"mode": "http", "servers": {}, "timeouts": {"server": "none"}}}}
