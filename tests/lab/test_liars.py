@@ -51,7 +51,10 @@ NOT_HELD: Final[Mapping[str, set[str]]] = {
 _FILES: Final = (
     "what is asked is a file, the server's own test and a signal: who meddles with these is in test_nginx.py"
 )
-_KERNEL: Final = "the kernel is asked, of one process by its number and start: others' doings are in test_processes.py"
+_KERNEL: Final = (
+    "the kernel is asked, of one process by its number and start: others' doings are in "
+    "unit/adapters/process/test_processes.py"
+)
 NO_ROW: Final[Mapping[str, str]] = {
     "nginx.upstream": _FILES,
     "nginx.broken_file": _FILES,

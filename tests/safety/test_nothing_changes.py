@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from unit.adapters.patronis import TwoNodes, cluster
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster
 from unit.adapters.sockets import serving
 from unit.guarding.postgres_says import Says, message
 

@@ -19,8 +19,8 @@ from faildrill.ports.target import KindUse
 from faildrill.record.journal import seal, unseal
 from faildrill.record.timeline import FILE, Confirmed, PlaceAsked, Undoing, UndoNotVerified
 from support.places import PATIENCE, Place, ended, events, recorded, runner_of
+from unit.adapters.postgres.test_kinds import a_web_server, closing, starting
 from unit.adapters.sockets import Serve, serving, silent
-from unit.adapters.test_postgres import a_web_server, closing, starting
 from unit.guarding.postgres_says import message, says_marker, says_text
 from unit.guarding.test_wrong_identities import SYSTEM, UID, cluster
 

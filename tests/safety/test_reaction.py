@@ -17,8 +17,8 @@ from faildrill.ports.target import KindUse
 from faildrill.record.samples import Files, all_samples
 from faildrill.record.timeline import FILE, AbortAsked, Applying, Confirmed, GuardAnswered, Undoing, entries
 from support.places import Place, ended, events, prober_of, recorded
+from unit.adapters.http.test_answers import answering
 from unit.adapters.sockets import serving
-from unit.adapters.test_http_answers import answering
 
 ABORTED, REFUSED = 5, 3
 EVERY = 0.02

@@ -13,6 +13,10 @@ APART: Final = ("adapters", "kinds", "lab", "testing")
 """A world names its own kinds, the table names all; the lab writes the environment files of its own parts,
 and what ships for tests of kinds is the simulated world's face."""
 NAMES: Final = {name for table in TABLES.values() for name in table if "." in name} | {*TABLES["target"]}
+PRODUCTS: Final = {path.name for path in (SOURCE / "adapters").iterdir() if (path / "__init__.py").is_file()} - {
+    *("access_log", "calendar", "command", "dns", "file", "http", "lab", "member", "process", "simulated", "tcp")
+}
+"""The worlds whose names are no ordinary words, so that a string which is one means the world."""
 DOTTED: Final = re.compile(rf"\b({'|'.join(re.escape(name) for name in sorted(NAMES) if '.' in name)})\b")
 
 SHOWN: Final = {
@@ -28,6 +32,7 @@ SHOWN: Final = {
 
 OTHERS: Final = {
     "cli/lab.py": {"hosts", "kubernetes"},  # sorts of labs
+    "cli/notices.py": {"apprise"},  # the library, looked for before anything is touched
     "standards/settings.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
 }
 """Where a word that is a section's name, too, means something else."""
@@ -37,7 +42,7 @@ def _named(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from DOTTED.findall(node.value)
-            if node.value in TABLES["target"]:
+            if node.value in TABLES["target"] or node.value in PRODUCTS:
                 yield node.value
 
 

@@ -13,9 +13,9 @@ from faildrill.ports import Given
 
 HEARD_AS: Final = "heard_as"
 """A probe class may have a class variable of this name: as whose view of a primary its looks can be heard later on."""
-View = Literal["primary", "patroni", "standby", "application", "load balancer"]
+View = Literal["primary", "manager", "standby", "application", "load balancer"]
 """Who takes writes by the nodes' own word, or by their manager's; whether standbys follow; how statements by the users'
-path go; whether what is in front of the database is as it should be."""
+path go; whether what is in front of the database is as it should be. A manager is called by its world's name."""
 HANDS_OVER: Final = "hands_over"
 """An action class with a true class variable of this name gives a database another primary, which needs a warrant."""
 
@@ -41,7 +41,7 @@ class Testimony(NamedTuple):
     """One thing that one observer saw."""
 
     signal: str
-    """Whose view it is: `primary`, `standby pg2`, `patroni`, `application`, `load balancer`."""
+    """Whose view it is: `primary`, `standby pg2`, `application`, `load balancer`, or the name of the nodes' manager."""
     says: Says
     because: str
     """What was seen, with its numbers."""

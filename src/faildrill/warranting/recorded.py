@@ -22,7 +22,7 @@ SLOW: Final = 0.5
 """Seconds from which an answer of the database is a slow one."""
 _STANDBYS: Final = ("streaming", "in recovery")
 """What is said of a node that answers, and is no primary."""
-_WRITERS: Final[tuple[View, ...]] = ("primary", "patroni")
+_WRITERS: Final[tuple[View, ...]] = ("primary", "manager")
 """Views that tell who takes writes."""
 
 
@@ -44,18 +44,23 @@ def recorded(run: Path, at: float | None = None) -> tuple[float, list[Testimony]
     """
     evidence = gather(run)
     moment = evidence.entries[0].at + nanoseconds(at) if at is not None else _moment(evidence)
-    found = [
-        _SAID[view](view, name, looks)
+    testimonies = [
+        _SAID[view](_signal(view, plan.use.kind), name, looks)
         for name, plan in evidence.plans.items()
         if (view := trait(plan.use.kind, "probe", HEARD_AS)) in _SAID
         and (looks := _looks(evidence.looks(name), moment)) is not None
     ]
-    if not found:
+    if not testimonies:
         what = ", ".join(name for name in names("probe") if trait(name, "probe", HEARD_AS))
         raise WrongUsage(
             f"{run}: no probe that could tell looked in the {WINDOW:g} s before then; what can tell is {what}"
         )
-    return evidence.since_start(moment), found
+    return evidence.since_start(moment), testimonies
+
+
+def _signal(view: View, kind: str) -> str:
+    """Return as whom people hear a view: nodes have managers of several sorts, whose worlds have their names."""
+    return kind.partition(".")[0] if view == "manager" else view
 
 
 def _moment(evidence: Evidence) -> int:
@@ -89,37 +94,37 @@ def _looks(columns: Columns, moment: int) -> _Looks | None:
     return _Looks(Outcome(int(here.outcome[last])), here.names[here.who[last]], here.names[here.detail[last]], took)
 
 
-def _writer(view: View, name: str, looks: _Looks) -> Testimony:
+def _writer(signal: str, name: str, looks: _Looks) -> Testimony:
     """Return what a probe says that asks the nodes themselves who takes writes."""
     if looks.who:
-        return Testimony(view, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
+        return Testimony(signal, Says.ALIVE, f"{name}: {looks.who} takes writes {looks.detail}".strip())
     is_proof = looks.outcome is Outcome.WRONG and _proves(looks.detail)
-    return Testimony(view, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
+    return Testimony(signal, Says.DEAD if is_proof else Says.NOTHING, f"{name}: {_seen(looks)}")
 
 
 def _proves(detail: str) -> bool:
     """Tell whether what nodes said is a death: the lead is free, or whoever could be the primary refuses."""
-    said = [one for one in detail.split("; ") if one != "no writer" and not one.endswith(_STANDBYS)]
-    return "unlocked" in detail or (bool(said) and all(one.endswith("refused") for one in said))
+    possible = [node for node in detail.split("; ") if node != "no writer" and not node.endswith(_STANDBYS)]
+    return "unlocked" in detail or (bool(possible) and all(node.endswith("refused") for node in possible))
 
 
-def _standbys(view: View, name: str, looks: _Looks) -> Testimony:
+def _standbys(signal: str, name: str, looks: _Looks) -> Testimony:
     if looks.outcome is Outcome.OK:
-        return Testimony(view, Says.ALIVE, f"{name}: every standby streams from {looks.who}")
+        return Testimony(signal, Says.ALIVE, f"{name}: every standby streams from {looks.who}")
     lost = "not streaming" in looks.detail
-    return Testimony(view, Says.DEAD if lost else Says.NOTHING, f"{name}: {_seen(looks)}")
+    return Testimony(signal, Says.DEAD if lost else Says.NOTHING, f"{name}: {_seen(looks)}")
 
 
-def _front(view: View, name: str, looks: _Looks) -> Testimony:
+def _front(signal: str, name: str, looks: _Looks) -> Testimony:
     says = {Outcome.OK: Says.CLEAR, Outcome.WRONG: Says.ELSEWHERE}.get(looks.outcome, Says.NOTHING)
-    return Testimony(view, says, f"{name}: {_seen(looks)}")
+    return Testimony(signal, says, f"{name}: {_seen(looks)}")
 
 
-def _users(view: View, name: str, looks: _Looks) -> Testimony:
+def _users(signal: str, name: str, looks: _Looks) -> Testimony:
     if looks.outcome is not Outcome.OK:
-        return Testimony(view, Says.NOTHING, f"{name}: {_seen(looks)}, by the path that users take")
-    told = f"{name}: statements take {durations.show(looks.took)} by the path that users take"
-    return Testimony(view, Says.SLOW if looks.took > SLOW else Says.ALIVE, told)
+        return Testimony(signal, Says.NOTHING, f"{name}: {_seen(looks)}, by the path that users take")
+    speed = f"{name}: statements take {durations.show(looks.took)} by the path that users take"
+    return Testimony(signal, Says.SLOW if looks.took > SLOW else Says.ALIVE, speed)
 
 
 def _seen(looks: _Looks) -> str:
@@ -127,9 +132,9 @@ def _seen(looks: _Looks) -> str:
     return looks.detail or (f"{looks.who} {outcome}" if looks.who else outcome)
 
 
-_SAID: Final[dict[View, Callable[[View, str, _Looks], Testimony]]] = {
+_SAID: Final[dict[View, Callable[[str, str, _Looks], Testimony]]] = {
     "primary": _writer,
-    "patroni": _writer,
+    "manager": _writer,
     "standby": _standbys,
     "load balancer": _front,
     "application": _users,

@@ -12,7 +12,7 @@ from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
-from unit.adapters.patronis import TwoNodes, cluster
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster
 
 GIVEN = CallContext("run-1", timeout=5.0)
 STATE = """1

@@ -61,7 +61,7 @@ class Writer(_Looking, WritersProbe[Sight]):
           writer: {patroni.writer: {cluster: payments}, every: 100ms}
     """
 
-    heard_as: ClassVar[View] = "patroni"
+    heard_as: ClassVar[View] = "manager"
     tells_lead: ClassVar[bool] = True
 
 

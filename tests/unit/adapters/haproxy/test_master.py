@@ -1,4 +1,4 @@
-"""Which NGINX, and which HAProxy, it is: one that ran already when another one was looked at is never acted on."""
+"""Which HAProxy it is: one that ran already when another one was looked at is never acted on."""
 
 import asyncio
 import time
@@ -9,10 +9,6 @@ import pytest
 from faildrill.adapters.haproxy.broken_file import BrokenFile
 from faildrill.adapters.haproxy.master import Standing
 from faildrill.adapters.haproxy.target import LoadBalancer
-from faildrill.adapters.nginx.instance import Master
-from faildrill.errors import CannotSee
-from faildrill.ports import Captured
-from faildrill.system.processes import Process
 
 ROWS = (
     "#<PID>          <type>          <reloads>       <uptime>        <version>\n"
@@ -21,29 +17,6 @@ ROWS = (
     "4012           worker          0               0d00h00m02s     2.8.25\n"
     "# old workers\n# programs\n\n"
 )
-SEEN: Captured = {"master": 70, "start": 100, "at": 5000, "boot": "b1"}
-
-
-def master(pid: int, start: int, boot: str = "b1") -> Master:
-    return Master(Process(pid, start, 1, "S"), boot)
-
-
-@pytest.mark.parametrize(
-    ("now", "told"),
-    [
-        (master(70, 100), ""),
-        (master(71, 4000), "it leads to two: NGINX's master 70 was looked at first, and now 71 is there"),
-        (master(70, 4000), "it leads to two: NGINX's master 70 was looked at first, and now 70 is there"),
-        (master(71, 5001), ""),
-        (master(71, 90, boot="b2"), ""),
-    ],
-    ids=["the same", "another that ran already", "another with its number", "restarted since", "after a reboot"],
-)
-def test_an_nginx_that_ran_already_is_another_one_and_one_that_was_started_since_is_a_restart(
-    now: Master, told: str
-) -> None:
-    assert now.differs(SEEN) == told
-    assert now.differs({"line": "server a;", "at": 3}) == ""  # of an earlier version, which did not ask
 
 
 @pytest.mark.parametrize(
@@ -81,8 +54,3 @@ def test_a_master_socket_that_leads_to_another_haproxy_by_now_is_told_with_both_
             return await step._unloaded_beside({"master": 70, "at": time.time() - 60, "beside": []}, 1.0)
 
     assert asyncio.run(story()) == ([told] if told else [])
-
-
-def test_a_master_that_tells_nothing_can_not_be_seen(tmp_path: Path) -> None:
-    with pytest.raises(CannotSee, match="names no running process"):
-        Master.now(str(tmp_path / "none.pid"))

@@ -11,7 +11,7 @@ from faildrill.adapters.patroni.loss import KillPrimary
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured
-from unit.adapters.patronis import TwoNodes, cluster, declared
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster, declared
 
 GIVEN = CallContext("run", 1.0)
 

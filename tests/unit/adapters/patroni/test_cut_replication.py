@@ -11,7 +11,7 @@ from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured, Observed, Reach
 from faildrill.ports.target import Member
 from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode
-from unit.adapters.patronis import TwoNodes, cluster
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster
 
 BEFORE: Captured = {"primary": "pg1", "streaming": ["pg2"], "mode": "open", "delay_ms": 0, "jitter_ms": 0}
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from faildrill.adapters.http.request import Request
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
-from unit.adapters.http_looks import GIVEN, look
+from unit.adapters.http.looks import GIVEN, look
 from unit.adapters.sockets import serving
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

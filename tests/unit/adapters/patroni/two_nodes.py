@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from faildrill.adapters.postgres.target import Cluster, ClusterMember
-
-Answer = Callable[[web.Request], Any]
+from unit.adapters.web_server import Answer, serving
 
 
 @dataclass
@@ -95,21 +94,6 @@ class TwoNodes:
             await asyncio.sleep(30)
         status = 503 if self.changing == "503" else 200
         return web.Response(status=status, text="Switchover failed" if status != 200 else "Successfully switched over")
-
-
-@asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[str]:
-    """Serve every path with one function; gives the URL."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -24,7 +24,8 @@ from faildrill.ports.target import KindUse
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
 from unit.adapters import sockets
-from unit.adapters.patronis import TwoNodes, cluster, declared, serving
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster, declared
+from unit.adapters.web_server import serving
 
 GIVEN = CallContext("run", 1.0, 0.1, 1)
 

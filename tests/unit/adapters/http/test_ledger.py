@@ -18,7 +18,7 @@ from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.ledger.accounts import Account, accounts
 from faildrill.record.samples import Outcome
-from unit.adapters.patronis import serving
+from unit.adapters.web_server import serving
 
 Story = Callable[[Ledger, CallContext], Awaitable[None]]
 

@@ -17,7 +17,7 @@ from faildrill.adapters.http.request import Request
 from faildrill.adapters.http.wire import wire
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
-from unit.adapters.http_looks import GIVEN, look, saying
+from unit.adapters.http.looks import GIVEN, look, saying
 from unit.probing.ground import Ground, ground
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -16,7 +16,7 @@ from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.ledger import Note
 from faildrill.record.samples import Outcome
-from unit.adapters.patronis import serving
+from unit.adapters.web_server import serving
 
 NO: dict[str, JsonValue] = {"unwritten": '"ok": false'}
 OK: dict[str, JsonValue] = {"values": {"ok": True}}
