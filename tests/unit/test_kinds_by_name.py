@@ -31,7 +31,6 @@ SHOWN: Final = {
 """Where a text shows one to a person as an example of what to write: it decides nothing."""
 
 OTHERS: Final = {
-    "cli/lab.py": {"hosts", "kubernetes"},  # sorts of labs
     "cli/notices.py": {"apprise"},  # the library, looked for before anything is touched
     "standards/settings.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
 }

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from faildrill.errors import FaildrillError
+from faildrill.lab.core import sorts
 from faildrill.lab.core.facts import Facts
 from faildrill.lab.core.folders import Place
 from faildrill.system import state_folder
@@ -28,11 +29,11 @@ def lab() -> None:
 @click.option(
     "--of",
     metavar="SORT",
-    help="Which kind: payments, hosts, redis, mariadb or kubernetes; a name such as lab-hosts implies it.",
+    help=f"Which sort: {', '.join(sorts.SORTS)}; a name such as lab-hosts implies it.",
 )
 def up(name: str, keep: bool, of: str | None) -> None:
     """Start a lab and wait until a payment goes through it; says so when it is up already."""
-    from faildrill.lab.core import folders, sorts, startup
+    from faildrill.lab.core import folders, startup
 
     place = folders.place(name)
     state_folder.check()
@@ -48,8 +49,6 @@ def up(name: str, keep: bool, of: str | None) -> None:
 @click.argument("sort")
 def build(sort: str) -> None:
     """Build what no wheel brings for a SORT of lab: the control plane of `kubernetes`, by Go; once, in minutes."""
-    from faildrill.lab.core import sorts
-
     made = sorts.build(sort, lambda text: click.echo(text, err=True))
     click.echo(f"what a lab of the sort {sort!r} needs is in {made}")
 
@@ -62,7 +61,7 @@ def _worth_knowing(place: Place, facts: Facts, sort: str) -> list[tuple[str, obj
     ]
     return [
         ("environment", facts.environment),
-        *(service if sort in ("payments", "hosts", "kubernetes") else []),
+        *(service if sorts.has_payments(sort) else []),
         ("logs", facts.logs),
         ("take it down", place.command("down")),
     ]

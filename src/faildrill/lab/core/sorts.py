@@ -9,13 +9,16 @@ from faildrill.errors import FaildrillError, WrongUsage
 from faildrill.lab.core.folders import DEFAULT, Place
 
 PAYMENTS: Final = "payments"
-_SORTS: Final = {
+SORTS: Final = {
     PAYMENTS: "faildrill.lab.payments.staging",
     "hosts": "faildrill.lab.hosts.staging",
     "mariadb": "faildrill.lab.stores.mariadb",
     "redis": "faildrill.lab.stores.redis",
     "kubernetes": "faildrill.lab.kubernetes.staging",
 }
+"""Where each is made; whoever adds one writes it here, and nowhere else."""
+_PAYING: Final = (PAYMENTS, "hosts", "kubernetes")
+"""Those whose users pay through a service; the others are stores alone."""
 _BUILT: Final = {"kubernetes": "faildrill.lab.kubernetes.go_build"}
 """Those that need what no wheel brings, and what builds it."""
 _NEEDS: Final = {"kubernetes": "faildrill.lab.kubernetes.programs"}
@@ -27,14 +30,19 @@ def named(name: str) -> str | None:
     if name == DEFAULT:
         return PAYMENTS
     sort = name.removeprefix(f"{DEFAULT}-")
-    return sort if sort != name and sort in _SORTS and sort != PAYMENTS else None
+    return sort if sort != name and sort in SORTS and sort != PAYMENTS else None
+
+
+def has_payments(sort: str) -> bool:
+    """Tell whether users of a lab of a sort pay through a service, whose address is worth knowing."""
+    return sort in _PAYING
 
 
 def make(sort: str, place: Place) -> Any:  # noqa: ANN401 - a staging.Staging, which this must not import
     """Plan a lab of a sort and lay it out in its folders; FaildrillError when there is no such sort."""
-    if sort not in _SORTS:
-        raise FaildrillError(f"no such sort of lab: {sort!r}; there are {', '.join(_SORTS)}")
-    return importlib.import_module(_SORTS[sort]).make(place)
+    if sort not in SORTS:
+        raise FaildrillError(f"no such sort of lab: {sort!r}; there are {', '.join(SORTS)}")
+    return importlib.import_module(SORTS[sort]).make(place)
 
 
 def build(sort: str, tell: Callable[[str], None]) -> Path:
