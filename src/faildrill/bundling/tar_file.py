@@ -20,10 +20,14 @@ from faildrill.errors import reason
 from faildrill.system.bounded_read import regular
 
 _BLOCK: Final = 512
+"""Bytes: headers, and contents with zeros behind them, fill whole ones (POSIX, pax: ustar)."""
 _END: Final = bytes(2 * _BLOCK)
+"""Two blocks of zeros end an archive."""
 _PIECE: Final = 1 << 20
 _LONGEST_NAME: Final = 255
+"""Bytes: ustar has room for 155 before a slash and for 100 behind it."""
 MOST_FILES: Final = 1_000_000
+"""What has more is no bundle of ours: their names alone would fill the memory."""
 
 
 class NotOurs(Exception):

@@ -39,6 +39,7 @@ def up(name: str, keep: bool, of: str | None) -> None:
     state_folder.check()
     before, sort = time.monotonic(), of or sorts.named(name) or sorts.PAYMENTS
     facts = startup.up(name, tell=lambda text: click.echo(text, err=True), keep=keep, of=sort)
+    # When this command began, by the wall clock, which may have been set meanwhile: how long it took is of the other.
     already = facts.ready_at < time.time() - (time.monotonic() - before) - 0.001
     click.echo(f"lab {name!r} is up{' already' if already else ''}")
     for key, value in _worth_knowing(place, facts, sort):

@@ -88,7 +88,7 @@ class Sending:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C goes to all of the terminal's group, and would end it half-way
             )
             if gives_way:
                 _let_give_way(self._process.pid)

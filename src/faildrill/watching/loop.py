@@ -85,7 +85,7 @@ class Watch:
             found = await audit(self._environment, self._manner.objective)
             self._heed(found)
             await asyncio.sleep(self._manner.every)
-        await asyncio.Event().wait()
+        await asyncio.Event().wait()  # nothing to audit; the first task that ends would end the watch
 
     def _heed(self, found: Audit) -> None:
         """Take in an audit: every remark that counts is a condition; what was found before and is not now is over."""
@@ -126,6 +126,7 @@ class Watch:
                     self._heed_look(plan, seen.outcome, seen.detail or seen.who)
                 except (ActionError, CannotSee) as error:
                     self._heed_look(plan, Outcome.BROKEN, words(error), unread=True)
+                # A look that took longer than its turn is followed at once; those that it held up are not made up for.
                 await asyncio.sleep(max(0.0, plan.every - (time.monotonic() - began)))
         finally:
             if isinstance(probe, Opens) and opened:

@@ -167,6 +167,8 @@ class Api:
     ) -> Taken:
         """Send a change, once; raises NotSent, Refused or Unknown (see `outcomes`)."""
         sending = _Sending()
+        # A connection of its own: one that was kept may be ended by the server under the request (RFC 9112, 9.3.1), and
+        # nobody would know whether that was heard.
         connector = aiohttp.TCPConnector(ssl=self._trust, force_close=True)
         began = time.monotonic_ns()
         try:
@@ -259,6 +261,7 @@ class Where(NamedTuple):
     @classmethod
     def of(cls, group: str, namespace: str, plural: str, name: str = "") -> "Where":
         """Return it: `group` is `v1` or `apps/v1`; no namespace for what has none, no name for all."""
+        # The core group, `v1`, has no name, and a place of its own since before there were others.
         base = f"/api/{group}" if "/" not in group else f"/apis/{group}"
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
         one = f"/{quote(name, safe='')}" if name else ""
@@ -301,6 +304,7 @@ async def _lines(answer: "aiohttp.ClientResponse") -> AsyncIterator[bytes]:
 
 
 def _wait(answer: "aiohttp.ClientResponse") -> float:
+    # In seconds, as the API server writes it; a date (RFC 9110, 10.2.3) is from somebody in between.
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 0.0
 

@@ -124,6 +124,7 @@ class Lease(Kind):
                 return "somebody else has written the Lease"
             except (OSError, aiohttp.ClientError, CannotSee, UnresolvedSecret) as error:
                 trouble = reason(error)
+            # Well renewed, there are two more tries before it is given up; without an answer it is tried at once.
             again = began + self.lasts / 3 if self._renewed == began else loop.time() + 0.2
             await asyncio.sleep(again - loop.time())
         return f"the Lease could not be renewed for {self.lasts * 2 / 3:g} s ({trouble})"
@@ -168,7 +169,7 @@ class Lease(Kind):
 
     def _spec(self, now: datetime) -> _Object:
         told = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        seconds = -int(-self.lasts // 1)
+        seconds = -int(-self.lasts // 1)  # whole ones are all that a Lease takes: up, so that nobody begins too early
         return {"spec": {"holderIdentity": self._holder, "leaseDurationSeconds": seconds, "renewTime": told}}
 
     async def _write(

@@ -233,7 +233,7 @@ class Removal(InKubernetes):
             pods = [pod for pod in pods if wanted.matches(pod.metadata.labels)]
         else:
             holder = await self._leader(api, within)
-            pods = [pod for pod in pods if holder == pod.name or holder.startswith(f"{pod.name}_")]
+            pods = [pod for pod in pods if holder == pod.name or holder.startswith(f"{pod.name}_")]  # no name has a `_`
         if self.zone is None:
             return pods
         nodes = sorted({pod.spec.node_name for pod in pods if pod.spec.node_name})
@@ -289,6 +289,7 @@ class Removal(InKubernetes):
             return f"somebody else has scaled {keeper.name} from {known['replicas']} to {keeper.wanted}"
         if keeper.workload.metadata.uid != known["uid"]:
             return f"somebody else has made {keeper.name} anew"
+        # It counts changes of what is wanted (`spec`); what controllers write of how it is doesn't move it.
         if keeper.workload.metadata.generation != known["generation"]:
             return f"somebody else has changed {keeper.name}"
         seen = _known_here.setdefault(f"{api.run}/{keeper.controller.uid}", names_of(before["others"]))

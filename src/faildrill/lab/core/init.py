@@ -29,7 +29,7 @@ def become(user: dict[str, Any]) -> None:
     """Take the user that the node runs as: `as` is `self`, `namespace` or `other`, with uid and gid."""
     if user["as"] == "namespace":
         kernel.enter_user_namespace(user["uid"], user["gid"])
-    elif user["as"] == "other":
+    elif user["as"] == "other":  # the user last: without root's rights the groups can't be changed any more
         os.setgroups([])
         os.setgid(user["gid"])
         os.setuid(user["uid"])
@@ -44,9 +44,11 @@ def run(spec: dict[str, Any]) -> NoReturn:
         os.dup2(log, 2)
         os.setsid()
         os.chdir(spec["cwd"])
+        # What is ignored stays so in the next program (execve(2)), and the init ignores these.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         become(spec["user"])
+        # After that: who changes his user loses the signal that he gets when his parent dies (PR_SET_PDEATHSIG).
         kernel.die_with_parent(signal.SIGKILL)
         os.execve(  # noqa: S606 - it is what an init does
             spec["argv"][0], spec["argv"], spec["env"]

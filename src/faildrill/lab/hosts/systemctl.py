@@ -73,6 +73,7 @@ class Unit:
         if not main:
             return
         tree = self.tree()
+        # What is stopped hears SIGTERM only when it goes on; systemd sends SIGCONT as well (systemd.kill(5)).
         process_tree.send([one.pid for one in tree], signal.SIGCONT)
         process_tree.send([main], getattr(signal, self.spec.get("stop_signal", "SIGTERM")))
         deadline = time.monotonic() + self.spec.get("stop_seconds", STOP_SECONDS)

@@ -126,7 +126,7 @@ class Link:
                     if due > loop.time():
                         await asyncio.sleep(due - loop.time())
                     await self._passing.wait()
-                    if not piece:
+                    if not piece:  # the other direction goes on until it ends, too: TCP closes each by itself
                         writer.write_eof()
                         return
                     writer.write(piece)

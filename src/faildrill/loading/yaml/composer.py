@@ -112,6 +112,7 @@ class _Composer:
 
     def document(self) -> Node | None:
         """Return the only document's node; None when there is none."""
+        # libyaml's order: the stream begins, then per document its begin, its node and its end; then the stream ends.
         self._next()
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
@@ -148,7 +149,7 @@ class _Composer:
         else:
             node = self._mapping(event, depth)
         anchor: str | None = getattr(event, "anchor", None)
-        if anchor:
+        if anchor:  # only now that its value is complete: an alias within it would repeat itself without an end
             self._anchors[anchor] = (node, self._nodes - before + 1)
         return node
 
@@ -173,6 +174,7 @@ class _Composer:
             self._mistakes.spoil(_place(event), f"*{anchor[:64]} repeats an anchor that is not complete before it")
             return Scalar(_place(event), None)
         node, size = found
+        # All that it repeats counts: ten lines, each of which names the one before ten times, are 10 billion values.
         self._spend(event, size - 1)
         return node
 

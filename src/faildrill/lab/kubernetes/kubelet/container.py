@@ -129,7 +129,7 @@ class Container:
 
     async def _end(self, process: PodProcess, grace: float) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + grace
+        until = loop.time() + grace  # preStop is within it: what that takes is missing after SIGTERM, as with a kubelet
         sleep = (self.spec.get("lifecycle") or {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         await asyncio.sleep(min(sleep, grace))
         self._note("SIGTERM", pid=process.pid)

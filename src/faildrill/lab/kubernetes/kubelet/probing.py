@@ -17,6 +17,7 @@ def known(probe: dict[str, Any]) -> bool:
 
 async def verdicts(probe: dict[str, Any], address: str, ports: dict[str, int]) -> AsyncIterator[bool]:
     """Probe for ever, and give good or bad each time that the last results reach a threshold."""
+    # What isn't said is as the API has it (v1, Probe): every 10 s, for 1 s, bad after 3 failures, good after 1 success.
     await asyncio.sleep(probe.get("initialDelaySeconds", 0))
     succeeded = failed = 0
     loop = asyncio.get_running_loop()
