@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from faildrill.adapters.kubernetes.cluster_probes import Events, Leader, Nodes
+from faildrill.adapters.kubernetes.looking import Looking
 from faildrill.adapters.kubernetes.probes import Endpoints
 from faildrill.adapters.kubernetes.target import Kubernetes
+from faildrill.adapters.kubernetes.workload_probes import BudgetProbe, Restarts, Rollout
 from faildrill.errors import FaildrillError
 from faildrill.kinds.call_context import CallContext
 from faildrill.lab.core import startup, teardown
@@ -37,6 +40,7 @@ DRILL = Path("drills/kubernetes/payment-pod-evicted.yaml")
 CORE = "/api/v1/namespaces/payments"
 PODS = f"{CORE}/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/payments/endpointslices"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/payments/leases"
 BUDGET = "/apis/policy/v1/namespaces/payments/poddisruptionbudgets/payments"
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/payments"
 
@@ -547,3 +551,50 @@ def cluster(lab: Facts) -> Kubernetes:
     return Kubernetes(
         name="staging", kubeconfig=path, context=f"drill@{lab.name}", marker=marker, namespaces=["payments"]
     )
+
+
+def test_the_probes_of_workload_budget_nodes_and_events_follow_a_server_that_is_lost(steady: Facts) -> None:
+    here: dict[str, Any] = {"kubernetes": cluster(steady).model_dump(), "namespace": "payments"}
+    given = CallContext("run-of-the-test", 5.0)
+    probes: dict[str, Looking] = {
+        "rollout": Rollout.model_validate({**here, "name": "payments"}),
+        "restarts": Restarts.model_validate({**here, "selector": "app=payments"}),
+        "budget": BudgetProbe.model_validate({**here, "name": "payments"}),
+        "nodes": Nodes.model_validate({"kubernetes": here["kubernetes"]}),
+        "events": Events.model_validate({**here, "reasons": ["Killing", "SuccessfulCreate"]}),
+        "leader": Leader.model_validate({**here, "lease": "of-the-test"}),
+    }
+
+    async def looked() -> dict[str, Seen]:
+        return {name: await probe.look(given) for name, probe in probes.items()}
+
+    async def is_noticed() -> dict[str, Seen]:
+        seen = await looked()
+        return seen if {seen[name].outcome for name in ("rollout", "budget")} == {Outcome.WRONG} else {}
+
+    async def story() -> tuple[dict[str, Seen], dict[str, Seen], dict[str, Seen]]:
+        async with account(steady, "admin") as api:
+            spec = {"holderIdentity": "pg-0_1", "leaseDurationSeconds": 60}
+            await api.create(LEASES, {"metadata": {"name": "of-the-test"}, "spec": spec})
+            try:
+                before = await until(looked)
+                pod = (await servers(api))[0]
+                await api.delete(f"{PODS}/{pod['metadata']['name']}")
+                during = await until(is_noticed)
+                await until(lambda: gone(api, pod["metadata"]["name"]))
+                await until(lambda: is_whole(api))
+                after = await looked()
+            finally:
+                await api.delete(f"{LEASES}/of-the-test")
+                for probe in probes.values():
+                    await probe.close()
+                await asyncio.sleep(0.2)  # TLS says goodbye once the loop turns
+        return before, during, after
+
+    before, during, after = asyncio.run(story())
+    assert {name: one.outcome for name, one in before.items()} == dict.fromkeys(probes, Outcome.OK)
+    assert during["rollout"].detail == "3 of 3 updated, 2 available"
+    assert during["budget"].detail == "allows 0: 2 healthy, 2 due"
+    assert during["restarts"].outcome is Outcome.OK, "another pod is no restart"
+    assert {after[name].outcome for name in ("rollout", "budget", "restarts", "nodes")} == {Outcome.OK}
+    assert (after["nodes"].who, after["leader"].who) == ("node-a,node-b,node-c", "pg-0")

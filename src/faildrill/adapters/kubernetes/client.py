@@ -47,6 +47,7 @@ KINDS: Final = {
     "endpoints": "Endpoints",
     "endpointslices": "EndpointSlice",
     "configmaps": "ConfigMap",
+    "events": "Event",
     "leases": "Lease",
     "namespaces": "Namespace",
     "nodes": "Node",

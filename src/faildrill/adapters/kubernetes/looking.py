@@ -74,3 +74,8 @@ class EdgesOf(Generic[T]):
     def looked(self, seen: Seen) -> None:
         """Take what a look has told."""
         self._last = seen
+
+
+def absent(kind: str, name: str) -> Seen:
+    """Return what a look sees where what it is about is not there."""
+    return Seen(Outcome.WRONG, detail=f"no {kind} {name}"[:_LONGEST])

@@ -54,11 +54,39 @@ class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
     termination_grace_period_seconds: int | None = None
 
 
-class PodStatus(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, rename="camel"):
+    """How a container ended."""
+
+    reason: str | None = None
+    exit_code: int | None = None
+
+
+class ContainerState(msgspec.Struct, frozen=True):
+    """How a container is, or was before it was started again."""
+
+    terminated: Ended | None = None
+
+
+class ContainerStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a container."""
+
+    name: str = ""
+    restart_count: int = 0
+    last_state: ContainerState = ContainerState()
+
+    @property
+    def ended(self) -> str:
+        """How it ended last, in the kubelet's words; empty where it never did."""
+        last = self.last_state.terminated
+        return f"({last.reason or 'ended'}, {last.exit_code})" if last else ""
+
+
+class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
     """What became of a pod."""
 
     phase: str | None = None
     conditions: list[Condition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -132,6 +160,8 @@ class BudgetStatus(msgspec.Struct, frozen=True, rename="camel"):
 
     disruptions_allowed: int | None = None
     observed_generation: int | None = None
+    current_healthy: int | None = None
+    desired_healthy: int | None = None
 
 
 class BudgetSpec(msgspec.Struct, frozen=True):
@@ -141,8 +171,9 @@ class BudgetSpec(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """A PodDisruptionBudget, as a list of them has it."""
+    """A PodDisruptionBudget; in a list of them without its kind."""
 
+    kind: str = ""
     metadata: Meta = Meta()
     spec: BudgetSpec = BudgetSpec()
     status: BudgetStatus = BudgetStatus()
@@ -211,7 +242,10 @@ class WorkloadStatus(msgspec.Struct, frozen=True, rename="camel"):
     """How many there are, in the words of Deployments, StatefulSets, ReplicaSets and DaemonSets."""
 
     observed_generation: int | None = None
+    replicas: int | None = None
     updated_replicas: int | None = None
+    available_replicas: int | None = None
+    update_revision: str | None = None
     desired_number_scheduled: int | None = None
 
 
@@ -225,9 +259,11 @@ class Workload(msgspec.Struct, frozen=True):
 
 
 class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """Who holds a Lease."""
+    """Who holds a Lease, since when, and for how long."""
 
     holder_identity: str | None = None
+    lease_duration_seconds: float | None = None
+    renew_time: str | None = None
 
 
 class LeaseObject(msgspec.Struct, frozen=True):
@@ -236,6 +272,80 @@ class LeaseObject(msgspec.Struct, frozen=True):
     kind: str = ""
     metadata: Meta = Meta()
     spec: LeaseSpec = LeaseSpec()
+
+
+class Taint(msgspec.Struct, frozen=True):
+    """What keeps pods off a node."""
+
+    key: str = ""
+    effect: str = ""
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """Whether pods may come to a node."""
+
+    unschedulable: bool | None = None
+    taints: list[Taint] | None = None
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """How a node is."""
+
+    conditions: list[Condition] | None = None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node."""
+
+    kind: str = ""
+    metadata: Meta = Meta()
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its kubelet is heard, and says so."""
+        found = self._ready
+        return found is not None and found.status == "True"
+
+    @property
+    def trouble(self) -> str:
+        """Say why it is not ready, or takes no pods; empty where neither is so."""
+        found = self._ready
+        why = [] if self.is_ready else [f"not ready ({(found.reason if found else None) or 'nobody says why'})"]
+        told = [*why, *(["cordoned"] if self.spec.unschedulable else [])]
+        return f"{self.metadata.name} is {' and '.join(told)}" if told else ""
+
+    @property
+    def _ready(self) -> Condition | None:
+        return next((one for one in self.status.conditions or () if one.type == "Ready"), None)
+
+
+class Series(msgspec.Struct, frozen=True):
+    """How often an event has happened again."""
+
+    count: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """What somebody has complained of, or just told."""
+
+    metadata: Meta = Meta()
+    type: str | None = None
+    reason: str | None = None
+    count: int | None = None
+    series: Series | None = None
+    involved_object: Owner = Owner()
+
+    @property
+    def times(self) -> int:
+        """How often it has happened."""
+        return max(1, self.count or 0, self.series.count if self.series else 0)
+
+    @property
+    def words(self) -> str:
+        """What it is, and of what."""
+        return f"{self.reason} of {self.involved_object.kind} {self.involved_object.name}"
 
 
 class UserInfo(msgspec.Struct, frozen=True):

@@ -14,6 +14,8 @@ _HOW: Final = ("unproven", "kubeconfig", "context", "in_cluster")
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+
 
 class Kubernetes(Target):
     """A Kubernetes cluster, by a kubeconfig file *and* a context of it, or from within.
