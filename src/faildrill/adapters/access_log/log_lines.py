@@ -103,7 +103,7 @@ def nginx(log_format: str) -> Reader:
     A request that was sent again to another server counts for each: `$upstream_addr` lists them all. Where no server
     could be chosen, it has the name of their group: that is NOBODY.
     """
-    names = [one or other for one, other in _VARIABLE.findall(log_format)]
+    names = [braced or other for braced, other in _VARIABLE.findall(log_format)]
     if "upstream_addr" not in names:
         raise ValueError("the log_format has no $upstream_addr in it, so no line says who answered")
     pattern = re.compile(_pattern(log_format))
@@ -138,7 +138,7 @@ def _pattern(log_format: str) -> str:
 
 
 def _split(text: str | None) -> list[str]:
-    return [one for one in _PARTS.split(text.strip()) if one] if text else []
+    return [part for part in _PARTS.split(text.strip()) if part] if text else []
 
 
 def _at(values: list[str], number: int) -> str:

@@ -97,23 +97,23 @@ class Spread(Spreads, Kind):
             return Seen(Outcome.BROKEN, detail=f"the log can't be read: {reason(error)}")
         if isinstance(due, str):
             return Seen(Outcome.BROKEN, detail=due)
-        served = [one for line in lines for one in self._reader(line)]
-        return self.tell(_kept([one for one in served if not one.bound], due), given)
+        served = [request for line in lines for request in self._reader(line)]
+        return self.tell(_kept([request for request in served if not request.bound], due), given)
 
 
 def _kept(served: list[Served], due: dict[str, float]) -> Kept:
-    counts = Counter(one.server for one in served)
+    counts = Counter(request.server for request in served)
     unserved = counts.pop(NOBODY, 0)
-    failed = Counter(one.server for one in served if one.failed and one.server != NOBODY)
+    failed = Counter(request.server for request in served if request.failed and request.server != NOBODY)
     times: dict[str, list[float]] = {}
-    for one in served:
-        if one.seconds is not None:
-            times.setdefault(one.server, []).append(one.seconds)
+    for request in served:
+        if request.seconds is not None:
+            times.setdefault(request.server, []).append(request.seconds)
     return Kept(
         at=now(),
-        counts={name: float(one) for name, one in counts.items() if name not in due or due[name]},
+        counts={name: float(number) for name, number in counts.items() if name not in due or due[name]},
         due=due,
         unserved=float(unserved),
-        errors={name: float(one) for name, one in failed.items()},
+        errors={name: float(number) for name, number in failed.items()},
         seconds={name: sum(some) / len(some) for name, some in times.items()},
     )

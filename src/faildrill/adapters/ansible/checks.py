@@ -79,7 +79,7 @@ class Machines(Kind):
         Asked only then: SSH may know by its own settings where a host is whose name nobody resolves.
         """
         silent = sorted(set(self._addresses) - {task.host for task in played.tasks})
-        told = await asyncio.gather(*(_unresolved(self._addresses[one]) for one in silent))
+        told = await asyncio.gather(*(_unresolved(self._addresses[host]) for host in silent))
         return dict(zip(silent, told, strict=True))
 
     def _hosts(self, played: Played, unresolved: dict[str, str]) -> Iterator[Checked]:
@@ -95,7 +95,7 @@ class Machines(Kind):
 
 def _host(what: str, tasks: list[Task], unresolved: str) -> Iterator[Checked]:
     """Tell what was seen of one host, from the tasks that came to an end there; `unresolved`: why its name isn't."""
-    by_name = {one.task: one for one in tasks}
+    by_name = {result.task: result for result in tasks}
     login = by_name.get("Log in")
     if login is None or login.how != "ok":
         why = said(login.result) if login else unresolved or "it did not answer in time"

@@ -43,9 +43,9 @@ def elsewhere(playbook: Path, hosts: Collection[str]) -> Delegated | None:
     What it includes by a name that only a variable tells, or from a collection, is not read; nor is what can't be.
     """
     allowed = {*hosts, *_HERE}
-    for one in _delegated(playbook.resolve(), playbook.resolve().parent, set()):
-        if one.to not in allowed and not _ITSELF.fullmatch(one.to.strip()):
-            return one
+    for task in _delegated(playbook.resolve(), playbook.resolve().parent, set()):
+        if task.to not in allowed and not _ITSELF.fullmatch(task.to.strip()):
+            return task
     return None
 
 
@@ -77,18 +77,18 @@ def _entries(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[str, yaml
                 yield key.value, value
             yield from _entries(value, seen)
     elif isinstance(node, yaml.SequenceNode):
-        for one in node.value:
-            yield from _entries(one, seen)
+        for item in node.value:
+            yield from _entries(item, seen)
 
 
 def _named(word: str, value: yaml.Node, folder: Path, root: Path) -> Iterator[Path]:
     """Return the files that a key names, as far as they are there."""
     if word in _INCLUDES:
         for name in _texts(value, "file", "_raw_params"):
-            yield from (one.resolve() for one in (folder / name, root / name) if one.is_file())
+            yield from (path.resolve() for path in (folder / name, root / name) if path.is_file())
     elif word in _ROLES or word == "roles":
         listed = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        for name in (name for one in listed for name in _texts(one, "role", "name")):
+        for name in (name for entry in listed for name in _texts(entry, "role", "name")):
             for part in ("tasks", "handlers"):
                 yield from sorted((root / "roles" / name / part).glob("*.y*ml"))
 

@@ -59,7 +59,7 @@ class Identity(Kind):
             played = await plays.play(plays.Score(self.hosts, _LOOK), key, given.timeout * plays.SHARE, given.run)
         except CannotSee as error:
             return told._replace(silent=[f"the hosts could not be asked: {error}"])
-        asked = {one.host: one for one in played.tasks}
+        asked = {result.host: result for result in played.tasks}
         for host in sorted({*asked, *played.hosts}):
             task = asked.get(host)
             if task is not None and task.how == "ok":
@@ -79,4 +79,4 @@ class Identity(Kind):
 def _has_other_key(task: Task | None) -> bool:
     """Tell whether OpenSSH has refused the key that a host showed."""
     words = str(task.result.get("msg", "")) if task is not None else ""
-    return any(one in words for one in _OTHER_KEY)
+    return any(phrase in words for phrase in _OTHER_KEY)

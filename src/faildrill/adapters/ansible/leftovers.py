@@ -43,7 +43,7 @@ def _of(mark: bytes, folder: bytes) -> list[int]:
 
 def _belongs(pid: int, mark: bytes, folder: bytes) -> bool:
     try:
-        is_marked = any(one.startswith(mark) for one in processes.environment(pid))
+        is_marked = any(variable.startswith(mark) for variable in processes.environment(pid))
         if not is_marked and not any(folder in word for word in processes.command_line(pid)):
             return False
         return processes.read(pid).state not in processes.GONE

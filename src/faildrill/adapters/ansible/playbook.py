@@ -75,8 +75,8 @@ class OnHosts(Kind):
         with plays.private(plays.key_of("", self.hosts.inventory)) as folder:
             env = plays.surroundings(self.hosts, folder, {})
             hosts, groups = await inventory.names(self.hosts, env, within)
-        plain = [one for one in self.only if re.fullmatch(r"[\w.-]+", one)]
-        unknown = ", ".join(one for one in plain if one not in hosts | groups)
+        plain = [pattern for pattern in self.only if re.fullmatch(r"[\w.-]+", pattern)]
+        unknown = ", ".join(pattern for pattern in plain if pattern not in hosts | groups)
         return f"the inventory knows no {unknown}; its hosts are {', '.join(sorted(hosts)[:20])}" if unknown else None
 
     def _plain_variables(self, folder: Path) -> Path:
@@ -146,10 +146,10 @@ class Playbook(OnHosts):
                 found = await self._applied(within / 2)
         except CannotSee as error:
             return str(error)
-        for playbook, one in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
-            if not one.hosts:
+        for playbook, wanted in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
+            if not wanted.hosts:
                 return f"{playbook} names no host of the inventory within the limit"
-            if playbook != self.verify_file and (away := elsewhere(Path(playbook), one.hosts)):
+            if playbook != self.verify_file and (away := elsewhere(Path(playbook), wanted.hosts)):
                 return f"{away}, on which {Path(playbook).name} is not played: {_OWN_PLAY}"
         if self.began is not None and self.began not in (task.rpartition(" : ")[2] for task in found.tasks):
             return f"{self.apply_file} has no task {self.began!r}; it has {', '.join(found.tasks)}"
@@ -159,10 +159,10 @@ class Playbook(OnHosts):
         """See that no host that will be played on is in the effect yet, and what the state to go back to is."""
         applied, seen = await asyncio.gather(self._applied(given.timeout * SHARE), self._seen(given, {}))
         self._each_is_told(applied.hosts, seen)
-        there = [host for host, one in seen.items() if one["in_effect"]]
+        there = [host for host, answer in seen.items() if answer["in_effect"]]
         if there:
             raise ActionRefused(f"it is in effect already on {', '.join(there)}: put it back first")
-        return {"hosts": {host: dict(one) for host, one in seen.items()}, "on": list[JsonValue](applied.hosts)}
+        return {"hosts": {host: dict(answer) for host, answer in seen.items()}, "on": list[JsonValue](applied.hosts)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Play it, once."""
@@ -181,7 +181,7 @@ class Playbook(OnHosts):
         """See it in effect on every host."""
         seen = await self._seen(given, before)
         self._each_is_told(_keys(before["hosts"]), seen)
-        missing = [host for host, one in seen.items() if not one["in_effect"]]
+        missing = [host for host, answer in seen.items() if not answer["in_effect"]]
         if missing:
             return Observed(holds=False, because=f"not in effect on {', '.join(missing)}")
         return Observed(holds=True, because=f"in effect on {', '.join(seen)}")
@@ -201,7 +201,7 @@ class Playbook(OnHosts):
         """See that no host is in the effect any more, and the state is what it was."""
         seen = await self._seen(given, before)
         self._each_is_told(_keys(before["hosts"]), seen)
-        still = [host for host, one in seen.items() if one["in_effect"]]
+        still = [host for host, answer in seen.items() if answer["in_effect"]]
         if still:
             return Observed(holds=False, because=f"still in effect on {', '.join(still)}")
         if seen != before["hosts"]:

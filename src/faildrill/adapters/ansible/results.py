@@ -132,5 +132,5 @@ def told(played: Played) -> str:
     """Tell what went wrong with a play, task by task, and how each host fared."""
     if played.code is None:
         return f"the play was ended at its deadline; {played.told()}"
-    troubles = "; ".join(str(one) for one in (*played.unreachable, *played.failed)[:5])
+    troubles = "; ".join(str(trouble) for trouble in (*played.unreachable, *played.failed)[:5])
     return f"{troubles or played.output.strip()[-600:] or f'Ansible ended with {played.code}'} ({played.told()})"

@@ -63,4 +63,6 @@ class Hosts(Target):
 
     def touched(self, touches: Collection[str]) -> list[str]:
         """Return the hosts that previews name as `TARGET:HOST`: which it has is told by its inventory alone."""
-        return sorted(one.removeprefix(f"{self.name}:") for one in touches if one.startswith(f"{self.name}:"))
+        return sorted(
+            touched.removeprefix(f"{self.name}:") for touched in touches if touched.startswith(f"{self.name}:")
+        )

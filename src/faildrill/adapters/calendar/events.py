@@ -58,7 +58,7 @@ class Calendar(Kind):
         found = self._events(local, until)
         if not found:
             return None
-        told = ", ".join(f"{_summary(one)!r} ({_when(one.start)} to {_when(one.end)})" for one in found[:_MOST])
+        told = ", ".join(f"{_summary(event)!r} ({_when(event.start)} to {_when(event.end)})" for event in found[:_MOST])
         more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
         return f"{Path(self.file).name} has {told}{more}; drill when it is over"
 
@@ -72,7 +72,9 @@ class Calendar(Kind):
         try:
             # What the libraries raise of a broken calendar is of many classes, none of them their own.
             calendar = icalendar.Calendar.from_ical(content)
-            cant_be_meant = [said for one in calendar.walk("VEVENT") if self._counts(one) and (said := self._odd(one))]
+            cant_be_meant = [
+                said for event in calendar.walk("VEVENT") if self._counts(event) and (said := self._odd(event))
+            ]
             events = recurring_ical_events.of(calendar).between(since, until)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise CannotSee(f"{self.file} is no calendar that can be read ({error})") from error

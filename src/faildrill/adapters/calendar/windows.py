@@ -109,7 +109,7 @@ class _Window(Kind):
     def _begun(self, local: datetime) -> Iterator[date]:
         """Yield the day on which each span of hours began that the moment is in."""
         minute = local.hour * 60 + local.minute
-        for span in [_span(one) for one in self.hours] or [_Span(0, 24 * 60)]:
+        for span in [_span(hours) for hours in self.hours] or [_Span(0, 24 * 60)]:
             if span.start < span.end:
                 if span.start <= minute < span.end:
                     yield local.date()
@@ -122,8 +122,8 @@ class _Window(Kind):
 
     def _is_day(self, begun: date) -> bool:
         of_week = not self.days or _DAYS[begun.weekday()] in self.days
-        dates = [_dates(one) for one in self.dates]
-        return of_week and (not dates or any(one.first <= begun <= one.last for one in dates))
+        dates = [_dates(text) for text in self.dates]
+        return of_week and (not dates or any(span.first <= begun <= span.last for span in dates))
 
     def moments(self, now: datetime) -> Iterator[datetime]:
         """Yield now and every minute after it for which room is needed, the last moment included."""

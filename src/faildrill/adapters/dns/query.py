@@ -107,14 +107,14 @@ class Query(Kind):
     @field_validator("expect")
     @classmethod
     def _can_come(cls, expect: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
-        for one in expect or ():
+        for value in expect or ():
             if "type" in info.data:
-                records.read(one, info.data["type"])
+                records.read(value, info.data["type"])
         return expect
 
     @cached_property
     def _wanted(self) -> frozenset[str] | None:
-        return None if self.expect is None else frozenset(records.read(one, self.type) for one in self.expect)
+        return None if self.expect is None else frozenset(records.read(value, self.type) for value in self.expect)
 
     @cached_property
     def _without_edns(self) -> set[tuple[str, int]]:
@@ -172,7 +172,7 @@ class Query(Kind):
         [asked] = dns.message.make_query(self.name, self.type).question
         values = records.values(answer, asked)
         if not values:
-            stray = any(one.rdtype == asked.rdtype for one in answer.answer)
+            stray = any(rrset.rdtype == asked.rdtype for rrset in answer.answer)
             return Seen(Outcome.WRONG, detail=f"no {self.type} record{' of this name, only of another' * stray}")
         who = records.named(values)
         if self._wanted is not None and self._wanted != frozenset(values):

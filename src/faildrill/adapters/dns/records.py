@@ -28,13 +28,13 @@ def values(answer: dns.message.Message, asked: dns.rrset.RRset) -> list[str]:
 
     As resolvers do (RFC 1034, 4.3.2 and 5.3.3): records of any other name or class answer nothing.
     """
-    held = {(one.name, one.rdtype): one for one in answer.answer if one.rdclass == _IN}
+    held = {(rrset.name, rrset.rdtype): rrset for rrset in answer.answer if rrset.rdclass == _IN}
     name = asked.name
     # Bounded: CNAMEs that lead to each other would go round for ever.
     for _ in range(_MOST_ALIASES + 1):
         found = held.get((name, asked.rdtype))
         if found is not None:
-            return sorted({_spelled(one) for one in found})
+            return sorted({_spelled(record) for record in found})
         alias = held.get((name, dns.rdatatype.CNAME))
         if alias is None:
             return []
@@ -84,8 +84,10 @@ def _strings(text: str) -> Iterator[bytes]:
 def _plain(text: bytes) -> str:
     r"""Return a text as one name among others: commas, backslashes and what can't be shown are `\` and three digits."""
     shown = text.decode("utf-8", "surrogateescape")
-    return "".join(one if one.isprintable() and one not in ",\\" else _escaped(one) for one in shown)
+    return "".join(
+        character if character.isprintable() and character not in ",\\" else _escaped(character) for character in shown
+    )
 
 
 def _escaped(character: str) -> str:
-    return "".join(f"\\{one:03d}" for one in character.encode("utf-8", "surrogateescape"))
+    return "".join(f"\\{byte:03d}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -63,7 +63,7 @@ class Identity(Kind):
         plain = (self.content or "").strip()
         digests = [self.sha256] if self.sha256 else [_sha256(plain), _sha256(f"{plain}\n")]
         paths = dict.fromkeys((bounded_read.real(self.path), self.path))
-        return [f"file {path} {one}" for path in paths for one in digests]
+        return [f"file {path} {digest}" for path in paths for digest in digests]
 
     def covers(self) -> list[str]:
         """Name the host that the file is on."""

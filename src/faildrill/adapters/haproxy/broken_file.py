@@ -52,7 +52,7 @@ class BrokenFile(OfBrokenFile):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        missing = [one for one in ("master_socket", "config_file") if getattr(self.load_balancer, one) is None]
+        missing = [field for field in ("master_socket", "config_file") if getattr(self.load_balancer, field) is None]
         if missing:
             raise ValueError(f"the environment names no {' and no '.join(missing)} of {self.load_balancer.name}")
         return self
@@ -94,7 +94,7 @@ class BrokenFile(OfBrokenFile):
         if now.failed or not now.worker:
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
         beside = await self._refuse_unloaded(given.timeout * SHARE)
-        servers: Captured = {"/".join(name): list(one) for name, one in (await self._servers()).items()}
+        servers: Captured = {"/".join(name): list(server) for name, server in (await self._servers()).items()}
         told: Captured = {"master": now.pid, "at": time.time(), "worker": now.worker, "reloads": now.reloads}
         return {**told, "servers": servers, "beside": beside}
 

@@ -141,8 +141,8 @@ class _Proxies:
 
     def files(self, unread: list[Unread]) -> Files:
         """Return what was read."""
-        running = {name: one for name, one in self._backends.items() if one.disabled is False}
-        told = {name: self._backend(one) for name, one in running.items()}
+        running = {name: section for name, section in self._backends.items() if section.disabled is False}
+        told = {name: self._backend(section) for name, section in running.items()}
         resolving = frozenset(
             (name, server)
             for name, one in running.items()
@@ -205,15 +205,15 @@ class _Proxies:
         """Return how long clients of a backend may be silent: the longest of all ways to it, None if unknown."""
         if section.kind == "listen":
             return section.timeouts.get("client", "none")
-        fronts = [one for one in self._sections if one.kind in ("frontend", "listen") and one.disabled is False]
-        sure = [one for one in fronts if section.name in (*(one.leads_to or ()), one.default_backend)]
-        perhaps = [one for one in fronts if one.elsewhere is not False or one.leads_to is None]
-        given = {one.timeouts.get("client", "none") for one in (*sure, *perhaps)}
+        fronts = [front for front in self._sections if front.kind in ("frontend", "listen") and front.disabled is False]
+        sure = [front for front in fronts if section.name in (*(front.leads_to or ()), front.default_backend)]
+        perhaps = [front for front in fronts if front.elsewhere is not False or front.leads_to is None]
+        given = {front.timeouts.get("client", "none") for front in (*sure, *perhaps)}
         if len(given) == 1:
             return given.pop()
         if not given or None in given or not set(map(id, perhaps)) <= set(map(id, sure)):
             return None
-        return "none" if "none" in given else max((one for one in given if one), key=_microseconds)
+        return "none" if "none" in given else max((limit for limit in given if limit), key=_microseconds)
 
 
 def _microseconds(text: str) -> int:

@@ -77,9 +77,9 @@ class Drift(Kind):
             for difference in differences(wanted, live.settings, spelled=live.spelled)
             if _visible(difference) and _is_of(difference, wanted) and difference.path not in live.steered
         ]
-        drifted = {one.path[1] for one in found}
+        drifted = {difference.path[1] for difference in found}
         steady = ",".join(sorted(set(wanted.backends or {}) - drifted))
-        told = _told([one.within(self.backend) for one in found])
+        told = _told([difference.within(self.backend) for difference in found])
         return Seen(Outcome.WRONG if found else Outcome.OK, steady, told)
 
 

@@ -48,7 +48,7 @@ async def servers_of(socket: str, backend: str) -> list[Row]:
         raise ValueError("not HAProxy's statistics")
     columns, *lines = [line.split(" ") for line in f"be_id {states}".strip().splitlines()]
     beside = [dict(zip(columns, line, strict=False)) for line in lines]
-    by_name = {one.get("srv_name", ""): one for one in beside}
+    by_name = {row.get("srv_name", ""): row for row in beside}
     return [Row({**row, **by_name.get(row["svname"], {})}) for row in rows if row.get("pxname") == backend]
 
 

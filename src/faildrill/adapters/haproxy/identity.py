@@ -58,7 +58,7 @@ class Identity(Kind):
 
     def covers(self) -> list[str]:
         """Name what users reach through it."""
-        return [at(one) for one in self.listens]
+        return [at(address) for address in self.listens]
 
     async def objection(self, given: Given) -> str | None:
         """Ask it; whatever is not exactly as declared is an objection."""
@@ -162,7 +162,7 @@ class Identity(Kind):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
         except (OSError, UnicodeError):
             return False  # whoever looks there next says so
-        hosts = {str(one[4][0]) for one in found} | {host}
+        hosts = {str(info[4][0]) for info in found} | {host}
         try:
             lines = (await tell(self.load_balancer.haproxy_socket, "show cli sockets")).splitlines()
         except ValueError:
@@ -254,4 +254,4 @@ def _reads(pid: int, file: str) -> bool:
         return True
     wanted = Path(file).resolve()
     named = [(folder / word).resolve() for word in words[1:] if word and not word.startswith("-")]
-    return any(one in (wanted, wanted.parent) for one in named)
+    return any(path in (wanted, wanted.parent) for path in named)

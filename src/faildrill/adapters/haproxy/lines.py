@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 def conditions(sources: Sequence[Source]) -> list[str]:
     """Return every condition of the files once, in the words that `haproxy -cc` takes."""
-    every = [match[1] for one in sources for line in split(one.text) if (match := _CONDITION.match(line))]
+    every = [match[1] for source in sources for line in split(source.text) if (match := _CONDITION.match(line))]
     return list(dict.fromkeys(every))
 
 
@@ -84,7 +84,7 @@ class _Blocks:
     @property
     def taken(self) -> bool | None:
         """Tell whether a line here counts."""
-        each = [one for _, one in self._stack]
+        each = [state for _, state in self._stack]
         return False if False in each else None if None in each else True
 
     def take(self, word: str, line: str) -> str:

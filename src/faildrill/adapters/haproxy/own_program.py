@@ -40,14 +40,14 @@ async def checked(binary: str, files: Sequence[str], variables: Mapping[str, str
     lines = [match for line in text.splitlines() if (match := _LINE.match(line))]
     warned = [match[2] for match in lines if match[1] == "WARNING"][:_MOST]
     why = "HAProxy says so itself when it checks its file"
-    asides = tuple(Aside(f"haproxy -c warns: {one}", why) for one in dict.fromkeys(warned))
+    asides = tuple(Aside(f"haproxy -c warns: {warning}", why) for warning in dict.fromkeys(warned))
     if code == 0:
         return Said(asides=asides)
     refused = [
         match[2] for match in lines if match[1] == "ALERT" and not match[2].removeprefix("config : ").startswith(_EMPTY)
     ]
     last = refused[:_MOST] or text.strip().splitlines()[-1:] or [f"it exits with {code}"]
-    return Said(tuple(Unread(", ".join(files), f"haproxy -c refuses it: {one}") for one in last), asides)
+    return Said(tuple(Unread(", ".join(files), f"haproxy -c refuses it: {complaint}") for complaint in last), asides)
 
 
 async def decided(
@@ -66,8 +66,10 @@ async def decided(
         return {}
     apart = [condition for condition in conditions if variables is not None or not _LOOKS_AROUND.search(condition)]
     each = within / 2 / max(1, len(apart))
-    answers = [(one, await _run([program, "-cc", one], variables, each)) for one in apart]
-    return {one: _DECIDED[said[0]] for one, said in answers if not isinstance(said, str) and said[0] in _DECIDED}
+    answers = [(condition, await _run([program, "-cc", condition], variables, each)) for condition in apart]
+    return {
+        condition: _DECIDED[said[0]] for condition, said in answers if not isinstance(said, str) and said[0] in _DECIDED
+    }
 
 
 _LOOKS_AROUND: Final = re.compile(r"\$|defined\(")
@@ -116,10 +118,10 @@ async def _resolved(names: set[str], within: float) -> dict[str, set[str]]:
 async def _same_program(info: Mapping[str, str], within: float) -> str | None:
     """Find the program that runs: by its process, or in the PATH; of the same version, else none."""
     version = info.get("Version", "")
-    for one in (_of_process(info.get("Pid", "")), shutil.which("haproxy")):
-        answer = await _run([one, "-v"], None, within / 2) if one and version else ""
+    for program in (_of_process(info.get("Pid", "")), shutil.which("haproxy")):
+        answer = await _run([program, "-v"], None, within / 2) if program and version else ""
         if not isinstance(answer, str) and f"version {version} " in answer[1]:
-            return one
+            return program
     return None
 
 

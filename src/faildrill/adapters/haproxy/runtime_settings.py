@@ -54,7 +54,7 @@ class Runtime(NamedTuple):
     def version(self) -> tuple[int, ...]:
         """The version of the process, empty where it tells none."""
         numbers = self.info.get("Version", "").split("-")[0].split(".")
-        return tuple(int(one) for one in numbers if one.isascii() and one.isdecimal())
+        return tuple(int(number) for number in numbers if number.isascii() and number.isdecimal())
 
 
 async def runtime(socket: str) -> Runtime:
@@ -127,7 +127,7 @@ def _spellings(state: Mapping[str, str]) -> frozenset[str]:
     port = state.get("srv_port", "0")
     names = (state.get("srv_fqdn", "-"), state.get("srvrecord", "-"))
     given = [name for name in names if name != "-"]
-    return frozenset(canonical(one) for name in given for one in (f"{name}:{port}", name))
+    return frozenset(canonical(spelling) for name in given for spelling in (f"{name}:{port}", name))
 
 
 def _steered(states: Mapping[_Key, Mapping[str, str]]) -> Iterator[tuple[Path, str]]:

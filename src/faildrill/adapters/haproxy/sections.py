@@ -50,7 +50,9 @@ class Section:
 
     def heir(self, kind: str, name: str) -> "Section":
         """Return a section that inherits this one's words, and nothing that belongs to one proxy only."""
-        kept = {one.name: copy.copy(getattr(self, one.name)) for one in fields(self) if one.name not in _OWN}
+        kept = {
+            option.name: copy.copy(getattr(self, option.name)) for option in fields(self) if option.name not in _OWN
+        }
         return Section(kind, name, **kept, disabled=self.disabled)
 
     @classmethod
@@ -74,16 +76,16 @@ class Section:
 
     def doubt(self, other: "Section") -> None:
         """Forget what another one, which is perhaps the right one, has otherwise."""
-        for one in fields(self):
-            mine, theirs = getattr(self, one.name), getattr(other, one.name)
-            if mine != theirs and one.name == "timeouts":
+        for option in fields(self):
+            mine, theirs = getattr(self, option.name), getattr(other, option.name)
+            if mine != theirs and option.name == "timeouts":
                 every = {**theirs, **mine}
                 self.timeouts = {
                     key: value if mine.get(key, "none") == theirs.get(key, "none") else None
                     for key, value in every.items()
                 }
             elif mine != theirs:
-                setattr(self, one.name, None if one.name != "default_server" else (*mine, UNKNOWN))
+                setattr(self, option.name, None if option.name != "default_server" else (*mine, UNKNOWN))
 
 
 def time(section: Section, name: str, text: str) -> bool:
@@ -104,7 +106,7 @@ def add_template(section: Section, words: Words, address: str) -> bool:
     """Add the servers of a `server-template PREFIX NUMBER|FIRST-LAST ADDRESS`; False where they can't be known."""
     first, dash, last = words[1].partition("-")
     numbers = ("1", first) if not dash else (first, last)
-    start, end = (number(one) for one in numbers)
+    start, end = (number(text) for text in numbers)
     if not known(words[0]) or start is None or end is None or end - start >= _MOST:
         section.servers = None
         return False

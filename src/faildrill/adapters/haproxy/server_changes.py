@@ -105,8 +105,8 @@ class _OfServers(Kind):
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare each server with what this made of it, and with what it was."""
         former, seen = _former(before), await self._seen(before)
-        wanted = {name: self._becomes(name, one) for name, one in former.items()}
-        are_before = [self._same(seen[name], one) for name, one in former.items()]
+        wanted = {name: self._becomes(name, server) for name, server in former.items()}
+        are_before = [self._same(seen[name], server) for name, server in former.items()]
         are_known = [
             is_before or self._same(seen[name], wanted[name])
             for name, is_before in zip(former, are_before, strict=True)
@@ -121,7 +121,7 @@ class _OfServers(Kind):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """Read back that they are what they were."""
         former, seen = _former(before), await self._seen(before)
-        holds = all(self._is_back(seen[name], one) for name, one in former.items())
+        holds = all(self._is_back(seen[name], server) for name, server in former.items())
         return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named)
 
     async def picture(self, given: Given) -> dict[str, str]:
@@ -150,7 +150,7 @@ class _OfServers(Kind):
         effect = f"{self.backend}: {self._words(wanted)}"
         touches = [f"{where}/{name}" for name in self._named]
         touches += [f"{self.load_balancer.name}/{'/'.join(place)}" for place in sorted(self._followers(everybody))]
-        spares = [f"{where}/{name}" for name, one in {**seen, **wanted}.items() if one.usable]
+        spares = [f"{where}/{name}" for name, server in {**seen, **wanted}.items() if server.usable]
         return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
 
     async def rights(self, given: Given) -> list[Checked]:
@@ -174,7 +174,7 @@ class _OfServers(Kind):
 
     def _refuse(self, seen: Mapping[str, Server], now: Servers) -> None:
         wanted = {name: self._becomes(name, seen[name]) for name in self._named}
-        if all(self._same(seen[name], one) for name, one in wanted.items()):
+        if all(self._same(seen[name], server) for name, server in wanted.items()):
             raise ActionRefused(f"{self.backend}: {self._words(seen)} already: there is nothing to change")
         then = now.become(self.backend, wanted)
         for backend in sorted({self.backend, *(of for of, _ in self._followers(now))}):
@@ -195,8 +195,8 @@ class _OfServers(Kind):
 
     def _line(self, wanted: Mapping[str, Server]) -> str:
         """Return the one line that makes servers what they are to be."""
-        commands = [command for name, one in wanted.items() for command in self._commands(name, one)]
-        return "; ".join(f"set server {self.backend}/{one}" for one in commands)
+        commands = [command for name, server in wanted.items() for command in self._commands(name, server)]
+        return "; ".join(f"set server {self.backend}/{command}" for command in commands)
 
     async def _tell(self, wanted: Mapping[str, Server], before: Captured) -> None:
         """Tell the process that was looked at; who took it is told in the same answer."""
@@ -236,7 +236,7 @@ class _OfServers(Kind):
             answer = await tell(self.load_balancer.haproxy_socket, f"{COMMAND}; show servers state {self.backend}")
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
-        seen = {name: one for (_, name), one in read(answer).items()}
+        seen = {name: server for (_, name), server in read(answer).items()}
         if missing := sorted(set(self._named) - set(seen)):
             raise CannotSee(self._lacks(f"{', '.join(missing)}{' any more' * known}", list(seen), answer))
         return _Sight(Process.read(answer), seen, {name for _, name in steered(answer)})

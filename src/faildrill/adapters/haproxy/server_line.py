@@ -169,7 +169,7 @@ def _smaller(connect: str | None, interval: str | None) -> str | None:
     """Return the smaller of two times, of which an empty or endless one counts for nothing."""
     if connect is None or interval is None:
         return None
-    given = [one for one in (connect, interval) if one not in ("", "none")]
+    given = [limit for limit in (connect, interval) if limit not in ("", "none")]
     return min(given, key=lambda one: int(one.removesuffix("us")), default=None)
 
 

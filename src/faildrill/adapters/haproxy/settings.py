@@ -67,7 +67,7 @@ class Balancer(Kind):
             unread = (Unread("timeouts, check intervals, retries and redispatch", why),)
             return _reading(source, live, unread)
         try:
-            paths = [path for one in self._named for path in _files(Path(one))]
+            paths = [path for named in self._named for path in _files(Path(named))]
             sources = [Source(str(path), _text(path)) for path in paths]
         except OSError as error:
             return _reading(source, live, (Unread(self._files, reason(error)),))
@@ -93,7 +93,7 @@ class Balancer(Kind):
         if self.file is None:
             where = "HAProxy's configuration file"
             return f"correct {where}, check it with `haproxy -c -f FILE`, and reload HAProxy"
-        checks = " ".join(f"-f {shlex.quote(one)}" for one in self._named)
+        checks = " ".join(f"-f {shlex.quote(path)}" for path in self._named)
         return f"correct {self._files}, check it with `haproxy -c {checks}`, and reload HAProxy"
 
     @property
@@ -107,7 +107,7 @@ class Balancer(Kind):
     async def _beside(self, live: Runtime, sources: Sequence[Source], within: float) -> Beside:
         """Ask the process for its environment and the program for conditions, where the files need them."""
         asked = conditions(sources)
-        if not asked and not any("$" in one.text for one in sources):
+        if not asked and not any("$" in source.text for source in sources):
             return Beside(version=live.version)
         try:
             async with asyncio.timeout(within / 2):
@@ -140,8 +140,8 @@ def _files(path: Path) -> list[Path]:
     """Return a file, or the files of a folder that `haproxy -f` would take, in its order."""
     if not path.is_dir():
         return [path]
-    found = sorted(one for one in path.iterdir() if one.name.endswith(".cfg") and not one.name.startswith("."))
-    return [one for one in found if one.is_file()][:_MOST]
+    found = sorted(file for file in path.iterdir() if file.name.endswith(".cfg") and not file.name.startswith("."))
+    return [file for file in found if file.is_file()][:_MOST]
 
 
 def _text(path: Path) -> str:

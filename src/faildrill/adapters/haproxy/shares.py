@@ -26,16 +26,16 @@ class Servers(NamedTuple):
         """Return who takes over the state of one of these, also by way of another one."""
         found: set[Place] = set()
         # Until nobody is new: a server that is tracked may track another one itself.
-        while more := {one for one, other in self.tracks.items() if other in leaders | found} - found:
+        while more := {tracker for tracker, other in self.tracks.items() if other in leaders | found} - found:
             found |= more
         return found
 
     def shares(self, backend: str) -> dict[str, Fraction]:
         """Return which part of a backend's new requests each server is due that takes some."""
-        takes = {(of, name): one for (of, name), one in self.states.items() if of == backend and one.usable}
-        first = {place: one for place, one in takes.items() if place not in self.backups} or takes
-        total = sum(one.weight for one in first.values())
-        return {name: Fraction(one.weight, total) for (_, name), one in first.items()}
+        takes = {(of, name): state for (of, name), state in self.states.items() if of == backend and state.usable}
+        first = {place: state for place, state in takes.items() if place not in self.backups} or takes
+        total = sum(state.weight for state in first.values())
+        return {name: Fraction(state.weight, total) for (_, name), state in first.items()}
 
     def bound(self, backend: str) -> set[str]:
         """Return the servers that clients can be bound to: they keep those also while they take no others."""
@@ -48,11 +48,11 @@ class Servers(NamedTuple):
     def become(self, backend: str, wanted: Mapping[str, Server]) -> "Servers":
         """Return what these are when some of a backend's become others, with those that follow them."""
         states = dict(self.states)
-        for name, one in wanted.items():
-            was, states[backend, name] = states[backend, name], one
-            goes_along = was.administrative != one.administrative
+        for name, state in wanted.items():
+            was, states[backend, name] = states[backend, name], state
+            goes_along = was.administrative != state.administrative
             for place in self.followers({(backend, name)}) & states.keys() if goes_along else ():
-                states[place] = states[place]._replace(administrative=one.administrative)
+                states[place] = states[place]._replace(administrative=state.administrative)
         return self._replace(states=states)
 
 

@@ -77,7 +77,7 @@ class Spread(Spreads):
         """The approved weights by server; empty where nobody says any."""
         backends = self.standard.settings.backends if self.standard is not None else None
         servers = (backends[self.backend].servers if backends and self.backend in backends else None) or {}
-        return self.weights or {name: one.weight for name, one in servers.items() if one.weight is not None}
+        return self.weights or {name: server.weight for name, server in servers.items() if server.weight is not None}
 
     @cached_property
     def counters(self) -> _Counters:
@@ -116,14 +116,16 @@ def _kept(rows: list[Row], former: dict[str, Row], due: dict[str, float]) -> Kep
     """Return what came since the last look; of servers that take nothing now, what they got does not count."""
     came = {row.name: row.number("lbtot") - _count(former, row, "lbtot") for row in rows}
     failed = {
-        row.name: sum(row.number(one) - _count(former, row, one) for one in ("hrsp_5xx", "eresp", "econ"))
+        row.name: sum(row.number(column) - _count(former, row, column) for column in ("hrsp_5xx", "eresp", "econ"))
         for row in rows
     }
     return Kept(
         at=now(),
-        counts={name: one for name, one in came.items() if one and (due.get(name) or _is_stranger(name, rows))},
+        counts={
+            name: number for name, number in came.items() if number and (due.get(name) or _is_stranger(name, rows))
+        },
         due=due,
-        errors={name: one for name, one in failed.items() if one},
+        errors={name: number for name, number in failed.items() if number},
         seconds={row.name: row.number("ttime") * _MILLISECOND for row in rows if row.number("ttime")},
     )
 

@@ -128,9 +128,9 @@ class _Line:
         self._at = match.end()
         first, *more = (value or "").split() or [""] if match["each"] else [value or ""]
         self._put(first, 0)
-        for one in more:
+        for option in more:
             self._end()
-            self._put(one, 0)
+            self._put(option, 0)
 
     def _escape(self) -> None:
         """Read a backslash: it stands for itself where nothing follows that it could mean."""

@@ -192,10 +192,10 @@ class Quiet(_Asks):
             alerts = msgspec.convert(answer, list[_Alert])
         except msgspec.ValidationError:
             raise _Unanswered("answers what is no list of alerts") from None
-        firing = [one for one in alerts if one.status.state != "suppressed" and self._counts(one.labels)]
+        firing = [alert for alert in alerts if alert.status.state != "suppressed" and self._counts(alert.labels)]
         if not firing:
             return None
-        names = sorted({one.labels.get("alertname", "an alert without a name") for one in firing})
+        names = sorted({alert.labels.get("alertname", "an alert without a name") for alert in firing})
         more = f" and {len(names) - _ALERTS_SHOWN} more" if len(names) > _ALERTS_SHOWN else ""
         return f"{self.url}: firing: {', '.join(names[:_ALERTS_SHOWN])}{more}; end or silence it first"
 
@@ -244,7 +244,7 @@ def _prometheus(answer: JsonValue) -> dict[str, float]:
             raise _Unanswered(f"answers with a part of the result, perhaps: {why!r}")
         if isinstance(found.data, _Scalar):
             return {"": float(found.data.result[1])}
-        return {_name(one.metric): float(one.value[1]) for one in found.data.result}
+        return {_name(series.metric): float(series.value[1]) for series in found.data.result}
     except (msgspec.ValidationError, ValueError):
         raise _Unanswered("answers what is no result of a query") from None
 

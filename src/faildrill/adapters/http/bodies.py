@@ -31,7 +31,7 @@ class Sort:
     """What the headers of an answer say of its body: `Content-Encoding`, `Content-Type`."""
 
     def __init__(self, coding: str = "", kind: str = "") -> None:
-        self._codings = [one for one in re.split(r"[\s,]+", coding.lower()) if one not in ("", "identity")]
+        self._codings = [word for word in re.split(r"[\s,]+", coding.lower()) if word not in ("", "identity")]
         self._charset = next(iter(_CHARSET.findall(kind)), "").lower()
         self._is_json = "json" in kind.partition(";")[0].lower()
 

@@ -171,7 +171,7 @@ class Ledger(Bookkeeping[_Anew]):
         return await self._written(key(write.given, write.number), write.given.timeout * _SHARE)
 
     async def _read(self, reading: LedgerRead, given: Given) -> None:
-        numbers = [number_of(given, one) for one in await self._keys(given)]
+        numbers = [number_of(given, written_key) for written_key in await self._keys(given)]
         reading.held(NODE, numbers, writer=True)
 
     async def _written(self, its_key: str, within: float) -> Ended:
@@ -191,7 +191,7 @@ class Ledger(Bookkeeping[_Anew]):
         return doubted
 
     async def _try(self, its_key: str, within: float) -> Ended:
-        url, headers, body = (_filled(one, its_key) for one in (self.url, self.headers, self.json_body))
+        url, headers, body = (_filled(template, its_key) for template in (self.url, self.headers, self.json_body))
         try:
             async with (
                 asyncio.timeout(within),
@@ -287,7 +287,7 @@ class Ledger(Bookkeeping[_Anew]):
         return bytes(content)
 
     def _secrets(self) -> dict[str, str]:
-        return no_injection({name: one.resolve().reveal() for name, one in self.secret_headers.items()})
+        return no_injection({name: secret.resolve().reveal() for name, secret in self.secret_headers.items()})
 
 
 def prefix(given: Given) -> str:
@@ -312,7 +312,7 @@ def _picked(content: JsonValue, back: Back) -> list[str]:
         found = found[name]
     if not isinstance(found, list):
         raise TypeError(f"{type(found).__name__} instead of a list")
-    return [str(one[back.field] if back.field else one) for one in found]
+    return [str(entry[back.field] if back.field else entry) for entry in found]
 
 
 def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -320,9 +320,9 @@ def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
         return value.replace(KEY, its_key)
     if isinstance(value, list):
-        return [_filled(one, its_key) for one in value]
+        return [_filled(inner, its_key) for inner in value]
     if isinstance(value, dict):
-        return {name: _filled(one, its_key) for name, one in value.items()}
+        return {name: _filled(inner, its_key) for name, inner in value.items()}
     return value
 
 

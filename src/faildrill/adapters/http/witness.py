@@ -54,7 +54,7 @@ class Timing(Kind):
         failed = [answer for answer in answers if isinstance(answer, str)]
         if times:
             return [self._told(times, failed, took)]
-        if all(one.startswith(_LOST) for one in failed):
+        if all(error.startswith(_LOST) for error in failed):
             return [Testimony("application", Says.DEAD, failed[0])]
         return [Testimony("application", Says.NOTHING, f"it tells nothing: {failed[0]}")]
 

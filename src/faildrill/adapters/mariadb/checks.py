@@ -67,14 +67,14 @@ class Servers(Kind):
         )
         by_name = dict(zip(members, servers, strict=True))
         found = []
-        for name, one in by_name.items():
+        for name, node in by_name.items():
             what = f"{self.target.name}/{name}"
-            if one.silent:
-                remedy = what_to_do(one.silent, as_admin(self.target, members[name]))
-                found.append(Checked(what, ok=False, told=one.silent, remedy=remedy))
+            if node.silent:
+                remedy = what_to_do(node.silent, as_admin(self.target, members[name]))
+                found.append(Checked(what, ok=False, told=node.silent, remedy=remedy))
                 continue
             found += [Checked(what, ok=True, told=str(sight.nodes[name]).removeprefix(f"{name} "))]
-            found += [_replication(f"{what} GTID", one), *_rights(what, one, self.target)]
+            found += [_replication(f"{what} GTID", node), *_rights(what, node, self.target)]
         seen = {name: one for name, one in by_name.items() if not one.silent}
         return [*found, *_together(self.target, sight, seen)]
 
@@ -112,7 +112,7 @@ def _together(target: MariaDB, sight: Sight, seen: dict[str, _Server]) -> Iterat
     """Tell what concerns the servers as a whole: who writes, who follows, what is kept."""
     yield from whole(target.name, sight)
     yield from misspelled(target.name, sight.unspelled(), "others replicate from it at")
-    ids = [one.settings["server_id"] for one in seen.values()]
+    ids = [node.settings["server_id"] for node in seen.values()]
     if len(set(ids)) != len(ids):
         remedy = "give each a `server_id` of its own"
         yield Checked(f"{target.name} server ids", ok=False, told="two servers have the same", remedy=remedy)
@@ -120,8 +120,8 @@ def _together(target: MariaDB, sight: Sight, seen: dict[str, _Server]) -> Iterat
 
 
 def _kept(what: str, sight: Sight, seen: dict[str, _Server]) -> Checked:
-    waiting = [name for name, one in seen.items() if one.settings["semi_sync"]]
-    silent = [name for name, one in seen.items() if not one.settings["acknowledges"]]
+    waiting = [name for name, node in seen.items() if node.settings["semi_sync"]]
+    silent = [name for name, node in seen.items() if not node.settings["acknowledges"]]
     if not waiting:
         return Checked(what, ok=True, told="off: the last acknowledged writes are lost with the writer")
     if wrong := sorted({*(set(seen) - set(waiting)), *silent}):

@@ -74,7 +74,7 @@ async def promotions(mariadb: MariaDB, within: float) -> dict[str, int]:
         except (OSError, UnresolvedSecret, ValueError, KeyError):
             return None
 
-    told = await asyncio.gather(*(resets(one) for one in mariadb.members.values()))
+    told = await asyncio.gather(*(resets(node) for node in mariadb.members.values()))
     return {name: count for name, count in zip(mariadb.members, told, strict=True) if count is not None}
 
 
@@ -104,7 +104,7 @@ async def _node(name: str, login: Login, within: float) -> Node:
     seen = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in settings}
     node = Node(name, leads=not what["read_only"], answered=at, settings=seen, leaves_out=_tolerated(seen))
     try:
-        applied, written, reached = (positions(str(what[one])) for one in ("applied", "written", "reached"))
+        applied, written, reached = (positions(str(what[which])) for which in ("applied", "written", "reached"))
     except ValueError:
         return Node(name, silent="garbage")
     node = replace(node, applied=applied, written=written, reached=reached)

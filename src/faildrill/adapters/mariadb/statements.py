@@ -134,11 +134,14 @@ async def end_left(errand: Errand) -> None:
     """End what earlier calls of the run have left under way; ActionFailed names what would not end."""
     mariadb = errand.mariadb
     found, _ = await left_of(mariadb, errand.run, min(_ENDING, errand.left))
-    logins = [as_admin(mariadb, mariadb.members[one.name]) for one in found]
+    logins = [as_admin(mariadb, mariadb.members[statement.name]) for statement in found]
     ended = await asyncio.gather(
-        *(_is_ended(login, one.id, max(errand.left, _AGAIN)) for login, one in zip(logins, found, strict=True))
+        *(
+            _is_ended(login, statement.id, max(errand.left, _AGAIN))
+            for login, statement in zip(logins, found, strict=True)
+        )
     )
-    still = [one for one, is_over in zip(found, ended, strict=True) if not is_over]
+    still = [statement for statement, is_over in zip(found, ended, strict=True) if not is_over]
     if still:
         raise ActionFailed(f"{mariadb.name}: {'; '.join(map(str, still))}, and it would not end")
 

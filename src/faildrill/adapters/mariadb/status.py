@@ -72,12 +72,12 @@ class Node:
 def positions(text: str) -> dict[int, Gtid]:
     """Read a GTID position by its domains: `0-1-42,1-3-7`."""
     found = {}
-    for one in filter(None, text.split(",")):
-        domain, server, number = (int(part) for part in one.strip().split("-"))
+    for position in filter(None, text.split(",")):
+        domain, server, number = (int(part) for part in position.strip().split("-"))
         found[domain] = Gtid(domain, server, number)
     return found
 
 
 def newest(at: Mapping[int, Gtid]) -> int:
     """Return the sum of the numbers of a GTID position, one a domain: `0-1-42,1-3-7` is 49."""
-    return sum(one.number for one in at.values())
+    return sum(position.number for position in at.values())

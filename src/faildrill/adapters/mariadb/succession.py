@@ -21,12 +21,14 @@ def _follows(store: "Sight", node: Node) -> str | None:
 
 
 def _twins(store: "Sight", node: Node) -> str:
-    same = [one.name for one in store.nodes.values() if one.server_id == node.server_id and one.name != node.name]
+    same = [
+        other.name for other in store.nodes.values() if other.server_id == node.server_id and other.name != node.name
+    ]
     return ", ".join(same) if node.server_id else ""
 
 
 def _unfollowable(_: "Sight", node: Node) -> dict[str, str] | None:
-    off = [one for one in _FOLLOWED if node.settings.get(one, "ON") in _OFF]
+    off = [setting for setting in _FOLLOWED if node.settings.get(setting, "ON") in _OFF]
     return {"off": ", ".join(off), "both": " and ".join(off)} if off else None
 
 
@@ -112,7 +114,7 @@ class Sight(LeaderStore[Node]):
         Its number counts, where it has one of its own; otherwise the address by which it is followed.
         """
         node = self.nodes[name]
-        by_id = [one.name for one in self.nodes.values() if node.follows_id and one.server_id == node.follows_id]
+        by_id = [other.name for other in self.nodes.values() if node.follows_id and other.server_id == node.follows_id]
         if len(by_id) == 1:
             return by_id[0]
         return self.directory.member(node.follows) if node.follows else None

@@ -298,11 +298,11 @@ class Upstream(_OfNginx):
         """Return by address the part of the requests each server is due that takes some: backups where nobody else."""
         lines = _lines(text)
         found: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
-        for one in filter(None, (self._match(lines[at], r"[^\s;]+") for at in self._block(lines))):
-            words = one["words"].split()
+        for name in filter(None, (self._match(lines[at], r"[^\s;]+") for at in self._block(lines))):
+            words = name["words"].split()
             weight = next((int(word[7:]) for word in words if re.fullmatch(r"weight=\d+", word)), 1)
             if "down" not in words:
-                found["backup" in words][one["before"].split()[-1]] += weight
+                found["backup" in words][name["before"].split()[-1]] += weight
         takes = found[False] or found[True]
         return {address: Fraction(weight, takes.total()) for address, weight in takes.items()}
 
@@ -335,7 +335,7 @@ class Upstream(_OfNginx):
     async def _who_answers(self, given: Given) -> set[str]:
         request = Request.model_validate({"url": self.url, "who_header": self.header, "connection": "fresh"})
         seen = [await request.look(given) for _ in range(_ASKS)]
-        return {one.who for one in seen if one.outcome == Outcome.OK}
+        return {look.who for look in seen if look.outcome == Outcome.OK}
 
 
 class BrokenFile(OfBrokenFile, _OfNginx):

@@ -42,18 +42,22 @@ class Read:
                 Unread("the file", "holds neither `http` nor `stream`: name the main file of this NGINX")
             )
         for part, mode in (("http", "http"), ("stream", "tcp")):
-            self._part([one for block in blocks if block["directive"] == part for one in block["block"]], mode)
+            self._part(
+                [directive for block in blocks if block["directive"] == part for directive in block["block"]], mode
+            )
         self.unread = list(dict.fromkeys(self.unread))
 
     def _part(self, inner: list[Block], mode: str) -> None:
-        upstreams = {one["args"][0]: one["block"] for one in inner if one["directive"] == "upstream"}
+        upstreams = {
+            directive["args"][0]: directive["block"] for directive in inner if directive["directive"] == "upstream"
+        }
         every = list(passes(inner, mode))
-        open_ones = [one for one in every if not one.targets]
+        open_ones = [passing for passing in every if not passing.targets]
         self.unread += [
             Unread(f"{one.directive} {_host(one.written)}", "its target is known only at run time") for one in open_ones
         ]
         for written, block in upstreams.items():
-            here = [one for one in every if written.lower() in one.targets]
+            here = [passing for passing in every if written.lower() in passing.targets]
             name = self._called(written)
             if not here and not open_ones:
                 why = "it is read with what any place of this file would inherit"
@@ -65,9 +69,9 @@ class Read:
                 self.unread.append(Unread(f"upstream {name}", "lists no server: which it has is set at run time"))
             self._add(name, block, here, mode, _PORT if mode == "http" else None)
         known = {name.lower() for name in upstreams}
-        for target in sorted({target for one in every for target in one.targets} - known):
-            here = [one for one in every if target in one.targets]
-            ports = {one.port for one in here}
+        for target in sorted({target for passing in every for target in passing.targets} - known):
+            here = [passing for passing in every if target in passing.targets]
+            ports = {passing.port for passing in here}
             port = ports.pop() if len(ports) == 1 else None
             name = self._called(target)
             self.spelled["backends", name] = _spellings(target, port)
@@ -75,7 +79,7 @@ class Read:
 
     def _called(self, name: str) -> str:
         """Return what an upstream is called here: those of `stream` and of `http` don't know of each other's names."""
-        if name.lower() not in {one.lower() for one in self.backends}:
+        if name.lower() not in {known.lower() for known in self.backends}:
             return name
         called = f"{name} (stream)"
         why = f"they are two to NGINX: the one of `stream` is {called} here, and in a standard"
@@ -89,28 +93,28 @@ class Read:
             self.spelled["backends", name, "servers", server, "address"] = _spellings(args[0], port)
 
     def _tell_of_mistakes(self, name: str, block: list[Block]) -> None:
-        for one in block:
-            for word, value in _pairs(one["args"]).items():
-                reads = _TAKES.get((one["directive"], word))
+        for directive in block:
+            for word, value in _pairs(directive["args"]).items():
+                reads = _TAKES.get((directive["directive"], word))
                 if reads is not None and reads(value) is None:
-                    where = f"upstream {name}, line {one['line']}" if "line" in one else f"upstream {name}"
+                    where = f"upstream {name}, line {directive['line']}" if "line" in directive else f"upstream {name}"
                     self.unread.append(Unread(where, f"`{word}={value[:_SHOWN]}` is nothing that NGINX takes there"))
 
     def _tell_of_strangers(self, name: str, block: list[Block]) -> None:
-        for directive in dict.fromkeys(one["directive"] for one in block if not _is_understood(one)):
+        for directive in dict.fromkeys(found["directive"] for found in block if not _is_understood(found)):
             why = f"`{directive}` is not among NGINX's own directives: how servers are chosen can't be known"
             self.unread.append(Unread(f"upstream {name}", why))
 
 
 def backend(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
     """Return an upstream with the places that pass requests to it; what differs between these is told by place."""
-    methods = [one["directive"] for one in block if one["directive"] in _METHODS]
-    sticky = [one["args"] for one in block if one["directive"] == "sticky"]
+    methods = [directive["directive"] for directive in block if directive["directive"] in _METHODS]
+    sticky = [directive["args"] for directive in block if directive["directive"] == "sticky"]
     routes = _routes(here, _count(block))
-    alike = all(one == routes[0][1] for _, one in routes[1:])
+    alike = all(route == routes[0][1] for _, route in routes[1:])
     common = routes[0][1] if routes and alike else {}
-    understood = all(_is_understood(one) for one in block)
-    chosen = any(one["directive"].startswith("balancer_by_lua") for one in block)
+    understood = all(_is_understood(directive) for directive in block)
+    chosen = any(directive["directive"].startswith("balancer_by_lua") for directive in block)
     return {
         **common,
         "mode": mode,
@@ -126,17 +130,17 @@ def _is_understood(one: Block) -> bool:
 
 
 def _count(block: list[Block]) -> int:
-    return sum(one["directive"] == "server" for one in block)
+    return sum(directive["directive"] == "server" for directive in block)
 
 
 def _routes(here: list[Pass], servers: int) -> list[tuple[str, dict[str, Any]]]:
     """Return what each place sets, under its shortest name that no other place has."""
-    by_location = [one.place[1] or one.place[0] for one in here]
+    by_location = [passing.place[1] or passing.place[0] for passing in here]
     shorter = len(set(by_location)) == len(here)
-    names = by_location if shorter else [": ".join(part for part in one.place if part) for one in here]
+    names = by_location if shorter else [": ".join(part for part in passing.place if part) for passing in here]
     found: list[tuple[str, dict[str, Any]]] = []
-    for name, one in zip(names, here, strict=True):
-        route = _route(one, servers)
+    for name, passing in zip(names, here, strict=True):
+        route = _route(passing, servers)
         again = sum(known == name or known.startswith(f"{name} (") for known, _ in found)
         if (name, route) not in found:
             found.append((f"{name} ({again + 1})" if again else name, route))
@@ -172,8 +176,8 @@ def _goes_on(one: Pass) -> bool | None:
 
 def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
     """Return the servers by their names."""
-    active = [_active(one.words["health_check"], mode) for one in here if "health_check" in one.words]
-    active += [_by_module(one["args"]) for one in block if one["directive"] == "check"]
+    active = [_active(passing.words["health_check"], mode) for passing in here if "health_check" in passing.words]
+    active += [_by_module(directive["args"]) for directive in block if directive["directive"] == "check"]
     check, alone = active[0] if active else None, _count(block) == 1
     return {name: _server(args, check, alone=alone) for name, args in _by_name(block).items()}
 
@@ -181,8 +185,8 @@ def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
 def _by_name(block: list[Block]) -> dict[str, list[str]]:
     """Return the words of each server by its name: its address, with a number where that is listed before."""
     found: dict[str, list[str]] = {}
-    for args in (one["args"] for one in block if one["directive"] == "server" and one["args"]):
-        again = sum(one == args[0] or one.startswith(f"{args[0]} (") for one in found)
+    for args in (directive["args"] for directive in block if directive["directive"] == "server" and directive["args"]):
+        again = sum(known == args[0] or known.startswith(f"{args[0]} (") for known in found)
         found[f"{args[0]} ({again + 1})" if again else args[0]] = args
     return found
 

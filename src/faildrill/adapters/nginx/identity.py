@@ -41,7 +41,7 @@ class Identity(Kind):
 
     def covers(self) -> list[str]:
         """Name the host that it is on, and what users reach through it."""
-        return [THIS_HOST, *(at(one) for one in self.listens)]
+        return [THIS_HOST, *(at(address) for address in self.listens)]
 
     async def objection(self, given: Given) -> str | None:
         """Look at all of it; whatever is not exactly as declared is an objection."""

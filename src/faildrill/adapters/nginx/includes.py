@@ -59,7 +59,7 @@ def read(file: str) -> tuple[list[Block], list[Unread]]:
             files[name] = []
             continue
         files[name] = _parsed(name, text)
-        waiting += [one for pattern in _patterns(files[name]) for one in _named(str(folder / pattern))]
+        waiting += [included for pattern in _patterns(files[name]) for included in _named(str(folder / pattern))]
     return list(_put_in(files[main], files, folder, 0)), missing
 
 
@@ -81,7 +81,7 @@ def _parsed(name: str, text: str) -> list[Block]:
         copy.write_text(text, encoding="utf-8")
         _bound(name, copy)
         payload = crossplane.parse(str(copy), single=True, comments=False, check_ctx=False, check_args=False)
-    errors = [str(one["error"]).replace(str(copy), name) or f"{name}: {_OPEN}" for one in payload["errors"]]
+    errors = [str(error["error"]).replace(str(copy), name) or f"{name}: {_OPEN}" for error in payload["errors"]]
     if errors:
         raise ValueError("; ".join(errors[:3]))
     return [block for config in payload["config"] for block in config["parsed"]]

@@ -89,10 +89,12 @@ def _place(around: tuple[str, str], block: Block) -> tuple[str, str]:
     server, location = around
     if block["directive"] == "server":
         inner = block["block"]
-        named = [name for one in inner if one["directive"] == "server_name" for name in one["args"]]
-        listens = [one["args"][0] for one in inner if one["directive"] == "listen" and one["args"]]
-        proper = [one for one in named if one not in _NAMELESS]
-        return (" ".join((proper or [f"listen {one}" for one in listens] or ["server"])[:1]), "")
+        named = [name for directive in inner if directive["directive"] == "server_name" for name in directive["args"]]
+        listens = [
+            directive["args"][0] for directive in inner if directive["directive"] == "listen" and directive["args"]
+        ]
+        proper = [name for name in named if name not in _NAMELESS]
+        return (" ".join((proper or [f"listen {address}" for address in listens] or ["server"])[:1]), "")
     if block["directive"] in ("location", "if", "limit_except"):
         here = f"{block['directive']} {' '.join(block['args'])}"
         return (server, f"{location} {here}".strip())
@@ -126,7 +128,7 @@ def _given(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
 
 def _targets(written: str, values: Mapping[str, frozenset[str] | None]) -> frozenset[str]:
     """Return every host that a target can name; none where a variable in the host's place is open."""
-    names = [one or other for one, other in _VARIABLE.findall(written)]
+    names = [braced or other for braced, other in _VARIABLE.findall(written)]
     parts = _VARIABLE.sub("\0", written).split("\0")
     choices: list[Sequence[str]] = []
     for name in names:
@@ -141,8 +143,8 @@ def _targets(written: str, values: Mapping[str, frozenset[str] | None]) -> froze
 
 def _some(choices: list[Sequence[str]]) -> Iterator[tuple[str, ...]]:
     many = 1
-    for one in choices:
-        many *= len(one)
+    for choice in choices:
+        many *= len(choice)
     return iter(product(*choices)) if many <= _MOST else iter([("\0",) * len(choices)])
 
 

@@ -40,7 +40,7 @@ class Upstreams(Kind):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if sum(one is not None for one in (self.file, self.dump, self.binary)) != 1:
+        if sum(source is not None for source in (self.file, self.dump, self.binary)) != 1:
             raise ValueError("name one source: `file`, `dump` or `binary`")
         return self
 
@@ -56,7 +56,7 @@ class Upstreams(Kind):
             said = reason(error)
             raise CannotSee(f"{source} can't be read: {said}") from error
         why = "NGINX says so itself when it checks its files"
-        asides = (*found.asides, *(Aside(f"nginx -T warns: {one}", why) for one in warned))
+        asides = (*found.asides, *(Aside(f"nginx -T warns: {warning}", why) for warning in warned))
         unread = (*missing, *found.unread)
         return SettingsRead(
             f"NGINX's configuration {source}",

@@ -124,20 +124,20 @@ class Configure(OfCluster):
 
     def _all_have(self, wanted: Settings, told: dict[str, Settings]) -> Observed:
         expected = _former(wanted, wanted)
-        return Observed(all(one == expected for one in told.values()), self._in_words(told))
+        return Observed(all(value == expected for value in told.values()), self._in_words(told))
 
     def _in_words(self, told: dict[str, Settings]) -> str:
         """Say what is set, and who tells what where they differ."""
         first, *others = told.values()
-        if all(one == first for one in others):
+        if all(other == first for other in others):
             return f"{self.cluster.name} has {first}"
-        return "; ".join(f"{name} has {one}" for name, one in told.items())
+        return "; ".join(f"{name} has {value}" for name, value in told.items())
 
 
 def _is_known(now: JsonValue, ours: JsonValue, former: JsonValue) -> bool:
     """Tell whether each value is either ours or as before, by setting."""
     if isinstance(now, dict) and isinstance(ours, dict) and isinstance(former, dict):
-        return all(_is_known(one, ours.get(name), former.get(name)) for name, one in now.items())
+        return all(_is_known(value, ours.get(name), former.get(name)) for name, value in now.items())
     return now in (ours, former)
 
 

@@ -176,7 +176,7 @@ class CutReplication(OfCluster, OfLink):
 
 
 def _standbys(before: Captured) -> list[str]:
-    return [str(one) for one in cast("list[object]", before["streaming"])]
+    return [str(name) for name in cast("list[object]", before["streaming"])]
 
 
 def _lacking(sight: Sight, standbys: list[str], wrote: int) -> list[str]:

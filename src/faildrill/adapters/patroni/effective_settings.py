@@ -192,7 +192,7 @@ def integer(value: JsonValue) -> int | None:
 
 def _followed(there: JsonValue) -> str:
     """Name what a standby cluster follows; `none` where the section is not there, or says too little to count."""
-    if not isinstance(there, dict) or not any(there.get(one) for one in ("host", "port", "restore_command")):
+    if not isinstance(there, dict) or not any(there.get(key) for key in ("host", "port", "restore_command")):
         return "none"
     host, port = there.get("host"), there.get("port")
     return f"{host or ''}:{port}" if port else str(host or "an archive")

@@ -88,7 +88,7 @@ class _Handover(OfCluster, Handover[Sight]):
             self._refused(f"{name}/{to} leads already: there is nothing to hand over")
         if to is not None and sight.leader is not None and (lack := by_its_rules.why_not(to)):
             self._refused(f"{name}/{to} could not take over now: {lack}")
-        able = self._able(by_its_rules, [one for one in sight.hindrances() if one.told != PAUSED])
+        able = self._able(by_its_rules, [hindrance for hindrance in sight.hindrances() if hindrance.told != PAUSED])
         if sight.paused and to is None:
             self._refused(f"{name} is paused: name the next leader with `to`, or run `patronictl resume` first")
         return to or able[0]

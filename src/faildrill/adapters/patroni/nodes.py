@@ -78,9 +78,9 @@ class Observer:
         """
         asked = (self._configuration(cluster, member, within) for member in cluster.members.values())
         told = dict(zip(cluster.members, await asyncio.gather(*asked), strict=True))
-        if found := {name: one for name, one in told.items() if isinstance(one, dict)}:
+        if found := {name: answer for name, answer in told.items() if isinstance(answer, dict)}:
             return found
-        silent = ", ".join(f"{name} {one}" for name, one in told.items())
+        silent = ", ".join(f"{name} {answer}" for name, answer in told.items())
         raise CannotSee(f"{cluster.name} tells its configuration nowhere: {silent}")
 
     async def _configuration(

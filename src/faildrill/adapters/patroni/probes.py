@@ -83,7 +83,7 @@ class Timeline(_Looking):
         """Ask all nodes at once."""
         sight = await self._once(given.timeout * SHARE)
         known = [node.status.timeline for node in sight.nodes.values() if node.leads and node.status]
-        told = [one for one in known if one is not None]
+        told = [timeline for timeline in known if timeline is not None]
         if not told:
             missing = sight.missing()
             told_instead = "; ".join(missing or ["no timeline told"])[:_LONGEST]

@@ -64,5 +64,5 @@ class Dynamic(Kind):
 def _version(sight: Sight) -> tuple[int, ...]:
     """Return the oldest version of Patroni that a member told, empty where none did."""
     told = [node.status.patroni.version for node in sight.nodes.values() if node.status]
-    numbers = [tuple(int(one) for one in text.split(".") if one.isascii() and one.isdecimal()) for text in told]
-    return min((one for one in numbers if one), default=())
+    numbers = [tuple(int(part) for part in text.split(".") if part.isascii() and part.isdecimal()) for text in told]
+    return min((version for version in numbers if version), default=())

@@ -43,7 +43,7 @@ class View(Kind):
             return [Testimony("patroni", Says.ALIVE, told, {**figures, "leader": sight.leader})]
         told = "; ".join(str(node) for node in sight.nodes.values())
         seen = [node.status.dcs_last_seen for node in sight.nodes.values() if node.status]
-        ages = [time.time() - one for one in seen if one is not None]
+        ages = [time.time() - moment for moment in seen if moment is not None]
         if ages and min(ages) > self.stale:
             lost = f"no node has reached the store for {durations.show(min(ages))}: {told}{paused}"
             return [Testimony("store", Says.ELSEWHERE, lost, figures)]

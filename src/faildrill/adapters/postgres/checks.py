@@ -40,7 +40,10 @@ class Nodes(Kind):
             *(_examined(f"{cluster.name}/{name}", directly(cluster, cluster.members[name]), within) for name in names)
         )
         sight = await weighed(cluster, within)
-        return [*(one for some in found for one in some), *whole(f"{cluster.name}, asked of PostgreSQL,", sight)]
+        return [
+            *(checked for some in found for checked in some),
+            *whole(f"{cluster.name}, asked of PostgreSQL,", sight),
+        ]
 
 
 class UsersPath(Kind):

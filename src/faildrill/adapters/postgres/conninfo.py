@@ -179,7 +179,7 @@ def _url(text: str) -> dict[str, str]:
         user, _, password = before.partition(":")
         rest = after
     place, path, query = _three(rest)
-    hosts, ports = zip(*(_host_and_port(one) for one in place.split(",")), strict=True)
+    hosts, ports = zip(*(_host_and_port(address) for address in place.split(",")), strict=True)
     found = {
         "host": _decoded(",".join(hosts), "host"),
         "port": _decoded(",".join(ports), "port") if any(ports) else "",
@@ -209,8 +209,8 @@ def _host_and_port(text: str) -> tuple[str, str]:
 
 def _parameters(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in query.split("&") if query else ():
-        name, equals, value = one.partition("=")
+    for setting in query.split("&") if query else ():
+        name, equals, value = setting.partition("=")
         if not equals or "=" in value:
             raise Unreadable("the parameters of the URL are NAME=VALUE&NAME=VALUE, with %3D for a = in a value")
         name, value = _decoded(name, "parameters"), _decoded(value, "parameters")
@@ -246,10 +246,10 @@ def _value(text: str, at: int) -> tuple[str, int]:
     at += quoted
     found: list[str] = []
     while at < len(text):
-        one = text[at]
-        if one == "'" if quoted else one.isspace():
+        character = text[at]
+        if character == "'" if quoted else character.isspace():
             return "".join(found), at + 1
-        at += one == "\\"
+        at += character == "\\"
         found.append(text[at : at + 1])
         at += 1
     if quoted:
@@ -279,7 +279,7 @@ def _service(name: str) -> dict[str, str]:
 def _section(text: str, name: str, path: Path) -> dict[str, str] | None:
     """Return the settings under a name, None where it has none; what stands in other sections is not looked at."""
     found: dict[str, str] | None = None
-    for number, line in enumerate((one.strip() for one in text.split("\n")), 1):
+    for number, line in enumerate((raw.strip() for raw in text.split("\n")), 1):
         if line.startswith("["):
             if found is not None:
                 return found
@@ -308,7 +308,9 @@ def _endpoints(settings: Mapping[str, str], password: Reference | None) -> Itera
     if len(ports) not in (1, len(hosts)):
         raise Unreadable(f"{len(ports)} ports for {len(hosts)} hosts: give one, or one each")
     database = settings.get("dbname") or user
-    for at, (host, name) in enumerate(zip((one.strip() for one in hosts), (one.strip() for one in names), strict=True)):
+    for at, (host, name) in enumerate(
+        zip((word.strip() for word in hosts), (word.strip() for word in names), strict=True)
+    ):
         port = _port(ports[at if len(ports) > 1 else 0])
         yield Endpoint(host or name or _SOCKETS, port, database, user, password, settings, name or host or _SOCKETS)
 

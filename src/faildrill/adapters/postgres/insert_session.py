@@ -49,7 +49,7 @@ class Insert(asyncio.Protocol):
         self._talk = talk
         self._transport: asyncio.WriteTransport | None = None
         self._read = statement.read
-        values = b"".join(_value(one.encode()) for one in statement.fixed)
+        values = b"".join(_value(text.encode()) for text in statement.fixed)
         counts = struct.pack("!HH", 0, len(statement.fixed) + statement.changing)
         self._bind = b"\0" + _NAME.encode() + b"\0" + counts + values
         self._first = b""
@@ -94,7 +94,7 @@ class Insert(asyncio.Protocol):
         """Insert, once, and return what is read from the row that it gives, when it is committed."""
         if self._over is not None or self._transport is None:
             raise self._over or ConnectionAbortedError("the session has not begun")
-        content = b"".join([self._bind, *(_value(b"%d" % one) for one in numbers), b"\0\0"])
+        content = b"".join([self._bind, *(_value(b"%d" % number) for number in numbers), b"\0\0"])
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(self._first + _HEAD.pack(b"B", len(content) + 4) + content + _DONE)
         try:

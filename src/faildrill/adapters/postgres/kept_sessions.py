@@ -85,9 +85,9 @@ class Connections:
 
     def _cut(self, connection: Connection | None) -> None:
         """Cut a connection that gave a bad answer, or none, and the idle ones: they lead where it led."""
-        for one in [connection, *self._idle]:
-            if one is not None:
-                one.terminate()
+        for session in [connection, *self._idle]:
+            if session is not None:
+                session.terminate()
         self._idle.clear()
 
     def _part(self, connection: Connection) -> None:

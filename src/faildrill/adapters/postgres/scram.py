@@ -34,18 +34,22 @@ def prepared(password: str) -> bytes:
 
     PostgreSQL takes one that SASLprep forbids as it stands, and so does this.
     """
-    spaced = [" " if stringprep.in_table_c12(one) else one for one in password]
-    made = unicodedata.normalize("NFKC", "".join(one for one in spaced if not stringprep.in_table_b1(one)))
-    is_forbidden = not made or any(table(one) for table in _FORBIDDEN for one in made) or _mixes_directions(made)
+    spaced = [" " if stringprep.in_table_c12(character) else character for character in password]
+    made = unicodedata.normalize(
+        "NFKC", "".join(character for character in spaced if not stringprep.in_table_b1(character))
+    )
+    is_forbidden = (
+        not made or any(table(character) for table in _FORBIDDEN for character in made) or _mixes_directions(made)
+    )
     return (password if password.isascii() or is_forbidden else made).encode()
 
 
 def _mixes_directions(text: str) -> bool:
     """Tell whether a text breaks the rule of writing from right to left (RFC 3454, 6)."""
-    if not any(stringprep.in_table_d1(one) for one in text):
+    if not any(stringprep.in_table_d1(character) for character in text):
         return False
     ends_right = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
-    return not ends_right or any(stringprep.in_table_d2(one) for one in text)
+    return not ends_right or any(stringprep.in_table_d2(character) for character in text)
 
 
 class Scram:
@@ -71,7 +75,7 @@ class Scram:
         key = _mac(salted, b"Client Key")
         message = f"{self._bare},{said},{without_proof}".encode()
         signature = _mac(hashlib.sha256(key).digest(), message)
-        proof = bytes(one ^ other for one, other in zip(key, signature, strict=True))
+        proof = bytes(byte ^ other for byte, other in zip(key, signature, strict=True))
         self._proof = _mac(_mac(salted, b"Server Key"), message)
         return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
 

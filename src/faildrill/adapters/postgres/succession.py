@@ -239,7 +239,7 @@ class Sight(LeaderStore[Node]):
 
     def slot(self, node: Node) -> _Slot | None:
         """Return the primary's slot that a standby is set to use."""
-        return next((one for one in self.primary.slots if one.slot_name == node.said.slot), None)
+        return next((slot for slot in self.primary.slots if slot.slot_name == node.said.slot), None)
 
 
 async def weighed(cluster: Cluster, within: float, late: float = 10.0, behind: float | None = None) -> Sight:

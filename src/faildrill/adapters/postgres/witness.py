@@ -71,7 +71,7 @@ class Nodes(Kind):
         """Ask all members at once."""
         members = list(self.cluster.members.values())
         heard = await asyncio.gather(*(self._asked(member, given.timeout * SHARE) for member in members))
-        return [self._of_primary(list(heard)), *(self._of_standby(one) for one in heard if one.standby)]
+        return [self._of_primary(list(heard)), *(self._of_standby(member) for member in heard if member.standby)]
 
     async def _asked(self, member: ClusterMember, within: float) -> _Heard:
         began = time.monotonic()
@@ -87,19 +87,19 @@ class Nodes(Kind):
             return _Heard(member.name, trouble=said)
 
     def _of_primary(self, heard: list[_Heard]) -> Testimony:
-        primaries = [one for one in heard if not one.standby and not one.trouble]
-        silent = [one for one in heard if one.trouble]
-        standbys = [one.name for one in heard if one.standby]
+        primaries = [member for member in heard if not member.standby and not member.trouble]
+        silent = [member for member in heard if member.trouble]
+        standbys = [member.name for member in heard if member.standby]
         if len(primaries) > 1:
             names = ", ".join(primary.name for primary in primaries)
             told = f"{names} take writes at once: one more primary makes it worse"
             return Testimony("primary", Says.ALIVE, told, {"primaries": names})
         if primaries:
             return self._alive(primaries[0])
-        told = "; ".join(f"{one.name} {one.trouble}" for one in silent) or "no member takes writes"
+        told = "; ".join(f"{member.name} {member.trouble}" for member in silent) or "no member takes writes"
         # Silence may be a cut network between us and it: only a host that lives and refuses says that nobody is
         # there.
-        is_proof = all(one.trouble == _REFUSED for one in silent)
+        is_proof = all(member.trouble == _REFUSED for member in silent)
         return Testimony("primary", Says.DEAD if is_proof else Says.NOTHING, told, {"standbys": ", ".join(standbys)})
 
     def _alive(self, one: _Heard) -> Testimony:

@@ -57,7 +57,7 @@ class Writers(EveryNode):
     async def look(self, given: Given) -> Seen:
         """Try all nodes at once."""
         told = await self._each(given, _tried, "faildrill writers")
-        nodes = {name: _Node(one) if isinstance(one, str) else one for name, one in told.items()}
+        nodes = {name: _Node(answer) if isinstance(answer, str) else answer for name, answer in told.items()}
         accepting = sorted(name for name, node in nodes.items() if not node.says)
         who = ",".join(accepting)
         if len(accepting) > 1:

@@ -76,7 +76,7 @@ async def owns(named: Named, address: str) -> tuple[int, str]:
     The words are empty where it does not run and nobody answers, either.
     """
     process = await named.find()
-    tree = [one.pid for one in processes.tree(process)] if process else []
+    tree = [member.pid for member in processes.tree(process)] if process else []
     found = await listeners(address, tree)
     if process is None:
         told = f"{named.called} is no running process with {named.command!r} in its command line, and yet {found}"

@@ -58,8 +58,8 @@ class Named(Kind):
         CannotSee where its number can't be read.
         """
         pid = await self._number()
-        one = processes.look(pid) if pid else None
-        return one if one and self.command in processes.title(one.pid) else None
+        candidate = processes.look(pid) if pid else None
+        return candidate if candidate and self.command in processes.title(candidate.pid) else None
 
     async def run_again(self, within: float) -> None:
         """Start it, within float seconds; what is started belongs to the host.

@@ -74,7 +74,7 @@ class _OfProcess(Named):
         # CLOCK_BOOTTIME: the starts of processes in /proc are counted by it, also while the machine sleeps
         # (proc_pid_stat(5)).
         now = int(time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS)
-        held: list[JsonValue] = [list(one.identity) for one in processes.tree(process) if one.state in STOPPED]
+        held: list[JsonValue] = [list(member.identity) for member in processes.tree(process) if member.state in STOPPED]
         command = processes.title(process.pid)
         return {"pid": process.pid, "start": process.start, "command": command, "at": now, "held": held}
 
@@ -108,7 +108,9 @@ class _OfProcess(Named):
         if now is None:
             return Observed(holds=False, because=f"{self.called} does not run")
         spared = _held(before)
-        held = [one.pid for one in processes.tree(now) if one.state in STOPPED and one.identity not in spared]
+        held = [
+            member.pid for member in processes.tree(now) if member.state in STOPPED and member.identity not in spared
+        ]
         if held or self.address is None:
             told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
             return Observed(not held, told, {"pid": now.pid})
@@ -210,7 +212,7 @@ class Stop(_OfProcess):
         """See that all of it is stopped."""
         former = _former(before)
         there = processes.tree(former) if former else []
-        running = [one.pid for one in there if one.state not in STOPPED]
+        running = [member.pid for member in there if member.state not in STOPPED]
         if not there or running:
             return Observed(holds=False, because=f"{running or 'none'} of {self.called} run")
         return Observed(holds=True, because=f"{len(there)} processes of {self.called} are stopped")
@@ -243,7 +245,7 @@ def _is_younger(found: Listeners, before: Captured) -> bool:
 
     Such a socket is another one than before: the address was dark between the two.
     """
-    started = [one.start if (one := processes.look(pid)) else 0 for pid in found.pids]
+    started = [process.start if (process := processes.look(pid)) else 0 for pid in found.pids]
     # Each socket: one that is shared with an older process was there before, and nobody was cut off.
     return found.belong_to(found.pids) and all(start > int(str(before["at"])) for start in started)
 
@@ -258,4 +260,4 @@ def _held(before: Captured) -> set[tuple[int, int]]:
     """Return those that somebody else had stopped before: they are left as they are."""
     found = before.get("held", [])
     named = found if isinstance(found, list) else []
-    return {(int(str(one[0])), int(str(one[1]))) for one in named if isinstance(one, list)}
+    return {(int(str(pair[0])), int(str(pair[1]))) for pair in named if isinstance(pair, list)}

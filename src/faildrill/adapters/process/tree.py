@@ -19,19 +19,19 @@ def stop(root: Process, within: float) -> None:
     """Hold a process and all below it, again and again until all are held at once; TimeoutError after float seconds."""
     deadline = time.monotonic() + within
     # Until a look finds none running: what was not stopped yet may have started another one meanwhile.
-    while running := [one for one in tree(root) if one.state not in STOPPED]:
+    while running := [process for process in tree(root) if process.state not in STOPPED]:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {[one.pid for one in running]} do not stop")
-        for one in running:
-            send(one, signal.SIGSTOP)
+            raise TimeoutError(f"processes {[process.pid for process in running]} do not stop")
+        for process in running:
+            send(process, signal.SIGSTOP)
         time.sleep(_PAUSE)
 
 
 def go_on(root: Process, spared: Collection[tuple[int, int]] = ()) -> None:
     """Let a process and all below it go on, but those spared; children first, so that none sees the others hang."""
-    for one in reversed(tree(root)):
-        if one.identity not in spared:
-            send(one, signal.SIGCONT)
+    for process in reversed(tree(root)):
+        if process.identity not in spared:
+            send(process, signal.SIGCONT)
 
 
 def end(root: Process, within: float) -> None:
@@ -43,8 +43,8 @@ def end(root: Process, within: float) -> None:
     with contextlib.suppress(TimeoutError):
         stop(root, min(0.5, within / 2))
     there = tree(root)
-    for one in there:
-        send(one, signal.SIGKILL)
+    for process in there:
+        send(process, signal.SIGKILL)
     while left := [one.pid for one in there if (now := look(one.pid)) and now.identity == one.identity]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {left} do not end")

@@ -36,7 +36,7 @@ class Watched(Kind):
         members = self.target.members.items()
         sight, settings, known = await asyncio.gather(
             observed(lambda: sighted(self.target, within / 4), within / 2),
-            asyncio.gather(*(_settings(directly(self.target, one), within) for _, one in members)),
+            asyncio.gather(*(_settings(directly(self.target, member), within) for _, member in members)),
             asyncio.gather(*(_others(login, self.target.master, within) for login in sentinels(self.target))),
         )
         by_name = dict(zip(self.target.members, settings, strict=True))
@@ -80,10 +80,10 @@ class Watched(Kind):
     def _kept(self, settings: dict[str, _Set]) -> Iterator[Checked]:
         """Tell how acknowledged writes are kept: when nodes are parted, and when one starts again."""
         name = self.target.name
-        refused = [f"{node} {one.refused}" for node, one in settings.items() if one.refused]
+        refused = [f"{node} {answer.refused}" for node, answer in settings.items() if answer.refused]
         if refused:
             yield Checked(f"{name} settings", ok=False, told="; ".join(refused), remedy=_RIGHTS)
-        seen = {node: one.values for node, one in settings.items() if one.values}
+        seen = {node: answer.values for node, answer in settings.items() if answer.values}
         if seen:
             yield _parted(f"{name} min-replicas", seen)
             yield _restarted(f"{name} persistence", seen)
@@ -95,16 +95,16 @@ def _parted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
         for node, one in seen.items()
     }
     if len(set(told.values())) > 1:
-        words = "; ".join(f"{node} {one}" for node, one in told.items())
+        words = "; ".join(f"{node} {settings_told}" for node, settings_told in told.items())
         return Checked(what, ok=False, told=words, remedy="set the same everywhere: any node may be the master")
     words = next(iter(told.values()))
-    if any("0" in (one["min-replicas-to-write"], one["min-replicas-max-lag"]) for one in seen.values()):
+    if any("0" in (values["min-replicas-to-write"], values["min-replicas-max-lag"]) for values in seen.values()):
         words += ": a master that is cut off goes on taking writes, which are lost"
     return Checked(what, ok=True, told=words)
 
 
 def _restarted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
-    empty = [node for node, one in seen.items() if one["appendonly"] == "no" and not one["save"]]
+    empty = [node for node, values in seen.items() if values["appendonly"] == "no" and not values["save"]]
     if not empty:
         return Checked(what, ok=True, told="every node keeps its data over a restart")
     words = f"{', '.join(empty)} would start empty; a master that does, before it is replaced, empties its replicas"
@@ -114,8 +114,8 @@ def _restarted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
 async def _settings(login: Login, within: float) -> _Set:
     async def what(talk: Talk) -> dict[str, str]:
         found = {}
-        for one in _SETTINGS:
-            found[one] = str((await talk.ask("CONFIG", "GET", one))[1])
+        for setting in _SETTINGS:
+            found[setting] = str((await talk.ask("CONFIG", "GET", setting))[1])
         return found
 
     try:

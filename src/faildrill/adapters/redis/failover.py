@@ -103,7 +103,11 @@ class Failover(OfRedis, Handover[Sight]):
     async def _left(self, before: Captured, given: Given) -> list[str]:
         """Tell who has a failover under way, and which priorities are not as they were."""
         known, now = _priorities_of(before), await self._priorities(patience(given))
-        changed = [f"{name} has priority {now[name]}, not {one}" for name, one in known.items() if now.get(name) != one]
+        changed = [
+            f"{name} has priority {now[name]}, not {priority}"
+            for name, priority in known.items()
+            if now.get(name) != priority
+        ]
         return [*await self._under_way(patience(given)), *changed]
 
     def _next(self, sight: Sight) -> str:
@@ -136,7 +140,9 @@ class Failover(OfRedis, Handover[Sight]):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         while True:
-            found = [one for one in await self._under_way(min(1.0, within / 2)) if one.endswith(_HAS_ONE)]
+            found = [
+                hindrance for hindrance in await self._under_way(min(1.0, within / 2)) if hindrance.endswith(_HAS_ONE)
+            ]
             if not found or loop.time() + _INTERVAL >= deadline:
                 return found
             await asyncio.sleep(_INTERVAL)
@@ -144,7 +150,7 @@ class Failover(OfRedis, Handover[Sight]):
     async def _under_way(self, within: float) -> list[str]:
         """Tell which Sentinels have a failover under way, perhaps one that was asked for and given up."""
         told = await asyncio.gather(*(self._what_is_under_way(login, within) for login in sentinels(self.redis)))
-        return [one for one in told if one]
+        return [hindrance for hindrance in told if hindrance]
 
     async def _what_is_under_way(self, login: Login, within: float) -> str:
         where = f"Sentinel {login.host}:{login.port}"
@@ -164,7 +170,7 @@ class Failover(OfRedis, Handover[Sight]):
         async def seen() -> bool:
             share = min(1.0, within / 2)
             told = await asyncio.gather(*(self._replicas(login, share) for login in sentinels(self.redis)))
-            answers = [one for one in told if one is not None]
+            answers = [answer for answer in told if answer is not None]
             return bool(answers) and all(
                 answer.get(first, {}).get("role-reported") == "slave"
                 and all(answer.get(name, {}).get("slave-priority") == number for name, number in priorities.items())
@@ -256,8 +262,10 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def _set_priorities(self, priorities: dict[str, str], within: float, *, over: str | None = None) -> None:
         """Give each node its priority, whatever the others say; with `over` only where it has that one now."""
-        told = await asyncio.gather(*(self._set_priority(name, one, within, over) for name, one in priorities.items()))
-        troubles = [one for one in told if one]
+        told = await asyncio.gather(
+            *(self._set_priority(name, priority, within, over) for name, priority in priorities.items())
+        )
+        troubles = [trouble for trouble in told if trouble]
         if troubles:
             raise ActionFailed(f"{self.redis.name}: {'; '.join(troubles)}")
 
@@ -268,4 +276,4 @@ async def _set(login: Login, priority: str, within: float) -> None:
 
 def _priorities_of(before: Captured) -> dict[str, str]:
     known = before["priorities"]
-    return {name: str(one) for name, one in known.items()} if isinstance(known, dict) else {}
+    return {name: str(priority) for name, priority in known.items()} if isinstance(known, dict) else {}

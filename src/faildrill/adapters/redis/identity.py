@@ -35,7 +35,9 @@ class Identity(EveryNodeProves[Login]):
         return [f"redis {self.key} {self.holds}"]
 
     def _logins(self) -> dict[str, Login]:
-        return {f"{self.redis.name}/{name}": directly(self.redis, one) for name, one in self.redis.members.items()}
+        return {
+            f"{self.redis.name}/{name}": directly(self.redis, member) for name, member in self.redis.members.items()
+        }
 
     async def _one(self, login: Login, within: float) -> Answer:
         try:

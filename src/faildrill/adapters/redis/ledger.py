@@ -121,7 +121,7 @@ async def _entries(talk: Talk, key: str) -> tuple[bool, list[int]]:
     is_master = (await role("", talk)).leads
     found: list[int] = []
     while page := await talk.ask("LRANGE", key, len(found), len(found) + _PAGE - 1):
-        found += [int(one) if one.isdecimal() else -1 for one in page]
+        found += [int(number) if number.isdecimal() else -1 for number in page]
     return is_master, found
 
 

@@ -26,7 +26,7 @@ async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) ->
     nodes, watches = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*watched))
     told = [*(node.follows for node in nodes), *(watch.address for watch in watches)]
     told += [replica.address for watch in watches for replica in watch.replicas]
-    known = await directory(own_addresses(redis.members), [one for one in told if one is not None])
+    known = await directory(own_addresses(redis.members), [address for address in told if address is not None])
     return Sight({node.name: node for node in nodes}, watches=list(watches), directory=known)
 
 
@@ -75,7 +75,7 @@ async def _node(name: str, login: Login, within: float) -> Node:
             said = [await talk.ask("INFO", section) for section in ("server", "replication")]
         except Said as error:
             return replace(node, untold=in_words(error))
-        return replace(node, info=_fields("\n".join(str(one) for one in said)))
+        return replace(node, info=_fields("\n".join(str(section) for section in said)))
 
     try:
         return await asked(login, what, within)
@@ -92,7 +92,7 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
             return Watch(where, f"knows no {master}")
         because, remedy = await _undecided(talk, master)
         seen = pairs(await talk.ask("SENTINEL", "MASTER", master))
-        replicas = [pairs(one) for one in await talk.ask("SENTINEL", "REPLICAS", master)]
+        replicas = [pairs(row) for row in await talk.ask("SENTINEL", "REPLICAS", master)]
         return Watch(
             where,
             address=Address(str(said[0]), int(said[1])),
@@ -138,5 +138,5 @@ def _fields(text: str) -> dict[str, str]:
 
 def pairs(flat: Sequence[object]) -> dict[str, str]:
     """Return a flat list of names and values as what it stands for."""
-    texts = [str(one) for one in flat]
+    texts = [str(word) for word in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))

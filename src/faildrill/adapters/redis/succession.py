@@ -28,7 +28,7 @@ class _View(NamedTuple):
     @property
     def flag(self) -> str:
         """Why it would not choose it, as Sentinel calls that; empty where it would."""
-        return next((one for one in _DOWN if self.replica and one in self.replica.flags), "")
+        return next((flag for flag in _DOWN if self.replica and flag in self.replica.flags), "")
 
     def filled(self) -> dict[str, str]:
         """Return what a reason tells of it."""
@@ -155,7 +155,7 @@ class Sight(LeaderStore[Node]):
             for view in self.views(node)
             if view.replica and view.replica.reported == "master"
         ]
-        return [Lack(one, "wait ten seconds") for one in told]
+        return [Lack(hindrance, "wait ten seconds") for hindrance in told]
 
     def _astray(self, watch: Watch, leader: str) -> Lack:
         """Tell of a Sentinel that names another; never to re-point it, as that is what Sentinels do themselves."""
@@ -167,7 +167,7 @@ class Sight(LeaderStore[Node]):
 
     def blind(self) -> list[str]:
         """Tell the same in a few words."""
-        return [one.told for one in self.hindrances()]
+        return [lack.told for lack in self.hindrances()]
 
     def named(self, watch: Watch) -> str | None:
         """Return the member that a Sentinel takes for the master; None where that is no declared one.
@@ -202,7 +202,7 @@ class Sight(LeaderStore[Node]):
         """Tell since when each runs: in whole seconds, rounded down, so that none seems older than it is."""
         uptimes = {name: node.info.get("uptime_in_seconds", "") for name, node in self.nodes.items()}
         # `uptime_in_seconds` is rounded down, so the start seems later than it was, by less than a second.
-        return {name: time.time() - int(one) for name, one in uptimes.items() if one.isdecimal()}
+        return {name: time.time() - int(seconds) for name, seconds in uptimes.items() if seconds.isdecimal()}
 
     def as_data(self) -> dict[str, Any]:
         """Return what is worth writing down of it: the history that the master writes, too, and when that was."""

@@ -17,7 +17,7 @@ class MemberFault(Fault):
 
     async def preview(self, given: Given) -> Preview:
         """Tell that it takes a member down."""
-        others = [one for one in self.others if one != self.name]
-        up = [one for one in others if self.model_copy(update={"name": one}).state() == "up"]
-        spares = [f"{self.of}/{one}" for one in up]
+        others = [other for other in self.others if other != self.name]
+        up = [other for other in others if self.model_copy(update={"name": other}).state() == "up"]
+        spares = [f"{self.of}/{spare}" for spare in up]
         return Preview([f"{self.of}/{self.name}"], f"takes {self.name} down", f"brings {self.name} up", spares)

@@ -78,9 +78,9 @@ class Node:
         elif name == "STOP":
             process_tree.hold(self.tree, 5.0)
         elif name == "CONT":
-            process_tree.send([one.pid for one in self.tree()], signal.SIGCONT)
+            process_tree.send([process.pid for process in self.tree()], signal.SIGCONT)
         else:
-            pids = [one.pid for one in self.tree()]
+            pids = [process.pid for process in self.tree()]
             process_tree.send([self.main] if self.main in pids else pids, getattr(signal, f"SIG{name}"))
 
     def collect(self) -> bool:

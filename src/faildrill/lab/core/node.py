@@ -118,7 +118,7 @@ class Node:
         running = self.processes()
         if not running:
             return "absent"
-        return "stopped" if all(one.state in STOPPED for one in running) else "running"
+        return "stopped" if all(process.state in STOPPED for process in running) else "running"
 
     def _environment(self) -> dict[str, str]:
         """Return the node's environment, with the mark that proves to whom its processes belong."""

@@ -33,8 +33,8 @@ def belonging(folder: str) -> list[Process]:
     Proof is the mark in the environment they were started with; for PostgreSQL, whose children write over
     theirs, that they work in a data directory there. A shell that merely stands in the folder is no proof.
     """
-    others = (one for one in map(read, everybody()) if one and one.pid != os.getpid())
-    return [one for one in others if _is_proven(folder, one.pid)]
+    others = (process for process in map(read, everybody()) if process and process.pid != os.getpid())
+    return [process for process in others if _is_proven(folder, process.pid)]
 
 
 def _is_proven(folder: str, pid: int) -> bool:

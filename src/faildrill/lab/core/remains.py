@@ -12,7 +12,7 @@ from faildrill.system.processes import Process
 
 def find(place: Place) -> list[Process]:
     """Return every living process that provably belongs to the lab, this one left out."""
-    return [one for folder in (place.folder, place.run) for one in process_tree.belonging(str(folder))]
+    return [process for folder in (place.folder, place.run) for process in process_tree.belonging(str(folder))]
 
 
 def remove(place: Place, *, keep_logs: bool = False) -> None:

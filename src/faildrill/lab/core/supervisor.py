@@ -139,7 +139,7 @@ class Supervisor:
             }
             for name, node in self._staging.nodes.items()
         }
-        linked = {name: one.told() for name, one in self._staging.links.items()}
+        linked = {name: link.told() for name, link in self._staging.links.items()}
         told = {"phase": self.phase, "supervisor": os.getpid(), "uid": self._staging.plan.uid}
         return {**told, "nodes": nodes, "links": linked}
 

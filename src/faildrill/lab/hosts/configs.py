@@ -85,8 +85,8 @@ def give(plan: HostsPlan, name: str) -> None:
     """Give the folder of a database host to the user that it runs as, where that is another one."""
     if plan.is_shared and name in DATABASE_HOSTS:
         for folder, _, files in os.walk(plan.folder(name)):
-            for one in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118 - os.walk gives texts
-                os.chown(one, plan.postgres_user.uid, plan.postgres_user.gid)
+            for path in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118 - os.walk gives texts
+                os.chown(path, plan.postgres_user.uid, plan.postgres_user.gid)
 
 
 def _services(plan: HostsPlan, name: str) -> dict[str, dict[str, Any]]:

@@ -51,8 +51,8 @@ def inventory(plan: HostsPlan) -> str:
                 "ansible_ssh_pipelining": True,
             },
             "children": {
-                "applications": {"hosts": {one: _reached(plan, one) for one in APPLICATION_HOSTS}},
-                "databases": {"hosts": {one: _database(plan, one) for one in DATABASE_HOSTS}, "vars": databases},
+                "applications": {"hosts": {host: _reached(plan, host) for host in APPLICATION_HOSTS}},
+                "databases": {"hosts": {host: _database(plan, host) for host in DATABASE_HOSTS}, "vars": databases},
                 "balancers": {"hosts": {BALANCER: _reached(plan, BALANCER)}, "vars": balancer},
             },
         }
@@ -97,11 +97,11 @@ def _targets(plan: HostsPlan) -> dict[str, Any]:
                 "backends": {"payments": list(APPLICATION_HOSTS), "database": list(DATABASE_HOSTS)},
             },
         },
-        "groups": {"machines": {"members": {one: {"reach": "lab"} for one in HOSTS}}},
+        "groups": {"machines": {"members": {host: {"reach": "lab"} for host in HOSTS}}},
         "hosts": {
             "staging": {
                 "inventory": str(plan.inventory),
-                "keys": {one: host_key(plan, one) for one in HOSTS},
+                "keys": {host: host_key(plan, host) for host in HOSTS},
                 "tools": {"all": ["systemctl"], "databases": [str(plan.parts.postgres / "pg_rewind")]},
             },
         },

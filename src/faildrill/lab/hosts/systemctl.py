@@ -44,8 +44,8 @@ class Unit:
             pid, started = self._pidfile.read_text(encoding="ascii").split()
         except (OSError, ValueError):
             return 0
-        one = process_tree.read(int(pid))
-        return one.pid if one and str(one.start) == started else 0
+        process = process_tree.read(int(pid))
+        return process.pid if process and str(process.start) == started else 0
 
     def tree(self) -> list[Process]:
         """Return all of its processes."""
@@ -74,13 +74,15 @@ class Unit:
             return
         tree = self.tree()
         # What is stopped hears SIGTERM only when it goes on; systemd sends SIGCONT as well (systemd.kill(5)).
-        process_tree.send([one.pid for one in tree], signal.SIGCONT)
+        process_tree.send([process.pid for process in tree], signal.SIGCONT)
         process_tree.send([main], getattr(signal, self.spec.get("stop_signal", "SIGTERM")))
         deadline = time.monotonic() + self.spec.get("stop_seconds", STOP_SECONDS)
         while self.main() and time.monotonic() < deadline:
             time.sleep(_PAUSE)
-        left = {one.pid for one in tree}
-        process_tree.end(lambda: [one for one in map(process_tree.read, left) if one], process_tree.TIME_TO_END)
+        left = {process.pid for process in tree}
+        process_tree.end(
+            lambda: [process for process in map(process_tree.read, left) if process], process_tree.TIME_TO_END
+        )
 
     def signal(self, name: str) -> None:
         """Send a signal to all of it; after KILL nothing of it is left."""
@@ -90,7 +92,7 @@ class Unit:
         elif number == signal.SIGSTOP:
             process_tree.hold(self.tree, STOP_SECONDS)
         else:
-            process_tree.send([one.pid for one in self.tree()], number)
+            process_tree.send([process.pid for process in self.tree()], number)
 
     def _detach(self, writing: int) -> None:
         """Start it in a grandchild, so that it becomes a child of the host's init."""

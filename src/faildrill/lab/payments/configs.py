@@ -232,8 +232,8 @@ def write(path: Path, text: str) -> Path:
 def _give(plan: Plan, path: Path) -> None:
     """Give a file, its folder and nothing else to the user that the database nodes run as."""
     if plan.postgres_user.how == "other":
-        for one in (path, path.parent, plan.postgres_sockets):
-            os.chown(one, plan.postgres_user.uid, plan.postgres_user.gid)
+        for folder in (path, path.parent, plan.postgres_sockets):
+            os.chown(folder, plan.postgres_user.uid, plan.postgres_user.gid)
 
 
 def _recipe(plan: Plan, node: str, argv: list[str], part: str) -> Recipe:

@@ -86,7 +86,7 @@ async def streaming_standbys(api_port: int) -> int:
     """Return how many standbys stream from the primary whose Patroni listens there."""
     status, content = await fetch(api_port, "/patroni")
     state: dict[str, Any] = json.loads(content) if status == HTTPStatus.OK else {}
-    return sum(one.get("state") == "streaming" for one in state.get("replication", []))
+    return sum(standby.get("state") == "streaming" for standby in state.get("replication", []))
 
 
 async def servers_up(socket_path: Path, backend: str) -> set[str]:

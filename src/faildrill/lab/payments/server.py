@@ -242,8 +242,8 @@ def _read(text: str, key: str | None) -> Payment:
         raise ValueError('a payment looks like {"amount": 100}') from None
     if type(amount) is not int or not 0 < amount <= _LARGEST_AMOUNT:
         raise ValueError("an amount is a whole number above 0")
-    for one in (key, reference):
-        if one is not None and not (isinstance(one, str) and 0 < len(one) <= _LONGEST_KEY and one.isascii()):
+    for value in (key, reference):
+        if value is not None and not (isinstance(value, str) and 0 < len(value) <= _LONGEST_KEY and value.isascii()):
             raise ValueError(f"a key and a reference have 1 to {_LONGEST_KEY} ASCII characters")
     if method not in ("transfer", "card"):
         raise ValueError("a payment is by transfer or by card")

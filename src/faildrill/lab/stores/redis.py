@@ -142,7 +142,7 @@ class RedisStaging(staging.Staging):
     async def _followed(self) -> bool:
         """Look whether one node is the master, followed by all others."""
         said = [await self._ask(name, "INFO", "replication") for name in NODES]
-        masters = [one for one in said if "role:master" in one]
+        masters = [answer for answer in said if "role:master" in answer]
         return len(masters) == 1 and masters[0].count("state=online") == len(NODES) - 1
 
     async def _is_whole(self, sentinel: str) -> bool:
