@@ -140,19 +140,19 @@ async def observe(
     while True:
         start = loop.time()
         try:
-            seen = await call(look(), patience.of(start, agreeing=bool(agreed)))
-            saw, trouble = f"; seen last: {seen.because}", Trouble()
+            observed = await call(look(), patience.of(start, agreeing=bool(agreed)))
+            saw, trouble = f"; seen last: {observed.because}", Trouble()
         except (ActionError, CannotSee) as error:
             trouble = trouble.then(error)
-            seen = Observed(holds=False, because=f"could not be seen: {trouble.told}{saw}")
+            observed = Observed(holds=False, because=f"could not be seen: {trouble.told}{saw}")
         patience.took(loop.time() - start, is_cut_off=trouble.is_cut_off)
-        if seen.holds:
-            agreed.append(seen.because or "as it should be")
+        if observed.holds:
+            agreed.append(observed.because or "as it should be")
             if len(agreed) >= needed:
-                return seen._replace(because=words(seen.because))
+                return observed._replace(because=words(observed.because))
         elif loop.time() + LOOK_AGAIN >= deadline:
-            disagree = f"{seen.because}; a moment before it was {agreed[-1]}" if agreed else seen.because
-            return seen._replace(because=words(disagree))
+            disagree = f"{observed.because}; a moment before it was {agreed[-1]}" if agreed else observed.because
+            return observed._replace(because=words(disagree))
         else:
             # A look that failed takes nothing back, so it asks for no further one.
             needed += bool(agreed) and not trouble.told and twice

@@ -142,20 +142,20 @@ class Effect:
     async def look(self, within: float, *, agreeing: bool = False) -> bool:
         """Look once, twice where it seems gone, or where two looks must agree; tell whether it could be told."""
         sent = self._timeline.now()
-        first = seen = await self._seen(within)
+        first = last = await self._seen(within)
         answered = self._timeline.now()
         is_quick = agreeing and self._took <= SHARE  # what takes longer is looked at once: the fault stays on meanwhile
         if first is not None and (is_quick or not first.holds) and not self._is_gone:
             await asyncio.sleep(LOOK_AGAIN)
-            seen = await self._seen(within)
-            if seen is not None and seen.holds is not first.holds:
-                self._trouble = f"looks don't agree: {words(first.because)}; then: {words(seen.because)}"
+            last = await self._seen(within)
+            if last is not None and last.holds is not first.holds:
+                self._trouble = f"looks don't agree: {words(first.because)}; then: {words(last.because)}"
                 return False
-            if seen is not None and not seen.holds:
+            if last is not None and not last.holds:
                 await self._lost(first, answered)
-        if seen is None:
+        if last is None:
             return False
-        if seen.holds:
+        if last.holds:
             self._last, self._is_gone = sent, False
             self._looks += 1
         return True

@@ -34,10 +34,10 @@ async def fallen(intents: Iterable[Intended], timeline: Timeline, run: str) -> l
     relapsed: list[str] = []
     for intent in intents:
         until = asyncio.get_running_loop().time() + min(intent.undo_within, LOOKING)
-        seen = await _look(intent, run, until)
-        if not seen.holds:
+        observed = await _look(intent, run, until)
+        if not observed.holds:
             timeline.note(
-                UndoNotVerified(step=intent.step, because=f"it was put back, and did not stay so: {seen.because}")
+                UndoNotVerified(step=intent.step, because=f"it was put back, and did not stay so: {observed.because}")
             )
             relapsed.append(intent.step)
     return relapsed

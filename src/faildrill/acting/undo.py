@@ -182,10 +182,10 @@ class _Undo:
             action = action_of(self.intent)
         except (FaildrillError, ValueError):
             return False
-        seen = await observe(
+        observed = await observe(
             lambda: effect(action, self.intent.before, self._given), until, twice=not looks_cost(action)
         )
-        return seen.holds
+        return observed.holds
 
     async def look_only(self, because: str) -> bool:
         """See that a step that was refused, or taken by something else, has left nothing; touch nothing."""
@@ -196,23 +196,23 @@ class _Undo:
         except (FaildrillError, ValueError) as error:
             return self._not_seen(f"its intent can't be read: {words(error)}")
         deadline = asyncio.get_running_loop().time() + min(self.intent.undo_within, LOOKING)
-        seen = await self._back(action, deadline)
-        if seen.holds:
-            return self._seen_back(f"it was refused, and seen: {seen.because}")
+        observed = await self._back(action, deadline)
+        if observed.holds:
+            return self._seen_back(f"it was refused, and seen: {observed.because}")
         return self._not_seen(
-            f"nothing is put back, because the step was refused; but the target is not as before: {seen.because}"
+            f"nothing is put back, because the step was refused; but the target is not as before: {observed.because}"
         )
 
     async def _back(self, action: Action, deadline: float) -> Observed:
         """Look until what was before is there again, and all others are as they were."""
         intent = self.intent
-        seen = await observe(
+        observed = await observe(
             lambda: restored(action, intent.before, self._given), deadline, twice=not looks_cost(action)
         )
-        if not seen.holds:
-            return seen
+        if not observed.holds:
+            return observed
         alone = await beside(action, self._given, intent.picture, self.changed, deadline)
-        return seen if alone.holds else Observed(holds=False, because=f"{seen.because}; {alone.because}")
+        return observed if alone.holds else Observed(holds=False, because=f"{observed.because}; {alone.because}")
 
     async def stays(self) -> bool:
         """Look whether it is as it was put back; not of a kind that tells its effect from any other change."""
@@ -223,8 +223,10 @@ class _Undo:
     async def _is_as(self, found: Intended, until: float) -> bool:
         """Look whether what this has changed is as it, or an earlier step of its kind, has found it."""
         action = action_of(self.intent)
-        seen = await observe(lambda: restored(action, found.before, self._given), until, twice=not looks_cost(action))
-        return seen.holds
+        observed = await observe(
+            lambda: restored(action, found.before, self._given), until, twice=not looks_cost(action)
+        )
+        return observed.holds
 
     async def late(self, over: float) -> Late:
         """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
@@ -238,9 +240,9 @@ class _Undo:
         outcome = await late(action, before, self._given, window)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"
-        told = f"{looked}, and {'nothing came' if outcome.is_told and not outcome.came else outcome.because}"
+        seen_late = f"{looked}, and {'nothing came' if outcome.is_told and not outcome.came else outcome.because}"
         self._timeline.note(
-            Happened(step=intent.step, at=self._timeline.now(), told=f"its outcome stayed open: {told}")
+            Happened(step=intent.step, at=self._timeline.now(), told=f"its outcome stayed open: {seen_late}")
         )
         return outcome
 
@@ -279,18 +281,18 @@ class _Undo:
         # over.
         if not is_over:  # one that has failed changes nothing any more: what it did is seen soon, or not at all
             deadline = max(deadline, started + intent.undo_within)
-        seen = await self._back(action, deadline)
-        if not seen.holds:
+        observed = await self._back(action, deadline)
+        if not observed.holds:
             looked = durations.show(loop.time() - returned)
             given = f"the undo took {durations.show(returned - started)} of {durations.show(intent.undo_within)}"
-            return self._not_seen(f"{failed}{seen.because} ({given}, and it was looked for {looked})")
+            return self._not_seen(f"{failed}{observed.because} ({given}, and it was looked for {looked})")
         # Somebody else may have put it back at the same time: counted more than once, the drill proves less than it
         # says.
         now = await counted(action, intent.before, self._given, intent.undo_within)
         self._times, unknown = now.since(former)
-        self._word_of = seen.word_of
+        self._word_of = observed.word_of
         uncounted = f"; how often that was done is not known: {unknown}" if unknown else ""
-        return self._seen_back(f"{seen.because}{uncounted}")
+        return self._seen_back(f"{observed.because}{uncounted}")
 
     async def _call(self, undoing: Action) -> bool:
         """Call what puts it back, and record how that ended; tell whether it has failed: then nothing comes of it."""
@@ -313,8 +315,8 @@ class _Undo:
         if self.is_watched:
             self._back_as = because
             return True
-        seen = UndoVerified(step=self.intent.step, because=because, times=self._times, word_of=self._word_of)
-        return self._timeline.note(seen)
+        verified = UndoVerified(step=self.intent.step, because=because, times=self._times, word_of=self._word_of)
+        return self._timeline.note(verified)
 
     def _not_seen(self, because: str) -> bool:
         self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))

@@ -78,14 +78,14 @@ def cover(environment: Environment, drill: Drill) -> Coverage:
 
 def objection(environment: Environment, coverage: Coverage) -> str | None:
     """Say what nothing proves, who acts on it, and the lines to write; None where nothing is lacking."""
-    told = []
+    objections = []
     for what, acting in coverage.lacking.items():
         who = ", ".join(dict.fromkeys(f"{deed.where} ({deed.use.kind})" for deed in acting))
-        told.append(
+        objections.append(
             f"{what} is acted on by {who}, but no guard under `identity:` proves what it is: "
             f"{_remedy(environment, what, acting[0].use.kind)}"
         )
-    return "; ".join(told) or None
+    return "; ".join(objections) or None
 
 
 def targets(use: KindUse, shape: Shape) -> list[Target]:

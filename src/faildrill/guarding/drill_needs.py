@@ -31,10 +31,10 @@ async def of_drill(drill: Drill, environment: Environment) -> AsyncIterator[Chec
     async for answer in foreseen(drill, "doctor"):
         remedy = "see `faildrill plan`" if answer.objection else ""
         yield Checked(answer.guard, answer.objection is None, answer.objection or "could be done", remedy)
-    seen: list[KindUse] = []
+    uses: list[KindUse] = []
     for what, use in _actions(drill):
-        if use not in seen:
-            seen.append(use)
+        if use not in uses:
+            uses.append(use)
             async for need in _of_action(what, use):
                 yield need
 
@@ -59,8 +59,8 @@ async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
             for right in await call(action.rights(given), _WITHIN):
                 yield right._replace(what=f"{what} {right.what}")
         except (ActionError, CannotSee) as error:
-            told = f"its rights are unknown: {words(error)}"
-            yield Checked(what, ok=False, told=told, remedy="see that the target is up and reachable")
+            because = f"its rights are unknown: {words(error)}"
+            yield Checked(what, ok=False, told=because, remedy="see that the target is up and reachable")
     if isinstance(action, Previews):
         yield await _now(what, action, given)
 
@@ -68,8 +68,8 @@ async def _of_action(what: str, use: KindUse) -> AsyncIterator[Checked]:
 async def _now(what: str, action: Previews, given: CallContext) -> Checked:
     """Look whether an action could be done as things stand."""
     try:
-        seen = await call(action.preview(given), _WITHIN)
+        preview = await call(action.preview(given), _WITHIN)
     except (ActionError, CannotSee) as error:
         remedy = "see to it, unless an earlier step of the drill does"
         return Checked(what, ok=False, told=f"can't be done now: {words(error)}", remedy=remedy)
-    return Checked(what, ok=True, told=words(seen.effect))
+    return Checked(what, ok=True, told=words(preview.effect))

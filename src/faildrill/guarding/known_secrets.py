@@ -16,8 +16,8 @@ def keep_secret(drill: Drill, place: Environment) -> None:
 
 def objection(drill: Drill, place: Environment) -> str | None:
     """Say which secrets of a drill and its place can't be resolved: what needs one to be put back would stay on."""
-    found = unresolvable((*_of_place(place), *_of_drill(drill)))
-    return "; ".join(found) or None
+    missing = unresolvable((*_of_place(place), *_of_drill(drill)))
+    return "; ".join(missing) or None
 
 
 def _of_place(place: Environment) -> Iterator[tuple[KindUse, Shape]]:

@@ -85,9 +85,9 @@ async def _covered(environment: Environment, drill: Drill, run: str) -> AsyncIte
             objection = await reach_proofs.objection(target, run)
             yield GuardAnswered(guard=f"reach of {coverage.called(target)}", objection=objection)
     for deed in coverage.deeds(drill):
-        told = await reach_proofs.through(deed, run)
-        if told is not None:
-            wrong = "; ".join((*told.differs, *told.silent))
+        proofs = await reach_proofs.through(deed, run)
+        if proofs is not None:
+            wrong = "; ".join((*proofs.differs, *proofs.silent))
             yield GuardAnswered(guard=f"what {deed.where} acts through", objection=wrong or None)
 
 

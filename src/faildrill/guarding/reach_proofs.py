@@ -26,10 +26,10 @@ async def objection(target: Target, run: str) -> str | None:
 
     A member that is down, and whose address is dark, proves nothing; at least one must be seen to be led to.
     """
-    told = await ask([target], run, WITHIN)
-    if wrong := [*told.differs, *told.silent]:
+    proofs = await ask([target], run, WITHIN)
+    if wrong := [*proofs.differs, *proofs.silent]:
         return "; ".join(wrong)
-    if not told.proved and any(member.reach for member in target.nodes.values()):
+    if not proofs.proved and any(member.reach for member in target.nodes.values()):
         return f"no member of {target.name} is up, so whether its `reach` leads to it can't be seen: start it first"
     return None
 
@@ -39,13 +39,13 @@ async def agreed(asking: Callable[[], Awaitable[Told]]) -> Told:
 
     A process that is just being started again, or a file that is just written, is another one for a moment.
     """
-    told = await asking()
+    proofs = await asking()
     for _ in range(LOOKS - 1):
-        if not told.differs:
+        if not proofs.differs:
             break
         await asyncio.sleep(APART)
-        told = await asking()
-    return told
+        proofs = await asking()
+    return proofs
 
 
 async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
@@ -61,10 +61,10 @@ async def through(deed: Deed, run: str, within: float = WITHIN) -> Told | None:
 
     async def ask() -> Told:
         try:
-            told = await asked(action.acts_through(CallContext(run, timeout=within)), within)
+            proofs = await asked(action.acts_through(CallContext(run, timeout=within)), within)
         except (ActionError, CannotSee) as error:
             return Told(silent=[f"what {deed.use.kind} acts through is unknown: {words(error)}"])
-        return _checked(told, f"what {deed.use.kind} acts through")
+        return _checked(proofs, f"what {deed.use.kind} acts through")
 
     return await agreed(ask)
 
@@ -84,11 +84,11 @@ async def _led(target: str, member: Member, run: str, within: float) -> Told:
             kind = member.reach.kind if member.reach else ""
             because = f"{kind} can't tell whether it leads to {', '.join(member.addresses) or 'it'}"
             return Told(silent=[f"{name}: {because}; give the target another `reach`, or say `unproven: REASON` of it"])
-        told = await asked(reach.leads(member.name, member.addresses), within)
+        proofs = await asked(reach.leads(member.name, member.addresses), within)
     except (ActionError, CannotSee) as error:
         return Told(silent=[f"{name}: where its reach leads is unknown: {words(error)}"])
-    found = _checked(told, f"{member.name}: where its reach leads")
-    return Told(*([f"{target}/{line}" for line in part] for part in found))
+    checked = _checked(proofs, f"{member.name}: where its reach leads")
+    return Told(*([f"{target}/{line}" for line in part] for part in checked))
 
 
 def _checked(told: object, what: str) -> Told:

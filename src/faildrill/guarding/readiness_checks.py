@@ -85,8 +85,8 @@ def _state() -> Checked:
         state_folder.check()
         return _room("state", state_folder.folder())
     except NoStateFolder as error:
-        told, _, remedy = str(error).partition("; ")
-        return Checked("room for state", ok=False, told=told, remedy=remedy)
+        because, _, remedy = str(error).partition("; ")
+        return Checked("room for state", ok=False, told=because, remedy=remedy)
 
 
 def _room(what: str, folder: Path) -> Checked:
@@ -132,13 +132,13 @@ async def _members(environment: Environment) -> AsyncIterator[Checked]:
 
 async def _led(target: Target) -> Checked:
     """Look whether what acts on a target leads to the addresses that are declared for it."""
-    told = await reach_proofs.ask([target], "doctor", WITHIN)
+    proofs = await reach_proofs.ask([target], "doctor", WITHIN)
     what = f"{target.name} reach leads to its addresses"
-    if wrong := [*told.differs, *told.silent]:
+    if wrong := [*proofs.differs, *proofs.silent]:
         remedy = "correct the `reach` or the address: what is signalled must be what answers"
         return Checked(what, ok=False, told="; ".join(wrong), remedy=remedy)
-    remedy = "" if told.proved else "start one of its members"
-    return Checked(what, bool(told.proved), ", ".join(told.proved) or "no member is up", remedy)
+    remedy = "" if proofs.proved else "start one of its members"
+    return Checked(what, bool(proofs.proved), ", ".join(proofs.proved) or "no member is up", remedy)
 
 
 async def _reached(what: str, member: Member) -> Checked:
@@ -172,14 +172,14 @@ async def looked(what: str, plan: ProbePlan) -> Checked:
     try:
         with tempfile.TemporaryDirectory(prefix="faildrill-") as folder:
             given = CallContext(NO_RUN, plan.timeout, plan.every, name=plan.name, folder=Path(folder))
-            seen = await _seen(build(plan.use, "probe"), given)
+            look = await _seen(build(plan.use, "probe"), given)
     except (ActionError, CannotSee, ValidationError) as error:
         remedy = causes.what_to_do(str(error)) or f"a look may take {durations.show(plan.timeout)}"
         return Checked(what, ok=False, told=words(error), remedy=remedy)
-    outcome = seen.outcome.in_words(words(seen.detail))
-    if seen.outcome is Outcome.OK:
+    outcome = look.outcome.in_words(words(look.detail))
+    if look.outcome is Outcome.OK:
         return Checked(what, ok=True, told=outcome)
-    _, told_how, remedy = words(seen.detail).partition(TO_RUN)
+    _, told_how, remedy = words(look.detail).partition(TO_RUN)
     known = causes.what_to_do(outcome) or "no drill starts before every probe is good"
     remedy = f"its owner must run: {remedy}" if told_how else known
     return Checked(what, ok=False, told=outcome.partition(TO_RUN)[0], remedy=remedy)

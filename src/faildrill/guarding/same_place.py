@@ -60,11 +60,11 @@ async def refusal(
     """
     # Begun at once, so that both questions together take no longer than one.
     leading = asyncio.ensure_future(_leading(intents, run))
-    told = [
+    answers = [
         await asked for asked in asyncio.as_completed([agreed(partial(_asked, use, run)) for use in place.identity])
     ]
     led = await leading
-    proved, differs, quiet = ([words(line) for asked in told for line in asked[part]] for part in range(3))
+    proved, differs, quiet = ([words(line) for asked in answers for line in asked[part]] for part in range(3))
     differs += led.differs
     because = None
     # One part that says it is another place outweighs all that prove it: an address may lead elsewhere for some only.
@@ -95,8 +95,8 @@ async def _leading(intents: Sequence[Intended], run: str) -> Told:
             if not any(target.unproven for target in acted_on):
                 asked.append(reach_proofs.through(deed, run, WITHIN))
     answers = await asyncio.gather(reach_proofs.ask(theirs.values(), run, WITHIN), *asked)
-    told = [answer for answer in answers if answer is not None]
-    return Told(*([line for answer in told for line in answer[part]] for part in range(3)))
+    known = [answer for answer in answers if answer is not None]
+    return Told(*([line for answer in known for line in answer[part]] for part in range(3)))
 
 
 def _deeds(intent: Intended) -> list[Deed]:

@@ -42,11 +42,11 @@ def weigh(evidence: Evidence) -> Result:
     from faildrill.judging.numbers import headline_figures, probe_figures  # noqa: PLC0415 - the same
 
     gone = step_outcomes.figures(evidence)
-    found = [
+    findings = [
         *_expectations(evidence, gone, refused=run_findings.is_refused(evidence)),
         *run_findings.findings(evidence, gone),
     ]
-    decision, probes = decide(evidence, found), probe_figures.figures(evidence)
+    decision, probes = decide(evidence, findings), probe_figures.figures(evidence)
     first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
     return Result(
         run=first.run,
@@ -66,7 +66,7 @@ def weigh(evidence: Evidence) -> Result:
         because=decision.because,
         conclusive=decision.verdict.conclusive,
         exit_code=decision.verdict.exit_code,
-        findings=found,
+        findings=findings,
         decided_by=decision.number,
         headline=headline_figures.headline(evidence, probes),
         probes=probes,
@@ -94,8 +94,8 @@ def schema() -> dict[str, object]:
 
 def _expectations(evidence: Evidence, gone: list[StepFigures], *, refused: bool) -> list[Finding]:
     idle = [step.name for step in gone if step.kind != "wait" and step.outcome != "done"]
-    found = [finding for use in evidence.drill.expect for finding in _weighed(use, evidence, refused=refused)]
-    return [_gated(finding, idle) if finding.verdict is Verdict.PASSED else finding for finding in found]
+    findings = [finding for use in evidence.drill.expect for finding in _weighed(use, evidence, refused=refused)]
+    return [_gated(finding, idle) if finding.verdict is Verdict.PASSED else finding for finding in findings]
 
 
 def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding]:

@@ -67,16 +67,16 @@ def all_shares(evidence: Evidence, probe: str, before: Time, now: Time, then: Ti
 
 def strata(evidence: Evidence, times: StepTimes, name: str, formers: list[Time], now: Time) -> dict[str, Stratum]:
     """Return by probe what share of the answers somebody had: first now, then in all former times."""
-    found: dict[str, Stratum] = {}
+    by_probe: dict[str, Stratum] = {}
     for probe in asking_others(evidence, times):
         for tell in (named, counted):
-            seen, former = tell(evidence, probe, now), Counter[str]()
+            current, former = tell(evidence, probe, now), Counter[str]()
             for time in formers:
                 former.update(tell(evidence, probe, time))
-            if seen.total() and former.total():
-                found[probe] = Share(seen[name], seen.total()), Share(former[name], former.total())
+            if current.total() and former.total():
+                by_probe[probe] = Share(current[name], current.total()), Share(former[name], former.total())
                 break  # what it counted besides are the same requests
-    return found
+    return by_probe
 
 
 def meeting(told: Mapping[str, Stratum]) -> list[str]:
@@ -101,14 +101,14 @@ def named(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
 
 def counted(evidence: Evidence, probe: str, time: Time) -> Counter[str]:
     """Add up what a spread probe counted within a time; of very many requests as many as of looks, rounded up."""
-    found: Counter[str] = Counter()
+    by_name: Counter[str] = Counter()
     began = evidence.since
     for spread in evidence.spreads.get(probe, ()):
         if time[0] <= began and spread.at <= time[1]:
-            found.update({name: round(many) for name, many in spread.counts.items()})
+            by_name.update({name: round(many) for name, many in spread.counts.items()})
         began = spread.at
-    many = found.total()
-    return Counter({name: -(-some * _MOST // many) for name, some in found.items()}) if many > _MOST else found
+    many = by_name.total()
+    return Counter({name: -(-some * _MOST // many) for name, some in by_name.items()}) if many > _MOST else by_name
 
 
 def failing_at_the_end(evidence: Evidence, probe: str, time: Time) -> str:

@@ -134,5 +134,5 @@ def _deeds(step: str, entries: list[Entry]) -> Iterator[tuple[int, int]]:
 
 
 def _step(entry: Entry) -> str | None:
-    found: str | None = getattr(entry.what, "step", None)
-    return found
+    step: str | None = getattr(entry.what, "step", None)
+    return step

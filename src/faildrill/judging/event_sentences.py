@@ -19,8 +19,8 @@ class Sentence(NamedTuple):
 
 def sentence(event: tl.AnyEvent, step: str = "") -> Sentence | None:
     """Say what an event means, its step called `step`; None for events that people need not read."""
-    told = _SENTENCES.get(type(event))
-    return told(event, step or getattr(event, "step", "")) if told else None
+    wording = _SENTENCES.get(type(event))
+    return wording(event, step or getattr(event, "step", "")) if wording else None
 
 
 def _started(event: tl.RunStarted, _: str) -> Sentence:

@@ -156,8 +156,8 @@ class Evidence:
     @cached_property
     def begun(self) -> dict[str, Entry]:
         """By step, the first that is told of it."""
-        told = ((getattr(entry.what, "step", None), entry) for entry in reversed(self.entries))
-        return {step: entry for step, entry in told if step is not None}
+        steps = ((getattr(entry.what, "step", None), entry) for entry in reversed(self.entries))
+        return {step: entry for step, entry in steps if step is not None}
 
     @cached_property
     def since(self) -> int:
@@ -168,8 +168,8 @@ class Evidence:
     @cached_property
     def until(self) -> int:
         """Until when the run needed its probes: the last thing done or waited for."""
-        seen = [entry.at for entry in self.entries if isinstance(entry.what, _WATCHED_UNTIL)]
-        return seen[-1] if seen else self.entries[-1].at
+        ends = [entry.at for entry in self.entries if isinstance(entry.what, _WATCHED_UNTIL)]
+        return ends[-1] if ends else self.entries[-1].at
 
     @cached_property
     def steady_since(self) -> int | None:
@@ -227,8 +227,8 @@ class Evidence:
         """Return how the looks of a probe ended that were due, each once."""
         if probe not in self._tallies:
             due, all_of_them = self.dues(probe), self.seen(probe).tally
-            found = all_of_them if due.places is None else tally(due.looks)
-            self._tallies[probe] = Tally(found.ended, all_of_them.answered, due.missing)
+            of_due = all_of_them if due.places is None else tally(due.looks)
+            self._tallies[probe] = Tally(of_due.ended, all_of_them.answered, due.missing)
         return self._tallies[probe]
 
     def dues(self, probe: str) -> Dues:
@@ -300,8 +300,8 @@ def so_far(folder: Path) -> Evidence:
 
 def _gathered(folder: Path, *, is_over: bool) -> Evidence:
     path = folder / FILE
-    found = entries(path)
-    first = start_in(folder, found)
+    written = entries(path)
+    first = start_in(folder, written)
     if first.format > FORMAT:
         raise JournalDamaged(f"{path}: of format {first.format}; this version of faildrill reads up to {FORMAT}")
     try:
@@ -310,11 +310,11 @@ def _gathered(folder: Path, *, is_over: bool) -> Evidence:
     except ValidationError as error:
         raise JournalDamaged(f"{path}: its first event holds no drill that this version knows: {error}") from error
     plans = {plan.name: plan for plan in (*guests, *drill.probes, *drill.load)}
-    found, later = _to_its_end(found) if is_over else (found, set[str]())
-    timed, foreign = _on_one_clock(found)
+    written, later = _to_its_end(written) if is_over else (written, set[str]())
+    timed, foreign = _on_one_clock(written)
     columns = load(folder, foreign | later)
     known = {name: columns[name] if name in columns else empty() for name in plans}
-    ended = _ended(found)
+    ended = _ended(written)
     spreads = {name: some for name in plans if (some := spread.load(spread.path_of(folder, name)))}
     kept = [name for name in plans if is_over and path_of(folder, name).exists()]
     ledgers = {name: accounts(folder, name, ended) for name in kept}

@@ -46,12 +46,14 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
         return ""
     compared: list[tuple[str, Compared]] = []
     for name, before in itertools.product(asking_others(evidence, times), times.befores):
-        seen = _in_a_row(evidence, name, before, times.since) or _in_the_dark(evidence, name, before, times.since)
-        if seen:
-            return f"{name} noticed it: {seen}"
+        noticed_how = _in_a_row(evidence, name, before, times.since) or _in_the_dark(
+            evidence, name, before, times.since
+        )
+        if noticed_how:
+            return f"{name} noticed it: {noticed_how}"
         compared += [(name, share) for share in all_shares(evidence, name, before, times.since) if share.is_telling]
-    if told := _foretold(evidence, times):
-        return told
+    if foretold := _foretold(evidence, times):
+        return foretold
     probe, most = min(compared, key=lambda one: one[1].chance, default=("", None))
     # The foretold shares had their part of the chance already: spent twice, a run would err twice as often.
     level = CHANCE * (1 - FORETOLD) if times.moves else CHANCE
@@ -64,8 +66,8 @@ def noticed(evidence: Evidence, step: str, word_of: str = "") -> str:
 def lacking(evidence: Evidence, step: str) -> str:
     """Say how many looks it would have taken to notice a step that takes all requests from those that it names."""
     times = times_of(evidence, step)
-    if times and (told := _goes_on(evidence, times)):
-        return told
+    if times and (goes_on := _goes_on(evidence, times)):
+        return goes_on
     for name in times.moves if times and times.empties else ():
         assert times is not None  # noqa: S101 - there would be no name
         now, former = _seen(evidence, times, name)
@@ -85,9 +87,9 @@ def _goes_on(evidence: Evidence, times: StepTimes) -> str:
     Only one that so many looks would miss counts: it had enough of the requests before.
     """
     for name in times.moves if times.empties and len(times.moves) > 1 else ():
-        told = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
-        missed = tails([(Share(0, now.total), former) for now, former in told.values()])[0]
-        if told and missed <= CHANCE * FORETOLD < tails(told.values())[0]:
+        by_probe = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
+        missed = tails([(Share(0, now.total), former) for now, former in by_probe.values()])[0]
+        if by_probe and missed <= CHANCE * FORETOLD < tails(by_probe.values())[0]:
             now, former = _seen(evidence, times, name)
             return f"{name} answered {former} before it and after it was put back, and {now} meanwhile"
     return ""
@@ -96,20 +98,20 @@ def _goes_on(evidence: Evidence, times: StepTimes) -> str:
 def _foretold(evidence: Evidence, times: StepTimes) -> str:
     """Tell of the shares that the step has named: meanwhile, beside before it and after it was put back."""
     for name in times.moves:
-        told = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
-        fewer, more = tails(told.values())
+        by_probe = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
+        fewer, more = tails(by_probe.values())
         likely = fewer if times.empties else min(1.0, 2 * min(fewer, more))
-        if told and likely * len(times.moves) <= CHANCE * FORETOLD:
+        if by_probe and likely * len(times.moves) <= CHANCE * FORETOLD:
             now, former = _seen(evidence, times, name)
-            who = f"{', '.join(meeting(told))} noticed it"
+            who = f"{', '.join(meeting(by_probe))} noticed it"
             return f"{who}: {name} answered {former} before it and after it was put back, {now} meanwhile"
     return ""
 
 
 def _seen(evidence: Evidence, times: StepTimes, name: str) -> tuple[Share, Share]:
     """Return what share of the answers of all probes somebody had: meanwhile, and at other times."""
-    told = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
-    some = [told[probe] for probe in meeting(told)]
+    by_probe = strata(evidence, times, name, [times.befores[-1], times.after], times.since)
+    some = [by_probe[probe] for probe in meeting(by_probe)]
     return total(now for now, _ in some), total(former for _, former in some)
 
 
@@ -121,8 +123,8 @@ def _in_a_row(evidence: Evidence, probe: str, before: Time, since: Time) -> str:
     failed = (~now.is_good).astype(np.int64)
     # A sliding sum over as many looks: it reaches their number where all of them in a row failed.
     most = int(np.convolve(failed, np.ones(IN_A_ROW, np.int64), "valid").max())
-    told = f"{count(len(former), 'look')} before it were good"
-    return f"{told}, {IN_A_ROW} in a row failed since" if most == IN_A_ROW else ""
+    former_words = f"{count(len(former), 'look')} before it were good"
+    return f"{former_words}, {IN_A_ROW} in a row failed since" if most == IN_A_ROW else ""
 
 
 def _in_the_dark(evidence: Evidence, probe: str, before: Time, since: Time) -> str:

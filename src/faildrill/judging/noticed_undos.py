@@ -105,15 +105,15 @@ def _noticed_undo(evidence: Evidence, step: str, word_of: str, level: float) -> 
     times = times_of(evidence, step, word_of)
     if times is None or not noticed(evidence, step, word_of):
         return NoticedUndo(step, word_of, why="no probe noticed the step, so that none can notice its end")
-    seen = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
-    found = NoticedUndo(step, word_of, names=frozenset(times.moves))
-    if told := seen.back(level):
-        return found._replace(seen_by=told)
-    against = seen.still()
-    if not against and not seen.can_tell():
-        return found._replace(why="no probe was unlike before it any more when it was put back")
-    lasted = seconds(seen.alone[1] - seen.alone[0])
-    return found._replace(against=against, patience=max(_SOME, _AGAIN * lasted))
+    looks = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
+    undo = NoticedUndo(step, word_of, names=frozenset(times.moves))
+    if witness := looks.back(level):
+        return undo._replace(seen_by=witness)
+    against = looks.still()
+    if not against and not looks.can_tell():
+        return undo._replace(why="no probe was unlike before it any more when it was put back")
+    lasted = seconds(looks.alone[1] - looks.alone[0])
+    return undo._replace(against=against, patience=max(_SOME, _AGAIN * lasted))
 
 
 def _is_after_a_reboot(evidence: Evidence, step: str) -> bool:
@@ -152,8 +152,8 @@ class _Seen:
             )
         each = level / max(1, len(self._probes) * len(PARTS))
         for after, probe in itertools.product(self._afters, self._probes):
-            if told := self._good_again(probe, after) or self._as_before(probe, after, each):
-                return f"{probe} noticed its end: {told}"
+            if because := self._good_again(probe, after) or self._as_before(probe, after, each):
+                return f"{probe} noticed its end: {because}"
         return ""
 
     def still(self) -> str:
@@ -176,22 +176,22 @@ class _Seen:
 
     def _all_back(self, names: Sequence[str], after: Time, level: float) -> str:
         """Tell of the shares that the step has named, if each of them is as it was before it."""
-        told = [self._share_back(name, after, level / len(self._times.moves)) for name in names]
-        return "; ".join(told) if all(told) else ""
+        shares = [self._share_back(name, after, level / len(self._times.moves)) for name in names]
+        return "; ".join(shares) if all(shares) else ""
 
     def _share_back(self, name: str, after: Time, level: float) -> str:
         """Tell of a share that the step has named, as it was before it."""
         before, step, now = (self._share(name, time) for time in (self._times.untouched, self._times.own, after))
-        told = strata(self._evidence, self._times, name, [self._times.own], after)
-        if any(ANSWERED in self._unlike_before(probe, after) for probe in meeting(told)):
+        by_probe = strata(self._evidence, self._times, name, [self._times.own], after)
+        if any(ANSWERED in self._unlike_before(probe, after) for probe in meeting(by_probe)):
             return ""
-        fewer, more = tails(told.values())
+        fewer, more = tails(by_probe.values())
         if self._times.empties and not step.hits:  # what gets nothing answers nothing
             is_back = now.hits >= IN_A_ROW
         else:
             is_back = (more if before.part > step.part else fewer) * 2 <= level
         shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
-        return f"{', '.join(meeting(told))} noticed its end: {shares}" if is_back and before.total else ""
+        return f"{', '.join(meeting(by_probe))} noticed its end: {shares}" if is_back and before.total else ""
 
     def _as_before(self, probe: str, after: Time, level: float) -> str:
         """Tell of what is unlike the step, and nearer to what was before it."""
@@ -244,8 +244,8 @@ class _Seen:
     def _last_looks(self, probe: str, what: str, time: Time, part: int) -> Compared | None:
         """Compare the last part of a time, one in so many, with before the step; None where it has too few looks."""
         last = time[1] - (time[1] - time[0]) // part, time[1]
-        told = next((comparison for comparison in self._compared(probe, last) if comparison.what == what), None)
-        return told if told and told.now.total >= IN_A_ROW else None
+        latest = next((comparison for comparison in self._compared(probe, last) if comparison.what == what), None)
+        return latest if latest and latest.now.total >= IN_A_ROW else None
 
     def _compared(self, probe: str, now: Time) -> list[Compared]:
         """Compare all that a probe tells with what it told before the step."""
@@ -256,8 +256,8 @@ class _Seen:
         looks, failed = looked(self._evidence, probe, after), self._failed_to_the_end(probe)
         is_good = len(looks) >= IN_A_ROW and bool(looks.is_good.all())
         is_good &= not proven_dark(self._evidence, probe, after)
-        told = f"{failed} before it was put back, and {count(len(looks), 'look')} since are good"
-        return told if is_good and failed else ""
+        because = f"{failed} before it was put back, and {count(len(looks), 'look')} since are good"
+        return because if is_good and failed else ""
 
     def _failed_to_the_end(self, probe: str) -> str:
         former = looked(self._evidence, probe, self._times.untouched)
@@ -275,11 +275,9 @@ class _Seen:
             if is_alike or self._likely(name, self._times.own) > _DOUBT:
                 continue
             if self._likely(name, self._half) * len(self._times.moves) <= CHANCE:
-                told = ", ".join(
-                    meeting(strata(self._evidence, self._times, name, [self._times.untouched], self._half))
-                )
+                who = ", ".join(meeting(strata(self._evidence, self._times, name, [self._times.untouched], self._half)))
                 shares = f"{name} answered {before} before it, {step} meanwhile and {now} since it was put back"
-                return f"{told}: {shares}{self._bound()}"
+                return f"{who}: {shares}{self._bound()}"
         return ""
 
     def _bound(self) -> str:
@@ -288,9 +286,9 @@ class _Seen:
         A place with a spare looks the same when it is left on, so it stays a contradiction.
         """
         times = (self._times.untouched, self._times.own, self._half)
-        told = [[named(self._evidence, probe, time) for time in times] for probe in self._probes]
-        of_one = [some[-1] for some in told if all(len(names) == 1 for names in some)]
-        if not of_one or any(max(map(len, some)) > 1 for some in told):
+        by_probe = [[named(self._evidence, probe, time) for time in times] for probe in self._probes]
+        of_one = [some[-1] for some in by_probe if all(len(names) == 1 for names in some)]
+        if not of_one or any(max(map(len, some)) > 1 for some in by_probe):
             return ""
         now = ", ".join(sorted({name for names in of_one for name in names}))
         return f"; {_BOUND.format(now)}"
@@ -312,8 +310,8 @@ class _Seen:
 
     def _likely(self, name: str, now: Time) -> float:
         """Return with which probability chance alone makes a share so unlike before the step."""
-        told = strata(self._evidence, self._times, name, [self._times.untouched], now)
-        fewer, more = tails(told.values())
+        by_probe = strata(self._evidence, self._times, name, [self._times.untouched], now)
+        fewer, more = tails(by_probe.values())
         return fewer if self._times.empties else min(1.0, 2 * min(fewer, more))
 
     def _share(self, name: str, now: Time) -> Share:

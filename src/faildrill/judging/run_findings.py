@@ -57,8 +57,8 @@ def _refusals(evidence: Evidence) -> Iterator[Finding]:
             yield _finding("guard", claim, Verdict.REFUSED, answer.objection, entry)
     for entry, unwell in evidence.events(NotHealthy):
         unwell_ones = "; ".join(f"{probe}: {trouble}" for probe, trouble in unwell.probes.items())
-        told = f"not good in the warm-up: {unwell_ones}"
-        yield _finding("guard", "every probe is good in the warm-up", Verdict.REFUSED, told, entry)
+        because = f"not good in the warm-up: {unwell_ones}"
+        yield _finding("guard", "every probe is good in the warm-up", Verdict.REFUSED, because, entry)
 
 
 def _unproven(evidence: Evidence) -> Iterator[Finding]:
@@ -143,8 +143,8 @@ def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
     if times > 1:
         verdict, advice = Verdict.INCONCLUSIVE, ""
         because = f"{because}; it was put back {times} times, and asked for once"
-    found = _finding("undo", claim, verdict, because, *ends[-1:])
-    yield msgspec.structs.replace(found, advice=advice)
+    finding = _finding("undo", claim, verdict, because, *ends[-1:])
+    yield msgspec.structs.replace(finding, advice=advice)
 
 
 def _steadiness(evidence: Evidence) -> Iterator[Finding]:
@@ -161,8 +161,8 @@ def _steadiness(evidence: Evidence) -> Iterator[Finding]:
         because = f"steady {durations.show(after)} after the last undo" if after else "steady at once"
         yield _finding("steady", claim, Verdict.PASSED, because, steady[0])
     elif never is not None:
-        told = "; ".join(f"{probe}: {trouble}" for probe, trouble in never[1].probes.items())
-        because = f"not within {durations.show(never[1].waited)}: {told}"
+        troubles = "; ".join(f"{probe}: {trouble}" for probe, trouble in never[1].probes.items())
+        because = f"not within {durations.show(never[1].waited)}: {troubles}"
         yield _finding("steady", claim, Verdict.UNSAFE, because, never[0])
     else:
         because = f"{count(len(evidence.plans), 'probe')} were not watched to the end: nobody saw it steady again"

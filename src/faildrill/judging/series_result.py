@@ -155,18 +155,18 @@ def _result(read: _Read, folder: Path) -> SetResult:
     if first.sort == "suite":
         runs = [_of_suite(number, begun, read, folder) for number, begun in enumerate(read.began, 1)]
         not_run = _not_run(read)
-        known, found, compared = [], [_all_are_run(first, not_run)], []
+        known, findings, compared = [], [_all_are_run(first, not_run)], []
     else:
-        seen = {begun.folder: _evidence(folder / begun.folder) for begun in read.began}
-        known = [evidence for evidence in seen.values() if isinstance(evidence, Evidence)]
+        by_folder = {begun.folder: _evidence(folder / begun.folder) for begun in read.began}
+        known = [evidence for evidence in by_folder.values() if isinstance(evidence, Evidence)]
         late = limits(known, users(known))
         runs = [
-            _run_or_why_not(number, begun.folder, seen[begun.folder], late)
+            _run_or_why_not(number, begun.folder, by_folder[begun.folder], late)
             for number, begun in enumerate(read.began, 1)
         ]
-        not_run, found, compared = [], list(_findings(read, runs)), runs
+        not_run, findings, compared = [], list(_findings(read, runs)), runs
     deciding = [run for run in runs if not run.tried_again]
-    worst = Verdict.worst([*(weighed.verdict for weighed in deciding), *(weighed.verdict for weighed in found)])
+    worst = Verdict.worst([*(weighed.verdict for weighed in deciding), *(weighed.verdict for weighed in findings)])
     return SetResult(
         set=first.set,
         sort=first.sort,
@@ -179,14 +179,14 @@ def _result(read: _Read, folder: Path) -> SetResult:
         started=read.started,
         ended=read.ended,
         verdict=worst,
-        because=_because(worst, deciding, found),
+        because=_because(worst, deciding, findings),
         conclusive=worst.conclusive,
         exit_code=worst.exit_code,
         members=first.members,
         times=first.times,
         seal=first.seal,
         seed=first.seed or (read.end.seed if read.end else ""),
-        findings=found,
+        findings=findings,
         runs=runs,
         not_run=not_run,
         warranted=_counted(compared, "warranted"),
@@ -213,10 +213,10 @@ def _evidence(folder: Path) -> Evidence | str:
     """Read a run, or say why it can't be judged."""
     try:
         with defects.told(folder.name):
-            found = gather(folder)
-            for probe in found.plans:
-                found.slow(probe)  # what the limits of all runs are made from
-            return found
+            evidence = gather(folder)
+            for probe in evidence.plans:
+                evidence.slow(probe)  # what the limits of all runs are made from
+            return evidence
     except FaildrillError as error:
         return str(error)
 
@@ -267,14 +267,14 @@ def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> Ru
 
 def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) -> RunOfSet:
     """Weigh a run of a suite, by itself; one that can't be weighed is what its exit code said, if that is worse."""
-    seen = _evidence(folder / begun.folder)
-    run = _run_or_why_not(number, begun.folder, seen, {})
+    evidence = _evidence(folder / begun.folder)
+    run = _run_or_why_not(number, begun.folder, evidence, {})
     code = read.codes.get(begun.folder)
     verdict = next((named for named in Verdict if named.exit_code == code), Verdict.INCONCLUSIVE)
     later = any(attempt.member == begun.member and attempt.attempt > begun.attempt for attempt in read.began)
     verdict = run.verdict if run.conclusive is not None else Verdict.worst((run.verdict, verdict))
-    told = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}
-    return msgspec.structs.replace(run, verdict=verdict, conclusive=verdict.conclusive, **told)
+    facts = {"name": begun.member, "attempt": begun.attempt, "tried_again": later}
+    return msgspec.structs.replace(run, verdict=verdict, conclusive=verdict.conclusive, **facts)
 
 
 def _not_run(read: _Read) -> list[LeftOut]:
@@ -358,8 +358,8 @@ def _in_order(names: list[str], planned: list[str], how: str) -> Finding:
     claim = f"the order is the one that was {how} at the start"
     if names == planned:
         return Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=", then ".join(names) or "none was run")
-    told = f"the runs were {', '.join(names)}; it was {', '.join(planned)}" if planned else "the seed is another one"
-    return Finding(kind="set", claim=claim, verdict=Verdict.INCONCLUSIVE, because=told)
+    because = f"the runs were {', '.join(names)}; it was {', '.join(planned)}" if planned else "the seed is another one"
+    return Finding(kind="set", claim=claim, verdict=Verdict.INCONCLUSIVE, because=because)
 
 
 def _because(worst: Verdict, runs: list[RunOfSet], found: list[Finding]) -> str:

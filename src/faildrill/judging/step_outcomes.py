@@ -146,11 +146,11 @@ def _witnessed(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
     word_of = next((confirmed.word_of for _, confirmed in evidence.events(Confirmed) if confirmed.step == step), "")
     if ended.outcome != "done" or not word_of:
         return ended
-    seen = noticed(evidence, step)
-    if seen:
-        return ended._replace(because=f"{ended.because}; {seen}")
+    witness = noticed(evidence, step)
+    if witness:
+        return ended._replace(because=f"{ended.because}; {witness}")
     alone = f"only the one who was asked ({word_of}) says so, and no probe that asks somebody else noticed it"
-    short = f"; {told}" if (told := lacking(evidence, step)) else ""
+    short = f"; {lack}" if (lack := lacking(evidence, step)) else ""
     return ended._replace(outcome="not confirmed", because=f"{ended.because}; {alone}{short}; {_CURE}")
 
 
@@ -193,8 +193,8 @@ def _undo(entries: list[Entry], outcome: Outcome) -> _UndoState:
 
 def _undo_trouble(entries: list[Entry], end: Entry) -> str:
     failed = _last(entries, UndoFailed)
-    told = _because(end)
-    return f"{told} (the undo failed: {_because(failed)})" if failed is not None else told
+    because = _because(end)
+    return f"{because} (the undo failed: {_because(failed)})" if failed is not None else because
 
 
 def _last(entries: list[Entry], kind: type[AnyEvent]) -> Entry | None:

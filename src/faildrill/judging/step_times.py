@@ -53,13 +53,13 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
     begun = {event.step: evidence.dated(entry) for entry, event in evidence.events(Applying)}
     if step not in begun or step not in confirmed:
         return None
-    seen, event = confirmed[step]
+    confirmation, event = confirmed[step]
     word_of = word_of or event.word_of
     kin = {step, *(name for name, (_, other) in confirmed.items() if other.word_of == word_of)}
     first = min((begun[name] for name in kin if name in begun), key=lambda one: one.at)
     backs = [entry.at for entry, verified in evidence.events(UndoVerified) if verified.step == step]
-    ends = [entry.at for entry in evidence.entries if entry.at > seen.at and _ends(entry, kin)]
-    over = [entry for entry in evidence.entries if entry.at > seen.at and _is_over(entry, step)]
+    ends = [entry.at for entry in evidence.entries if entry.at > confirmation.at and _ends(entry, kin)]
+    over = [entry for entry in evidence.entries if entry.at > confirmation.at and _is_over(entry, step)]
     apart = {name for name, (_, other) in confirmed.items() if name in kin and _are_apart(other.moves, event.moves)}
     own = [entry.at for entry in over if not (isinstance(entry.what, Applying) and entry.what.step in apart)]
     last = min([*ends, evidence.until])
@@ -70,10 +70,10 @@ def times_of(evidence: Evidence, step: str, word_of: str = "") -> StepTimes | No
         kin=kin,
         befores=[(at, begun[step].at) for at in sorted(_starts(evidence, begun[step], kin))],
         untouched=(min(_starts(evidence, first, kin)), first.at),
-        since=(seen.at, last),
-        alone=(seen.at, min([*(entry.at for entry in over), last])),
-        own=(seen.at, min([*own, last])),
-        until_undone=(seen.at, evidence.put_back_at or evidence.until),
+        since=(confirmation.at, last),
+        alone=(confirmation.at, min([*(entry.at for entry in over), last])),
+        own=(confirmation.at, min([*own, last])),
+        until_undone=(confirmation.at, evidence.put_back_at or evidence.until),
         after=(max(backs, default=evidence.until), evidence.until),
     )
 

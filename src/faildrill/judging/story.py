@@ -22,28 +22,28 @@ _MOST_OUTAGES: Final = 20
 def moments(evidence: Evidence) -> list[Moment]:
     """Tell what happened, in order: each line with what it is taken from."""
     names = {step.id: step.name for step in evidence.steps}
-    found = []
+    story = []
     for entry in evidence.entries:
-        told = sentence(entry.what, names.get(getattr(entry.what, "step", ""), ""))
+        sentence_of = sentence(entry.what, names.get(getattr(entry.what, "step", ""), ""))
         # The phases have a list of their own, which says when each of them ended, too.
-        if told is not None and not isinstance(entry.what, PhaseStarted):
+        if sentence_of is not None and not isinstance(entry.what, PhaseStarted):
             at = entry.what.at if isinstance(entry.what, Happened) else entry.at
-            found.append(_moment(evidence, at, told, entry, f"timeline:{entry.n}"))
+            story.append(_moment(evidence, at, sentence_of, entry, f"timeline:{entry.n}"))
     for plan in evidence.plans.values():
-        found.extend(_outages(evidence, plan))
-        found.extend(_changes(evidence, plan))
-    return sorted(found, key=lambda one: one.at)
+        story.extend(_outages(evidence, plan))
+        story.extend(_changes(evidence, plan))
+    return sorted(story, key=lambda one: one.at)
 
 
 def phases(evidence: Evidence) -> dict[str, list[float]]:
     """Return each phase of the run with its start and its end, in seconds since the first event."""
     started = list(evidence.events(PhaseStarted))
     ends = [entry.at for entry, _ in started[1:]] + [evidence.entries[-1].at]
-    found: dict[str, list[float]] = {}
+    by_phase: dict[str, list[float]] = {}
     for (entry, event), end in zip(started, ends, strict=False):
-        first = found.get(event.phase, [evidence.since_start(entry.at)])[0]
-        found[event.phase] = [first, evidence.since_start(end)]
-    return found
+        first = by_phase.get(event.phase, [evidence.since_start(entry.at)])[0]
+        by_phase[event.phase] = [first, evidence.since_start(end)]
+    return by_phase
 
 
 def _moment(evidence: Evidence, at: int, told: Sentence, entry: Entry, cited: str) -> Moment:

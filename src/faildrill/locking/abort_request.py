@@ -53,13 +53,13 @@ class Sentinel:
 
 def under_way() -> dict[str, Holder]:
     """Return, by identity, the runs of this machine whose sentinels live."""
-    found: dict[str, Holder] = {}
+    by_identity: dict[str, Holder] = {}
     for identity, holder in holders().items():
         sentinel = None if holder.elsewhere else sentinel_of(holder)
         if sentinel is not None:
             sentinel.close()
-            found[identity] = holder
-    return found
+            by_identity[identity] = holder
+    return by_identity
 
 
 def under_way_elsewhere() -> dict[str, Holder]:
@@ -90,8 +90,8 @@ def leave_word(folder: Path, asked: Asked) -> None:
 def word_left(folder: Path) -> Asked | None:
     """Return who asked the run to end, None when nobody left word."""
     try:
-        found = json.loads((folder / FILE).read_bytes()[:_LARGEST])
-        return Asked(str(found["by"])[:64], " ".join(str(found["why"]).split())[:400])
+        fields = json.loads((folder / FILE).read_bytes()[:_LARGEST])
+        return Asked(str(fields["by"])[:64], " ".join(str(fields["why"]).split())[:400])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -72,8 +72,10 @@ def charges(proven: PlaceKey, now: datetime) -> list[Charge]:
             reserved[entry.run] = entry
         else:
             settled[entry.run] = entry
-    found = [_charge(reservation, settled.get(run)) for run, reservation in reserved.items()]
-    return sorted((charge for charge in found if charge.seconds and now < charge.until), key=lambda one: one.until)
+    all_charges = [_charge(reservation, settled.get(run)) for run, reservation in reserved.items()]
+    return sorted(
+        (charge for charge in all_charges if charge.seconds and now < charge.until), key=lambda one: one.until
+    )
 
 
 def _charge(reserved: Reserved, settled: Settled | None) -> Charge:
@@ -106,8 +108,8 @@ def settle(proven: PlaceKey, settled: Settled) -> None:
         if not any(isinstance(word, Reserved) for word in words):
             return
         first = min((word.at for word in words if isinstance(word, Settled)), default=settled.at)
-        for path, told in known.items():
-            if _charged(told) != settled.seconds:
+        for path, entries in known.items():
+            if _charged(entries) != settled.seconds:
                 _append(path, msgspec.structs.replace(settled, at=first))
 
 
@@ -142,11 +144,11 @@ def _path(key: str) -> Path:
 
 
 def _lines(path: Path) -> list[Reserved | Settled]:
-    found = read(path)
-    if found.damaged:
+    content = read(path)
+    if content.damaged:
         what = "nobody can tell what drills have cost this place, which counts as all that they may"
-        raise JournalDamaged(f"{path}: altered after byte {found.whole}: {what}; look at it, and move it away")
-    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(found.records, 1)]
+        raise JournalDamaged(f"{path}: altered after byte {content.whole}: {what}; look at it, and move it away")
+    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(content.records, 1)]
 
 
 def _decoded(record: bytes, where: str) -> Reserved | Settled:

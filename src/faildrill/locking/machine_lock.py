@@ -182,12 +182,12 @@ def _opened(key: str) -> int:
 
 def holders() -> dict[str, Holder]:
     """Return, by identity, who was the last to take each lock of this machine; whether they live is not asked."""
-    found: dict[str, Holder] = {}
+    by_identity: dict[str, Holder] = {}
     for path in sorted(places().glob("*/lock")):
         with contextlib.suppress(OSError, ValueError, TypeError):
             holder = Holder(**json.loads(path.read_bytes()))
-            found[holder.identity or path.parent.name] = holder
-    return found
+            by_identity[holder.identity or path.parent.name] = holder
+    return by_identity
 
 
 def _holder(descriptor: int) -> Holder | str:

@@ -40,6 +40,6 @@ def places() -> Path:
 
 def folder_of(key: str) -> Path:
     """Return the folder in which all that concerns a key is kept, made where it was not there."""
-    found = places() / key
-    found.mkdir(parents=True, exist_ok=True)
-    return found
+    folder = places() / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -79,12 +79,12 @@ class Dues:
 
     def near_seams(self, length: int) -> Integers:
         """Return, in order, when all looks were due that a stretch of this length over a seam holds, and one before."""
-        found, since = [np.empty(0, np.int64)], -(1 << 62)
+        moments, since = [np.empty(0, np.int64)], -(1 << 62)
         for seam in self.seams.tolist():
             near = self.between(max(since, seam - length - self.every), seam + length + 1)
-            found += [near.looks.due, near.missing_at]
+            moments += [near.looks.due, near.missing_at]
             since = seam + length + 1
-        return np.sort(np.concatenate(found))
+        return np.sort(np.concatenate(moments))
 
     def last_start(self, length: int) -> int | None:
         """Return when the last stretch of this length begins, at a look; None: there is none that long."""

@@ -19,15 +19,15 @@ async def read_back(plans: Iterable[ProbePlan], run: str, folder: Path) -> dict[
 
     To be called when everything is put back and the probers have ended: what a probe writes later is not weighed.
     """
-    found: dict[str, Captured | str] = {}
+    by_probe: dict[str, Captured | str] = {}
     for plan in plans:
         if not issubclass(find(plan.use.kind, "probe"), ReadsBack):
             continue
         probe: ReadsBack = build(plan.use, "probe")
         given = CallContext(run, WITHIN, name=plan.name, folder=folder)
         try:
-            found[plan.name] = await call(probe.read_back(given), WITHIN)
+            by_probe[plan.name] = await call(probe.read_back(given), WITHIN)
         except (ActionError, CannotSee) as error:
             # Told, and nothing more: a standby that is still being rebuilt must not keep a run from its end.
-            found[plan.name] = str(error)
-    return found
+            by_probe[plan.name] = str(error)
+    return by_probe

@@ -44,18 +44,18 @@ def remembered(folder: Path) -> list[Entry]:
 
 def unseen(entries: Iterable[Entry]) -> list[str]:
     """Say what is not as it was, by the last look at it."""
-    found: dict[str, str] = {}
+    troubles: dict[str, str] = {}
     for entry in entries:
         match entry.what:
             case UndoNotVerified(step=step, because=because):
-                found[f"step {step}"] = because
+                troubles[f"step {step}"] = because
             case UndoVerified(step=step):
-                found.pop(f"step {step}", None)
+                troubles.pop(f"step {step}", None)
             case NotSteady(probes=probes):
-                found |= {f"probe {name}": trouble for name, trouble in probes.items()}
+                troubles |= {f"probe {name}": trouble for name, trouble in probes.items()}
             case _:
                 pass
-    return [f"{what}: {because}" for what, because in found.items()]
+    return [f"{what}: {because}" for what, because in troubles.items()]
 
 
 def home(folder: Path) -> Path:

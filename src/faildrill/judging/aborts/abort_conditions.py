@@ -175,8 +175,8 @@ class _ErrorWatch:
         blind = now_ns - max(self._heard, self._watched)
         if blind <= self._over + self._timeout + SILENCE * self._every:
             return None
-        told = f"no look of {self._condition.of} proves anything for {durations.show(seconds(blind))}"
-        return f"{told}: whether more than {self._condition.above} failed, nobody can tell"
+        because = f"no look of {self._condition.of} proves anything for {durations.show(seconds(blind))}"
+        return f"{because}: whether more than {self._condition.above} failed, nobody can tell"
 
     def _is_due(self, due: int) -> bool:
         """Tell whether a look is one of the schedule, where that is known."""

@@ -58,8 +58,8 @@ class _CanaryWatch:
         count = self._failed[sample.probe]
         if count < self._condition.in_a_row:
             return None
-        seen = sample.outcome.in_words(sample.detail)
-        return f"canary {sample.probe} is not green: {seen}" + (f", {count} times in a row" if count > 1 else "")
+        outcome = sample.outcome.in_words(sample.detail)
+        return f"canary {sample.probe} is not green: {outcome}" + (f", {count} times in a row" if count > 1 else "")
 
     def tick(self, now_ns: int) -> str | None:
         """Take in that time has passed: silence for three intervals is not green."""

@@ -162,17 +162,17 @@ class _Step(NamedTuple):
 
 def _answered(looks: Columns, is_it: Callable[[Columns], Mask], *, last: bool) -> int | None:
     """Return the place of the look that was answered first, or last, of those of which something is true."""
-    found: list[tuple[int, int]] = []
+    answers: list[tuple[int, int]] = []
     for first, part in looks.blocks():
         places = np.flatnonzero(is_it(part))
         if len(places):
             answered = part.answered[places]
             here = int(places[np.argmax(answered) if last else np.argmin(answered)])
-            found.append((int(part.answered[here]), first + here))
-    return (max if last else min)(found)[1] if found else None
+            answers.append((int(part.answered[here]), first + here))
+    return (max if last else min)(answers)[1] if answers else None
 
 
 def _last_sent(looks: Columns, is_it: Callable[[Columns], Mask]) -> int | None:
     """Return when the last of the looks was sent of which something is true."""
-    found = [int(part.sent[mask].max()) for _, part in looks.blocks() if (mask := is_it(part)).any()]
-    return max(found, default=None)
+    last_sent = [int(part.sent[mask].max()) for _, part in looks.blocks() if (mask := is_it(part)).any()]
+    return max(last_sent, default=None)

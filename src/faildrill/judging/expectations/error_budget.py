@@ -80,19 +80,19 @@ class ErrorBudget(Kind):
         most = (where(due.looks, self._may_be_bad, most=0).number + due.missing) * every
         # In fractions: 1 - 0.999 as floats is a hair more than a thousandth, which could decide at the limit.
         allowed = exact(self.at_most) * (1 - exact(self.objective)) * nanoseconds(self.over)
-        told = f"{durations.show(seconds(least))} of bad service, {seconds(least) / self._budget:.3%} of the budget"
+        spent = f"{durations.show(seconds(least))} of bad service, {seconds(least) / self._budget:.3%} of the budget"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(row))}" for row in bad.first)
         if least > allowed:
-            return broken(told, *cited)
+            return broken(spent, *cited)
         if (missing := lack(evidence, self.of, weighs_skipped=True)) is not None:
             return missing
         if most > allowed:
-            because = f"{told}, and {durations.show(seconds(most - least))} that nobody looked at: too much to tell"
+            because = f"{spent}, and {durations.show(seconds(most - least))} that nobody looked at: too much to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
         # One bad look alone would break it, and one that was bad between two looks would not be seen: no claim can
         # hold.
         if allowed < every:
-            because = f"{told}, but {self.at_most} of it is less than one look stands for"
+            because = f"{spent}, but {self.at_most} of it is less than one look stands for"
             often = durations.show(seconds(int(allowed)))
             return cannot_tell(because, f"probe {self.of} every {often} or faster", *cited)
-        return holds(told, *cited)
+        return holds(spent, *cited)

@@ -99,46 +99,46 @@ class Errors(Kind):
             return no_look(self.of)
         if time is None:
             return no_such_time(self.when)
-        due, seen = evidence.dues(self.of), evidence.tally(self.of)
+        due, tallied = evidence.dues(self.of), evidence.tally(self.of)
         if self.when != "whole":
             due = due.between(*time)
-            seen = tally(due.looks)._replace(missing=due.missing)
-        lacks = lack(evidence, self.of, weighs_skipped=True) or too_few(seen, self.of, words(self.when))
+            tallied = tally(due.looks)._replace(missing=due.missing)
+        lacks = lack(evidence, self.of, weighs_skipped=True) or too_few(tallied, self.of, words(self.when))
         if self.over is None:
-            return self._counted(evidence, due, seen, lacks)
+            return self._counted(evidence, due, tallied, lacks)
         length = nanoseconds(self.over)
         worst = worst_stretch(due, length, self.at_most)
         if worst is None:
             few = f"{self.of} looked for less than {durations.show(self.over)}"
             return lacks or cannot_tell(few, "watch for longer")
         counted = due.between(worst.begin, worst.begin + length)
-        told = tally(counted.looks)._replace(missing=counted.missing)
-        return self._counted(evidence, counted, told, lacks, worst.fewest)
+        of_window = tally(counted.looks)._replace(missing=counted.missing)
+        return self._counted(evidence, counted, of_window, lacks, worst.fewest)
 
     def _counted(
         self, evidence: Evidence, due: Dues, seen: Tally, lacks: Weighed | None, fewest: int | None = None
     ) -> Weighed:
         total, unknown = seen.looks, seen.unknown
         failed = first(due.looks, _is_failed, min(seen.failed, _CITED))
-        told = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
+        share = f"{seen.failed} of {count(total, 'look')} failed ({seen.failed * 100 / max(total, 1):.3g}%)"
         if self.over is not None and len(due.looks):
-            told += f" in the worst, {durations.show(evidence.since_start(due.looks.due_at(0)))} after the start"
+            share += f" in the worst, {durations.show(evidence.since_start(due.looks.due_at(0)))} after the start"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, due.place(number))}" for number in failed)
         # Broken is asked first: looks that prove nothing can't mend what is broken already.
         if is_more(seen.failed, self.at_most, total):
-            return broken(told, *cited)
+            return broken(share, *cited)
         if lacks is not None:
             return lacks
         # As if all that proved nothing had failed: only then can it be said to hold.
         if is_more(seen.failed + unknown, self.at_most, total):
-            because = f"{told}, and {unknown} proved nothing: too many to tell"
+            because = f"{share}, and {unknown} proved nothing: too many to tell"
             return cannot_tell(because, cure(evidence, self.of), *cited)
         most = allowed(self.at_most, total if fewest is None else fewest)
         if fraction(self.at_most) and most < 1:
-            because = f"{told}, but {self.at_most} of so few is less than one look"
+            because = f"{share}, but {self.at_most} of so few is less than one look"
             every = durations.show(nice(evidence.plans[self.of].every * most))
             return cannot_tell(because, f"probe {self.of} every {every} or faster, or watch for longer", *cited)
-        return holds(told, *cited)
+        return holds(share, *cited)
 
 
 def _is_failed(part: Columns) -> Mask:
@@ -187,5 +187,5 @@ def _fullest(due: Dues, of: _Moments, length: int, at_most: str | int) -> Stretc
 
 def _when(due: Dues, is_it: Callable[[Columns], Mask]) -> Integers:
     """Return when the looks were due of which something is true."""
-    found = [part.due[is_it(part)] for _, part in due.looks.blocks()]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    moments = [part.due[is_it(part)] for _, part in due.looks.blocks()]
+    return np.concatenate(moments) if moments else np.empty(0, np.int64)

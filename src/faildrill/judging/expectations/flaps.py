@@ -35,17 +35,17 @@ class Flaps(Kind):
         darks = [outage.first for outage in evidence.outages(self.of, self.hold)]
         if not self.hold:
             darks = evidence.darkness(self.of).apart()
-        told = f"it went dark {_times(len(darks))}" if darks else f"no look proves {self.of} dark"
+        darkened = f"it went dark {_times(len(darks))}" if darks else f"no look proves {self.of} dark"
         cited = tuple(f"sample:{self.of}:{evidence.number(self.of, row)}" for row in darks[: self.at_most + 1])
         if len(darks) > self.at_most:
-            return broken(f"{told}, {_apart(evidence.outages(self.of, self.hold))}", *cited)
+            return broken(f"{darkened}, {_apart(evidence.outages(self.of, self.hold))}", *cited)
         most = self._most(evidence)
         if most > self.at_most and lack(evidence, self.of) is None:
-            because = f"{told} surely, and {_times(most)} as looks were sent: a good one may lie between"
+            because = f"{darkened} surely, and {_times(most)} as looks were sent: a good one may lie between"
             return cannot_tell(because, f"probe {self.of} faster, or with a shorter `slow`, to tell", *cited)
         hidden = durations.show(seconds(evidence.unproven(evidence.darkness(self.of))))
-        seen = f"{told}; what is shorter than {hidden} can hide between the looks"
-        return lack(evidence, self.of) or holds(seen if not darks else told, *cited)
+        with_hidden = f"{darkened}; what is shorter than {hidden} can hide between the looks"
+        return lack(evidence, self.of) or holds(with_hidden if not darks else darkened, *cited)
 
     def _most(self, evidence: Evidence) -> int:
         """Count how often it can have gone dark, as the looks were sent: with a good one in between."""
@@ -64,7 +64,7 @@ def _good_before(looks: Columns, slow: int, sent: Integers) -> Mask:
 
     Of a good look that was answered beyond `slow` its answer counts: it was alive then.
     """
-    found = np.zeros(len(sent) + 1, np.bool_)
+    is_good = np.zeros(len(sent) + 1, np.bool_)
     for _, part in looks.blocks():
         good = part.where(part.is_good)
         if not len(good):
@@ -74,8 +74,8 @@ def _good_before(looks: Columns, slow: int, sent: Integers) -> Mask:
         moments = np.where(beyond, good.answered, moments)
         places = np.searchsorted(sent, [moments.min(), moments.max()])
         # Most blocks lie between two sendings as a whole: one search for their ends instead of one for each look.
-        found[places if places[0] == places[1] else np.searchsorted(sent, moments)] = True
-    return found[:-1]
+        is_good[places if places[0] == places[1] else np.searchsorted(sent, moments)] = True
+    return is_good[:-1]
 
 
 def _times(number: int) -> str:

@@ -78,11 +78,11 @@ class Latency(Kind):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Weigh each percentile that has a limit."""
-        found = []
+        findings = []
         for asked in self._limits():
             claim = f"{asked.name} of {self.of} is within {durations.show(asked.limit)}{words(self.when)}"
-            found.append(finding("latency", claim, self._weighed(evidence, asked)))
-        return found
+            findings.append(finding("latency", claim, self._weighed(evidence, asked)))
+        return findings
 
     def _limits(self) -> list[_Asked]:
         table = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
@@ -96,31 +96,33 @@ class Latency(Kind):
             return lack(evidence, self.of) or cannot_tell(f"{self.of} has no answer in that time: no data is no pass")
         # Ranks count from 0; rounded first, as a product of floats may be a hair above the whole number that it is.
         rank = max(math.ceil(round(asked.share * number, 6)), 1) - 1
-        seen = percentile(due.looks, rank, due.missing)
-        told = f"{asked.name} of {count(number, 'look')} is {in_words(seen)}"
-        if seen.at_least > nanoseconds(asked.limit):
-            return broken(told)
+        measured = percentile(due.looks, rank, due.missing)
+        because = f"{asked.name} of {count(number, 'look')} is {in_words(measured)}"
+        if measured.at_least > nanoseconds(asked.limit):
+            return broken(because)
         missing = lack(evidence, self.of, weighs_skipped=True) or too_few(tally(due.looks), self.of, words(self.when))
-        return missing or self._open(evidence, due, seen, asked) or holds(told)
+        return missing or self._open(evidence, due, measured, asked) or holds(because)
 
     def _open(self, evidence: Evidence, due: Dues, seen: Between, asked: _Asked) -> Weighed | None:
         """Say that there are too few looks, or that the limit lies within what can't be told; or None."""
         number = len(due.looks) + due.missing
-        told = f"{asked.name} of {count(number, 'look')} is {in_words(seen)}"
+        because = f"{asked.name} of {count(number, 'look')} is {in_words(seen)}"
         # With fewer looks than this the percentile is the slowest one, whatever the others are.
         fewest = 1 if asked.share == 1 else math.ceil(round(1 / (1 - asked.share), 6))
         if number < fewest:
-            return cannot_tell(f"{told}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer")
+            return cannot_tell(
+                f"{because}: it needs {fewest} looks", f"probe {self.of} more often, or watch for longer"
+            )
         if seen.at_most > nanoseconds(asked.limit):
-            return cannot_tell(f"{told}: the limit lies between", _cure(evidence, self.of, due))
+            return cannot_tell(f"{because}: the limit lies between", _cure(evidence, self.of, due))
         return None
 
 
 def _cure(evidence: Evidence, probe: str, due: Dues) -> str:
-    seen = tally(due.looks)._replace(missing=due.missing)
-    if seen.ended[Outcome.TIMED_OUT]:
+    tallied = tally(due.looks)._replace(missing=due.missing)
+    if tallied.ended[Outcome.TIMED_OUT]:
         return "give the probe a timeout longer than the limit"
-    if seen.unknown:
+    if tallied.unknown:
         return cure(evidence, probe)
     return "the prober sent its looks late: give it a machine with more room"
 

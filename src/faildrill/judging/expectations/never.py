@@ -70,8 +70,8 @@ class Never(Kind):
                 f", {seen_first} before" if self.saw is None else ""
             )
             return broken(because, f"sample:{self.of}:{evidence.number(self.of, bad[0])}")
-        seen = holds(f"{named.number} looks saw {self._seen(seen_first)}")
-        return lack(evidence, self.of) or self._blind(evidence) or seen
+        held = holds(f"{named.number} looks saw {self._seen(seen_first)}")
+        return lack(evidence, self.of) or self._blind(evidence) or held
 
     def _grows(self, evidence: Evidence) -> bool:
         return bool(trait(evidence.plans[self.of].use.kind, "probe", ONLY_GROWS))
@@ -111,5 +111,5 @@ class Never(Kind):
 
 
 def _is_named(part: Columns) -> Mask:
-    found: Mask = (part.who > 0) & part.is_look
-    return found
+    named: Mask = (part.who > 0) & part.is_look
+    return named

@@ -58,22 +58,22 @@ class SpreadEvenly(Kind):
         kept = self._within(evidence, time) if time else []
         following = CurrentSpread(percent(self.tolerance), over=self.over, settle=SETTLE)
         for counted in kept:
-            seen = following.take(counted.at, counted.counts, counted.due)
-            if seen.verdict == "skewed":
+            spread = following.take(counted.at, counted.counts, counted.due)
+            if spread.verdict == "skewed":
                 at = durations.show(evidence.since_start(counted.at))
-                proven = f"{in_words(seen)}, {at} after the start, proven by {count(seen.total, 'request')}"
+                proven = f"{in_words(spread)}, {at} after the start, proven by {count(spread.total, 'request')}"
                 return _beside(broken(proven), kept)
         return lack(evidence, self.of) or self._unnamed(evidence, time) or _beside(self._even(kept), kept)
 
     def _within(self, evidence: Evidence, time: tuple[int, int]) -> list[Kept]:
         """Give the counts of a time alone: one that began to be counted before it is left out."""
-        found, before = [], evidence.since
+        kept, before = [], evidence.since
         for counted in self._counted(evidence):
             since = counted.at - nanoseconds(_BUCKET) if self.of not in evidence.spreads else before
             if time[0] <= since and counted.at <= time[1]:
-                found.append(counted)
+                kept.append(counted)
             before = counted.at
-        return found
+        return kept
 
     def _counted(self, evidence: Evidence) -> Iterator[Kept]:
         """Give the counts that the probe kept, or count who answered."""
@@ -84,13 +84,13 @@ class SpreadEvenly(Kind):
         due = {name: float(weight) for name, weight in self.weights.items()}
         if not due:
             return
-        found: Counter[int] = Counter()
+        by_key: Counter[int] = Counter()
         for _, part in looks.blocks():
             named = part.where(part.is_look & (part.who > 0))
             keys, times = np.unique(named.answered // nanoseconds(_BUCKET) << _BITS | named.who, return_counts=True)
-            found.update(dict(zip(keys.tolist(), times.tolist(), strict=True)))
+            by_key.update(dict(zip(keys.tolist(), times.tolist(), strict=True)))
         buckets: dict[int, dict[str, float]] = {}
-        for key, many in sorted(found.items()):
+        for key, many in sorted(by_key.items()):
             buckets.setdefault(key >> _BITS, {})[looks.names[key & (1 << _BITS) - 1]] = float(many)
         for bucket, counts in buckets.items():
             yield Kept((bucket + 1) * nanoseconds(_BUCKET), counts, due)
@@ -120,12 +120,12 @@ class SpreadEvenly(Kind):
         if whole_time.total < AT_LEAST:
             came = count(whole_time.total, "request")
             return cannot_tell(f"only {came} came in that time: {AT_LEAST} are the fewest")
-        told = f"{in_words(whole_time)} of {count(whole_time.total, 'request')}; Jain's index {whole_time.jain:.3f}"
+        because = f"{in_words(whole_time)} of {count(whole_time.total, 'request')}; Jain's index {whole_time.jain:.3f}"
         if whole_time.verdict == "even":
-            return holds(told)
+            return holds(because)
         if whole_time.verdict == "skewed":
-            return broken(told)
-        return cannot_tell(f"{told}: too few to prove it even", "let more requests come, or allow a wider tolerance")
+            return broken(because)
+        return cannot_tell(f"{because}: too few to prove it even", "let more requests come, or allow a wider tolerance")
 
 
 def _beside(weighed: Weighed, kept: list[Kept]) -> Weighed:

@@ -52,11 +52,11 @@ class Writers(Kind):
         proven = self._proven(looks, places, many)
         first = proven if proven is not None else int(places[many][0])
         at = durations.show(evidence.since_start(int(looks.answered[first])))
-        told = f"{self.of} saw {looks.names[looks.who[first]]} at once, {at} after the start"
+        at_once = f"{self.of} saw {looks.names[looks.who[first]]} at once, {at} after the start"
         cited = f"sample:{self.of}:{evidence.number(self.of, first)}"
         if proven is not None:
-            return broken(told, cited)
-        because = f"{told}, but not by three looks in a row: the writer may have moved while it asked"
+            return broken(at_once, cited)
+        because = f"{at_once}, but not by three looks in a row: the writer may have moved while it asked"
         return cannot_tell(because, f"probe {self.of} faster to tell", cited)
 
     def _proven(self, looks: Columns, places: Integers, many: Mask) -> int | None:
@@ -69,8 +69,8 @@ class Writers(Kind):
                 if end >= len(places):
                     break
             else:
-                seen = set(looks.who[places[start : end + 1]].tolist())
-                common = set.intersection(*(set(looks.names[name].split(",")) for name in seen))
+                names = set(looks.who[places[start : end + 1]].tolist())
+                common = set.intersection(*(set(looks.names[name].split(",")) for name in names))
                 if len(common - {""}) > self.at_most:
                     return int(places[start])
         return None

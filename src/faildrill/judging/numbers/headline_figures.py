@@ -65,14 +65,14 @@ def _weight(one: Outage) -> tuple[bool, float, float]:
 
 def writes(evidence: Evidence) -> list[Writes]:
     """Tell of every ledger what became of its writes, by the worst of the nodes that take writes."""
-    found = []
+    written = []
     for name, nodes in evidence.ledgers.items():
         writers = [node for node in nodes.values() if node.writer and not node.unreadable]
         if not writers:
-            found.append(Writes(probe=name, was_read=False))
+            written.append(Writes(probe=name, was_read=False))
             continue
         worst = max(writers, key=lambda one: one.lost)
-        found.append(
+        written.append(
             Writes(
                 probe=name,
                 acknowledged=worst.acknowledged,
@@ -81,7 +81,7 @@ def writes(evidence: Evidence) -> list[Writes]:
                 phantom=max(writer.phantom for writer in writers),
             )
         )
-    return found
+    return written
 
 
 def _users(evidence: Evidence, probes: list[ProbeFigures]) -> list[ProbeFigures]:
@@ -91,9 +91,9 @@ def _users(evidence: Evidence, probes: list[ProbeFigures]) -> list[ProbeFigures]
     load = [plan.name for plan in drill.load]
     own = [plan.name for plan in drill.probes if plan.by != "environment"]
     for names in (limited, promised, load, own[:1]):
-        found = [probe for probe in probes if probe.probe in names]
-        if found:
-            return found
+        of_users = [probe for probe in probes if probe.probe in names]
+        if of_users:
+            return of_users
     return probes
 
 

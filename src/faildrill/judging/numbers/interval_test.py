@@ -63,9 +63,9 @@ def best_split(at_least: Floats, at_most: Floats, names: Sequence[str]) -> Split
     # Shifts both bounds of a night alike, so that they stay bounds of what is left to explain.
     foretold = alike * _deviations(at_least, at_most)
     scores = gehan(at_least - foretold, at_most - foretold)
-    found = _standardized(scores[None])[0]
-    best = int(found.argmax())
-    return Split(_chance(scores, float(found[best]), names), BEFORE + best, alike)
+    standardized = _standardized(scores[None])[0]
+    best = int(standardized.argmax())
+    return Split(_chance(scores, float(standardized[best]), names), BEFORE + best, alike)
 
 
 def gehan(at_least: Floats, at_most: Floats) -> Floats:
@@ -90,8 +90,8 @@ def _alike(scores: Floats) -> float:
     split = BEFORE + int(_standardized(scores[None])[0].argmax())
     rest = np.concatenate([scores[:split] - scores[:split].mean(), scores[split:] - scores[split:].mean()])
     own = float((rest**2).sum())
-    found = float((rest[1:] * rest[:-1]).sum()) / own if own else 0.0
-    return min(_MOST_ALIKE, max(0.0, round((found + _BIAS / len(scores)) * 20) / 20))
+    correlation = float((rest[1:] * rest[:-1]).sum()) / own if own else 0.0
+    return min(_MOST_ALIKE, max(0.0, round((correlation + _BIAS / len(scores)) * 20) / 20))
 
 
 def _deviations(at_least: Floats, at_most: Floats) -> Floats:
@@ -129,9 +129,9 @@ def _parts(number: int) -> list[int]:
 def adjusted(chances: Sequence[float]) -> list[float]:
     """Return each p as it counts among all that were looked at together (Benjamini and Hochberg 1995)."""
     order = sorted(range(len(chances)), key=lambda number: -chances[number])
-    found, least = [0.0] * len(chances), 1.0
+    raised, least = [0.0] * len(chances), 1.0
     for rank, number in zip(range(len(chances), 0, -1), order, strict=True):
         # From the largest p down, never rising again: a smaller p must not count as less sure than a larger one.
         least = min(least, chances[number] * (len(chances) / rank))
-        found[number] = least
-    return found
+        raised[number] = least
+    return raised

@@ -34,8 +34,8 @@ def figures(evidence: Evidence) -> list[ProbeFigures]:
 
 def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFigures:
     tallied = evidence.tally(plan.name)
-    found = evidence.outages(plan.name, evidence.hold(plan.name))
-    longest = sorted(found, key=weight, reverse=True)[:MOST_OUTAGES]
+    outages = evidence.outages(plan.name, evidence.hold(plan.name))
+    longest = sorted(outages, key=weight, reverse=True)[:MOST_OUTAGES]
     listed = sorted(longest, key=lambda one: one.first_dark)
     return ProbeFigures(
         probe=plan.name,
@@ -52,7 +52,7 @@ def _probe(evidence: Evidence, plan: ProbePlan, writers: "_Writers") -> ProbeFig
         late=_late(evidence, plan.name),
         damaged=evidence.looks(plan.name).damaged,
         outages=[_outage(evidence, plan.name, outage, writers) for outage in listed],
-        outages_left_out=len(found) - len(listed),
+        outages_left_out=len(outages) - len(listed),
         hold=evidence.hold(plan.name),
         unproven=seconds(evidence.unproven(evidence.darkness(plan.name))),
         answer_times={name: seconds(took) for name, took in evidence.seen(plan.name).answer_times.items()},
@@ -110,8 +110,8 @@ def _phases(evidence: Evidence, probe: str, one: Stretch, writers: "_Writers") -
     if followed is None:
         return {}
     fault, hold = followed.at, nanoseconds(evidence.hold(probe))
-    seen = writers.after(followed, one.first_good).items()
-    moments = {"first_dark": one.first_dark, **{name: at for name, at in seen if at >= (one.last_good or fault)}}
+    after = writers.after(followed, one.first_good).items()
+    moments = {"first_dark": one.first_dark, **{name: at for name, at in after if at >= (one.last_good or fault)}}
     if one.first_answer is not None and one.first_good is not None:
         moments["first_good"] = one.first_answer
         if (evidence.darkness(probe).good_until or 0) - one.first_good >= hold:
@@ -139,8 +139,8 @@ class _Writers:
         managers = [self._looks[plan.name] for plan in plans if trait(plan.use.kind, "probe", TELLS_LEAD)]
         noticed = [_first(looks, followed.at, end, unlocked=True) for looks in managers]
         named = [_first(self._looks[plan.name], followed.at, end, unlocked=False) for plan in plans]
-        found = {"detected": noticed, "new_writer": named}
-        return {name: min(known) for name, some in found.items() if (known := [at for at in some if at is not None])}
+        moments = {"detected": noticed, "new_writer": named}
+        return {name: min(known) for name, some in moments.items() if (known := [at for at in some if at is not None])}
 
     def _right(self, step: str) -> list[ProbePlan]:
         """Return the probes that tell the writer of the target of a step; all that tell one, where none is of that."""
@@ -169,9 +169,9 @@ def _first(looks: Columns, fault: int, until: int, *, unlocked: bool) -> int | N
     if not len(named):
         return None
     later = looks.where((looks.sent >= fault) & (looks.answered <= until))
-    told = (later.who != named.who[-1]) & (later.who > 0) & later.is_good
+    tells = (later.who != named.who[-1]) & (later.who > 0) & later.is_good
     if unlocked:
         says = np.array([UNLOCKED in name.split("; ") for name in later.names])
-        told |= says[later.detail]
-    places = np.flatnonzero(told)
+        tells |= says[later.detail]
+    places = np.flatnonzero(tells)
     return int(later.answered[places[0]]) if len(places) else None

@@ -95,8 +95,8 @@ class RankCount:
     def __init__(self, looks: Columns, values: Values, ranks: Ranks, few: int = FEW) -> None:
         self._looks, self._values, self._ranks, self._few = looks, values, ranks, few
         self._some = np.sort(values(looks.some(min(len(looks) // _EVERY + 1, _ENOUGH))))
-        told = len(self._some)
-        self._searches = [_Search(rank, told) for rank in ranks(told)]
+        known = len(self._some)
+        self._searches = [_Search(rank, known) for rank in ranks(known)]
         self._aim(self._searches)
         self._count = 0
 

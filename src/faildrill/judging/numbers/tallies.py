@@ -82,21 +82,21 @@ def tally(looks: Columns) -> Tally:
 
 def where(looks: Columns, is_it: Callable[[Columns], Mask], most: int = 3) -> Places:
     """Count the looks of which something is true, and number the first `most` and the last of them."""
-    count, found, last = 0, list[int](), None
+    count, places_there, last = 0, list[int](), None
     for first, part in looks.blocks():
         places = np.flatnonzero(is_it(part))
         if len(places):
             count += len(places)
-            found += [first + place for place in places[: most - len(found)].tolist()]
+            places_there += [first + place for place in places[: most - len(places_there)].tolist()]
             last = first + int(places[-1])
-    return Places(count, found, last)
+    return Places(count, places_there, last)
 
 
 def first(looks: Columns, is_it: Callable[[Columns], Mask], most: int = 3) -> list[int]:
     """Return the numbers of the first `most` looks of which something is true; none is gone through beyond them."""
-    found = list[int]()
+    first_places = list[int]()
     for before, part in looks.blocks() if most else ():
-        found += [before + place for place in np.flatnonzero(is_it(part))[: most - len(found)].tolist()]
-        if len(found) == most:
+        first_places += [before + place for place in np.flatnonzero(is_it(part))[: most - len(first_places)].tolist()]
+        if len(first_places) == most:
             break
-    return found
+    return first_places

@@ -48,12 +48,12 @@ def slower(before: Span, after: Span, name: str) -> Slower | None:
     if one is None or other is None:
         return None
     scores = gehan(np.concatenate([one.at_least, other.at_least]), np.concatenate([one.at_most, other.at_most]))
-    found = float(scores[len(one.at_least) :].sum())
+    rank_sum = float(scores[len(one.at_least) :].sum())
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")
     bits = np.random.PCG64(seed)
     orders = bits.random_raw(_ORDERS * len(scores)).reshape(_ORDERS, len(scores)).argsort(axis=1)
     # Sums of whole numbers as floats: the hair of tolerance is for the order in which they were added.
-    as_slow = int((scores[orders][:, len(one.at_least) :].sum(axis=1) >= found - 1e-9).sum())
+    as_slow = int((scores[orders][:, len(one.at_least) :].sum(axis=1) >= rank_sum - 1e-9).sum())
     first, second = float(np.median(one.at_most)), float(np.median(other.at_least))
     # The least of the one against the most of the other: what the bounds leave open counts against the claim.
     surely = (second - first) / first if 0 < first < np.inf else -np.inf

@@ -79,12 +79,12 @@ def users(evidences: Iterable[Evidence]) -> list[str]:
 
 def limits(evidences: Iterable[Evidence], probes: list[str]) -> dict[str, float]:
     """Give each probe the time from which its answers are late: the same for all runs, the most generous of them."""
-    found: dict[str, float] = {}
+    by_probe: dict[str, float] = {}
     for evidence in evidences:
         for name in probes:
             if name in evidence.plans:
-                found[name] = max(found.get(name, 0.0), seconds(evidence.late_after(name)))
-    return found
+                by_probe[name] = max(by_probe.get(name, 0.0), seconds(evidence.late_after(name)))
+    return by_probe
 
 
 def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
@@ -140,8 +140,8 @@ def _at(looks: Columns, share: float) -> list[float | None]:
     """Bound a percentile; a failed look counts as slower than any other."""
     if not len(looks):
         return []
-    seen = percentile(looks, max(math.ceil(round(share * len(looks), 6)), 1) - 1)
-    return [None if duration == FOREVER else seconds(duration) for duration in seen]
+    durations_there = percentile(looks, max(math.ceil(round(share * len(looks), 6)), 1) - 1)
+    return [None if duration == FOREVER else seconds(duration) for duration in durations_there]
 
 
 def _is_over(looks: Columns, hurt: Mask) -> bool:

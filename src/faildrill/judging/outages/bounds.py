@@ -91,13 +91,13 @@ class Darkness:
         groups = np.cumsum(first_of) - 1
         least = _at_least(self.life, self.dark, groups, hold)
         edges = [*np.flatnonzero(first_of).tolist(), len(groups)]
-        found = []
+        stretches = []
         for group, (first, end) in enumerate(pairwise(edges)):
             members = slice(first, end)
             last_good, answers = int(starts[first]), (int(ends[members].min()), int(ends[members].max()))
             shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
-            found.append(_stretch(self.looks, self.slow, Dark(*(column[members] for column in self.dark)), shape))
-        return found
+            stretches.append(_stretch(self.looks, self.slow, Dark(*(column[members] for column in self.dark)), shape))
+        return stretches
 
     def apart(self) -> list[int]:
         """Return the numbers of as many samples as there are that prove it dark, life proven between each two."""
@@ -107,12 +107,12 @@ class Darkness:
         # Of those left always the one that ends first: no other choice leaves room for more (interval scheduling).
         order = np.argsort(self.dark.begun_by, kind="stable")
         columns = (after[order], self.dark.still_at[order], self.dark.sample[order])
-        found, end = list[int](), _UNSEEN
+        firsts, end = list[int](), _UNSEEN
         for first_life, still_at, sample in zip(*(column.tolist() for column in columns), strict=True):
             if end <= still_at:
-                found.append(sample)
+                firsts.append(sample)
                 end = first_life
-        return found
+        return firsts
 
     def with_hidden(self, one: Stretch, hold: int, reach: int) -> int | None:
         """Return how long an outage can have been at most, were it dark unseen within `hold` of its edges, in ns.
@@ -127,9 +127,9 @@ class Darkness:
         for first in range(looks.first_due(one.last_good), -1, -_NEAR):
             # Gone through afresh: of lives far from any darkness only a few were kept (see `intervals`), and these
             # may be missing.
-            found = proven(looks.part(max(first - _NEAR, 0), first), self.slow, looks.seen_late)
-            start = min(start, int(found.since.min(initial=start)))
-            before = found.since[found.by <= one.last_good - hold]
+            proofs = proven(looks.part(max(first - _NEAR, 0), first), self.slow, looks.seen_late)
+            start = min(start, int(proofs.since.min(initial=start)))
+            before = proofs.since[proofs.by <= one.last_good - hold]
             if len(before):
                 start = int(before.max())
                 break
@@ -137,8 +137,8 @@ class Darkness:
             if end < looks.due_at(first):
                 break
             part = looks.part(first, first + _NEAR)
-            found = proven(part, self.slow, looks.seen_late)
-            end = int(found.by[found.since >= one.first_good + hold].min(initial=end))
+            proofs = proven(part, self.slow, looks.seen_late)
+            end = int(proofs.by[proofs.since >= one.first_good + hold].min(initial=end))
             answered = max(answered, int(part.answered.max()))
         return (answered if end == _NEVER else end) - start
 

@@ -33,8 +33,8 @@ def see(looks: Columns, slow: int, marks: Iterable[int]) -> LookSummary:
         proving.take(first, part)
         answers.take(part)
         late.take(part)
-    found = (dict(zip(PERCENTILES, ranking.found(), strict=False)) for ranking in (answers, late))
-    return LookSummary(tallying.found(), Darkness(looks, slow, *proving.found()), *found)
+    percentiles = (dict(zip(PERCENTILES, ranking.found(), strict=False)) for ranking in (answers, late))
+    return LookSummary(tallying.found(), Darkness(looks, slow, *proving.found()), *percentiles)
 
 
 def _ranks(count: int) -> list[int]:
