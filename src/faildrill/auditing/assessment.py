@@ -34,16 +34,16 @@ async def audit(environment: Environment, objective: float | None = None, within
     names = list(environment.settings)
     readers = [build(environment.settings[name], "settings") for name in names]
     readings = await asyncio.gather(*(_read(reader, within) for reader in readers))
-    found = [
+    assessed = [
         _weighed(name, reader, reading, environment.standards.get(name), objective)
         for name, reader, reading in zip(names, readers, readings, strict=True)
     ]
     return Audit(
         environment.name,
         datetime.now(UTC).isoformat(timespec="seconds"),
-        [looked_at for audited, _, _ in found for looked_at in audited],
-        [*(remark for _, some, _ in found for remark in some), *_unused(environment)],
-        [detection for _, _, some in found for detection in some],
+        [looked_at for audited, _, _ in assessed for looked_at in audited],
+        [*(remark for _, some, _ in assessed for remark in some), *_unused(environment)],
+        [detection for _, _, some in assessed for detection in some],
     )
 
 
@@ -67,7 +67,7 @@ def _weighed(
     if standard is not None and reading.any_case:
         standard = standard.spelled_as(reading)
     noticed = list(detections(name, reading.live, standard, objective))
-    found = [
+    remarks = [
         *(_compared(name, reader, standard, reading) if standard else [rules.without_standard(name, reading.live)]),
         *rules.remarks(name, reading),
         *(remark for detection in noticed if (remark := rules.slow(detection))),
@@ -75,7 +75,7 @@ def _weighed(
     order = list(Grade)
     return (
         [Audited(name, reading.source, compared=standard is not None)],
-        sorted(dict.fromkeys(found), key=lambda one: order.index(one.grade)),
+        sorted(dict.fromkeys(remarks), key=lambda one: order.index(one.grade)),
         noticed,
     )
 

@@ -109,9 +109,9 @@ def _of_backend(backend: Backend) -> tuple[float | None, float | None, str]:
         name for name, settings in (backend.servers or {}).items() if settings.check and settings.check.how == "none"
     }
     others = [settings for name, settings in (backend.servers or {}).items() if name != last or name not in unchecked]
-    found = [worst_case(server.check) if server.check else None for server in others]
-    known = [time for time in found if time is not None]
-    if not known or len(known) < len(found):
+    times = [worst_case(server.check) if server.check else None for server in others]
+    known = [time for time in times if time is not None]
+    if not known or len(known) < len(times):
         return None, None, "an interval, a time-out or a threshold of a check is not known"
     return max(known, key=lambda one: one[0])
 

@@ -34,12 +34,12 @@ class _Noticed(NamedTuple):
 def measured(audit: Audit, run: Path) -> Audit:
     """Put beside every backend how long the run's dead server stayed in use; WrongUsage where it is no run."""
     evidence = gather(run)
-    found = list(_noticed(evidence))
+    deaths = list(_noticed(evidence))
     beside = []
     for detection in audit.detections:
-        here = [str(death) for death in found if death.backend == detection.of]
-        told = f"measured: {', '.join(here)}" if here else "no death there was measured"
-        beside.append(detection._replace(measured=f"{told} (run {evidence.first.run})"))
+        here = [str(death) for death in deaths if death.backend == detection.of]
+        measured_here = f"measured: {', '.join(here)}" if here else "no death there was measured"
+        beside.append(detection._replace(measured=f"{measured_here} (run {evidence.first.run})"))
     return audit._replace(detections=beside)
 
 

@@ -88,10 +88,10 @@ def slow(one: Detection) -> Remark | None:
         return Remark("detection", Grade.UNREAD, one.source, f"when {what} is noticed can't be computed", why)
     if one.worst <= one.objective:
         return None
-    said = f"{what} is noticed after {durations.show(one.worst)} at the worst, the objective is {limit}"
+    lateness = f"{what} is noticed after {durations.show(one.worst)} at the worst, the objective is {limit}"
     why = f"until then it still gets requests: {one.formula}"
     remedy = "shorten its check interval or timeout, or let fewer failed checks mark it down"
-    return Remark("detection", Grade.SEVERE, one.source, said, why, remedy, limit, durations.show(one.worst))
+    return Remark("detection", Grade.SEVERE, one.source, lateness, why, remedy, limit, durations.show(one.worst))
 
 
 def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
@@ -103,10 +103,10 @@ def _unsaved(name: str, reading: SettingsRead) -> Iterator[Remark]:
             continue
         if difference.path in reading.steered or difference.found == "unresolved":
             continue
-        told = {"missing": "is in the file, but not in force", "extra": "is in force, but not in the file"}.get(
+        lack = {"missing": "is in the file, but not in force", "extra": "is in force, but not in the file"}.get(
             difference.how, f"{difference.live} runs, the file says {difference.standard}"
         )
-        what = f"{in_words(difference.path)}: {told}"
+        what = f"{in_words(difference.path)}: {lack}"
         why = "it was changed at run time: the file does not show it, and the next reload reverts it"
         remedy = "revert it, or write it into the file, so that both agree"
         yield Remark(
@@ -127,9 +127,9 @@ def _unchecked(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
             yield Remark("checked", Grade.NOTE, name, f"{where} has no health check", why)
         elif how == "agent":
             why = "an agent that falls silent marks nothing down: a server that dies still gets requests"
-            said = f"{where} has an agent, and no health check"
+            what = f"{where} has an agent, and no health check"
             grade = Grade.SEVERE if others else Grade.NOTE
-            yield Remark("checked", grade, name, said, why, "add a health check beside the agent check")
+            yield Remark("checked", grade, name, what, why, "add a health check beside the agent check")
         elif how == "passive":
             why = "it is found dead only by user requests that fail, again after every timeout"
             yield Remark("checked", Grade.NOTE, name, f"{where} is checked only by user requests", why)
@@ -145,14 +145,18 @@ def _timeouts(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     for what in ("client", "connect", "server"):
         if getattr(settings.timeouts, what) == "none" and not (tunnelled and what == "server"):
             why = "a connection that hangs is held for ever; with enough of them nothing is served any more"
-            said = f"{backend} has no timeout {what}"
-            yield Remark("timeouts", Grade.WARNING, name, said, why, f"set `timeout {what}`")
+            what_lacks = f"{backend} has no timeout {what}"
+            yield Remark("timeouts", Grade.WARNING, name, what_lacks, why, f"set `timeout {what}`")
     client, server = settings.timeouts.client, settings.timeouts.server
     known = isinstance(client, float) and isinstance(server, float)
     if settings.mode == "tcp" and known and client != server and not tunnelled:
-        said = f"{backend} cuts an idle connection after {_shown(client)} on one side and {_shown(server)} on the other"
+        what_lacks = (
+            f"{backend} cuts an idle connection after {_shown(client)} on one side and {_shown(server)} on the other"
+        )
         why = "in TCP mode a connection that is idle on both sides ends after the shorter of the two"
-        yield Remark("timeouts", Grade.NOTE, name, said, why, "make `timeout client` and `timeout server` the same")
+        yield Remark(
+            "timeouts", Grade.NOTE, name, what_lacks, why, "make `timeout client` and `timeout server` the same"
+        )
 
 
 def _shown(limit: float | str | None) -> str:
@@ -160,20 +164,20 @@ def _shown(limit: float | str | None) -> str:
 
 
 def _intervals(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
-    found = {
+    intervals = {
         (server.check.interval, server.check.fast_interval)
         for server in (settings.servers or {}).values()
         if server.check and server.check.interval is not None and server.check.fast_interval is not None
     }
-    for interval, fast in sorted(found):
+    for interval, fast in sorted(intervals):
         if fast > interval:
-            said = f"{backend} is checked every {durations.show(interval)}, but every {durations.show(fast)} in doubt"
+            what = f"{backend} is checked every {durations.show(interval)}, but every {durations.show(fast)} in doubt"
             why = "a server that has just failed a check is checked less often than a healthy one"
             yield Remark(
                 "timeouts",
                 Grade.WARNING,
                 name,
-                said,
+                what,
                 why,
                 "make the interval in doubt (HAProxy's `fastinter`) the shorter one",
             )
@@ -184,13 +188,13 @@ def _redispatch(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if len(active) < 2 or settings.mode != "http":  # noqa: PLR2004 - one has nobody to turn to
         return
     if settings.redispatch is False or settings.retries == 0:
-        said = f"{backend} does not retry on another server when a connection fails"
+        what = f"{backend} does not retry on another server when a connection fails"
         why = "until a dead server is noticed, its share of the users gets errors that a retry would spare them"
         remedy = "`option redispatch 1`, `retries 2` or more; at NGINX `error` in `proxy_next_upstream`, two tries"
-        yield Remark("redispatch", Grade.WARNING, name, said, why, remedy)
+        yield Remark("redispatch", Grade.WARNING, name, what, why, remedy)
     elif settings.redispatch is None or settings.retries is None:
-        said = f"whether {backend} retries on another server can't be read"
-        yield Remark("redispatch", Grade.UNREAD, name, said, _UNREAD)
+        what = f"whether {backend} retries on another server can't be read"
+        yield Remark("redispatch", Grade.UNREAD, name, what, _UNREAD)
 
 
 def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -204,10 +208,10 @@ def _sessions(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     # A check that only connects finds dead what is dead; any other may take out a server that goes on answering.
     connects = all(check.how in ("tcp", "tls") and not check.asks for check in checked)
     harmless = connects and isinstance(limit, float) and limit <= _SOON
-    said = f"when a server is found dead, {backend} moves new connections only: {stay}"
+    what = f"when a server is found dead, {backend} moves new connections only: {stay}"
     why = "clients keep using a demoted database over the connection they hold, or wait for a dead one"
     remedy = "default-server on-marked-down shutdown-sessions"
-    yield Remark("sessions", Grade.NOTE if harmless else Grade.WARNING, name, said, why, remedy)
+    yield Remark("sessions", Grade.NOTE if harmless else Grade.WARNING, name, what, why, remedy)
 
 
 def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -217,24 +221,24 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     left = serving(settings)
     balanced = [name for name, share in left.items() if share.weight != 0]
     if not left:
-        said, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
-        yield Remark("redundant", Grade.WARNING, name, said, why, "put one back in")
+        what, why = f"{backend} has no server to send requests to", "nobody is served until one is back"
+        yield Remark("redundant", Grade.WARNING, name, what, why, "put one back in")
     elif len(left) == len(settings.servers) == 1 and is_name(next(iter(left.values())).address):
-        said = f"{backend} has only {', '.join(left)} to send requests to"
-        yield Remark("redundant", Grade.NOTE, name, said, "how many servers are behind one name is unknown here")
+        what = f"{backend} has only {', '.join(left)} to send requests to"
+        yield Remark("redundant", Grade.NOTE, name, what, "how many servers are behind one name is unknown here")
     elif len(left) == len(settings.servers) == 1 and is_local(next(iter(left.values())).address):
         # As PHP-FPM is behind its NGINX: it dies with this host or is started again on it, and a second one here would
         # die with it, too. What is redundant is the host, or nothing; of that nobody here knows.
-        said = f"{backend} has only {', '.join(left)} to send requests to, on its own host"
-        yield Remark("redundant", Grade.NOTE, name, said, "whether another host takes over is not seen from here")
+        what = f"{backend} has only {', '.join(left)} to send requests to, on its own host"
+        yield Remark("redundant", Grade.NOTE, name, what, "whether another host takes over is not seen from here")
     elif len(left) == 1:
-        said = f"{backend} has only {', '.join(left)} to send requests to"
+        what = f"{backend} has only {', '.join(left)} to send requests to"
         why = "if it dies, nobody is served"
-        yield Remark("redundant", Grade.WARNING, name, said, why, "add a server, or put one back in")
+        yield Remark("redundant", Grade.WARNING, name, what, why, "add a server, or put one back in")
     elif len(balanced) <= 1:
-        said = f"{backend} has {'only ' * len(balanced)}{', '.join(balanced) or 'no server'} for what no rule assigns"
+        what = f"{backend} has {'only ' * len(balanced)}{', '.join(balanced) or 'no server'} for what no rule assigns"
         why = "without it neither that is served, nor what is assigned to a server that is down"
-        yield Remark("redundant", Grade.NOTE, name, said, why)
+        yield Remark("redundant", Grade.NOTE, name, what, why)
 
 
 def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
@@ -246,12 +250,12 @@ def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     if len(balanced) < 2 or len(stores) != 1 or None in stores or len(asked_no_role) < len(balanced):  # noqa: PLR2004 - one is the writer
         return
     [store] = stores
-    said = (
+    what = (
         f"{backend} balances over {len(balanced)} {store} servers by checks that don't tell which of them takes writes"
     )
     why = "one that only follows passes such a check as well, and refuses writes; for reads it is right"
     remedy = "where users write through it, check who leads: `option httpchk` at Patroni's /primary, `role:master`"
-    yield Remark("writer", Grade.NOTE, name, said, why, remedy)
+    yield Remark("writer", Grade.NOTE, name, what, why, remedy)
 
 
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:
@@ -259,18 +263,18 @@ def _failover(name: str, settings: Failover) -> Iterator[Remark]:
     ttl, wait, retry = settings.ttl, settings.loop_wait, settings.retry_timeout
     if ttl is not None and wait is not None and retry is not None and wait + 2 * retry > ttl:
         needed = durations.show(wait + 2 * retry)
-        said = f"ttl is {durations.show(ttl)}, and loop_wait + 2 * retry_timeout is {needed}"
+        what = f"ttl is {durations.show(ttl)}, and loop_wait + 2 * retry_timeout is {needed}"
         why = "a primary that still tries to reach its store loses the lead before it gives up: a needless failover"
-        yield Remark("failover", Grade.SEVERE, name, said, why, f"patronictl edit-config -s ttl={needed}")
+        yield Remark("failover", Grade.SEVERE, name, what, why, f"patronictl edit-config -s ttl={needed}")
     if settings.paused:
         why = "nobody takes over from a dead primary until it is resumed"
         yield Remark("failover", Grade.SEVERE, name, "Patroni is paused", why, "patronictl resume")
     start = settings.primary_start_timeout
     if start and wait is not None:
-        said = f"after a crash the primary gets up to {durations.show(2 * wait + start)} to start again"
+        what = f"after a crash the primary gets up to {durations.show(2 * wait + start)} to start again"
         why = "only then does Patroni let another node take over"
         remedy = "if that is too long: patronictl edit-config -s primary_start_timeout=SECONDS"
-        yield Remark("failover", Grade.NOTE, name, said, why, remedy)
+        yield Remark("failover", Grade.NOTE, name, what, why, remedy)
 
 
 _Rule = Callable[[str, str, Backend], Iterator[Remark]]

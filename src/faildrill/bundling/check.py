@@ -104,11 +104,11 @@ class _Check:
             return
         listed = {name: digest for name, digest in self._digests.items() if name not in (SUMS, SIGNATURE)}
         text = "".join(f"{digest}  {name}\n" for name, digest in listed.items()).encode()
-        found = self._archive.read(SUMS, _LARGEST)
-        if found == text:
+        listed_there = self._archive.read(SUMS, _LARGEST)
+        if listed_there == text:
             yield Said(Level.RIGHT, f"all {len(listed)} files are as {SUMS} says")
             return
-        here, there = {*text.splitlines()}, {*found.splitlines()}
+        here, there = {*text.splitlines()}, {*listed_there.splitlines()}
         yield Said(Level.WRONG, f"{SUMS} and the files differ: one of the two was changed")
         for line in sorted(here ^ there)[:10]:
             where = "found" if line in here else f"said by {SUMS}"
@@ -127,15 +127,15 @@ class _Check:
 
     def _claim(self) -> Claim | Said:
         try:
-            found = msgspec.json.decode(self._archive.read(CLAIM, _LARGEST), type=Claim)
+            claim = msgspec.json.decode(self._archive.read(CLAIM, _LARGEST), type=Claim)
         except (KeyError, *chain.UNREADABLE) as error:
             return Said(Level.WRONG, f"{CLAIM} is not there, or none that this version reads: {error}")
-        if found.format > FORMAT:
-            return Said(Level.UNTOLD, f"it is of format {found.format}, this version reads {FORMAT}: update faildrill")
-        if sorted(found.runs) != self._runs:
-            differing = ", ".join(sorted({*found.runs} ^ {*self._runs}))
+        if claim.format > FORMAT:
+            return Said(Level.UNTOLD, f"it is of format {claim.format}, this version reads {FORMAT}: update faildrill")
+        if sorted(claim.runs) != self._runs:
+            differing = ", ".join(sorted({*claim.runs} ^ {*self._runs}))
             return Said(Level.WRONG, f"{CLAIM} names other runs than there are: {differing}")
-        return found
+        return claim
 
     def _history(self) -> Iterator[Said]:
         """Read the chain, and say whether it is whole."""
@@ -147,8 +147,8 @@ class _Check:
             yield Said(Level.WRONG, f"the chain breaks at line {self._chain.broken}: {self._chain.because}")
         elif self._chain.links:
             since, until = self._chain.links[0].wall[:10], self._chain.links[-1].wall[:10]
-            told = f"the chain of the history is whole: {_runs(len(self._begun()))} begun, from {since} to {until}"
-            yield Said(Level.RIGHT, told)
+            whole = f"the chain of the history is whole: {_runs(len(self._begun()))} begun, from {since} to {until}"
+            yield Said(Level.RIGHT, whole)
 
     def _begun(self) -> dict[str, chain.Link]:
         return {link.what.run: link for link in self._chain.links if isinstance(link.what, chain.Begun)}
@@ -157,23 +157,23 @@ class _Check:
         """Say what of a run is not as it was sealed."""
         within = f"{RUNS}{run}/"
         try:
-            found = manifest.decode(self._archive.read(within + manifest.FILE, _LARGEST))
+            seals = manifest.decode(self._archive.read(within + manifest.FILE, _LARGEST))
         except (KeyError, ValueError) as error:
             yield Said(Level.WRONG, f"{run}: its {manifest.FILE} is not there or can't be read: {error}")
             return
         here = {name[len(within) :] for name in self._archive.names if name.startswith(within)} - {manifest.FILE}
-        for name in sorted(here ^ {*found.seals[-1]}):
+        for name in sorted(here ^ {*seals.seals[-1]}):
             yield Said(Level.WRONG, f"{run}: {name} {'was never sealed' if name in here else 'is gone'}")
-        if found.run != run:
-            yield Said(Level.WRONG, f"{run}: its {manifest.FILE} is of {found.run}")
-        for number, seal in enumerate(found.seals, 1):
-            is_last = number == len(found.seals)
+        if seals.run != run:
+            yield Said(Level.WRONG, f"{run}: its {manifest.FILE} is of {seals.run}")
+        for number, seal in enumerate(seals.seals, 1):
+            is_last = number == len(seals.seals)
             yield from (
                 Said(Level.WRONG, f"{run}: {name} is not what was sealed{'' if is_last else ' first'}")
                 for name, kept in seal.items()
                 if name in here and (is_last or name != manifest.RESULT) and not self._holds(within + name, kept)
             )
-        yield from self._links(run, found)
+        yield from self._links(run, seals)
 
     def _holds(self, name: str, kept: manifest.Kept) -> bool:
         """Tell whether a file begins with what was sealed."""
@@ -226,11 +226,11 @@ class _Check:
                 f"; {word.what.by} removed it on {_when(word)}" if word and isinstance(word.what, chain.Removed) else ""
             )
             yield Said(Level.MISSING, f"{run}, begun on {_when(begun[run])}, is not in it{by}")
-        told = (
+        which = (
             f"of {span.drill or 'all drills'}, begun from {span.since} {f'until {span.until}' if span.until else 'on'}"
         )
         if not lost and self._chain.links and self._chain.broken is None:
-            yield Said(Level.RIGHT, f"every run {told} that the chain names is in it")
+            yield Said(Level.RIGHT, f"every run {which} that the chain names is in it")
 
     def _after(self) -> Iterator[Said]:
         """Say whether the history goes on from where it was in an older bundle."""

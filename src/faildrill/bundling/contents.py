@@ -82,14 +82,14 @@ def begun_in(span: Span, runs: Path) -> list[Path]:
     links = chain.decode(_chain_in(runs) or b"").links
     entered = {link.what.run: link for link in links if isinstance(link.what, chain.Begun)}
     folders = [path.parent for path in (*runs.glob(f"*/{TIMELINE}"), *runs.glob(f"*/*/{TIMELINE}"))]
-    found: list[tuple[str, Path]] = []
+    by_begin: list[tuple[str, Path]] = []
     for folder in folders:
         first = _first(folder)
         link = entered.get(chain.name_of(folder))
         began = link.wall if link is not None else first.wall
         if span.holds(began, first.what.drill.name):
-            found.append((began, folder))
-    return [folder for _, folder in sorted(found)]
+            by_begin.append((began, folder))
+    return [folder for _, folder in sorted(by_begin)]
 
 
 def _chain_in(runs: Path) -> bytes | None:
@@ -161,10 +161,10 @@ def _runs(folders: Sequence[Path], clock: Clock) -> Iterator[Member]:
     for folder in folders:
         with suppress(OSError):  # of an archive that can't be written to the chain lacks it, which checking tells
             manifest.seal(folder, clock)
-        found, within = manifest.sealing(folder).manifest, f"{RUNS}{chain.name_of(folder)}/"
-        _refuse_secrets(folder, [*found.seals[-1]])
-        yield Member(within + manifest.FILE, manifest.encode(found))
-        for name, kept in found.seals[-1].items():
+        sealed, within = manifest.sealing(folder).manifest, f"{RUNS}{chain.name_of(folder)}/"
+        _refuse_secrets(folder, [*sealed.seals[-1]])
+        yield Member(within + manifest.FILE, manifest.encode(sealed))
+        for name, kept in sealed.seals[-1].items():
             yield Member(within + name, folder / name, kept.size)
 
 

@@ -71,14 +71,14 @@ def check(message: bytes, signature: bytes, allowed: Path | None) -> Checked:
 
 
 def _checked(message: bytes, signature: Path, allowed: Path | None) -> Checked:
-    told = _called(message, "check-novalidate", "-s", str(signature))
-    if told.returncode:
+    fits = _called(message, "check-novalidate", "-s", str(signature))
+    if fits.returncode:
         return Checked(False, "the signature does not fit: what was signed is not what is here")
-    key = _key(told.stdout)
+    key = _key(fits.stdout)
     if allowed is None:
         return Checked(None, f"signed with the key {key}; whose it is can be told with --allowed-signers")
-    found = _called(b"", "find-principals", "-s", str(signature), "-f", str(allowed))
-    for principal in found.stdout.decode("utf-8", "replace").splitlines():
+    principals = _called(b"", "find-principals", "-s", str(signature), "-f", str(allowed))
+    for principal in principals.stdout.decode("utf-8", "replace").splitlines():
         if not _called(message, "verify", "-s", str(signature), "-f", str(allowed), "-I", principal).returncode:
             return Checked(True, f"signed by {principal}, with the key {key}")
     return Checked(False, f"signed with the key {key}, which {allowed} allows nobody to sign bundles with")
@@ -93,5 +93,5 @@ def _called(message: bytes, what: str, *words: str) -> "subprocess.CompletedProc
 
 
 def _key(said: bytes) -> str:
-    found = re.search(rb"\S+ key SHA256:\S+", said)
-    return found[0].decode("ascii", "replace").replace(" key ", " ") if found else "of an unknown sort"
+    key = re.search(rb"\S+ key SHA256:\S+", said)
+    return key[0].decode("ascii", "replace").replace(" key ", " ") if key else "of an unknown sort"

@@ -117,11 +117,11 @@ class Archive:
 
     def digest(self, name: str, size: int | None = None) -> str:
         """Return the SHA-256 of a file, or of its first `size` bytes; KeyError."""
-        place, found = self._places[name], hashlib.sha256()
+        place, sha256 = self._places[name], hashlib.sha256()
         self._file.seek(place.at)
         for piece in _pieces(self._file, place.size if size is None else min(size, place.size)):
-            found.update(piece)
-        return found.hexdigest()
+            sha256.update(piece)
+        return sha256.hexdigest()
 
 
 @contextmanager

@@ -48,11 +48,9 @@ def _chosen(run: str | None) -> tuple[str, Holder]:
     """Return which run is meant, among those under way; WrongUsage says which there are."""
     known = under_way()
     name = Path(run).resolve().name if run else None
-    found = [
-        place for place in known.items() if name is None or name in (place[1].run, place[1].run.rpartition("-")[2])
-    ]
-    if len(found) == 1:
-        return found[0]
+    runs = [place for place in known.items() if name is None or name in (place[1].run, place[1].run.rpartition("-")[2])]
+    if len(runs) == 1:
+        return runs[0]
     there = ", ".join(sorted(holder.run for holder in known.values())) or "none"
     which = f"no run {run!r} is under way on this machine" if run else "which run?"
     raise WrongUsage(f"{which}; under way: {there}. A run that died is put back by `faildrill recover`")

@@ -105,8 +105,8 @@ class Announcer:
         """Tell of a run of many that left its place as it should not be, where that was not told before."""
         if code == ExitCode.UNSAFE and folder not in self._in_need:
             self._in_need.add(folder)
-            told = result.because if result is not None and not self.subject.is_blinded else ""
-            self._send("hand", notices.needs_a_hand(f"{self.subject.name}, {title}", told, folder))
+            because = result.because if result is not None and not self.subject.is_blinded else ""
+            self._send("hand", notices.needs_a_hand(f"{self.subject.name}, {title}", because, folder))
 
     def ended(self, code: ExitCode, because: str, folder: Path) -> None:
         """See all notices through, then tell how it ended; returns when people have it, or are given up."""

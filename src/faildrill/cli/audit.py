@@ -48,20 +48,20 @@ def audit_command(
     wrong: what can't be read never passes.
     """
     with environment(env, Path("drill.yaml"), start_lab=False) as place:
-        found = resolver.run(audit(place, objective))
+        audited = resolver.run(audit(place, objective))
     if run is not None:
-        found = measured(found, find_one(run, reports))
+        audited = measured(audited, find_one(run, reports))
     texts = {
-        "text": lambda: "\n".join(audit_text.lines(found)),
-        "json": lambda: audit_text.as_json(found),
-        "junit": lambda: audit_text.as_junit(found).decode(),
-        "sarif": lambda: sarif.render(found, _placed(env, place.name)),
+        "text": lambda: "\n".join(audit_text.lines(audited)),
+        "json": lambda: audit_text.as_json(audited),
+        "junit": lambda: audit_text.as_junit(audited).decode(),
+        "sarif": lambda: sarif.render(audited, _placed(env, place.name)),
     }
     click.echo(texts[output]())
     for name, path in (("json", as_json), ("junit", junit), ("sarif", as_sarif)):
         if path is not None:
             _write(path, texts[name]())
-    sys.exit(exit_code(found, fail_on))
+    sys.exit(exit_code(audited, fail_on))
 
 
 def _placed(env: str, name: str) -> str:

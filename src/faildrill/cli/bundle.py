@@ -93,12 +93,12 @@ def _tell(file: Path, allowed_signers: Path | None, after: Path | None) -> None:
     from faildrill.bundling.check import Trust, check
 
     try:
-        found = check(file, Trust(allowed_signers, after))
+        report = check(file, Trust(allowed_signers, after))
     except OSError as error:
         raise WrongUsage(f"{error.filename or file} can't be read: {reason(error)}") from error
-    for statement in found.said:
+    for statement in report.said:
         click.echo(f"{statement.level.value:<10}  {plain(statement.text, 400)}")
-    sys.exit(found.exit_code)
+    sys.exit(report.exit_code)
 
 
 def _named(runs: tuple[str, ...], among: Path) -> list[Path]:

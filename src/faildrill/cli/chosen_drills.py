@@ -50,12 +50,12 @@ def drills_in(paths: Iterable[Path]) -> list[Path]:
 
     A folder's environments, standards and folders are passed over.
     """
-    found: dict[Path, Path] = {}
+    by_path: dict[Path, Path] = {}
     for path in paths:
         files = _of_folder(path) if path.is_dir() else [path]
         for file in files:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
+            by_path.setdefault(file.resolve(), file)
+    return list(by_path.values())
 
 
 def _of_folder(folder: Path) -> list[Path]:
@@ -87,15 +87,15 @@ def chosen(paths: list[Path], choice: Choice, env: str | None, *, tell: bool) ->
             if key not in places:
                 places[key] = stack.enter_context(environment(key[0], path, start_lab=True, tell=tell))
         of = {path: places[env or drill.environment, path.parent] for path, drill in wanted.items()}
-        found = {path: _members(drill, of[path]) for path, drill in _loaded(of).items()}
-        files = {member.name: path for path, members in found.items() for member in members}
-        members = [member for some in found.values() for member in some]
+        by_file = {path: _members(drill, of[path]) for path, drill in _loaded(of).items()}
+        files = {member.name: path for path, members in by_file.items() for member in members}
+        members = [member for some in by_file.values() for member in some]
         yield Chosen(called(paths), members, len(loaded) - len(wanted), files)
 
 
 def _loaded(files: "dict[Path, Environment] | dict[Path, None]") -> dict[Path, Drill]:
     """Load every file; WrongUsage with the mistakes of all of them where there are any."""
-    found: dict[Path, Drill] = {}
+    drills: dict[Path, Drill] = {}
     mistakes: list[str] = []
     for path, place in files.items():
         try:
@@ -103,12 +103,12 @@ def _loaded(files: "dict[Path, Environment] | dict[Path, None]") -> dict[Path, D
         except (InvalidFile, WrongUsage) as error:
             mistakes.append(str(error))
             continue
-        found[path] = loaded.drill
+        drills[path] = loaded.drill
         for warning in loaded.warnings if place is not None else ():
             click.echo(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}", err=True)
     if mistakes:
         raise WrongUsage("\n".join(mistakes))
-    return found
+    return drills
 
 
 def _wanted(loaded: dict[Path, Drill], choice: Choice) -> dict[Path, Drill]:

@@ -45,14 +45,14 @@ def doctor(what: str, env: str | None, reports: Path, output: str) -> None:
     with environment(named, drill or Path("drill.yaml"), start_lab=False) as place:
         loaded = load_drill(drill, place).drill if drill else None
         with resolver.patient(NAMES_WITHIN):
-            found = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
+            answers = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
     if output == "json":
-        click.echo(json.dumps([checked._asdict() for checked in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([checked._asdict() for checked in answers], indent=2, ensure_ascii=False))
     else:
-        wrong = sum(not checked.ok for checked in found)
+        wrong = sum(not checked.ok for checked in answers)
         where = place.name if loaded is None else f"{loaded.name} in {place.name}"
-        click.echo(f"\n{where}: {f'{wrong} of ' if wrong else 'all '}{len(found)} {'wrong' if wrong else 'well'}")
-    sys.exit(ExitCode.PASSED if all(checked.ok for checked in found) else ExitCode.FAILED)
+        click.echo(f"\n{where}: {f'{wrong} of ' if wrong else 'all '}{len(answers)} {'wrong' if wrong else 'well'}")
+    sys.exit(ExitCode.PASSED if all(checked.ok for checked in answers) else ExitCode.FAILED)
 
 
 def _is_drill(path: Path) -> bool:
@@ -72,12 +72,12 @@ async def _looking(place: Environment, reports: Path, drill: Drill | None) -> As
 
 
 async def _found(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
-    found: list[Checked] = []
+    answers: list[Checked] = []
     async for checked in looking:
-        found.append(checked)
+        answers.append(checked)
         if tell:
             mark = click.style("ok   ", fg="green") if checked.ok else click.style("WRONG", fg="red", bold=True)
             click.echo(
                 f"{mark}  {checked.what}: {checked.told}" + (f"\n       do: {checked.remedy}" if checked.remedy else "")
             )
-    return found
+    return answers

@@ -73,12 +73,12 @@ def list_drills(folder: Path, output: str) -> None:
             click.echo(f"{click.style('bad', fg='red')}  {drill['file']}: {drill['mistakes']}; see: faildrill validate")
             continue
         click.echo(f"{click.style(str(drill['drill']), bold=True)}  in {drill['environment']}  ({drill['file']})")
-        told = [
+        lines = [
             drill["about"],
             f"needs {drill['needs']}",
             *(f"{key} {drill[key]}" for key in ("tags", "satisfies", "ways", "twin") if drill[key]),
         ]
-        click.echo("\n".join(f"  {line}" for line in told if line))
+        click.echo("\n".join(f"  {line}" for line in lines if line))
     if not listed:
         click.echo(f"no drills in {folder}/; `faildrill init` writes a first one")
 

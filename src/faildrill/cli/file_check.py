@@ -59,7 +59,7 @@ def _environment(path: Path, env: str | None, one: Checked) -> tuple[Environment
         return None, []
     other = Checked(given)
     try:
-        found = find_environment(given, path, lab_that_is_up)
+        place_file = find_environment(given, path, lab_that_is_up)
     except WrongUsage as error:
         if env:
             other.mistakes.append(Mistake(1, 1, str(error)))
@@ -69,8 +69,8 @@ def _environment(path: Path, env: str | None, one: Checked) -> tuple[Environment
         else:
             one.mistakes.append(Mistake(*place, str(error)))
         return None, []
-    other.file = str(found)
-    environment = _noted(other, lambda: load_environment(found))
+    other.file = str(place_file)
+    environment = _noted(other, lambda: load_environment(place_file))
     return environment, [other] if environment is None else []
 
 

@@ -56,5 +56,5 @@ def _identified(env: str) -> tuple[PlaceKey, str]:
     from faildrill.cli.environment_choice import environment
     from faildrill.locking.declared_facts import proven
 
-    with environment(env, Path("drill.yaml"), start_lab=False) as found:
-        return proven(found), found.name
+    with environment(env, Path("drill.yaml"), start_lab=False) as place:
+        return proven(place), place.name

@@ -30,11 +30,11 @@ def _summary(name: str, shape: Shape) -> str:
 
 def print_one(name: str) -> None:
     """Print everything about a kind, in each shape that has one of that name; WrongUsage where none has."""
-    found: list[Shape] = [shape for shape in SHAPES if name in names(shape)]
-    if not found:
+    shapes: list[Shape] = [shape for shape in SHAPES if name in names(shape)]
+    if not shapes:
         known = sorted({known_name for shape in SHAPES for known_name in names(shape)})
         raise WrongUsage(f"no kind is called {name!r}{did_you_mean(name, known)}")
-    for number, shape in enumerate(found):
+    for number, shape in enumerate(shapes):
         if number:
             click.echo()
         _print(describe(name, shape))

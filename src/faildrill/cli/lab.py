@@ -113,8 +113,8 @@ def _width(words: Iterable[str], least: int) -> int:
 
 def table(place: Place, answer: dict[str, Any]) -> Iterator[str]:
     """Tell what a lab answered about itself, a line at a time: first how it is, then each node and link."""
-    said = _SAID.get(answer["phase"], f"is {answer['phase']}") + _but(answer["nodes"])
-    yield f"lab {place.name!r} {said.format(up=place.command('up'), down=place.command('down'))}"
+    phase = _SAID.get(answer["phase"], f"is {answer['phase']}") + _but(answer["nodes"])
+    yield f"lab {place.name!r} {phase.format(up=place.command('up'), down=place.command('down'))}"
     if "environment" in answer:
         yield f"  environment: {answer['environment']}"
     parts = (facts["part"] for facts in answer["nodes"].values())

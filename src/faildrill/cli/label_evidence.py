@@ -28,15 +28,15 @@ def evidence(labels: tuple[str, ...], since: str, until: str, among: Path, outpu
     with indexed(among) as index:
         runs = [run for run in index.latest(ALL) if since <= run.started and (not until or run.started < until)]
         tell_untold(index)
-    told = rows(runs, labels)
-    if missing := sorted({*labels} - {proof.label for proof in told}):
+    proofs = rows(runs, labels)
+    if missing := sorted({*labels} - {proof.label for proof in proofs}):
         raise WrongUsage(f"no run in {among} carries {', '.join(map(plain, missing))}; there are: {_labels(runs)}")
     if output == "json":
-        click.echo(json.dumps([_plain(proof) for proof in told], indent=2))
+        click.echo(json.dumps([_plain(proof) for proof in proofs], indent=2))
         return
-    for proof in told:
+    for proof in proofs:
         _tell(proof)
-    if not told:
+    if not proofs:
         click.echo("no run carries a label: write `satisfies: [LABEL]` into a drill, and run it")
 
 

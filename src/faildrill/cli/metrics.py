@@ -74,7 +74,7 @@ def _places(last: list[LastRun]) -> Family:
 
 def _game_days() -> Iterator[Family]:
     days = {name: _lines(name) for name in recorded()}
-    told = {name: lines for name, lines in days.items() if lines is not None}
+    readable = {name: lines for name, lines in days.items() if lines is not None}
     yield Family(
         "faildrill_game_day_readable",
         "0 where the record of a game day was altered: nothing of it is run then",
@@ -91,7 +91,7 @@ def _game_days() -> Iterator[Family]:
         "Occurrences that were due and never begun, by reason",
         [
             Sample({"game_day": name, "reason": why}, _missed(lines, why))
-            for name, lines in told.items()
+            for name, lines in readable.items()
             for why in get_args(Reason)
         ],
         unit="occurrences",
@@ -102,7 +102,7 @@ def _game_days() -> Iterator[Family]:
         "Occurrences whose caller was gone before they ended",
         [
             Sample({"game_day": name}, sum(isinstance(line.what, Died) for line in lines))
-            for name, lines in told.items()
+            for name, lines in readable.items()
         ],
         unit="occurrences",
         sort="counter",

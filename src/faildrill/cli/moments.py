@@ -34,16 +34,16 @@ def moment(written: str, span: Span) -> datetime:
     since = _SINCE.fullmatch(text)
     if since is not None and not _TIME.fullmatch(text):
         return span.zero + (1 if since["sign"] == "+" else -1) * _length(since["length"], written)
-    found = _TIME.fullmatch(text)
-    if found is None:
+    parts = _TIME.fullmatch(text)
+    if parts is None:
         raise WrongUsage(f"{written!r} is no time: write {_EXAMPLES}")
-    if found["zone"] is None:
+    if parts["zone"] is None:
         raise WrongUsage(
             f"{written!r} has no zone, and could be any of a day's hours: write {text}Z for UTC, or its offset or zone"
         )
-    zone, of_day = _zone(found["zone"], written), _of_day(found["time"], written)
-    if found["day"] is not None:
-        return _instant(_day(found["day"], written), of_day, zone, written)
+    zone, of_day = _zone(parts["zone"], written), _of_day(parts["time"], written)
+    if parts["day"] is not None:
+        return _instant(_day(parts["day"], written), of_day, zone, written)
     middle = (span.started + (span.ended - span.started) / 2).astimezone(zone).date()
     days = [_instant(middle + timedelta(days=apart), of_day, zone, written) for apart in (-1, 0, 1)]
     return min(days, key=lambda one: _apart(one, span))

@@ -102,13 +102,13 @@ def _about(number: int | None, standing: list[Standing]) -> Standing | None:
     """Return the note that is corrected or withdrawn; WrongUsage where there is none that could be."""
     if number is None:
         return None
-    found = next((known for known in standing if known.number == number), None)
-    if found is None:
+    noted = next((known for known in standing if known.number == number), None)
+    if noted is None:
         there = ", ".join(str(known_note.number) for known_note in standing) or "none"
         raise WrongUsage(f"there is no note {number}; there are: {there} (faildrill note RUN lists them)")
-    if found.withdrawn is not None:
-        raise WrongUsage(f"note {number} was withdrawn by {plain(found.withdrawn.by)} already: write a new one")
-    return found
+    if noted.withdrawn is not None:
+        raise WrongUsage(f"note {number} was withdrawn by {plain(noted.withdrawn.by)} already: write a new one")
+    return noted
 
 
 def _words(text: str, what: str, most: int) -> str:

@@ -131,11 +131,11 @@ def _seen_through(sending: "subprocess.Popen[bytes]", within: float) -> list[str
     """Wait for the sender, so long, and return what went wrong."""
     with on_signals(sending.kill):
         try:
-            said, late = sending.communicate(timeout=within)[1], ""
+            complaints, late = sending.communicate(timeout=within)[1], ""
         except subprocess.TimeoutExpired:
             sending.kill()
-            said, late = sending.communicate()[1], f"not all of them within {within:.2g} s"
-    lines = said.decode("utf-8", "replace").splitlines()
+            complaints, late = sending.communicate()[1], f"not all of them within {within:.2g} s"
+    lines = complaints.decode("utf-8", "replace").splitlines()
     cut = "a signal ended it" if sending.returncode < 0 and not late else ""
     return [*lines, *(line for line in (late, cut) if line)]
 

@@ -83,8 +83,8 @@ def history(drill: str | None, among: Path, output: str, *, most: int, rebuild: 
 
 def _json(index: Index, runs: list[RunSummary]) -> str:
     untold = [{"folder": run.folder, "because": run.because} for run in index.untold()]
-    told = {"number": index.number(), "runs": msgspec.to_builtins(runs), "not_counted": untold}
-    return json.dumps(told, indent=2)
+    fields = {"number": index.number(), "runs": msgspec.to_builtins(runs), "not_counted": untold}
+    return json.dumps(fields, indent=2)
 
 
 def _line(one: RunSummary, before: RunSummary | None) -> str:
@@ -144,8 +144,8 @@ def show(run: str, among: Path, output: str) -> None:
     if summary.baseline is not None:
         rows["baseline"] = f"{summary.baseline.because}, says {summary.baseline.by} at {summary.baseline.at}"
     width = max(map(len, rows))
-    for name, told in rows.items():
-        click.echo(f"{name:<{width}}  {plain(told, 400)}")
+    for name, value in rows.items():
+        click.echo(f"{name:<{width}}  {plain(value, 400)}")
 
 
 @click.command()
@@ -159,15 +159,17 @@ def compare(first: str, second: str, among: Path, output: str) -> None:
     Two runs never prove a change: that is for `faildrill trend`.
     """
     one, other = summary_of(first, among), summary_of(second, among)
-    rows, said = run_comparison.differing(one, other), run_comparison.conclusion(one, other)
+    rows, conclusion = run_comparison.differing(one, other), run_comparison.conclusion(one, other)
     if output == "json":
-        told = {row.what: [row.first, row.second] for row in rows}
-        click.echo(json.dumps({"runs": [one.run, other.run], "differences": told, "conclusion": said}, indent=2))
+        differences = {row.what: [row.first, row.second] for row in rows}
+        click.echo(
+            json.dumps({"runs": [one.run, other.run], "differences": differences, "conclusion": conclusion}, indent=2)
+        )
         return
     width = max((len(row.what) for row in rows), default=0)
     for row in rows:
         click.echo(f"{row.what:<{width}}  {plain(row.first, 200)}\n{'':<{width}}  {plain(row.second, 200)}")
-    click.echo(said)
+    click.echo(conclusion)
 
 
 @click.command()

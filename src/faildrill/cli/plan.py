@@ -83,10 +83,10 @@ def plan(drill: Path, env: str | None, output: str, among: Path) -> None:
 def _budget(place: Environment, drill: Drill) -> tuple[Standing | None, list[GuardAnswered]]:
     """Return how the damage budget stands, and what a run would be answered; nothing is reserved."""
     try:
-        found = standing(place, drill)
+        budget = standing(place, drill)
     except (JournalError, OSError) as error:
         return None, [GuardAnswered(guard="damage_budget", objection=f"it can't be told: {error}")]
-    return found, [] if found is None else [GuardAnswered(guard="damage_budget", objection=found.objection)]
+    return budget, [] if budget is None else [GuardAnswered(guard="damage_budget", objection=budget.objection)]
 
 
 async def _look(drill: Drill, place: Environment) -> tuple[list[GuardAnswered], list[Line]]:
@@ -131,12 +131,12 @@ async def _seen(step: Step | Wait) -> Line:
     if not isinstance(action, Previews):
         return Line(step.id, step.name, step.use.kind, f"{step.use.kind} as declared", [], undo[step.undo.how])
     try:
-        seen = await call(action.preview(CallContext("plan", timeout=_WITHIN)), _WITHIN)
+        preview = await call(action.preview(CallContext("plan", timeout=_WITHIN)), _WITHIN)
     except (ActionError, CannotSee) as error:
         return Line(step.id, step.name, step.use.kind, f"can't be done now: {words(error)}", [], undo[step.undo.how])
-    told = seen.undo if step.undo.how == "own" else undo[step.undo.how]
-    effect, touches = redaction.clean(seen.effect), redaction.clean_all(seen.touches)
-    return Line(step.id, step.name, step.use.kind, effect, touches, redaction.clean(told))
+    put_back = preview.undo if step.undo.how == "own" else undo[step.undo.how]
+    effect, touches = redaction.clean(preview.effect), redaction.clean_all(preview.touches)
+    return Line(step.id, step.name, step.use.kind, effect, touches, redaction.clean(put_back))
 
 
 def _runbook(drill: Drill, among: Path) -> str:
@@ -172,8 +172,8 @@ def _print(drill: Drill, answers: list[GuardAnswered], lines: list[Line]) -> Non
     click.echo(f"{drill.name} in {drill.environment}: {drill.about}")
     click.echo("\nguards")
     for answer in answers:
-        said = f"  objects  {answer.guard}: {answer.objection}" if answer.objection else f"  agrees   {answer.guard}"
-        click.echo(f"  UNPROVEN {answer.unproven}" if answer.unproven else said)
+        line = f"  objects  {answer.guard}: {answer.objection}" if answer.objection else f"  agrees   {answer.guard}"
+        click.echo(f"  UNPROVEN {answer.unproven}" if answer.unproven else line)
     click.echo("\nsteps, in every way" if drill.ways else "\nsteps")
     _print_steps(drill, [line for line in lines if not line.way])
     for way in drill.ways:

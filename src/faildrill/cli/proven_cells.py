@@ -91,5 +91,5 @@ def _command(one: Wanted) -> str:
 
 
 def _plain(one: Cell) -> dict[str, Any]:
-    told = {"state": one.state.value, "because": one.because, "expires": one.expires, "back": one.back}
-    return {**asdict(one.wanted), **told, "proven_by": one.proven.run if one.proven else None}
+    state = {"state": one.state.value, "because": one.because, "expires": one.expires, "back": one.back}
+    return {**asdict(one.wanted), **state, "proven_by": one.proven.run if one.proven else None}

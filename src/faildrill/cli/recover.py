@@ -149,8 +149,8 @@ def _by_hand(folder: Path) -> list[str]:
     from faildrill.acting.undo import open_intents
 
     intents = [intent for intent in open_intents(remembered(folder)) if intent.undo != "none"]
-    found = resolver.run(remedies(intents, folder.name))
-    return [f"step {step}: to put it back yourself: {remedy}" for step, remedy in found.items()]
+    by_step = resolver.run(remedies(intents, folder.name))
+    return [f"step {step}: to put it back yourself: {remedy}" for step, remedy in by_step.items()]
 
 
 def _lost(folder: Path) -> bool:
@@ -193,8 +193,8 @@ def _unjudged(*, or_none: bool) -> list[Path]:
         if not or_none:
             raise
         return []
-    found = [folder for folder in last if _is_over(folder) and not (folder / _RESULT).exists()]
-    return [folder for folder in found if not is_altered(folder / FILE)]  # such a one can't be judged
+    over = [folder for folder in last if _is_over(folder) and not (folder / _RESULT).exists()]
+    return [folder for folder in over if not is_altered(folder / FILE)]  # such a one can't be judged
 
 
 def _is_over(folder: Path) -> bool:

@@ -117,8 +117,8 @@ def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
     for at in coming:
         blocked = blockers.foreseen(day, at)
         yield blocked is None, f"due: {schedule_text.when(day, at)}{f'; blocked then: {blocked}' if blocked else ''}"
-        for told in schedule_text.announced(day, at, now):
-            yield True, told
+        for line in schedule_text.announced(day, at, now):
+            yield True, line
     blocked = blockers.objection(day)
     yield True, f"now it would be blocked: {blocked}" if blocked else "nothing blocks it now"
     last = last_looked_at(day.name)
@@ -137,8 +137,8 @@ _STALE: Final = 3600.0
 
 def _is_ticking(last: datetime, now: datetime) -> tuple[bool, str]:
     age = (now - last).total_seconds()
-    said = f"the last tick looked at it {schedule_text.ago(age)}"
-    return age <= _STALE, said if age <= _STALE else f"{said}: does the scheduler that calls `run-due` still run?"
+    tick = f"the last tick looked at it {schedule_text.ago(age)}"
+    return age <= _STALE, tick if age <= _STALE else f"{tick}: does the scheduler that calls `run-due` still run?"
 
 
 def _tried(what: str, trying: Callable[[], object]) -> tuple[bool, str]:
@@ -183,11 +183,11 @@ def run_due(
     """
     state_folder.check()
     notices.ready(notify)
-    found, mistakes = valid_game_days(_asked(files))
+    days, mistakes = valid_game_days(_asked(files))
     for mistake in mistakes:  # it keeps no other game day from being seen to
         click.echo(mistake, err=True)
     people = People(notify, frozenset(notify_at))
-    codes = [_see_to(day, reports, people, quiet=quiet) for day in _chosen(found, only).values()] if found else []
+    codes = [_see_to(day, reports, people, quiet=quiet) for day in _chosen(days, only).values()] if days else []
     codes += [ExitCode.WRONG_USAGE] if mistakes else []
     sys.exit(worst(codes))
 
@@ -233,11 +233,11 @@ def _ready(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Itera
     paths = [Path(drill) for drill in day.drills]
     meanwhile = replace(people, at=people.at - {"end"})  # that is told once, with what was missed
     how = How("quiet" if quiet else "plain", "text", reports, meanwhile)
-    with chosen_drills.chosen(paths, chosen_drills.Choice(), day.environment, tell=not quiet) as found:
+    with chosen_drills.chosen(paths, chosen_drills.Choice(), day.environment, tell=not quiet) as members:
 
         def run() -> Outcome:
             rules = Rules(keep_going=day.keep_going)
-            through = suite_run.see_through(replace(found, name=day.name), rules, how)
+            through = suite_run.see_through(replace(members, name=day.name), rules, how)
             return Outcome(through.code, through.result.because, str(through.folder))
 
         yield run
@@ -246,10 +246,10 @@ def _ready(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Itera
 def _days(files: tuple[Path, ...], only: str | None) -> dict[Path, GameDay]:
     """Load the game days that are asked for; WrongUsage where there is none, or a mistake in one."""
     asked = _asked(files)
-    found = game_days(asked)
-    if not found:
+    days = game_days(asked)
+    if not days:
         raise WrongUsage(f"no *.yaml in {', '.join(str(path) for path in asked)}")
-    return _chosen(found, only)
+    return _chosen(days, only)
 
 
 def _asked(files: tuple[Path, ...]) -> list[Path]:

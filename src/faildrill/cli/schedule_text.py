@@ -69,9 +69,9 @@ def announced(day: GameDay, at: datetime, now: datetime) -> Iterator[str]:
     zone = zone_of(day, at)
     for announcement in sorted(day.announce, key=lambda one: -one.before):
         moment = at - timedelta(seconds=announcement.before)
-        told = " (should be told by now)" if moment <= now else ""
+        due = " (should be told by now)" if moment <= now else ""
         whom = plain(", ".join(announcement.to))
-        yield f"tell {whom} at {_local(zone, moment)}{told}: {plain(announcement.text, 300)}"
+        yield f"tell {whom} at {_local(zone, moment)}{due}: {plain(announcement.text, 300)}"
 
 
 def occurrence(day: GameDay, at: datetime) -> dict[str, object]:
@@ -123,12 +123,14 @@ def written(day: GameDay, event: AnyEvent) -> Iterator[str]:
 
 def notice(day: GameDay, events: Sequence[AnyEvent]) -> Notice | None:
     """Say what became of the occurrences of a game day that a tick has seen to; None where there was none."""
-    seen = [event for event in events if isinstance(event, Ended | Died | Missed)]
-    if not seen:
+    worth_telling = [event for event in events if isinstance(event, Ended | Died | Missed)]
+    if not worth_telling:
         return None
-    words = dict.fromkeys(_word(event) for event in seen)
-    lines = [line for event in seen for line in written(day, event)]
-    hands = dict.fromkeys(line for event in seen if isinstance(event, Ended) for line in notices.hand(event.code))
+    words = dict.fromkeys(_word(event) for event in worth_telling)
+    lines = [line for event in worth_telling for line in written(day, event)]
+    hands = dict.fromkeys(
+        line for event in worth_telling if isinstance(event, Ended) for line in notices.hand(event.code)
+    )
     is_well = list(words) == [ExitCode.PASSED.name]
     return notices.composed(f"drill {', '.join(words)}: game day {day.name}", [*lines, *hands], is_well=is_well)
 

@@ -26,15 +26,15 @@ def settled(folder: Path, because: str, put_back: Callable[[], bool]) -> None:
         click.echo(f"it could not be put back: {error}")
     if _mark_of(folder) is None:
         return
-    seen = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
+    unseen_parts = (*unseen(remembered(home(folder))),) or ("nobody knows what the run did: nothing could be asked",)
     clock, words = SystemClock(), redaction.clean(because)
-    settle(mark, who.user(), clock.wall(), words, seen)
+    settle(mark, who.user(), clock.wall(), words, unseen_parts)
     if remembered(home(folder)):
         timeline = go_on(home(folder), clock)
-        timeline.note(Settled(by=who.user(), because=words, seen=list(seen)))
+        timeline.note(Settled(by=who.user(), because=words, seen=list(unseen_parts)))
         timeline.close()
     click.echo(f"SETTLED by {who.user()}, not seen put back: {words}")
-    for line in seen:
+    for line in unseen_parts:
         click.echo(f"  {line}")
 
 
@@ -43,7 +43,7 @@ def _mark_of(folder: Path) -> Mark | None:
 
 
 def _mark(folder: Path) -> Mark:
-    found = _mark_of(folder)
-    if found is None:
+    mark = _mark_of(folder)
+    if mark is None:
         raise WrongUsage(f"nothing to settle: no place of this machine is marked by a run {folder.name}")
-    return found
+    return mark

@@ -34,11 +34,11 @@ def write(folder: Path, result: SetResult) -> Path:
     shown = []
     for run in result.runs:
         judged = _judged(folder / run.folder)
-        seen = {}
+        looks = {}
         if judged is not None:
             origin = timeline.entries(folder / run.folder / timeline.FILE)[0].at
-            seen = look_times.read(folder / run.folder, origin)
-        shown.append(Shown(run, judged, seen))
+            looks = look_times.read(folder / run.folder, origin)
+        shown.append(Shown(run, judged, looks))
     atomic_file.write(folder / junit.FILE, _junit(result, shown))
     atomic_file.write(folder / PAGE, series_page.render(result, shown, folder.name).encode())
     return folder / PAGE
@@ -64,20 +64,20 @@ def _junit(result: SetResult, shown: list[Shown]) -> bytes:
 
 def _of_suite(result: SetResult) -> ET.Element:
     """Make the testsuite of a suite: a testcase a drill, and that all were run."""
-    found = [*result.findings, *suite_rows.cases(result)]
-    return junit.bare(f"{result.drill}, the suite", found, started=result.started, host=result.host)
+    cases = [*result.findings, *suite_rows.cases(result)]
+    return junit.bare(f"{result.drill}, the suite", cases, started=result.started, host=result.host)
 
 
 def _own(result: SetResult, name: str) -> ET.Element:
     """Make the testsuite of the set: what it promises itself, and that each run that can't be judged is an error."""
-    found = [
+    cases = [
         *result.findings,
         *(
             Finding(kind="run", claim=f"{label(run)} passes", verdict=run.verdict, because=run.because)
             for run in result.runs
         ),
     ]
-    return junit.bare(name, found, started=result.started, host=result.host)
+    return junit.bare(name, cases, started=result.started, host=result.host)
 
 
 def label(run: RunOfSet) -> str:
@@ -110,22 +110,22 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
 
 
 def _told(result: SetResult, folder: Path) -> list[Text | Table]:
-    told: list[Text | Table] = [Text(), _drills(result)] if result.sort == "suite" else [Text()]
+    rows: list[Text | Table] = [Text(), _drills(result)] if result.sort == "suite" else [Text()]
     for run in result.runs if result.sort != "suite" else ():
-        told.append(Text.assemble((f"  {run.verdict.value:<13}", terminal.STYLES[run.verdict]), label(run)))
-        told.append(Text(f"                 {wording.plain(run.because)}", style="dim"))
-    told += [
+        rows.append(Text.assemble((f"  {run.verdict.value:<13}", terminal.STYLES[run.verdict]), label(run)))
+        rows.append(Text(f"                 {wording.plain(run.because)}", style="dim"))
+    rows += [
         Text(f"  {finding.verdict.value}: {wording.plain(finding.claim)}: {wording.plain(finding.because)}")
         for finding in result.findings
         if finding.verdict is not Verdict.PASSED
     ]
     for probe in probes(result):
-        told += [Text(), _table(result, probe)]
+        rows += [Text(), _table(result, probe)]
     counted = failovers(result)
-    told += [Text(), *(Text(f"failover   {line}") for line in counted)] if counted else []
+    rows += [Text(), *(Text(f"failover   {line}") for line in counted)] if counted else []
     page = folder / PAGE
-    told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(page if page.exists() else folder))), Text()]
-    return told
+    rows += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(page if page.exists() else folder))), Text()]
+    return rows
 
 
 def _drills(result: SetResult) -> Table:
@@ -136,11 +136,11 @@ def _drills(result: SetResult) -> Table:
         table.add_column(name, no_wrap=name != "drill")
     table.add_column("")
     for row in suite_rows.rows(result):
-        said = row.headline if row.verdict is Verdict.PASSED and row.headline else row.because
-        said = f"{row.note}: {said}" if row.note else said
+        words = row.headline if row.verdict is Verdict.PASSED and row.headline else row.because
+        words = f"{row.note}: {words}" if row.note else words
         word = Text(row.word, style=terminal.STYLES[row.verdict])
         number = "" if row.number is None else f"{row.number}"
-        table.add_row(number, wording.plain(row.name, 120), word, row.took, Text(wording.plain(said), style="dim"))
+        table.add_row(number, wording.plain(row.name, 120), word, row.took, Text(wording.plain(words), style="dim"))
     return table
 
 
@@ -162,9 +162,9 @@ def _table(result: SetResult, probe: str) -> Table:
 
 def failovers(result: SetResult) -> list[str]:
     """Say how often the database was failed over, of the runs that declare what they make of it."""
-    told = []
+    lines = []
     for counted, words in ((result.warranted, "is warranted"), (result.needless, "is needless")):
         if counted.runs:
             unknown = f", {counted.unknown} not known" if counted.unknown else ""
-            told.append(f"done in {counted.done} of {wording.count(counted.runs, 'run')} in which it {words}{unknown}")
-    return told
+            lines.append(f"done in {counted.done} of {wording.count(counted.runs, 'run')} in which it {words}{unknown}")
+    return lines

@@ -69,8 +69,8 @@ def _finding(finding: Finding) -> list[Text]:
 
 def _headline(result: Result) -> Text | None:
     """Say what the run is remembered by: failover, failback, writes."""
-    told = [Text.assemble((f"{name:<9}", "dim"), wording.plain(words)) for name, words in headline.lines(result)]
-    return Text("\n").join([Text(), *told]) if told else None
+    lines = [Text.assemble((f"{name:<9}", "dim"), wording.plain(words)) for name, words in headline.lines(result)]
+    return Text("\n").join([Text(), *lines]) if lines else None
 
 
 def _outages(result: Result) -> Text | None:
@@ -79,8 +79,10 @@ def _outages(result: Result) -> Text | None:
     if not worst:
         return None
     back = {"putting back": ", while it was put back"}
-    told = [f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}{back.get(one.followed, '')}" for one in worst]
-    return Text.assemble(("\ndark     ", "dim"), "\n         ".join(told))
+    lines = [
+        f"{wording.plain(one.probe, 60)} {wording.bounds(one.length)}{back.get(one.followed, '')}" for one in worst
+    ]
+    return Text.assemble(("\ndark     ", "dim"), "\n         ".join(lines))
 
 
 def _late(result: Result) -> Text | None:
@@ -90,17 +92,17 @@ def _late(result: Result) -> Text | None:
         for probe in result.probes
         if probe.late and probe.late_after is not None
     ]
-    told = [
+    lines = [
         f"{wording.plain(figures.probe, 60)} {wording.count(figures.late, 'answer')} later than {it}"
         for figures, it in late
     ]
-    return Text.assemble(("\nlate     ", "dim"), "\n         ".join(told)) if told else None
+    return Text.assemble(("\nlate     ", "dim"), "\n         ".join(lines)) if lines else None
 
 
 def _unproven(result: Result) -> Text | None:
     """Say for each probe which of its looks got to the service and proved nothing."""
-    told = [f"{wording.plain(probe.probe, 60)} {why}" for probe in result.probes for why in wording.unproven(probe)]
-    return Text.assemble(("\nopen     ", "dim"), "\n         ".join(told)) if told else None
+    lines = [f"{wording.plain(probe.probe, 60)} {why}" for probe in result.probes for why in wording.unproven(probe)]
+    return Text.assemble(("\nopen     ", "dim"), "\n         ".join(lines)) if lines else None
 
 
 def _undone(steps: list[StepFigures]) -> Text | None:
@@ -108,8 +110,8 @@ def _undone(steps: list[StepFigures]) -> Text | None:
     left = [step for step in steps if step.undo in ("not verified", "failed", "left")]
     if not left:
         return None
-    told = [f"{wording.plain(step.name)}: {step.undo} {wording.plain(step.undo_because)}".rstrip() for step in left]
-    return Text.assemble(("\nstays    ", "bold red"), "\n         ".join(told))
+    lines = [f"{wording.plain(step.name)}: {step.undo} {wording.plain(step.undo_because)}".rstrip() for step in left]
+    return Text.assemble(("\nstays    ", "bold red"), "\n         ".join(lines))
 
 
 def _verdict(result: Result) -> Text:

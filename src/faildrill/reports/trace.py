@@ -42,10 +42,10 @@ class Parent(NamedTuple):
 
 def parent_of(traceparent: str) -> Parent | None:
     """Read a parent as W3C's Trace Context writes it; None where it is none, and a trace of its own is to be begun."""
-    found = _TRACEPARENT.fullmatch(traceparent.strip())
-    if found is None or not int(found[1], 16) or not int(found[2], 16):
+    parts = _TRACEPARENT.fullmatch(traceparent.strip())
+    if parts is None or not int(parts[1], 16) or not int(parts[2], 16):
         return None
-    return Parent(int(found[1], 16), int(found[2], 16), bool(int(found[3], 16) & 1))
+    return Parent(int(parts[1], 16), int(parts[2], 16), bool(int(parts[3], 16) & 1))
 
 
 def trace(result: Result, parent: Parent | None = None) -> Trace:
@@ -88,8 +88,11 @@ def _outage(headline: Headline | None) -> Attributes:
     if headline is None or headline.outage is None:
         return {}
     length = headline.outage.length
-    told: dict[str, Value] = {"faildrill.outage.probe": headline.probe, "faildrill.outage.at_least": length.at_least}
-    return told if length.at_most is None else {**told, "faildrill.outage.at_most": length.at_most}
+    attributes: dict[str, Value] = {
+        "faildrill.outage.probe": headline.probe,
+        "faildrill.outage.at_least": length.at_least,
+    }
+    return attributes if length.at_most is None else {**attributes, "faildrill.outage.at_most": length.at_most}
 
 
 class _Deed(NamedTuple):
@@ -141,11 +144,11 @@ def annotations(result: Result) -> list[Annotation]:
     tags = ["drill", "faildrill", wording.plain(result.drill), wording.plain(result.environment), result.verdict.value]
     text = f"drill {result.verdict.value}: {what}\n{wording.plain(result.because)}\nrun {result.run}, done on purpose"
     marks = [_annotation(began, 0.0, result.duration, text, tags)]
-    seen = result.headline.outage if result.headline is not None else None
-    if seen is not None:
-        until = seen.last_dark if seen.first_good is None else seen.first_good
-        since = seen.first_dark if seen.last_good is None else seen.last_good
-        text = f"outage of {wording.plain(seen.probe)} in the drill {what}, done on purpose"
+    outage = result.headline.outage if result.headline is not None else None
+    if outage is not None:
+        until = outage.last_dark if outage.first_good is None else outage.first_good
+        since = outage.first_dark if outage.last_good is None else outage.last_good
+        text = f"outage of {wording.plain(outage.probe)} in the drill {what}, done on purpose"
         marks.append(_annotation(began, since, until, text, [*tags, "outage"]))
     return marks
 

@@ -67,14 +67,14 @@ def headline(length: Bounds) -> str:
 
 def unproven(figures: ProbeFigures) -> list[str]:
     """Say how many looks of a probe got to its service and proved nothing of it, and why; empty where none did."""
-    told = []
+    sentences = []
     if figures.open:
-        told.append(f"{count(figures.open, 'request')} met a connection that was being closed")
+        sentences.append(f"{count(figures.open, 'request')} met a connection that was being closed")
     if figures.throttled:
         share = figures.throttled / max(sum(figures.outcomes.values()), 1)
         turned = f"{count(figures.throttled, 'look')} ({share:.1%}) turned away for the prober's own rate"
-        told.append(f"{turned}, which proves nothing of the service: look less often")
-    return told
+        sentences.append(f"{turned}, which proves nothing of the service: look less often")
+    return sentences
 
 
 def moment(seconds: float) -> str:

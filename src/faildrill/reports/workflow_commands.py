@@ -32,8 +32,8 @@ class Told:
 
 def annotations(drills: Iterable[Told]) -> list[str]:
     """Return an `::error` for each broken expectation, ten at most; for a drill without one, for the drill itself."""
-    found = [line for drill in drills if drill.word != Verdict.PASSED.value for line in _of(drill)]
-    return found[:_MOST]
+    lines = [line for drill in drills if drill.word != Verdict.PASSED.value for line in _of(drill)]
+    return lines[:_MOST]
 
 
 def _of(told: Told) -> list[str]:

@@ -19,14 +19,14 @@ WITHIN: Final = 10.0
 
 def objection(day: GameDay) -> str | None:
     """Ask every guard, and return what they object to; None when none does. What can't be told is an objection."""
-    found = asyncio.run(_all(day)) if day.blocked else []
-    return "; ".join(found) or None
+    objections = asyncio.run(_all(day)) if day.blocked else []
+    return "; ".join(objections) or None
 
 
 def foreseen(day: GameDay, at: datetime) -> str | None:
     """Return what is known today to block an occurrence; None where nothing is, which proves nothing of that day."""
-    found = [said for use in day.blocked if (said := _said_at(use, at)) is not None]
-    return "; ".join(found) or None
+    objections = [objects for use in day.blocked if (objects := _said_at(use, at)) is not None]
+    return "; ".join(objections) or None
 
 
 async def _all(day: GameDay) -> list[str]:

@@ -28,8 +28,8 @@ def upcoming(times: Sequence[Times], after: datetime, most: int) -> list[datetim
     """Return the next moments after one, as `planned` does, `most` of them at the most."""
     dates = sorted({at for time in times for at in time.fixed if at > after})
     ordered = merge(dates, *(time.moments(after) for time in times))
-    found = dict.fromkeys(islice(ordered, most * (len(times) + 1)))
-    return [*found][:most]
+    moments = dict.fromkeys(islice(ordered, most * (len(times) + 1)))
+    return [*moments][:most]
 
 
 @dataclass(frozen=True)

@@ -123,13 +123,13 @@ def recorded() -> list[str]:
 def lines_of(name: str) -> list[Line]:
     """Return what was recorded of a game day, in order; JournalDamaged where it can't be trusted."""
     path = folder_of(name) / _FILE
-    found = read(path)
-    if found.damaged:
+    content = read(path)
+    if content.damaged:
         raise JournalDamaged(
-            f"{path}: altered after byte {found.whole}: nobody can tell any more what of {name} was run, so nothing "
+            f"{path}: altered after byte {content.whole}: nobody can tell any more what of {name} was run, so nothing "
             "of it is; look at the file, and move it away to begin anew"
         )
-    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(found.records, 1)]
+    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(content.records, 1)]
 
 
 def _decoded(record: bytes, where: str) -> Line:
@@ -206,8 +206,8 @@ def _take(descriptor: int, name: str) -> None:
 
 def _holder(descriptor: int) -> str:
     try:
-        told = json.loads(os.pread(descriptor, 4096, 0))
-        return f"{told['user']}@{told['host']} (pid {told['pid']})"
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"{holder['user']}@{holder['host']} (pid {holder['pid']})"
     except (ValueError, TypeError, KeyError):
         return "another process, which has just begun"
 

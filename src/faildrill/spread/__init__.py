@@ -95,11 +95,11 @@ def jain(values: list[float]) -> float:
 
 def divergence(part: float, true: float) -> float:
     """Return KL(part, true) of two shares, in nats; infinite where such a part is impossible."""
-    found = 0.0
+    total = 0.0
     for seen_part, other in ((part, true), (1 - part, 1 - true)):
         if seen_part > 0:
-            found += seen_part * math.log(seen_part / other) if other > 0 else math.inf
-    return max(found, 0.0)
+            total += seen_part * math.log(seen_part / other) if other > 0 else math.inf
+    return max(total, 0.0)
 
 
 def bounds(hits: float, total: float, wrong: float) -> tuple[float, float]:

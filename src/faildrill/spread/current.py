@@ -101,11 +101,11 @@ class CurrentSpread:
     def _stretches(self) -> list[int]:
         """List how many looks back are weighed: 1, 2, 3, 4, 6, 8 … and all."""
         whole = len(self._sums) - 1
-        found, power = [], 1
+        lengths, power = [], 1
         while power < whole:
-            found += [power, power * 3 // 2] if power > 1 else [power]
+            lengths += [power, power * 3 // 2] if power > 1 else [power]
             power *= 2
-        return [*(stretch for stretch in found if stretch < whole), *([whole] if whole else [])]
+        return [*(stretch for stretch in lengths if stretch < whole), *([whole] if whole else [])]
 
 
 def _farthest(spread: Spread) -> str:

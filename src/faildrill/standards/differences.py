@@ -54,9 +54,9 @@ def differences(standard: Part, live: Part | None, path: Path = (), spelled: Spe
         wanted = getattr(standard, name)
         if wanted is None or name == "routes" or (routes and name in Route.model_fields):
             continue
-        found = list(_compared(wanted, getattr(live, name, None), (*path, name), spelled))
-        yield from found
-        if name == "how" and found:
+        differing = list(_compared(wanted, getattr(live, name, None), (*path, name), spelled))
+        yield from differing
+        if name == "how" and differing:
             return
     for place, route in routes.items():
         yield from differences(_approved(standard, place), route, (*path, "routes", place), spelled)

@@ -51,8 +51,8 @@ def is_local(address: str | None) -> bool:
 
 def port(address: str | None) -> int | None:
     """Return the port of an address; None where it names none, or one that is reckoned from the client's."""
-    _, _, found = canonical(address or "").partition(" ")
-    return int(found) if found.isdigit() else None
+    _, _, number = canonical(address or "").partition(" ")
+    return int(number) if number.isdigit() else None
 
 
 def _host(text: str) -> str:

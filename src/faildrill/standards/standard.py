@@ -68,10 +68,10 @@ class Standard(Target):
         others = {name: reading.spelled.get(("backends", name), frozenset()) for name in there}
         backends = {}
         for name, backend in _renamed(self.backends or {}, others).items():
-            found = (there[name].servers if name in there else None) or {}
+            servers = (there[name].servers if name in there else None) or {}
             addresses = {
                 server: reading.spelled.get(("backends", name, "servers", server, "address"), frozenset())
-                for server in found
+                for server in servers
             }
             backends[name] = backend.model_copy(update={"servers": _renamed(backend.servers or {}, addresses) or None})
         return self.model_copy(update={"backends": backends or None})
@@ -83,8 +83,8 @@ def _renamed(approved: Mapping[str, _Part], there: Mapping[str, frozenset[str]])
     Of several that mean one thing only the first is that one.
     """
     left = {form: name for name, others in there.items() if name not in approved for form in (*others, canonical(name))}
-    found: dict[str, _Part] = {}
+    renamed: dict[str, _Part] = {}
     for name, part in approved.items():
         same = name if name in there else left.get(canonical(name), name)
-        found[name if same in found else same] = part
-    return found
+        renamed[name if same in renamed else same] = part
+    return renamed

@@ -55,9 +55,9 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
 
 
 async def _all_of(stream: asyncio.StreamReader | None, most: int) -> bytes:
-    found = bytearray()
+    content = bytearray()
     while stream is not None and (part := await stream.read(_PART)):
-        found += part
-        if len(found) > most:
+        content += part
+        if len(content) > most:
             raise OSError(errno.EFBIG, f"it prints more than {most >> 20} MiB")
-    return bytes(found)
+    return bytes(content)

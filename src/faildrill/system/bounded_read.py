@@ -28,10 +28,10 @@ def read(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes
     regular file, larger than `most` bytes, or not read `within` so many seconds.
     """
     name = os.fspath(path)
-    found = _in_time(name, lambda: _tried(name, most), within)
-    if isinstance(found, OSError):
-        raise found
-    return found
+    content = _in_time(name, lambda: _tried(name, most), within)
+    if isinstance(content, OSError):
+        raise content
+    return content
 
 
 def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:
@@ -63,16 +63,16 @@ def _in_time(name: str, work: Callable[[], T], within: float) -> T:
     left = _reading.get(name)
     if left is not None and left.is_alive():
         raise _too_slow(name, within)
-    found: list[T] = []
+    results: list[T] = []
     # Daemon: a process must be able to end while a read in the kernel (state D) can't be interrupted.
-    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
     thread.start()
     thread.join(within)
-    if not found:
+    if not results:
         _reading[name] = thread
         raise _too_slow(name, within)
     _reading.pop(name, None)
-    return found[0]
+    return results[0]
 
 
 def _tried(name: str, most: int) -> bytes | OSError:
@@ -97,15 +97,15 @@ def _opened(name: str) -> int:
 def _content(name: str, most: int) -> bytes:
     descriptor = _opened(name)
     try:
-        found = b""
+        content = b""
         # One byte more than allowed tells that it is too large; a file that grows is never read to its end.
-        while len(found) <= most and (part := os.read(descriptor, most + 1 - len(found))):
-            found += part
+        while len(content) <= most and (part := os.read(descriptor, most + 1 - len(content))):
+            content += part
     finally:
         os.close(descriptor)
-    if len(found) > most:
+    if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {_size(most)}", name)
-    return found
+    return content
 
 
 def _size(most: int) -> str:

@@ -60,10 +60,10 @@ def look(pid: int) -> Process | None:
     OSError when it can't be looked at for a reason of ours, e.g. for want of descriptors: that is not "gone".
     """
     try:
-        found = read(pid)
+        process = read(pid)
     except _NOT_THERE:
         return None
-    return None if found.state in GONE else found
+    return None if process.state in GONE else process
 
 
 def state(pid: int) -> str:
@@ -108,16 +108,16 @@ def environment(pid: int) -> list[bytes]:
 
 def children(pid: int) -> list[int]:
     """List the children of a process, whichever of its threads started them."""
-    found: list[int] = []
+    pids: list[int] = []
     for thread in os.listdir(f"/proc/{pid}/task"):
         try:
-            found += map(int, _content(pid, f"task/{thread}/children").split())
+            pids += map(int, _content(pid, f"task/{thread}/children").split())
         except _NOT_THERE:
             # A thread may end between the two looks. The first one is there as long as the process is: without its list
             # the kernel has none at all.
             if int(thread) == pid:
                 raise
-    return found
+    return pids
 
 
 def program(pid: int) -> str:
@@ -155,11 +155,11 @@ def descendants(root: int) -> list[Process]:
     children_of: dict[int, list[Process]] = {}
     for process in filter(None, map(look, pids())):
         children_of.setdefault(process.parent, []).append(process)
-    found = list(children_of.get(root, ()))
+    below = list(children_of.get(root, ()))
     # Parents before children: who ends them in this order leaves no parent to start a child anew.
-    for pid in found:  # which grows meanwhile
-        found += children_of.get(pid.pid, ())
-    return found
+    for pid in below:  # which grows meanwhile
+        below += children_of.get(pid.pid, ())
+    return below
 
 
 def send(process: Process, number: signal.Signals) -> bool:

@@ -86,15 +86,15 @@ def _forms_of(value: str) -> set[str]:
 
 def _base64(raw: bytes) -> set[str]:
     """Return what base64 makes of a value at each place where it may begin in a longer text, e.g. after `user:`."""
-    found = set()
+    forms = set()
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw).decode()
         first = (shift * 8 + 5) // 6  # characters that hold bits of what comes before
         last = (shift + len(raw)) * 8 // 6  # behind it are bits of what follows
         core = encoded[first:last]
         # Both alphabets: of RFC 4648, 4 and of its section 5, as tokens of JWT have it.
-        found |= {core, core.replace("+", "-").replace("/", "_")}
-    return found
+        forms |= {core, core.replace("+", "-").replace("/", "_")}
+    return forms
 
 
 class Stream:

@@ -83,11 +83,11 @@ def patient(seconds: float) -> Iterator[None]:
 
 def was_unanswered(error: BaseException) -> bool:
     """Tell whether a deadline passed, or somebody was cancelled, while a name was asked for in that very task."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if _UNANSWERED in getattr(seen, "__notes__", ()):
+    cause: BaseException | None = error
+    while cause is not None:
+        if _UNANSWERED in getattr(cause, "__notes__", ()):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 

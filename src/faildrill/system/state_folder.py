@@ -39,13 +39,13 @@ def where() -> Path:
 
 def folder() -> Path:
     """Return the state folder, made if it is missing, for its owner alone; NoStateFolder where that can't be."""
-    found = where()
+    path = where()
     try:
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         why = "it is no folder" if isinstance(error, FileExistsError) else reason(error)
-        raise NoStateFolder(f"state can't be kept in {found}: {why}; {_ELSEWHERE}") from error
-    return found
+        raise NoStateFolder(f"state can't be kept in {path}: {why}; {_ELSEWHERE}") from error
+    return path
 
 
 def check() -> None:
@@ -53,19 +53,19 @@ def check() -> None:
 
     NoStateFolder says what is wrong with it and what to do. Nothing is left there.
     """
-    found = folder()
-    held = found.stat()
+    path = folder()
+    held = path.stat()
     if held.st_uid != os.getuid():
         whose = f"it belongs to user {held.st_uid}, and you are {os.getuid()}"
-        raise NoStateFolder(f"state can't be kept in {found}: {whose}; {_ELSEWHERE}")
+        raise NoStateFolder(f"state can't be kept in {path}: {whose}; {_ELSEWHERE}")
     if held.st_mode & _NOT_YOURS:
-        raise NoStateFolder(f"state can't be kept in {found}: others may write there; run: chmod go-w {found}")
+        raise NoStateFolder(f"state can't be kept in {path}: others may write there; run: chmod go-w {path}")
     try:
-        _try(found / f".check-{os.getpid()}")
+        _try(path / f".check-{os.getpid()}")
     except NoStateFolder:
         raise
     except OSError as error:
-        raise NoStateFolder(f"state can't be kept in {found}: {reason(error)}; {_ELSEWHERE}") from error
+        raise NoStateFolder(f"state can't be kept in {path}: {reason(error)}; {_ELSEWHERE}") from error
 
 
 def lock(descriptor: int, how: int) -> None:

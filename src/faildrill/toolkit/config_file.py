@@ -195,8 +195,8 @@ class OfFile(Kind):
 
     async def _refuse_bad(self, given: Given) -> None:
         """Raise ActionRefused when the files are not good as they are."""
-        if said := await self._tested(given.timeout * SHARE):
-            raise ActionRefused(f"{self._server}'s files are not good as they are: {said}")
+        if complaint := await self._tested(given.timeout * SHARE):
+            raise ActionRefused(f"{self._server}'s files are not good as they are: {complaint}")
 
     @abstractmethod
     def _unchanged(self, text: str, before: Captured) -> str:
@@ -215,8 +215,8 @@ class OfFile(Kind):
             raise ActionFailed(f"{self._path} has been changed by somebody else: it is left as it is, and not loaded")
         if text != now:
             await self._exchange(now, text)
-        if said := await self._tested(given.timeout * SHARE / 2):
-            raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {said}")
+        if complaint := await self._tested(given.timeout * SHARE / 2):
+            raise ActionFailed(f"{self._server} refuses its files, so they are not loaded: {complaint}")
         if edited := await self._edited(text, before, given.timeout * SHARE / 2):
             raise ActionFailed(f"{edited}, so nothing is loaded")
 
@@ -264,26 +264,26 @@ class OfBrokenFile(OfFile):
         await self._refuse_changed(text, before)
         await self._exchange(text, text + self._line)
         try:
-            said = await self._tested(given.timeout * SHARE / 2)
+            complaint = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
             await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._path} is as it was: {error}") from error
-        if not said:
+        if not complaint:
             await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{self._server} accepts {self.mistake!r}: it is no mistake; the file is as it was")
         if edited := await self._edited(text + self._line, before, given.timeout * SHARE / 4):
             await self._take_back(text + self._line, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self._path} is as it was")
         await self._load(before, given)
-        return {"file": str(self._path), "said": said}
+        return {"file": str(self._path), "said": complaint}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the server refuses the file, was told to load it, and goes on."""
-        said = await self._tested(given.timeout * SHARE)
-        if not said:
+        complaint = await self._tested(given.timeout * SHARE)
+        if not complaint:
             return Observed(holds=False, because=f"{self._server} accepts its files")
-        seen = await self._went_on(before, given)
-        return Observed(seen.holds, f"{seen.because}; {self._server} says: {said}", seen.evidence)
+        observed = await self._went_on(before, given)
+        return Observed(observed.holds, f"{observed.because}; {self._server} says: {complaint}", observed.evidence)
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the file with what it was, and with that and the line; and what was set beside it."""
@@ -317,8 +317,8 @@ class OfBrokenFile(OfFile):
         """See that the line is gone, and that the files are good and loaded."""
         if self._line in await self._text():
             return Observed(holds=False, because=f"{self._path} has the line {self.mistake!r}")
-        if said := await self._tested(given.timeout * SHARE):
-            return Observed(holds=False, because=said)
+        if complaint := await self._tested(given.timeout * SHARE):
+            return Observed(holds=False, because=complaint)
         return await self._loaded(before, given)
 
     async def preview(self, given: Given) -> Preview:
@@ -347,10 +347,10 @@ async def _written_since(paths: Iterable[Path], since: float | None) -> str:
     ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     for path in paths:
         try:
-            seen = await state_of(path)
+            state = await state_of(path)
         except OSError as error:
             raise CannotSee(f"when {path} was written is unknown: {reason(error)}") from error
-        if max(seen.st_mtime, seen.st_ctime) - ahead > since + GRAIN:
+        if max(state.st_mtime, state.st_ctime) - ahead > since + GRAIN:
             return str(path)
     return ""
 

@@ -14,10 +14,10 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return tls.in_words(error.certificate_error) or "certificate refused"
     # aiohttp wraps the kernel's error, whose number says more than the class around it.
-    seen = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if (encrypted := tls.in_words(seen)) is not None:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if (encrypted := tls.in_words(cause)) is not None:
         return encrypted
-    return silence(seen, next((words for kind, words in _words() if isinstance(seen, kind)), causes.UNREACHABLE))
+    return silence(cause, next((words for kind, words in _words() if isinstance(cause, kind)), causes.UNREACHABLE))
 
 
 # Made when it is needed first: aiohttp is loaded lazily, and naming its classes would load it.

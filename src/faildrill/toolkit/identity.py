@@ -30,8 +30,8 @@ class EveryNodeProves(Kind, Generic[L]):
 
     async def objection(self, given: Given) -> str | None:
         """Ask all at once; whatever is not exactly the declared answer is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask all at once, and tell apart who answers otherwise and who is down, hangs, or is on the way up."""

@@ -61,8 +61,8 @@ class LedgerRead:
     def told(self) -> Captured:
         """Tell in short what was read; CannotSee when it is nothing."""
         if all(node["missing"] for node in self._nodes.values()):
-            told = (f"{name} could not be read: {totals['missing']}" for name, totals in self._nodes.items())
-            raise CannotSee("; ".join(told))
+            unreadable = (f"{name} could not be read: {totals['missing']}" for name, totals in self._nodes.items())
+            raise CannotSee("; ".join(unreadable))
         return {"read_at": self.read_at, "nodes": dict(self._nodes)}
 
 

@@ -26,8 +26,8 @@ class LinkMode(NamedTuple):
     @classmethod
     def before(cls, before: Captured) -> Self:
         """Read back what `captured` wrote."""
-        found: dict[str, Any] = {name: before[name] for name in cls._fields if name in before}
-        return cls(**found)
+        fields: dict[str, Any] = {name: before[name] for name in cls._fields if name in before}
+        return cls(**fields)
 
     def captured(self) -> Captured:
         """Return it as data."""

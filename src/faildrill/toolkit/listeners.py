@@ -49,10 +49,10 @@ class Listeners(NamedTuple):
         if not self.sockets:
             return f"nobody listens at {self.address}"
         names = {pid: processes.name(pid) or "gone by now" for pid in self.pids}
-        told = (
+        who = (
             ", ".join(f"process {pid} ({name})" for pid, name in names.items()) or "a process that this user can't see"
         )
-        return f"{told} listens at {self.address}"
+        return f"{who} listens at {self.address}"
 
 
 async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
@@ -63,11 +63,11 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
     """
     host, port = parted(address)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise CannotSee(_unresolved(address, error)) from error
     # Without its scope (`fe80::1%eth0`), which no table of the kernel has.
-    hosts = {ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found}
+    hosts = {ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos}
     if far := [one for one in hosts if not _is_here(one)]:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
     rows = list(_rows(port))
@@ -128,12 +128,12 @@ async def is_held(address: str) -> bool | None:
     None where that can't be seen from here: another host's, or another user's.
     """
     try:
-        found = await listeners(address)
+        there = await listeners(address)
     except CannotSee:
         return None
-    states = [state for pid in found.pids if (state := processes.state(pid))]
+    states = [state for pid in there.pids if (state := processes.state(pid))]
     # All: a connection goes to any process that holds the socket, so one that runs is enough to answer.
-    return all(state in _STOPPED for state in states) if found.is_seen and states else None
+    return all(state in _STOPPED for state in states) if there.is_seen and states else None
 
 
 async def greets(address: str, within: float) -> bool:
@@ -217,13 +217,13 @@ def _any(host: _Host) -> _Host:
 def _holders(inodes: Collection[str], pids: Iterable[int]) -> dict[str, set[int]]:
     """Return which of these processes hold each of these sockets, as far as this user may look."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[str, set[int]] = {inode: set() for inode in inodes}
+    holders: dict[str, set[int]] = {inode: set() for inode in inodes}
     for pid in pids if wanted else ():
         with suppress(OSError):  # gone by now, or another user's
             for leads_to in processes.descriptors(pid):
                 if leads_to in wanted:
-                    found[wanted[leads_to]].add(pid)
-    return found
+                    holders[wanted[leads_to]].add(pid)
+    return holders
 
 
 def _is_here(host: _Host) -> bool:

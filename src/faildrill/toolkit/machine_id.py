@@ -23,7 +23,7 @@ def fact(machine: str) -> str:
 def other(machine: str) -> tuple[str, str]:
     """Return how this host differs from a machine, and why that can't be told; both are empty where it is that one."""
     try:
-        found = bounded_read.read(str(_FILE), _LARGEST).decode("ascii").strip()
+        own = bounded_read.read(str(_FILE), _LARGEST).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         return "", f"{_FILE} can't be read ({error}): this host does not prove which machine it is"
-    return ("" if found == machine else f"this host is the machine {found[:32]}, not {machine}"), ""
+    return ("" if own == machine else f"this host is the machine {own[:32]}, not {machine}"), ""

@@ -48,11 +48,11 @@ class Directory:
         for name, own in self._members.items():
             if any((canonical(one.host), one.port) == spelled for one in own):
                 return name
-        found = [
+        names = [
             name for name, own in self._members.items() if any(self._same(own_address, address) for own_address in own)
         ]
         # Several that could be meant are none: a node that is taken for another one would be acted on in its place.
-        return found[0] if len(found) == 1 else None
+        return names[0] if len(names) == 1 else None
 
     def _same(self, one: Address, other: Address) -> bool:
         return one.port == other.port and bool(self._hosts(one.host) & self._hosts(other.host))
@@ -80,11 +80,11 @@ async def directory(members: Mapping[str, Iterable[Address]], told: Iterable[Add
     """
     declared = {name: list(addresses) for name, addresses in members.items()}
     known = {(canonical(address.host), address.port) for own in declared.values() for address in own}
-    told = list(told)
-    if all((canonical(address.host), address.port) in known for address in told):
+    addresses = list(told)
+    if all((canonical(address.host), address.port) in known for address in addresses):
         return Directory(declared, {})
     names = {canonical(address.host) for own in declared.values() for address in own} | {
-        canonical(address.host) for address in told
+        canonical(address.host) for address in addresses
     }
     looked_up = sorted(name for name in names if not _is_address(name))
     resolved = await asyncio.gather(*(_resolved(name) for name in looked_up))
@@ -105,17 +105,17 @@ _answers: Final[dict[str, tuple[float, frozenset[str]]]] = {}
 
 async def _resolved(name: str) -> frozenset[str]:
     """Return the addresses of a name; none where it has none, or the resolver is silent."""
-    at, found = _answers.get(name, (-_KEPT, frozenset[str]()))
+    at, resolved = _answers.get(name, (-_KEPT, frozenset[str]()))
     if time.monotonic() - at < _KEPT:
-        return found
+        return resolved
     try:
         async with asyncio.timeout(_RESOLVING):
             answers = await asyncio.get_running_loop().getaddrinfo(name, None)
     except (OSError, UnicodeError):  # a name that no resolver would be asked for is none
         return frozenset()
-    found = frozenset(canonical(str(answer[-1][0])) for answer in answers)
-    _answers[name] = time.monotonic(), found
-    return found
+    resolved = frozenset(canonical(str(answer[-1][0])) for answer in answers)
+    _answers[name] = time.monotonic(), resolved
+    return resolved
 
 
 def own_addresses(members: Mapping[str, Any]) -> dict[str, list[Address]]:

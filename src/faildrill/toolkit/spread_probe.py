@@ -84,9 +84,9 @@ def in_words(spread: Spread, kept: Kept) -> str:
     """Say which servers are off, the farthest first, with answer times and errors: `pay1 80% (due 33%) in 1 s`."""
     first = list(spread.off)
     rest = sorted(set(spread.shares) - set(first), key=lambda name: -spread.shares[name].part)
-    told = [_one(name, spread, kept, long=name in first) for name in (first + rest)[:_MOST_NAMED]]
-    more = len(spread.shares) - len(told)
-    return "; ".join(told) + (f"; {more} more" if more > 0 else "")
+    shares = [_one(name, spread, kept, long=name in first) for name in (first + rest)[:_MOST_NAMED]]
+    more = len(spread.shares) - len(shares)
+    return "; ".join(shares) + (f"; {more} more" if more > 0 else "")
 
 
 def _unserved(kept: Kept) -> str:

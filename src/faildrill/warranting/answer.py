@@ -56,17 +56,17 @@ def weigh(heard: Iterable[Testimony]) -> Warrant:
     heard it alive, at least two observers each saw its death, and a standby is among those who answer. All else is
     *insufficient evidence*.
     """
-    said = list(heard)
-    by = {one: [two for two in said if two.says is one] for one in Says}
+    testimonies = list(heard)
+    by = {one: [two for two in testimonies if two.says is one] for one in Says}
     if by[Says.ALIVE]:
-        return _not_dead(said, by)
+        return _not_dead(testimonies, by)
     if by[Says.DEAD]:
-        return _dead(said, by)
+        return _dead(testimonies, by)
     if by[Says.SLOW]:
         slow = by[Says.SLOW][0]
-        return Warrant(Answer.INSUFFICIENT, slow.signal, f"{slow.because}: {_SLOW}", said)
+        return Warrant(Answer.INSUFFICIENT, slow.signal, f"{slow.because}: {_SLOW}", testimonies)
     silent = "; ".join(f"{silence.signal}: {silence.because}" for silence in by[Says.NOTHING]) or "nobody was asked"
-    return Warrant(Answer.INSUFFICIENT, "silence", f"silence proves nothing: {silent}", said)
+    return Warrant(Answer.INSUFFICIENT, "silence", f"silence proves nothing: {silent}", testimonies)
 
 
 _By = dict[Says, list[Testimony]]

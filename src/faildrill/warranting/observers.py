@@ -17,15 +17,15 @@ WITHIN: Final = 5.0
 
 def observers(environment: Environment, database: str) -> tuple[KindUse, ...]:
     """Return who is asked about a database; WrongUsage when the environment names nobody."""
-    found = environment.warrants.get(database)
-    if found is None:
+    witnesses = environment.warrants.get(database)
+    if witnesses is None:
         there = did_you_mean(database, sorted(environment.warrants)) if environment.warrants else "; it lists none"
         raise WrongUsage(
             f"{environment.name} lists no observers of {database!r} under `warrants`{there}; e.g.\n"
             f"  warrants:\n    {database}:\n      - postgres.testimony: {{cluster: payments}}\n"
             "      - patroni.testimony: {cluster: payments}"
         )
-    return found
+    return witnesses
 
 
 async def hear(uses: tuple[KindUse, ...], within: float = WITHIN) -> list[Testimony]:

@@ -71,18 +71,18 @@ class Alarms:
         """Return what people are to be told now: one alert for all that is new, one recovery for all that is over."""
         raised = [key for key, one in self._alarms.items() if self._rises(one, now)]
         over = [key for key, one in self._alarms.items() if self._falls(one, now)]
-        found = []
+        due = []
         if raised:
             for key in raised:
                 alarm = self._alarms[key]
                 alarm.alerting, alarm.raised, alarm.flaps = True, now, 0
-            found.append(self._alert(raised))
+            due.append(self._alert(raised))
         if over:
-            found.append(self._recovery(over, now))
+            due.append(self._recovery(over, now))
             for key in over:
                 del self._alarms[key]
         self._forget(now)
-        return found
+        return due
 
     def states(self) -> Iterable[tuple[str, bool, bool, int]]:
         """Give every condition that is known: its key, whether it is bad, whether it is alerting, its flaps."""

@@ -82,8 +82,8 @@ class Watch:
 
     async def _audits(self) -> None:
         while self._environment.settings:
-            found = await audit(self._environment, self._manner.objective)
-            self._heed(found)
+            audited = await audit(self._environment, self._manner.objective)
+            self._heed(audited)
             await asyncio.sleep(self._manner.every)
         await asyncio.Event().wait()  # nothing to audit; the first task that ends would end the watch
 
@@ -122,8 +122,8 @@ class Watch:
                     if isinstance(probe, Opens) and not opened:
                         await call(probe.open(given), plan.timeout)
                         opened = True
-                    seen = await call(probe.look(given), plan.timeout)
-                    self._heed_look(plan, seen.outcome, seen.detail or seen.who)
+                    look = await call(probe.look(given), plan.timeout)
+                    self._heed_look(plan, look.outcome, look.detail or look.who)
                 except (ActionError, CannotSee) as error:
                     self._heed_look(plan, Outcome.BROKEN, words(error), unread=True)
                 # A look that took longer than its turn is followed at once; those that it held up are not made up for.
@@ -138,10 +138,10 @@ class Watch:
         self._counts.looked(f"probe {plan.name}", read=not broken)
         if broken and not unread:
             return
-        told = f"{plan.name}: {detail or outcome.in_words()}"
+        evidence = f"{plan.name}: {detail or outcome.in_words()}"
         name = self._environment.name
         step = f"faildrill audit {name}; before any failover: faildrill warrant {name} --for DATABASE"
-        condition = Condition(f"probe {plan.name}", outcome is not Outcome.OK, told, step)
+        condition = Condition(f"probe {plan.name}", outcome is not Outcome.OK, evidence, step)
         self._alarms.see([condition], time.monotonic())
 
     async def _telling(self) -> None:

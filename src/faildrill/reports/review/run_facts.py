@@ -109,10 +109,10 @@ class Facts:
     def look(self, reference: str) -> Look | None:
         """Return the look that a reference names; None where it names none of this run."""
         probe, _, number = reference.removeprefix("sample:").rpartition(":")
-        seen = self.looks.get(probe)
-        if not reference.startswith("sample:") or seen is None or not number.isdecimal() or len(number) > _MOST_DIGITS:
+        looks = self.looks.get(probe)
+        if not reference.startswith("sample:") or looks is None or not number.isdecimal() or len(number) > _MOST_DIGITS:
             return None
-        return seen.look(int(number)) if int(number) < len(seen) else None
+        return looks.look(int(number)) if int(number) < len(looks) else None
 
 
 _MOST_DIGITS: Final = 11

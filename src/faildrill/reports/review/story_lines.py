@@ -27,13 +27,13 @@ AFTER: Final = "after the run"
 
 def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
     """Return the lines in order: those of the run by the clock that never steps, those of people by their own time."""
-    found = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
+    lines = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
     theirs = [note for note in notes if note.note.at and note.withdrawn is None]
     for told_by_people in sorted(theirs, key=lambda one: (one.note.at, one.number)):
         line = of_note(facts, told_by_people)
-        place = next((at for at, other in enumerate(found) if _instant(other.wall) > _instant(line.wall)), len(found))
-        found.insert(place, line)
-    return found
+        place = next((at for at, other in enumerate(lines) if _instant(other.wall) > _instant(line.wall)), len(lines))
+        lines.insert(place, line)
+    return lines
 
 
 def _own(facts: Facts) -> Iterator[tuple[float, Line]]:

@@ -44,10 +44,10 @@ def _of(name: str, before: Sight, after: Sight) -> Iterator[Line]:
             unread.append("it was written by another version of faildrill")
         else:
             steered = {tuple(path) for sight in (before, after) for path in sight.steered.get(name, ())}
-            told, gone = changed(one, other, steered)
+            differing, gone = changed(one, other, steered)
             unread += gone
-            if told:
-                yield Line(f"not as before: what is set at {name}: {'; '.join(told)}", _BOTH, level="bad")
+            if differing:
+                yield Line(f"not as before: what is set at {name}: {'; '.join(differing)}", _BOTH, level="bad")
             elif not unread:
                 yield Line(f"no difference seen: what is set at {name}", _BOTH)
     if unread:
