@@ -109,6 +109,6 @@ def reason(error: BaseException) -> str:
 
     The system's come without the path, which whoever tells of it names in its own place.
     """
-    told = error.strerror if isinstance(error, OSError) else None
+    words = error.strerror if isinstance(error, OSError) else None
     nameless = "timed out" if isinstance(error, TimeoutError) else type(error).__name__
-    return told or str(error) or nameless
+    return words or str(error) or nameless

@@ -163,12 +163,12 @@ class DrillItem(pytest.Item):
 
     def _tell(self, result: "Result", folder: Path) -> None:
         """Put the verdict, and what is proven of the outages, beside the test in the file of `--junitxml`."""
-        told = {"verdict": result.verdict.value, "run": str(folder), "because": result.because}
+        properties = {"verdict": result.verdict.value, "run": str(folder), "because": result.because}
         outage = result.headline.outage if result.headline is not None else None
         if outage is not None:
-            told["outage.at_least"] = f"{outage.length.at_least:.6f}"
-            told["outage.at_most"] = "" if outage.length.at_most is None else f"{outage.length.at_most:.6f}"
-        self.user_properties += [(f"faildrill.{name}", value) for name, value in told.items()]
+            properties["outage.at_least"] = f"{outage.length.at_least:.6f}"
+            properties["outage.at_most"] = "" if outage.length.at_most is None else f"{outage.length.at_most:.6f}"
+        self.user_properties += [(f"faildrill.{name}", value) for name, value in properties.items()]
 
     def repr_failure(
         self,
@@ -246,9 +246,9 @@ def _turn(place: "Environment") -> Iterator[None]:
 def _summary(result: "Result", folder: Path) -> str:
     from faildrill.reports import terminal
 
-    told = io.StringIO()
-    terminal.summary(result, folder, told)
-    return told.getvalue().strip("\n")
+    text = io.StringIO()
+    terminal.summary(result, folder, text)
+    return text.getvalue().strip("\n")
 
 
 @pytest.fixture(scope="session")

@@ -94,11 +94,11 @@ def find(run: str, among: Path) -> Path:
     if is_recorded(given):
         return given
     last = latest(among) if run == LAST else None
-    found = [last] if last else _named(run, among)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise WrongUsage(f"{run!r} could be any of these: {_names(found)}")
+    matching = [last] if last else _named(run, among)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise WrongUsage(f"{run!r} could be any of these: {_names(matching)}")
     runs = runs_in(among)
     known = f"the latest there: {_names(runs)}" if runs else "there are none"
     raise WrongUsage(f"no run {run!r}: no folder with a {timeline.FILE}, and none of the runs in {among}; {known}")

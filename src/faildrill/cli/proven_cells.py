@@ -38,15 +38,15 @@ def coverage(drills: tuple[Path, ...], env: str | None, within: float, among: Pa
     Each drill, in each of its ways, is required in its environment. Only a run that PASSED proves anything. Exits with
     1 where one is broken, was never proven, does something else than when it was, or is stale.
     """
-    told = _told(drills, env, within, among)
+    wanted_cells = _told(drills, env, within, among)
     if output == "json":
-        click.echo(json.dumps([_plain(cell) for cell in told], indent=2))
+        click.echo(json.dumps([_plain(cell) for cell in wanted_cells], indent=2))
     else:
-        for cell in told:
+        for cell in wanted_cells:
             click.echo(_line(cell))
-        proven = sum(cell.state is State.PROVEN for cell in told)
-        click.echo(f"{proven} of {count(len(told), 'cell')} proven")
-    sys.exit(0 if all(cell.state is State.PROVEN for cell in told) else ExitCode.FAILED)
+        proven = sum(cell.state is State.PROVEN for cell in wanted_cells)
+        click.echo(f"{proven} of {count(len(wanted_cells), 'cell')} proven")
+    sys.exit(0 if all(cell.state is State.PROVEN for cell in wanted_cells) else ExitCode.FAILED)
 
 
 @click.command("next")
@@ -60,11 +60,11 @@ def next_drills(
     drills: tuple[Path, ...], env: str | None, within: float, among: Path, output: str, *, most: int
 ) -> None:
     """Say what to drill next, and why: what is broken, never proven, changed since, or proven longest ago."""
-    told = most_urgent(_told(drills, env, within, among))[:most]
+    urgent = most_urgent(_told(drills, env, within, among))[:most]
     if output == "json":
-        click.echo(json.dumps([_plain(cell) for cell in told], indent=2))
+        click.echo(json.dumps([_plain(cell) for cell in urgent], indent=2))
         return
-    for cell in told:
+    for cell in urgent:
         click.echo(f"{plain(cell.wanted.name)}: {cell.state.value}: {plain(cell.because, 300)}")
         click.echo(f"  {_command(cell.wanted)}")
 

@@ -67,13 +67,13 @@ def _words(pid: int) -> list[bytes]:
 
 def dirty_places(running: dict[str, Holder]) -> dict[str, list[Mark]]:
     """Return the marks of runs that are over: one that is under way puts back what it touched itself."""
-    found: dict[str, list[Mark]] = {}
+    by_identity: dict[str, list[Mark]] = {}
     for identity, some in all_marks().items():
         holder = running.get(identity)
         left = [mark for mark in some if holder is None or holder.run != mark.run]
         if left:
-            found[identity] = left
-    return found
+            by_identity[identity] = left
+    return by_identity
 
 
 def environment_of(folder: str) -> str:
@@ -121,10 +121,10 @@ def _charged() -> Iterator[str]:
             continue
         if not counting:
             continue
-        told = f"{durations.show(sum(charge.seconds for charge in counting))} of outage at the most in seven days"
+        outage = f"{durations.show(sum(charge.seconds for charge in counting))} of outage at the most in seven days"
         left = [plain(charge.run) for charge in counting if not charge.is_settled]
         unjudged = f"; charged in full until they are judged: {', '.join(left)}" if left else ""
-        yield f"charged {where}: {told}, by {count(len(counting), 'run')}{unjudged}"
+        yield f"charged {where}: {outage}, by {count(len(counting), 'run')}{unjudged}"
 
 
 def _told(identity: str, one: Mark) -> dict[str, object]:

@@ -82,10 +82,10 @@ def see_through(chosen: Chosen, rules: Rules, how: How) -> Through:
 
 def _open(suite: Suite, chosen: Chosen, rules: Rules) -> None:
     """Say what is going to be run, in which order, and by when."""
-    told = f"a suite of {wording.count(len(suite.order), 'drill')}"
+    size = f"a suite of {wording.count(len(suite.order), 'drill')}"
     if chosen.left_out:
-        told += f" ({wording.count(chosen.left_out, 'more drill')} not chosen)"
-    click.echo(f"{told}; its folder is {suite.folder}")
+        size += f" ({wording.count(chosen.left_out, 'more drill')} not chosen)"
+    click.echo(f"{size}; its folder is {suite.folder}")
     if rules.seed:
         click.echo(f"the order is shuffled; to have it again: --seed {wording.shell(rules.seed)}")
     if rules.budget is not None:

@@ -105,9 +105,9 @@ def _write(page: Path, trends: list[Trend]) -> None:
 
 def _tell(one: Trend) -> None:
     click.echo(f"{plain(one.name)}: {one.level.value.upper() if one.level is Level.REGRESSION else one.level.value}")
-    for told in (one.because, one.advice):
-        if told:
-            click.echo(f"  {plain(told, 600)}")
+    for line in (one.because, one.advice):
+        if line:
+            click.echo(f"  {plain(line, 600)}")
     for seam in one.seams:
         click.echo(f"  seam at {plain(seam.run.run)}: {plain(seam.because, 300)}")
     if one.level in (Level.REGRESSION, Level.NOTICE) and one.since is not None:

@@ -53,9 +53,11 @@ def warrant(
         with environment(env, Path("drill.yaml"), start_lab=False) as place:
             heard = resolver.run(hear(observers(place, database), within))
         when = f"heard in {durations.show(time.monotonic() - began)}"
-    found = weigh([testimony._replace(because=redaction.clean(testimony.because)) for testimony in heard])
-    click.echo(json.dumps(_plainly(found), indent=2, ensure_ascii=False) if output == "json" else _text(found, when))
-    sys.exit(found.answer.exit_code)
+    warranted = weigh([testimony._replace(because=redaction.clean(testimony.because)) for testimony in heard])
+    click.echo(
+        json.dumps(_plainly(warranted), indent=2, ensure_ascii=False) if output == "json" else _text(warranted, when)
+    )
+    sys.exit(warranted.answer.exit_code)
 
 
 def _text(found: Warrant, when: str) -> str:

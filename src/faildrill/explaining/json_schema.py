@@ -36,9 +36,9 @@ class _Written(GenerateJsonSchema):
         model = schema["cls"]
         if issubclass(model, Target):
             return {"type": "string", "description": TARGET_WORDS.format(model.section.replace("_", " "))}
-        found = super().model_schema(schema)
-        found.pop("title", None)
-        return found
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        return made
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         """Never: the name of a parameter is its title."""
@@ -53,24 +53,24 @@ class _Listed(_Written):
         model = schema["cls"]
         if issubclass(model, KindUse):
             return {"type": "string", "description": "a name from `reaches`"}
-        found = GenerateJsonSchema.model_schema(self, schema)
-        found.pop("title", None)
+        made = GenerateJsonSchema.model_schema(self, schema)
+        made.pop("title", None)
         if issubclass(model, Target | Member):
-            found["properties"].pop("name", None)
-            found["required"] = [key for key in found.get("required", []) if key != "name"]
-        return found
+            made["properties"].pop("name", None)
+            made["required"] = [key for key in made.get("required", []) if key != "name"]
+        return made
 
 
 def parameters_schema(kind: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
     """Return the schema of a kind's parameters, and the definitions it refers to as `#/$defs/<prefix><name>`."""
-    found = kind.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Written)
-    return found, {f"{prefix}{name}": model for name, model in found.pop("$defs", {}).items()}
+    parameters = kind.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Written)
+    return parameters, {f"{prefix}{name}": model for name, model in parameters.pop("$defs", {}).items()}
 
 
 def listed_schema(sort: type[BaseModel], prefix: str = "") -> tuple[Schema, Schema]:
     """Return the schema of what an environment says of a target, and the definitions that it refers to."""
-    found = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
-    return found, {f"{prefix}{name}": model for name, model in found.pop("$defs", {}).items()}
+    fields = sort.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}", schema_generator=_Listed)
+    return fields, {f"{prefix}{name}": model for name, model in fields.pop("$defs", {}).items()}
 
 
 def drill_schema() -> Schema:
@@ -124,10 +124,10 @@ def _of_sets(expectation: Schema) -> Schema:
 
 def standard_schema() -> Schema:
     """Return the JSON Schema of a file that says what was approved."""
-    found = Standard.model_json_schema(schema_generator=_Listed)
-    found["properties"] = {"standard": _text("what it is called", pattern=_NAME), **found["properties"]}
-    found["required"] = ["standard"]
-    return {"$schema": _DIALECT, **found, "title": "A standard of faildrill", "additionalProperties": False}
+    shape = Standard.model_json_schema(schema_generator=_Listed)
+    shape["properties"] = {"standard": _text("what it is called", pattern=_NAME), **shape["properties"]}
+    shape["required"] = ["standard"]
+    return {"$schema": _DIALECT, **shape, "title": "A standard of faildrill", "additionalProperties": False}
 
 
 def game_day_schema() -> Schema:
@@ -209,12 +209,12 @@ def environment_schema() -> Schema:
 
 def _uses(shape: Shape, defs: Schema) -> Schema:
     """Return, by the name of each kind of a shape, the schema of its parameters, kept in the definitions."""
-    found: Schema = {}
+    references: Schema = {}
     for name in names(shape):
         key = f"{shape}.{name}"
         defs[key] = _kind(name, shape, defs)
-        found[name] = {"$ref": f"#/$defs/{key}"}
-    return found
+        references[name] = {"$ref": f"#/$defs/{key}"}
+    return references
 
 
 def _kind(name: str, shape: Shape, defs: Schema) -> Schema:
@@ -290,13 +290,13 @@ def _until() -> Schema:
 
 
 def _section(sort: type[Target], defs: Schema) -> Schema:
-    found, inner = listed_schema(sort, f"{sort.section}.")
+    fields, inner = listed_schema(sort, f"{sort.section}.")
     defs |= inner
-    defs[sort.section] = found
+    defs[sort.section] = fields
     ref: Schema = {"$ref": f"#/$defs/{sort.section}"}
-    if len(found.get("required", [])) == 1 and found["properties"][found["required"][0]]["type"] == "string":
+    if len(fields.get("required", [])) == 1 and fields["properties"][fields["required"][0]]["type"] == "string":
         ref = {"anyOf": [{"type": "string"}, ref]}
-    return {**_by_name(ref), "description": found.get("description", "")}
+    return {**_by_name(ref), "description": fields.get("description", "")}
 
 
 def _rule(model: type[BaseModel]) -> Schema:
@@ -340,5 +340,5 @@ def _text(about: str, pattern: str = "") -> Schema:
 
 
 def _duration(about: str) -> Schema:
-    found: Schema = TypeAdapter(Duration).json_schema()
-    return {**found, "description": about}
+    duration: Schema = TypeAdapter(Duration).json_schema()
+    return {**duration, "description": about}

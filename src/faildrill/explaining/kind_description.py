@@ -116,11 +116,11 @@ def _parameters(
 
 def _effect(kind: type[Kind]) -> str:
     """Say whether the effect of an action is an event or a state, and what follows from that."""
-    said = getattr(kind, EFFECT_IS, "state")
-    if isinstance(said, property):
-        told = (inspect.getdoc(said) or "").partition("\n")[0].rstrip(".")
-        return f"Its effect: {told[0].lower()}{told[1:]}. A state is looked at again until it is put back."
-    if said == "event":
+    effect = getattr(kind, EFFECT_IS, "state")
+    if isinstance(effect, property):
+        sentence = (inspect.getdoc(effect) or "").partition("\n")[0].rstrip(".")
+        return f"Its effect: {sentence[0].lower()}{sentence[1:]}. A state is looked at again until it is put back."
+    if effect == "event":
         return "Its effect is an event: it has happened, whatever comes after it."
     costly = getattr(kind, LOOKS_COST, False)
     when = "right before it is put back" if costly else "now and then, and right before it is put back"
@@ -177,8 +177,8 @@ def _several(takes: str) -> str:
 def _limits(schema: dict[str, Any]) -> str:
     if {"minimum", "maximum"} <= schema.keys():
         return f" from {schema['minimum']} to {schema['maximum']}"
-    found = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
-    return f", {' and '.join(found)}" if found else ""
+    limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    return f", {' and '.join(limits)}" if limits else ""
 
 
 def _default(field: FieldInfo, schema: dict[str, Any]) -> str:

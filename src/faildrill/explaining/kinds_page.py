@@ -79,10 +79,10 @@ def _section(kind: Description) -> str:
             for given in kind.parameters
         ]
         parts.append("\n".join(["| parameter | takes | default | |", "| --- | --- | --- | --- |", *rows]) + "\n")
-    seen = last_seen().get(kind.name)
-    if seen is not None:
-        where = f"in `{seen.environment}` by the drill `{seen.drill}` (faildrill {seen.version}, run `{seen.run}`)"
-        parts.append(f"Last seen to act and be undone: {seen.day}, {where}.\n")
+    proof = last_seen().get(kind.name)
+    if proof is not None:
+        where = f"in `{proof.environment}` by the drill `{proof.drill}` (faildrill {proof.version}, run `{proof.run}`)"
+        parts.append(f"Last seen to act and be undone: {proof.day}, {where}.\n")
     return "\n".join(parts)
 
 

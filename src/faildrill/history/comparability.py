@@ -45,10 +45,10 @@ def differences(former: Conditions, later: Conditions) -> list[str]:
 
 
 def _uses(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+    uses: list[Mapping[str, Any]] = []
     for step in steps:
-        found += _uses(step["steps"]) if "steps" in step else [step["use"]] if "use" in step else []
-    return found
+        uses += _uses(step["steps"]) if "steps" in step else [step["use"]] if "use" in step else []
+    return uses
 
 
 def kinds(drill: Mapping[str, Any]) -> list[str]:
@@ -76,11 +76,11 @@ def _lasting(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def _topology(place: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     """Return by section of an environment the names of its targets, each with those of its members."""
-    found: dict[str, dict[str, list[str]]] = {}
+    topology: dict[str, dict[str, list[str]]] = {}
     for section, targets in place.items():
         if isinstance(targets, Mapping) and all(isinstance(target, Mapping) for target in targets.values()):
-            found[section] = {name: _members(one) for name, one in targets.items()}
-    return found
+            topology[section] = {name: _members(one) for name, one in targets.items()}
+    return topology
 
 
 def _members(target: Mapping[str, Any]) -> list[str]:

@@ -95,10 +95,10 @@ class Index:
         """Return how many runs of each series have which verdict: (drill, environment, way) to verdict to number."""
         query = """SELECT drill, environment, way, verdict, count(*) FROM folders WHERE sort = 'run'
             GROUP BY drill, environment, way, verdict ORDER BY 1, 2, 3"""
-        found: dict[tuple[str, str, str], dict[str, int]] = {}
+        numbers: dict[tuple[str, str, str], dict[str, int]] = {}
         for drill, environment, way, verdict, number in self._database.execute(query):
-            found.setdefault((drill, environment, way), {})[verdict] = number
-        return found
+            numbers.setdefault((drill, environment, way), {})[verdict] = number
+        return numbers
 
     def before(self, run: RunSummary) -> RunSummary | None:
         """Return the run of the same series before a run."""
@@ -113,19 +113,19 @@ class Index:
     def update(self, reports: Path) -> None:
         """Bring the index up to what the folders hold now."""
         known = dict(self._database.execute("SELECT folder, changed FROM folders"))
-        found = _folders(reports)
-        new = [name for name, changed in found.items() if known.get(name) != changed]
+        there = _folders(reports)
+        new = [name for name, changed in there.items() if known.get(name) != changed]
         for name in {*new, *self._sets()}:
-            if name in found and (reports / name / sets.FILE).exists():
+            if name in there and (reports / name / sets.FILE).exists():
                 inside = {f"{name}/{inner}": changed for inner, changed in _folders(reports / name).items()}
                 new += [folder for folder, changed in inside.items() if known.get(folder) != changed]
-                found |= inside
-        gone = [(name,) for name in known.keys() - found.keys()]
+                there |= inside
+        gone = [(name,) for name in known.keys() - there.keys()]
         if not gone and not new:
             return
         with self._database:
             self._database.executemany("DELETE FROM folders WHERE folder = ?", gone)
-            read = (_row(reports, name, found[name]) for name in new)
+            read = (_row(reports, name, there[name]) for name in new)
             self._database.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", read)
 
     def _sets(self) -> set[str]:
@@ -199,8 +199,8 @@ def _row(reports: Path, name: str, changed: int) -> tuple[object, ...]:
         sort = "set" if (folder / sets.FILE).exists() else "other"
         return (name, changed, sort, *("",) * 5, b"")
     try:
-        told = summarize(folder, name)
+        summary = summarize(folder, name)
     except (Unread, OSError) as error:
         return (name, changed, "untold", *("",) * 5, str(error).encode())
-    about = (told.drill, told.way, told.environment, told.started, told.verdict.value)
-    return (name, changed, "run", *about, msgspec.json.encode(told))
+    about = (summary.drill, summary.way, summary.environment, summary.started, summary.verdict.value)
+    return (name, changed, "run", *about, msgspec.json.encode(summary))

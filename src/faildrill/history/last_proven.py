@@ -121,18 +121,18 @@ def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> C
         )
     if proven is None:
         last = last_of(asked.series, None)
-        told = f"the last of its runs was {last.verdict.value} ({last.run})" if last else "it was never run there"
-        return Cell(asked, State.NEVER, told)
+        because = f"the last of its runs was {last.verdict.value} ({last.run})" if last else "it was never run there"
+        return Cell(asked, State.NEVER, because)
     end = datetime.fromisoformat(proven.started) + within
     until = end.date().isoformat()
     if tuple(proven.actions) != asked.actions:
-        told = f"it does {_kinds(asked.actions)} now, and did {_kinds(proven.actions)} when {proven.run} proved it"
-        return Cell(asked, State.CHANGED, told, proven, until)
+        because = f"it does {_kinds(asked.actions)} now, and did {_kinds(proven.actions)} when {proven.run} proved it"
+        return Cell(asked, State.CHANGED, because, proven, until)
     if changed := runbook_change(asked.runbook, asked.runbook_digest, proven):
         return Cell(asked, State.CHANGED, changed, proven, until)
     state = State.STALE if end < now else State.PROVEN
-    told = f"proven on {proven.day} by {proven.run}, {'expired' if state is State.STALE else 'counts until'} {until}"
-    return Cell(asked, state, told, proven, until)
+    because = f"proven on {proven.day} by {proven.run}, {'expired' if state is State.STALE else 'counts until'} {until}"
+    return Cell(asked, state, because, proven, until)
 
 
 def runbook_change(cited: str, digest: str, proven: RunSummary) -> str:

@@ -19,8 +19,8 @@ def removable(runs: Iterable[Dated], before: str) -> list[Dated]:
     by_series: defaultdict[Series, list[Dated]] = defaultdict(list)
     for run in runs:
         by_series[run.drill, run.environment, run.way].append(run)
-    found = [old for some in by_series.values() for old in _removable(some, before)]
-    return sorted(found, key=lambda one: (one.started, one.folder))
+    may_go = [old for some in by_series.values() for old in _removable(some, before)]
+    return sorted(may_go, key=lambda one: (one.started, one.folder))
 
 
 def _removable(runs: list[Dated], before: str) -> list[Dated]:

@@ -46,9 +46,9 @@ def conclusion(first: RunSummary, second: RunSummary) -> str:
     unmeasured = [run for run in (first, second) if run.unmeasured]
     if unmeasured:
         return f"nothing can be said of their outages: {unmeasured[0].run} measured none, {unmeasured[0].unmeasured}"
-    told = "; ".join(_ordered(first, second)) or "their bounds overlap: which outage was longer isn't proven"
+    order = "; ".join(_ordered(first, second)) or "their bounds overlap: which outage was longer isn't proven"
     changed = differences(first.conditions, second.conditions)
-    return f"{told}; but they were measured differently: {'; '.join(changed)}" if changed else told
+    return f"{order}; but they were measured differently: {'; '.join(changed)}" if changed else order
 
 
 def _ordered(first: RunSummary, second: RunSummary) -> Iterator[str]:

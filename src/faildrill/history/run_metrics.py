@@ -58,12 +58,14 @@ class LastRun:
 
 def last_runs(index: Index, reports: Path) -> list[LastRun]:
     """Return the last run of each drill in each environment."""
-    found = []
+    last_of_each = []
     for series in index.series():
         last = index.last_of(series)
         if last is not None:
-            found.append(LastRun(last, _figures(reports / last.folder), index.last_of(series, Verdict.PASSED.value)))
-    return found
+            last_of_each.append(
+                LastRun(last, _figures(reports / last.folder), index.last_of(series, Verdict.PASSED.value))
+            )
+    return last_of_each
 
 
 def families(index: Index, last: list[LastRun]) -> Iterator[Family]:

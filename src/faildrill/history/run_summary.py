@@ -185,10 +185,10 @@ def _length(judged: _Result) -> str | tuple[float, float | None]:
         return "nobody looked at what stands for the users"
     if not taken or (undone and not is_cut_short) or len(undone) == len(taken):
         return f"no effect was seen of: {', '.join(undone)}" if undone else "it does nothing"
-    seen = judged.headline.outage
-    if seen is None:
+    outage = judged.headline.outage
+    if outage is None:
         return "it was aborted before an outage was seen" if is_cut_short else (0.0, judged.headline.unproven)
-    return seen.length.at_least, None if is_cut_short else seen.length.at_most
+    return outage.length.at_least, None if is_cut_short else outage.length.at_most
 
 
 def _was_put_back(steps: list[StepFigures]) -> bool:
@@ -202,14 +202,14 @@ def _judged(folder: Path) -> _Result:
     except FileNotFoundError as error:
         raise Unread("it was never judged: faildrill judge it") from error
     try:
-        found = _RESULT.decode(content)
+        result_read = _RESULT.decode(content)
     except msgspec.MsgspecError as error:
         raise Unread(f"{judging.FILE} is none that this version reads ({error}); faildrill judge it again") from error
-    if found.format > result.FORMAT:
+    if result_read.format > result.FORMAT:
         raise Unread(
-            f"{judging.FILE} is of format {found.format}, this version reads {result.FORMAT}: update faildrill"
+            f"{judging.FILE} is of format {result_read.format}, this version reads {result.FORMAT}: update faildrill"
         )
-    return found
+    return result_read
 
 
 def _first(folder: Path) -> _Start:

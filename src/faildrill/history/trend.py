@@ -81,10 +81,10 @@ def weigh(runs: Sequence[RunSummary], *, join: bool = False) -> Trend:
     measured = [run for run in runs if not run.unmeasured]
     seams = _seams(measured)
     comparable = _comparable(measured, join=join)
-    told = Trend(list(runs), comparable, Level.TOO_FEW, seams=seams, advice=_resolution(comparable))
+    too_few = Trend(list(runs), comparable, Level.TOO_FEW, seams=seams, advice=_resolution(comparable))
     if len(comparable) < FEWEST:
-        return replace(told, because=_too_few(told))
-    return _said(told, *_found(comparable))
+        return replace(too_few, because=_too_few(too_few))
+    return _said(too_few, *_found(comparable))
 
 
 def together(trends: Sequence[Trend]) -> list[Trend]:
@@ -104,14 +104,14 @@ def _comparable(measured: list[RunSummary], *, join: bool) -> list[RunSummary]:
 
 
 def _seams(measured: list[RunSummary]) -> list[Seam]:
-    found = []
+    seams = []
     for former, later in pairwise(measured):
         changed = differences(former.conditions, later.conditions)
         if later.baseline is not None:
             changed.append(f"a new baseline, says {later.baseline.by}: {later.baseline.because}")
         if changed:
-            found.append(Seam(later, "; ".join(changed)))
-    return found
+            seams.append(Seam(later, "; ".join(changed)))
+    return seams
 
 
 def bounds(runs: Sequence[RunSummary]) -> tuple[Floats, Floats]:
@@ -142,8 +142,8 @@ def _found(comparable: list[RunSummary]) -> tuple[RunSummary | None, float]:
 
 
 def _split(window: list[RunSummary]) -> tuple[RunSummary | None, float]:
-    found = best_split(*bounds(window), [measured.run for measured in window])
-    return (window[found.before] if found.before < len(window) else None), found.p
+    split = best_split(*bounds(window), [measured.run for measured in window])
+    return (window[split.before] if split.before < len(window) else None), split.p
 
 
 def surely_longer(before: Sequence[RunSummary], after: Sequence[RunSummary]) -> float:
@@ -177,11 +177,11 @@ def _steady(told: Trend) -> Trend:
     """Tell of runs that did not become longer; whether they became shorter is asked only then."""
     window = told.comparable[-WINDOW:]
     at_least, at_most = bounds(window)
-    found = best_split(-at_most, -at_least, [measured.run for measured in window])
-    if found.p <= NOTICE and found.before < len(window):
-        before, after = window[: found.before], window[found.before :]
+    split = best_split(-at_most, -at_least, [measured.run for measured in window])
+    if split.p <= NOTICE and split.before < len(window):
+        before, after = window[: split.before], window[split.before :]
         because = f"outages are shorter since {after[0].run}: {_usual(before)} before, {_usual(after)} since"
-        return replace(told, level=Level.SHORTER, since=after[0], because=f"{because} (p {found.p:.2g})")
+        return replace(told, level=Level.SHORTER, since=after[0], because=f"{because} (p {split.p:.2g})")
     because = f"nothing proves that outages became longer: {_usual(window)} over {len(window)} runs"
     return replace(told, because=f"{because} (p {told.chance:.2g})")
 

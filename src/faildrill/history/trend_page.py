@@ -49,8 +49,8 @@ def draw(trend: Trend) -> Markup:
     compared = {run.folder for run in trend.comparable}
     bars = [_bar(run, axes, _style(run, since, is_compared=run.folder in compared)) for run in runs]
     seams = [_seam(seam.run, seam.because, axes) for seam in trend.seams if seam.run in runs]
-    told = f"{trend.level.value}: {trend.because}"
-    return svg.picture((_WIDTH, _HEIGHT), name, told, *axes.grid(), *seams, *bars)
+    words = f"{trend.level.value}: {trend.because}"
+    return svg.picture((_WIDTH, _HEIGHT), name, words, *axes.grid(), *seams, *bars)
 
 
 class _Axes:

@@ -100,15 +100,15 @@ def find(name: str, shape: Shape) -> type[Kind]:
     home = _Home(TABLES[shape][name]) if name in TABLES[shape] else _foreign().get(name)
     if home is None:
         raise UnknownKind(f"no {shape} is called {name!r}{did_you_mean(name, names(shape))}")
-    found = _load(home)
+    kind = _load(home)
     protocols = _protocols(shape)
-    if protocols and not _fits(found, protocols):
+    if protocols and not _fits(kind, protocols):
         raise UnknownKind(f"{name!r} is no {shape}")
-    if shape == "action" and (wrong := misnamed_effect(found)):
+    if shape == "action" and (wrong := misnamed_effect(kind)):
         raise UnknownKind(f"{name!r} says that its effect is {wrong!r}: `{EFFECT_IS}` is `event` or `state`")
-    if shape == "target" and (section := getattr(found, "section", "")) != name:
+    if shape == "target" and (section := getattr(kind, "section", "")) != name:
         raise UnknownKind(f"{home} says that its `section` is {section!r}, and is listed as {name!r}")
-    return found
+    return kind
 
 
 def trait(name: str, shape: Shape, called: str) -> Any:  # noqa: ANN401 - each trait says what it holds
@@ -128,16 +128,16 @@ def tells_writer(name: str) -> WriterBy | None:
     Of a kind that is not installed here its name says it, as it did when such runs were first judged.
     """
     try:
-        said: WriterBy | None = getattr(find(name, "probe"), TELLS_WRITER, None)
+        by: WriterBy | None = getattr(find(name, "probe"), TELLS_WRITER, None)
     except UnknownKind:
         return next((by for ending, by in _WRITERS_BY_NAME.items() if name.endswith(ending)), None)
-    return said
+    return by
 
 
 def misnamed_effect(kind: type[Kind]) -> object:
     """Return what a kind of action says that its effect is, where that is no word; None where its parameters decide."""
-    said = getattr(kind, EFFECT_IS, "state")
-    return None if isinstance(said, property) or said in get_args(Effect) else said
+    effect = getattr(kind, EFFECT_IS, "state")
+    return None if isinstance(effect, property) or effect in get_args(Effect) else effect
 
 
 def build(use: KindUse, shape: Shape) -> Any:  # noqa: ANN401 - its shape is the caller's to name
@@ -159,12 +159,12 @@ def did_you_mean(name: str, known: list[str]) -> str:
 def _load(home: _Home) -> type[Kind]:
     module, _, name = home.where.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        kind = getattr(importlib.import_module(module), name)
     except ImportError as error:
         raise UnknownKind(f"{home} can't be imported ({error}); is its extra installed?") from error
-    if not (inspect.isclass(found) and issubclass(found, Kind)):
+    if not (inspect.isclass(kind) and issubclass(kind, Kind)):
         raise UnknownKind(f"{home} is not a kind: it must derive from faildrill.ports.Kind")
-    return found
+    return kind
 
 
 def _may_fit(home: _Home, protocols: _Protocols) -> bool:

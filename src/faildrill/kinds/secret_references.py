@@ -33,13 +33,13 @@ def learn(uses: Uses) -> None:
 
 def unresolvable(uses: Uses) -> list[str]:
     """Say of every secret that these kinds refer to and that can't be resolved here, how to give it."""
-    found: dict[str, None] = {}
+    missing: dict[str, None] = {}
     for reference in references(uses):
         try:
             reference.resolve()
         except UnresolvedSecret as error:
-            found[str(error)] = None
-    return list(found)
+            missing[str(error)] = None
+    return list(missing)
 
 
 def _within(value: object) -> Iterator[Reference]:

@@ -232,9 +232,9 @@ class Watch:
                 if self._veil is not None and not isinstance(entry.what, _UNVEILED):
                     continue
                 self._take(entry)
-                told = self._sentence(entry.what)
-                if told is not None:
-                    lines.append(Line(entry.at, told.level, told.text))
+                sentence_of = self._sentence(entry.what)
+                if sentence_of is not None:
+                    lines.append(Line(entry.at, sentence_of.level, sentence_of.text))
         for path in sorted(self._folder.glob("*.samples"))[:_MOST_PROBES]:
             if path.is_file():
                 lines += self._samples(path)
@@ -246,10 +246,10 @@ class Watch:
         if is_hidden or not _is_news(event):
             return None
         step = self.steps.get(getattr(event, "step", ""))
-        told = sentence(event, step.name if step is not None else "")
-        if told is not None and isinstance(event, tl.RunStarted):
-            return told._replace(text=f"run {event.run}: {told.text}")
-        return told
+        words = sentence(event, step.name if step is not None else "")
+        if words is not None and isinstance(event, tl.RunStarted):
+            return words._replace(text=f"run {event.run}: {words.text}")
+        return words
 
     def _samples(self, path: Path) -> list[Line]:
         follower = self._followers.setdefault(path.name, Follower(Files(self._folder, path.stem)))
@@ -264,10 +264,10 @@ class Watch:
     def _probe(self, name: str) -> ProbeSeen | None:
         if self._veil is not None and name not in self._veil.probes:
             return None
-        found = self.probes.get(name)
-        if found is None and len(self.probes) < _MOST_PROBES:
-            found = self.probes[name] = ProbeSeen(name)
-        return found
+        probe_seen = self.probes.get(name)
+        if probe_seen is None and len(self.probes) < _MOST_PROBES:
+            probe_seen = self.probes[name] = ProbeSeen(name)
+        return probe_seen
 
     def _step(self, step: str) -> StepSeen:
         if step not in self.steps and len(self.steps) >= _MOST_STEPS:
@@ -304,12 +304,12 @@ class Watch:
     def _step_entered(self, entry: tl.Entry) -> None:
         """Move the step that an event is about to its next state."""
         event = entry.what
-        found = _STATES.get(type(event))
+        change = _STATES.get(type(event))
         name = getattr(event, "step", None)
-        if found is None or not isinstance(name, str):
+        if change is None or not isinstance(name, str):
             return
         step = self._step(name)
-        state, level, limit = found
+        state, level, limit = change
         limits = {"within": step.within, "undo": step.undo_within}
         step.enter(state, entry.at if limit else None, limits.get(limit), level)
 
@@ -328,9 +328,9 @@ class Watch:
                 self.steps.setdefault(step.id, StepSeen(step.id, plain(step.name, 200)))
 
     def _plan(self, plan: ProbePlan) -> None:
-        seen = self._probe(plan.name)
-        if seen is not None:
-            seen.every, seen.timeout = plan.every, plan.timeout
+        probe = self._probe(plan.name)
+        if probe is not None:
+            probe.every, probe.timeout = plan.every, plan.timeout
 
     def silent(self, probe: ProbeSeen, now: int) -> bool:
         """Tell whether a probe should have looked since long, and did not."""

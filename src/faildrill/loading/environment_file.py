@@ -90,13 +90,13 @@ def load_environment(path: Path) -> Environment:
 
 
 def _reaches(reading: MappingReader) -> dict[str, KindUse]:
-    found = {}
+    reaches = {}
     for name, entry in reading.mapping("reaches").items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
         use = read_only_use(entry.node, "reach", Scope(None), reading.mistakes)
-        found[name] = use.use if use else KindUse(kind="")
-    return found
+        reaches[name] = use.use if use else KindUse(kind="")
+    return reaches
 
 
 def _guards(reading: MappingReader, scope: Scope) -> tuple[KindUse, ...]:
@@ -123,20 +123,20 @@ class _Section(NamedTuple):
 
 
 def _targets(section: str, reading: MappingReader, reaches: dict[str, KindUse], folder: Path) -> dict[str, BaseModel]:
-    found: dict[str, BaseModel] = {}
+    targets: dict[str, BaseModel] = {}
     try:
         sort = sort_of(section)
     except UnknownKind as error:
         reading.mistakes.add(entry.place if (entry := reading.entry(section)) else reading.place, str(error))
-        return found
+        return targets
     for name, entry in reading.mapping(section).items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
             continue
         target = _target(_Section(sort, folder, reaches), name, entry, reading.mistakes)
         if target is not None:
-            found[name] = target
-    return found
+            targets[name] = target
+    return targets
 
 
 def _target(section: _Section, name: str, entry: Entry, mistakes: Mistakes) -> BaseModel | None:
@@ -165,12 +165,12 @@ def _target(section: _Section, name: str, entry: Entry, mistakes: Mistakes) -> B
 
 
 def _members(node: Mapping, reaches: dict[str, KindUse], mistakes: Mistakes) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = {}
+    members: dict[str, JsonValue] = {}
     for name, entry in node.entries.items():
         if not is_member(name):
             mistakes.add(entry.place, MEMBER_RULE)
-        found[name] = _member(name, entry, reaches, mistakes)
-    return found
+        members[name] = _member(name, entry, reaches, mistakes)
+    return members
 
 
 def _member(name: str, entry: Entry, reaches: dict[str, KindUse], mistakes: Mistakes) -> JsonValue:

@@ -85,7 +85,7 @@ def read_damage_budget(reading: MappingReader) -> DamageBudget | None:
 
 def read_unproven(reading: MappingReader) -> dict[str, str]:
     """Read why nothing can prove what some kinds act on, by the name of an action or a probe."""
-    found = {}
+    reasons = {}
     known = sorted({*names("action"), *names("probe")}) if reading.entry("unproven") else []
     for kind, entry in reading.mapping("unproven").items():
         because = plain(entry.node)
@@ -94,8 +94,8 @@ def read_unproven(reading: MappingReader) -> dict[str, str]:
         elif not isinstance(because, str) or len(because.strip()) < _SHORTEST:
             reading.mistakes.add(entry.node.place, "must say why nothing can prove what it acts on, in a few words")
         else:
-            found[kind] = because
-    return found
+            reasons[kind] = because
+    return reasons
 
 
 def _model(model: type[BaseModel], entry: Entry, reading: MappingReader) -> BaseModel | None:

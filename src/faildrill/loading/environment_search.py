@@ -37,9 +37,9 @@ def find_environment(given: str, beside: Path | None = None, elsewhere: Elsewher
         path = folder / f"{given}.yaml"
         if path.is_file():
             return path
-    found = elsewhere(given)
-    if found is not None:
-        return found
+    declared = elsewhere(given)
+    if declared is not None:
+        return declared
     known = sorted({path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.yaml")})
     looked = " and ".join(f"{folder}/" for folder in dict.fromkeys(folders))
     raise WrongUsage(f"no environment is called {given!r}{did_you_mean(given, known)} (looked in {looked})")

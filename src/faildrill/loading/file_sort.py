@@ -38,8 +38,8 @@ def lines_of(path: Path) -> dict[str, int]:
     entries = read(path, Mistakes(str(path))).entries
     expected = entries.get("expect")
     items = expected.node.items if expected is not None and isinstance(expected.node, Listing) else ()
-    found = {"steps": entries["steps"].place.line} if "steps" in entries else {}
+    lines = {"steps": entries["steps"].place.line} if "steps" in entries else {}
     for item in items:
         for kind, entry in item.entries.items() if isinstance(item, Mapping) else ():
-            found.setdefault(kind, entry.place.line)
-    return found
+            lines.setdefault(kind, entry.place.line)
+    return lines

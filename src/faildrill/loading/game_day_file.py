@@ -29,7 +29,7 @@ def load_game_day(path: Path) -> GameDay:
     """Read a game day's file; InvalidFile has every mistake at its place, WrongUsage when it can't be read."""
     _, reading = opened(path, KEYS)
     named = reading.name("game_day", "what is this game day called?")
-    found = {
+    fields = {
         "name": named or "unnamed",
         "about": reading.text("about"),
         "owner": reading.text("owner"),
@@ -45,15 +45,15 @@ def load_game_day(path: Path) -> GameDay:
         "late_within": _late_within(reading),
     }
     reading.mistakes.refuse()
-    return GameDay.model_validate(found)
+    return GameDay.model_validate(fields)
 
 
 def game_days(paths: list[Path]) -> dict[Path, GameDay]:
     """Load files, and all files of folders; WrongUsage with the mistakes of all of them."""
-    found, mistakes = valid_game_days(paths)
+    days, mistakes = valid_game_days(paths)
     if mistakes:
         raise WrongUsage("\n".join(mistakes))
-    return found
+    return days
 
 
 def valid_game_days(paths: list[Path]) -> tuple[dict[Path, GameDay], list[str]]:
@@ -61,7 +61,7 @@ def valid_game_days(paths: list[Path]) -> tuple[dict[Path, GameDay], list[str]]:
 
     Of two that have one name the second is a mistake: what becomes of occurrences is kept under it.
     """
-    found: dict[Path, GameDay] = {}
+    days: dict[Path, GameDay] = {}
     mistakes: list[str] = []
     by_name: dict[str, Path] = {}
     for file in (file for path in paths for file in _files(path)):
@@ -74,8 +74,8 @@ def valid_game_days(paths: list[Path]) -> tuple[dict[Path, GameDay], list[str]]:
             mistakes.append(f"{file}:1:1: {by_name[day.name]} is called {day.name!r}, too: rename one of the two")
             continue
         by_name[day.name] = file
-        found[file] = day
-    return found, mistakes
+        days[file] = day
+    return days, mistakes
 
 
 def _files(path: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def _from(folder: Path, path: str) -> str:
 
 
 def _drills(reading: MappingReader, folder: Path) -> list[str]:
-    found = []
+    files = []
     for node in reading.some("drills", "which drills, in which order? e.g. [../postgres-switchover.yaml]"):
         try:
             path = _from(folder, as_text(node))
@@ -98,8 +98,8 @@ def _drills(reading: MappingReader, folder: Path) -> list[str]:
             reading.mistakes.add(
                 node.place, f"there is no {path}; a drill is named by its path from this file's folder"
             )
-        found.append(path)
-    return found
+        files.append(path)
+    return files
 
 
 def _environment(reading: MappingReader, folder: Path) -> str | None:
@@ -111,15 +111,15 @@ def _environment(reading: MappingReader, folder: Path) -> str | None:
 
 
 def _models(reading: MappingReader, key: str, model: type[BaseModel], what: str) -> list[BaseModel]:
-    found = []
+    models = []
     for node in reading.some(key, f"a list, each with {what}"):
         if not isinstance(node, Mapping):
             reading.mistakes.add(node.place, f"must be a mapping with {what}")
             continue
         checked = check_model(model, _listed(node), Entry(node.place, node), reading.mistakes)
         if checked is not None:
-            found.append(checked)
-    return found
+            models.append(checked)
+    return models
 
 
 def _listed(node: Mapping) -> JsonValue:
@@ -131,18 +131,18 @@ def _listed(node: Mapping) -> JsonValue:
 
 
 def _roles(reading: MappingReader) -> dict[str, tuple[str, ...]]:
-    found = {}
+    roles = {}
     for role, entry in reading.mapping("roles").items():
         if not is_name(role):
             reading.mistakes.add(entry.place, NAME_RULE)
         people = entry.node.items if isinstance(entry.node, Listing) else (entry.node,)
         try:
-            found[role] = tuple(as_text(person) for person in people)
+            roles[role] = tuple(as_text(person) for person in people)
         except ValueError:
             reading.mistakes.add(entry.node.place, "must be who takes part in this role: a name, or a list of names")
-        if found.get(role) == ():
+        if roles.get(role) == ():
             reading.mistakes.add(entry.node.place, "nobody takes part in this role: name somebody, or leave it out")
-    return found
+    return roles
 
 
 def _blocked(reading: MappingReader, folder: Path) -> list[KindUse]:

@@ -70,8 +70,8 @@ def _load(name: str, entry: Entry, scope: Scope, mistakes: Mistakes) -> ProbePla
 
 def _rate(node: Node, mistakes: Mistakes) -> float:
     """Read requests a second; 1 where it is none, with the mistake noted."""
-    found = _RATE.fullmatch(node.value) if isinstance(node, Scalar) and isinstance(node.value, str) else None
-    rate = float(found[1]) / _SECONDS[found[2]] if found else 0.0
+    parts = _RATE.fullmatch(node.value) if isinstance(node, Scalar) and isinstance(node.value, str) else None
+    rate = float(parts[1]) / _SECONDS[parts[2]] if parts else 0.0
     if rate <= 0:
         mistakes.add(node.place, "must be a number of requests and a time, e.g. 100/s or 30/m")
         return 1.0

@@ -30,19 +30,19 @@ def needs(drill: Drill) -> list[str]:
 
 
 def _named(use: KindUse, shape: Shape) -> list[str]:
-    found: list[str] = []
+    words: list[str] = []
     for key, sort in target_parameters(find(use.kind, shape)).items():
         given = use.params.get(key)
         names = given if isinstance(given, list) else [given]
-        found += [_words(sort.section, name) for name in names if isinstance(name, str) and "${" not in name]
-    return found
+        words += [_words(sort.section, name) for name in names if isinstance(name, str) and "${" not in name]
+    return words
 
 
 def _referred(value: JsonValue) -> list[str]:
     if isinstance(value, str):
-        found = [(section, name) for section, name in _REFERENCE.findall(value) if section != STEPS]
-        known = sections(section for section, _ in found)
-        return [_words(section, name) for section, name in found if section in known]
+        referred = [(section, name) for section, name in _REFERENCE.findall(value) if section != STEPS]
+        known = sections(section for section, _ in referred)
+        return [_words(section, name) for section, name in referred if section in known]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [need for child in inner for need in _referred(child)]
 

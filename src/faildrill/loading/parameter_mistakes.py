@@ -92,7 +92,7 @@ def _text(one: ErrorDetails) -> str:
 
 def _existing(params: JsonValue, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Return the part of pydantic's path that exists in the file: it also names members of unions and the like."""
-    found: list[str | int] = []
+    existing: list[str | int] = []
     value = params
     for step in path:
         if isinstance(value, dict) and step in value:
@@ -101,5 +101,5 @@ def _existing(params: JsonValue, path: tuple[str | int, ...]) -> tuple[str | int
             value = value[step]
         else:
             continue
-        found.append(step)
-    return tuple(found)
+        existing.append(step)
+    return tuple(existing)

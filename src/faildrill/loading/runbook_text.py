@@ -31,9 +31,9 @@ def digest(cited: str, drill_file: Path) -> str:
 
 
 def _folders(first: Path) -> list[Path]:
-    found = []
+    folders = []
     for folder in (first, *first.parents):
-        found.append(folder)
+        folders.append(folder)
         if (folder / ".git").exists():
-            return found
-    return found[:2]  # of no repository: the drill's folder, and the one that it is in
+            return folders
+    return folders[:2]  # of no repository: the drill's folder, and the one that it is in

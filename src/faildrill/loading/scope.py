@@ -56,9 +56,9 @@ class Scope:
             return Later()
         targets = self.environment.section(first)
         tree: dict[str, JsonValue] = {name: _data(target) for name, target in targets.items()}
-        found = walk(tree, rest, first)
-        whole = next((target for name, target in targets.items() if found is tree[name]), None)
-        return found[whole.stands_for] if whole and whole.stands_for and isinstance(found, dict) else found
+        value = walk(tree, rest, first)
+        whole = next((target for name, target in targets.items() if value is tree[name]), None)
+        return value[whole.stands_for] if whole and whole.stands_for and isinstance(value, dict) else value
 
     def _step(self, rest: list[str]) -> Later:
         if self.earlier is None:

@@ -25,15 +25,15 @@ def load_standard(path: Path) -> Standard:
     node = Mapping(root.place, known)
     data = plain(node)
     assert isinstance(data, dict)  # noqa: S101 - a mapping was put in
-    found = check_model(Standard, {**data, "name": name or "unnamed"}, Entry(reading.place, node), mistakes)
+    standard = check_model(Standard, {**data, "name": name or "unnamed"}, Entry(reading.place, node), mistakes)
     mistakes.refuse()
-    assert isinstance(found, Standard)  # noqa: S101 - otherwise there were mistakes
-    return found
+    assert isinstance(standard, Standard)  # noqa: S101 - otherwise there were mistakes
+    return standard
 
 
 def read_standards(reading: MappingReader, path: Path) -> dict[str, Standard]:
     """Read the standards that the environment file at `path` lists: by name a file, seen from that file's folder."""
-    found: dict[str, Standard] = {}
+    standards: dict[str, Standard] = {}
     for name, entry in reading.mapping("standards").items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
@@ -52,25 +52,25 @@ def read_standards(reading: MappingReader, path: Path) -> dict[str, Standard]:
         except WrongUsage as error:
             reading.mistakes.add(entry.node.place, str(error))
         else:
-            found[name] = standard.model_copy(update={"name": name})
-    return found
+            standards[name] = standard.model_copy(update={"name": name})
+    return standards
 
 
 def read_settings(reading: MappingReader, scope: Scope) -> dict[str, KindUse]:
     """Read what reads settings: by name one kind; what has the name of a standard is compared with it."""
-    found = {}
+    readers = {}
     for name, entry in reading.mapping("settings").items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
         use = read_only_use(entry.node, "settings", scope, reading.mistakes)
         if use:
-            found[name] = use.use
-    return found
+            readers[name] = use.use
+    return readers
 
 
 def read_warrants(reading: MappingReader, scope: Scope) -> dict[str, tuple[KindUse, ...]]:
     """Read who is heard before a database is failed over: by its name a list of observers."""
-    found = {}
+    warrants = {}
     for name, entry in reading.mapping("warrants").items():
         if not is_name(name):
             reading.mistakes.add(entry.place, NAME_RULE)
@@ -78,5 +78,5 @@ def read_warrants(reading: MappingReader, scope: Scope) -> dict[str, tuple[KindU
             reading.mistakes.add(entry.node.place, "must be a list of observers (- KIND: {…})")
             continue
         uses = [read_only_use(node, "witness", scope, reading.mistakes) for node in entry.node.items]
-        found[name] = tuple(use.use for use in uses if use)
-    return found
+        warrants[name] = tuple(use.use for use in uses if use)
+    return warrants

@@ -184,15 +184,15 @@ def _is_group(node: Node) -> bool:
 
 def _ids(nodes: tuple[Node, ...]) -> frozenset[str]:
     """Return the ids that the file gives, anywhere: to tell a step that comes later from one that isn't there."""
-    found: set[str] = set()
+    ids: set[str] = set()
     for node in nodes:
         if not isinstance(node, Mapping):
             continue
         for key, make in (("id", str), ("name", slug)):
             entry = node.entries.get(key)
             if entry is not None and isinstance(entry.node, Scalar) and isinstance(entry.node.value, str):
-                found.add(make(entry.node.value))
+                ids.add(make(entry.node.value))
                 break
         group = node.entries.get("parallel")
-        found |= _ids(getattr(group.node, "items", ())) if group else set()
-    return frozenset(found)
+        ids |= _ids(getattr(group.node, "items", ())) if group else set()
+    return frozenset(ids)

@@ -84,7 +84,7 @@ def _way(node: Node, steps: Steps, scope: Scope, mistakes: Mistakes) -> tuple[Wa
         return Way(name=""), []
     reading.refuse_others()
     reading.required("name", "what is this way called, in a few words?")
-    found = [read_only_use(entry, "expectation", scope, mistakes) for entry in reading.items("expect")]
-    uses = [use for use in found if use]
+    entries = [read_only_use(entry, "expectation", scope, mistakes) for entry in reading.items("expect")]
+    uses = [use for use in entries if use]
     done = steps.read(reading.items("steps"))
     return Way(name=reading.text("name"), steps=done, expect=tuple(use.use for use in uses)), uses

@@ -120,12 +120,12 @@ class Environment(BaseModel):
         own, sections = _parted(cls, data)
         listed = {key: declared for key, declared in {**own.get("targets", {}), **sections}.items() if declared}
         sorts = {section: sort for section in listed if (sort := installed(section))}
-        found = {
+        targets = {
             section: {name: sort.model_validate(declared) for name, declared in listed[section].items()}
             for section, sort in sorts.items()
         }
         unread = {section: declared for section, declared in listed.items() if section not in sorts}
-        return {**own, "targets": found, "unread": {**own.get("unread", {}), **unread}}
+        return {**own, "targets": targets, "unread": {**own.get("unread", {}), **unread}}
 
     @model_serializer(mode="wrap")
     def _spread(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -75,14 +75,14 @@ def fill(text: str, lookup: Lookup, *, template: bool = False) -> Filled:
         if match.group(1) is None:
             return "$${" if template else "${"
         try:
-            found = lookup(_parts(match))
+            value = lookup(_parts(match))
         except Unresolvable as error:
             filled.mistakes.append(f"{_shown(match)}: {error}")
             return ""
-        if isinstance(found, Later):
+        if isinstance(value, Later):
             filled.late = True
             return match.group()
-        return escape(found) if template else found
+        return escape(value) if template else value
 
     if whole:
         filled.value = value_of(whole)

@@ -28,16 +28,16 @@ def in_ascii(host: str) -> str:
     # No name has a colon (RFC 1123, 2.1), and every IPv6 address has two.
     if ":" in host:
         return host  # an address of IPv6
-    found = host if host.isascii() else _punycode(host)
+    name = host if host.isascii() else _punycode(host)
     # A dot at the end makes a name absolute (RFC 1034, 3.1): no search domain is tried, and none of its parts is
     # empty.
-    parts = found.removesuffix(".").split(".")
+    parts = name.removesuffix(".").split(".")
     if not all(parts):
         raise ValueError(f"{host!r} is no name of a host: it has nothing between two dots")
-    if len(found) > LONGEST or max(map(len, parts)) > LONGEST_LABEL:
+    if len(name) > LONGEST or max(map(len, parts)) > LONGEST_LABEL:
         most = f"{LONGEST} characters, and each part of it {LONGEST_LABEL}"
         raise ValueError(f"{host[:20]!r}… is too long for a host: its name has at most {most}")
-    return found
+    return name
 
 
 def a_host(text: str) -> str:

@@ -10,5 +10,5 @@ _SHARE: Final = re.compile(r" *([0-9]+(?:\.[0-9]+)?) *% *")
 
 def parse(text: str) -> float | None:
     """Read `0.1%` as 0.1 of a hundred; None for all else: a minus, an exponent, digits of other scripts."""
-    found = _SHARE.fullmatch(text)
-    return float(found[1]) if found else None
+    share = _SHARE.fullmatch(text)
+    return float(share[1]) if share else None

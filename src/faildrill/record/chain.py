@@ -174,8 +174,8 @@ def _link(line: bytes) -> Link | None:
 
 def start_digest(timeline: Path) -> str:
     """Return the SHA-256 of the first line of a timeline; empty where there is none."""
-    found = read(timeline).records[:1]
-    return hashlib.sha256(seal(found[0])).hexdigest() if found else ""
+    first = read(timeline).records[:1]
+    return hashlib.sha256(seal(first[0])).hexdigest() if first else ""
 
 
 @contextmanager

@@ -145,15 +145,15 @@ class Journal:
         Raises JournalDamaged when what lies behind it is not what a torn write leaves: nothing is cut then. Raises
         JournalError when the file can't be opened or cut.
         """
-        found = read(path)
-        if found.damaged:
-            raise JournalDamaged(f"{path}: altered after byte {found.whole}; keep the file and look at it by hand")
+        content = read(path)
+        if content.damaged:
+            raise JournalDamaged(f"{path}: altered after byte {content.whole}; keep the file and look at it by hand")
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise JournalError(f"{path}: can't be written: {reason(error)}") from error
-        resumed = cls(descriptor, path, found.whole, disk)
-        resumed._torn = bool(found.tail)
+        resumed = cls(descriptor, path, content.whole, disk)
+        resumed._torn = bool(content.tail)
         try:
             resumed._take_back()
         except JournalFull:

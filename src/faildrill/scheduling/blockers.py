@@ -47,7 +47,7 @@ def _said_at(use: KindUse, at: datetime) -> str | None:
     if not isinstance(guard, KnowsTimes):
         return None
     try:
-        said = guard.said_at(at)
+        word = guard.said_at(at)
     except CannotSee as error:
-        said = f"{use.kind} can't tell, which will count as an objection: {error}"
-    return words(said) if said else None
+        word = f"{use.kind} can't tell, which will count as an objection: {error}"
+    return words(word) if word else None

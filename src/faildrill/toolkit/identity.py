@@ -37,10 +37,10 @@ class EveryNodeProves(Kind, Generic[L]):
         """Ask all at once, and tell apart who answers otherwise and who is down, hangs, or is on the way up."""
         logins = self._logins()
         answers = await asyncio.gather(*(self._one(login, given.timeout * SHARE) for login in logins.values()))
-        told = Told([], [], [])
+        by_part = Told([], [], [])
         for name, answer in zip(logins, answers, strict=True):
-            told[answer.place].append(f"{name} {answer.words}".strip())
-        return told
+            by_part[answer.place].append(f"{name} {answer.words}".strip())
+        return by_part
 
     @abstractmethod
     def _logins(self) -> Mapping[str, L]:

@@ -162,8 +162,8 @@ def plain_address(address: str) -> str:
     host, _, port = address.rpartition(":")
     name = host.strip("[]").lower().removesuffix(".")
     with suppress(ValueError):
-        found = ipaddress.ip_address(name)
-        name = "localhost" if found.is_loopback else str(found)
+        ip = ipaddress.ip_address(name)
+        name = "localhost" if ip.is_loopback else str(ip)
     return f"{name}:{int(port) if port.isdecimal() else port}"
 
 

@@ -96,15 +96,15 @@ def _unserved(kept: Kept) -> str:
 
 def _one(name: str, spread: Spread, kept: Kept, *, long: bool) -> str:
     share = spread.shares[name]
-    told = (
+    text = (
         f"{name} {_percent(share.part)} (due {share.due:.0%})"  # what is due stays the same, so it need not be coarse
     )
     if not long:
-        return told
+        return text
     if name in kept.seconds:
-        told += f" in {_coarse(kept.seconds[name])}"
+        text += f" in {_coarse(kept.seconds[name])}"
     failed = kept.errors.get(name, 0) / max(kept.counts.get(name, 0), 1)
-    return told + (f", {_percent(min(failed, 1.0))} failed" if failed >= 1 / _ROUND else "")
+    return text + (f", {_percent(min(failed, 1.0))} failed" if failed >= 1 / _ROUND else "")
 
 
 def _percent(part: float) -> str:

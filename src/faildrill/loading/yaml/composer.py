@@ -85,9 +85,9 @@ def _text(data: bytes, mistakes: Mistakes) -> str:
         mistakes.add(_place_after(before), "the file is not UTF-8 from here on")
         mistakes.refuse()
         raise AssertionError from error  # pragma: no cover - refuse() raised
-    found = odd(text)
-    if found:
-        mistakes.add(_place_after(text[: found.at]), found.why)
+    stray = odd(text)
+    if stray:
+        mistakes.add(_place_after(text[: stray.at]), stray.why)
         mistakes.refuse()
     return text
 
@@ -169,20 +169,20 @@ class _Composer:
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         anchor = cast("str", event.anchor)
-        found = self._anchors.get(anchor)
-        if found is None:
+        anchored = self._anchors.get(anchor)
+        if anchored is None:
             self._mistakes.spoil(_place(event), f"*{anchor[:64]} repeats an anchor that is not complete before it")
             return Scalar(_place(event), None)
-        node, size = found
+        node, size = anchored
         # All that it repeats counts: ten lines, each of which names the one before ten times, are 10 billion values.
         self._spend(event, size - 1)
         return node
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         place = _place(event)
-        found = odd(event.value) or (odd_blank(event.value) if event.implicit[0] else None)
-        if found:
-            self._mistakes.spoil(place, found.why)
+        stray = odd(event.value) or (odd_blank(event.value) if event.implicit[0] else None)
+        if stray:
+            self._mistakes.spoil(place, stray.why)
             return Scalar(place, "")
         if len(event.value) > LONGEST:
             self._mistakes.spoil(place, f"a value of more than {LONGEST >> 10} KiB")

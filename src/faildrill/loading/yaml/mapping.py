@@ -48,17 +48,17 @@ class MappingReader:
 
     def required(self, key: str, why: str) -> Entry | None:
         """Return an entry; where it is not given, say why it must be."""
-        found = self._entries.get(key)
-        if found is None:
+        entry = self._entries.get(key)
+        if entry is None:
             self.mistakes.add(self.place, f"`{key}` is missing: {why}")
-        return found
+        return entry
 
     def demand(self, key: str, why: str) -> None:
         """Note that a key is missing, or holds nothing."""
-        if (found := self._entries.get(key)) is None:
+        if (entry := self._entries.get(key)) is None:
             self.mistakes.add(self.place, f"`{key}` is missing: {why}")
-        elif is_empty(found.node):
-            self.mistakes.add(found.place, f"`{key}` is empty: {why}")
+        elif is_empty(entry.node):
+            self.mistakes.add(entry.place, f"`{key}` is empty: {why}")
 
     def text(self, key: str) -> str:
         """Return a text, empty where it is not given."""
@@ -87,8 +87,8 @@ class MappingReader:
     def some(self, key: str, why: str) -> tuple[Node, ...]:
         """Return the items of a list that must have some."""
         self.demand(key, why)
-        found = self._entries.get(key)
-        return () if found and is_empty(found.node) else self.items(key)
+        entry = self._entries.get(key)
+        return () if entry and is_empty(entry.node) else self.items(key)
 
     def mapping(self, key: str) -> dict[str, Entry]:
         """Return the entries of a mapping, none where it is not given."""

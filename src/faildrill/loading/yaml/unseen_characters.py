@@ -41,10 +41,10 @@ class Odd(NamedTuple):
 def odd(text: str) -> Odd | None:
     """Return the first character of a text that nobody sees, or that shows others elsewhere; None: there is none."""
     start = 1 if text.startswith(_MARK) else 0
-    found = [character for character in _odd(text, start) if character]
-    if not found:
+    strays = [character for character in _odd(text, start) if character]
+    if not strays:
         return None
-    first = min(found, key=re.Match.start)
+    first = min(strays, key=re.Match.start)
     why = next((why for sort, why in _SORTS if sort.match(first.group())), "can't be seen; delete it")
     return Odd(first.start(), f"U+{ord(first.group()):04X} {why}")
 
@@ -63,9 +63,9 @@ def _odd(text: str, start: int) -> Iterator[re.Match[str] | None]:
 
 def odd_blank(text: str) -> Odd | None:
     """Return the first character that looks like a blank and is none; None when there is none."""
-    found = _BLANKS.search(text)
-    if found is None:
+    blank = _BLANKS.search(text)
+    if blank is None:
         return None
     return Odd(
-        found.start(), f"U+{ord(found.group()):04X} looks like a blank and is none; type a blank, or quote the text"
+        blank.start(), f"U+{ord(blank.group()):04X} looks like a blank and is none; type a blank, or quote the text"
     )
