@@ -58,12 +58,12 @@ def encode(manifest: Manifest) -> bytes:
 def decode(content: bytes) -> Manifest:
     """Read a manifest; ValueError where it is none that this version reads."""
     try:
-        found = msgspec.json.decode(content, type=Manifest)
+        manifest = msgspec.json.decode(content, type=Manifest)
     except chain.UNREADABLE as error:
         raise ValueError(str(error)) from error
-    if found.format > FORMAT or not found.seals:
-        raise ValueError(f"a manifest of format {found.format}; this version reads {FORMAT}: update faildrill")
-    return found
+    if manifest.format > FORMAT or not manifest.seals:
+        raise ValueError(f"a manifest of format {manifest.format}; this version reads {FORMAT}: update faildrill")
+    return manifest
 
 
 def digest(content: bytes) -> str:
@@ -132,11 +132,11 @@ def _sealed(path: Path) -> tuple[dict[str, Kept], ...]:
 
 def kept(path: Path, size: int | None = None) -> Kept:
     """Return the size and the digest of a file, or of its first `size` bytes; OSError."""
-    found, left = hashlib.sha256(), path.stat().st_size if size is None else size
+    sha256, left = hashlib.sha256(), path.stat().st_size if size is None else size
     total = 0
     with bounded_read.regular(path) as file:
         # A record that grows while it is read is taken as it was when its size was asked.
         while part := file.read(min(_BLOCK, left - total)):
-            found.update(part)
+            sha256.update(part)
             total += len(part)
-    return Kept(total, found.hexdigest())
+    return Kept(total, sha256.hexdigest())

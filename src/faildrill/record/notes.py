@@ -75,18 +75,18 @@ def load(folder: Path) -> Notes:
     """Read the notes of a run up to the first that can't be read; a torn last one was never acknowledged."""
     try:
         bounded_read.check(folder / FILE, _LARGEST)
-        found = read(folder / FILE)
+        content = read(folder / FILE)
     except FileNotFoundError:
         return Notes(())
     except OSError as error:
         return Notes((), f"{FILE} can't be read: {reason(error)}")
     records: list[Note] = []
-    for record in found.records:
+    for record in content.records:
         try:
             records.append(_DECODER.decode(record))
         except msgspec.MsgspecError as error:
             return Notes(tuple(records), f"{FILE}:{len(records) + 1}: none that this version knows: {error}")
-    return Notes(tuple(records), f"{FILE} was altered after note {len(records)}" if found.damaged else "")
+    return Notes(tuple(records), f"{FILE} was altered after note {len(records)}" if content.damaged else "")
 
 
 _DECODER: Final = msgspec.json.Decoder(Note)
@@ -97,18 +97,18 @@ def standing(records: Sequence[Note]) -> list[Standing]:
 
     What corrects or withdraws a note that is not there stands by itself, so that nothing written is hidden.
     """
-    found: dict[int, Standing] = {}
+    by_number: dict[int, Standing] = {}
     for number, note in enumerate(records, 1):
         # By number of the note that it began with: a correction of a correction is about the first one, too.
         about = note.corrects or note.withdraws
-        former = found.get(about)
+        former = by_number.get(about)
         if former is None:
-            found[number] = Standing(number, note)
+            by_number[number] = Standing(number, note)
         elif note.withdraws:
-            found[about] = former._replace(withdrawn=note)
+            by_number[about] = former._replace(withdrawn=note)
         else:
-            found[about] = former._replace(note=note, former=(*former.former, former.note))
-    return list(found.values())
+            by_number[about] = former._replace(note=note, former=(*former.former, former.note))
+    return list(by_number.values())
 
 
 def append(folder: Path, note: Note, disk: Disk | None = None) -> int:

@@ -37,8 +37,8 @@ def make(run: str) -> Path:
 
 def forget(run: str) -> None:
     """Remove the second copy of a run that has nothing left to put back."""
-    found = folder_of(run)
-    for folder, folders, files in os.walk(found, topdown=False) if found is not None else ():
+    copy = folder_of(run)
+    for folder, folders, files in os.walk(copy, topdown=False) if copy is not None else ():
         for name in files:
             with contextlib.suppress(OSError):
                 (Path(folder) / name).unlink()

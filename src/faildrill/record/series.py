@@ -122,12 +122,12 @@ class Book:
 def entries(folder: Path) -> list[Entry]:
     """Read what was written of a set; JournalDamaged when it was altered, or this version does not know it."""
     path = folder / FILE
-    found = read(path)
-    if found.damaged:
-        raise JournalDamaged(f"{path}: altered after byte {found.whole}; a verdict on it would be a guess")
+    content = read(path)
+    if content.damaged:
+        raise JournalDamaged(f"{path}: altered after byte {content.whole}; a verdict on it would be a guess")
     decoder = msgspec.json.Decoder(Entry)
     try:
-        return [decoder.decode(record) for record in found.records]
+        return [decoder.decode(record) for record in content.records]
     except msgspec.MsgspecError as error:
         raise JournalDamaged(f"{path}: not an event this version knows: {error}") from error
 

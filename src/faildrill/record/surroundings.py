@@ -63,11 +63,11 @@ def load(folder: Path) -> Surroundings:
     """Read what was read first before, and last after; nothing where that can't be read."""
     try:
         bounded_read.check(folder / FILE, _LARGEST)
-        found = read(folder / FILE)
-        sights = [_DECODER.decode(record) for record in found.records]
+        content = read(folder / FILE)
+        sights = [_DECODER.decode(record) for record in content.records]
     except (OSError, msgspec.MsgspecError):
         return Surroundings()
-    if found.damaged:
+    if content.damaged:
         return Surroundings()
     before = [sight for sight in sights if sight.when == "before"]
     after = [sight for sight in sights if sight.when == "after"]

@@ -312,10 +312,10 @@ def start_in(folder: Path, known: Sequence[Entry]) -> RunStarted:
 
 def entries(path: Path) -> list[Entry]:
     """Read the timeline of a run up to its last whole entry; JournalDamaged when one in it was altered."""
-    found = read(path)
-    if found.damaged:
-        raise JournalDamaged(f"{path}: altered after byte {found.whole}; a verdict on it would be a guess")
-    return list(_decoded(found, path))
+    content = read(path)
+    if content.damaged:
+        raise JournalDamaged(f"{path}: altered after byte {content.whole}; a verdict on it would be a guess")
+    return list(_decoded(content, path))
 
 
 def _decoded(found: JournalRead, path: Path) -> Iterator[Entry]:

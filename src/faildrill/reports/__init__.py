@@ -29,15 +29,15 @@ def write(folder: Path, result: Result) -> Path:
     from faildrill.reports.review import build, hand_edits, markdown, run_facts  # noqa: PLC0415 - the same
 
     entries = timeline.entries(folder / timeline.FILE)
-    seen = look_times.read(folder, entries[0].at) if entries else {}
+    looks = look_times.read(folder, entries[0].at) if entries else {}
     atomic_file.write(folder / junit.FILE, junit.render(result))
     for _ in range(_MOST_TIMES):
         known = notes.load(folder)
         hand_edits.set_aside(folder / REVIEW)
         edited = hand_edits.kept(folder / REVIEW)
-        facts = run_facts.Facts(result, entries, seen, surroundings.load(folder))
+        facts = run_facts.Facts(result, entries, looks, surroundings.load(folder))
         review = build.build(facts, known, _free_notes(folder / FREE_NOTES), edited)
-        source = page.Source(folder.name, result, entries, seen, review)
+        source = page.Source(folder.name, result, entries, looks, review)
         atomic_file.write(folder / REVIEW, hand_edits.marked(markdown.render(review, result, folder.name)))
         atomic_file.write(folder / PAGE, page.render(source).encode())
         if notes.load(folder) == known:  # else somebody wrote one meanwhile, whose page this may have replaced

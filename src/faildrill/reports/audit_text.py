@@ -58,17 +58,17 @@ def as_json(audit: Audit) -> str:
 
 def as_junit(audit: Audit) -> bytes:
     """Write it as JUnit: a testcase for every rule and place, so that what is right is counted, too."""
-    found = [
+    cases = [
         _case(audited.name, rule, claim, audit.remarks) for audited in audit.audited for rule, claim in RULES.items()
     ]
-    return junit.written([junit.bare(f"audit-{audit.environment}", found, started=audit.at, host="")])
+    return junit.written([junit.bare(f"audit-{audit.environment}", cases, started=audit.at, host="")])
 
 
 def _case(name: str, rule: str, claim: str, remarks: list[Remark]) -> Finding:
-    found = [remark for remark in remarks if remark.source == name and remark.rule == rule]
-    counted = [case for case in found if case.grade in _VERDICTS]
+    cases = [remark for remark in remarks if remark.source == name and remark.rule == rule]
+    counted = [case for case in cases if case.grade in _VERDICTS]
     verdict = Verdict.worst(_VERDICTS[case.grade] for case in counted)
-    because = "; ".join(case.what for case in found) or "nothing was found"
+    because = "; ".join(case.what for case in cases) or "nothing was found"
     advice = "; ".join(dict.fromkeys(case.remedy for case in counted if case.remedy))
     return Finding(kind=rule, claim=f"{name}: {claim}", verdict=verdict, because=because, advice=advice)
 
@@ -77,17 +77,17 @@ def _detection(one: Detection) -> str:
     if one.worst is None:
         return f"{one.of}: {'without bound' if one.never else 'not known'} ({one.formula})"
     of = " for new connections" if one.standing else ""
-    told = f"{one.of}: {durations.show(one.worst)} at the worst{of} = {one.formula}"
+    text = f"{one.of}: {durations.show(one.worst)} at the worst{of} = {one.formula}"
     if one.refused is not None:
-        told += f"; {durations.show(one.refused)} where connections are refused"
+        text += f"; {durations.show(one.refused)} where connections are refused"
     if one.standing:
-        told += f"; {one.standing}"
+        text += f"; {one.standing}"
     if one.objective is not None:
-        told += f"; the objective is {durations.show(one.objective)}"
-    return told + (f"; {one.measured}" if one.measured else "")
+        text += f"; the objective is {durations.show(one.objective)}"
+    return text + (f"; {one.measured}" if one.measured else "")
 
 
 def _sum(audit: Audit) -> str:
     counts = {grade: sum(remark.grade is grade for remark in audit.remarks) for grade in Grade}
-    told = ", ".join(count(many, grade, _SEVERAL.get(grade, grade)) for grade, many in counts.items() if many)
-    return f"{audit.environment}: {told or 'as approved'}"
+    counted = ", ".join(count(many, grade, _SEVERAL.get(grade, grade)) for grade, many in counts.items() if many)
+    return f"{audit.environment}: {counted or 'as approved'}"

@@ -67,15 +67,15 @@ def _number(reference: str, prefix: str) -> int | None:
 
 def cited(references: Iterable[str], looks: Mapping[str, Looks], zero: float, most: int = 200) -> dict[str, Cited]:
     """Return the looks that are referred to, by reference; the first `most` of them."""
-    found: dict[str, Cited] = {}
+    by_reference: dict[str, Cited] = {}
     for reference in references:
         probe, _, digits = reference.removeprefix("sample:").rpartition(":")
         number = _number(digits, "")
-        if reference.startswith("sample:") and number is not None and probe in looks and len(found) < most:
+        if reference.startswith("sample:") and number is not None and probe in looks and len(by_reference) < most:
             look = _cited(reference, looks[probe], number, zero)
             if look is not None:
-                found.setdefault(reference, look)
-    return {key: _numbered(look, at) for at, (key, look) in enumerate(found.items())}
+                by_reference.setdefault(reference, look)
+    return {key: _numbered(look, at) for at, (key, look) in enumerate(by_reference.items())}
 
 
 def _numbered(look: Cited, number: int) -> Cited:

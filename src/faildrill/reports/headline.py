@@ -38,13 +38,15 @@ def failback(told: Headline) -> Figure | None:
 
 def lines(result: Result) -> list[tuple[str, str]]:
     """Return what the headline says as words beside their names: for a terminal, a review, a CI."""
-    told = result.headline
-    if told is None:
+    figures_of_run = result.headline
+    if figures_of_run is None:
         return []
     done = any(step.started is not None and step.kind != "wait" for step in result.steps)
-    figures = [figure for figure in (failover(told, done=done), failback(told)) if figure is not None]
-    found = [(figure.what, _in_words(figure)) for figure in figures]
-    return found + [("writes", writes(write)) for write in told.writes]
+    figures = [
+        figure for figure in (failover(figures_of_run, done=done), failback(figures_of_run)) if figure is not None
+    ]
+    rows = [(figure.what, _in_words(figure)) for figure in figures]
+    return rows + [("writes", writes(write)) for write in figures_of_run.writes]
 
 
 def sentence(told: Headline) -> str:
@@ -63,8 +65,8 @@ def writes(one: Writes) -> str:
     """Say what became of the writes of a ledger."""
     if not one.was_read:
         return f"{one.probe}: not known, as no node that takes writes was read back"
-    told = f"{one.probe}: {one.lost:,} of {one.acknowledged:,} acknowledged writes lost, {one.duplicated:,} there twice"
-    return f"{told}, {one.phantom:,} rejected and there" if one.phantom else told
+    text = f"{one.probe}: {one.lost:,} of {one.acknowledged:,} acknowledged writes lost, {one.duplicated:,} there twice"
+    return f"{text}, {one.phantom:,} rejected and there" if one.phantom else text
 
 
 _NONE: Final = "no outage"
@@ -107,14 +109,14 @@ def by_weight(result: Result, drill: dict[str, Json]) -> list[ProbeFigures]:
 
 def _limits(drill: dict[str, Json]) -> dict[str, float]:
     """Read what the drill allows from its `outage` expectations; what can't be read allows nothing and says nothing."""
-    found: dict[str, float] = {}
+    by_probe: dict[str, float] = {}
     for use in _list(drill.get("expect")):
         params = use.get("params")
         if use.get("kind") == "outage" and isinstance(params, dict):
             limit = durations.of_data(params.get("at_most"))
             if limit is not None:
-                found[str(params.get("of"))] = limit
-    return found
+                by_probe[str(params.get("of"))] = limit
+    return by_probe
 
 
 def _list(value: Json) -> list[dict[str, Json]]:

@@ -70,11 +70,11 @@ def _percentile(seen: list[float | None]) -> Figure:
 
 def _highest(pain: Pain) -> Figure:
     """Tell the p99; where failed looks take it, how many failed, and the p99 of the good ones."""
-    seen = _percentile(pain.p99)
-    if seen.size is not None or not pain.failed or not pain.p99_good:
-        return seen
+    percentile = _percentile(pain.p99)
+    if percentile.size is not None or not pain.failed or not pain.p99_good:
+        return percentile
     good = _percentile(pain.p99_good)
-    return Figure(f"{seen.text} ({pain.failed / pain.looks:.1%} did); of the good ones {good.text}", None)
+    return Figure(f"{percentile.text} ({pain.failed / pain.looks:.1%} did); of the good ones {good.text}", None)
 
 
 def _tail(pain: Pain) -> Figure:

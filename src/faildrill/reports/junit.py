@@ -41,8 +41,8 @@ def _suite(name: str, cases: list[Finding], facts: dict[str, str], duration: flo
     failures = sum(case.verdict is Verdict.FAILED for case in cases)
     errors = sum(case.verdict not in (Verdict.FAILED, Verdict.PASSED) for case in cases)
     counts = {"tests": str(len(cases)), "failures": str(failures), "errors": str(errors)}
-    told = {"name": wording.plain(name), **counts, "time": f"{duration:.3f}", **facts, "package": "faildrill"}
-    return ET.Element("testsuite", told)
+    attributes = {"name": wording.plain(name), **counts, "time": f"{duration:.3f}", **facts, "package": "faildrill"}
+    return ET.Element("testsuite", attributes)
 
 
 def _facts(started: str, host: str, number: int) -> dict[str, str]:
@@ -68,8 +68,8 @@ def suite(result: Result, name: str, number: int = 0) -> ET.Element:
 
 def _cases(result: Result) -> list[Finding]:
     """Return the findings, the deciding one first, and one more where none of them says why the run did not pass."""
-    said = any(finding.verdict is not Verdict.PASSED for finding in result.findings)
-    if said or (result.verdict is Verdict.PASSED and result.findings):
+    is_bad = any(finding.verdict is not Verdict.PASSED for finding in result.findings)
+    if is_bad or (result.verdict is Verdict.PASSED and result.findings):
         first = result.decided_by
         return [*result.findings[first : first + 1], *result.findings[:first], *result.findings[first + 1 :]]
     claim = f"the drill {result.drill} passes"
@@ -78,12 +78,12 @@ def _cases(result: Result) -> list[Finding]:
 
 def _names(cases: list[Finding]) -> list[str]:
     """Name every case differently: a CI joins those of one name."""
-    seen: Counter[str] = Counter()
+    times: Counter[str] = Counter()
     names = []
     for case in cases:
         name = wording.plain(case.claim) or case.kind
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        times[name] += 1
+        names.append(name if times[name] == 1 else f"{name} ({times[name]})")
     return names
 
 
@@ -93,18 +93,18 @@ def _case(finding: Finding, name: str, place: str) -> ET.Element:
     if finding.verdict is not Verdict.PASSED:
         tag = "failure" if finding.verdict is Verdict.FAILED else "error"
         message = wording.plain(f"{finding.verdict.value}: {finding.because}")
-        told = ET.SubElement(case, tag, {"type": finding.verdict.value, "message": message})
-        told.text = _told(finding)
+        element = ET.SubElement(case, tag, {"type": finding.verdict.value, "message": message})
+        element.text = _told(finding)
     return case
 
 
 def _told(finding: Finding) -> str:
-    told = [f"{finding.verdict.value}: {finding.because}", f"expected: {finding.claim}"]
+    lines = [f"{finding.verdict.value}: {finding.because}", f"expected: {finding.claim}"]
     if finding.advice:
-        told.append(f"next: {finding.advice}")
+        lines.append(f"next: {finding.advice}")
     if finding.evidence:
-        told.append(f"evidence: {', '.join(finding.evidence[:20])}")
-    return "\n".join(wording.plain(line) for line in told)
+        lines.append(f"evidence: {', '.join(finding.evidence[:20])}")
+    return "\n".join(wording.plain(line) for line in lines)
 
 
 def _properties(result: Result) -> ET.Element:
@@ -141,11 +141,11 @@ def _timestamp(started: str) -> str:
 
 
 def _summary(result: Result) -> str:
-    told = [f"{result.verdict.value}: {result.because}"]
-    told += [f"{name}: {words}" for name, words in headline.lines(result)]
-    told += [
+    lines = [f"{result.verdict.value}: {result.because}"]
+    lines += [f"{name}: {words}" for name, words in headline.lines(result)]
+    lines += [
         f"{outage.probe} was dark {wording.bounds(outage.length)}"
         for figures in result.probes
         for outage in figures.outages[:20]
     ]
-    return "\n".join(wording.plain(line) for line in told)
+    return "\n".join(wording.plain(line) for line in lines)

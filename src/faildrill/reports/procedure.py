@@ -90,8 +90,8 @@ def _check_first(drill: Drill, file: str) -> Iterator[str]:
         good = f"is good for {durations.show(drill.warm_up)}"
         yield f"- **{markdown(probe.name)}** {good}: {_what(kind)} {_with(probe.use)}"
     for step in actions(drill.every_step):
-        for told in _sentences(describe(step.use.kind, "action"), _REFUSED):
-            yield f"- **{markdown(step.name)}**: {_own_words(told)}"
+        for refusal in _sentences(describe(step.use.kind, "action"), _REFUSED):
+            yield f"- **{markdown(step.name)}**: {_own_words(refusal)}"
     yield ""
     plan = _code(f"faildrill plan {wording.shell(file)}")
     yield f"`{plan}` asks all of it, says what would be touched now, and changes nothing."
@@ -131,8 +131,8 @@ def _wait(step: Wait) -> Iterator[str]:
 def _action(step: Step, measured: Measured) -> Iterator[str]:
     kind = describe(step.use.kind, "action")
     yield f"- Does: {_what(kind)} {_with(step.use)}"
-    seen = _sentences(kind, _SEEN)
-    yield f"- Confirmed: {_own_words(' '.join(seen)) if seen else 'when its effect is seen'}"
+    sentences = _sentences(kind, _SEEN)
+    yield f"- Confirmed: {_own_words(' '.join(sentences)) if sentences else 'when its effect is seen'}"
     yield f"- Limit: {durations.show(step.within)} to do it; its effect has to be seen after that. Never do it twice."
     yield f"- Put back: {_undo(step, kind)}"
     if step.id in measured.took:
@@ -146,8 +146,8 @@ def _undo(step: Step, kind: Description) -> str:
     if step.undo.use is not None:
         other = describe(step.undo.use.kind, "action")
         return f"{_what(other)} {_with(step.undo.use)}, {limit}"
-    told = _sentences(kind, _BACK)
-    return f"{_own_words(' '.join(told)).rstrip('.') if told else 'as it was before'}, {limit}"
+    sentences = _sentences(kind, _BACK)
+    return f"{_own_words(' '.join(sentences)).rstrip('.') if sentences else 'as it was before'}, {limit}"
 
 
 def _put_back(drill: Drill, measured: Measured) -> Iterator[str]:
@@ -214,8 +214,8 @@ def _with(use: KindUse) -> str:
 
 def _sentences(kind: Description, beginnings: tuple[str, ...]) -> list[str]:
     """Return the sentences of a kind's own words that begin so."""
-    told = _SENTENCE.split(kind.text.replace("\n", " "))
-    return [line.strip() for line in told if line.strip().startswith(beginnings)]
+    sentences = _SENTENCE.split(kind.text.replace("\n", " "))
+    return [line.strip() for line in sentences if line.strip().startswith(beginnings)]
 
 
 def _times(times: Times) -> str:

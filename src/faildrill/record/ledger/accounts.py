@@ -134,17 +134,17 @@ def accounts(folder: Path, name: str, ended: Moment | None = None) -> dict[str, 
 
     FileNotFoundError when there is no such ledger.
     """
-    found: dict[str, Account] = {}
+    by_node: dict[str, Account] = {}
     reading = lru_cache(1)(read)  # the nodes were read at once: they share their notes
     for path in sorted(folder.glob(f"{name}@*.rows")):
         node = path.name.removeprefix(f"{name}@").removesuffix(".rows")
         try:
             rows = Rows.load(path)
             if rows.is_of(ended):
-                found[node] = weigh(reading(path_of(folder, name), rows.noted), rows)
+                by_node[node] = weigh(reading(path_of(folder, name), rows.noted), rows)
         except _UNREADABLE:
-            found[node] = Account(unreadable=True)
-    return found
+            by_node[node] = Account(unreadable=True)
+    return by_node
 
 
 def noted(path: Path) -> int:

@@ -258,24 +258,24 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
         # Whole records only, of the size that was asked: what is appended meanwhile is not looked at half written.
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
     whole = Columns(np.frombuffer(source, "<u8").reshape(-1, SIZE // 8), names, source=source)
-    found: dict[int, _Found] = {}
+    by_probe: dict[int, _Found] = {}
     highest = 0
     for first, part in whole.blocks():
         # Nearly all samples of a quiet time differ in their times alone: one of them tells for the whole block.
-        told = part.part(0, 1) if record_words.say_the_same(part.records) else part
-        probes = record_words.probes(told.records, record_words.holds(part.records), len(names))
-        highest = max(highest, int(told.who.max()), int(told.detail.max()))
+        alike = part.part(0, 1) if record_words.say_the_same(part.records) else part
+        probes = record_words.probes(alike.records, record_words.holds(part.records), len(names))
+        highest = max(highest, int(alike.who.max()), int(alike.detail.max()))
         due, lowest = part.due, int(probes[0])
         if (probes == lowest).all():
-            found.setdefault(lowest, _Found()).add(first, due, None)
+            by_probe.setdefault(lowest, _Found()).add(first, due, None)
             continue
         for number in np.flatnonzero(np.bincount(probes)).tolist():
             places = np.flatnonzero(probes == number)
-            found.setdefault(number, _Found()).add(first, due, places)
-    damaged = len(found.pop(0)) if 0 in found else 0
+            by_probe.setdefault(number, _Found()).add(first, due, places)
+    damaged = len(by_probe.pop(0)) if 0 in by_probe else 0
     whole = replace(whole, lacks_names=highest >= len(names))
-    for number in sorted(found):
-        mine = found.pop(number)
+    for number in sorted(by_probe):
+        mine = by_probe.pop(number)
         starts, step = (min(run.low for run in mine.runs),), mine.step()
         yield names[number], replace(whole, order=mine.order(whole), damaged=damaged, starts=starts, step=step)
 
@@ -394,7 +394,7 @@ def _merged(parts: list[Columns]) -> Columns:
     )
     who = np.concatenate([table[part.who] for part, table in zip(parts, tables, strict=True)])
     detail = np.concatenate([table[part.detail] for part, table in zip(parts, tables, strict=True)])
-    found = of((due, sent, answered), (outcome, who, detail), tuple(numbers))
+    merged = of((due, sent, answered), (outcome, who, detail), tuple(numbers))
     order = None if (due[1:] >= due[:-1]).all() else np.argsort(due, kind="stable").astype(np.uint32)
     starts = tuple(start for part in parts for start in part.starts)
-    return replace(found, order=order, damaged=sum(part.damaged for part in parts), starts=starts)
+    return replace(merged, order=order, damaged=sum(part.damaged for part in parts), starts=starts)

@@ -33,13 +33,13 @@ _PLAIN: Final = ("outcome", "who", "detail")
 
 def write_compact(path: Path, probes: Mapping[str, Columns], about: Mapping[str, str], piece: int = PIECE) -> int:
     """Write the samples of all probes, whole or not at all, and return how many they were."""
-    told = {"about": dict(about), "probes": {name: list(columns.names) for name, columns in probes.items()}}
+    header = {"about": dict(about), "probes": {name: list(columns.names) for name, columns in probes.items()}}
     number = 0
     with (
         atomic_file.draft(path, atomic_file.SHARED) as draft,
         zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file,
     ):
-        _put(file, "about", np.frombuffer(json.dumps(told).encode(), np.uint8))
+        _put(file, "about", np.frombuffer(json.dumps(header).encode(), np.uint8))
         for name, columns in probes.items():
             for first, part in columns.blocks(piece):
                 for column, values in _split(part).items():
@@ -52,8 +52,8 @@ def read_compact(path: Path) -> dict[str, Columns]:
     """Read what `write_compact` wrote, by probe; JournalDamaged when it is not that."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            told = json.loads(bytes(file["about"]))
-            return {name: _probe(file, name, tuple(names)) for name, names in told["probes"].items()}
+            header = json.loads(bytes(file["about"]))
+            return {name: _probe(file, name, tuple(names)) for name, names in header["probes"].items()}
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise JournalDamaged(f"{path}: not samples that were exported: {error}") from error
 

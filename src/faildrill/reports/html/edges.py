@@ -44,12 +44,12 @@ class Edge:
 
 def ends(outage: Outage, zero: float) -> list[Edge]:
     """Return the ends of an outage that were seen."""
-    found = []
+    edges = []
     if outage.last_good is not None:
-        found.append(Edge("How it began", outage.last_good, outage.first_dark, dark_first=False, zero=zero))
+        edges.append(Edge("How it began", outage.last_good, outage.first_dark, dark_first=False, zero=zero))
     if outage.first_good is not None:
-        found.append(Edge("How it ended", outage.last_dark, outage.first_good, dark_first=True, zero=zero))
-    return found
+        edges.append(Edge("How it ended", outage.last_dark, outage.first_good, dark_first=True, zero=zero))
+    return edges
 
 
 def draw(edge: Edge, looks: Looks, every: float) -> Markup:

@@ -213,5 +213,5 @@ def _took(part: Columns) -> Integers:
 
 
 def _present(one: Presence, looks: Looks) -> Row:
-    found = [Stretch(looks.since_start(a), looks.since_start(b), count, _LEVELS) for a, b, count in one.stretches]
-    return Row(one.name, sum(part.looks for part in found), found)
+    stretches = [Stretch(looks.since_start(a), looks.since_start(b), count, _LEVELS) for a, b, count in one.stretches]
+    return Row(one.name, sum(part.looks for part in stretches), stretches)

@@ -55,8 +55,8 @@ class Looks:
         for begun, part in self._under_way(first, self.columns.first_due(until + 1, first)):
             near = np.concatenate((near, begun + np.flatnonzero(part.answered >= since)))
             if len(near) > most:
-                found = self.columns.at(near)
-                began, ended = found.due, found.answered
+                near_looks = self.columns.at(near)
+                began, ended = near_looks.due, near_looks.answered
                 distance = np.maximum(np.maximum(began - middle, middle - ended), 0)
                 near = np.sort(near[np.lexsort((np.abs(began - middle), distance))[:most]])
         return [self.look(number) for number in near.tolist()]
@@ -73,10 +73,10 @@ class Looks:
     def answer_times(self) -> tuple[float, float] | None:
         """Return the shortest and the longest time to a good answer, in seconds; None where there is none."""
         good = (among(part.answered - part.due, part.is_good) for _, part in self.columns.blocks())
-        found = [(int(block.min()), int(block.max())) for block in good if len(block)]
-        if not found:
+        spans = [(int(block.min()), int(block.max())) for block in good if len(block)]
+        if not spans:
             return None
-        return seconds(min(low for low, _ in found)), seconds(max(high for _, high in found))
+        return seconds(min(low for low, _ in spans)), seconds(max(high for _, high in spans))
 
 
 def read(folder: Path, origin: int) -> dict[str, Looks]:

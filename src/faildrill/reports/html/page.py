@@ -124,20 +124,20 @@ def _figures(result: Result) -> list[headline.Figure]:
 def _put_back(result: Result) -> str:
     """Say in a few words what was put back of what was done; empty where nothing had to be."""
     undone = [step for step in result.steps if step.undo not in ("", "not needed")]
-    seen = [undo for undo in undone if undo.undo == "verified"]
+    verified = [undo for undo in undone if undo.undo == "verified"]
     if not undone:
         return ""
-    if len(seen) == len(undone):
+    if len(verified) == len(undone):
         return f"{wording.count(len(undone), 'step')} seen put back"
-    return f"{len(seen)} of {wording.count(len(undone), 'step')} seen put back"
+    return f"{len(verified)} of {wording.count(len(undone), 'step')} seen put back"
 
 
 def _references(result: Result, review: Review, rows: int) -> list[str]:
     """Return what the printed findings, moments and lines of the review refer to."""
-    found = [reference for finding in result.findings[:rows] for reference in finding.evidence]
-    found += [moment.evidence for moment in result.moments[:rows] if moment.evidence]
-    told = (review.summary, review.timeline, review.causes, review.resolution)
-    return found + [reference for lines in told for line in lines[:rows] for reference in line.sources]
+    references = [reference for finding in result.findings[:rows] for reference in finding.evidence]
+    references += [moment.evidence for moment in result.moments[:rows] if moment.evidence]
+    parts = (review.summary, review.timeline, review.causes, review.resolution)
+    return references + [reference for lines in parts for line in lines[:rows] for reference in line.sources]
 
 
 def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -147,29 +147,37 @@ def _drill(entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[Magnified]:
     """Draw the longest outage of each of the first probes that have one."""
-    told = result.headline
-    first = [one for one in (told.outage, told.failback) if one is not None] if told else []
+    headline_figures = result.headline
+    first = (
+        [one for one in (headline_figures.outage, headline_figures.failback) if one is not None]
+        if headline_figures
+        else []
+    )
     own = [longest_dark for figures in result.probes if (longest_dark := longest_of(figures.outages)) is not None]
     longest = [*first, *(one for one in own if one not in first)]
     every = {probe.probe: probe.every for probe in result.probes}
-    found = []
+    magnified = []
     for outage in longest[:_MAGNIFIED]:
-        seen = looks.get(outage.probe)
-        drawn = [edges.draw(edge, seen, every[outage.probe]) for edge in edges.ends(outage, zero)] if seen else []
-        found.append(Magnified(outage, phases.draw(outage), drawn))
-    return found
+        looks_of_probe = looks.get(outage.probe)
+        drawn = (
+            [edges.draw(edge, looks_of_probe, every[outage.probe]) for edge in edges.ends(outage, zero)]
+            if looks_of_probe
+            else []
+        )
+        magnified.append(Magnified(outage, phases.draw(outage), drawn))
+    return magnified
 
 
 def _event(entry: Entry, origin: int, zero: float) -> dict[str, str | int]:
     fields = msgspec.to_builtins(entry.what)
     name = str(fields.pop("event"))
-    told = msgspec.json.encode(fields).decode()
+    text = msgspec.json.encode(fields).decode()
     return {
         "n": entry.n,
         "at": wording.moment((entry.at - origin) / 1e9 - zero),
         "wall": entry.wall,
         "name": name,
-        "told": wording.plain(told, _EVENT_LENGTH),
+        "told": wording.plain(text, _EVENT_LENGTH),
     }
 
 
@@ -189,7 +197,7 @@ def templates(longest: int) -> jinja2.Environment:
         """Make every string that is printed harmless to look at; the escaping of HTML comes after it."""
         return wording.plain(value, longest) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    found = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("faildrill.reports.html"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -197,9 +205,9 @@ def templates(longest: int) -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=finished,
     )
-    found.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
-    found.globals |= {"Verdict": Verdict, "unproven": wording.unproven, "shown": shown}
-    return found
+    environment.filters |= {"duration": durations.show, "bounds": wording.bounds, "link": _link, "count": wording.count}
+    environment.globals |= {"Verdict": Verdict, "unproven": wording.unproven, "shown": shown}
+    return environment
 
 
 STYLE: Final = Markup((Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

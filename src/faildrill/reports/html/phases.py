@@ -32,9 +32,9 @@ def draw(outage: Outage) -> Markup:
     for number, (at, name) in enumerate(known):
         rows.append(_row(name, (before, at, longest), number * _ROW))
         before = at
-    told = ", ".join(f"{_NAMES.get(name, (name, ''))[0]} at {wording.moment(at)}" for at, name in known)
+    moments = ", ".join(f"{_NAMES.get(name, (name, ''))[0]} at {wording.moment(at)}" for at, name in known)
     title = f"Phases of the outage of {outage.probe}"
-    return svg.picture((WIDTH, len(known) * _ROW + 4), title, f"Since the fault: {told}.", *rows)
+    return svg.picture((WIDTH, len(known) * _ROW + 4), title, f"Since the fault: {moments}.", *rows)
 
 
 def _row(name: str, times: tuple[float, float, float], top: float) -> Markup:

@@ -97,14 +97,14 @@ def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, fra
 
 def _described(result: Result) -> str:
     """Say in words what the picture shows, for those who can't see it."""
-    told = [f"{result.verdict.value}: {result.because}."]
-    told += [f"{outage.probe} was dark: {wording.bounds(outage.length)}." for outage in _outages(result)[:5]]
-    return " ".join(told)
+    sentences = [f"{result.verdict.value}: {result.because}."]
+    sentences += [f"{outage.probe} was dark: {wording.bounds(outage.length)}." for outage in _outages(result)[:5]]
+    return " ".join(sentences)
 
 
 def _outages(result: Result) -> list[Outage]:
-    found = [outage for figures in result.probes for outage in figures.outages]
-    return sorted(found, key=lambda one: -one.length.at_least)
+    outages = [outage for figures in result.probes for outage in figures.outages]
+    return sorted(outages, key=lambda one: -one.length.at_least)
 
 
 def _shown(probes: list[ProbeFigures]) -> list[ProbeFigures]:
@@ -165,13 +165,13 @@ def _effect(step: StepFigures, time: Time, top: float) -> list[Markup]:
     """Draw for how long its effect was seen: solid for as long as that at least, faint up to the most it can be."""
     if step.in_effect is None or step.started is None or step.ended is None:
         return []
-    seen = step.ended + step.in_effect.at_least
-    over = time.end if step.in_effect.at_most is None else max(seen, step.started + step.in_effect.at_most)
+    until = step.ended + step.in_effect.at_least
+    over = time.end if step.in_effect.at_most is None else max(until, step.started + step.in_effect.at_most)
     tip = f"{step.name}: {step.in_effect_because}"
     high, low = top + _BAND - 4, top + _BAND - 1
     return [
         svg.box(time.x(step.ended), high, time.x(over), low, "effect effect-maybe", tip=tip),
-        svg.box(time.x(step.ended), high, time.x(seen), low, "effect", tip=tip),
+        svg.box(time.x(step.ended), high, time.x(until), low, "effect", tip=tip),
     ]
 
 

@@ -25,9 +25,9 @@ class Presence:
 
     def add(self, part: Columns) -> None:
         """Take in more looks."""
-        seen = among(part.answered, self._is_it[part.who])
-        if len(seen):
-            self.stretches = self._joined(sorted(self.stretches + self._found(seen)))
+        answered = among(part.answered, self._is_it[part.who])
+        if len(answered):
+            self.stretches = self._joined(sorted(self.stretches + self._found(answered)))
 
     def _found(self, seen: Integers) -> list[Span]:
         """Find the stretches of some answers, which are mostly in order: then they need not be put in order."""
@@ -73,6 +73,6 @@ def presences(looks: Looks, gap: float) -> list[Presence]:
 
 
 def _is_among(codes: list[int], length: int) -> Mask:
-    found = np.zeros(length, np.bool_)
-    found[codes] = True
-    return found
+    is_among = np.zeros(length, np.bool_)
+    is_among[codes] = True
+    return is_among

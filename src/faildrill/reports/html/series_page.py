@@ -74,12 +74,12 @@ def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> 
 
 def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, list[Cell]]]]:
     """Return after which time a probe's answers are late, and a row of figures for each run that has it."""
-    found = [(shown_run.run, pain) for shown_run in shown for pain in shown_run.run.pains if pain.probe == probe]
-    rows = [figures(pain, run.books) for run, pain in found]
+    of_runs = [(shown_run.run, pain) for shown_run in shown for pain in shown_run.run.pains if pain.probe == probe]
+    rows = [figures(pain, run.books) for run, pain in of_runs]
     longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
     cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
-    late_after = max((pain.late_after for _, pain in found), default=0.0)
-    return late_after, [(run, row) for (run, _), row in zip(found, cells, strict=True)]
+    late_after = max((pain.late_after for _, pain in of_runs), default=0.0)
+    return late_after, [(run, row) for (run, _), row in zip(of_runs, cells, strict=True)]
 
 
 def _cell(figure: Figure, most: float) -> Cell:
@@ -104,14 +104,14 @@ def _pictures(shown: list[Shown], probes: list[str], bins: int) -> list[tuple[Ru
 
 def _of_drills(shown: list[Shown], bins: int) -> list[tuple[RunOfSet, Markup]]:
     """Draw of each drill of a suite what it is remembered by, on its own axes; those first that did not pass."""
-    found = []
+    pictures = []
     for shown_run in sorted(shown, key=lambda one: one.run.verdict is Verdict.PASSED):
         probe = shown_run.run.headline.probe if shown_run.run.headline is not None else ""
         if shown_run.result is not None and probe in shown_run.looks and len(shown_run.looks[probe]):
             kept = [figures for figures in shown_run.result.probes if figures.probe == probe]
             result = msgspec.structs.replace(shown_run.result, probes=kept)
-            found.append((shown_run.run, picture.draw(result, {probe: shown_run.looks[probe]}, bins)))
-    return found[:_MOST_PICTURES]
+            pictures.append((shown_run.run, picture.draw(result, {probe: shown_run.looks[probe]}, bins)))
+    return pictures[:_MOST_PICTURES]
 
 
 def _frame(drawable: list[tuple[Result, Looks]]) -> picture.Frame | None:
@@ -122,8 +122,8 @@ def _frame(drawable: list[tuple[Result, Looks]]) -> picture.Frame | None:
     for result, looks in drawable:
         time = picture.axis(result)
         before, after = max(before, time.zero - time.start), max(after, time.end - time.zero)
-        found = looks.answer_times()
-        if found is not None:
-            shortest, longest = min(shortest, found[0]), max(longest, found[1])
+        times = looks.answer_times()
+        if times is not None:
+            shortest, longest = min(shortest, times[0]), max(longest, times[1])
     shortest = shortest if math.isfinite(shortest) else 1e-3
     return picture.Frame(before, after, shortest, max(longest, shortest))

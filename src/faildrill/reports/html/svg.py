@@ -53,8 +53,8 @@ def box(left: Number, top: Number, right: Number, bottom: Number, class_: str, *
 
 
 def _tip(more: dict[str, str | Number | None]) -> Markup:
-    told = more.pop("tip", None)
-    return title(told) if isinstance(told, str) else Markup("")
+    tip = more.pop("tip", None)
+    return title(tip) if isinstance(tip, str) else Markup("")
 
 
 def across(x: Number, top: Number, bottom: Number, class_: str) -> Markup:

@@ -55,9 +55,9 @@ def _notes(facts: Facts, notes: list[Standing], sort: Sort) -> list[Line]:
 
 
 def _summary(facts: Facts) -> Iterator[Line]:
-    told = suffering(facts)
-    yield from _duration(facts, told)
-    yield from _impact(facts, told)
+    pains = suffering(facts)
+    yield from _duration(facts, pains)
+    yield from _impact(facts, pains)
     done = ", then ".join(cause.name for cause in facts.causes) or "nothing was done"
     began = tuple(begun for begun in map(facts.began, facts.causes) if begun)
     yield Line(f"on purpose, by this drill: {done}", began or ("timeline:0",), name="Root cause")
@@ -143,18 +143,19 @@ def _length(outage: Outage | None) -> float:
 
 def _cited(facts: Facts, outage: Outage, at: float | None) -> str:
     """Refer to the look with which an outage began or ended, where the story tells of it."""
-    told = (moment for moment in facts.result.moments if moment.evidence.startswith(f"sample:{outage.probe}:"))
-    return next((line.evidence for line in told if line.at == at), f"result:probes.{outage.probe}")
+    moments = (moment for moment in facts.result.moments if moment.evidence.startswith(f"sample:{outage.probe}:"))
+    return next((line.evidence for line in moments if line.at == at), f"result:probes.{outage.probe}")
 
 
 def _causes(facts: Facts) -> Iterator[Line]:
     if not facts.acted:
         yield Line("Nothing was done to the environment.", ("timeline:0",))
     for step in facts.causes:
-        seen = f": {step.because}" if step.because else ""
+        because = f": {step.because}" if step.because else ""
         began = facts.began(step)
         yield Line(
-            f"The drill did this on purpose: {step.name} ({step.kind}), {step.outcome}{seen}", (began,) if began else ()
+            f"The drill did this on purpose: {step.name} ({step.kind}), {step.outcome}{because}",
+            (began,) if began else (),
         )
 
 
@@ -188,8 +189,8 @@ def _clock(facts: Facts, at: float) -> str:
 
 
 def _phases(outage: Outage) -> str:
-    told = [f"{name.replace('_', ' ')} {wording.moment(at)}" for name, at in outage.phases.items()]
-    return f" ({', '.join(told)})" if told else ""
+    phases = [f"{name.replace('_', ' ')} {wording.moment(at)}" for name, at in outage.phases.items()]
+    return f" ({', '.join(phases)})" if phases else ""
 
 
 def _improve(facts: Facts) -> Iterator[Line]:

@@ -48,5 +48,5 @@ def set_aside(path: Path) -> Path | None:
 
 def kept(path: Path) -> list[str]:
     """Name the files that were set aside, the first one first."""
-    found = [edited.name for edited in path.parent.glob(f"{path.stem}.edited-*{path.suffix}")]
-    return sorted(found, key=lambda one: (len(one), one))
+    names = [edited.name for edited in path.parent.glob(f"{path.stem}.edited-*{path.suffix}")]
+    return sorted(names, key=lambda one: (len(one), one))

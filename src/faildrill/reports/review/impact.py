@@ -56,22 +56,22 @@ class Suffering:
 
 def suffering(facts: Facts) -> Suffering | None:
     """Return what those who stand for the users went through; None where no look of theirs hurt, or nobody looked."""
-    seen = facts.looks.get(facts.users)
+    looks = facts.looks.get(facts.users)
     figures = next((probe for probe in facts.result.probes if probe.probe == facts.users), None)
-    if seen is None or figures is None or not facts.acted:
+    if looks is None or figures is None or not facts.acted:
         return None
-    start = seen.origin + nanoseconds(facts.zero)
-    number = seen.columns.first_due(start)
-    after = seen.columns.part(number, len(seen))
+    start = looks.origin + nanoseconds(facts.zero)
+    number = looks.columns.first_due(start)
+    after = looks.columns.part(number, len(looks))
     hurt = np.flatnonzero(_failed(after) | _late(after, figures))
     if not len(hurt):
         return None
     between = after.part(int(hurt[0]), int(hurt[-1]) + 1)
     failed, late = _failed(between), _late(between, figures)
-    ended = seen.since_start(int(after.answered[hurt].max()))
+    ended = looks.since_start(int(after.answered[hurt].max()))
     return Suffering(
         probe=facts.users,
-        began=seen.since_start(int(between.due[0])),
+        began=looks.since_start(int(between.due[0])),
         ended=ended,
         first=number + int(hurt[0]),
         last=number + int(hurt[-1]),
@@ -79,9 +79,9 @@ def suffering(facts: Facts) -> Suffering | None:
         failed=_outcomes(between.where(failed)),
         late=int(np.count_nonzero(late)),
         late_after=figures.late_after,
-        before=_p99(seen.columns.part(0, number)),
+        before=_p99(looks.columns.part(0, number)),
         meanwhile=_p99(between),
-        is_over=ended + _QUIET <= seen.since_start(int(after.answered.max())),
+        is_over=ended + _QUIET <= looks.since_start(int(after.answered.max())),
     )
 
 

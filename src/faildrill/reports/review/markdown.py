@@ -71,14 +71,14 @@ def _timeline(review: Review) -> Iterator[str]:
     yield "## Timeline (UTC)"
     yield ""
     day = ""
-    told = shown(review.timeline, _MOST)
-    for line in told:
+    lines = shown(review.timeline, _MOST)
+    for line in lines:
         if line.wall[:10] != day:
             day = line.wall[:10]
             yield from (f"{markdown(day)}:", "")
         since = f" ({line.since})" if line.since else ""
         yield f"- {markdown(line.wall[11:19])}{since}: {_line(line)}"
-    if left := len(review.timeline) - len(told):
+    if left := len(review.timeline) - len(lines):
         yield f"- and {wording.count(left, 'more line')} in the files of the run"
     yield ""
     yield "What begins with + or − counts from the first step. How the drill itself went is in `report.html`."
@@ -124,9 +124,9 @@ def _measures(review: Review) -> Iterator[str]:
 
 def _task(task: Task) -> str:
     line = task.line
-    said = f"{markdown(line.by)}{f' ({markdown(line.remark)})' if line.remark else ''}{_sources(line.sources)}"
+    by = f"{markdown(line.by)}{f' ({markdown(line.remark)})' if line.remark else ''}{_sources(line.sources)}"
     owner, due = markdown(task.owner) or "nobody yet", markdown(task.due) or "no date yet"
-    return f"| {markdown(line.text)} | {owner} | {due} | {said} |"
+    return f"| {markdown(line.text)} | {owner} | {due} | {by} |"
 
 
 def _changed(review: Review) -> Iterator[str]:

@@ -53,17 +53,17 @@ def lines(facts: Facts) -> Iterator[Line]:
     if not facts.acted:
         yield Line("Nothing was done, so nothing could be left.", ("timeline:0",))
         return
-    cited, found = _cited(facts), spans(facts)
-    if found is None:
+    cited, parts = _cited(facts), spans(facts)
+    if parts is None:
         yield Line("not known: the probes were not seen good before, or nothing was seen put back", cited)
     else:
-        told = list(compared(facts, found))
-        for comparison in (one for one in told if one.state == "not as before"):
+        comparisons = list(compared(facts, parts))
+        for comparison in (one for one in comparisons if one.state == "not as before"):
             yield Line(
                 f"{comparison.state}: {comparison.what} of {comparison.probe}: {comparison.because}", cited, level="bad"
             )
         for state in ("no difference seen", "not known"):
-            alike = [f"{one.what} of {one.probe} ({one.because})" for one in told if one.state == state]
+            alike = [f"{one.what} of {one.probe} ({one.because})" for one in comparisons if one.state == state]
             if alike:
                 yield Line(f"{state}: {'; '.join(alike)}", cited)
     yield from surroundings_lines.lines(facts.around)
@@ -71,12 +71,12 @@ def lines(facts: Facts) -> Iterator[Line]:
 
 
 def _cited(facts: Facts) -> tuple[str, ...]:
-    found = [
+    entries = [
         next(facts.events(WarmedUp), None),
         *list(facts.events(UndoVerified))[-1:],
         next(facts.events(SteadyAgain), None),
     ]
-    return tuple(f"timeline:{entry.n}" for entry in found if entry is not None) or ("timeline:0",)
+    return tuple(f"timeline:{entry.n}" for entry in entries if entry is not None) or ("timeline:0",)
 
 
 def spans(facts: Facts) -> Spans | None:
@@ -92,12 +92,12 @@ def spans(facts: Facts) -> Spans | None:
 def compared(facts: Facts, spans: Spans) -> Iterator[Told]:
     """Yield the comparisons of each probe and load, in the order of the probes."""
     for probe in (figures.probe for figures in facts.result.probes):
-        seen = facts.looks.get(probe)
-        if seen is None:
+        looks = facts.looks.get(probe)
+        if looks is None:
             yield Told(probe, "answer times", "not known", "none of its looks is there")
             continue
-        before = _part(seen, spans.since, spans.until)
-        after = _part(seen, spans.back, facts.result.duration + 1)
+        before = _part(looks, spans.since, spans.until)
+        after = _part(looks, spans.back, facts.result.duration + 1)
         yield _times(probe, before, after)
         yield _failures(probe, before, after)
         yield from _answerers(probe, before, after)
@@ -110,13 +110,15 @@ def _part(seen: Looks, since: float, until: float) -> Columns:
 
 
 def _times(probe: str, before: Columns, after: Columns) -> Told:
-    found = slower(_bounds(before), _bounds(after), probe)
+    slowness = slower(_bounds(before), _bounds(after), probe)
     of = f"{wording.count(len(before), 'look')} before, {len(after):,} after"
-    if found is None:
+    if slowness is None:
         return Told(probe, "answer times", "not known", f"too few looks: {of}")
     medians = f"median {_median(before)} before, {_median(after)} after"
-    if found.p <= RARE and found.surely > MATTERS:
-        return Told(probe, "answer times", "not as before", f"{medians}, {_surely(found)} (p {found.p:.2g}; {of})")
+    if slowness.p <= RARE and slowness.surely > MATTERS:
+        return Told(
+            probe, "answer times", "not as before", f"{medians}, {_surely(slowness)} (p {slowness.p:.2g}; {of})"
+        )
     return Told(probe, "answer times", "no difference seen", f"{medians}; {of}")
 
 
@@ -175,15 +177,15 @@ def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
         return
     gone = [name for name in names if name not in counts[1]]
     new = [name for name in names if name not in counts[0]]
-    told = [f"{name} answers no more, {counts[0][name]:,} of {sizes[0]:,} before" for name in gone]
-    told += [f"{name} answers now, {counts[1][name]:,} of {sizes[1]:,}" for name in new]
+    changes = [f"{name} answers no more, {counts[0][name]:,} of {sizes[0]:,} before" for name in gone]
+    changes += [f"{name} answers now, {counts[1][name]:,} of {sizes[1]:,}" for name in new]
     chances = [at_least_so_many(counts[0][name], sizes[0], counts[0][name], sum(sizes)) for name in gone]
     chances += [at_least_so_many(counts[1][name], sizes[1], counts[1][name], sum(sizes)) for name in new]
-    proven = [words for words, p in zip(told, chances, strict=True) if p <= RARE]
+    proven = [words for words, p in zip(changes, chances, strict=True) if p <= RARE]
     if proven:
         yield Told(probe, "who answers", "not as before", "; ".join(proven))
-    elif told:
-        yield Told(probe, "who answers", "not known", f"too few looks: {'; '.join(told)}")
+    elif changes:
+        yield Told(probe, "who answers", "not known", f"too few looks: {'; '.join(changes)}")
     elif any(at_least_so_many(many, sizes[0], many, sum(sizes)) > RARE for many in counts[0].values()):
         yield Told(probe, "who answers", "not known", f"too few looks to miss one of {', '.join(names)}")
     else:

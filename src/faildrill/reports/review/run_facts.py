@@ -103,8 +103,8 @@ class Facts:
 
     def began(self, step: StepFigures) -> str:
         """Refer to the entry that tells of the beginning of a step; empty where none does."""
-        told = (event.n for event in self.events(Applying) if getattr(event.what, "step", "") == step.id)
-        return next((f"timeline:{number}" for number in told), "")
+        numbers = (event.n for event in self.events(Applying) if getattr(event.what, "step", "") == step.id)
+        return next((f"timeline:{number}" for number in numbers), "")
 
     def look(self, reference: str) -> Look | None:
         """Return the look that a reference names; None where it names none of this run."""
