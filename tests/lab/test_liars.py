@@ -39,8 +39,7 @@ ABOUT_ITS_UNDO: Final = {one.name for one in LIES if one.about > 1}
 """The second request of several is not its undo: test_half_way.py walks each of them."""
 NOT_HELD: Final[Mapping[str, set[str]]] = {
     **dict.fromkeys(SERVERS, NO_COMPARE_AND_SET),
-    **dict.fromkeys(REACHED, (ONE_OPERATOR - IN_MID_STEP) | TO_ANOTHER),
-    "member.kill": ONE_OPERATOR - IN_MID_STEP,
+    **dict.fromkeys(REACHED, ONE_OPERATOR - IN_MID_STEP),
     **dict.fromkeys(HANGS, ONE_OPERATOR),
     "command.run": ONE_OPERATOR | TO_ANOTHER | ITSELF_THE_WITNESS,
     "patroni.configure": BEHIND | TO_ANOTHER | NO_COMPARE_AND_SET | ITSELF_THE_WITNESS,

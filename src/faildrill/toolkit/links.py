@@ -1,5 +1,6 @@
 """The network to a member, changed by a reach that can: what actions on it share."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import Field, model_validator
@@ -94,3 +95,17 @@ def links(reach: Reach, member: str) -> Links:
     if not isinstance(reach, Links):
         raise ActionRefused(f"the reach of {member} can't change its network")
     return reach
+
+
+async def pictured(reaches: Mapping[str, Reach]) -> dict[str, str]:
+    """Tell what the link to each member does, in words that are the same for every action on links.
+
+    Nothing is told of a member whose reach changes no network: whoever acts on links can't have changed that one.
+    """
+    doing = {name: await reach.link_now(name) for name, reach in sorted(reaches.items()) if isinstance(reach, Links)}
+    return {in_picture(name): str(now) for name, now in doing.items()}
+
+
+def in_picture(member: str) -> str:
+    """Return what the link to a member is called in a picture of all."""
+    return f"link to {member}"

@@ -7,6 +7,17 @@ from typing import Final
 from support.liars.between import Wire
 
 _BECOMES: Final = {"KILL": "absent", "STOP": "stopped"}
+_OTHERS: Final = {
+    "pay1": "pay2",
+    "pg1": "pg2",
+    "pg2": "pg1",
+    "r1": "r2",
+    "r2": "r3",
+    "r3": "r1",
+    "m1": "m2",
+    "m2": "m1",
+}
+"""By member of a lab, another one of its group."""
 _LOOKS: Final = ("status", "wait", "steady")
 
 
@@ -19,7 +30,9 @@ def _changes(request: bytes) -> bool:
 
 
 def _other(request: bytes) -> bytes:
-    return request.replace(b'"pay1"', b'"pay2"')
+    asked = json.loads(request)
+    where = "node" if "node" in asked else "name"
+    return json.dumps({**asked, where: _OTHERS[asked[where]]}).encode() + b"\n"
 
 
 def _pretended(answer: bytes, request: bytes) -> bytes:

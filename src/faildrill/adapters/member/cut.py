@@ -9,7 +9,7 @@ from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.ports.effect import Effect, Found, compared
-from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, in_picture, links, pictured
 
 _Doings = Mapping[str, LinkMode]
 
@@ -72,11 +72,11 @@ class Cut(OfLink):
 
     async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every member what its link does."""
-        return {f"link to {name}": str(one) for name, one in (await self._doings(given)).items()}
+        return await pictured({name: given.reach(member) for name, member in self.group.members.items()})
 
     def own(self, before: Captured) -> list[str]:
         """Name the link that is changed."""
-        return [f"link to {self.member}"]
+        return [in_picture(self.member)]
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Open the link."""

@@ -13,7 +13,7 @@ from faildrill.errors import ActionRefused
 from faildrill.ports import Captured, Given, Observed, Preview
 from faildrill.ports.effect import Effect, Found, compared
 from faildrill.toolkit.deadlines import patience
-from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, links
+from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode, Links, OfLink, in_picture, links, pictured
 
 _A_MOMENT: Final = 0.3
 """Seconds in which the node that takes writes has written something, where anybody writes."""
@@ -115,6 +115,15 @@ class CutReplication(OfCluster, OfLink):
         now, former = await self._links(primary, given).link_now(primary), LinkMode.before(before)
         where = f"{self.cluster.name}/{primary}"
         return compared(now, self._wanted, former, f"have whatever is in the path of {where} make it {former}")
+
+    async def picture(self, given: Given) -> dict[str, str]:
+        """Tell of every node what its link does."""
+        members = self.cluster.members.items()
+        return await pictured({name: given.reach(one) for name, one in members if one.reach is not None})
+
+    def own(self, before: Captured) -> list[str]:
+        """Name the link that is changed."""
+        return [in_picture(str(before["primary"]))]
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Let the link do what it did before."""

@@ -9,9 +9,9 @@ import pytest
 from faildrill.adapters.patroni.cut_replication import CutReplication
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured, Observed, Reach
-from faildrill.ports.target import Member
+from faildrill.ports.target import KindUse, Member
 from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode
-from unit.adapters.patroni.two_nodes import TwoNodes, cluster
+from unit.adapters.patroni.two_nodes import TwoNodes, cluster, declared
 
 BEFORE: Captured = {"primary": "pg1", "streaming": ["pg2"], "mode": "open", "delay_ms": 0, "jitter_ms": 0}
 
@@ -48,6 +48,37 @@ class Through(CallContext):
     def reach(self, member: Member) -> Reach:
         assert (member.name, self.path is None) == ("pg1", False)
         return cast("Reach", self.path)
+
+
+@dataclass
+class Paths(Path):
+    """The same for both nodes; what it did to one of them it may have done to the other."""
+
+    async def link_now(self, member: str) -> LinkMode:
+        return self.says if member == "pg2" else LinkMode("cut")
+
+
+@dataclass(frozen=True)
+class ThroughBoth(Through):
+    """Gives it as the reach of both."""
+
+    def reach(self, member: Member) -> Reach:
+        assert member.name in ("pg1", "pg2")
+        return cast("Reach", self.path)
+
+
+def test_the_links_of_all_nodes_are_compared_and_only_one_of_them_is_its_own() -> None:
+    place = declared("http://127.0.0.1:1", "http://127.0.0.1:2")
+    reach = KindUse(kind="lab.supervisor", params={"socket": "/run/lab"})
+    reached = {name: one.model_copy(update={"reach": reach}) for name, one in place.members.items()}
+    step = CutReplication(cluster=place.model_copy(update={"members": reached}), how="reset")
+
+    def picture(other: LinkMode) -> dict[str, str]:
+        return asyncio.run(step.picture(replace(ThroughBoth("run", 2.0), path=Paths(other))))
+
+    assert picture(OPEN) == {"link to pg1": "cut", "link to pg2": "open"}
+    assert picture(LinkMode("cut")) == {"link to pg1": "cut", "link to pg2": "cut"}
+    assert step.own(BEFORE) == ["link to pg1"]
 
 
 def restored(nodes: TwoNodes, how: str, says: LinkMode = OPEN, delay: str = "0s") -> Observed:
