@@ -1,6 +1,5 @@
 """The course of one step on real servers: done, held for a while and put back, by the engine itself."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +19,10 @@ class Went(NamedTuple):
     story: str
 
 
-async def go(step: Step, folder: Path, hold: float, notices: Callable[[], Awaitable[bool]]) -> Went:
-    """Do a step, hold it for float seconds, put it back; the verdict is the one that its findings lead to.
+async def go(
+    step: Step, folder: Path, hold: Callable[[], Awaitable[None]], notices: Callable[[], Awaitable[bool]]
+) -> Went:
+    """Do a step, hold it until `hold` returns, put it back; the verdict is the one that its findings lead to.
 
     `notices` stands for the probes of the drill, and tells whether they see anything of the step: it is asked where
     nobody but the one who was asked can tell.
@@ -35,7 +36,7 @@ async def go(step: Step, folder: Path, hold: float, notices: Callable[[], Awaita
         effects = Effects(timeline, "liars")
         if done.outcome == "done":
             effects.hold(step.id)
-            await asyncio.sleep(hold)
+            await hold()
         await effects.end()
         dirty = await undo_all(open_intents(timeline.written), timeline, "liars", "runner", timeline.written)
         backs = [one.what for one in timeline.written if isinstance(one.what, UndoVerified) and one.what.word_of]

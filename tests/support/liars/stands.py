@@ -120,12 +120,20 @@ class Stand:
         before = await self.truth()
         meddled: list[Any] = []
 
+        came = asyncio.Event()
+
         async def meddle() -> None:
             await self.meddle()
             meddled.append(await self.truth())
+            came.set()
+
+        async def held() -> None:
+            await asyncio.sleep(self.hold)
+            if lie.operator == "in mid-step":  # on a busy machine he takes his time
+                await came.wait()
 
         asked: list[bytes] = []
-        went = await self._went(lie, folder, meddle, asked)
+        went = await self._went(lie, folder, meddle, held, asked)
         after = await self.truth()
         right = {*lie.right, *(["PASSED"] if 0 < lie.late < self.within else [])}  # it came in time
         right |= OPEN if self.gives_up and lie.answer != "honest" and lie.about == 1 else set()
@@ -142,7 +150,7 @@ class Stand:
         story = [*wrong, *map(repr, asked), went.story] if wrong else []
         return Cell(went.verdict, before, after, len(asked), story)
 
-    async def _went(self, lie: Lie, folder: Path, meddle: Look, asked: list[bytes]) -> Went:
+    async def _went(self, lie: Lie, folder: Path, meddle: Look, held: Look, asked: list[bytes]) -> Went:
         async with self._between(lie, folder, meddle, asked, []) as found:
             use = KindUse(kind=self.kind, params=self.params(found))
             step = Step(id="it", name="it", use=use, within=self.within, undo_within=self.undo_within)
@@ -151,7 +159,7 @@ class Stand:
             async def notices() -> bool:
                 return bool(await self.truth() != before)
 
-            return await go(step, folder / "run", self.hold, notices)
+            return await go(step, folder / "run", held, notices)
 
     @contextlib.asynccontextmanager
     async def _between(
