@@ -174,6 +174,7 @@ class _Undo:
         self._unstarted = ""
         """Why the program that puts it back can't be started; empty where it could."""
         self._times = 1
+        self._uncompared = False
         self._given = CallContext(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
@@ -269,6 +270,7 @@ class _Undo:
         if others:
             return self._not_seen(words(others))
         if others is None:
+            self._uncompared = True
             note(Happened(step=intent.step, at=self._timeline.now(), told=UNSEEN))
         loop = asyncio.get_running_loop()
         former = await counted(action, intent.before, self._given, intent.undo_within)
@@ -315,8 +317,15 @@ class _Undo:
         if self.is_watched:
             self._back_as = because
             return True
-        verified = UndoVerified(step=self.intent.step, because=because, times=self._times, word_of=self._word_of)
-        return self._timeline.note(verified)
+        return self._timeline.note(
+            UndoVerified(
+                step=self.intent.step,
+                because=because,
+                times=self._times,
+                word_of=self._word_of,
+                uncompared=self._uncompared,
+            )
+        )
 
     def _not_seen(self, because: str) -> bool:
         self._timeline.note(UndoNotVerified(step=self.intent.step, because=because))

@@ -15,6 +15,7 @@ from faildrill.judging.step_outcomes import UNDO_ENDS
 from faildrill.model.drill import Step, Wait
 from faildrill.record.timeline import (
     AbortAsked,
+    AnyEvent,
     Entry,
     Fenced,
     GuardAnswered,
@@ -26,6 +27,7 @@ from faildrill.record.timeline import (
     RunnerBroke,
     RunnerDied,
     SteadyAgain,
+    UndoVerified,
 )
 
 
@@ -139,12 +141,20 @@ def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
         verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
     advice = _ADVICE.get(verdict, "")
     ends = [entry for entry in evidence.entries if isinstance(entry.what, UNDO_ENDS) and entry.what.step == step.id]
-    because, times = step.undo_because, getattr(ends[-1].what, "times", 1) if ends else 1
-    if times > 1:
+    doubts = _doubts(ends[-1].what) if ends else []
+    if doubts and verdict is Verdict.PASSED:  # what is not put back stays the worse of the two
         verdict, advice = Verdict.INCONCLUSIVE, ""
-        because = f"{because}; it was put back {times} times, and asked for once"
-    finding = _finding("undo", claim, verdict, because, *ends[-1:])
+    finding = _finding("undo", claim, verdict, "; ".join([step.undo_because, *doubts]), *ends[-1:])
     yield msgspec.structs.replace(finding, advice=advice)
+
+
+def _doubts(ended: AnyEvent) -> list[str]:
+    """Tell what a step that is put back proves nothing for, though all is as before."""
+    if not isinstance(ended, UndoVerified):
+        return []
+    again = [f"it was put back {ended.times} times, and asked for once"] if ended.times > 1 else []
+    blind = "what was there could not be seen before it was put back: it may have been somebody else's by then"
+    return [*again, *([blind] if ended.uncompared else [])]
 
 
 def _steadiness(evidence: Evidence) -> Iterator[Finding]:

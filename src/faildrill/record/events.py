@@ -269,6 +269,8 @@ class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):
     """How often it was put back by whoever was asked to once, where that is counted."""
     word_of: str = ""
     """Whose word alone that is; the empty string where somebody else has told it as well."""
+    uncompared: bool = False
+    """Whether nobody could see, right before, what it was put back over."""
 
 
 class UndoNotVerified(Event, frozen=True, tag="undo.not-verified", kw_only=True):

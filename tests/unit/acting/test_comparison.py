@@ -129,6 +129,14 @@ def test_where_looks_do_not_agree_whether_it_lasted_it_is_told(simulation: Simul
     assert "looks don't agree: " in told(result)
 
 
+def test_what_could_not_be_seen_before_it_was_put_back_is_put_back_and_proves_nothing(simulation: Simulation) -> None:
+    simulation.fault("pay", within=20.0, effect="event", looking="2200ms")
+    result = drive(simulation)
+    assert "it may have been somebody else's by then" in told(result)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert state(simulation) == "up"
+
+
 def test_a_defect_of_a_kind_is_named_as_that_and_never_as_a_word_of_the_target(simulation: Simulation) -> None:
     simulation.fault("pay", apply="crashes")
     because = next(one.because for one in drive(simulation).findings if "a defect in the adapter" in one.because)

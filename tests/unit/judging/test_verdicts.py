@@ -420,3 +420,18 @@ def test_an_undo_that_was_done_more_often_than_it_was_asked_for_proves_nothing(
     result = judge(run.but(15.9, tl.UndoVerified(step="crash", because="a leads", times=times)).write(tmp_path))
     assert result.verdict is verdict
     assert ("put back 3 times, and asked for once" in result.because) is (times == 3)
+
+
+@pytest.mark.says(
+    "What nobody could see for four seconds before it is put back without comparing, which is INCONCLUSIVE: it may "
+    "have been somebody else's by then."
+)
+@pytest.mark.parametrize(("uncompared", "verdict"), [(False, Verdict.PASSED), (True, Verdict.INCONCLUSIVE)])
+def test_what_was_put_back_without_comparing_may_have_been_somebody_elses(
+    uncompared: bool, verdict: Verdict, tmp_path: Path
+) -> None:
+    run = usual().without(tl.UndoVerified)
+    back = tl.UndoVerified(step="crash", because="a leads", uncompared=uncompared)
+    result = judge(run.but(15.9, back).write(tmp_path))
+    assert result.verdict is verdict
+    assert ("it may have been somebody else's" in result.because) is uncompared
